@@ -1,0 +1,90 @@
+//! What is wrong with a file that a person wrote, and how to mend it.
+//!
+//! One mistake is one finding. The same value is a line on the terminal, a JSON object under
+//! `--json`, and an annotation on the line of the pull request.
+
+use std::fmt;
+
+use serde::Serialize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// A place in a file of the repository; lines and columns count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// Relative to the root of the repository, with `/`.
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// Stable and searchable, e.g. `unknown_param`.
+    pub code: &'static str,
+    pub severity: Severity,
+    #[serde(flatten)]
+    pub place: Place,
+    /// JSON pointer into the document of that file, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// What is wrong, as a sentence without a full stop.
+    pub message: String,
+    /// What would be right, when that is a closed set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
+    /// The command or edit that mends it, as it can be typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Finding {
+    pub fn error(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            place,
+            pointer: None,
+            message: message.into(),
+            allowed: Vec::new(),
+            did_you_mean: None,
+            fix: None,
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{severity}[{}]: {}\n  --> {}", self.code, self.message, self.place)?;
+        if let Some(pointer) = &self.pointer {
+            write!(f, " ({pointer})")?;
+        }
+        if !self.allowed.is_empty() {
+            write!(f, "\n  allowed: {}", self.allowed.join(", "))?;
+        }
+        if let Some(meant) = &self.did_you_mean {
+            write!(f, "\n  did you mean `{meant}`?")?;
+        }
+        if let Some(fix) = &self.fix {
+            write!(f, "\n  to mend it: {fix}")?;
+        }
+        Ok(())
+    }
+}
