@@ -1,0 +1,155 @@
+//! Rules of the house as tests: who may import whom, what a file looks like, what tables say.
+//!
+//! The table is the one in `ARCHITECTURE.md`; the test reads it from there, so that it cannot drift.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(under: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = walkdir::WalkDir::new(under)
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// `src/flow/apply/mod.rs` → `flow::apply`; `src/worker.rs` → `worker`.
+fn module_of(path: &Path) -> String {
+    let relative = path.strip_prefix(root().join("src")).unwrap().with_extension("");
+    let mut parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap()).collect();
+    if parts.last() == Some(&"mod") {
+        parts.pop();
+    }
+    parts.join("::")
+}
+
+/// Rows `| `module` | `import`, `import` |` of the table under "Who may import whom".
+fn import_table() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let section = text.split("## Who may import whom").nth(1).expect("the table's heading");
+    let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    section
+        .lines()
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').collect();
+            let modules: Vec<String> = names(cells[1]);
+            (modules[0].clone(), names(cells[2]).into_iter().collect())
+        })
+        .collect()
+}
+
+/// The modules of ours that a line names by `crate::…`, with one part more where there is one.
+fn imports(line: &str) -> Vec<String> {
+    let word = |text: &str| {
+        text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>()
+    };
+    line.match_indices("crate::")
+        .flat_map(|(at, found)| {
+            let rest = &line[at + found.len()..];
+            if let Some(list) = rest.strip_prefix('{') {
+                return list.split([',', '{']).map(|item| word(item.trim())).collect();
+            }
+            let first = word(rest);
+            let second = rest[first.len()..].strip_prefix("::").map(word).unwrap_or_default();
+            vec![if second.is_empty() { first } else { format!("{first}::{second}") }]
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn offences(table: &BTreeMap<String, BTreeSet<String>>, module: &str, source: &str) -> Vec<String> {
+    let top = module.split("::").next().unwrap();
+    let Some(allowed) = table.get(module).or_else(|| table.get(top)) else {
+        return vec![format!("{module} has no row in the table of ARCHITECTURE.md")];
+    };
+    let is_allowed = |import: &str| {
+        let import_top = import.split("::").next().unwrap();
+        let denied = allowed.contains(&format!("!{import_top}"));
+        let everything = allowed.contains("*");
+        import_top == top
+            || (!denied && (everything || allowed.contains(import_top) || allowed.contains(import)))
+    };
+    let mut in_tests = false;
+    let mut found = Vec::new();
+    for (number, line) in source.lines().enumerate() {
+        in_tests |= line.trim() == "#[cfg(test)]";
+        let code = line.split("//").next().unwrap();
+        if in_tests {
+            continue;
+        }
+        for import in imports(code).into_iter().filter(|import| !is_allowed(import)) {
+            found.push(format!("{module}:{}: imports `{import}`", number + 1));
+        }
+        if top == "domain" {
+            for outside in ["tokio", "axum", "octocrab", "sqlx", "git2", "reqwest", "std::fs", "std::net"] {
+                if code.contains(&format!("{outside}::")) {
+                    found.push(format!("{module}:{}: uses `{outside}`", number + 1));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn modules_import_downwards_only() {
+    let table = import_table();
+    let offenders: Vec<String> = rust_files(&root().join("src"))
+        .iter()
+        .filter(|path| !["lib.rs", "main.rs"].iter().any(|file| path.ends_with(Path::new("src").join(file))))
+        .flat_map(|path| offences(&table, &module_of(path), &fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(offenders.is_empty(), "\n{}", offenders.join("\n"));
+}
+
+#[test]
+fn an_import_upwards_is_seen() {
+    let table = import_table();
+    for (module, source) in [
+        ("domain::approval", "use crate::store::Store;"),
+        ("domain::plan", "let x = tokio::spawn(async {});"),
+        ("github::checks", "use crate::{domain::names, store};"),
+        ("localhub::rest", "use crate::domain::names::Sha;"),
+        ("http::inbox", "use crate::flow;"),
+        ("flow::apply", "use crate::agent::Run;"),
+        ("unheard_of", ""),
+    ] {
+        assert_eq!(offences(&table, module, source).len(), 1, "{module}: {source}");
+    }
+    assert!(offences(&table, "flow::plan", "use crate::{app::App, domain};").is_empty());
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let silent: Vec<String> = rust_files(&root().join("src"))
+        .into_iter()
+        .filter(|path| !fs::read_to_string(path).unwrap().starts_with("//!"))
+        .map(|path| module_of(&path))
+        .collect();
+    assert!(silent.is_empty(), "no `//!` at the top of: {}", silent.join(", "));
+}
+
+#[test]
+fn files_stay_readable() {
+    let long: Vec<String> = rust_files(&root().join("src"))
+        .into_iter()
+        .filter_map(|path| {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            (lines > 500).then(|| format!("{} has {lines} lines", module_of(&path)))
+        })
+        .collect();
+    assert!(long.is_empty(), "over 500 lines: {}", long.join(", "));
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert!(architecture.lines().count() <= 150, "ARCHITECTURE.md has grown past 150 lines");
+}
