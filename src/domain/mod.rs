@@ -3,7 +3,13 @@
 //! No IO, no async, no clock, no sibling module. A decision takes a snapshot (and the time, where
 //! time matters) and returns a value; `flow` carries values out.
 
+pub mod approval;
+pub mod command;
 pub mod digest;
+pub mod drift;
+pub mod escape;
 pub mod finding;
 pub mod names;
 pub mod plan;
+pub mod risk;
+pub mod verdict;

@@ -1,0 +1,364 @@
+//! Whose approval of a planned change counts, and if not, why.
+//!
+//! Pure: facts come in as [`PlanSetFacts`], [`Principal`]s and [`Opinion`]s, the answer goes out as
+//! [`Approvals`]. What else an apply needs is in `verdict`; the wording is in `reply`. Nothing here
+//! asks GitHub or reads a clock: "now" is in `may_write`, which `flow` asks live.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    digest::Digest,
+    names::{BranchName, Login, Sha, StackId, UserId},
+};
+
+/// What is to be approved: all plans of one head, posted once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanSetFacts {
+    pub head: Sha,
+    /// The branch that it was merged into for planning.
+    pub base: BranchName,
+    pub digest: Digest,
+    pub policy_digest: Digest,
+    /// By GitHub's clock, when this digest first stood in the comment; `None` until it did.
+    pub posted_at: Option<Timestamp>,
+}
+
+/// The digest of a plan set: what an approval is bound to when several stacks are planned.
+pub fn plan_set_digest(plans: &BTreeMap<StackId, Digest>) -> Digest {
+    let parts: Vec<String> =
+        plans.iter().flat_map(|(stack, digest)| [stack.to_string(), digest.to_string()]).collect();
+    Digest::of_parts("v1", parts.iter().map(String::as_bytes))
+}
+
+/// Someone who shaped the configuration of a change, and so does not approve it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Principal {
+    pub user: UserId,
+    pub login: Login,
+    pub why: Why,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    OpenedPullRequest,
+    OpenedIssue,
+    Pushed,
+    Authored,
+    CoAuthored,
+    /// Gave a command that edits the configuration, such as `set`.
+    Commanded,
+}
+
+/// What someone thinks of the change, as GitHub has it now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opinion {
+    pub kind: Kind,
+    pub by: UserId,
+    pub login: Login,
+    /// Whether GitHub calls it a `User`: no bot, no app, no organisation.
+    pub is_user: bool,
+    /// Whether its state is APPROVED now; a dismissed or changed one is not.
+    pub approves: bool,
+    /// The `commit_id`; GitHub forgets it when the commit is gone.
+    pub head: Option<Sha>,
+    /// By GitHub's clock.
+    pub at: Timestamp,
+    /// Asked live: a reviewer may have lost it since.
+    pub may_write: bool,
+    /// What the bot saw when it arrived; `None` if it missed the delivery.
+    pub recorded: Option<Recorded>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Review,
+    /// `/infra apply --plan DIGEST` on a merged change.
+    Confirm,
+    /// `/infra allow`: it names protected resources, and approves nothing else.
+    Allow,
+}
+
+/// What an opinion was about, stored when it arrived.
+///
+/// GitHub moves the `commit_id` of an old review to the new head of a patch-identical rebase, so
+/// that alone proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub head: Sha,
+    pub digest: Digest,
+    pub policy_digest: Digest,
+}
+
+/// `approvals` of `planwright.yaml` at the base commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRule {
+    pub required: usize,
+    /// `self: true`: principals count too.
+    pub self_approval: bool,
+}
+
+/// Who stands behind a plan set, and whose word does not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approvals {
+    pub by: BTreeMap<UserId, Login>,
+    /// Those of `by` who are principals: only where the repository allows it.
+    pub by_principals: BTreeSet<UserId>,
+    pub discounted: BTreeMap<UserId, Discounted>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discounted {
+    pub login: Login,
+    pub why: Discount,
+}
+
+/// Why an approval does not count. The order is the order in which people are told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Discount {
+    /// Changes were requested since, or the review was dismissed.
+    Withdrawn,
+    NotAUser,
+    Principal(Why),
+    NoWriteAccess,
+    OtherHead,
+    /// Nothing was posted that could have been read.
+    NothingPosted,
+    /// A tie does not count either.
+    BeforePlan,
+    /// It arrived unseen, so nobody knows what it was about.
+    NotRecorded,
+    OtherPlan,
+    OtherPolicy,
+}
+
+impl PlanSetFacts {
+    /// Whose of `opinions` (in any order) count for this plan set.
+    pub fn approvals(
+        &self,
+        opinions: &[Opinion],
+        principals: &[Principal],
+        rule: ApprovalRule,
+    ) -> Approvals {
+        let mut approvals = Approvals::default();
+        for opinion in latest(opinions).into_values() {
+            let part = part_in_the_change(opinion.by, principals);
+            match self.discount(opinion, part, rule) {
+                None => {
+                    approvals.by.insert(opinion.by, opinion.login.clone());
+                    approvals.by_principals.extend(part.map(|_| opinion.by));
+                }
+                Some(why) => {
+                    let login = opinion.login.clone();
+                    approvals.discounted.insert(opinion.by, Discounted { login, why });
+                }
+            }
+        }
+        approvals
+    }
+
+    /// Why `opinion` does not count; `part` is what its author did to the change.
+    pub fn discount(
+        &self,
+        opinion: &Opinion,
+        part: Option<Why>,
+        rule: ApprovalRule,
+    ) -> Option<Discount> {
+        let principal = part.filter(|_| !rule.self_approval).map(Discount::Principal);
+        let head = (opinion.head.as_ref() != Some(&self.head)).then_some(Discount::OtherHead);
+        let time = match self.posted_at {
+            None => Some(Discount::NothingPosted),
+            Some(posted_at) => (opinion.at <= posted_at).then_some(Discount::BeforePlan),
+        };
+        (!opinion.approves)
+            .then_some(Discount::Withdrawn)
+            .or((!opinion.is_user).then_some(Discount::NotAUser))
+            .or(principal)
+            .or((!opinion.may_write).then_some(Discount::NoWriteAccess))
+            .or(head)
+            .or(time)
+            .or_else(|| self.discount_of_record(opinion.recorded.as_ref()))
+    }
+
+    fn discount_of_record(&self, recorded: Option<&Recorded>) -> Option<Discount> {
+        let Some(recorded) = recorded else { return Some(Discount::NotRecorded) };
+        (recorded.head != self.head)
+            .then_some(Discount::OtherHead)
+            .or((recorded.digest != self.digest).then_some(Discount::OtherPlan))
+            .or((recorded.policy_digest != self.policy_digest).then_some(Discount::OtherPolicy))
+    }
+}
+
+/// The first reason for which someone is a principal.
+pub fn part_in_the_change(user: UserId, principals: &[Principal]) -> Option<Why> {
+    principals.iter().filter(|principal| principal.user == user).map(|p| p.why).min()
+}
+
+/// A person has one opinion: the last one given, and of two at once the one that does not approve.
+fn latest(opinions: &[Opinion]) -> BTreeMap<UserId, &Opinion> {
+    let mut in_order: Vec<&Opinion> =
+        opinions.iter().filter(|opinion| opinion.kind != Kind::Allow).collect();
+    in_order.sort_by_key(|opinion| (opinion.at, !opinion.approves));
+    in_order.into_iter().map(|opinion| (opinion.by, opinion)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALICE: UserId = UserId(1);
+    const BOB: UserId = UserId(2);
+    const RULE: ApprovalRule = ApprovalRule { required: 1, self_approval: false };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn sha(digit: &str) -> Sha {
+        Sha::parse(digit.repeat(40)).unwrap()
+    }
+
+    fn login(name: &str) -> Login {
+        Login::parse(name).unwrap()
+    }
+
+    /// Head `b`, posted at 10.
+    fn plan_set() -> PlanSetFacts {
+        PlanSetFacts {
+            head: sha("b"),
+            base: BranchName::parse("main").unwrap(),
+            digest: Digest::from_text("v1:plan"),
+            policy_digest: Digest::from_text("sha256:policy"),
+            posted_at: Some(at(10)),
+        }
+    }
+
+    fn principals() -> Vec<Principal> {
+        vec![
+            Principal { user: ALICE, login: login("alice"), why: Why::Pushed },
+            Principal { user: ALICE, login: login("alice"), why: Why::OpenedPullRequest },
+        ]
+    }
+
+    fn recorded() -> Recorded {
+        Recorded {
+            head: sha("b"),
+            digest: Digest::from_text("v1:plan"),
+            policy_digest: Digest::from_text("sha256:policy"),
+        }
+    }
+
+    /// Bob approves what was posted at 11, and may write: it counts.
+    fn approval() -> Opinion {
+        Opinion {
+            kind: Kind::Review,
+            by: BOB,
+            login: login("bob"),
+            is_user: true,
+            approves: true,
+            head: Some(sha("b")),
+            at: at(11),
+            may_write: true,
+            recorded: Some(recorded()),
+        }
+    }
+
+    fn approvals(opinions: &[Opinion]) -> Approvals {
+        plan_set().approvals(opinions, &principals(), RULE)
+    }
+
+    #[test]
+    fn an_approval_of_the_posted_plan_counts() {
+        let given = approvals(&[approval()]);
+        assert_eq!(given.by, [(BOB, login("bob"))].into());
+        assert!(given.discounted.is_empty());
+    }
+
+    #[test]
+    fn each_flaw_alone_discounts_it() {
+        let other = |vary: fn(&mut Recorded)| {
+            let mut recorded = recorded();
+            vary(&mut recorded);
+            Opinion { recorded: Some(recorded), ..approval() }
+        };
+        for (flawed, why) in [
+            (Opinion { approves: false, ..approval() }, Discount::Withdrawn),
+            (Opinion { is_user: false, ..approval() }, Discount::NotAUser),
+            (Opinion { by: ALICE, ..approval() }, Discount::Principal(Why::OpenedPullRequest)),
+            (Opinion { may_write: false, ..approval() }, Discount::NoWriteAccess),
+            (Opinion { head: Some(sha("a")), ..approval() }, Discount::OtherHead),
+            (Opinion { head: None, ..approval() }, Discount::OtherHead),
+            (Opinion { at: at(10), ..approval() }, Discount::BeforePlan),
+            (Opinion { at: at(9), ..approval() }, Discount::BeforePlan),
+            (Opinion { recorded: None, ..approval() }, Discount::NotRecorded),
+            (other(|r| r.head = sha("a")), Discount::OtherHead),
+            (other(|r| r.digest = Digest::from_text("v1:other")), Discount::OtherPlan),
+            (other(|r| r.policy_digest = Digest::from_text("sha256:x")), Discount::OtherPolicy),
+        ] {
+            let given = approvals(std::slice::from_ref(&flawed));
+            assert!(given.by.is_empty(), "{why:?}");
+            assert_eq!(given.discounted[&flawed.by].why, why);
+        }
+    }
+
+    #[test]
+    fn nothing_counts_until_the_plan_is_posted() {
+        let unposted = PlanSetFacts { posted_at: None, ..plan_set() };
+        let given = unposted.approvals(&[approval()], &principals(), RULE);
+        assert_eq!(given.discounted[&BOB].why, Discount::NothingPosted);
+    }
+
+    #[test]
+    fn whoever_changes_their_mind_has_one_opinion() {
+        let regret = Opinion { approves: false, at: at(12), ..approval() };
+        for opinions in [[approval(), regret.clone()], [regret, approval()]] {
+            let given = approvals(&opinions);
+            assert_eq!(given.discounted[&BOB].why, Discount::Withdrawn);
+        }
+        let again = Opinion { at: at(13), ..approval() };
+        let regret = Opinion { approves: false, at: at(12), ..approval() };
+        assert_eq!(approvals(&[again, regret]).by.len(), 1);
+    }
+
+    #[test]
+    fn of_two_opinions_in_one_second_the_one_against_holds() {
+        let against = Opinion { approves: false, ..approval() };
+        for opinions in [[approval(), against.clone()], [against, approval()]] {
+            assert!(approvals(&opinions).by.is_empty());
+        }
+    }
+
+    #[test]
+    fn allowing_a_resource_is_no_approval() {
+        assert!(approvals(&[Opinion { kind: Kind::Allow, ..approval() }]).by.is_empty());
+    }
+
+    #[test]
+    fn two_approvals_by_one_person_are_one() {
+        let twice = [approval(), Opinion { at: at(12), kind: Kind::Confirm, ..approval() }];
+        assert_eq!(approvals(&twice).by.len(), 1);
+    }
+
+    #[test]
+    fn a_principal_counts_only_where_the_repository_says_so_and_is_named() {
+        let own = Opinion { by: ALICE, login: login("alice"), ..approval() };
+        let rule = ApprovalRule { self_approval: true, ..RULE };
+        let given = plan_set().approvals(std::slice::from_ref(&own), &principals(), rule);
+        assert_eq!(given.by_principals, [ALICE].into());
+        assert!(approvals(&[own]).by.is_empty());
+    }
+
+    #[test]
+    fn the_digest_of_a_plan_set_depends_on_each_stack_and_each_plan() {
+        let stack = |name| StackId::parse(name).unwrap();
+        let set =
+            |name, digest| plan_set_digest(&[(stack(name), Digest::from_text(digest))].into());
+        assert_ne!(set("a", "v1:1"), set("b", "v1:1"));
+        assert_ne!(set("a", "v1:1"), set("a", "v1:2"));
+        assert_eq!(set("a", "v1:1"), set("a", "v1:1"));
+    }
+}

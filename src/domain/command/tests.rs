@@ -1,0 +1,168 @@
+//! The grammar of commands, row by row.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::*;
+
+fn one(comment: &str) -> Result<Command, CommandError> {
+    let mut commands = parse(comment);
+    assert_eq!(commands.len(), 1, "{comment:?}");
+    commands.remove(0)
+}
+
+fn website() -> StackId {
+    StackId::parse("website/prod").unwrap()
+}
+
+#[test]
+fn each_command_is_read() {
+    for (comment, command) in [
+        ("/infra", Command::Help),
+        ("/infra help", Command::Help),
+        ("/infra plan", Command::Plan { stacks: vec![] }),
+        ("/infra plan website/prod", Command::Plan { stacks: vec![website()] }),
+        ("/infra  plan\tstacks/website/prod ", Command::Plan { stacks: vec![website()] }),
+        ("/infra drift website/prod", Command::Drift { stacks: vec![website()] }),
+        ("/infra status", Command::Status),
+        (
+            "/infra allow website/prod module.a.b_c.this[\"a b\"] d_e.f[0]",
+            Command::Allow {
+                stack: website(),
+                addresses: vec!["module.a.b_c.this[\"a b\"]".into(), "d_e.f[0]".into()],
+            },
+        ),
+        ("/infra apply", Command::Apply { digest: None }),
+        (
+            "/infra apply --plan v1:0123456789ab",
+            Command::Apply { digest: Some(Digest::from_text("v1:0123456789ab")) },
+        ),
+        (
+            "/infra apply --plan=v1:0123456789ab",
+            Command::Apply { digest: Some(Digest::from_text("v1:0123456789ab")) },
+        ),
+        ("/infra unlock", Command::Unlock { stack: None }),
+        ("/infra unlock website/prod", Command::Unlock { stack: Some(website()) }),
+        ("/infra cancel", Command::Cancel),
+    ] {
+        assert_eq!(one(comment), Ok(command), "{comment}");
+    }
+}
+
+#[test]
+fn each_row_of_the_table_leads_to_a_command_of_that_row() {
+    for entry in TABLE {
+        let arguments = if entry.name == "allow" { "website a.b" } else { "" };
+        let command = one(&format!("/infra {} {arguments}", entry.name)).unwrap();
+        assert_eq!(command.entry().name, entry.name);
+    }
+}
+
+#[test]
+fn what_is_written_for_a_shell_is_refused() {
+    for c in ";$()&|<>`'\\!*?{}~#".chars() {
+        for comment in
+            [format!("/infra plan web{c}site"), format!("/infra allow website a.b[\"{c}\"]")]
+        {
+            assert!(
+                matches!(
+                    one(&comment),
+                    Err(CommandError::Usage { problem: Problem::Character { .. }, .. })
+                ),
+                "{comment}"
+            );
+        }
+    }
+    assert!(matches!(
+        one("/infra plan a\u{202e}b"),
+        Err(CommandError::HiddenCharacter('\u{202e}'))
+    ));
+    assert!(matches!(one("/infra plan a\u{7}b"), Err(CommandError::HiddenCharacter('\u{7}'))));
+}
+
+#[test]
+fn what_is_no_command_says_why() {
+    let comments = [
+        "/infra aply",
+        "/infra destroy-everything",
+        "/infra plan -destroy",
+        "/infra plan ../../etc",
+        "/infra plan website; rm -rf /",
+        "/infra plan `website`",
+        "/infra status now",
+        "/infra allow website",
+        "/infra allow website bucket",
+        "/infra apply --plan",
+        "/infra apply --plan v1:01",
+        "/infra apply --auto-approve",
+        "/infra apply website",
+        "/infra unlock a b",
+        "/infra allow website a.b[\"c",
+        "/infra @acme/owners",
+        "/infra plan a\u{200b}b",
+    ];
+    let said: Vec<String> =
+        comments.iter().map(|comment| one(comment).unwrap_err().to_string()).collect();
+    assert_snapshot!(said.join("\n"), @"
+`aply` is no command, did you mean `apply`?; the commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`
+`destroy-everything` is no command; the commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`
+`-destroy` is no flag, and nothing is passed on to the engine; usage: `/infra plan [STACK…]`
+`../../etc` is no stack, which is `name` or `name/environment` in lower case; usage: `/infra plan [STACK…]`
+`website;` has the character `;`, which no name has; usage: `/infra plan [STACK…]`
+`` `website` `` has the character `` ` ``, which no name has; usage: `/infra plan [STACK…]`
+there is more than it takes; usage: `/infra status`
+something is missing; usage: `/infra allow STACK ADDRESS…`
+`bucket` is no address of a resource, which is like `module.site.aws_s3_bucket.this`; usage: `/infra allow STACK ADDRESS…`
+something is missing; usage: `/infra apply [--plan DIGEST]`
+`v1:01` is no plan digest, which is `v1:` and at least 12 hex digits; usage: `/infra apply [--plan DIGEST]`
+`--auto-approve` is no flag, and nothing is passed on to the engine; usage: `/infra apply [--plan DIGEST]`
+there is more than it takes; usage: `/infra apply [--plan DIGEST]`
+there is more than it takes; usage: `/infra unlock [STACK]`
+a quote is not closed; usage: `/infra allow STACK ADDRESS…`
+`@acme/owners` is no command; the commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`
+a line holds the hidden character `⟨U+200B⟩`; type the command anew
+");
+}
+
+#[test]
+fn several_commands_are_read_in_order_but_not_a_flood() {
+    let five = "/infra plan\ntext\n".repeat(MOST);
+    assert_eq!(parse(&five), vec![Ok(Command::Plan { stacks: vec![] }); MOST]);
+    let six = format!("{five}/infra cancel");
+    assert_eq!(parse(&six), [Err(CommandError::TooManyCommands)]);
+}
+
+#[test]
+fn the_table_is_written_for_people() {
+    assert_snapshot!(commands_table(), @"
+| Command | What it does | Who |
+| --- | --- | --- |
+| `/infra help` | Show this list. | anyone |
+| `/infra plan [STACK…]` | Plan again, on the current head. | write access |
+| `/infra drift [STACK…]` | Show what was changed behind the configuration's back. | write access |
+| `/infra status` | Show what is met, what is missing and what waits. | anyone |
+| `/infra allow STACK ADDRESS…` | Allow these protected resources to be deleted or replaced, in the plan shown. | write access, and no part in the change |
+| `/infra apply [--plan DIGEST]` | After the merge: retry a failed apply, or confirm by its digest a plan that differs. | write access, and no part in the change |
+| `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
+| `/infra cancel` | Stop what runs for this pull request. | write access |
+");
+}
+
+proptest! {
+    #[test]
+    fn a_name_that_is_taken_is_a_stack(word in "[ -~]{1,20}") {
+        for command in parse(&format!("/infra plan {word}")).into_iter().flatten() {
+            let Command::Plan { stacks } = command else { panic!("{command:?}") };
+            for stack in stacks {
+                prop_assert!(StackId::parse(&stack.to_string()).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn any_line_gives_a_command_or_a_reason_on_one_line(line in "[^\n\r]{0,60}") {
+        for error in parse(&format!("/infra {line}")).into_iter().filter_map(Result::err) {
+            prop_assert!(!error.to_string().contains(['\n', '\r']));
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Whether a change may be applied now: a tree of requirements, each with its reason.
+//!
+//! Pure, and computed each time from live facts; a verdict is never stored. Reasons are types,
+//! `reply` words them. [`RequirementsMet`] is the only key to an apply, and only a verdict that is
+//! met hands one out. Whether the plan after the merge is the approved one is asked of that key.
+
+use std::collections::BTreeSet;
+
+use super::{
+    approval::{self, ApprovalRule, Approvals, Discount, Opinion, PlanSetFacts, Principal},
+    digest::Digest,
+    names::{BranchName, Login, Sha, StackId, UserId},
+    plan::{Plan, ResourceChange},
+};
+
+/// Everything a verdict depends on.
+#[derive(Clone, Debug)]
+pub struct VerdictFacts<'a> {
+    pub current: &'a Current,
+    /// The newest plan set of the change, whatever its head; `None` if there is none.
+    pub plan_set: Option<&'a PlanSetFacts>,
+    /// Every affected stack.
+    pub stacks: &'a [StackFacts],
+    pub principals: &'a [Principal],
+    pub opinions: &'a [Opinion],
+    pub allowances: &'a [Allowance],
+    pub rule: ApprovalRule,
+}
+
+/// What holds now, read back from GitHub and from the base commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Current {
+    pub head: Sha,
+    pub base: BranchName,
+    pub policy_digest: Digest,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackFacts {
+    pub stack: StackId,
+    pub outcome: Outcome,
+    /// The digest of its plan, if it has one.
+    pub digest: Option<Digest>,
+    /// Addresses in protected slots that the plan deletes or replaces; see [`protected_changes`].
+    pub protected: BTreeSet<String>,
+}
+
+/// How planning a stack ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Planned,
+    NoChanges,
+    Pending,
+    Invalid,
+    EngineFailed,
+    NotPlanned,
+    Conflict,
+}
+
+/// `/infra allow`: protected resources named by someone; bound like an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    pub given: Opinion,
+    pub stack: StackId,
+    pub addresses: BTreeSet<String>,
+}
+
+/// A condition for applying, whether it is met, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    pub what: What,
+    pub met: bool,
+    pub why: Reason,
+    pub children: Vec<Requirement>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The root.
+    Applicable,
+    Planned,
+    Stack(StackId),
+    Fresh,
+    SameHead,
+    SameBase,
+    SamePolicy,
+    /// The stacks at hand are those of the plan set, none missing and none added.
+    SamePlans,
+    ProtectedAllowed,
+    Protected {
+        stack: StackId,
+        address: String,
+    },
+    Approved,
+    ApprovalBy(Login),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is what its children are.
+    Children,
+    NothingPlanned,
+    Outcome(Outcome),
+    Same,
+    HeadMoved {
+        planned: Sha,
+        current: Sha,
+    },
+    Retargeted {
+        planned: BranchName,
+        current: BranchName,
+    },
+    PolicyChanged,
+    PlansDiffer,
+    NoneProtected,
+    AllowedBy(Login),
+    NotAllowed,
+    AllowanceDiscounted {
+        by: Login,
+        why: Discount,
+    },
+    /// No stack would change.
+    NothingToApprove,
+    Approvals {
+        given: usize,
+        required: usize,
+    },
+    Counts,
+    /// It counts although its author is a principal, because the repository allows that.
+    CountsForOwnChange,
+    DoesNotCount(Discount),
+}
+
+/// The answer to "may this be applied now?".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    root: Requirement,
+    plan_set: Option<PlanSetFacts>,
+    approvals: Approvals,
+}
+
+/// Proof that every requirement was met; there is no other way to make one.
+#[derive(Debug)]
+#[must_use = "it is there to be handed to an apply"]
+pub struct RequirementsMet {
+    plan_set: PlanSetFacts,
+    approvals: Approvals,
+}
+
+/// The verdict on a change.
+pub fn verdict(facts: &VerdictFacts) -> Verdict {
+    let approvals = facts.plan_set.map_or_else(Approvals::default, |plan_set| {
+        plan_set.approvals(facts.opinions, facts.principals, facts.rule)
+    });
+    let root = all(
+        What::Applicable,
+        vec![planned(facts), fresh(facts), protected_allowed(facts), approved(facts, &approvals)],
+    );
+    Verdict { root, plan_set: facts.plan_set.cloned(), approvals }
+}
+
+impl Verdict {
+    pub fn is_met(&self) -> bool {
+        self.root.met
+    }
+
+    /// The tree, root first.
+    pub fn requirement(&self) -> &Requirement {
+        &self.root
+    }
+
+    pub fn approvals(&self) -> &Approvals {
+        &self.approvals
+    }
+
+    /// The key to an apply, if everything is met.
+    pub fn requirements_met(&self) -> Option<RequirementsMet> {
+        let plan_set = self.plan_set.clone().filter(|_| self.is_met())?;
+        Some(RequirementsMet { plan_set, approvals: self.approvals.clone() })
+    }
+}
+
+impl RequirementsMet {
+    pub fn head(&self) -> &Sha {
+        &self.plan_set.head
+    }
+
+    pub fn digest(&self) -> &Digest {
+        &self.plan_set.digest
+    }
+
+    pub fn approved_by(&self) -> impl Iterator<Item = UserId> {
+        self.approvals.by.keys().copied()
+    }
+
+    /// Whether what would happen now is what was approved.
+    pub fn is_for(&self, plan_set_now: &Digest) -> bool {
+        self.plan_set.digest == *plan_set_now
+    }
+}
+
+/// The changes of a plan that delete or replace something in one of the protected slots.
+///
+/// A slot is a module of the composed root, so `module.<slot>` begins the address, before or after
+/// a move.
+pub fn protected_changes<'a>(plan: &'a Plan, slots: &BTreeSet<String>) -> Vec<&'a ResourceChange> {
+    let is_in_slot = |address: &str| {
+        let rest = address.strip_prefix("module.").unwrap_or_default();
+        slots.contains(rest.split(['.', '[']).next().unwrap_or_default())
+    };
+    plan.resources
+        .iter()
+        .filter(|change| change.action.is_destructive() || change.action.is_replace())
+        .filter(|change| {
+            is_in_slot(&change.address)
+                || change.previous_address.as_deref().is_some_and(is_in_slot)
+        })
+        .collect()
+}
+
+fn all(what: What, children: Vec<Requirement>) -> Requirement {
+    let met = children.iter().all(|child| child.met);
+    Requirement { what, met, why: Reason::Children, children }
+}
+
+fn leaf(what: What, met: bool, why: Reason) -> Requirement {
+    Requirement { what, met, why, children: Vec::new() }
+}
+
+fn planned(facts: &VerdictFacts) -> Requirement {
+    if facts.plan_set.is_none() {
+        return leaf(What::Planned, false, Reason::NothingPlanned);
+    }
+    let stacks = facts.stacks.iter().map(|stack| {
+        let met = matches!(stack.outcome, Outcome::Planned | Outcome::NoChanges);
+        leaf(What::Stack(stack.stack.clone()), met, Reason::Outcome(stack.outcome))
+    });
+    all(What::Planned, stacks.collect())
+}
+
+fn fresh(facts: &VerdictFacts) -> Requirement {
+    let Some(planned) = facts.plan_set else {
+        return leaf(What::Fresh, false, Reason::NothingPlanned);
+    };
+    let current = facts.current;
+    let compared = |what, is_same: bool, otherwise| {
+        leaf(what, is_same, if is_same { Reason::Same } else { otherwise })
+    };
+    let head_moved =
+        Reason::HeadMoved { planned: planned.head.clone(), current: current.head.clone() };
+    let retargeted =
+        Reason::Retargeted { planned: planned.base.clone(), current: current.base.clone() };
+    let plans = facts.stacks.iter().filter_map(|s| Some((s.stack.clone(), s.digest.clone()?)));
+    let is_same_plans = planned.digest == approval::plan_set_digest(&plans.collect());
+    let is_same_policy = planned.policy_digest == current.policy_digest;
+    all(
+        What::Fresh,
+        vec![
+            compared(What::SameHead, planned.head == current.head, head_moved),
+            compared(What::SameBase, planned.base == current.base, retargeted),
+            compared(What::SamePolicy, is_same_policy, Reason::PolicyChanged),
+            compared(What::SamePlans, is_same_plans, Reason::PlansDiffer),
+        ],
+    )
+}
+
+fn protected_allowed(facts: &VerdictFacts) -> Requirement {
+    let protected: Vec<Requirement> = facts
+        .stacks
+        .iter()
+        .flat_map(|stack| stack.protected.iter().map(move |address| (&stack.stack, address)))
+        .map(|(stack, address)| {
+            let (met, why) = allowed(facts, stack, address);
+            leaf(What::Protected { stack: stack.clone(), address: address.clone() }, met, why)
+        })
+        .collect();
+    if protected.is_empty() {
+        return leaf(What::ProtectedAllowed, true, Reason::NoneProtected);
+    }
+    all(What::ProtectedAllowed, protected)
+}
+
+fn allowed(facts: &VerdictFacts, stack: &StackId, address: &str) -> (bool, Reason) {
+    let Some(plan_set) = facts.plan_set else { return (false, Reason::NothingPlanned) };
+    let mut why_not = Reason::NotAllowed;
+    for allowance in facts.allowances {
+        if allowance.stack != *stack || !allowance.addresses.contains(address) {
+            continue;
+        }
+        let given = &allowance.given;
+        let part = approval::part_in_the_change(given.by, facts.principals);
+        match plan_set.discount(given, part, facts.rule) {
+            None => return (true, Reason::AllowedBy(given.login.clone())),
+            Some(why) => why_not = Reason::AllowanceDiscounted { by: given.login.clone(), why },
+        }
+    }
+    (false, why_not)
+}
+
+fn approved(facts: &VerdictFacts, approvals: &Approvals) -> Requirement {
+    let is_idle = |stack: &StackFacts| stack.outcome == Outcome::NoChanges;
+    if facts.plan_set.is_some() && facts.stacks.iter().all(is_idle) {
+        return leaf(What::Approved, true, Reason::NothingToApprove);
+    }
+    let counting = approvals.by.iter().map(|(user, login)| {
+        let is_own = approvals.by_principals.contains(user);
+        let why = if is_own { Reason::CountsForOwnChange } else { Reason::Counts };
+        leaf(What::ApprovalBy(login.clone()), true, why)
+    });
+    let discounted = approvals.discounted.values().map(|discounted| {
+        let why = Reason::DoesNotCount(discounted.why.clone());
+        leaf(What::ApprovalBy(discounted.login.clone()), false, why)
+    });
+    let (given, required) = (approvals.by.len(), facts.rule.required);
+    Requirement {
+        what: What::Approved,
+        // Without a plan set nothing can have been approved, however few are required.
+        met: facts.plan_set.is_some() && given >= required,
+        why: Reason::Approvals { given, required },
+        children: counting.chain(discounted).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
