@@ -1,0 +1,253 @@
+//! How fast one installation may call GitHub: told by its answers, and kept below by ourselves.
+//!
+//! Pure: headers and the time come in, leave or the moment to come back goes out. Nothing waits
+//! here; the worker puts the job off. Where answers carry no limits (GHES has none by default)
+//! nothing is held back.
+
+use std::collections::{HashMap, VecDeque};
+
+use http::{HeaderMap, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+
+/// What a call is for, and so how early it is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Read,
+    Write,
+    /// A write that ends what people are waiting for; it may use the reserve.
+    Close,
+}
+
+/// GitHub counts REST and GraphQL apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    Core,
+    Graphql,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Quota {
+    limit: i64,
+    remaining: i64,
+    reset: Timestamp,
+}
+
+/// The state of one installation's limits.
+#[derive(Debug, Default)]
+pub struct Pace {
+    paused_until: Option<Timestamp>,
+    /// Refusals in a row that did not say when to come back.
+    strikes: u32,
+    quotas: HashMap<Resource, Quota>,
+    /// When the writes of the last hour were sent.
+    writes: VecDeque<Timestamp>,
+}
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Writes allowed per minute and hour, for `Write` and for `Close`: GitHub's are 80 and 500.
+const WRITES: [(Effect, usize, usize); 2] = [(Effect::Write, 60, 440), (Effect::Close, 78, 495)];
+
+impl Pace {
+    /// Counts the call and lets it go, or says when to come back.
+    pub fn admit(
+        &mut self,
+        effect: Effect,
+        resource: Resource,
+        now: Timestamp,
+    ) -> Result<(), Timestamp> {
+        let waits = [
+            self.paused_until.filter(|until| *until > now),
+            self.quota_wait(effect, resource, now),
+            self.write_wait(effect, now),
+        ];
+        if let Some(until) = waits.into_iter().flatten().max() {
+            return Err(until);
+        }
+        if effect != Effect::Read {
+            self.writes.push_back(now);
+        }
+        Ok(())
+    }
+
+    /// Learns from an answer; `Some(until)` if it says that the limit is reached.
+    pub fn note(
+        &mut self,
+        answer: (StatusCode, &HeaderMap, &str),
+        resource: Resource,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let (status, headers, message) = answer;
+        if let Some(quota) = quota(headers) {
+            self.quotas.insert(resource, quota);
+        }
+        if !is_limit(status, headers, message) {
+            if status.is_success() {
+                self.strikes = 0;
+            }
+            return None;
+        }
+        let told = seconds(headers, "retry-after")
+            .and_then(|wait| now.checked_add(SignedDuration::from_secs(wait.max(1))).ok());
+        let until = told.or_else(|| spent(headers).filter(|reset| *reset > now));
+        let until = until.unwrap_or_else(|| {
+            let wait = MINUTE * (1 << self.strikes.min(6));
+            self.strikes = self.strikes.saturating_add(1);
+            now.checked_add(wait.min(HOUR)).unwrap_or(Timestamp::MAX)
+        });
+        self.paused_until = Some(self.paused_until.map_or(until, |paused| paused.max(until)));
+        Some(until)
+    }
+
+    fn quota_wait(&self, effect: Effect, resource: Resource, now: Timestamp) -> Option<Timestamp> {
+        let quota = self.quotas.get(&resource).filter(|quota| quota.reset > now)?;
+        let reserve = if effect == Effect::Close { 0 } else { quota.limit / 50 };
+        (quota.remaining <= reserve).then_some(quota.reset)
+    }
+
+    fn write_wait(&mut self, effect: Effect, now: Timestamp) -> Option<Timestamp> {
+        let age = |sent: &Timestamp| now.duration_since(*sent);
+        while self.writes.front().is_some_and(|sent| age(sent) >= HOUR) {
+            self.writes.pop_front();
+        }
+        if self.quotas.is_empty() {
+            return None;
+        }
+        let (_, per_minute, per_hour) = WRITES.into_iter().find(|(of, ..)| *of == effect)?;
+        let oldest_of = |count: usize, window: SignedDuration| {
+            let nth = self.writes.len().checked_sub(count)?;
+            self.writes.get(nth).filter(|sent| age(sent) < window).map(|sent| *sent + window)
+        };
+        oldest_of(per_minute, MINUTE).max(oldest_of(per_hour, HOUR))
+    }
+}
+
+fn is_limit(status: StatusCode, headers: &HeaderMap, message: &str) -> bool {
+    let says_so = message.to_ascii_lowercase().contains("rate limit");
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::FORBIDDEN => {
+            says_so || headers.contains_key("retry-after") || spent(headers).is_some()
+        }
+        // GraphQL reports limits with HTTP 200; its caller passes the message of the error.
+        StatusCode::OK => says_so,
+        _ => false,
+    }
+}
+
+/// When a quota that is used up is filled again.
+fn spent(headers: &HeaderMap) -> Option<Timestamp> {
+    quota(headers).filter(|quota| quota.remaining == 0).map(|quota| quota.reset)
+}
+
+fn quota(headers: &HeaderMap) -> Option<Quota> {
+    let reset = Timestamp::from_second(seconds(headers, "x-ratelimit-reset")?).ok()?;
+    let remaining = seconds(headers, "x-ratelimit-remaining")?;
+    Some(Quota { limit: seconds(headers, "x-ratelimit-limit").unwrap_or(0), remaining, reset })
+}
+
+fn seconds(headers: &HeaderMap, name: &str) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn plenty() -> HeaderMap {
+        headers(&[
+            ("x-ratelimit-limit", "5000"),
+            ("x-ratelimit-remaining", "4000"),
+            ("x-ratelimit-reset", "9000"),
+        ])
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back_in_githubs_order() {
+        let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "500")];
+        for (status, pairs, message, until) in [
+            (429, [("retry-after", "30"), spent[1]].as_slice(), "", 130),
+            (403, &[("retry-after", "30")], "", 130),
+            (403, &spent, "", 500),
+            (403, &[], "You have exceeded a secondary rate limit", 160),
+            (429, &[], "", 160),
+            (200, &[], "API rate limit exceeded", 160),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let headers = headers(pairs);
+            let told = Pace::default().note((status, &headers, message), Resource::Core, at(100));
+            assert_eq!(told, Some(at(until)), "{status} {pairs:?} {message}");
+        }
+    }
+
+    #[test]
+    fn a_plain_refusal_is_no_limit() {
+        let mut pace = Pace::default();
+        let answer = (StatusCode::FORBIDDEN, &plenty(), "Resource not accessible by integration");
+        assert_eq!(pace.note(answer, Resource::Core, at(1)), None);
+        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(1)), Ok(()));
+    }
+
+    #[test]
+    fn nothing_is_sent_before_the_time_that_was_told() {
+        let mut pace = Pace::default();
+        let limited = (StatusCode::TOO_MANY_REQUESTS, &headers(&[("retry-after", "30")]), "");
+        pace.note(limited, Resource::Core, at(100));
+        assert_eq!(pace.admit(Effect::Read, Resource::Graphql, at(129)), Err(at(130)));
+        assert_eq!(pace.admit(Effect::Read, Resource::Graphql, at(130)), Ok(()));
+    }
+
+    #[test]
+    fn refusals_without_a_time_back_off() {
+        let mut pace = Pace::default();
+        let limited = (StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), "");
+        let waits: Vec<i64> = (0..8)
+            .map(|_| pace.note(limited, Resource::Core, at(0)).unwrap().as_second() / 60)
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn the_last_of_the_quota_is_kept_for_closing_writes() {
+        let mut pace = Pace::default();
+        let nearly = headers(&[
+            ("x-ratelimit-limit", "5000"),
+            ("x-ratelimit-remaining", "100"),
+            ("x-ratelimit-reset", "9000"),
+        ]);
+        pace.note((StatusCode::OK, &nearly, ""), Resource::Core, at(0));
+        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(1)), Err(at(9000)));
+        assert_eq!(pace.admit(Effect::Close, Resource::Core, at(1)), Ok(()));
+        assert_eq!(pace.admit(Effect::Read, Resource::Graphql, at(1)), Ok(()));
+        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(9000)), Ok(()));
+    }
+
+    #[test]
+    fn writes_stay_below_githubs_content_limit() {
+        let mut pace = Pace::default();
+        pace.note((StatusCode::OK, &plenty(), ""), Resource::Core, at(0));
+        for _ in 0..60 {
+            assert_eq!(pace.admit(Effect::Write, Resource::Core, at(10)), Ok(()));
+        }
+        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(11)), Err(at(70)));
+        assert_eq!(pace.admit(Effect::Close, Resource::Core, at(11)), Ok(()));
+        assert_eq!(pace.admit(Effect::Read, Resource::Core, at(11)), Ok(()));
+        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(71)), Ok(()));
+    }
+
+    #[test]
+    fn where_there_are_no_limits_nothing_is_held_back() {
+        let mut pace = Pace::default();
+        pace.note((StatusCode::OK, &HeaderMap::new(), ""), Resource::Core, at(0));
+        assert!((0..200).all(|_| pace.admit(Effect::Write, Resource::Core, at(1)).is_ok()));
+    }
+}

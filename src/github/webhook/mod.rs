@@ -1,0 +1,9 @@
+//! Webhooks as GitHub sends them: whether one is genuine, and what it says.
+//!
+//! Pure. Receiving is `http`'s, storing the store's; what an event leads to is decided by `flow`.
+
+mod payload;
+mod signature;
+
+pub use payload::{Malformed, parse};
+pub use signature::{BadSignature, Secrets};
