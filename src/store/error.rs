@@ -1,0 +1,45 @@
+//! What can go wrong with the database, worded for whoever runs it.
+//!
+//! Expected outcomes (a duplicate, a lost lease, a place in a queue) are values, not errors.
+
+use super::PullRequestId;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(
+        "the database URL begins with `{scheme}`; write `sqlite:PATH` for one machine or \
+         `postgres://USER:PASSWORD@HOST:PORT/DATABASE` for several"
+    )]
+    Url { scheme: String },
+    #[error("opening the database {place}: {source}. {mend}")]
+    Open { place: String, mend: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("bringing the tables of the database {place} up to date: {source}. {mend}")]
+    Migrate { place: String, mend: &'static str, source: sqlx::migrate::MigrateError },
+    #[error("the database, asked `{}`: {source}", squeezed(.sql))]
+    Query { sql: &'static str, source: sqlx::Error },
+    #[error("beginning or ending a transaction of the database: {0}")]
+    Transaction(#[source] sqlx::Error),
+    #[error(
+        "the column `{column}` holds what this version cannot read: {why}. Was the row written by \
+         a newer version, or by hand?"
+    )]
+    Column { column: &'static str, why: String },
+    #[error("a kind of job is lower-case letters and `-`, not `{0}`")]
+    JobKind(String),
+    #[error("job {0} may not be repeated; look at what it did, then finish it as done or failed")]
+    NeverRepeated(i64),
+    #[error("{0} is not in the queue of stack {1}; queue it before taking the lock")]
+    NotQueued(PullRequestId, String),
+    #[error("a lock on no stack at all protects nothing; name the stacks")]
+    NoStacks,
+}
+
+/// On one line and not too long: it stands inside a sentence.
+fn squeezed(sql: &str) -> String {
+    let mut words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = words.char_indices().nth(90) {
+        words.truncate(end);
+        words.push('…');
+    }
+    words
+}

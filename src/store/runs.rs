@@ -1,0 +1,131 @@
+//! Executions that people can look up: of a plan, a drift check, an apply, an agent.
+//!
+//! A run that was begun and never finished is what a crash leaves behind; what it did stands in the
+//! journal.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{
+    Error, Fenced, PullRequestId, Store,
+    column::{Column, Row, binds, words},
+    pull_requests::id_from_row,
+};
+
+/// The name of a run in logs, comments and addresses of pages; sorts by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub Uuid);
+
+impl RunId {
+    /// A new one, begun at `now`.
+    pub fn new(now: Timestamp) -> Self {
+        let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+        let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+        let time = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanoseconds);
+        Self(Uuid::new_v7(time))
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Column for RunId {
+    type Raw = String;
+    fn raw(&self) -> String {
+        self.0.to_string()
+    }
+    fn parse(raw: String) -> Result<Self, String> {
+        raw.parse().map(Self).map_err(|e: uuid::Error| e.to_string())
+    }
+}
+
+words! {
+    RunKind { Plan = "plan", Drift = "drift", Apply = "apply", Agent = "agent" }
+    RunState {
+        Running = "running",
+        Succeeded = "succeeded",
+        Failed = "failed",
+        /// Some stacks were applied, some not: a person decides.
+        Partial = "partial",
+        Cancelled = "cancelled",
+        Superseded = "superseded",
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub id: RunId,
+    pub kind: RunKind,
+    pub pull_request: PullRequestId,
+    pub state: RunState,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Run {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.read("id")?,
+            kind: row.read("kind")?,
+            pull_request: id_from_row(row)?,
+            state: row.read("state")?,
+            started_at: row.read("started_at")?,
+            finished_at: row.read_optional("finished_at")?,
+        })
+    }
+}
+
+impl Store {
+    /// Begins a run; the returned id is durable before anything is done under it.
+    pub async fn start_run(
+        &self,
+        kind: RunKind,
+        pull_request: PullRequestId,
+        now: Timestamp,
+    ) -> Result<RunId, Error> {
+        const START: &str = "INSERT INTO runs (id, kind, repository, number, state, started_at) \
+             VALUES ($1, $2, $3, $4, 'running', $5)";
+        let id = RunId::new(now);
+        let PullRequestId { repository, number } = pull_request;
+        self.db.execute(START, binds![id, kind, repository, number, now]).await?;
+        Ok(id)
+    }
+
+    /// Ends a run, once; lost when it had ended before (or there is no such run).
+    pub async fn finish_run(
+        &self,
+        id: RunId,
+        state: RunState,
+        now: Timestamp,
+    ) -> Result<Fenced, Error> {
+        const FINISH: &str =
+            "UPDATE runs SET state = $2, finished_at = $3 WHERE id = $1 AND state = 'running'";
+        let touched = self.db.execute(FINISH, binds![id, state, now]).await?;
+        Ok(if touched == 1 { Fenced::Written } else { Fenced::Lost })
+    }
+
+    pub async fn run(&self, id: RunId) -> Result<Option<Run>, Error> {
+        let row = self.db.row("SELECT * FROM runs WHERE id = $1", binds![id]).await?;
+        row.as_ref().map(Run::from_row).transpose()
+    }
+
+    /// The runs of a pull request, the oldest first.
+    pub async fn runs(&self, id: PullRequestId) -> Result<Vec<Run>, Error> {
+        const LIST: &str = "SELECT * FROM runs WHERE repository = $1 AND number = $2 \
+             ORDER BY started_at, id";
+        let rows = self.db.rows(LIST, binds![id.repository, id.number]).await?;
+        rows.iter().map(Run::from_row).collect()
+    }
+
+    /// What was begun and never finished: at start-up, what a crash left behind.
+    pub async fn unfinished_runs(&self, kind: RunKind) -> Result<Vec<Run>, Error> {
+        const UNFINISHED: &str =
+            "SELECT * FROM runs WHERE state = 'running' AND kind = $1 ORDER BY started_at, id";
+        self.db.rows(UNFINISHED, binds![kind]).await?.iter().map(Run::from_row).collect()
+    }
+}
