@@ -4,3 +4,4 @@
 pub mod domain;
 pub mod github;
 pub mod store;
+pub mod engine;

@@ -1,0 +1,121 @@
+//! `apply` of exactly one plan file, and the outputs that a state has.
+//!
+//! Never retried here. A failure keeps what is known of each resource.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Deserialize;
+
+use super::{
+    Control, Engine, Error, Planned, Root, Step,
+    init::{Command, Ready},
+    transcript::Transcript,
+};
+
+/// One output of a root module.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct Output {
+    /// In clear, also where it is sensitive.
+    pub value: serde_json::Value,
+    pub sensitive: bool,
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.sensitive {
+            true => f.write_str("(sensitive)"),
+            false => self.value.fmt(f),
+        }
+    }
+}
+
+/// What an apply has done.
+#[derive(Debug)]
+pub struct Applied {
+    pub steps: Vec<Step>,
+    pub outputs: BTreeMap<String, Output>,
+}
+
+/// Why an apply has no result, and what it had done until then.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct ApplyFailed {
+    pub steps: Vec<Step>,
+    #[source]
+    pub error: Error,
+}
+
+impl Engine {
+    /// Carries out a plan, which is used up by it; `root` has to be the one that was planned.
+    ///
+    /// The engine goes on when this future is dropped or this process dies; only
+    /// [`Control::cancel`] and the time limit end it.
+    pub async fn apply(
+        &self,
+        root: &Root<'_>,
+        planned: Planned,
+        control: &Control<'_>,
+    ) -> Result<Applied, ApplyFailed> {
+        let mut transcript = Transcript::new(root.secrets, control.log);
+        let done = self.apply_file(root, &planned, (control, &mut transcript)).await;
+        let steps = transcript.steps;
+        match done {
+            Ok(outputs) => Ok(Applied { steps, outputs }),
+            Err(error) => Err(ApplyFailed { steps, error }),
+        }
+    }
+
+    async fn apply_file(
+        &self,
+        root: &Root<'_>,
+        planned: &Planned,
+        (control, transcript): (&Control<'_>, &mut Transcript<'_>),
+    ) -> Result<BTreeMap<String, Output>, Error> {
+        let _turn = self.turn("apply", control).await?;
+        let args = vec![planned.file.0.clone().into_os_string()];
+        let command = Command { name: "apply", args, captures: false };
+        self.run(root, &planned.ready, command, (control, transcript)).await?;
+        self.read_outputs(root, &planned.ready, control).await
+    }
+
+    /// The outputs in the state of a root, without planning.
+    pub async fn outputs(
+        &self,
+        root: &Root<'_>,
+        control: &Control<'_>,
+    ) -> Result<BTreeMap<String, Output>, Error> {
+        let _turn = self.turn("output", control).await?;
+        let ready = self.ready(root, control).await?;
+        self.read_outputs(root, &ready, control).await
+    }
+
+    async fn read_outputs(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        control: &Control<'_>,
+    ) -> Result<BTreeMap<String, Output>, Error> {
+        let command = Command { name: "output", args: Vec::new(), captures: true };
+        let ended = self.command(root, ready, command, control).await?;
+        serde_json::from_slice(&ended.stdout)
+            .map_err(|why| Error::unreadable("the outputs that the engine printed", why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sensitive_output_is_not_printed() {
+        let json = r#"{"value": "hunter2222", "sensitive": true, "type": "string"}"#;
+        let output: Output = serde_json::from_str(json).unwrap();
+        assert_eq!(format!("{output:?}"), "(sensitive)");
+        assert_eq!(output.value, "hunter2222");
+    }
+
+    #[test]
+    fn an_output_that_does_not_say_whether_it_is_sensitive_is_an_error() {
+        assert!(serde_json::from_str::<Output>(r#"{"value": 1}"#).is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! `plan`: what the engine would do, and the file that holds exactly that.
+//!
+//! The plan file has secrets in clear: it lies in the private work directory and is removed with
+//! the value that names it.
+
+use std::{ffi::OsString, fmt, fs, path::PathBuf};
+
+use secrecy::ExposeSecret as _;
+
+use super::{
+    Control, Diagnostic, Engine, Error, Root, StateId,
+    init::{Command, Ready},
+    leaves::Masks,
+    plan_json,
+    transcript::Transcript,
+};
+use crate::domain::{finding::Severity, plan::Plan};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Normal,
+    /// Plans to delete everything that the state knows.
+    Destroy,
+}
+
+/// A plan that can be applied, once, as long as this value lives.
+///
+/// It holds the work directory: no other operation works there until it is dropped.
+pub struct Planned {
+    pub plan: Plan,
+    /// The state it was made from; none where there was none yet.
+    pub state: Option<StateId>,
+    pub warnings: Vec<Diagnostic>,
+    pub(super) file: PlanFile,
+    pub(super) ready: Ready,
+}
+
+impl fmt::Debug for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Planned").field("plan", &self.plan).field("state", &self.state).finish()
+    }
+}
+
+/// Removes the file when it is dropped.
+pub(super) struct PlanFile(pub PathBuf);
+
+impl Drop for PlanFile {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed when the work directory is used next.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Engine {
+    /// Plans one root; errors unless the plan is complete and every part of it was understood.
+    pub async fn plan(
+        &self,
+        root: &Root<'_>,
+        mode: Mode,
+        control: &Control<'_>,
+    ) -> Result<Planned, Error> {
+        let _turn = self.turn("plan", control).await?;
+        let ready = self.ready(root, control).await?;
+        let file = PlanFile(ready.workdir.new_plan_file());
+        let warnings = self.plan_into(&file, root, (&ready, mode), control).await?;
+        let json = self.show(&file, root, &ready, control).await?;
+        let masks = Masks { key: self.settings.key.expose_secret(), secrets: root.secrets };
+        let plan = plan_json::read(&json, &masks)?;
+        let state = StateId::of_plan(&file.0)?;
+        Ok(Planned { plan, state, warnings, file, ready })
+    }
+
+    async fn plan_into(
+        &self,
+        file: &PlanFile,
+        root: &Root<'_>,
+        (ready, mode): (&Ready, Mode),
+        control: &Control<'_>,
+    ) -> Result<Vec<Diagnostic>, Error> {
+        let mut out = OsString::from("-out=");
+        out.push(&file.0);
+        let mut args = vec!["-detailed-exitcode".into(), out];
+        if mode == Mode::Destroy {
+            args.push("-destroy".into());
+        }
+        let command = Command { name: "plan", args, captures: false };
+        let mut transcript = Transcript::new(root.secrets, control.log);
+        self.run(root, ready, command, (control, &mut transcript)).await?;
+        let mut warnings = transcript.diagnostics;
+        warnings.retain(|diagnostic| diagnostic.severity == Severity::Warning);
+        Ok(warnings)
+    }
+
+    /// The plan's JSON, in memory only: it has secrets in clear too.
+    async fn show(
+        &self,
+        file: &PlanFile,
+        root: &Root<'_>,
+        ready: &Ready,
+        control: &Control<'_>,
+    ) -> Result<Vec<u8>, Error> {
+        let args = vec![file.0.clone().into_os_string()];
+        let command = Command { name: "show", args, captures: true };
+        Ok(self.command(root, ready, command, control).await?.stdout)
+    }
+}

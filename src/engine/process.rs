@@ -1,0 +1,67 @@
+//! A process as the journal remembers it: its id, and when it started.
+//!
+//! Ids are used again after a process has ended, start times are not: together they are a name.
+//! Starting and ending processes is done in `child`.
+
+use nix::{sys::signal, unistd::Pid};
+use serde::{Deserialize, Serialize};
+
+/// One process of this machine, until the next boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub pid: u32,
+    /// In clock ticks since boot, from `/proc/PID/stat`; 0 where there is no `/proc`.
+    pub start_time: u64,
+}
+
+impl Process {
+    /// The process that has this id now.
+    pub(super) fn now(pid: u32) -> Self {
+        Self { pid, start_time: stat(pid).map_or(0, |(_, start_time)| start_time) }
+    }
+
+    /// Whether it still runs; one that has ended and was not waited for does not.
+    pub fn is_alive(self) -> bool {
+        match stat(self.pid) {
+            Some((state, start_time)) => {
+                start_time == self.start_time && !matches!(state, 'Z' | 'X' | 'x')
+            }
+            // Without /proc, an id that is in use counts as alive: the safe error for an apply.
+            None if stat(std::process::id()).is_none() => i32::try_from(self.pid)
+                .is_ok_and(|pid| signal::kill(Pid::from_raw(pid), None).is_ok()),
+            None => false,
+        }
+    }
+}
+
+/// State and start time of a process.
+fn stat(pid: u32) -> Option<(char, u64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything, parentheses too.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some((fields.first()?.chars().next()?, fields.get(19)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_one_that_started_earlier_is_not() {
+        let process = Process::now(std::process::id());
+        assert!(process.is_alive());
+        assert!(!Process { start_time: process.start_time - 1, ..process }.is_alive());
+    }
+
+    #[test]
+    fn a_process_that_ended_is_not_alive_even_before_it_is_waited_for() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let process = Process::now(child.id());
+        while stat(child.id()).is_some_and(|(state, _)| state != 'Z') {
+            std::thread::yield_now();
+        }
+        assert!(!process.is_alive());
+        child.wait().unwrap();
+        assert!(!process.is_alive());
+    }
+}
