@@ -1,7 +1,9 @@
 //! Planwright: a PR-first GitOps bot that plans, drift-checks, and applies what was approved.
 //!
-//! The map, top to bottom; a module imports downwards only (`tests/it/tidy.rs` enforces the table):
+//! `ARCHITECTURE.md` is the map: what each module is for and whom it may import.
+
 pub mod domain;
-pub mod github;
-pub mod store;
 pub mod engine;
+pub mod github;
+pub mod settings;
+pub mod store;

@@ -3,22 +3,20 @@
 //! No IO, no async, no clock, no sibling module. A decision takes a snapshot (and the time, where
 //! time matters) and returns a value; `flow` carries values out.
 
+pub mod actor;
 pub mod approval;
 pub mod command;
+pub mod comment;
 pub mod digest;
 pub mod drift;
 pub mod escape;
-pub mod finding;
-pub mod names;
-pub mod plan;
-pub mod risk;
-pub mod verdict;
-pub mod actor;
-pub mod comment;
-pub mod digest;
 pub mod event;
 pub mod finding;
+pub mod inbox;
+pub mod job;
 pub mod names;
 pub mod plan;
 pub mod pull_request;
 pub mod repository;
+pub mod risk;
+pub mod verdict;

@@ -1,0 +1,187 @@
+//! `App`: the settings believed and the adapters opened, built once and lent as `&App`.
+//!
+//! Nothing is decided here; a flow gets from it what it reads the world with.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs,
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use jiff::Timestamp;
+use secrecy::{SecretSlice, SecretString};
+
+use crate::{
+    domain::actor::AppId,
+    engine::{self, Engine, Secrets},
+    git::Git,
+    github::{self, GitHub},
+    settings::{self, Role},
+    store::Store,
+};
+
+/// Now, by the clock of this process; a test brings its own.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Everything that a flow reads and writes the world with.
+pub struct App {
+    pub roles: Vec<Role>,
+    pub workers: usize,
+    /// Where mirrors, work directories and local states are.
+    pub data: PathBuf,
+    pub store: Store,
+    pub github: GitHub,
+    pub git: Git,
+    pub engine: Engine,
+    /// What the engine of a plan, and of an apply, gets from our environment.
+    pub plan_env: Environment,
+    pub apply_env: Environment,
+    /// Accepted in webhook signatures; two during a rotation.
+    pub webhook_secrets: Vec<SecretString>,
+    pub clock: Clock,
+}
+
+/// The variables of a role's children, and their values as secrets to be scrubbed.
+#[derive(Default)]
+pub struct Environment {
+    pub variables: BTreeMap<String, OsString>,
+    pub secrets: Secrets,
+}
+
+impl App {
+    /// Opens everything that `settings` name; errors say which setting to mend.
+    pub async fn open(settings: &settings::Serve, clock: Clock) -> Result<Self> {
+        let data = private_dir(&settings.storage.data)?;
+        let default_url = || format!("sqlite:{}", data.join("planwright.db").display());
+        let url = settings.storage.database_url.clone().unwrap_or_else(default_url);
+        let store = Store::connect(&url).await.context("opening the database")?;
+        let private_key = read_secret(&settings.github.private_key_file, "--private-key-file")?;
+        let github = GitHub::new(&github::Settings {
+            api_url: settings.github.github_url.clone(),
+            app_id: AppId(settings.github.app_id),
+            private_key: private_key.into(),
+        })?;
+        let roles = settings.process.roles.clone();
+        ensure!(!roles.is_empty(), "--roles names no role; give `web`, `plan`, `apply` or several");
+        Ok(Self {
+            workers: settings.process.workers.max(1),
+            store,
+            github,
+            git: Git::new(data.join("mirrors")).context("opening the mirrors")?,
+            engine: Engine::new(engine_settings(&settings.engine, &data)?),
+            plan_env: Environment::of(&settings.engine.plan_env, "--plan-env")?,
+            apply_env: Environment::of(&settings.engine.apply_env, "--apply-env")?,
+            webhook_secrets: webhook_secrets(&settings.github.webhook_secret_file)?,
+            roles,
+            data,
+            clock,
+        })
+    }
+
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Whether all roles run in this process, so that a file on this machine is seen by all.
+    pub fn has_all_roles(&self) -> bool {
+        [Role::Web, Role::Plan, Role::Apply].iter().all(|role| self.roles.contains(role))
+    }
+}
+
+impl Environment {
+    /// Reads `NAME` or `NAME=OURS` from the environment of this process.
+    fn of(names: &[String], flag: &str) -> Result<Self> {
+        let mut variables = BTreeMap::new();
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            let (theirs, ours) = name.split_once('=').unwrap_or((name, name));
+            let Some(value) = std::env::var_os(ours) else {
+                bail!("{flag} names the variable `{ours}`, which is not set");
+            };
+            variables.insert(theirs.to_owned(), value);
+        }
+        let values: Vec<&str> = variables.values().filter_map(|value| value.to_str()).collect();
+        Ok(Self { secrets: Secrets::new(values), variables })
+    }
+}
+
+fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::Settings> {
+    let mut limits = engine::Limits::default();
+    limits.plan = Duration::from_secs(settings.plan_timeout);
+    limits.apply = Duration::from_secs(settings.apply_timeout);
+    let key = match &settings.digest_key_file {
+        Some(file) => fs::read(file)
+            .with_context(|| format!("reading the key {} of --digest-key-file", file.display()))?,
+        None => own_key(&data.join("digest.key"))?,
+    };
+    ensure!(key.len() >= 32, "the digest key has {} bytes; it needs at least 32", key.len());
+    Ok(engine::Settings {
+        binary: settings.engine.clone(),
+        path: std::env::var_os("PATH").unwrap_or_default(),
+        home: None,
+        cli_config: std::env::var_os("TF_CLI_CONFIG_FILE").map(PathBuf::from),
+        plugin_cache: Some(
+            settings.provider_cache.clone().unwrap_or_else(|| data.join("providers")),
+        ),
+        work: private_dir(&data.join("work"))?,
+        tmp: std::env::temp_dir(),
+        environment: BTreeMap::new(),
+        key: SecretSlice::from(key),
+        limits,
+        concurrency: None,
+    })
+}
+
+/// The key under which sensitive values enter digests, made on the first start.
+fn own_key(file: &Path) -> Result<Vec<u8>> {
+    if let Ok(key) = fs::read(file) {
+        return Ok(key);
+    }
+    let mut key = vec![0; 32];
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| anyhow::anyhow!("no randomness for a key"))?;
+    let context = || format!("writing the key {}", file.display());
+    // A key that is half written would be a key for ever: write it aside and rename.
+    let aside = file.with_extension("new");
+    fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside)
+        .and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&aside, file))
+        .with_context(context)?;
+    Ok(key)
+}
+
+fn webhook_secrets(file: &Path) -> Result<Vec<SecretString>> {
+    let text = read_secret(file, "--webhook-secret-file")?;
+    let secrets: Vec<SecretString> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
+    ensure!(
+        (1..=2).contains(&secrets.len()),
+        "{} has {} webhook secrets; it needs one, or two during a rotation, each on a line",
+        file.display(),
+        secrets.len()
+    );
+    Ok(secrets)
+}
+
+fn read_secret(file: &Path, flag: &str) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("reading {} of {flag}", file.display()))
+}
+
+/// Makes a directory that only we can read, and returns its absolute path.
+fn private_dir(dir: &Path) -> Result<PathBuf> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .and_then(|()| fs::canonicalize(dir))
+        .with_context(|| format!("making the directory {}", dir.display()))
+}

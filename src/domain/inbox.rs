@@ -1,0 +1,196 @@
+//! What a webhook causes: jobs, a push to remember, a newer generation of a pull request.
+//!
+//! Pure, so that the inbox can store a delivery and all that follows from it in one transaction.
+//! A webhook is a hint: nothing in it but the text of a new comment is believed by a flow.
+
+use super::{
+    actor::AppId,
+    command,
+    event::{CommentAction, CommentEvent, Envelope, Event, PullRequestAction, Push, ReviewEvent},
+    job::{Asked, Job, Target},
+    names::{DeliveryId, PrNumber},
+    repository::Repository,
+};
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    pub jobs: Vec<Job>,
+    /// Who pushed becomes a principal, also when there is no pull request yet.
+    pub push: Option<Push>,
+    /// What runs for the pull request is superseded: its head or base is another one now.
+    pub supersedes: Option<PrNumber>,
+}
+
+/// What `envelope`, told by `delivery`, causes for the App `app`.
+pub fn effects(envelope: &Envelope, delivery: &DeliveryId, app: AppId) -> Effects {
+    let Some(repository) = envelope.repository() else { return Effects::default() };
+    match &envelope.event {
+        Event::PullRequest { number, action, .. } => of_pull_request(repository, *number, action),
+        Event::Review(review) => of_review(repository, review),
+        Event::Comment(comment) if !envelope.is_echo_of(app) => {
+            of_comment(repository, comment, delivery)
+        }
+        Event::Push(push) => Effects { push: Some(push.clone()), ..Effects::default() },
+        _ => Effects::default(),
+    }
+}
+
+fn of_pull_request(
+    repository: Repository,
+    number: PrNumber,
+    action: &PullRequestAction,
+) -> Effects {
+    let target = Target { repository, number };
+    let (job, is_new_content) = match action {
+        PullRequestAction::Opened
+        | PullRequestAction::Pushed { .. }
+        | PullRequestAction::Reopened
+        | PullRequestAction::Retargeted { .. } => {
+            (Job::Plan { target, asked: None, stacks: Vec::new() }, true)
+        }
+        PullRequestAction::ReadyForReview => (Job::Verdict { target, review: None }, false),
+        PullRequestAction::Closed { merged: true } => {
+            (Job::Apply { target, asked: None, digest: None }, true)
+        }
+        PullRequestAction::Closed { merged: false } => (Job::Release { target }, true),
+    };
+    Effects { jobs: vec![job], push: None, supersedes: is_new_content.then_some(number) }
+}
+
+fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
+    let target = Target { repository, number: review.number };
+    Effects { jobs: vec![Job::Verdict { target, review: Some(review.review) }], ..Effects::default() }
+}
+
+/// Only a comment just made, by a person, that speaks to us.
+fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &DeliveryId) -> Effects {
+    let is_ours = comment.action == CommentAction::Created
+        && comment.author.is_user()
+        && !command::parse(&comment.body).is_empty();
+    if !is_ours {
+        return Effects::default();
+    }
+    let target = Target { repository, number: comment.number };
+    let asked = Asked { by: comment.author.clone(), comment: comment.comment };
+    let job = Job::Acknowledge {
+        target,
+        asked,
+        delivery: delivery.clone(),
+        comment: comment.body.clone(),
+        on_pull_request: comment.on_pull_request,
+    };
+    Effects { jobs: vec![job], ..Effects::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        actor::{Actor, ActorKind},
+        names::{CommentId, InstallationId, Login, RepoName, RepositoryId, Sha, UserId},
+        pull_request::{ReviewId, ReviewState},
+    };
+
+    const APP: AppId = AppId(7);
+
+    fn actor(kind: ActorKind) -> Actor {
+        Actor { id: UserId(1), login: Login::parse("alice").unwrap(), kind }
+    }
+
+    fn envelope(event: Event) -> Envelope {
+        Envelope {
+            installation: Some(InstallationId(3)),
+            repository: Some(RepositoryId(2)),
+            repo: Some(RepoName::parse("acme/infra").unwrap()),
+            sender: actor(ActorKind::User),
+            via_app: None,
+            event,
+        }
+    }
+
+    fn effects_of(envelope: &Envelope) -> Effects {
+        effects(envelope, &DeliveryId::parse("d-1").unwrap(), APP)
+    }
+
+    fn pull_request(action: PullRequestAction) -> Envelope {
+        envelope(Event::PullRequest {
+            number: PrNumber(5),
+            author: actor(ActorKind::User),
+            head: Sha::parse("a".repeat(40)).unwrap(),
+            action,
+        })
+    }
+
+    fn comment(body: &str) -> CommentEvent {
+        CommentEvent {
+            number: PrNumber(5),
+            on_pull_request: true,
+            comment: CommentId(9),
+            author: actor(ActorKind::User),
+            body: body.into(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            action: CommentAction::Created,
+        }
+    }
+
+    #[test]
+    fn new_content_is_planned_and_supersedes_what_runs() {
+        for action in [
+            PullRequestAction::Opened,
+            PullRequestAction::Reopened,
+            PullRequestAction::Retargeted { from: "dev".into() },
+        ] {
+            let effects = effects_of(&pull_request(action));
+            assert!(matches!(effects.jobs[..], [Job::Plan { asked: None, .. }]));
+            assert_eq!(effects.supersedes, Some(PrNumber(5)));
+        }
+    }
+
+    #[test]
+    fn a_merge_applies_and_a_mere_close_releases() {
+        let merged = effects_of(&pull_request(PullRequestAction::Closed { merged: true }));
+        assert!(matches!(merged.jobs[..], [Job::Apply { asked: None, .. }]));
+        let closed = effects_of(&pull_request(PullRequestAction::Closed { merged: false }));
+        assert!(matches!(closed.jobs[..], [Job::Release { .. }]));
+    }
+
+    #[test]
+    fn a_review_asks_for_a_new_verdict() {
+        let effects = effects_of(&envelope(Event::Review(ReviewEvent {
+            number: PrNumber(5),
+            review: ReviewId(4),
+            by: actor(ActorKind::User),
+            action: crate::domain::event::ReviewAction::Submitted,
+            state: ReviewState::Approved,
+            head: None,
+            pull_request_head: Sha::parse("a".repeat(40)).unwrap(),
+            at: None,
+        })));
+        assert!(matches!(effects.jobs[..], [Job::Verdict { review: Some(ReviewId(4)), .. }]));
+    }
+
+    #[test]
+    fn a_command_is_acknowledged_under_a_key_of_its_own() {
+        let effects = effects_of(&envelope(Event::Comment(comment("/infra plan"))));
+        assert_eq!(effects.jobs[0].key(), "ack/d-1");
+    }
+
+    #[test]
+    fn talk_edits_bots_and_our_own_comments_cause_nothing() {
+        let nothing = Effects::default();
+        assert_eq!(effects_of(&envelope(Event::Comment(comment("looks good")))), nothing);
+        assert_eq!(effects_of(&envelope(Event::Comment(comment("> /infra plan")))), nothing);
+        let edited = CommentEvent { action: CommentAction::Edited, ..comment("/infra plan") };
+        assert_eq!(effects_of(&envelope(Event::Comment(edited))), nothing);
+        let bot = CommentEvent { author: actor(ActorKind::Bot), ..comment("/infra plan") };
+        assert_eq!(effects_of(&envelope(Event::Comment(bot))), nothing);
+        let ours = envelope(Event::Comment(comment("/infra plan")));
+        assert_eq!(effects_of(&Envelope { via_app: Some(APP), ..ours }), nothing);
+    }
+
+    #[test]
+    fn an_event_of_no_repository_of_ours_causes_nothing() {
+        let foreign = pull_request(PullRequestAction::Opened);
+        assert_eq!(effects_of(&Envelope { installation: None, ..foreign }), Effects::default());
+    }
+}

@@ -1,0 +1,125 @@
+//! Durable units of work: what is to be done, under which key, and by which role.
+//!
+//! One job of a key runs at a time, jobs of a key in order. Planning and applying have keys of their
+//! own, and an acknowledgement one per delivery, so that a status never waits behind a plan.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    actor::Actor,
+    command::Command,
+    names::{CommentId, DeliveryId, PrNumber, StackId},
+    pull_request::ReviewId,
+    repository::Repository,
+};
+
+/// The pull request (or issue) that a job is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    pub repository: Repository,
+    pub number: PrNumber,
+}
+
+/// A command as it was given: by whom, where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    pub by: Actor,
+    pub comment: CommentId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    /// Check who asks, show that it was seen, answer or pass on. The comment as it was written.
+    Acknowledge { target: Target, asked: Asked, delivery: DeliveryId, comment: String, on_pull_request: bool },
+    /// Plan what the pull request would do. `asked` is there when a comment wanted it.
+    Plan { target: Target, asked: Option<Asked>, stacks: Vec<StackId> },
+    /// Plan the last applied trees.
+    Drift { target: Target, asked: Asked, stacks: Vec<StackId> },
+    /// Look at the reviews again and say what is still missing.
+    Verdict { target: Target, review: Option<ReviewId> },
+    /// Record that deletes and replacements of protected resources are meant.
+    Allow { target: Target, asked: Asked, stack: StackId, addresses: Vec<String> },
+    /// The pull request was closed without a merge.
+    Release { target: Target },
+    /// Apply what was merged. `asked` is there when a comment wanted it, `digest` when it named a plan.
+    Apply { target: Target, asked: Option<Asked>, digest: Option<String> },
+    /// Read the pull request and do what a missed webhook would have done.
+    Reconcile { target: Target },
+}
+
+impl Job {
+    pub fn target(&self) -> &Target {
+        match self {
+            Self::Acknowledge { target, .. }
+            | Self::Plan { target, .. }
+            | Self::Drift { target, .. }
+            | Self::Verdict { target, .. }
+            | Self::Allow { target, .. }
+            | Self::Release { target }
+            | Self::Apply { target, .. }
+            | Self::Reconcile { target } => target,
+        }
+    }
+
+    /// Jobs of one key run one at a time, in order.
+    pub fn key(&self) -> String {
+        let Target { repository, number } = self.target();
+        let repository = repository.id;
+        match self {
+            Self::Acknowledge { delivery, .. } => format!("ack/{delivery}"),
+            Self::Apply { .. } => format!("apply/{repository}/{number}"),
+            _ => format!("pr/{repository}/{number}"),
+        }
+    }
+
+    /// The word under which workers find jobs of their roles.
+    pub fn kind(&self) -> JobKind {
+        match self {
+            Self::Acknowledge { .. } => JobKind::Acknowledge,
+            Self::Apply { .. } => JobKind::Apply,
+            Self::Plan { .. } | Self::Drift { .. } => JobKind::Plan,
+            Self::Verdict { .. } | Self::Allow { .. } | Self::Release { .. } | Self::Reconcile { .. } => {
+                JobKind::Keep
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobKind {
+    Acknowledge,
+    /// Starts the engine with read credentials.
+    Plan,
+    /// Starts the engine with write credentials; never retried by itself.
+    Apply,
+    /// Keeps what is shown in step with what is known; starts no engine.
+    Keep,
+}
+
+impl JobKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::Plan => "plan",
+            Self::Apply => "apply",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+/// What a command becomes once its author is known to be allowed to give it; `None` when it is
+/// answered on the spot (help, status, unlock, cancel).
+pub fn job_of(command: Command, target: &Target, asked: &Asked) -> Option<Job> {
+    let (target, asked) = (target.clone(), asked.clone());
+    match command {
+        Command::Plan { stacks } => Some(Job::Plan { target, asked: Some(asked), stacks }),
+        Command::Drift { stacks } => Some(Job::Drift { target, asked, stacks }),
+        Command::Allow { stack, addresses } => Some(Job::Allow { target, asked, stack, addresses }),
+        Command::Apply { digest } => {
+            let digest = digest.map(|digest| digest.to_string());
+            Some(Job::Apply { target, asked: Some(asked), digest })
+        }
+        Command::Help | Command::Status | Command::Unlock { .. } | Command::Cancel => None,
+    }
+}

@@ -1,0 +1,95 @@
+//! Where the state of a stack is: the settings of the base commit and the key in its lock.
+//!
+//! The type stands in the rendered tree, the settings go to `init` as arguments; params reach
+//! neither.
+
+use std::path::Path;
+
+use crate::{
+    domain::{names::StackId, repo_config},
+    engine,
+};
+
+/// The setting in which a backend takes the key of a state, and what is put after the key.
+const KEYED: &[(&str, &str, &str)] = &[
+    ("s3", "key", "/terraform.tfstate"),
+    ("gcs", "prefix", ""),
+    ("azurerm", "key", "/terraform.tfstate"),
+    ("oss", "key", "/terraform.tfstate"),
+    ("cos", "key", "/terraform.tfstate"),
+    ("consul", "path", ""),
+    ("pg", "schema_name", ""),
+];
+
+/// The backend of the state `key`; states of a local backend are kept under `local`.
+///
+/// Errors, worded for people, where the settings cannot tell the states of two stacks apart.
+pub fn backend(
+    config: &repo_config::Backend,
+    key: &str,
+    local: &Path,
+) -> Result<engine::Backend, String> {
+    // It becomes a path; the alphabet of stacks is narrow enough for all backends.
+    StackId::parse(key).map_err(|_| {
+        format!("the state key `{key}` of the lock is not of the form `name` or `name/environment`")
+    })?;
+    let mut settings = config.config.clone();
+    if config.kind == "local" {
+        if let Some(name) = settings.keys().next() {
+            return Err(format!(
+                "`backend.config.{name}` in planwright.yaml has no effect on a local backend, whose \
+                 states Planwright keeps; remove it"
+            ));
+        }
+        let path = local.join(key).join("terraform.tfstate");
+        settings.insert("path".into(), path.display().to_string());
+        return Ok(engine::Backend { kind: config.kind.clone(), config: settings });
+    }
+    let Some((_, name, end)) = KEYED.iter().find(|(kind, ..)| *kind == config.kind) else {
+        let known: Vec<&str> = KEYED.iter().map(|(kind, ..)| *kind).collect();
+        return Err(format!(
+            "`backend.type` in planwright.yaml is `{}`; states can be kept apart in `local`, `{}`",
+            config.kind,
+            known.join("`, `")
+        ));
+    };
+    // What the repository sets is put before: one bucket may serve several repositories.
+    let before = settings.remove(*name).map_or(String::new(), |prefix| format!("{prefix}/"));
+    let value = if config.kind == "pg" {
+        format!("{}{}", before.replace('/', "_"), key.replace(['/', '-'], "_"))
+    } else {
+        format!("{before}{key}{end}")
+    };
+    settings.insert((*name).into(), value);
+    Ok(engine::Backend { kind: config.kind.clone(), config: settings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(kind: &str, settings: &[(&str, &str)]) -> repo_config::Backend {
+        let pairs = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        repo_config::Backend { kind: kind.into(), config: pairs.collect() }
+    }
+
+    #[test]
+    fn each_state_has_a_place_of_its_own() {
+        let local = Path::new("/states");
+        let at = |config: &repo_config::Backend, key| backend(config, key, local).unwrap().config;
+        let path = &at(&config("local", &[]), "website/prod")["path"];
+        assert_eq!(path, "/states/website/prod/terraform.tfstate");
+        let s3 = config("s3", &[("bucket", "states"), ("key", "team")]);
+        assert_eq!(at(&s3, "website/prod")["key"], "team/website/prod/terraform.tfstate");
+        assert_eq!(at(&s3, "website")["bucket"], "states");
+        assert_eq!(at(&config("pg", &[]), "a-b/prod")["schema_name"], "a_b_prod");
+    }
+
+    #[test]
+    fn a_key_cannot_leave_its_place_and_an_unknown_backend_is_refused() {
+        let local = Path::new("/states");
+        assert!(backend(&config("local", &[]), "../other", local).is_err());
+        assert!(backend(&config("local", &[("path", "/tmp/x")]), "website", local).is_err());
+        assert!(backend(&config("http", &[]), "website", local).is_err());
+    }
+}

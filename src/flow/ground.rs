@@ -1,0 +1,134 @@
+//! What a pull request would make of the repository: base, head merged into it, and what differs.
+//!
+//! Everything is read from trees of the mirror, so nothing of the repository ever lies on disk as
+//! files that something could run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    app::App,
+    domain::{
+        digest::Digest,
+        finding::Finding,
+        job::Target,
+        names::{Sha, StackId},
+        plan::canonical,
+        pull_request::PullRequest,
+        repo_config::{FILE, RepoConfig},
+    },
+    git::{EntryKind, Merge, Mirror, Source, Want},
+    package::{
+        Checked,
+        affected::{Reason, affected, uses},
+        files::{FilesError, MemoryFiles},
+        repository::{self, STACKS},
+    },
+};
+
+use super::Result;
+
+/// Rises when the rules that are part of the binary change what a plan is judged by.
+const RULES: &str = "rules/1";
+
+/// The trees of a change, read.
+pub struct Ground {
+    pub mirror: Mirror,
+    /// The tree that is planned: head merged into base.
+    pub tree: Sha,
+    pub base: Checked<MemoryFiles>,
+    pub merged: Checked<MemoryFiles>,
+    /// `planwright.yaml` of the base commit; nothing of the head is trusted.
+    pub config: Checked<RepoConfig>,
+    pub changed: BTreeSet<String>,
+}
+
+/// What came of merging head into base.
+pub enum Merged {
+    Ground(Box<Ground>),
+    /// A person has to decide about these paths.
+    Conflict(Vec<String>),
+}
+
+/// Fetches head and base, merges them, and reads what concerns us.
+pub async fn ground(app: &App, target: &Target, pull: &PullRequest) -> Result<Merged> {
+    let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
+    let mirror = fetch(app, target, &wants).await?;
+    let tree = match mirror.merge(&pull.base, &pull.head).await? {
+        Merge::Tree(tree) => tree,
+        Merge::Conflict(paths) => return Ok(Merged::Conflict(paths)),
+    };
+    let base_tree = mirror.tree(&pull.base).await?;
+    let changed = mirror.changed_paths(&base_tree, &tree).await?;
+    let config = config(&mirror, &base_tree).await?;
+    let folders = folders(config.as_ref().ok());
+    Ok(Merged::Ground(Box::new(Ground {
+        base: files(&mirror, &base_tree, &folders).await?,
+        merged: files(&mirror, &tree, &folders).await?,
+        changed: changed.into_iter().map(|changed| changed.path).collect(),
+        config,
+        tree,
+        mirror,
+    })))
+}
+
+/// Brings `wants` of a repository up to date.
+pub async fn fetch(app: &App, target: &Target, wants: &[Want]) -> Result<Mirror> {
+    let repository = &target.repository;
+    let token = app.github.git_token(repository).await?;
+    let source = Source::new(app.github.clone_url(&repository.name), Some(token))?;
+    Ok(app.git.fetch(repository.id, &source, wants).await?)
+}
+
+/// `planwright.yaml` of a tree.
+pub async fn config(mirror: &Mirror, tree: &Sha) -> Result<Checked<RepoConfig>> {
+    let files = mirror.read(tree, FILE).await?.map(|bytes| (FILE, bytes));
+    Ok(repository::config(&files.into_iter().collect::<MemoryFiles>()))
+}
+
+/// The files of a tree that concern us: the settings, the stacks, and packages of the repository.
+pub async fn files(
+    mirror: &Mirror,
+    tree: &Sha,
+    folders: &[String],
+) -> Result<Checked<MemoryFiles>> {
+    let mut files = BTreeMap::new();
+    if let Some(bytes) = mirror.read(tree, FILE).await? {
+        files.insert(FILE.to_owned(), bytes);
+    }
+    for folder in folders {
+        for entry in mirror.paths(tree, folder).await? {
+            if !matches!(entry.kind, EntryKind::File { .. }) {
+                let error = FilesError::NotRegular { path: entry.path };
+                return Ok(Err(vec![error.finding()]));
+            }
+            if let Some(bytes) = mirror.read(tree, &entry.path).await? {
+                files.insert(entry.path, bytes);
+            }
+        }
+    }
+    Ok(Ok(MemoryFiles(files)))
+}
+
+/// The folders that [`files`] reads under these settings.
+pub fn folders(config: Option<&RepoConfig>) -> Vec<String> {
+    let packages = config.iter().flat_map(|config| &config.packages);
+    let local = packages.filter_map(|package| match package.strip_suffix("/*") {
+        Some(folder) => Some(folder.to_owned()),
+        None => package.contains('/').then(|| package.clone()),
+    });
+    [STACKS.to_owned()].into_iter().chain(local).collect()
+}
+
+/// What a plan is judged by: the settings of the base commit and the rules of this binary.
+pub fn policy_digest(config: &RepoConfig) -> Digest {
+    let settings = canonical(config);
+    Digest::of_parts("v1", [RULES.as_bytes(), settings.as_bytes()])
+}
+
+impl Ground {
+    /// Every stack that the change touches, with all reasons.
+    pub fn affected(&self) -> Checked<BTreeMap<StackId, BTreeSet<Reason>>> {
+        let files = |files: &Checked<MemoryFiles>| files.as_ref().map_err(Vec::<Finding>::clone).cloned();
+        Ok(affected(&self.changed, &uses(&files(&self.base)?)?, &uses(&files(&self.merged)?)?))
+    }
+}

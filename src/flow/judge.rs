@@ -1,0 +1,192 @@
+//! Gathering what a verdict depends on: who shaped the change, who said what of it, who may write.
+//!
+//! Permissions are asked at the moment of the verdict. Whose word counts is `domain::approval`'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    app::App,
+    domain::{
+        approval::{ApprovalRule, Kind, Opinion, PlanSetFacts, Principal, Recorded, Why},
+        digest::Digest,
+        job::Target,
+        names::{Login, UserId},
+        pull_request::{PullRequest, ReviewState},
+        reply::Report,
+        repo_config::RepoConfig,
+        verdict::{self, Allowance, Current, StackFacts, Verdict, VerdictFacts},
+    },
+    store::{ApprovalKind, RecordedPlanSet},
+};
+
+use super::{Result, id_of};
+
+/// What a verdict is about.
+pub struct Case<'a> {
+    pub target: &'a Target,
+    pub pull: &'a PullRequest,
+    pub config: &'a RepoConfig,
+    /// The policy that holds now.
+    pub policy: Digest,
+    pub plan_set: Option<&'a RecordedPlanSet>,
+    pub report: &'a Report,
+}
+
+/// The verdict on a change, from facts as they are now.
+pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal>)> {
+    let principals = principals(app, case.target, case.pull).await?;
+    let facts = case.plan_set.map(plan_set_facts);
+    let may_write = live_permissions(app, case).await?;
+    let stacks: Vec<StackFacts> = case
+        .report
+        .stacks
+        .iter()
+        .map(|stack| StackFacts {
+            stack: stack.stack.clone(),
+            outcome: stack.plan.outcome(),
+            protected: stack.protected.clone(),
+        })
+        .collect();
+    let current = Current {
+        head: case.pull.head.clone(),
+        base: case.pull.base_ref.clone(),
+        policy_digest: case.policy.clone(),
+    };
+    let verdict = verdict::verdict(&VerdictFacts {
+        current: &current,
+        plan_set: facts.as_ref(),
+        stacks: &stacks,
+        principals: &principals,
+        opinions: &opinions(app, case, &may_write).await?,
+        allowances: &allowances(app, case, &may_write).await?,
+        rule: rule(case.config),
+    });
+    Ok((verdict, principals))
+}
+
+/// Everyone who shaped the configuration of a change.
+pub async fn principals(app: &App, target: &Target, pull: &PullRequest) -> Result<Vec<Principal>> {
+    let principal = |user: &UserId, login: &Login, why| Principal {
+        user: *user,
+        login: login.clone(),
+        why,
+    };
+    let author = &pull.author;
+    let mut principals: BTreeSet<Principal> =
+        [principal(&author.id, &author.login, Why::OpenedPullRequest)].into();
+    for commit in &pull.commits {
+        principals.extend(commit.users.iter().map(|(user, login)| principal(user, login, Why::Authored)));
+    }
+    let heads: Vec<_> = pull.commits.iter().map(|commit| commit.sha.clone()).collect();
+    let pushers = app.store.pushers(target.repository.id, &pull.head_ref, &heads).await?;
+    principals.extend(pushers.iter().map(|(user, login)| principal(user, login, Why::Pushed)));
+    Ok(principals.into_iter().collect())
+}
+
+pub fn plan_set_facts(recorded: &RecordedPlanSet) -> PlanSetFacts {
+    let set = &recorded.plan_set;
+    PlanSetFacts {
+        head: set.head.clone(),
+        base: set.base_ref.clone(),
+        digest: set.digest.clone(),
+        policy_digest: set.policy_digest.clone(),
+        posted_at: recorded.posted_at,
+    }
+}
+
+pub fn rule(config: &RepoConfig) -> ApprovalRule {
+    let required = usize::try_from(config.approvals.required).unwrap_or(usize::MAX);
+    ApprovalRule { required, self_approval: config.approvals.own }
+}
+
+/// Who of those that spoke by a command may write now; reviews bring the answer along.
+async fn live_permissions(app: &App, case: &Case<'_>) -> Result<BTreeMap<UserId, bool>> {
+    let id = id_of(case.target);
+    let approvals = app.store.approvals(id).await?;
+    let confirmed =
+        approvals.into_iter().filter(|approval| approval.kind == ApprovalKind::Confirm);
+    let allowed = app.store.allowances(id).await?;
+    let people: BTreeMap<UserId, Login> = confirmed
+        .map(|approval| (approval.user, approval.login))
+        .chain(allowed.into_iter().map(|allowance| (allowance.user, allowance.login)))
+        .collect();
+    let mut may_write = BTreeMap::new();
+    for (user, login) in people {
+        let permission = app.github.permission(&case.target.repository, &login).await?;
+        may_write.insert(user, permission.can_write());
+    }
+    Ok(may_write)
+}
+
+async fn opinions(
+    app: &App,
+    case: &Case<'_>,
+    may_write: &BTreeMap<UserId, bool>,
+) -> Result<Vec<Opinion>> {
+    let recorded = app.store.approvals(id_of(case.target)).await?;
+    let of_record = |approval: &crate::store::Approval| Recorded {
+        head: approval.head.clone(),
+        digest: approval.plan_set.clone(),
+        policy_digest: approval.policy.clone(),
+    };
+    let is_opinion = |state| matches!(state, ReviewState::Approved | ReviewState::ChangesRequested | ReviewState::Dismissed);
+    let reviews = case.pull.reviews.iter().filter(|review| is_opinion(review.state)).map(|review| {
+        let known = recorded.iter().find(|approval| approval.review == Some(review.id.0));
+        Opinion {
+            kind: Kind::Review,
+            by: review.by.id,
+            login: review.by.login.clone(),
+            is_user: review.by.is_user(),
+            approves: review.state == ReviewState::Approved,
+            head: review.head.clone(),
+            at: review.at,
+            may_write: review.may_write,
+            recorded: known.map(of_record),
+        }
+    });
+    let confirmations =
+        recorded.iter().filter(|approval| approval.kind == ApprovalKind::Confirm).map(|approval| {
+            Opinion {
+                kind: Kind::Confirm,
+                by: approval.user,
+                login: approval.login.clone(),
+                is_user: true,
+                approves: true,
+                head: Some(approval.head.clone()),
+                at: approval.submitted_at,
+                may_write: may_write.get(&approval.user).copied().unwrap_or(false),
+                recorded: Some(of_record(approval)),
+            }
+        });
+    Ok(reviews.chain(confirmations).collect())
+}
+
+async fn allowances(
+    app: &App,
+    case: &Case<'_>,
+    may_write: &BTreeMap<UserId, bool>,
+) -> Result<Vec<Allowance>> {
+    let stored = app.store.allowances(id_of(case.target)).await?;
+    Ok(stored
+        .into_iter()
+        .map(|allowance| Allowance {
+            given: Opinion {
+                kind: Kind::Allow,
+                by: allowance.user,
+                login: allowance.login,
+                is_user: true,
+                approves: true,
+                head: Some(allowance.head.clone()),
+                at: allowance.at,
+                may_write: may_write.get(&allowance.user).copied().unwrap_or(false),
+                recorded: Some(Recorded {
+                    head: allowance.head,
+                    digest: allowance.plan_set,
+                    policy_digest: case.policy.clone(),
+                }),
+            },
+            stack: allowance.stack,
+            addresses: [allowance.address].into(),
+        })
+        .collect())
+}

@@ -1,0 +1,184 @@
+//! The use cases: the only code that joins adapters, and the only writer to GitHub.
+//!
+//! A flow loads a snapshot, lets a pure function of `domain` decide, and carries the value out.
+//! Nothing here decides whose approval counts or how a comment reads.
+
+pub mod acknowledge;
+pub mod allow;
+pub mod apply;
+pub mod backend;
+pub mod catch_up;
+pub mod checkout;
+pub mod drift;
+pub mod ground;
+pub mod judge;
+pub mod outbox;
+pub mod plan;
+pub mod queue;
+pub mod release;
+pub mod verdict;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::App,
+    domain::{
+        job::{Asked, Job, Target},
+        reply::Refusal,
+    },
+    engine, git, github,
+    store::{self, PullRequestId},
+};
+
+use outbox::Face;
+
+/// How a flow ends that does not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Expected, and worded for the person who asked.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// Not now: nothing was begun, or GitHub asks for patience.
+    #[error("later: {why}")]
+    Later { at: Timestamp, why: String },
+    /// The job was cancelled, superseded or taken by another worker.
+    #[error("stopped")]
+    Stopped,
+    /// Ours.
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What a running job knows of itself.
+#[derive(Clone, Default)]
+pub struct Watch {
+    /// Fires when the job has to stop.
+    pub stop: CancellationToken,
+    /// A worker was lost over this job: look at what was done before doing anything.
+    pub recovered: bool,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<github::Error> for Error {
+    fn from(error: github::Error) -> Self {
+        match error {
+            github::Error::RateLimited { until, .. } => {
+                Self::Later { at: until, why: error.to_string() }
+            }
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<git::Error> for Error {
+    fn from(error: git::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Cancelled { .. } => Self::Stopped,
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+/// Runs a job to its end; what it returns are jobs that follow from it.
+///
+/// Whoever asked for it sees how it ended: 🚀, or 😕 with a line that says why.
+pub async fn run(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
+    let ended = dispatch(app, job, watch).await;
+    let Some(asked) = asked(job) else { return ended };
+    match ended {
+        Ok(next) => {
+            let is_passed_on = matches!(job, Job::Acknowledge { .. }) && !next.is_empty();
+            if !is_passed_on {
+                outbox::react(app, job.target(), asked, Face::Done).await?;
+            }
+            Ok(next)
+        }
+        Err(Error::Refused(refusal)) => {
+            outbox::react(app, job.target(), asked, Face::Refused).await?;
+            outbox::reply(app, job.target(), asked, &refusal.to_string()).await?;
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
+    match job {
+        Job::Acknowledge { target, asked, comment, on_pull_request, .. } => {
+            acknowledge::acknowledge(app, target, asked, (comment, *on_pull_request)).await
+        }
+        Job::Plan { target, asked, stacks } => {
+            plan::plan(app, target, (asked.as_ref(), stacks), watch).await.map(|()| Vec::new())
+        }
+        Job::Drift { target, asked, stacks } => {
+            drift::drift(app, target, (asked, stacks), watch).await.map(|()| Vec::new())
+        }
+        Job::Verdict { target, review } => verdict::verdict(app, target, *review).await,
+        Job::Allow { target, asked, stack, addresses } => {
+            allow::allow(app, target, asked, (stack, addresses)).await.map(|()| Vec::new())
+        }
+        Job::Release { target } => release::release(app, target).await.map(|()| Vec::new()),
+        Job::Apply { target, asked, digest } => {
+            apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch)
+                .await
+                .map(|()| Vec::new())
+        }
+        Job::Reconcile { target } => catch_up::reconcile(app, target).await,
+    }
+}
+
+/// Who asked for a job by a comment.
+fn asked(job: &Job) -> Option<&Asked> {
+    match job {
+        Job::Acknowledge { asked, .. } | Job::Drift { asked, .. } | Job::Allow { asked, .. } => {
+            Some(asked)
+        }
+        Job::Plan { asked, .. } | Job::Apply { asked, .. } => asked.as_ref(),
+        Job::Verdict { .. } | Job::Release { .. } | Job::Reconcile { .. } => None,
+    }
+}
+
+/// Tells people that a job of theirs failed, and under which id the log has it.
+pub async fn tell_failure(app: &App, job: &Job, id: &str) -> Result<()> {
+    let text = format!(
+        "Planwright could not finish this: something of its own went wrong, which the log has under \
+         `{id}`. Nothing was changed by it. `/infra plan` tries again."
+    );
+    match asked(job) {
+        Some(asked) => {
+            outbox::react(app, job.target(), asked, Face::Refused).await?;
+            outbox::reply(app, job.target(), asked, &text).await
+        }
+        None => outbox::failure(app, job.target(), (id, &text)).await,
+    }
+}
+
+/// The pull request of a target, by what never changes.
+pub fn id_of(target: &Target) -> PullRequestId {
+    PullRequestId { repository: target.repository.id, number: target.number }
+}
+
+/// `seconds` from now on.
+fn soon(app: &App, seconds: i64) -> Timestamp {
+    app.now().checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,263 @@
+//! Every write to GitHub: put down under its natural key, sent once, looked up before sending again.
+//!
+//! The comment of a pull request is edited in place, a head has one check run, a comment one
+//! reaction of a kind. What they say is `domain::reply`'s.
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    domain::{
+        job::{Asked, Target},
+        names::{CheckRunId, CommentId},
+        reply::{self, CheckReport, CheckStatus, Level, Marker, Report},
+    },
+    github::{self, Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Reaction},
+    store::{Fenced, Sending},
+};
+
+use super::{Error, Result, soon};
+
+/// The name of our check; a ruleset requires it under this name.
+pub const CHECK: &str = "planwright";
+
+/// What is to stand at GitHub.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Write {
+    Comment { target: Target, marker: String, body: String },
+    Check { target: Target, check: CheckRun },
+    Reaction { target: Target, comment: CommentId, face: Face },
+}
+
+/// How we react to a comment that gives a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Face {
+    Seen,
+    Done,
+    Refused,
+}
+
+impl Write {
+    fn key(&self) -> String {
+        match self {
+            Self::Comment { target, marker, .. } => {
+                format!("comment/{}/{}/{marker}", target.repository.id, target.number)
+            }
+            Self::Check { target, check } => {
+                format!("check/{}/{}/{}", target.repository.id, target.number, check.head)
+            }
+            Self::Reaction { target, comment, face } => {
+                format!("reaction/{}/{comment}/{face:?}", target.repository.id)
+            }
+        }
+    }
+}
+
+/// Posts or edits the comment of a pull request; returns GitHub's time of it.
+pub async fn comment(app: &App, target: &Target, report: &Report) -> Result<Timestamp> {
+    let (marker, body) = (Marker::Report.to_string(), reply::comment(report));
+    let write = Write::Comment { target: target.clone(), marker, body };
+    let at = send(app, &write).await?;
+    Ok(at.context("GitHub gave no time for our comment")?)
+}
+
+/// Creates or updates the check run of the report's head. `is_new` when planning has just ended:
+/// only then annotations go along, because GitHub adds those of each update to the earlier ones.
+pub async fn check(app: &App, target: &Target, report: &Report, is_new: bool) -> Result<()> {
+    let mut check = check_run(target, report);
+    if !is_new {
+        check.annotations.clear();
+    }
+    send(app, &Write::Check { target: target.clone(), check }).await.map(drop)
+}
+
+/// Answers a comment by one of our own.
+pub async fn reply(app: &App, target: &Target, asked: &Asked, text: &str) -> Result<()> {
+    let marker = Marker::Reply(asked.comment);
+    let write = Write::Comment {
+        target: target.clone(),
+        marker: marker.to_string(),
+        body: marker.on(text),
+    };
+    send(app, &write).await.map(drop)
+}
+
+/// Says that something of ours failed, under the id that the log has.
+pub async fn failure(app: &App, target: &Target, (id, text): (&str, &str)) -> Result<()> {
+    let marker = format!("<!-- planwright:failure:{id} -->");
+    let body = format!("{marker}\n{text}");
+    send(app, &Write::Comment { target: target.clone(), marker, body }).await.map(drop)
+}
+
+/// Reacts to a comment.
+pub async fn react(app: &App, target: &Target, asked: &Asked, face: Face) -> Result<()> {
+    let write = Write::Reaction { target: target.clone(), comment: asked.comment, face };
+    send(app, &write).await.map(drop)
+}
+
+/// Sends what an earlier process put down and did not finish.
+pub async fn send_unfinished(app: &App) -> Result<()> {
+    for request in app.store.unfinished_requests().await? {
+        let write: Write = serde_json::from_value(request.body.clone())
+            .with_context(|| format!("reading the request `{}`", request.key))?;
+        send_put(app, &write).await?;
+    }
+    Ok(())
+}
+
+async fn send(app: &App, write: &Write) -> Result<Option<Timestamp>> {
+    let body = serde_json::to_value(write).context("writing a request down")?;
+    app.store.put_request(&write.key(), &body, app.now()).await?;
+    send_put(app, write).await
+}
+
+async fn send_put(app: &App, write: &Write) -> Result<Option<Timestamp>> {
+    let key = write.key();
+    while let Some(sending) = app.store.begin_sending(&key).await? {
+        // Another may have been put in its place since: the row says what is to stand there.
+        let wanted: Write = serde_json::from_value(sending.request.body.clone())
+            .with_context(|| format!("reading the request `{key}`"))?;
+        let (remote, at) = match deliver(app, &wanted, &sending).await {
+            Ok(sent) => sent,
+            Err(error) => return Err(failed(app, &sending, error).await?),
+        };
+        if app.store.finish_sending(&sending.request, &remote, at).await? == Fenced::Written {
+            return Ok(at);
+        }
+    }
+    Ok(app.store.request(&key).await?.and_then(|request| request.remote_at))
+}
+
+/// Writes down what is known of a request that did not succeed, and says what that means.
+async fn failed(app: &App, sending: &Sending, error: github::Error) -> Result<Error> {
+    let request = &sending.request;
+    Ok(match error {
+        github::Error::Unknown { .. } => Error::Later { at: soon(app, 5), why: error.to_string() },
+        github::Error::RateLimited { until, .. } => {
+            app.store.record_not_sent(request).await?;
+            Error::Later { at: until, why: error.to_string() }
+        }
+        github::Error::Unavailable { .. } => {
+            app.store.record_not_sent(request).await?;
+            Error::Later { at: soon(app, 30), why: error.to_string() }
+        }
+        error => {
+            app.store.record_refused(request, &error.to_string()).await?;
+            error.into()
+        }
+    })
+}
+
+type Sent = (String, Option<Timestamp>);
+
+async fn deliver(app: &App, write: &Write, sending: &Sending) -> github::Result<Sent> {
+    match write {
+        Write::Comment { target, marker, body } => {
+            deliver_comment(app, target, (marker, body), sending).await
+        }
+        Write::Check { target, check } => deliver_check(app, target, check, sending).await,
+        Write::Reaction { target, comment, face } => {
+            let reaction = match face {
+                Face::Seen => Reaction::Eyes,
+                Face::Done => Reaction::Rocket,
+                Face::Refused => Reaction::Confused,
+            };
+            // GitHub answers the second of a kind with the first, so there is nothing to look up.
+            app.github.react(&target.repository, *comment, reaction).await?;
+            Ok((comment.to_string(), None))
+        }
+    }
+}
+
+async fn deliver_comment(
+    app: &App,
+    target: &Target,
+    (marker, body): (&str, &str),
+    sending: &Sending,
+) -> github::Result<Sent> {
+    let mut known = remote(sending).map(CommentId);
+    if known.is_none() && sending.look_first {
+        let found = app.github.find_comment(&target.repository, target.number, marker).await?;
+        if let Some(found) = &found
+            && found.body == body
+        {
+            return Ok((found.id.to_string(), Some(found.updated_at)));
+        }
+        known = found.map(|comment| comment.id);
+    }
+    if let Some(id) = known {
+        match app.github.update_comment(&target.repository, id, body).await {
+            // Somebody deleted it: people get a new one.
+            Err(github::Error::NotFound { .. }) => {}
+            updated => return updated.map(|c| (c.id.to_string(), Some(c.updated_at))),
+        }
+    }
+    let comment = app.github.create_comment(&target.repository, target.number, body).await?;
+    Ok((comment.id.to_string(), Some(comment.updated_at)))
+}
+
+async fn deliver_check(
+    app: &App,
+    target: &Target,
+    check: &CheckRun,
+    sending: &Sending,
+) -> github::Result<Sent> {
+    let mut known = remote(sending).map(CheckRunId);
+    if known.is_none() && sending.look_first {
+        known = app.github.find_check(&target.repository, &check.head, &check.external_id).await?;
+    }
+    let id = match known {
+        Some(id) => {
+            app.github.update_check(&target.repository, id, check).await?;
+            id
+        }
+        None => app.github.create_check(&target.repository, check).await?,
+    };
+    Ok((id.to_string(), None))
+}
+
+fn remote(sending: &Sending) -> Option<i64> {
+    sending.request.remote_id.as_ref().and_then(|id| id.parse().ok())
+}
+
+fn check_run(target: &Target, report: &Report) -> CheckRun {
+    let CheckReport { status, conclusion, title, summary, annotations } = reply::check(report);
+    let conclusion = conclusion.map_or(Conclusion::Failure, |conclusion| match conclusion {
+        reply::Conclusion::Success => Conclusion::Success,
+        reply::Conclusion::ActionRequired => Conclusion::ActionRequired,
+        reply::Conclusion::Failure => Conclusion::Failure,
+        reply::Conclusion::Cancelled => Conclusion::Cancelled,
+    });
+    CheckRun {
+        name: CHECK.into(),
+        head: report.head.clone(),
+        external_id: format!("{CHECK}/{}/{}", target.number, report.head),
+        state: match status {
+            CheckStatus::InProgress => CheckState::InProgress,
+            CheckStatus::Completed => CheckState::Completed(conclusion),
+        },
+        title,
+        summary,
+        text: None,
+        annotations: annotations.into_iter().map(annotation).collect(),
+        details_url: None,
+    }
+}
+
+fn annotation(annotation: reply::Annotation) -> Annotation {
+    Annotation {
+        path: annotation.path,
+        start_line: annotation.line,
+        end_line: annotation.line,
+        level: match annotation.level {
+            Level::Failure => AnnotationLevel::Failure,
+            Level::Warning => AnnotationLevel::Warning,
+        },
+        title: annotation.title,
+        message: annotation.message,
+    }
+}

@@ -1,0 +1,194 @@
+//! A pull request was opened or pushed to, or somebody asked: plan every stack that it affects.
+//!
+//! Ends with one comment and one check run that say what would happen and what is still missing.
+//! Nothing is applied here.
+
+mod stack;
+
+use std::collections::BTreeMap;
+
+use futures::future;
+
+use crate::{
+    app::App,
+    domain::{
+        approval::plan_set_digest,
+        digest::Digest,
+        job::{Asked, Target},
+        names::StackId,
+        pull_request::{PullRequest, PullRequestState},
+        reply::{Refusal, Report, State, Warning},
+        verdict::Verdict,
+    },
+    store::{self, PlanSet, PlanSetId},
+};
+
+use super::{
+    Result, Watch,
+    ground::{self, Ground, Merged},
+    id_of, judge, outbox,
+};
+
+pub use stack::{Kind, Planning, Work, drift_of, planned};
+
+/// Plans what the pull request would do; `asked` by whom, and for which stacks (none: all).
+pub async fn plan(
+    app: &App,
+    target: &Target,
+    (asked, stacks): (Option<&Asked>, &[StackId]),
+    watch: &Watch,
+) -> Result<()> {
+    let pull = app.github.pull_request(&target.repository, target.number).await?;
+    remember(app, target, &pull).await?;
+    if pull.state != PullRequestState::Open {
+        return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) };
+    }
+    let mut report = Report::planning(pull.head.clone());
+    outbox::check(app, target, &report, true).await?;
+    let ground = match ground::ground(app, target, &pull).await? {
+        Merged::Ground(ground) => ground,
+        Merged::Conflict(paths) => {
+            report.conflicts = paths;
+            report.state = State::Blocked;
+            return tell(app, target, &report).await.map(drop);
+        }
+    };
+    let change = Change { target, pull: &pull, ground: &ground, asked };
+    plan_change(app, &change, (stacks, report), watch).await
+}
+
+/// A pull request as it is being planned.
+pub struct Change<'a> {
+    pub target: &'a Target,
+    pub pull: &'a PullRequest,
+    pub ground: &'a Ground,
+    pub asked: Option<&'a Asked>,
+}
+
+async fn plan_change(
+    app: &App,
+    change: &Change<'_>,
+    (stacks, mut report): (&[StackId], Report),
+    watch: &Watch,
+) -> Result<()> {
+    let affected = match change.ground.affected() {
+        Ok(affected) => affected,
+        Err(findings) => return block(app, change, report, findings).await,
+    };
+    if let Some(stack) = stacks.iter().find(|stack| !affected.contains_key(*stack)) {
+        return Err(Refusal::NotAffected { stack: stack.clone() }.into());
+    }
+    if affected.is_empty() {
+        report.state = State::NothingAffected;
+        return outbox::check(app, change.target, &report, false).await;
+    }
+    let config = match &change.ground.config {
+        Ok(config) => config,
+        Err(findings) => return block(app, change, report, findings.clone()).await,
+    };
+    let policy = ground::policy_digest(config);
+    let planning = Planning::of(app, change, (config, &policy)).await?;
+    let planned = future::try_join_all(
+        affected.iter().map(|(stack, reasons)| planning.plan(stack, reasons, watch)),
+    )
+    .await?;
+    report.warnings.extend(config.approvals.own.then_some(Warning::SelfApproval));
+    let mut rows = Vec::new();
+    for (stack, row) in planned {
+        report.stacks.push(stack);
+        rows.extend(row);
+    }
+    report.digest = Some(digest_of(&report));
+    record(app, change, (&policy, rows), report).await
+}
+
+/// Over the plans of all stacks that have one.
+pub fn digest_of(report: &Report) -> Digest {
+    let digests: BTreeMap<StackId, Digest> = report
+        .stacks
+        .iter()
+        .filter_map(|stack| Some((stack.stack.clone(), stack.plan.plan()?.digest())))
+        .collect();
+    plan_set_digest(&digests)
+}
+
+/// Stores the plan set, judges it, shows it, and notes when it was first shown.
+async fn record(
+    app: &App,
+    change: &Change<'_>,
+    (policy, plans): (&Digest, Vec<store::StackPlan>),
+    mut report: Report,
+) -> Result<()> {
+    let Change { target, pull, ground, .. } = change;
+    let set = PlanSet {
+        pull_request: id_of(target),
+        head: pull.head.clone(),
+        base_commit: pull.base.clone(),
+        merge_tree: ground.tree.clone(),
+        base_ref: pull.base_ref.clone(),
+        digest: digest_of(&report),
+        policy_digest: policy.clone(),
+        created_at: app.now(),
+        report: report.clone(),
+        plans,
+    };
+    let id = app.store.record_plan_set(&set).await?;
+    let verdict = judged(app, change, id, &mut report).await?;
+    report.state = State::before_merge(&report, Some(&verdict));
+    app.store.record_report(id, &report).await?;
+    let posted_at = outbox::comment(app, target, &report).await?;
+    app.store.record_posted(id, posted_at).await?;
+    outbox::check(app, target, &report, true).await
+}
+
+/// Puts the verdict on a plan set into its report.
+async fn judged(
+    app: &App,
+    change: &Change<'_>,
+    id: PlanSetId,
+    report: &mut Report,
+) -> Result<Verdict> {
+    let plan_set = app.store.plan_set(id).await?;
+    let Ok(config) = &change.ground.config else {
+        return Err(anyhow::anyhow!("a plan set without settings was recorded").into());
+    };
+    let case = judge::Case {
+        target: change.target,
+        pull: change.pull,
+        config,
+        policy: ground::policy_digest(config),
+        plan_set: plan_set.as_ref(),
+        report,
+    };
+    let (verdict, principals) = judge::judge(app, &case).await?;
+    report.verdict = Some(verdict.requirement().clone());
+    report.principals = principals;
+    Ok(verdict)
+}
+
+/// Ends with findings that belong to no stack.
+async fn block(
+    app: &App,
+    change: &Change<'_>,
+    mut report: Report,
+    findings: Vec<crate::domain::finding::Finding>,
+) -> Result<()> {
+    report.findings = findings;
+    report.state = State::Blocked;
+    tell(app, change.target, &report).await
+}
+
+async fn tell(app: &App, target: &Target, report: &Report) -> Result<()> {
+    outbox::comment(app, target, report).await?;
+    outbox::check(app, target, report, true).await
+}
+
+/// Remembers what a look at GitHub showed.
+pub async fn remember(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
+    let state = match pull.state {
+        PullRequestState::Open => store::PullRequestState::Open,
+        PullRequestState::Closed => store::PullRequestState::Closed,
+        PullRequestState::Merged => store::PullRequestState::Merged,
+    };
+    Ok(app.store.record_pull_request(id_of(target), &pull.head, state).await?)
+}

@@ -1,0 +1,101 @@
+//! Process settings as they are typed: one struct per concern, read once at the rim.
+//!
+//! Each can be given as a flag or as the environment variable that its help names. What they mean
+//! once believed (a parsed key, an opened directory) is `app`'s; nothing here does IO.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+
+/// What one process does; a deployment may split the roles over machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Role {
+    /// Receives webhooks, stores them, answers commands that start no engine.
+    Web,
+    /// Plans and drift checks, with read credentials.
+    Plan,
+    /// Applies, with write credentials.
+    Apply,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Process")]
+pub struct Process {
+    /// What this process does
+    #[arg(long, env = "PLANWRIGHT_ROLES", value_enum, value_delimiter = ',', default_value = "web,plan,apply")]
+    pub roles: Vec<Role>,
+    /// Address of the web server
+    #[arg(long, env = "PLANWRIGHT_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// How many jobs run at a time
+    #[arg(long, env = "PLANWRIGHT_WORKERS", default_value_t = 4)]
+    pub workers: usize,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Storage")]
+pub struct Storage {
+    /// Directory of mirrors, work directories and, by default, the database and local states
+    #[arg(long, env = "PLANWRIGHT_DATA", default_value = "planwright-data")]
+    pub data: PathBuf,
+    /// `sqlite:PATH` or `postgres://…`; a SQLite file in the data directory if not given
+    #[arg(long, env = "PLANWRIGHT_DATABASE_URL")]
+    pub database_url: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "GitHub App")]
+pub struct GitHub {
+    /// API of GitHub; `https://HOST/api/v3` for GitHub Enterprise Server
+    #[arg(long, env = "PLANWRIGHT_GITHUB_URL", default_value = "https://api.github.com")]
+    pub github_url: String,
+    /// Numeric id of the App
+    #[arg(long, env = "PLANWRIGHT_APP_ID")]
+    pub app_id: i64,
+    /// File with the App's private key (PEM)
+    #[arg(long, env = "PLANWRIGHT_PRIVATE_KEY_FILE")]
+    pub private_key_file: PathBuf,
+    /// File with the webhook secret; a second line is accepted too, during a rotation
+    #[arg(long, env = "PLANWRIGHT_WEBHOOK_SECRET_FILE")]
+    pub webhook_secret_file: PathBuf,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Engine")]
+pub struct Engine {
+    /// `tofu`, `terraform` or a path; the first of the two on the path if not given
+    #[arg(long, env = "PLANWRIGHT_ENGINE")]
+    pub engine: Option<PathBuf>,
+    /// Shared cache of provider binaries; `<data>/providers` if not given
+    #[arg(long, env = "PLANWRIGHT_PROVIDER_CACHE")]
+    pub provider_cache: Option<PathBuf>,
+    /// Variables of this process that a plan's engine gets: `NAME`, or `NAME=OURS` to rename
+    #[arg(long, env = "PLANWRIGHT_PLAN_ENV", value_delimiter = ',')]
+    pub plan_env: Vec<String>,
+    /// Variables of this process that an apply's engine gets: `NAME`, or `NAME=OURS` to rename
+    #[arg(long, env = "PLANWRIGHT_APPLY_ENV", value_delimiter = ',')]
+    pub apply_env: Vec<String>,
+    /// Seconds after which a plan is ended
+    #[arg(long, env = "PLANWRIGHT_PLAN_TIMEOUT", default_value_t = 15 * 60)]
+    pub plan_timeout: u64,
+    /// Seconds after which an apply is ended
+    #[arg(long, env = "PLANWRIGHT_APPLY_TIMEOUT", default_value_t = 2 * 60 * 60)]
+    pub apply_timeout: u64,
+    /// File with the key under which sensitive values enter digests; the same for all roles.
+    /// Made in the data directory if not given
+    #[arg(long, env = "PLANWRIGHT_DIGEST_KEY_FILE")]
+    pub digest_key_file: Option<PathBuf>,
+}
+
+/// All that `planwright serve` is told.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub process: Process,
+    #[command(flatten)]
+    pub storage: Storage,
+    #[command(flatten)]
+    pub github: GitHub,
+    #[command(flatten)]
+    pub engine: Engine,
+}
