@@ -69,15 +69,16 @@ async fn a_thousand_jobs_neither_overlap_nor_change_order(database: &Database) {
         worker.await.unwrap();
     }
 
-    let seen = bench.seen.lock().unwrap();
-    assert_eq!(seen.overlaps, 0);
-    assert!(seen.zombies_refused > 20, "{} zombies came back", seen.zombies_refused);
-    assert!(seen.retried > 100, "{} attempts were retried", seen.retried);
-    for (key, numbers) in &seen.done {
-        assert!(numbers.is_sorted(), "{key} ran out of order: {numbers:?}");
-        assert_eq!(numbers.len() as i64, JOBS / KEYS, "{key}");
+    {
+        let seen = bench.seen.lock().unwrap();
+        assert_eq!(seen.overlaps, 0);
+        assert!(seen.zombies_refused > 20, "{} zombies came back", seen.zombies_refused);
+        assert!(seen.retried > 100, "{} attempts were retried", seen.retried);
+        for (key, numbers) in &seen.done {
+            assert!(numbers.is_sorted(), "{key} ran out of order: {numbers:?}");
+            assert_eq!(numbers.len() as i64, JOBS / KEYS, "{key}");
+        }
     }
-    drop(seen);
     assert_eq!(stores[1].open_jobs().await.unwrap(), []);
     assert_eq!(stores[1].failed_jobs(1).await.unwrap(), []);
 }

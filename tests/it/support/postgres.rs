@@ -99,17 +99,20 @@ fn serve(mut shell: Command, binaries: &Path, directory: &Path) -> Option<Server
             let _ = sender.send(line);
         }
     });
+    let mut last = String::new();
     for line in lines {
         if line.contains("ready to accept connections") {
             return Some(Server { port, shell });
         }
-        if line.contains("could not bind") || line.contains("could not create any TCP/IP sockets") {
-            let _ = shell.kill();
-            let _ = shell.wait();
-            return None;
+        last = line;
+        if last.contains("could not bind") {
+            break;
         }
     }
-    panic!("Postgres ended before it was ready");
+    let _ = shell.kill();
+    let _ = shell.wait();
+    assert!(last.contains("could not bind"), "Postgres ended before it was ready: {last}");
+    None
 }
 
 /// The directory that has `initdb` and `postgres`, the newest of Debian's if none is on the path.
