@@ -94,11 +94,10 @@ impl Bind for str {
 
 /// The values of a statement, in the order of `$1`, `$2`, ….
 macro_rules! binds {
-    ($($value:expr),* $(,)?) => {
+    ($($value:expr),+ $(,)?) => {
         {
-            #[allow(unused_imports, reason = "a statement may have no values")]
             use $crate::store::column::Bind as _;
-            vec![$(($value).cell()),*]
+            vec![$(($value).cell()),+]
         }
     };
 }

@@ -4,7 +4,7 @@
 //! hand the lock to the next change: the engine may still run without its bot. Only the same change
 //! takes it over (its recovered job, with a new fence), or a person frees it with `unlock`.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
@@ -25,7 +25,7 @@ words! {
 #[derive(Debug)]
 pub struct LockHeld {
     pull_request: PullRequestId,
-    stacks: Vec<StackId>,
+    stacks: BTreeSet<StackId>,
     fence: i64,
 }
 
@@ -34,7 +34,7 @@ impl LockHeld {
         self.pull_request
     }
 
-    pub fn stacks(&self) -> &[StackId] {
+    pub fn stacks(&self) -> &BTreeSet<StackId> {
         &self.stacks
     }
 }
@@ -118,22 +118,25 @@ impl Store {
         if stacks.is_empty() {
             return Err(Error::NoStacks);
         }
+        let stacks: BTreeSet<StackId> = stacks.iter().cloned().collect();
         let mut tx = self.db.begin().await?;
         let fence = alone(&mut tx).await?;
         let mut positions = Vec::new();
-        for stack in stacks {
+        for stack in &stacks {
             let ahead = ahead(&mut tx, id, stack).await?;
             if !ahead.is_empty() {
                 positions.push(QueuePosition { stack: stack.clone(), ahead });
             }
-            let cells = binds![id.repository, stack, id.number, fence, after(now, lease)];
-            tx.execute(TAKE, cells).await?;
         }
         if !positions.is_empty() {
             return Ok(LockAnswer::Waiting(positions));
         }
+        for stack in &stacks {
+            let cells = binds![id.repository, stack, id.number, fence, after(now, lease)];
+            tx.execute(TAKE, cells).await?;
+        }
         tx.commit().await?;
-        Ok(LockAnswer::Held(LockHeld { pull_request: id, stacks: stacks.to_vec(), fence }))
+        Ok(LockAnswer::Held(LockHeld { pull_request: id, stacks, fence }))
     }
 
     /// Says that the holder is alive; lost when any one of its locks is.

@@ -1,1 +1,7 @@
 //! All integration tests in one binary: a debug link of this crate is large, so there is only one.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows only functions marked as tests, not their pieces"
+)]
+mod store;
+mod support;

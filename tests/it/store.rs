@@ -1,0 +1,112 @@
+//! The store's contract: one set of cases, run on SQLite and on Postgres.
+//!
+//! A case is a plain function of a [`Database`]; `on_both!` at the end of each file makes two tests
+//! of it. Time is a number that the case chooses; nothing here sleeps.
+
+mod approvals;
+mod files;
+mod inbox;
+mod jobs;
+mod locks;
+mod outbox;
+mod plans;
+mod queue;
+mod runs;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use planwright::{
+    domain::names::{Login, PrNumber, RepositoryId, Sha, StackId},
+    store::{JobKind, NewJob, PullRequestId, Repeat, Store},
+};
+
+use crate::support::postgres;
+
+/// An empty database that disappears with the test.
+pub enum Database {
+    Sqlite(tempfile::TempDir),
+    Postgres(String),
+}
+
+impl Database {
+    fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    async fn postgres() -> Self {
+        Self::Postgres(postgres::fresh_url().await)
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Sqlite(directory) => {
+                format!("sqlite:{}", directory.path().join("planwright.db").display())
+            }
+            Self::Postgres(url) => url.clone(),
+        }
+    }
+
+    /// A handle of its own, as another process would have.
+    async fn store(&self) -> Store {
+        Store::connect(&self.url()).await.unwrap()
+    }
+}
+
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(&crate::store::Database::sqlite()).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(&crate::store::Database::postgres().await).await;
+            })+
+        }
+    };
+}
+use on_both;
+
+const LEASE: Duration = Duration::from_secs(30);
+const PR: PullRequestId = pull_request(7);
+
+const fn pull_request(number: i64) -> PullRequestId {
+    PullRequestId { repository: RepositoryId(1), number: PrNumber(number) }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn sha(digit: char) -> Sha {
+    Sha::parse(digit.to_string().repeat(40)).unwrap()
+}
+
+fn login(name: &str) -> Login {
+    Login::parse(name).unwrap()
+}
+
+fn stack(name: &str) -> StackId {
+    StackId::parse(name).unwrap()
+}
+
+fn kind(word: &str) -> JobKind {
+    JobKind::parse(word).unwrap()
+}
+
+/// Due from the beginning of time on, of kind `plan`, about no pull request.
+fn job(key: &str) -> NewJob {
+    NewJob {
+        key: key.into(),
+        kind: kind("plan"),
+        payload: serde_json::json!({}),
+        dedupe: None,
+        pull_request: None,
+        repeat: Repeat::Freely,
+        run_at: at(0),
+    }
+}

@@ -1,0 +1,3 @@
+//! Pieces that several integration tests share.
+
+pub mod postgres;
