@@ -160,7 +160,8 @@ fn backslashed(word: &str) -> String {
     }
 }
 
-fn longest_run(text: &str, of: char) -> usize {
+/// The longest run of one character.
+pub fn longest_run(text: &str, of: char) -> usize {
     let mut run = 0;
     text.chars()
         .map(|c| {

@@ -11,5 +11,6 @@ pub mod escape;
 pub mod finding;
 pub mod names;
 pub mod plan;
+pub mod reply;
 pub mod risk;
 pub mod verdict;
