@@ -59,7 +59,8 @@ pub fn drift(stacks: &[(StackId, DriftReport)]) -> String {
             }
             DriftReport::Checked(_) if !has_drifted(drift) => format!("`{stack}`: none"),
             DriftReport::Checked(plan) => {
-                format!("`{stack}`:\n\n{}", drift_section(plan, share.max(800)))
+                let head = format!("`{stack}`: as it was applied → as it is");
+                drift_section(&head, plan, share.max(800))
             }
         };
         left_out += usize::from(!page.push(&block));

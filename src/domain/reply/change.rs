@@ -86,7 +86,9 @@ pub fn drift_lines(change: &ResourceChange) -> Vec<String> {
 pub fn caution(change: &ResourceChange, is_protected: bool) -> String {
     let what = match change.action {
         Action::Delete => "is **deleted**".to_owned(),
-        action => format!("is **replaced** ({})", action.to_string().trim_matches(is_frame)),
+        Action::DeleteThenCreate => "is **replaced** (delete, then create)".to_owned(),
+        Action::CreateThenDelete => "is **replaced** (create, then delete)".to_owned(),
+        action => format!("**{action}**"),
     };
     let mut item = format!("{} {what}", escape::code(&address(change)));
     let forcing: Vec<String> = change
@@ -100,18 +102,14 @@ pub fn caution(change: &ResourceChange, is_protected: bool) -> String {
     } else if let Some(reason) = &change.action_reason {
         item.push_str(&format!(", because {}", escape::prose(&reason_text(reason))));
     }
-    if risk::risk(change) == Risk::DataLoss {
-        item.push_str("; **data loss**");
+    let risk = risk::risk(change);
+    if matches!(risk, Risk::DataLoss | Risk::PublicExposure) {
+        item.push_str(&format!("; **{risk}**"));
     }
     if is_protected {
         item.push_str("; protected");
     }
     item
-}
-
-/// `replace (delete, then create)` without its frame is what stands in the brackets.
-fn is_frame(c: char) -> bool {
-    "replace ()".contains(c)
 }
 
 fn facts(change: &ResourceChange) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     approval::Why,
-    command::{CommandError, Who},
+    command::CommandError,
     digest::Digest,
     escape,
     names::{Login, StackId},
@@ -13,10 +13,12 @@ use super::requirement::part;
 /// Posted as it stands, on one line; safe in Markdown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("{}", capitalised(.0))]
+    #[error("{0}")]
     Command(CommandError),
-    #[error("`/infra {command}` takes {who}, and `{login}` does not have it.")]
-    NotAllowed { login: Login, command: &'static str, who: Who },
+    #[error(
+        "`/infra {command}` needs write access to the repository, which `{login}` does not have."
+    )]
+    NotAllowed { login: Login, command: &'static str },
     #[error("`/infra {command}` takes someone who had no part in the change; `{login}` {}.", part(*.why))]
     Principal { login: Login, command: &'static str, why: Why },
     #[error(
@@ -24,11 +26,11 @@ pub enum Refusal {
          `/infra plan`."
     )]
     Fork,
-    #[error("There is no stack `{stack}`{}.", known_stacks(.stack, .known))]
+    #[error("There is no stack `{stack}`{}", known_stacks(.stack, .known))]
     UnknownStack { stack: StackId, known: Vec<StackId> },
     #[error("The pull request does not affect `{stack}`, so there is nothing of it to plan here.")]
     NotAffected { stack: StackId },
-    #[error("{} is no resource of `{stack}` that this plan deletes or replaces{}.", escape::code(&escape::shortened(.address, 200)), known_addresses(.known))]
+    #[error("{} is no resource of `{stack}` in a protected slot that this plan deletes or replaces{}.", escape::code(&escape::shortened(.address, 200)), known_addresses(.known))]
     NotProtected { stack: StackId, address: String, known: Vec<String> },
     #[error("Nothing is planned yet; `/infra plan` plans the current head.")]
     NothingPlanned,
@@ -64,13 +66,6 @@ impl From<CommandError> for Refusal {
     }
 }
 
-fn capitalised(error: &CommandError) -> String {
-    let text = error.to_string();
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
-}
-
 fn known_stacks(stack: &StackId, known: &[StackId]) -> String {
     let wanted = stack.to_string();
     let nearest = known
@@ -79,21 +74,21 @@ fn known_stacks(stack: &StackId, known: &[StackId]) -> String {
         .filter(|(distance, _)| *distance <= wanted.len() / 2)
         .min();
     if let Some((_, nearest)) = nearest {
-        return format!(", did you mean `{nearest}`?");
+        return format!(". Did you mean `{nearest}`?");
     }
     match known.len() {
-        0 => ", nor any other".into(),
-        n if n > 10 => format!("; there are {n}, `/infra status` lists those affected"),
+        0 => ", nor any other.".into(),
+        n if n > 10 => format!("; there are {n}, `/infra status` lists those affected."),
         _ => {
             let names: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
-            format!("; the stacks are {}", names.join(", "))
+            format!("; the stacks are {}.", names.join(", "))
         }
     }
 }
 
 fn known_addresses(known: &[String]) -> String {
     if known.is_empty() {
-        return ", which touches nothing protected".into();
+        return ", so nothing has to be allowed".into();
     }
     let names: Vec<String> = known
         .iter()

@@ -16,7 +16,7 @@ use crate::domain::{
 pub struct Report {
     pub head: Sha,
     pub state: State,
-    /// The digest of the plan set, once there is one.
+    /// The digest of the plan set that is to be approved or confirmed, once there is one.
     pub digest: Option<Digest>,
     pub stacks: Vec<StackReport>,
     /// What is wrong with files that belong to no stack, such as `planwright.yaml`.
@@ -167,7 +167,7 @@ impl Report {
     /// How many resources all plans touch together.
     pub fn summary(&self) -> PlanSummary {
         let mut sum = PlanSummary::default();
-        for plan in self.stacks.iter().filter_map(|stack| stack.plan.plan()) {
+        for plan in self.stacks.iter().filter_map(StackReport::plan_at_stake) {
             sum += plan.summary();
         }
         sum
@@ -183,7 +183,15 @@ impl Report {
 
 impl StackReport {
     pub fn risk(&self) -> Option<Risk> {
-        self.plan.plan().and_then(risk::worst)
+        self.plan_at_stake().and_then(risk::worst)
+    }
+
+    /// The plan that the reader decides on: after the merge the one that came out then.
+    pub fn plan_at_stake(&self) -> Option<&Plan> {
+        match &self.progress {
+            Some(Progress::Differs { now }) => Some(now),
+            _ => self.plan.plan(),
+        }
     }
 
     pub fn has_errors(&self) -> bool {

@@ -38,7 +38,7 @@ pub fn discount(why: &Discount) -> String {
         Discount::NotAUser => "given by a bot".into(),
         Discount::Principal(why) => format!("{}, so it takes someone else", part(*why)),
         Discount::NoWriteAccess => "no write access now".into(),
-        Discount::OtherHead => "given for another commit".into(),
+        Discount::OtherHead => "given for another commit; approve once more".into(),
         Discount::NothingPosted => "given before any plan could be read".into(),
         Discount::BeforePlan => "given before this plan could be read; approve once more".into(),
         Discount::NotRecorded => "arrived while the bot was away; approve once more".into(),

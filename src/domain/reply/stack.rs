@@ -26,14 +26,25 @@ const SENTENCE: usize = 400;
 /// The folded details of a stack in at most `room` bytes; empty if there is nothing more to tell.
 pub fn details(stack: &StackReport, room: usize) -> String {
     let open = if stack.has_errors() || is_stuck(stack) { " open" } else { "" };
-    let name = escape::html_code(&stack.stack.to_string());
-    let head = format!("<details{open}><summary>{name}: {}</summary>", outline(stack));
+    let head = format!(
+        "<details{open}><summary><code>{}</code>: {}</summary>",
+        stack.stack,
+        outline(stack)
+    );
     let mut page = Page::new(room.saturating_sub(head.len() + "\n\n\n\n</details>".len()));
     page.push(&progress(stack, page.room()));
     page.push(&planning(stack, page.room()));
     let drift_room = page.room();
-    if let DriftReport::Checked(plan) = &stack.drift {
-        page.push(&drift_section(plan, drift_room));
+    match &stack.drift {
+        DriftReport::NeverApplied => {}
+        DriftReport::Unknown(why) => {
+            let why = escape::prose(&escape::shortened(why, 300));
+            page.push(&format!("**Drift** was not checked: {why}"));
+        }
+        DriftReport::Checked(plan) => {
+            let head = "**Drift** since the last apply: as it was applied → as it is";
+            page.push(&drift_section(head, plan, drift_room));
+        }
     }
     let refreshed = stack.plan.plan().map(|plan| refreshed(plan, page.room()));
     page.push(&refreshed.unwrap_or_default());
@@ -43,13 +54,15 @@ pub fn details(stack: &StackReport, room: usize) -> String {
 
 /// What happens to a stack, in a few words.
 pub fn outline(stack: &StackReport) -> String {
-    match &stack.plan {
-        PlanReport::Pending => "being planned".into(),
-        PlanReport::Planned(plan) if plan.is_empty() => "no changes".into(),
-        PlanReport::Planned(plan) => match counts(plan.summary(), false) {
+    if let Some(plan) = stack.plan_at_stake() {
+        return match counts(plan.summary(), false) {
+            _ if plan.is_empty() => "no changes".into(),
             none if none.is_empty() => "only outputs change".into(),
             counts => counts,
-        },
+        };
+    }
+    match &stack.plan {
+        PlanReport::Pending | PlanReport::Planned(_) => "being planned".into(),
         PlanReport::Invalid(_) => "invalid configuration".into(),
         PlanReport::EngineFailed(_) => "the plan failed".into(),
         PlanReport::NotPlanned(_) => "not planned".into(),
@@ -66,12 +79,11 @@ pub fn finding_list(findings: &[Finding]) -> String {
 }
 
 /// Drift as a section: what was applied → what is there now.
-pub fn drift_section(plan: &Plan, room: usize) -> String {
+pub fn drift_section(head: &str, plan: &Plan, room: usize) -> String {
     let drift = Drift::of(plan);
     if drift.is_empty() {
         return String::new();
     }
-    let head = "**Drift** since the last apply: as it was applied → as it is";
     let resources: Vec<ResourceChange> = drift.resources.iter().map(|c| (*c).clone()).collect();
     let groups = risk::riskiest_first(&resources).into_iter().map(drift_lines);
     let outputs = drift.outputs.iter().map(|(name, output)| {
@@ -166,7 +178,12 @@ fn applied(outputs: &BTreeMap<String, Value>, room: usize) -> String {
         let name = escape::visible(&escape::shortened(name, 80));
         vec![format!("{name} = {}", value_text(value))]
     });
-    section("Outputs:", lines, room, "outputs are not shown")
+    let (block, more) = fenced_groups("text", lines, room.saturating_sub(SENTENCE));
+    let more = match more {
+        0 => String::new(),
+        more => format!("\n\n… {} more are not shown.", escape::grouped(more)),
+    };
+    format!("**Outputs**\n\n{block}{more}")
 }
 
 /// How the plan after the merge differs from the one that was approved.

@@ -155,7 +155,7 @@ fn cautions(report: &Report) -> String {
         .stacks
         .iter()
         .flat_map(|stack| {
-            let changes = plan_at_stake(stack).map_or(&[][..], |plan| &plan.resources);
+            let changes = stack.plan_at_stake().map_or(&[][..], |plan| &plan.resources);
             changes.iter().map(move |change| (stack, change))
         })
         .filter(|(_, change)| change.action.is_destructive() || change.action.is_replace())
@@ -163,7 +163,7 @@ fn cautions(report: &Report) -> String {
     if going.is_empty() {
         return String::new();
     }
-    going.sort_by_cached_key(|(stack, change)| (risk::risk(change), &stack.stack, &change.address));
+    going.sort_by_cached_key(|(stack, change)| (risk::order(change), &stack.stack));
     let items = going.iter().take(MOST_CAUTIONS).map(|(stack, change)| {
         let is_protected = stack.protected.contains(&change.address);
         format!("> - {} (`{}`)", caution(change, is_protected), stack.stack)
@@ -175,14 +175,6 @@ fn cautions(report: &Report) -> String {
     };
     let more = more(going.len(), MOST_CAUTIONS).replace('\n', "\n> ");
     format!("> [!CAUTION]\n> **{head}**\n>\n{}{more}", items.join("\n"))
-}
-
-/// The plan that the reader decides on.
-fn plan_at_stake(stack: &StackReport) -> Option<&crate::domain::plan::Plan> {
-    match &stack.progress {
-        Some(Progress::Differs { now }) => Some(now),
-        _ => stack.plan.plan(),
-    }
 }
 
 fn table(report: &Report) -> String {

@@ -181,8 +181,14 @@ proptest! {
         assert_sound(&format!("{}{sub}", drift(&drifts)));
     }
 
+}
+
+proptest! {
+    // Long texts are slow to read back in a debug build; what they could break is their length.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     #[test]
-    fn any_text_of_any_length_fits(text in any::<String>(), times in 1_usize..3_000) {
+    fn any_text_of_any_length_fits(text in any::<String>(), times in 1_usize..1_000) {
         let report = report_of(&text.repeat(times), Action::Update);
         let comment = comment(&report);
         assert_fits(&comment);
