@@ -169,6 +169,20 @@ fn action() -> impl Strategy<Value = Action> {
 
 proptest! {
     #[test]
+    fn a_line_of_a_change_is_bounded_and_visible_before_it_is_counted(
+        text in hostile(), action in action(), times in 1_usize..100
+    ) {
+        let report = report_of(&text.repeat(times), action);
+        for resource in &report.stacks[0].plan.plan().unwrap().resources {
+            let lines = change::change_lines(resource, change::Labels::default());
+            for line in lines.into_iter().chain(change::drift_lines(resource)) {
+                prop_assert_eq!(escape::visible(&line), line.clone());
+                prop_assert!(line.chars().count() < 12_000, "{}", line.chars().count());
+            }
+        }
+    }
+
+    #[test]
     fn nothing_foreign_is_read_as_markdown(text in hostile(), action in action()) {
         let report = report_of(&text, action);
         let comment = comment(&report);
@@ -232,6 +246,16 @@ fn a_thousand_stacks_fit_and_what_is_left_out_is_counted() {
         text.contains(&format!("The details of {} stacks are left out", 1_000 - shown)),
         "{shown}"
     );
+}
+
+#[test]
+fn a_long_address_is_cut_and_its_resource_still_shown() {
+    let mut report = awaiting();
+    let resources = vec![change(&"a".repeat(1_000_000), Action::Create)];
+    report.stacks[0].plan = PlanReport::Planned(Plan { resources, ..Plan::default() });
+    let text = comment(&report);
+    assert_fits(&text);
+    assert!(text.contains("a… (999,800 more): create"), "{text}");
 }
 
 #[test]
