@@ -26,6 +26,7 @@ pub use refusal::Refusal;
 pub use report::{
     DriftReport, NotPlanned, PlanReport, Progress, Report, StackReport, State, Warning,
 };
+pub use requirement::first_unmet;
 
 /// What GitHub takes as a comment, a summary of a check and its text; in UTF-16 units at least, and
 /// we stay below it in bytes too, of which there are never fewer.

@@ -46,6 +46,7 @@ pub enum Refusal {
     OtherPlan { typed: Digest, current: Digest },
     #[error("What would happen now was not approved. Read it, then name its digest: `/infra apply --plan {}`.", .current.short())]
     PlanNeeded { current: Digest },
+    /// What is missing, as [`super::first_unmet`] words it.
     #[error("This change cannot be applied yet: {0}.")]
     NotMet(String),
     #[error("Everything of this change is applied; there is nothing to retry.")]
