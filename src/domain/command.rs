@@ -137,13 +137,13 @@ pub const TABLE: &[Entry] = &[
 /// Why a line that speaks to us is no command; worded for a person, already safe in Markdown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    #[error("{} is no command{}; the commands are {}", escape::code(.word), meant(.nearest), names())]
+    #[error("{} is no command.{} The commands are {}.", escape::code(.word), meant(.nearest), names())]
     Unknown { word: String, nearest: Option<&'static str> },
-    #[error("{problem}; usage: `{}`", usage(.name))]
+    #[error("{problem}. Usage: `{}`.", usage(.name))]
     Usage { name: &'static str, problem: Problem },
-    #[error("a line holds the hidden character {}; type the command anew", escape::code(&.0.to_string()))]
+    #[error("A line holds the hidden character {}; type the command anew.", escape::code(&.0.to_string()))]
     HiddenCharacter(char),
-    #[error("the comment gives more than {MOST} commands; none was carried out")]
+    #[error("The comment gives more than {MOST} commands; none was carried out.")]
     TooManyCommands,
 }
 
@@ -160,11 +160,11 @@ pub enum Problem {
     Digest(String),
     #[error("{} is no flag, and nothing is passed on to the engine", escape::code(.0))]
     Flag(String),
-    #[error("a quote is not closed")]
+    #[error("A quote is not closed")]
     OpenQuote,
-    #[error("something is missing")]
+    #[error("Something is missing")]
     Missing,
-    #[error("there is more than it takes")]
+    #[error("There is more than it takes")]
     TooMany,
 }
 
@@ -345,7 +345,7 @@ fn names() -> String {
 }
 
 fn meant(nearest: &Option<&'static str>) -> String {
-    nearest.map_or(String::new(), |name| format!(", did you mean `{name}`?"))
+    nearest.map_or(String::new(), |name| format!(" Did you mean `{name}`?"))
 }
 
 fn nearest(word: &str) -> Option<&'static str> {

@@ -160,7 +160,8 @@ fn backslashed(word: &str) -> String {
     }
 }
 
-fn longest_run(text: &str, of: char) -> usize {
+/// The longest run of one character.
+pub fn longest_run(text: &str, of: char) -> usize {
     let mut run = 0;
     text.chars()
         .map(|c| {
@@ -175,7 +176,7 @@ fn longest_run(text: &str, of: char) -> usize {
 mod tests {
     use insta::assert_snapshot;
     use proptest::prelude::*;
-    use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+    use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
     use super::*;
 
@@ -244,12 +245,13 @@ mod tests {
         #[test]
         fn a_cell_of_a_table_stays_one_cell(text in hostile()) {
             let table = format!("| a | b |\n| --- | --- |\n| {} | end |\n", code(&text));
-            let cells = Parser::new_ext(&table, Options::ENABLE_TABLES)
-                .filter(|event| matches!(event, Event::Start(Tag::TableCell)))
-                .count();
-            prop_assert_eq!(cells, 4);
-            let end = table.lines().last().unwrap().ends_with("| end |");
-            prop_assert!(end);
+            // A row that is too long loses its last cells, so it is their text that counts.
+            let mut rest = Parser::new_ext(&table, Options::ENABLE_TABLES)
+                .skip_while(|event| !matches!(event, Event::Start(Tag::TableRow)))
+                .skip_while(|event| !matches!(event, Event::End(TagEnd::TableCell)))
+                .skip(2);
+            prop_assert_eq!(rest.next(), Some(Event::Text("end".into())));
+            prop_assert_eq!(rest.next(), Some(Event::End(TagEnd::TableCell)));
         }
 
         #[test]

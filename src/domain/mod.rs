@@ -18,5 +18,6 @@ pub mod names;
 pub mod plan;
 pub mod pull_request;
 pub mod repository;
+pub mod reply;
 pub mod risk;
 pub mod verdict;

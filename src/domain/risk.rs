@@ -213,10 +213,13 @@ pub fn worst(plan: &Plan) -> Option<Risk> {
 /// The changes of resources, the riskiest first: by class, then what goes away, then by address.
 pub fn riskiest_first(changes: &[ResourceChange]) -> Vec<&ResourceChange> {
     let mut ordered: Vec<&ResourceChange> = changes.iter().collect();
-    ordered.sort_by_cached_key(|change| {
-        (risk(change), severity(change.action), change.address.clone(), change.deposed.clone())
-    });
+    ordered.sort_by_cached_key(|change| order(change));
     ordered
+}
+
+/// What comes first has the smaller key.
+pub fn order(change: &ResourceChange) -> (Risk, u8, &str, Option<&str>) {
+    (risk(change), severity(change.action), &change.address, change.deposed.as_deref())
 }
 
 fn severity(action: Action) -> u8 {

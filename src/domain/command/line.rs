@@ -46,12 +46,12 @@ fn visible_starts(comment: &str) -> Vec<usize> {
     starts
 }
 
+/// HTML is not in the list because what stands in it is not given as text at all.
 fn is_not_said(tag: &Tag) -> bool {
     matches!(
         tag,
         Tag::BlockQuote(_)
             | Tag::CodeBlock(_)
-            | Tag::HtmlBlock
             | Tag::FootnoteDefinition(_)
             | Tag::Table(_)
             | Tag::Link { .. }
@@ -65,7 +65,6 @@ fn is_end_of_not_said(tag: TagEnd) -> bool {
         tag,
         TagEnd::BlockQuote(_)
             | TagEnd::CodeBlock
-            | TagEnd::HtmlBlock
             | TagEnd::FootnoteDefinition
             | TagEnd::Table
             | TagEnd::Link
@@ -119,6 +118,7 @@ mod tests {
             "````\n```\n/infra plan\n````",
             "    /infra plan",
             "\t/infra plan",
+            "text\n    /infra plan",
             "<!--\n/infra plan\n-->",
             "<!-- /infra plan -->",
             "<!--\n/infra plan",
@@ -130,6 +130,7 @@ mod tests {
             "[link\n/infra plan](x)",
             "~~\n/infra plan~~ x ~~a\n/infra plan\nb~~",
             "$$\n/infra plan\n$$",
+            "a | b\n--- | ---\n/infra plan | c",
             "/infrastructure plan",
             "/Infra plan",
             "//infra plan",

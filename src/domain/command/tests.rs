@@ -104,23 +104,23 @@ fn what_is_no_command_says_why() {
     let said: Vec<String> =
         comments.iter().map(|comment| one(comment).unwrap_err().to_string()).collect();
     assert_snapshot!(said.join("\n"), @"
-`aply` is no command, did you mean `apply`?; the commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`
-`destroy-everything` is no command; the commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`
-`-destroy` is no flag, and nothing is passed on to the engine; usage: `/infra plan [STACK…]`
-`../../etc` is no stack, which is `name` or `name/environment` in lower case; usage: `/infra plan [STACK…]`
-`website;` has the character `;`, which no name has; usage: `/infra plan [STACK…]`
-`` `website` `` has the character `` ` ``, which no name has; usage: `/infra plan [STACK…]`
-there is more than it takes; usage: `/infra status`
-something is missing; usage: `/infra allow STACK ADDRESS…`
-`bucket` is no address of a resource, which is like `module.site.aws_s3_bucket.this`; usage: `/infra allow STACK ADDRESS…`
-something is missing; usage: `/infra apply [--plan DIGEST]`
-`v1:01` is no plan digest, which is `v1:` and at least 12 hex digits; usage: `/infra apply [--plan DIGEST]`
-`--auto-approve` is no flag, and nothing is passed on to the engine; usage: `/infra apply [--plan DIGEST]`
-there is more than it takes; usage: `/infra apply [--plan DIGEST]`
-there is more than it takes; usage: `/infra unlock [STACK]`
-a quote is not closed; usage: `/infra allow STACK ADDRESS…`
-`@acme/owners` is no command; the commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`
-a line holds the hidden character `⟨U+200B⟩`; type the command anew
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`.
+`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`.
+`-destroy` is no flag, and nothing is passed on to the engine. Usage: `/infra plan [STACK…]`.
+`../../etc` is no stack, which is `name` or `name/environment` in lower case. Usage: `/infra plan [STACK…]`.
+`website;` has the character `;`, which no name has. Usage: `/infra plan [STACK…]`.
+`` `website` `` has the character `` ` ``, which no name has. Usage: `/infra plan [STACK…]`.
+There is more than it takes. Usage: `/infra status`.
+Something is missing. Usage: `/infra allow STACK ADDRESS…`.
+`bucket` is no address of a resource, which is like `module.site.aws_s3_bucket.this`. Usage: `/infra allow STACK ADDRESS…`.
+Something is missing. Usage: `/infra apply [--plan DIGEST]`.
+`v1:01` is no plan digest, which is `v1:` and at least 12 hex digits. Usage: `/infra apply [--plan DIGEST]`.
+`--auto-approve` is no flag, and nothing is passed on to the engine. Usage: `/infra apply [--plan DIGEST]`.
+There is more than it takes. Usage: `/infra apply [--plan DIGEST]`.
+There is more than it takes. Usage: `/infra unlock [STACK]`.
+A quote is not closed. Usage: `/infra allow STACK ADDRESS…`.
+`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`.
+A line holds the hidden character `⟨U+200B⟩`; type the command anew.
 ");
 }
 

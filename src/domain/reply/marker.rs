@@ -1,0 +1,51 @@
+//! The first line of what we write, hidden, by which it is found again.
+//!
+//! It only locates, together with our app's id; anyone can forge it, so it is never read as state.
+
+use std::fmt;
+
+use crate::domain::names::CommentId;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Marker {
+    /// The one comment of a pull request that is edited in place.
+    Report,
+    /// The reply to the commands of one comment.
+    Reply(CommentId),
+}
+
+impl Marker {
+    /// The text with this marker before it.
+    pub fn on(self, text: &str) -> String {
+        format!("{self}\n{text}")
+    }
+
+    /// Whether a comment begins with this marker.
+    pub fn is_on(self, comment: &str) -> bool {
+        comment.starts_with(&self.to_string())
+    }
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Report => f.write_str("<!-- planwright:report -->"),
+            Self::Reply(comment) => write!(f, "<!-- planwright:reply:{comment} -->"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_finds_its_own_comment_and_no_other() {
+        let one = Marker::Reply(CommentId(1));
+        let eleven = Marker::Reply(CommentId(11));
+        assert!(one.is_on(&one.on("text")));
+        assert!(!one.is_on(&eleven.on("text")));
+        assert!(!eleven.is_on(&one.on("text")));
+        assert!(!Marker::Report.is_on(&one.on(&Marker::Report.to_string())));
+    }
+}

@@ -1,0 +1,36 @@
+//! Replies to people: values of the domain rendered as Markdown, and in no other place.
+//!
+//! A [`Report`] becomes the one comment of a pull request and its check run; a [`Refusal`] or an
+//! answer becomes a reply of a few lines. Everything that came from anywhere but us goes through
+//! `escape`; our own words are plain Markdown. Sending it, finding the old comment and choosing
+//! when to write belong to `flow`.
+
+mod answer;
+mod change;
+mod check;
+mod comment;
+mod marker;
+mod page;
+mod refusal;
+mod report;
+mod requirement;
+mod stack;
+mod summary;
+mod value;
+
+pub use answer::{Unlocked, drift, help, status, unlocked};
+pub use check::{Annotation, CheckReport, CheckStatus, Conclusion, Level, check};
+pub use comment::comment;
+pub use marker::Marker;
+pub use refusal::Refusal;
+pub use report::{
+    DriftReport, NotPlanned, PlanReport, Progress, Report, StackReport, State, Warning,
+};
+pub use requirement::first_unmet;
+
+/// What GitHub takes as a comment, a summary of a check and its text; in UTF-16 units at least, and
+/// we stay below it in bytes too, of which there are never fewer.
+pub const LIMIT: usize = 65_536;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Everything a pull request's comment and check say, as values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{
+    approval::Principal,
+    digest::Digest,
+    finding::{Finding, Severity},
+    names::{PrNumber, Sha, StackId},
+    plan::{Plan, PlanSummary, Value},
+    risk::{self, Risk},
+    verdict::{Outcome, Requirement, Verdict},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub head: Sha,
+    pub state: State,
+    /// The digest of the plan set that is to be approved or confirmed, once there is one.
+    pub digest: Option<Digest>,
+    pub stacks: Vec<StackReport>,
+    /// What is wrong with files that belong to no stack, such as `planwright.yaml`.
+    pub findings: Vec<Finding>,
+    /// Files that keep head from being merged into base; then no stack is known.
+    pub conflicts: Vec<String>,
+    /// The tree of the verdict, once there is something to judge.
+    pub verdict: Option<Requirement>,
+    pub principals: Vec<Principal>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Where a change stands (`change-control`, *States of a change*).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    Planning,
+    /// No stack is affected.
+    NothingAffected,
+    AwaitingApproval,
+    Approved,
+    /// Errors, conflicts, or something that nobody's approval replaces.
+    Blocked,
+    /// Merged, waiting for the lock of a stack.
+    Queued,
+    Applying,
+    /// Applied, and a second plan was empty.
+    Applied,
+    /// Merged, but what would happen now is not what was approved.
+    AwaitingConfirmation,
+    Failed,
+    /// Some stacks were applied, or one of them in part.
+    Partial,
+    /// A newer change of the same stacks was applied before.
+    Superseded,
+    /// Closed without a merge.
+    Released,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackReport {
+    pub stack: StackId,
+    pub plan: PlanReport,
+    pub drift: DriftReport,
+    /// Addresses in protected slots that the plan deletes or replaces.
+    pub protected: BTreeSet<String>,
+    /// After the merge.
+    pub progress: Option<Progress>,
+}
+
+/// How planning a stack went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanReport {
+    Pending,
+    Planned(Plan),
+    Invalid(Vec<Finding>),
+    /// What the engine said, already scrubbed of secrets.
+    EngineFailed(String),
+    NotPlanned(NotPlanned),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotPlanned {
+    Fork,
+    /// Whoever pushed has no write access.
+    PusherMayNotWrite,
+    /// The pull request changes the bytes of this package.
+    PackageBytes(String),
+    /// The files moved; a state does not.
+    Renamed {
+        from: StackId,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DriftReport {
+    /// It was never applied, so nothing can have drifted.
+    NeverApplied,
+    /// It was not checked, and why.
+    Unknown(String),
+    /// The plan of the last applied tree.
+    Checked(Plan),
+}
+
+/// How applying a stack goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Its place in the queue for the lock, from 1, and who holds the lock.
+    Queued {
+        position: usize,
+        behind: Option<PrNumber>,
+    },
+    Applying,
+    /// Applied and verified, with the outputs as they are now.
+    Applied {
+        outputs: BTreeMap<String, Value>,
+    },
+    /// Planned again after the merge, and another plan came out.
+    Differs {
+        now: Plan,
+    },
+    /// What the engine said, already scrubbed of secrets, and what is known to stand.
+    Failed {
+        message: String,
+    },
+    /// A stack that it depends on failed.
+    NotStarted {
+        because_of: StackId,
+    },
+    Superseded {
+        by: Sha,
+    },
+}
+
+/// Something that people should know each time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// `approvals.self` is on.
+    SelfApproval,
+    /// Any other, in a sentence.
+    Other(String),
+}
+
+impl State {
+    /// Where an open pull request stands, from how planning went and from the verdict.
+    pub fn before_merge(report: &Report, verdict: Option<&Verdict>) -> Self {
+        let is_pending = |stack: &StackReport| stack.plan == PlanReport::Pending;
+        match verdict {
+            _ if report.has_errors() => Self::Blocked,
+            _ if report.stacks.iter().any(is_pending) => Self::Planning,
+            _ if report.stacks.is_empty() => Self::NothingAffected,
+            Some(verdict) if verdict.is_met() => Self::Approved,
+            _ if report.stacks.iter().any(|stack| !stack.plan.is_planned()) => Self::Blocked,
+            _ => Self::AwaitingApproval,
+        }
+    }
+}
+
+impl Report {
+    /// The stacks as people want them: what failed, then the riskiest, then by name.
+    pub fn riskiest_first(&self) -> Vec<&StackReport> {
+        let mut stacks: Vec<&StackReport> = self.stacks.iter().collect();
+        stacks.sort_by_cached_key(|stack| {
+            (!stack.has_errors(), stack.risk().map_or((1, None), |r| (0, Some(r))), &stack.stack)
+        });
+        stacks
+    }
+
+    /// How many resources all plans touch together.
+    pub fn summary(&self) -> PlanSummary {
+        let mut sum = PlanSummary::default();
+        for plan in self.stacks.iter().filter_map(StackReport::plan_at_stake) {
+            sum += plan.summary();
+        }
+        sum
+    }
+
+    /// Whether something is wrong that has to be mended before anything can be planned or applied.
+    pub fn has_errors(&self) -> bool {
+        !self.conflicts.is_empty()
+            || has_error(&self.findings)
+            || self.stacks.iter().any(StackReport::has_errors)
+    }
+}
+
+impl StackReport {
+    pub fn risk(&self) -> Option<Risk> {
+        self.plan_at_stake().and_then(risk::worst)
+    }
+
+    /// The plan that the reader decides on: after the merge the one that came out then.
+    pub fn plan_at_stake(&self) -> Option<&Plan> {
+        match &self.progress {
+            Some(Progress::Differs { now }) => Some(now),
+            _ => self.plan.plan(),
+        }
+    }
+
+    pub fn has_errors(&self) -> bool {
+        match &self.plan {
+            PlanReport::Invalid(_) | PlanReport::EngineFailed(_) => true,
+            PlanReport::NotPlanned(why) => matches!(why, NotPlanned::Renamed { .. }),
+            PlanReport::Pending | PlanReport::Planned(_) => false,
+        }
+    }
+
+    /// The command that shows the same to someone with a checkout.
+    pub fn command(&self) -> String {
+        format!("planwright plan stacks/{}", self.stack)
+    }
+}
+
+impl PlanReport {
+    pub fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Planned(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    pub fn is_planned(&self) -> bool {
+        self.plan().is_some()
+    }
+
+    /// The same for a verdict.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Pending => Outcome::Pending,
+            Self::Planned(plan) if plan.is_empty() => Outcome::NoChanges,
+            Self::Planned(_) => Outcome::Planned,
+            Self::Invalid(_) => Outcome::Invalid,
+            Self::EngineFailed(_) => Outcome::EngineFailed,
+            Self::NotPlanned(_) => Outcome::NotPlanned,
+        }
+    }
+}
+
+/// Whether a finding stands in the way; warnings do not.
+pub(super) fn has_error(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}

@@ -1,0 +1,233 @@
+//! The wording of reasons, refusals and answers.
+
+use insta::assert_snapshot;
+
+use super::{fixtures::*, *};
+use crate::domain::{
+    approval::{Discount, Why},
+    digest::Digest,
+    names::CommentId,
+    verdict::{Reason, Requirement, What},
+};
+
+#[test]
+fn each_discount_is_said_so_that_a_person_knows_what_to_do() {
+    let said: Vec<String> = [
+        Discount::Withdrawn,
+        Discount::NotAUser,
+        Discount::Principal(Why::Pushed),
+        Discount::NoWriteAccess,
+        Discount::OtherHead,
+        Discount::NothingPosted,
+        Discount::BeforePlan,
+        Discount::NotRecorded,
+        Discount::OtherPlan,
+        Discount::OtherPolicy,
+    ]
+    .iter()
+    .map(requirement::discount)
+    .collect();
+    assert_snapshot!(said.join("\n"), @"
+withdrawn: the latest review does not approve
+given by a bot
+pushed to it, so it takes someone else
+no write access now
+given for another commit; approve once more
+given before any plan could be read
+given before this plan could be read; approve once more
+arrived while the bot was away; approve once more
+given for another plan; approve once more
+given under another policy; approve once more
+");
+}
+
+#[test]
+fn each_requirement_is_said() {
+    let leaf = |what, why| Requirement { what, met: false, why, children: vec![] };
+    let branch = |name: &str| crate::domain::names::BranchName::parse(name).unwrap();
+    let address = "module.db.aws_db_instance.main".to_owned();
+    let root = Requirement {
+        what: What::Applicable,
+        met: false,
+        why: Reason::Children,
+        children: vec![
+            leaf(What::Planned, Reason::NothingPlanned),
+            Requirement {
+                children: vec![
+                    leaf(
+                        What::SameHead,
+                        Reason::HeadMoved { planned: sha("a"), current: sha("b") },
+                    ),
+                    leaf(
+                        What::SameBase,
+                        Reason::Retargeted { planned: branch("main"), current: branch("a`b") },
+                    ),
+                    leaf(What::SamePolicy, Reason::PolicyChanged),
+                    leaf(What::SamePlans, Reason::PlansDiffer),
+                ],
+                ..leaf(What::Fresh, Reason::Children)
+            },
+            Requirement {
+                children: vec![
+                    leaf(
+                        What::Protected { stack: id("db"), address: address.clone() },
+                        Reason::NotAllowed,
+                    ),
+                    leaf(
+                        What::Protected { stack: id("db"), address },
+                        Reason::AllowanceDiscounted {
+                            by: login("alice"),
+                            why: Discount::Principal(Why::OpenedPullRequest),
+                        },
+                    ),
+                ],
+                ..leaf(What::ProtectedAllowed, Reason::Children)
+            },
+            leaf(What::Approved, Reason::Approvals { given: 0, required: 2 }),
+        ],
+    };
+    assert_snapshot!(requirement::requirement_list(&root), @"
+- ❌ not everything is planned
+- ❌ the plan is out of date
+  - ❌ `aaaaaaa` was planned, the head is `bbbbbbb` now
+  - ❌ planned for `main`, the base is ``a`b`` now
+  - ❌ the policy at the base has changed since the plan
+  - ❌ the stacks are not those of the plan set
+- ❌ protected resources would be deleted or replaced; someone who may approve allows it with `/infra allow STACK ADDRESS…`
+  - ❌ `module.db.aws_db_instance.main` in `db`: nobody has allowed it
+  - ❌ `module.db.aws_db_instance.main` in `db`: what `alice` allowed does not count: opened the pull request, so it takes someone else
+- ❌ approved by 0 of 2
+");
+}
+
+#[test]
+fn each_refusal_says_what_to_do() {
+    let digest = || Digest::from_text("v1:0123456789abcdef");
+    let command = |text: &str| crate::domain::command::parse(text).remove(0).unwrap_err();
+    let refusals = [
+        Refusal::from(command("/infra aply")),
+        Refusal::NotAllowed { login: login("mallory"), command: "plan" },
+        Refusal::Principal { login: login("alice"), command: "allow", why: Why::CoAuthored },
+        Refusal::Fork,
+        Refusal::UnknownStack { stack: id("websit"), known: vec![id("website"), id("logs")] },
+        Refusal::UnknownStack { stack: id("xyz"), known: vec![id("website"), id("logs")] },
+        Refusal::UnknownStack { stack: id("xyz"), known: vec![] },
+        Refusal::NotAffected { stack: id("logs") },
+        Refusal::NotProtected { stack: id("logs"), address: "a.b".into(), known: vec![] },
+        Refusal::NotProtected {
+            stack: id("logs"),
+            address: "a.b[\"`@x\"]".into(),
+            known: vec!["module.a.b.c".into()],
+        },
+        Refusal::NothingPlanned,
+        Refusal::Outdated,
+        Refusal::NotMerged,
+        Refusal::Closed,
+        Refusal::OtherPlan { typed: Digest::from_text("v1:ffffffffffff"), current: digest() },
+        Refusal::PlanNeeded { current: digest() },
+        Refusal::NotMet("approved by 0 of 1".into()),
+        Refusal::AlreadyApplied,
+        Refusal::Superseded,
+        Refusal::NothingLocked { stack: None },
+        Refusal::LockInUse { stack: Some(id("logs")) },
+        Refusal::NothingRunning,
+    ];
+    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert_snapshot!(said.join("\n"), @r#"
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`.
+`/infra plan` needs write access to the repository, which `mallory` does not have.
+`/infra allow` takes someone who had no part in the change; `alice` co-authored a commit of it.
+This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with `/infra plan`.
+There is no stack `websit`. Did you mean `website`?
+There is no stack `xyz`; the stacks are `website`, `logs`.
+There is no stack `xyz`, nor any other.
+The pull request does not affect `logs`, so there is nothing of it to plan here.
+`a.b` is no resource of `logs` in a protected slot that this plan deletes or replaces, so nothing has to be allowed.
+``a.b["`@x"]`` is no resource of `logs` in a protected slot that this plan deletes or replaces; those are `module.a.b.c`.
+Nothing is planned yet; `/infra plan` plans the current head.
+The plan is of another head; the current one is being planned. Ask again after that.
+The pull request is not merged, and only what is merged is applied. Merging applies it.
+The pull request is closed; reopen it to have it planned.
+`v1:ffffffffffff` is not the plan at hand, which is `v1:0123456789ab`. Read it, and name that one.
+What would happen now was not approved. Read it, then name its digest: `/infra apply --plan v1:0123456789ab`.
+This change cannot be applied yet: approved by 0 of 1.
+Everything of this change is applied; there is nothing to retry.
+A newer change of the same stacks was applied before; this one would take it back.
+This change holds no lock.
+The lock of `logs` is in use by an apply that runs; `/infra cancel` stops it.
+Nothing runs for this pull request.
+"#);
+}
+
+#[test]
+fn answers_are_short() {
+    assert_snapshot!(help(), @"
+A command stands at the start of a line of a new comment; edits are not read.
+
+| Command | What it does | Who |
+| --- | --- | --- |
+| `/infra help` | Show this list. | anyone |
+| `/infra plan [STACK…]` | Plan again, on the current head. | write access |
+| `/infra drift [STACK…]` | Show what was changed behind the configuration's back. | write access |
+| `/infra status` | Show what is met, what is missing and what waits. | anyone |
+| `/infra allow STACK ADDRESS…` | Allow these protected resources to be deleted or replaced, in the plan shown. | write access, and no part in the change |
+| `/infra apply [--plan DIGEST]` | After the merge: retry a failed apply, or confirm by its digest a plan that differs. | write access, and no part in the change |
+| `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
+| `/infra cancel` | Stop what runs for this pull request. | write access |
+");
+    assert_snapshot!(status(&awaiting()), @"
+**Plan: 2 to add, 0 to change, 0 to destroy** in 1 stack  
+✋ Waiting for approval. Approve the pull request after reading the plan.
+
+| Stack | Plan | Risk | Drift |
+| --- | --- | --- | --- |
+| `logs/prod` | 2 to add | other | – |
+
+**Before it is applied**
+
+- ✅ planned without errors
+- ✅ the plan is of the current head, base and policy
+- ✅ no protected resource is deleted or replaced
+- ❌ approved by 0 of 1
+  - ➖ `bob`: does not count: given before this plan could be read; approve once more
+
+Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (co-authored a commit of it).
+");
+    let by = login("bob");
+    let unlock = Unlocked { by, stacks: vec![id("logs"), id("website/prod")] };
+    assert_snapshot!(Marker::Reply(CommentId(5)).on(&unlocked(&unlock)), @"
+<!-- planwright:reply:5 -->
+`bob` released the lock of `logs`, `website/prod`.
+");
+}
+
+#[test]
+fn a_drift_report_names_attribute_old_and_new() {
+    let stacks = vec![
+        (id("fine"), DriftReport::Checked(Plan::default())),
+        (id("logs"), DriftReport::Checked(drift_plan())),
+        (id("new"), DriftReport::NeverApplied),
+        (id("away"), DriftReport::Unknown("no answer from @cloud in 60 s".into())),
+    ];
+    assert_snapshot!(drift(&stacks), @r#"
+**Drift** in 1 of 4 stacks
+
+`fine`: none
+
+`logs`: as it was applied → as it is
+
+```diff
+! module.bucket.aws_s3_bucket_versioning.this: changed
+!     status: "Enabled" → "Suspended"
+```
+
+`new`: never applied
+
+`away`: not checked: no answer from `@cloud` in 60 s
+"#);
+    assert_snapshot!(drift(&stacks[..1]), @"
+**Drift:** none in 1 stack
+
+`fine`: none
+");
+}
