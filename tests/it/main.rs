@@ -1,2 +1,6 @@
 //! All integration tests in one binary: a debug link of this crate is large, so there is only one.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod git;
+mod github;
+mod http;

@@ -1,0 +1,1 @@
+//! The GitHub adapter against a small stub that answers oddly on purpose.
