@@ -1,1 +1,8 @@
-//! The GitHub adapter against a small stub that answers oddly on purpose.
+//! The GitHub adapter on the wire, against a stub that answers oddly on purpose.
+
+mod calls;
+mod deliveries;
+mod pull_request;
+mod stub;
+mod tokens;
+mod webhook;
