@@ -7,3 +7,6 @@ pub mod engine;
 pub mod github;
 pub mod settings;
 pub mod store;
+pub mod git;
+pub mod github;
+pub mod http;

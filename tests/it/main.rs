@@ -5,3 +5,8 @@
 )]
 mod store;
 mod support;
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod git;
+mod github;
+mod http;

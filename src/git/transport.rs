@@ -1,0 +1,234 @@
+//! Git over http(s) on reqwest and rustls, for libgit2, which is built without TLS.
+//!
+//! It is also where the token goes along: in a header, only to the host that the URL names, and
+//! never in a URL, a file or a message. Both schemes use it, so that there is one way to test.
+
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
+use git2::{ErrorClass, ErrorCode};
+use reqwest::blocking::{Client, Response};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use secrecy::{ExposeSecret, SecretString};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// One request, its answer included: the first fetch of a large repository takes minutes.
+const WHOLE: Duration = Duration::from_secs(900);
+
+thread_local! {
+    /// The token of the fetch that this thread is in; libgit2 calls back on the same thread.
+    static TOKEN: RefCell<Option<SecretString>> = const { RefCell::new(None) };
+}
+
+/// Runs `act` with `token` for every request that libgit2 makes meanwhile on this thread.
+pub fn with_token<T>(token: Option<SecretString>, act: impl FnOnce() -> T) -> T {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            TOKEN.set(None);
+        }
+    }
+    let _reset = Reset;
+    TOKEN.set(token);
+    act()
+}
+
+/// Makes libgit2 use this transport for http and https; the first call does it, before any fetch.
+pub fn register() -> Result<(), String> {
+    static REGISTERED: OnceLock<Result<(), String>> = OnceLock::new();
+    REGISTERED
+        .get_or_init(|| {
+            // On a thread of its own: reqwest's blocking side must not be set up inside tokio.
+            let client = std::thread::spawn(client)
+                .join()
+                .map_err(|_| "cannot set up git over https".to_owned())?
+                .map_err(|e| format!("cannot set up git over https: {e}"))?;
+            ["http", "https"].into_iter().try_for_each(|scheme| register_scheme(scheme, &client))
+        })
+        .clone()
+}
+
+#[expect(
+    unsafe_code,
+    reason = "libgit2's list of transports is global and has no lock; \
+    `register` runs once and before the first fetch of this crate, so nothing reads it meanwhile"
+)]
+fn register_scheme(scheme: &str, client: &Client) -> Result<(), String> {
+    let client = client.clone();
+    // SAFETY: called from `register` only, under its `OnceLock`.
+    unsafe {
+        git2::transport::register(scheme, move |remote| {
+            let http = Http {
+                client: client.clone(),
+                token: TOKEN.with_borrow(Clone::clone),
+                base: Arc::default(),
+            };
+            Transport::smart(remote, true, http)
+        })
+    }
+    .map_err(|e| e.message().to_owned())
+}
+
+fn client() -> reqwest::Result<Client> {
+    // A renamed repository redirects; the token must not leave the host it is for.
+    let same_origin = reqwest::redirect::Policy::custom(|attempt| {
+        let from = attempt.previous().last().map(reqwest::Url::origin);
+        match from {
+            Some(from) if from == attempt.url().origin() && attempt.previous().len() <= 3 => {
+                attempt.follow()
+            }
+            _ => attempt.error("a redirect to another host, or too many of them"),
+        }
+    });
+    Client::builder()
+        // GitHub speaks git only to agents that call themselves so.
+        .user_agent(concat!("git/2.0 (planwright ", env!("CARGO_PKG_VERSION"), ")"))
+        .connect_timeout(CONNECT)
+        .timeout(WHOLE)
+        .redirect(same_origin)
+        .build()
+}
+
+struct Http {
+    client: Client,
+    token: Option<SecretString>,
+    /// Where the refs were found, if a redirect led elsewhere.
+    base: Arc<Mutex<Option<String>>>,
+}
+
+impl SmartSubtransport for Http {
+    fn action(
+        &self,
+        url: &str,
+        service: Service,
+    ) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
+        let request = match service {
+            Service::UploadPackLs => Request::Refs,
+            Service::UploadPack => Request::Pack(Vec::new()),
+            Service::ReceivePackLs | Service::ReceivePack => {
+                return Err(failure(ErrorCode::Auth, "nothing is ever pushed from here"));
+            }
+        };
+        Ok(Box::new(Stream {
+            client: self.client.clone(),
+            token: self.token.clone(),
+            url: url.trim_end_matches('/').to_owned(),
+            base: Arc::clone(&self.base),
+            state: State::Asking(request),
+        }))
+    }
+
+    fn close(&self) -> Result<(), git2::Error> {
+        Ok(())
+    }
+}
+
+enum Request {
+    Refs,
+    Pack(Vec<u8>),
+}
+
+enum State {
+    /// Not sent: libgit2 writes all of a request before it reads.
+    Asking(Request),
+    Answering(Box<Response>),
+}
+
+struct Stream {
+    client: Client,
+    token: Option<SecretString>,
+    url: String,
+    base: Arc<Mutex<Option<String>>>,
+    state: State,
+}
+
+const REFS: &str = "/info/refs?service=git-upload-pack";
+
+impl Stream {
+    fn send(&self, request: &Request) -> io::Result<Response> {
+        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let base = base.unwrap_or_else(|| self.url.clone());
+        let (builder, expected) = match request {
+            Request::Refs => (
+                self.client.get(format!("{base}{REFS}")),
+                "application/x-git-upload-pack-advertisement",
+            ),
+            Request::Pack(body) => (
+                self.client
+                    .post(format!("{base}/git-upload-pack"))
+                    .header(CONTENT_TYPE, "application/x-git-upload-pack-request")
+                    .body(body.clone()),
+                "application/x-git-upload-pack-result",
+            ),
+        };
+        let mut builder = builder.header(ACCEPT, expected);
+        if let Some(token) = &self.token {
+            builder = builder.basic_auth("x-access-token", Some(token.expose_secret()));
+        }
+        let response = builder.send().map_err(|e| io::Error::other(root_cause(&e)))?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(io::Error::other(format!("{STATUS}{status}")));
+        }
+        let answered = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if answered != Some(expected) {
+            return Err(io::Error::other(
+                "the answer is not git's; is it the URL of a repository?",
+            ));
+        }
+        if matches!(request, Request::Refs) {
+            let found = response.url().as_str().strip_suffix(REFS).map(str::to_owned);
+            *self.base.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        }
+        Ok(response)
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let State::Asking(request) = &self.state {
+            self.state = State::Answering(Box::new(self.send(request)?));
+        }
+        match &mut self.state {
+            State::Answering(response) => response.read(buffer),
+            State::Asking(_) => Ok(0),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.state {
+            State::Asking(Request::Pack(body)) => body.write(data),
+            _ => Err(io::Error::other("written after it was sent")),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Marks an answer with a status in the only thing that comes back through libgit2: the message.
+const STATUS: &str = "HTTP ";
+
+/// The status with which the server answered, if that is why it failed.
+pub fn status(error: &git2::Error) -> Option<u16> {
+    error.message().strip_prefix(STATUS)?.get(..3)?.parse().ok()
+}
+
+fn failure(code: ErrorCode, message: &str) -> git2::Error {
+    git2::Error::new(code, ErrorClass::Net, message)
+}
+
+/// The last cause; the ones before it name the URL only.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

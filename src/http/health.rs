@@ -1,0 +1,24 @@
+//! `/healthz`: the process answers. `/readyz`: it can take webhooks now.
+//!
+//! What ready means, whoever implements [`Inbox`] knows.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::inbox::{Gate, Inbox};
+
+pub async fn live() -> &'static str {
+    "ok\n"
+}
+
+pub async fn ready<I: Inbox>(State(gate): State<Gate<I>>) -> Response {
+    match gate.inbox.readiness().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            // The reason may name hosts and paths; the log has it, the world does not need it.
+            tracing::warn!("not ready: {error:#}");
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready; the log says why\n").into_response()
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `POST /webhook`: genuine and readable deliveries go to the [`Inbox`], all others nowhere.
+//!
+//! The order matters: nothing of a request is believed, parsed or stored before its signature fits.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::domain::event::Envelope;
+use crate::domain::names::DeliveryId;
+use crate::github::webhook::{self, Secrets};
+
+/// A genuine webhook.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// `X-GitHub-Delivery`; the same again when it is sent again.
+    pub delivery: DeliveryId,
+    /// `X-GitHub-Event`.
+    pub event: String,
+    pub envelope: Envelope,
+    /// As it came.
+    pub body: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    Stored,
+    /// It had been stored before; nothing more came of it.
+    Duplicate,
+}
+
+/// Who keeps what arrives.
+pub trait Inbox: Send + Sync + 'static {
+    /// Stores the delivery and what is to be done about it, durably, before it returns.
+    fn receive(&self, incoming: Incoming) -> impl Future<Output = anyhow::Result<Receipt>> + Send;
+
+    /// Errors with the reason while deliveries cannot be stored.
+    fn readiness(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+pub struct Gate<I> {
+    pub inbox: Arc<I>,
+    pub secrets: Arc<Secrets>,
+}
+
+impl<I> Clone for Gate<I> {
+    fn clone(&self) -> Self {
+        Self { inbox: self.inbox.clone(), secrets: self.secrets.clone() }
+    }
+}
+
+pub async fn receive<I: Inbox>(
+    State(gate): State<Gate<I>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let incoming = match incoming(&gate.secrets, &headers, body) {
+        Ok(incoming) => incoming,
+        Err((status, why)) => {
+            tracing::warn!(status = status.as_u16(), "webhook not taken: {why}");
+            return (status, format!("{why}\n")).into_response();
+        }
+    };
+    let (delivery, event) = (incoming.delivery.clone(), incoming.event.clone());
+    match gate.inbox.receive(incoming).await {
+        Ok(receipt) => {
+            tracing::info!(%delivery, event, ?receipt, "webhook");
+            (StatusCode::ACCEPTED, "stored\n").into_response()
+        }
+        Err(error) => {
+            tracing::error!(%delivery, event, "webhook not stored: {error:#}");
+            // GitHub notes a failure; the fetch of missed deliveries brings it back.
+            (StatusCode::SERVICE_UNAVAILABLE, "not stored; the log says why\n").into_response()
+        }
+    }
+}
+
+fn incoming(
+    secrets: &Secrets,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Incoming, (StatusCode, String)> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bad = |why: String| (StatusCode::BAD_REQUEST, why);
+    secrets
+        .verify(header("x-hub-signature-256"), &body)
+        .map_err(|why| (StatusCode::UNAUTHORIZED, why.to_string()))?;
+    let kind = header(CONTENT_TYPE.as_str()).unwrap_or_default();
+    if kind.split(';').next().unwrap_or_default().trim() != "application/json" {
+        let why = "the webhook's content type must be `application/json`".to_owned();
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+    }
+    let event = header("x-github-event").ok_or_else(|| bad("no `X-GitHub-Event`".into()))?;
+    let delivery = header("x-github-delivery").unwrap_or_default();
+    let delivery =
+        DeliveryId::parse(delivery).map_err(|why| bad(format!("`X-GitHub-Delivery`: {why}")))?;
+    let envelope = webhook::parse(event, &body).map_err(|why| bad(why.to_string()))?;
+    Ok(Incoming { delivery, event: event.to_owned(), envelope, body })
+}

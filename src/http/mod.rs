@@ -1,0 +1,68 @@
+//! What the bot answers over HTTP: webhooks, and whether it lives and is ready.
+//!
+//! A webhook is checked, handed to the [`Inbox`], which stores it, and only then acknowledged. No
+//! flow runs here and nothing is decided here.
+
+mod health;
+mod inbox;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+pub use self::inbox::{Inbox, Incoming, Receipt};
+
+use crate::github::webhook::Secrets;
+
+/// GitHub sends nothing larger.
+const LARGEST: usize = 25 << 20;
+/// GitHub waits ten seconds; an answer after that is no answer.
+const ANSWER: Duration = Duration::from_secs(9);
+/// How long requests under way may take to end when the process is asked to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The routes. That there is a webhook secret, [`Secrets`] proves.
+pub fn router<I: Inbox>(inbox: Arc<I>, secrets: Secrets) -> Router {
+    Router::new()
+        .route("/webhook", post(inbox::receive::<I>))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready::<I>))
+        .with_state(inbox::Gate { inbox, secrets: Arc::new(secrets) })
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(LARGEST))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))
+        .layer(CatchPanicLayer::new())
+        // Method and path only: a query may hold a code, headers and bodies hold secrets.
+        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
+            let path = request.uri().path();
+            tracing::info_span!("http", method = %request.method(), path)
+        }))
+}
+
+/// Serves until `stop`, then lets the requests under way end, for ten seconds at most.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let too_late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = server => ended,
+        () = too_late => Ok(()),
+    }
+}

@@ -1,0 +1,8 @@
+//! The GitHub adapter on the wire, against a stub that answers oddly on purpose.
+
+mod calls;
+mod deliveries;
+mod pull_request;
+mod stub;
+mod tokens;
+mod webhook;
