@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::domain::finding::{Finding, Place};
 
+use super::Checked;
 use super::mistake::Mistake;
 use super::yaml::{Kind, Node, escaped};
 
@@ -45,8 +46,8 @@ pub enum Member {
 
 impl Schema {
     /// Errors where it is no JSON Schema, or uses a keyword that we refuse.
-    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Vec<Finding>> {
-        let node = Node::parse(file, bytes).map_err(|finding| vec![finding])?;
+    pub fn parse(file: &str, bytes: &[u8]) -> Checked<Self> {
+        let node = Node::parse(file, bytes)?;
         let value = node.value();
         let refused = refused(&node);
         if !refused.is_empty() {
@@ -64,6 +65,11 @@ impl Schema {
                 vec![finding]
             })?;
         Ok(Self { node, value, validator })
+    }
+
+    /// A schema that is compiled in; a test reads each of them.
+    pub(super) fn ours(file: &str, bytes: &[u8]) -> Self {
+        Self::parse(file, bytes).unwrap_or_else(|findings| panic!("{file}: {findings:?}"))
     }
 
     /// What is wrong with `document`, one finding for each mistake, in the order of the file.

@@ -3,7 +3,7 @@
 //! Aliases, merge keys, several documents and double keys are refused: what a person reads in the
 //! file is what counts. No meaning here; `schema` says whether the tree is right.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry as MapEntry};
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -11,6 +11,8 @@ use serde_json::{Number, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, Options, Spanned};
 
 use crate::domain::finding::{Finding, Place};
+
+use super::Checked;
 
 /// Bytes a file may have; configuration that is larger is a mistake or an attack.
 const MAX_BYTES: usize = 1 << 20;
@@ -41,14 +43,14 @@ pub struct Entry {
 
 impl Node {
     /// The tree of one file, or one finding where it is no YAML that we take.
-    pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Finding> {
+    pub fn parse(file: &str, bytes: &[u8]) -> Checked<Self> {
         let start = Place { file: file.into(), line: 1, column: 1 };
         if bytes.len() > MAX_BYTES {
             let message = format!("the file has {} bytes, more than {MAX_BYTES}", bytes.len());
-            return Err(Finding::error("too_large", start, message));
+            return Err(vec![Finding::error("too_large", start, message)]);
         }
         let text = std::str::from_utf8(bytes)
-            .map_err(|e| Finding::error("not_utf8", start.clone(), format!("not UTF-8: {e}")))?;
+            .map_err(|e| vec![Finding::error("not_utf8", start, format!("not UTF-8: {e}"))])?;
         let raw: Raw = serde_saphyr::from_str_with_options(text, options()).map_err(|e| {
             let (line, column) =
                 e.location().map_or((1, 1), |l| (line(l.line()), line(l.column())));
@@ -56,7 +58,7 @@ impl Node {
             let mut finding = Finding::error("invalid_yaml", place, plain(&e));
             finding.fix =
                 Some("make it plain YAML: no tabs, aliases, merge keys or double keys".into());
-            finding
+            vec![finding]
         })?;
         raw.node(file)
     }
@@ -210,7 +212,7 @@ enum RawKind {
 }
 
 impl Raw {
-    fn node(self, file: &str) -> Result<Node, Finding> {
+    fn node(self, file: &str) -> Checked<Node> {
         let place = |location: Location| Place {
             file: file.into(),
             line: line(location.line()),
@@ -219,19 +221,22 @@ impl Raw {
         let kind = match self.0.value {
             RawKind::Scalar(kind) => kind,
             RawKind::List(list) => {
-                Kind::List(list.into_iter().map(|raw| raw.node(file)).collect::<Result<_, _>>()?)
+                Kind::List(list.into_iter().map(|raw| raw.node(file)).collect::<Checked<_>>()?)
             }
             RawKind::Map(map) => Kind::Map(
                 map.into_iter()
                     .map(|(key, (at, raw))| {
                         Ok((key, Entry { key: place(at), node: raw.node(file)? }))
                     })
-                    .collect::<Result<_, Finding>>()?,
+                    .collect::<Checked<_>>()?,
             ),
             RawKind::Twice(key, at) => {
                 let message = format!("the key `{key}` stands here twice");
                 let fix = Some("remove one of them".into());
-                return Err(Finding { fix, ..Finding::error("invalid_yaml", place(at), message) });
+                return Err(vec![Finding {
+                    fix,
+                    ..Finding::error("invalid_yaml", place(at), message)
+                }]);
             }
         };
         Ok(Node { place: place(self.0.referenced), kind })
@@ -304,10 +309,13 @@ impl<'de> Visitor<'de> for Kinds {
         let mut entries = BTreeMap::new();
         let mut twice = None;
         while let Some((key, raw)) = map.next_entry::<Spanned<String>, Raw>()? {
-            if entries.contains_key(&key.value) {
-                twice = Some(RawKind::Twice(key.value, key.referenced));
-            } else {
-                entries.insert(key.value, (key.referenced, raw));
+            match entries.entry(key.value) {
+                MapEntry::Vacant(vacant) => {
+                    vacant.insert((key.referenced, raw));
+                }
+                MapEntry::Occupied(occupied) => {
+                    twice = Some(RawKind::Twice(occupied.key().clone(), key.referenced));
+                }
             }
         }
         Ok(twice.unwrap_or(RawKind::Map(entries)))
@@ -378,7 +386,7 @@ mod tests {
             ("a: !thing 1\n", 1),
             ("a: .nan\n", 1),
         ] {
-            let finding = Node::parse("f.yaml", text.as_bytes()).unwrap_err();
+            let finding = Node::parse("f.yaml", text.as_bytes()).unwrap_err().remove(0);
             assert_eq!(finding.code, "invalid_yaml", "{text:?}");
             assert_eq!(finding.place.line, line, "{text:?}: {finding}");
         }
@@ -391,7 +399,7 @@ mod tests {
         let wide = "- a\n".repeat(60_000);
         assert!(Node::parse("f.yaml", wide.as_bytes()).is_err());
         assert_eq!(
-            Node::parse("f.yaml", &vec![b' '; MAX_BYTES + 1]).unwrap_err().code,
+            Node::parse("f.yaml", &vec![b' '; MAX_BYTES + 1]).unwrap_err().remove(0).code,
             "too_large"
         );
     }
