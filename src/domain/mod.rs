@@ -7,3 +7,4 @@ pub mod digest;
 pub mod finding;
 pub mod names;
 pub mod plan;
+pub mod repo_config;
