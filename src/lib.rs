@@ -2,4 +2,5 @@
 //!
 //! The map, top to bottom; a module imports downwards only (`tests/it/tidy.rs` enforces the table):
 pub mod domain;
+pub mod flow;
 pub mod package;

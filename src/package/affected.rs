@@ -27,9 +27,7 @@ pub struct Use {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// Its files went away and came back under another name: refused, see [`Reason::refusal`].
-    Renamed {
-        from: StackId,
-    },
+    Renamed { from: StackId, to: StackId },
     /// Its lock names another state than before: refused.
     StateMoved {
         from: String,
@@ -109,7 +107,9 @@ pub fn affected(
         let reasons = match base.get(id) {
             Some(before) => reasons(id, changed, before, now),
             // A new stack that brings the state of one that is gone.
-            None => match gone().find(|(_, then)| now.state_key.is_some() && then.state_key == now.state_key) {
+            None => match gone()
+                .find(|(_, then)| now.state_key.is_some() && then.state_key == now.state_key)
+            {
                 Some((from, _)) => {
                     let renamed = Reason::Renamed { from: from.clone(), to: id.clone() };
                     // Else the old name would be planned to be destroyed.
@@ -227,6 +227,10 @@ mod tests {
         let refused = |name| affected[&id(name)].iter().find_map(Reason::refusal);
         assert!(refused("log").unwrap().contains("`logs` cannot be renamed to `log`"));
         assert!(refused("web/dev").unwrap().contains("`\"state_key\": \"web/dev\"`"));
-        assert_eq!(affected[&id("logs")], affected[&id("log")], "the old name must not be destroyed");
+        assert_eq!(
+            affected[&id("logs")],
+            affected[&id("log")],
+            "the old name must not be destroyed"
+        );
     }
 }

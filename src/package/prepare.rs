@@ -49,7 +49,9 @@ impl Prepared {
         let sources = self.resolved.providers.keys().filter_map(|name| {
             self.package.manifest.providers.get(name).map(|provider| provider.source.clone())
         });
-        sources.filter_map(|source| Some((source.clone(), self.lock.providers.get(&source)?.clone()))).collect()
+        sources
+            .filter_map(|source| Some((source.clone(), self.lock.providers.get(&source)?.clone())))
+            .collect()
     }
 
     /// Addresses of resources that are deleted or replaced only when someone names them start so.
