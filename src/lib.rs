@@ -10,3 +10,5 @@ pub mod store;
 pub mod git;
 pub mod github;
 pub mod http;
+pub mod flow;
+pub mod package;

@@ -21,3 +21,4 @@ pub mod repository;
 pub mod reply;
 pub mod risk;
 pub mod verdict;
+pub mod repo_config;

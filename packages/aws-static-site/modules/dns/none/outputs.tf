@@ -1,0 +1,4 @@
+output "url" {
+  description = "Where the site is visited."
+  value       = "https://${var.domain}/"
+}

@@ -1,0 +1,89 @@
+//! `planwright init`: a repository of stacks with a first one that needs no cloud.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::domain::repo_config::FILE;
+use crate::package::source;
+
+use super::{Checkout, Error, lock};
+
+const STACK: &str = "apiVersion: planwright.dev/v1
+kind: Stack
+package: hello
+version: \"^0.1\"
+params:
+  greeting: Hello
+  audience: [world]
+";
+
+/// Directories that the engine and the command line keep beside the stacks.
+const IGNORED: [&str; 2] = [".terraform/", ".planwright/"];
+
+/// Writes what is not there yet and returns the paths that were written.
+///
+/// Refuses where there is a `planwright.yaml` already.
+pub fn init(root: &Path) -> Result<Vec<String>, Error> {
+    if root.join(FILE).exists() {
+        let message =
+            format!("{FILE} is here already; `planwright validate` checks this repository");
+        return Err(Error::Usage(message));
+    }
+    let mut written = Vec::new();
+    write(root, FILE, &config(), &mut written)?;
+    let is_first = !root.join("stacks").exists();
+    if is_first {
+        write(root, "stacks/hello/stack.yaml", STACK, &mut written)?;
+    }
+    let path = root.join(".gitignore");
+    let before = if path.exists() {
+        fs::read_to_string(&path).context(".gitignore cannot be read")?
+    } else {
+        String::new()
+    };
+    let missing: Vec<&str> = IGNORED
+        .into_iter()
+        .filter(|entry| !before.lines().any(|line| line.trim() == *entry))
+        .collect();
+    if !missing.is_empty() {
+        let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+        let text = format!("{before}{gap}{}\n", missing.join("\n"));
+        write(root, ".gitignore", &text, &mut written)?;
+    }
+    if is_first {
+        let locked = lock::lock(&Checkout::find(root)?, &["hello".into()])?;
+        written.extend(locked.into_iter().map(|locked| locked.path));
+    }
+    Ok(written)
+}
+
+fn config() -> String {
+    let packages: String = source::names().map(|name| format!("  - {name}\n")).collect();
+    format!(
+        "# What Planwright may do in this repository. For a pull request it is read at the base commit.
+apiVersion: planwright.dev/v1
+kind: Repository
+packages:
+{packages}  - packages/*
+backend:
+  type: local
+approvals:
+  required: 1
+  self: false
+engine:
+  version: \">=1.9, <2\"
+"
+    )
+}
+
+fn write(root: &Path, path: &str, text: &str, written: &mut Vec<String>) -> Result<(), Error> {
+    let full = root.join(path);
+    if let Some(folder) = full.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("{path} cannot be written"))?;
+    }
+    fs::write(&full, text).with_context(|| format!("{path} cannot be written"))?;
+    written.push(path.into());
+    Ok(())
+}

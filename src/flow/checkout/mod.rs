@@ -1,0 +1,133 @@
+//! The use cases of the command line on a checkout: no server, no GitHub.
+//!
+//! They return values; `cli` prints them. A checkout trusts itself: configuration and packages are
+//! read where the stacks are.
+
+pub mod init;
+pub mod lock;
+pub mod render;
+pub mod resolve;
+mod revision;
+pub mod validate;
+mod working_dir;
+
+use std::path::{Path, PathBuf};
+
+use crate::domain::finding::Finding;
+use crate::domain::names::StackId;
+use crate::domain::repo_config::{FILE, RepoConfig};
+use crate::package::files::Files;
+use crate::package::{Prepared, Trusted, repository};
+
+pub use revision::Revision;
+pub use working_dir::WorkingDir;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Files are not as they have to be.
+    #[error("{} findings", .0.len())]
+    Findings(Vec<Finding>),
+    /// The command was asked for something that is not there.
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}
+
+impl From<Vec<Finding>> for Error {
+    fn from(findings: Vec<Finding>) -> Self {
+        Self::Findings(findings)
+    }
+}
+
+/// A directory with a `planwright.yaml`.
+pub struct Checkout {
+    pub root: PathBuf,
+    pub files: WorkingDir,
+    pub config: RepoConfig,
+}
+
+impl Checkout {
+    /// The nearest directory with a `planwright.yaml`, from `start` upwards.
+    pub fn find(start: &Path) -> Result<Self, Error> {
+        let root = start.ancestors().find(|folder| folder.join(FILE).is_file()).unwrap_or(start);
+        let files = WorkingDir::new(root);
+        let config = repository::config(&files)?;
+        Ok(Self { root: root.to_owned(), files, config })
+    }
+
+    pub fn trusted(&self) -> Trusted<'_> {
+        Trusted { config: &self.config, packages: &self.files }
+    }
+
+    /// One stack, strictly by its lock.
+    pub fn prepared(&self, id: &StackId) -> Result<Prepared, Error> {
+        Ok(Prepared::of(&self.files, &self.trusted(), id)?)
+    }
+
+    /// Each of the stacks that people name, or every finding of all of them.
+    pub fn prepared_all(&self, names: &[String]) -> Result<Vec<Prepared>, Error> {
+        let mut all = Vec::new();
+        let mut findings = Vec::new();
+        for id in self.selected(names)? {
+            match Prepared::of(&self.files, &self.trusted(), &id) {
+                Ok(prepared) => all.push(prepared),
+                Err(more) => findings.extend(more),
+            }
+        }
+        if findings.is_empty() { Ok(all) } else { Err(findings.into()) }
+    }
+
+    /// The stacks that people name, `website/prod`, `website` or `stacks/website`; all if none is named.
+    pub fn selected(&self, names: &[String]) -> Result<Vec<StackId>, Error> {
+        selected(&self.files, names)
+    }
+}
+
+fn selected(files: &dyn Files, names: &[String]) -> Result<Vec<StackId>, Error> {
+    let (all, _) = repository::stacks(files)?;
+    if names.is_empty() {
+        return Ok(all.into_iter().collect());
+    }
+    let mut selected = Vec::new();
+    for name in names {
+        let bare = name.trim_end_matches('/');
+        let bare = bare.strip_prefix("./").unwrap_or(bare);
+        let bare = bare.strip_prefix("stacks/").unwrap_or(bare);
+        let found: Vec<StackId> =
+            all.iter().filter(|id| id.to_string() == bare || id.name() == bare).cloned().collect();
+        if found.is_empty() {
+            let known: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            return Err(Error::Usage(format!("there is no stack `{name}`; there is: {known}")));
+        }
+        selected.extend(found.into_iter().filter(|id| !selected.contains(id)).collect::<Vec<_>>());
+    }
+    Ok(selected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::package::files::MemoryFiles;
+
+    #[test]
+    fn a_stack_is_named_in_each_way_that_people_write_it() {
+        let paths = ["web/stack.yaml", "web/dev.yaml", "web/prod.yaml", "logs/stack.yaml"];
+        let files: MemoryFiles = paths.iter().map(|path| (format!("stacks/{path}"), "")).collect();
+        for (names, expected) in [
+            (vec![], vec!["logs", "web/dev", "web/prod"]),
+            (vec!["web/prod"], vec!["web/prod"]),
+            (vec!["stacks/web/"], vec!["web/dev", "web/prod"]),
+            (vec!["./stacks/web/dev", "web"], vec!["web/dev", "web/prod"]),
+            (vec!["logs"], vec!["logs"]),
+        ] {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let found: Vec<String> =
+                selected(&files, &names).unwrap().iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected, "{names:?}");
+        }
+        assert!(matches!(selected(&files, &["wbe".into()]), Err(Error::Usage(_))));
+    }
+}

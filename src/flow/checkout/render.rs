@@ -1,0 +1,102 @@
+//! `planwright render`: the files that the engine would run, written out or compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::domain::names::StackId;
+use crate::package::render::Rendered;
+use crate::package::{Prepared, Trusted, repository};
+
+use super::{Checkout, Error, Revision, selected};
+
+/// Renders the named stacks.
+pub fn render(checkout: &Checkout, names: &[String]) -> Result<BTreeMap<StackId, Rendered>, Error> {
+    let all = checkout.prepared_all(names)?;
+    Ok(all.into_iter().map(|prepared| (prepared.stack.id, prepared.rendered)).collect())
+}
+
+/// Writes each render to a folder of its own below `out`.
+///
+/// What else lies there stays, save for modules that are no longer part of the render.
+pub fn write(out: &Path, renders: &BTreeMap<StackId, Rendered>) -> Result<(), Error> {
+    for (id, rendered) in renders {
+        let folder = out.join(id.to_string());
+        let modules = folder.join("modules");
+        if modules.exists() {
+            fs::remove_dir_all(&modules)
+                .with_context(|| format!("{} cannot be replaced", modules.display()))?;
+        }
+        for (path, bytes) in &rendered.files {
+            let full = folder.join(path);
+            let written = full.parent().map_or(Ok(()), fs::create_dir_all);
+            written
+                .and_then(|()| fs::write(&full, bytes))
+                .with_context(|| format!("{} cannot be written", full.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// One file of a stack that differs between a revision and the checkout.
+#[derive(Debug, serde::Serialize)]
+pub struct Changed {
+    pub stack: StackId,
+    pub path: String,
+    /// Unified, with `/dev/null` for a side that has no such file.
+    pub diff: String,
+}
+
+/// What the render of `revision` and that of the checkout differ in.
+pub fn diff(checkout: &Checkout, names: &[String], revision: &str) -> Result<Vec<Changed>, Error> {
+    let before = Revision::open(&checkout.root, revision)?;
+    let config = repository::config(&before)?;
+    let trusted = Trusted { config: &config, packages: &before };
+    let (then, _) = repository::stacks(&before)?;
+    let (now, _) = repository::stacks(&checkout.files)?;
+    let ids: BTreeSet<StackId> = if names.is_empty() {
+        then.union(&now).cloned().collect()
+    } else {
+        // A stack that is only in the revision was removed, and can be named too.
+        let here = selected(&checkout.files, names);
+        here.or_else(|_| selected(&before, names))?.into_iter().collect()
+    };
+    let mut changed = Vec::new();
+    for id in ids {
+        let old = match then.contains(&id) {
+            true => Prepared::of(&before, &trusted, &id)?.rendered.files,
+            false => BTreeMap::new(),
+        };
+        let new = match now.contains(&id) {
+            true => checkout.prepared(&id)?.rendered.files,
+            false => BTreeMap::new(),
+        };
+        let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for path in paths.into_iter().filter(|path| old.get(*path) != new.get(*path)) {
+            let sides = (old.get(path), new.get(path));
+            changed.push(Changed {
+                stack: id.clone(),
+                path: path.clone(),
+                diff: unified(&id, path, sides),
+            });
+        }
+    }
+    Ok(changed)
+}
+
+fn unified(id: &StackId, path: &str, (old, new): (Option<&Vec<u8>>, Option<&Vec<u8>>)) -> String {
+    let text = |side: Option<&Vec<u8>>| {
+        side.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+    };
+    let name = |side: Option<&Vec<u8>>, prefix: &str| match side {
+        Some(_) => format!("{prefix}/{id}/{path}"),
+        None => "/dev/null".into(),
+    };
+    similar::TextDiff::from_lines(&text(old), &text(new))
+        .unified_diff()
+        .context_radius(3)
+        .header(&name(old, "a"), &name(new, "b"))
+        .to_string()
+}

@@ -1,0 +1,111 @@
+//! `planwright resolve`: every value of a stack, and why it is what it is.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::finding::Place;
+use crate::package::Prepared;
+use crate::package::resolve::{Bound, Source};
+use crate::package::stack::From;
+
+use super::Error;
+
+/// One value and everybody who set it, the one that counts first.
+#[derive(Debug, Serialize)]
+pub struct Why {
+    pub pointer: String,
+    pub value: Value,
+    /// The param behind it, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub param: Option<String>,
+    pub given: Vec<Given>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Given {
+    pub from: From,
+    #[serde(flatten)]
+    pub place: Place,
+    pub value: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Explains each leaf at or below a JSON pointer of the resolved document.
+pub fn why(prepared: &Prepared, pointer: &str) -> Result<Vec<Why>, Error> {
+    let resolved = &prepared.resolved;
+    let document = resolved.document();
+    let below = format!("{}/", pointer.trim_end_matches('/'));
+    let found: Vec<Why> = resolved
+        .provenance()
+        .into_iter()
+        .filter(|(leaf, _)| leaf == pointer || leaf.starts_with(&below))
+        .map(|(leaf, origin)| {
+            let value = document.pointer(&leaf).cloned().unwrap_or_default();
+            let first = Given { from: origin.from, place: origin.place, value, reason: None };
+            explained(prepared, leaf, first)
+        })
+        .collect();
+    if found.is_empty() {
+        let message = format!(
+            "`{pointer}` names no value of `{}`; `planwright resolve {0}` shows all pointers",
+            resolved.stack
+        );
+        return Err(Error::Usage(message));
+    }
+    Ok(found)
+}
+
+fn explained(prepared: &Prepared, pointer: String, mut first: Given) -> Why {
+    let binding = prepared
+        .resolved
+        .bindings()
+        .find(|(prefix, _)| pointer == *prefix || pointer.starts_with(&format!("{prefix}/")));
+    let value = first.value.clone();
+    let param = match &binding {
+        None => pointer.strip_prefix("/params").map(str::to_owned),
+        Some((prefix, binding)) => match (&binding.from, &binding.bound) {
+            (Source::Param(param), Bound::Value(_)) => {
+                Some(format!("{param}{}", &pointer[prefix.len()..]))
+            }
+            (Source::Override { reason }, _) => {
+                first.reason = Some(reason.clone());
+                None
+            }
+            _ => None,
+        },
+    };
+    let mut given = vec![first];
+    if let Some(param) = &param {
+        given.extend(weaker(prepared, param));
+        given.dedup_by(|other, one| other.from == one.from && other.place == one.place);
+    }
+    Why { pointer, value, param: param.map(|param| format!("/params{param}")), given }
+}
+
+/// Everybody who set a param, from strong to weak.
+fn weaker(prepared: &Prepared, param: &str) -> Vec<Given> {
+    let layers = prepared.stack.layers.iter().rev();
+    let mut all: Vec<Given> = layers
+        .filter_map(|layer| {
+            let node = layer.params.at(param)?;
+            Some(Given {
+                from: layer.from,
+                place: node.place.clone(),
+                value: node.value(),
+                reason: None,
+            })
+        })
+        .collect();
+    if let Some(mut nothing) = prepared.stack.params() {
+        nothing.kind = crate::package::yaml::Kind::Map(std::collections::BTreeMap::new());
+        let defaults = prepared.package.params.with_defaults(&nothing);
+        all.extend(defaults.at(param).map(|node| Given {
+            from: From::Default,
+            place: node.place.clone(),
+            value: node.value(),
+            reason: None,
+        }));
+    }
+    all
+}

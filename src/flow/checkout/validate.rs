@@ -1,0 +1,42 @@
+//! `planwright validate`: everything that is wrong with the stacks, without an engine.
+
+use jiff::civil::Date;
+
+use crate::domain::finding::{Finding, Severity};
+use crate::domain::names::StackId;
+use crate::package::lock::shared_state;
+use crate::package::overrides::expired;
+use crate::package::{Prepared, repository};
+
+use super::{Checkout, Error};
+
+pub struct Validated {
+    pub stacks: Vec<StackId>,
+    /// Errors and warnings, in the order of files and lines.
+    pub findings: Vec<Finding>,
+}
+
+impl Validated {
+    pub fn is_ok(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity != Severity::Error)
+    }
+}
+
+/// Checks the named stacks, or all of them and what lies beside them. `today` ends overrides.
+pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Validated, Error> {
+    let stacks = checkout.selected(names)?;
+    let mut findings = shared_state(&checkout.files)?;
+    if names.is_empty() {
+        findings.extend(repository::stacks(&checkout.files)?.1);
+    }
+    for id in &stacks {
+        match Prepared::of(&checkout.files, &checkout.trusted(), id) {
+            Ok(prepared) => findings.extend(expired(&prepared.stack.overrides, today)),
+            Err(more) => findings.extend(more),
+        }
+    }
+    findings.sort_by(|a, b| a.place.cmp(&b.place));
+    // Environments share `stack.yaml`, and a mistake there is still one mistake.
+    findings.dedup();
+    Ok(Validated { stacks, findings })
+}

@@ -1,0 +1,37 @@
+//! Infrastructure packages: from the files of a package and of a stack to the tree that the engine
+//! runs, as pure functions.
+//!
+//! Reading goes through [`files::Files`]; only [`source`] has bytes of its own, those compiled into
+//! the binary. No engine, no git, no clock: where a day matters it is an argument.
+
+pub mod affected;
+pub mod content;
+pub mod contract;
+pub mod document;
+pub mod expression;
+pub mod files;
+pub mod lock;
+pub mod manifest;
+mod meant;
+mod mistake;
+pub mod overrides;
+pub mod params;
+pub mod prepare;
+pub mod render;
+pub mod repository;
+pub mod resolve;
+pub mod schema;
+pub mod source;
+pub mod stack;
+pub mod types;
+pub mod unpacked;
+pub mod variant;
+pub mod yaml;
+
+pub use affected::affected;
+pub use prepare::{Prepared, Trusted};
+
+use crate::domain::finding::Finding;
+
+/// A value, or everything that is wrong with what it was to be made from.
+pub type Checked<T> = Result<T, Vec<Finding>>;

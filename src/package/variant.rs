@@ -1,0 +1,92 @@
+//! One way to fill a slot: `modules/<slot>/<variant>/variant.yaml`.
+//!
+//! It says which module variable gets which value. The module itself is static and never read here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::Checked;
+use super::document::{Document, finding_at};
+use super::schema::Schema;
+use super::types::Type;
+use super::yaml::Node;
+
+/// The file in a variant's folder, and the only two that are no part of the module.
+pub const FILE: &str = "variant.yaml";
+pub const SCHEMA: &str = "params.schema.json";
+
+pub struct Variant {
+    pub implements: String,
+    pub variables: BTreeMap<String, Variable>,
+    /// Types by name.
+    pub outputs: BTreeMap<String, String>,
+    /// Settings of each provider, by its local name.
+    pub providers: BTreeMap<String, BTreeMap<String, Value>>,
+    /// The flat schema of this variant's own params, where its slot is selected by a param.
+    pub params: Option<Schema>,
+    pub node: Node,
+}
+
+pub struct Variable {
+    /// The constraint as the engine reads it.
+    pub constraint: String,
+    pub kind: Type,
+    pub is_nullable: bool,
+    /// A constant or a reference to a param; `None` where the wiring supplies it.
+    pub value: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    implements: String,
+    variables: BTreeMap<String, RawVariable>,
+    outputs: BTreeMap<String, String>,
+    providers: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct RawVariable {
+    #[serde(rename = "type")]
+    constraint: String,
+    #[serde(default)]
+    nullable: bool,
+    #[serde(default, deserialize_with = "given")]
+    value: Option<Value>,
+}
+
+/// A `null` that was written down is a value; only a missing key is none.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl Variant {
+    /// Reads `variant.yaml` and, where there is one, the schema of the variant's params.
+    pub fn parse(file: &str, bytes: &[u8], params: Option<Schema>) -> Checked<Self> {
+        let (raw, node): (Raw, Node) = Document::Variant.read(file, bytes)?;
+        let mut findings = Vec::new();
+        let mut variables = BTreeMap::new();
+        for (name, variable) in raw.variables {
+            let Some(kind) = Type::parse(&variable.constraint) else {
+                let pointer = format!("/variables/{name}/type");
+                let message = format!("`{}` is not a type that packages use", variable.constraint);
+                findings.push(finding_at(&node, &pointer, "invalid_type", message));
+                continue;
+            };
+            let RawVariable { constraint, nullable: is_nullable, value } = variable;
+            variables.insert(name, Variable { constraint, kind, is_nullable, value });
+        }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let Raw { implements, outputs, providers, .. } = raw;
+        Ok(Self { implements, variables, outputs, providers, params, node })
+    }
+}
+
+impl Variable {
+    pub fn admits(&self, value: &Value) -> bool {
+        if value.is_null() { self.is_nullable } else { self.kind.admits(value) }
+    }
+}
