@@ -2,3 +2,4 @@
 //!
 //! The map, top to bottom; a module imports downwards only (`tests/it/tidy.rs` enforces the table):
 pub mod domain;
+pub mod localhub;
