@@ -109,7 +109,7 @@ impl Inner {
             tokio::pin!(settled);
             settled.as_mut().enable();
             let is_sending = self.webhooks.is_sending.load(Ordering::SeqCst);
-            if !is_sending && self.next_letter().is_none() {
+            if self.stop.is_cancelled() || (!is_sending && self.next_letter().is_none()) {
                 return;
             }
             self.webhooks.wake.notify_one();
