@@ -12,3 +12,4 @@ pub mod github;
 pub mod http;
 pub mod flow;
 pub mod package;
+pub mod localhub;

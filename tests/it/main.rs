@@ -10,3 +10,4 @@ mod support;
 mod git;
 mod github;
 mod http;
+mod localhub;

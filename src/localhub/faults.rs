@@ -1,0 +1,61 @@
+//! Faults on demand: the next calls of an operation fail in a chosen way.
+//!
+//! Faults of webhooks are in `webhooks`.
+
+use std::sync::{Mutex, PoisonError};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Not performed; answered with this status (500, 502, …).
+    Status(u16),
+    /// Not performed and never answered.
+    TimeOut,
+    /// Performed, and then the connection breaks before the answer.
+    LoseAnswer,
+    /// Not performed: the secondary rate limit, with `retry-after` in seconds.
+    SecondaryLimit { status: u16, retry_after: u32 },
+    /// Not performed: no requests left, until so many seconds from now.
+    PrimaryLimit { reset_in: u32 },
+}
+
+#[derive(Default)]
+pub struct Faults(Mutex<Vec<Planned>>);
+
+struct Planned {
+    operation: String,
+    times: usize,
+    fault: Fault,
+}
+
+impl Faults {
+    /// The next `times` calls whose operation contains `operation` have `fault`.
+    pub fn plan(&self, operation: &str, times: usize, fault: Fault) {
+        let planned = Planned { operation: operation.to_owned(), times, fault };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(planned);
+    }
+
+    /// The fault of this call, if one was planned; it is used up by that.
+    pub fn take(&self, operation: &str) -> Option<Fault> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it =
+            |planned: &&mut Planned| planned.times > 0 && operation.contains(&planned.operation);
+        let planned = all.iter_mut().find(is_it)?;
+        planned.times -= 1;
+        Some(planned.fault.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_meets_the_next_calls_of_its_operation_only() {
+        let faults = Faults::default();
+        faults.plan("POST /x", 2, Fault::Status(502));
+        assert_eq!(faults.take("GET /x"), None);
+        assert_eq!(faults.take("POST /x"), Some(Fault::Status(502)));
+        assert_eq!(faults.take("POST /x/y"), Some(Fault::Status(502)));
+        assert_eq!(faults.take("POST /x"), None);
+    }
+}

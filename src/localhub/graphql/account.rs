@@ -1,0 +1,27 @@
+//! Actors: users, bots and organisations.
+
+use super::super::shapes::node_id;
+use super::super::state::AccountKind;
+use super::super::world::World;
+use super::thing::{Failure, Out};
+
+pub fn type_name(world: &World, id: i64) -> &'static str {
+    match world.account(id).map(|account| account.kind) {
+        Ok(AccountKind::Bot) => "Bot",
+        Ok(AccountKind::Organization) => "Organization",
+        _ => "User",
+    }
+}
+
+pub fn field(world: &World, id: i64, name: &str) -> Result<Out, Failure> {
+    let account = world.account(id)?;
+    // In GraphQL, unlike in REST, a bot's login has no suffix.
+    let login = account.login.trim_end_matches("[bot]");
+    match name {
+        "login" => Out::leaf(login),
+        "databaseId" => Out::leaf(id),
+        "id" => Out::leaf(node_id("U", id)),
+        "url" => Out::leaf(format!("{}/{login}", world.url)),
+        _ => Err(Failure::unknown(type_name(world, id), name)),
+    }
+}

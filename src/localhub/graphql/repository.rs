@@ -1,0 +1,128 @@
+//! The root of the graph, repositories, branches and the rate limit.
+
+use jiff::{Timestamp, ToSpan};
+use serde_json::Value;
+
+use super::super::actor::Access;
+use super::super::refusal::Refusal;
+use super::super::server::LIMIT;
+use super::super::shapes::node_id;
+use super::super::state::{Level, Role};
+use super::super::world::World;
+use super::connection::connection;
+use super::execution::Execution;
+use super::thing::{Arguments, Failure, Out, Thing};
+
+const fn read(permissions: &'static [&'static str]) -> Access {
+    Access::Repository { permissions, level: Level::Read, role: Some(Role::Read) }
+}
+
+pub fn query_field(
+    execution: &Execution<'_, '_>,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Out, Failure> {
+    match name {
+        "rateLimit" => Ok(Out::One(Thing::RateLimit)),
+        "repository" => {
+            let owner = arguments.text("owner").unwrap_or_default();
+            let full_name = format!("{owner}/{}", arguments.text("name").unwrap_or_default());
+            let found = execution.world.repository_named(&full_name).and_then(|id| {
+                execution.world.admit(execution.actor, read(&["metadata"]), Some(id))?;
+                Ok(id)
+            });
+            match found {
+                Ok(id) => Ok(Out::One(Thing::Repository(id))),
+                Err(Refusal { status: 404, .. }) => Err(Failure::Refused {
+                    kind: "NOT_FOUND",
+                    message: format!(
+                        "Could not resolve to a Repository with the name '{full_name}'."
+                    ),
+                }),
+                Err(refusal) => Err(refusal.into()),
+            }
+        }
+        _ => Err(Failure::unknown("Query", name)),
+    }
+}
+
+pub fn field(
+    execution: &Execution<'_, '_>,
+    id: i64,
+    name: &str,
+    arguments: &Arguments,
+) -> Result<Out, Failure> {
+    let world = execution.world;
+    let repository = world.repository(id)?;
+    match name {
+        "id" => Out::leaf(node_id("R", id)),
+        "databaseId" => Out::leaf(id),
+        "name" => Out::leaf(repository.name.clone()),
+        "nameWithOwner" => Out::leaf(world.full_name(repository)?),
+        "owner" => Ok(Out::One(Thing::Account(repository.owner))),
+        "isArchived" => Out::leaf(repository.archived),
+        "isFork" => Out::leaf(repository.fork_of.is_some()),
+        "isPrivate" => Out::leaf(repository.private),
+        "defaultBranchRef" => Out::maybe(branch(world, id, &repository.default_branch)?),
+        "ref" => {
+            let name = arguments.text("qualifiedName").unwrap_or_default();
+            Out::maybe(branch(world, id, name.trim_start_matches("refs/heads/"))?)
+        }
+        "pullRequest" => {
+            world.admit(execution.actor, read(&["pull_requests"]), Some(id))?;
+            let number = arguments.number("number").unwrap_or_default();
+            match world.pull(id, number) {
+                Ok(_) => Ok(Out::One(Thing::Pull(id, number))),
+                Err(_) => Err(Failure::Refused {
+                    kind: "NOT_FOUND",
+                    message: format!(
+                        "Could not resolve to a PullRequest with the number of {number}."
+                    ),
+                }),
+            }
+        }
+        "pullRequests" => {
+            world.admit(execution.actor, read(&["pull_requests"]), Some(id))?;
+            let states = arguments.texts("states");
+            let is_asked_for = |issue: &&super::super::state::Issue| {
+                let Some(pull) = &issue.pull else { return false };
+                let state = super::pull::state(issue.open, pull);
+                states.as_ref().is_none_or(|states| states.contains(&state))
+            };
+            let found = repository.issues.values().filter(is_asked_for);
+            let all = found.map(|issue| Thing::Pull(id, issue.number)).collect();
+            connection("PullRequestConnection", all, arguments)
+        }
+        _ => Err(Failure::unknown("Repository", name)),
+    }
+}
+
+pub fn ref_field(world: &World, (repo, branch): (i64, &str), name: &str) -> Result<Out, Failure> {
+    match name {
+        "name" => Out::leaf(branch),
+        "prefix" => Out::leaf("refs/heads/"),
+        "target" => {
+            let sha = world.repository(repo)?.refs.get(branch).cloned();
+            Out::maybe(sha.map(|sha| Thing::Commit(repo, sha)))
+        }
+        _ => Err(Failure::unknown("Ref", name)),
+    }
+}
+
+pub fn rate_limit_field(execution: &Execution<'_, '_>, name: &str) -> Result<Out, Failure> {
+    let reset = Timestamp::from_second((Timestamp::now() + 1.hour()).as_second());
+    match name {
+        "cost" => Out::leaf(1),
+        "limit" => Out::leaf(LIMIT),
+        "used" => Out::leaf(execution.used),
+        "remaining" => Out::leaf(LIMIT.saturating_sub(execution.used)),
+        "resetAt" => Out::leaf(Value::from(reset.ok().map(|at| at.to_string()))),
+        _ => Err(Failure::unknown("RateLimit", name)),
+    }
+}
+
+/// A branch if there is one of that name.
+pub fn branch(world: &World, repo: i64, name: &str) -> Result<Option<Thing>, Failure> {
+    let exists = world.repository(repo)?.refs.contains_key(name);
+    Ok(exists.then(|| Thing::Ref { repo, branch: name.to_owned() }))
+}

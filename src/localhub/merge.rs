@@ -1,0 +1,153 @@
+//! Merging a pull request: by a merge commit, squashed, or rebased.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::bare::Inscription;
+use super::branches::Edit;
+use super::pulls::NewPull;
+use super::refusal::Refusal;
+use super::state::{By, Merged, Role};
+use super::world::{WEB_FLOW, World};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MergeMethod {
+    Merge,
+    Squash,
+    Rebase,
+}
+
+impl World {
+    /// Merges and answers the commit that now stands on the base.
+    ///
+    /// Errors with 409 when the head is not `expected`, with 405 when it cannot be merged.
+    pub fn merge_pull(
+        &mut self,
+        (repo, number): (i64, i64),
+        method: MergeMethod,
+        expected: Option<&str>,
+        by: By,
+    ) -> Result<String, Refusal> {
+        self.require_role(repo, by, Role::Write)?;
+        self.require_unarchived(repo)?;
+        let pull = self.pull(repo, number)?.clone();
+        if expected.is_some_and(|expected| expected != pull.head_sha) {
+            let message = "Head branch was modified. Review and try the merge again.";
+            return Err(Refusal::new(409, message));
+        }
+        let not_mergeable = || Refusal::new(405, "Pull Request is not mergeable");
+        let base = self.live_base(repo, &pull)?.ok_or_else(not_mergeable)?;
+        if !self.issue(repo, number)?.open || pull.draft {
+            return Err(not_mergeable());
+        }
+        let bare = self.bare(repo)?;
+        let at = self.tick();
+        let web_flow = self.stamp(WEB_FLOW, at)?;
+        let new = match method {
+            MergeMethod::Merge => {
+                let owner = &self.account(self.repository(pull.head_repo)?.owner)?.login;
+                let from = format!("{owner}/{}", pull.head_ref);
+                let title = &self.issue(repo, number)?.title;
+                let message = format!("Merge pull request #{number} from {from}\n\n{title}");
+                let author = self.stamp(by.account, at)?;
+                let inscription = Inscription { message, author, committer: web_flow };
+                bare.merge(&base, &pull.head_sha, &inscription)?
+            }
+            MergeMethod::Squash => {
+                let inscription = self.squashed((repo, number), &base, at)?;
+                bare.squash(&base, &pull.head_sha, &inscription)?
+            }
+            MergeMethod::Rebase => {
+                let committer = self.stamp(by.account, at)?;
+                bare.rebase(&base, &pull.head_sha, &committer)?
+            }
+        };
+        let sha = new.ok_or_else(not_mergeable)?;
+        // Before the branch moves, so that the push does not count as a merge of its own.
+        self.pull_mut(repo, number)?.merged = Some(Merged { by: by.account, at, sha: sha.clone() });
+        self.issue_mut(repo, number)?.open = false;
+        self.move_branch(repo, &pull.base_ref, Some(&sha), by)?;
+        self.close_pull(repo, number, by)?;
+        Ok(sha)
+    }
+
+    /// The button that opens a pull request taking a merged one back; answers its number.
+    pub fn revert_pull(&mut self, repo: i64, number: i64, by: By) -> Result<i64, Refusal> {
+        self.require_role(repo, by, Role::Write)?;
+        let pull = self.pull(repo, number)?.clone();
+        let merged = pull.merged.clone();
+        let merged =
+            merged.ok_or_else(|| Refusal::unprocessable("The pull request is not merged"))?;
+        let title = format!("Revert \"{}\"", self.issue(repo, number)?.title);
+        let base = self.live_base(repo, &pull)?.ok_or_else(Refusal::not_found)?;
+        let at = self.tick();
+        let inscription = Inscription {
+            message: title.clone(),
+            author: self.stamp(by.account, at)?,
+            committer: self.stamp(WEB_FLOW, at)?,
+        };
+        let reverted = self.bare(repo)?.revert(&base, &merged.sha, &inscription)?;
+        let sha = reverted.ok_or_else(|| Refusal::unprocessable("The revert conflicts"))?;
+        let head = format!("revert-{number}-{}", pull.head_ref);
+        self.move_branch(repo, &head, Some(&sha), by)?;
+        let body = Some(format!("Reverts #{number}"));
+        let new = NewPull { title, body, head, base: pull.base_ref, draft: false };
+        self.open_pull(repo, &new, by)
+    }
+
+    /// The head branch once more on top of where its base is now, pushed by force.
+    pub fn rebase_branch(&mut self, (repo, number): (i64, i64), by: By) -> Result<String, Refusal> {
+        let pull = self.pull(repo, number)?.clone();
+        let base = self.live_base(repo, &pull)?.ok_or_else(Refusal::not_found)?;
+        let at = self.tick();
+        let committer = self.stamp(by.account, at)?;
+        let rebased = self.bare(repo)?.rebase(&base, &pull.head_sha, &committer)?;
+        let sha = rebased.ok_or_else(|| Refusal::unprocessable("The rebase conflicts"))?;
+        self.move_branch(pull.head_repo, &pull.head_ref, Some(&sha), by)?;
+        Ok(sha)
+    }
+
+    /// Commits on a parent that need not be the head, and pushes by force.
+    pub fn force_commit(
+        &mut self,
+        (repo, branch): (i64, &str),
+        parent: &str,
+        edit: &Edit,
+        by: By,
+    ) -> Result<String, Refusal> {
+        let parent = self.bare(repo)?.resolve(parent).ok_or_else(Refusal::not_found)?;
+        let sha = self.write_commit(repo, Some(&parent), edit, by)?;
+        self.move_branch(repo, branch, Some(&sha), by)?;
+        Ok(sha)
+    }
+
+    /// A squashed commit has the pull request's author, and everybody else as co-author.
+    fn squashed(
+        &self,
+        (repo, number): (i64, i64),
+        base: &str,
+        at: Timestamp,
+    ) -> Result<Inscription, Refusal> {
+        let (issue, pull) = (self.issue(repo, number)?, self.pull(repo, number)?);
+        let author = self.stamp(issue.by.account, at)?;
+        let bare = self.bare(repo)?;
+        let mut others = vec![];
+        for sha in bare.between(base, &pull.head_sha)? {
+            for stamp in super::authors::authors(&bare.facts(&sha)?) {
+                let line = format!("Co-authored-by: {} <{}>", stamp.name, stamp.email);
+                if stamp.email != author.email && !others.contains(&line) {
+                    others.push(line);
+                }
+            }
+        }
+        let gap = if others.is_empty() { "" } else { "\n\n" };
+        let message = format!("{} (#{number}){gap}{}", issue.title, others.join("\n"));
+        Ok(Inscription { message, author, committer: self.stamp(WEB_FLOW, at)? })
+    }
+
+    /// What the API answers to a merge.
+    pub fn merge_json(sha: &str) -> serde_json::Value {
+        json!({ "sha": sha, "merged": true, "message": "Pull Request successfully merged" })
+    }
+}

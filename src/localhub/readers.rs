@@ -1,0 +1,172 @@
+//! What can be seen on the web page, for assertions: plain copies, nothing to change.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::Hub;
+use super::refusal::Refusal;
+use super::state::{CheckRun, Comment, Delivery};
+use super::world::World;
+
+#[derive(Clone, Debug)]
+pub struct CommentView {
+    pub id: i64,
+    pub author: String,
+    pub via_app: bool,
+    pub body: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// `(login, content)` in the order in which they were given.
+    pub reactions: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CheckRunView {
+    pub id: i64,
+    pub name: String,
+    pub head_sha: String,
+    pub status: String,
+    pub conclusion: Option<String>,
+    pub external_id: Option<String>,
+    pub title: Option<String>,
+    pub summary: Option<String>,
+    pub text: Option<String>,
+    pub annotations: Vec<Value>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PullView {
+    pub number: i64,
+    pub title: String,
+    pub body: Option<String>,
+    pub author: String,
+    pub open: bool,
+    pub merge_commit_sha: Option<String>,
+    pub head_ref: String,
+    pub head_sha: String,
+    pub base_ref: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeliveryView {
+    pub id: i64,
+    pub guid: String,
+    /// `issue_comment.created`, or `push`.
+    pub event: String,
+    pub redelivery: bool,
+    /// None while it waits.
+    pub status_code: Option<u16>,
+    pub payload: Value,
+}
+
+impl Hub {
+    /// The comments of an issue or pull request, oldest first.
+    pub fn comments(&self, repo: &str, number: i64) -> Result<Vec<CommentView>, Refusal> {
+        let world = self.0.read();
+        let id = world.repository_named(repo)?;
+        world.issue(id, number)?;
+        let comments = world.repository(id)?.comments.values();
+        comments.filter(|it| it.issue == number).map(|it| comment_view(&world, it)).collect()
+    }
+
+    /// The check runs of a commit, oldest first.
+    pub fn check_runs(&self, repo: &str, sha: &str) -> Result<Vec<CheckRunView>, Refusal> {
+        let world = self.0.read();
+        let runs = world.repository(world.repository_named(repo)?)?.check_runs.values();
+        Ok(runs.filter(|run| run.head_sha == sha).map(check_run_view).collect())
+    }
+
+    pub fn pull(&self, repo: &str, number: i64) -> Result<PullView, Refusal> {
+        let world = self.0.read();
+        let id = world.repository_named(repo)?;
+        let (issue, pull) = (world.issue(id, number)?, world.pull(id, number)?);
+        Ok(PullView {
+            number,
+            title: issue.title.clone(),
+            body: issue.body.clone(),
+            author: world.account(issue.by.account)?.login.clone(),
+            open: issue.open,
+            merge_commit_sha: pull.merged.as_ref().map(|merged| merged.sha.clone()),
+            head_ref: pull.head_ref.clone(),
+            head_sha: pull.head_sha.clone(),
+            base_ref: pull.base_ref.clone(),
+        })
+    }
+
+    /// Title and body of the issues that are no pull requests, oldest first.
+    pub fn issues(&self, repo: &str) -> Result<Vec<(i64, String, String)>, Refusal> {
+        let world = self.0.read();
+        let issues = &world.repository(world.repository_named(repo)?)?.issues;
+        let is_issue = |issue: &&super::state::Issue| issue.pull.is_none();
+        let view = |issue: &super::state::Issue| {
+            (issue.number, issue.title.clone(), issue.body.clone().unwrap_or_default())
+        };
+        Ok(issues.values().filter(is_issue).map(view).collect())
+    }
+
+    /// The commit that a branch (or abbreviated id) stands for.
+    pub fn sha(&self, repo: &str, name: &str) -> Result<String, Refusal> {
+        let world = self.0.read();
+        let bare = world.bare(world.repository_named(repo)?)?;
+        bare.resolve(name).ok_or_else(Refusal::not_found)
+    }
+
+    /// A file of a branch or commit as text; None when there is none.
+    pub fn file(&self, repo: &str, at: &str, path: &str) -> Result<Option<String>, Refusal> {
+        let sha = self.sha(repo, at)?;
+        let world = self.0.read();
+        let contents = world.bare(world.repository_named(repo)?)?.file(&sha, path)?;
+        Ok(contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Every delivery that is remembered, in the order of sending.
+    pub fn deliveries(&self) -> Result<Vec<DeliveryView>, Refusal> {
+        let world = self.0.read();
+        world.state.deliveries.iter().map(delivery_view).collect()
+    }
+}
+
+fn comment_view(world: &World, comment: &Comment) -> Result<CommentView, Refusal> {
+    let reaction = |reaction: &super::state::Reaction| {
+        Ok((world.account(reaction.by)?.login.clone(), reaction.content.clone()))
+    };
+    Ok(CommentView {
+        id: comment.id,
+        author: world.account(comment.by.account)?.login.clone(),
+        via_app: comment.by.via_app,
+        body: comment.body.clone(),
+        created_at: comment.created_at,
+        updated_at: comment.updated_at,
+        reactions: comment.reactions.iter().map(reaction).collect::<Result<_, Refusal>>()?,
+    })
+}
+
+fn check_run_view(run: &CheckRun) -> CheckRunView {
+    CheckRunView {
+        id: run.id,
+        name: run.name.clone(),
+        head_sha: run.head_sha.clone(),
+        status: run.status.clone(),
+        conclusion: run.conclusion.clone(),
+        external_id: run.external_id.clone(),
+        title: run.title.clone(),
+        summary: run.summary.clone(),
+        text: run.text.clone(),
+        annotations: run.annotations.clone(),
+    }
+}
+
+fn delivery_view(delivery: &Delivery) -> Result<DeliveryView, Refusal> {
+    let event = match &delivery.action {
+        Some(action) => format!("{}.{action}", delivery.event),
+        None => delivery.event.clone(),
+    };
+    Ok(DeliveryView {
+        id: delivery.id,
+        guid: delivery.guid.clone(),
+        event,
+        redelivery: delivery.redelivery,
+        status_code: delivery.answer.as_ref().map(|answer| answer.status_code),
+        payload: serde_json::from_str(delivery.payload.get())?,
+    })
+}

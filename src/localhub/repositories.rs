@@ -1,0 +1,136 @@
+//! Repositories, forks, installations and who may do what in them.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::bare::{Bare, FileChange, Inscription};
+use super::refusal::Refusal;
+use super::state::{AccountKind, By, Installation, Repository};
+use super::world::World;
+
+impl World {
+    /// A repository of an organisation with one commit, on which the app is installed.
+    pub fn add_repository(
+        &mut self,
+        full_name: &str,
+        files: &[(&str, &str)],
+    ) -> Result<i64, Refusal> {
+        let (owner, name) = full_name
+            .split_once('/')
+            .ok_or_else(|| Refusal::new(422, format!("`{full_name}` is not `owner/name`")))?;
+        if self.repository_named(full_name).is_ok() {
+            return Err(Refusal::invalid("Repository", "name", "name already exists"));
+        }
+        let owner = self.add_account(owner, AccountKind::Organization);
+        let id = self.new_repository(owner, name, None)?;
+        let bare = Bare::create(&self.bare_path(id), "main")?;
+        let by = self.account(super::world::WEB_FLOW)?.id;
+        let stamp = self.stamp(by, self.repository(id)?.created_at)?;
+        let inscription =
+            Inscription { message: "Begin".into(), author: stamp.clone(), committer: stamp };
+        let write = |(path, contents): &(&str, &str)| FileChange::Write {
+            path: (*path).to_owned(),
+            contents: contents.as_bytes().to_vec(),
+            executable: false,
+        };
+        let files: Vec<FileChange> = files.iter().map(write).collect();
+        let first = bare.commit(None, &files, &inscription)?;
+        bare.set_ref("refs/heads/main", Some(&first))?;
+        self.repository_mut(id)?.refs.insert("main".into(), first);
+        self.install(owner, id)?;
+        Ok(id)
+    }
+
+    /// A person's own copy of a repository, where the app is not installed.
+    pub fn fork(&mut self, repo: i64, by: By) -> Result<i64, Refusal> {
+        let (name, branches) = {
+            let origin = self.repository(repo)?;
+            (origin.name.clone(), origin.refs.clone())
+        };
+        let id = self.new_repository(by.account, &name, Some(repo))?;
+        let bare = Bare::create(&self.bare_path(id), "main")?;
+        for branch in branches.keys() {
+            let name = format!("refs/heads/{branch}");
+            bare.fetch(&self.bare_path(repo), &name, &name)?;
+        }
+        self.repository_mut(id)?.refs = branches;
+        Ok(id)
+    }
+
+    pub fn rename(&mut self, repo: i64, name: &str, by: By) -> Result<(), Refusal> {
+        let from = std::mem::replace(&mut self.repository_mut(repo)?.name, name.to_owned());
+        let changes = json!({ "changes": { "repository": { "name": { "from": from } } } });
+        self.emit(("repository", Some("renamed")), repo, by.account, changes)
+    }
+
+    pub fn require_unarchived(&self, repo: i64) -> Result<(), Refusal> {
+        match self.repository(repo)?.archived {
+            true => Err(Refusal::new(403, "Repository was archived so is read-only.")),
+            false => Ok(()),
+        }
+    }
+
+    pub fn suspend(&mut self, owner: &str, suspended: bool) -> Result<(), Refusal> {
+        let account = self.account_named(owner)?.id;
+        let at = suspended.then(|| self.tick());
+        let installation =
+            self.state.installations.values_mut().find(|found| found.account == account);
+        let installation = installation.ok_or_else(Refusal::not_found)?;
+        installation.suspended_at = at;
+        let (id, action) = (installation.id, if suspended { "suspend" } else { "unsuspend" });
+        self.emit_installation(("installation", Some(action)), id, account, json!({}))
+    }
+
+    fn new_repository(
+        &mut self,
+        owner: i64,
+        name: &str,
+        fork_of: Option<i64>,
+    ) -> Result<i64, Refusal> {
+        let (id, at) = (self.next_id(), self.tick());
+        let repository = Repository {
+            id,
+            owner,
+            name: name.to_owned(),
+            private: false,
+            archived: false,
+            default_branch: "main".into(),
+            fork_of,
+            collaborators: [].into(),
+            refs: [].into(),
+            issues: [].into(),
+            comments: [].into(),
+            check_runs: [].into(),
+            created_at: at,
+            pushed_at: at,
+        };
+        self.state.repositories.insert(id, repository);
+        Ok(id)
+    }
+
+    fn install(&mut self, owner: i64, repo: i64) -> Result<(), Refusal> {
+        let repository = self.repository(repo)?;
+        let listed: Value = json!([{
+            "id": repo,
+            "node_id": super::shapes::node_id("R", repo),
+            "name": repository.name,
+            "full_name": self.full_name(repository)?,
+            "private": repository.private,
+        }]);
+        if let Some(installation) = self.installation_of(repo).map(|installation| installation.id) {
+            let added = json!({
+                "repositories_added": listed, "repositories_removed": [],
+                "repository_selection": "all", "requester": null,
+            });
+            let event = ("installation_repositories", Some("added"));
+            return self.emit_installation(event, installation, owner, added);
+        }
+        let (id, created_at): (i64, Timestamp) = (self.next_id(), self.tick());
+        let permissions = self.state.app.permissions.clone();
+        let installation =
+            Installation { id, account: owner, permissions, created_at, suspended_at: None };
+        self.state.installations.insert(id, installation);
+        let created = json!({ "repositories": listed, "requester": null });
+        self.emit_installation(("installation", Some("created")), id, owner, created)
+    }
+}

@@ -1,0 +1,91 @@
+//! Comments on issues and pull requests, and reactions to them.
+
+use jiff::Timestamp;
+
+use super::super::refusal::Refusal;
+use super::super::server::Reply;
+use super::{Operation, Request, listed, read, write};
+
+/// Comments on pull requests are issue comments; either permission does for both.
+const EITHER: &[&str] = &["issues", "pull_requests"];
+
+pub const OPERATIONS: [Operation; 5] = [
+    Operation {
+        method: "GET",
+        path: "/repos/{owner}/{repo}/issues/{issue_number}/comments",
+        access: read(EITHER),
+        perform: list,
+    },
+    Operation {
+        method: "POST",
+        path: "/repos/{owner}/{repo}/issues/{issue_number}/comments",
+        access: write(EITHER),
+        perform: add,
+    },
+    Operation {
+        method: "GET",
+        path: "/repos/{owner}/{repo}/issues/comments/{comment_id}",
+        access: read(EITHER),
+        perform: one,
+    },
+    Operation {
+        method: "PATCH",
+        path: "/repos/{owner}/{repo}/issues/comments/{comment_id}",
+        access: write(EITHER),
+        perform: edit,
+    },
+    Operation {
+        method: "POST",
+        path: "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
+        access: write(EITHER),
+        perform: react,
+    },
+];
+
+fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
+    let issue = request.number("issue_number")?;
+    request.world.issue(request.repo, issue)?;
+    let since: Option<Timestamp> = match request.query.get("since") {
+        Some(since) => Some(since.parse().map_err(|_| Refusal::new(422, "since is no time"))?),
+        None => None,
+    };
+    let mut found = vec![];
+    for comment in request.world.repository(request.repo)?.comments.values() {
+        let is_late_enough = since.is_none_or(|since| comment.updated_at >= since);
+        if comment.issue == issue && is_late_enough {
+            found.push(request.world.comment_json(request.repo, comment)?);
+        }
+    }
+    Ok(listed(request.page(found)))
+}
+
+fn add(request: &mut Request<'_>) -> Result<Reply, Refusal> {
+    let at = (request.repo, request.number("issue_number")?);
+    let body = request.text("body")?.to_owned();
+    let id = request.world.add_comment(at, &body, request.by)?;
+    shown(request, 201, id)
+}
+
+fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
+    shown(request, 200, request.number("comment_id")?)
+}
+
+fn edit(request: &mut Request<'_>) -> Result<Reply, Refusal> {
+    let id = request.number("comment_id")?;
+    let body = request.text("body")?.to_owned();
+    request.world.edit_comment(request.repo, id, &body, request.by)?;
+    shown(request, 200, id)
+}
+
+fn react(request: &mut Request<'_>) -> Result<Reply, Refusal> {
+    let id = request.number("comment_id")?;
+    let content = request.text("content")?.to_owned();
+    let (reaction, is_new) = request.world.react(request.repo, id, &content, request.by)?;
+    let status = if is_new { 201 } else { 200 };
+    Ok(Reply::json(status, &request.world.reaction_json(&reaction)?))
+}
+
+fn shown(request: &Request<'_>, status: u16, id: i64) -> Result<Reply, Refusal> {
+    let comment = request.world.comment(request.repo, id)?;
+    Ok(Reply::json(status, &request.world.comment_json(request.repo, comment)?))
+}

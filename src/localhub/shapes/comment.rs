@@ -1,0 +1,57 @@
+//! Comments on issues and pull requests, and reactions to them.
+
+use serde_json::{Value, json};
+
+use super::super::refusal::Refusal;
+use super::super::state::{Comment, Reaction};
+use super::super::world::World;
+use super::node_id;
+
+/// The reactions there are.
+pub const CONTENTS: [&str; 8] =
+    ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
+
+impl World {
+    pub fn comment_json(&self, repo: i64, comment: &Comment) -> Result<Value, Refusal> {
+        let repository = self.repository(repo)?;
+        let full_name = self.full_name(repository)?;
+        let api = format!("{}/api/v3/repos/{full_name}", self.url);
+        let (id, number) = (comment.id, comment.issue);
+        let issue = self.issue(repo, number)?;
+        let kind = if issue.pull.is_some() { "pull" } else { "issues" };
+        let count = |content: &str| {
+            comment.reactions.iter().filter(|reaction| reaction.content == content).count()
+        };
+        let mut reactions = json!({
+            "url": format!("{api}/issues/comments/{id}/reactions"),
+            "total_count": comment.reactions.len(),
+        });
+        for content in CONTENTS {
+            reactions[content] = count(content).into();
+        }
+        Ok(json!({
+            "id": id,
+            "node_id": node_id("IC", id),
+            "url": format!("{api}/issues/comments/{id}"),
+            "html_url": format!("{}/{full_name}/{kind}/{number}#issuecomment-{id}", self.url),
+            "issue_url": format!("{api}/issues/{number}"),
+            "user": self.user_json(comment.by.account)?,
+            "body": comment.body,
+            "created_at": comment.created_at,
+            "updated_at": comment.updated_at,
+            "author_association": self.association(repository, comment.by.account),
+            "performed_via_github_app": self.via_app_json(comment.by.via_app)?,
+            "reactions": reactions,
+        }))
+    }
+
+    pub fn reaction_json(&self, reaction: &Reaction) -> Result<Value, Refusal> {
+        Ok(json!({
+            "id": reaction.id,
+            "node_id": node_id("REA", reaction.id),
+            "user": self.user_json(reaction.by)?,
+            "content": reaction.content,
+            "created_at": reaction.created_at,
+        }))
+    }
+}
