@@ -1,1 +1,5 @@
 //! All integration tests in one binary: a debug link of this crate is large, so there is only one.
+
+mod engine;
+mod engine_aws;
+mod support;

@@ -1,0 +1,4 @@
+//! What several tests need: real engines, a real API simulator, and stacks to try them on.
+
+pub mod engine;
+pub mod moto;
