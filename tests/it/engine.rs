@@ -373,6 +373,44 @@ async fn a_local_state_that_would_not_be_kept_is_refused() {
 }
 
 #[tokio::test]
+async fn no_more_roots_are_worked_on_at_a_time_than_allowed() {
+    let one = std::num::NonZeroUsize::new(1);
+    let stack = Stack::with("terraform", &texts(), |settings| settings.concurrency = one).await;
+    let started = Mutex::new(Vec::new());
+    let plan = async |name: &'static str| {
+        let on_start = |command, _| {
+            started.lock().unwrap().push((name, command));
+            std::future::ready(()).boxed()
+        };
+        let control = Control { on_start: Some(&on_start), ..Control::default() };
+        let dir = stack.dir.path().join(name);
+        let mut files = stack.files.clone();
+        let values = json!({"texts": [name], "password": "x"});
+        files.insert("terraform.tfvars.json".into(), values.to_string().into());
+        let root = planwright::engine::Root { files: &files, ..stack.root(&dir) };
+        stack.engine.plan(&root, Mode::Normal, &control).await.unwrap();
+    };
+    futures::join!(plan("a"), plan("b"));
+    let order = ["a", "b"].map(|name| ["init", "plan", "show"].map(|command| (name, command)));
+    assert_eq!(*started.lock().unwrap(), order.concat());
+}
+
+#[tokio::test]
+async fn a_work_directory_that_is_in_use_is_waited_for_and_not_shared() {
+    let limits = Limits { plan: Duration::ZERO, ..Limits::default() };
+    let mut stack = texts_stack("terraform", &["a"]).await;
+    let planned = stack.plan(Mode::Normal).await;
+    let mut impatient = settings("terraform", stack.dir.path());
+    impatient.limits = limits;
+    stack.engine = Engine::new(impatient);
+    let workdir = stack.workdir();
+    let root = stack.root(&workdir);
+    let refused = stack.engine.plan(&root, Mode::Normal, &Control::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("waiting for the work directory"), "{refused}");
+    drop(planned);
+}
+
+#[tokio::test]
 async fn the_plan_file_is_private_while_it_is_there_and_gone_with_its_value() {
     let stack = texts_stack("terraform", &["a"]).await;
     let planned = stack.plan(Mode::Normal).await;
