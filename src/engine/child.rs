@@ -237,3 +237,150 @@ impl Tail {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::engine::{Log, Secrets};
+
+    struct Shell {
+        dir: tempfile::TempDir,
+        env: BTreeMap<String, OsString>,
+        limit: Duration,
+    }
+
+    impl Shell {
+        fn new() -> Self {
+            let env = [("PATH".to_owned(), OsString::from("/usr/bin:/bin"))].into();
+            Self { dir: tempfile::tempdir().unwrap(), env, limit: Duration::from_secs(60) }
+        }
+
+        async fn run(
+            &self,
+            script: &str,
+            captures: bool,
+            control: &Control<'_>,
+        ) -> (Result<Ended, Error>, Vec<String>) {
+            let secrets = Secrets::default();
+            let mut transcript = Transcript::new(&secrets, control.log);
+            let invocation = Invocation {
+                command: "plan",
+                program: Path::new("/bin/sh"),
+                args: vec!["-c".into(), script.into()],
+                dir: self.dir.path(),
+                env: &self.env,
+                log: &self.dir.path().join("log"),
+                captures,
+                limit: self.limit,
+                grace: Duration::from_millis(200),
+                outlives: false,
+            };
+            let ended = run(&invocation, control, &mut transcript).await;
+            (ended, transcript.tail.into())
+        }
+    }
+
+    /// Says who it is, ignores `TERM`, and waits for one that does the same.
+    const STUBBORN: &str = "trap '' TERM; sh -c 'trap \"\" TERM; sleep 600' & echo $$ $!; wait";
+
+    /// The processes that `STUBBORN` names, once it has.
+    fn named(line: &str) -> Vec<Process> {
+        line.split(' ').map(|pid| Process::now(pid.parse().unwrap())).collect()
+    }
+
+    async fn gone(processes: Vec<Process>) {
+        let all = async {
+            while processes.iter().any(|process| process.is_alive()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(20), all).await.expect("some still run");
+    }
+
+    #[tokio::test]
+    async fn output_is_text_or_an_answer_and_the_environment_is_ours_alone() {
+        let shell = Shell::new();
+        let control = Control::default();
+        let (ended, lines) = shell.run("echo out; echo err >&2; exit 2", false, &control).await;
+        assert_eq!(ended.unwrap().code(), Some(2));
+        assert_eq!(lines, ["out", "err"]);
+        let (ended, lines) = shell.run("env; echo err >&2", true, &control).await;
+        let answer = String::from_utf8(ended.unwrap().stdout).unwrap();
+        assert!(answer.contains("PATH=/usr/bin:/bin\n"), "{answer}");
+        assert!(!answer.contains("CARGO"), "{answer}");
+        assert_eq!(lines, ["err"]);
+    }
+
+    #[tokio::test]
+    async fn cancel_ends_the_whole_group_even_if_it_does_not_want_to() {
+        let cancel = CancellationToken::new();
+        let processes = Mutex::new(Vec::new());
+        let log = |line: &str| {
+            processes.lock().unwrap().extend(named(line));
+            cancel.cancel();
+        };
+        let control = Control { cancel: cancel.clone(), log: Some(&log), on_start: None };
+        let (ended, _) = Shell::new().run(STUBBORN, false, &control).await;
+        assert!(matches!(ended, Err(Error::Cancelled { command: "plan" })));
+        let processes = processes.into_inner().unwrap();
+        assert_eq!(processes.len(), 2);
+        gone(processes).await;
+    }
+
+    #[tokio::test]
+    async fn the_time_limit_ends_the_whole_group_also_when_an_answer_is_awaited() {
+        let shell = Shell { limit: Duration::from_millis(500), ..Shell::new() };
+        let processes = Mutex::new(Vec::new());
+        let log = |line: &str| processes.lock().unwrap().extend(named(line));
+        let control = Control { log: Some(&log as &Log<'_>), ..Control::default() };
+        let script = format!("exec 3>&1 >&2; {STUBBORN}");
+        let (ended, _) = shell.run(&script, true, &control).await;
+        assert!(matches!(ended, Err(Error::TimedOut { .. })));
+        let processes = processes.into_inner().unwrap();
+        assert_eq!(processes.len(), 2);
+        gone(processes).await;
+    }
+
+    #[tokio::test]
+    async fn whoever_stops_waiting_ends_the_group() {
+        let (processes, said) = (Mutex::new(Vec::new()), tokio::sync::Notify::new());
+        let log = |line: &str| {
+            processes.lock().unwrap().extend(named(line));
+            said.notify_one();
+        };
+        let control = Control { log: Some(&log as &Log<'_>), ..Control::default() };
+        let shell = Shell::new();
+        tokio::select! {
+            _ = shell.run(STUBBORN, false, &control) => unreachable!("it does not end"),
+            () = said.notified() => {}
+        }
+        gone(processes.into_inner().unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_cancelled_before_is_not_started() {
+        let control = Control::default();
+        control.cancel.cancel();
+        let shell = Shell::new();
+        let (ended, _) = shell.run("touch started", false, &control).await;
+        assert!(matches!(ended, Err(Error::Cancelled { .. })));
+        assert!(!shell.dir.path().join("started").exists());
+    }
+
+    #[tokio::test]
+    async fn the_journal_is_told_who_was_started() {
+        let told = Mutex::new(None);
+        let on_start = |command, process: Process| {
+            *told.lock().unwrap() = Some((command, process.pid, process.start_time > 0));
+            Box::pin(std::future::ready(())) as futures::future::BoxFuture<'_, ()>
+        };
+        let control = Control { on_start: Some(&on_start), ..Control::default() };
+        let (_, lines) = Shell::new().run("echo $$", false, &control).await;
+        let pid = lines[0].parse().unwrap();
+        assert_eq!(*told.lock().unwrap(), Some(("plan", pid, true)));
+    }
+}

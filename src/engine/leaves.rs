@@ -20,6 +20,23 @@ static FALSE: Json = Json::Bool(false);
 pub(super) struct Masks<'a> {
     pub key: &'a [u8],
     pub secrets: &'a Secrets,
+    /// Texts that the plan marks as sensitive in one place: engines and providers copy them to
+    /// others without a mark.
+    pub marked: BTreeSet<String>,
+}
+
+/// From this length on, a marked text is masked also as part of another one.
+const LONG: usize = 8;
+
+/// Shorter marked texts are too common to be masked where they have no mark.
+const SHORT: usize = 4;
+
+impl Masks<'_> {
+    fn hides(&self, text: &str) -> bool {
+        self.secrets.is_in(text)
+            || self.marked.contains(text)
+            || self.marked.iter().any(|marked| marked.len() >= LONG && text.contains(marked))
+    }
 }
 
 /// One of the two sides of a change: a value and what the engine marks in it.
@@ -75,6 +92,21 @@ impl<'j> Side<'j> {
                 Json::Object(map) => steps.extend(map.keys().cloned().map(Step::Key)),
                 Json::Array(list) => steps.extend((0..list.len() as u64).map(Step::Index)),
                 _ => {}
+            }
+        }
+    }
+
+    /// Adds all texts under a mark.
+    pub fn marked(self, texts: &mut BTreeSet<String>) {
+        match (self.value, self.sensitive) {
+            (_, Json::Bool(false)) | (None, _) => {}
+            (Some(Json::String(text)), Json::Bool(true)) if text.len() >= SHORT => {
+                texts.insert(text.clone());
+            }
+            _ => {
+                let mut steps = BTreeSet::new();
+                self.steps(&mut steps);
+                steps.iter().for_each(|step| self.at(step).marked(texts));
             }
         }
     }
@@ -203,11 +235,11 @@ impl Walk<'_> {
 
     fn has_secret(&self, value: &Json) -> bool {
         match value {
-            Json::String(text) => self.masks.secrets.is_in(text),
+            Json::String(text) => self.masks.hides(text),
             Json::Array(list) => list.iter().any(|element| self.has_secret(element)),
-            Json::Object(map) => map
-                .iter()
-                .any(|(key, value)| self.masks.secrets.is_in(key) || self.has_secret(value)),
+            Json::Object(map) => {
+                map.iter().any(|(key, value)| self.masks.hides(key) || self.has_secret(value))
+            }
             _ => false,
         }
     }
@@ -246,7 +278,7 @@ mod tests {
     /// Each difference as `path: before -> after`.
     fn lines(before: &Json, after: &Json, sensitive: &Json, unknown: &Json) -> Vec<String> {
         let secrets = Secrets::new(["hunter2222"]);
-        let masks = Masks { key: b"key", secrets: &secrets };
+        let masks = Masks { key: b"key", secrets: &secrets, marked: BTreeSet::new() };
         let before = Side::new(Some(before), sensitive, &FALSE);
         let after = Side::new(Some(after), sensitive, unknown);
         let show = |value: &Value| match value {
@@ -338,7 +370,7 @@ mod tests {
     #[test]
     fn a_value_that_only_now_is_sensitive_is_not_shown_as_it_was() {
         let secrets = Secrets::default();
-        let masks = Masks { key: b"key", secrets: &secrets };
+        let masks = Masks { key: b"key", secrets: &secrets, marked: BTreeSet::new() };
         let (before, after, now) = (json!({"a": "was"}), json!({"a": "is"}), json!({"a": true}));
         let before = Side::new(Some(&before), &FALSE, &FALSE);
         let after = Side::new(Some(&after), &now, &FALSE);
@@ -360,7 +392,8 @@ mod tests {
     fn a_mask_depends_on_key_place_and_value() {
         let secrets = Secrets::default();
         let masked = |key: &[u8], of: &str, value: &str| {
-            let (value, masks) = (json!({"a": value}), Masks { key, secrets: &secrets });
+            let (value, masks) =
+                (json!({"a": value}), Masks { key, secrets: &secrets, marked: BTreeSet::new() });
             let after = Side::new(Some(&value), &TRUE, &FALSE);
             differences(of, Side::ABSENT, after, &masks).remove(0).after
         };

@@ -113,10 +113,10 @@ fn block<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Result<ProviderLock, 
             let version = version.ok_or_else(|| Error::unreadable(LOCK, "it names no version"))?;
             let version = version.parse().map_err(|why| Error::unreadable(LOCK, why))?;
             return Ok(ProviderLock { version, hashes });
-        } else if let Some((name, value)) = line.split_once('=') {
-            if name.trim() == "version" {
-                version = Some(value.trim().trim_matches('"'));
-            }
+        } else if let Some((name, value)) = line.split_once('=')
+            && name.trim() == "version"
+        {
+            version = Some(value.trim().trim_matches('"'));
         }
     }
     Err(Error::unreadable(LOCK, "it ends within a block"))

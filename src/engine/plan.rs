@@ -10,7 +10,6 @@ use secrecy::ExposeSecret as _;
 use super::{
     Control, Diagnostic, Engine, Error, Root, StateId,
     init::{Command, Ready},
-    leaves::Masks,
     plan_json,
     transcript::Transcript,
 };
@@ -64,8 +63,7 @@ impl Engine {
         let file = PlanFile(ready.workdir.new_plan_file());
         let warnings = self.plan_into(&file, root, (&ready, mode), control).await?;
         let json = self.show(&file, root, &ready, control).await?;
-        let masks = Masks { key: self.settings.key.expose_secret(), secrets: root.secrets };
-        let plan = plan_json::read(&json, &masks)?;
+        let plan = plan_json::read(&json, self.settings.key.expose_secret(), root.secrets)?;
         let state = StateId::of_plan(&file.0)?;
         Ok(Planned { plan, state, warnings, file, ready })
     }

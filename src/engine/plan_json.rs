@@ -4,7 +4,7 @@
 //! major version 1. Fails closed: what is missing, unfinished or unknown is an error, because a
 //! plan that was half understood must not be approved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{
     Deserialize, Deserializer,
@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use super::{
     error::Error,
     leaves::{Masks, Side, differences, whole},
+    secrets::Secrets,
 };
 use crate::domain::plan::{Action, OutputChange, Path, Plan, ResourceChange, Step, canonical};
 
@@ -80,12 +81,13 @@ struct RawChange {
 }
 
 /// Reads what `show -json` printed.
-pub(super) fn read(json: &[u8], masks: &Masks<'_>) -> Result<Plan, Error> {
+pub(super) fn read(json: &[u8], key: &[u8], secrets: &Secrets) -> Result<Plan, Error> {
     let broken = |why: &dyn std::fmt::Display| Error::unreadable("the engine's plan JSON", why);
     let document: Document = serde_json::from_slice(json).map_err(|why| broken(&why))?;
     if let Some(why) = document.flaw() {
         return Err(broken(&why));
     }
+    let masks = &Masks { key, secrets, marked: document.marked() };
     let mut plan = Plan::default();
     for raw in document.resource_changes.iter().filter(|raw| raw.mode == Mode::Managed) {
         let change = raw.read(masks).map_err(|why| broken(&why))?;
@@ -128,6 +130,22 @@ impl Document {
             ),
         ];
         flaws.into_iter().find_map(|(holds, why)| holds.then_some(why))
+    }
+}
+
+impl Document {
+    /// All texts that stand somewhere as sensitive.
+    fn marked(&self) -> BTreeSet<String> {
+        let resources = self.resource_changes.iter().chain(&self.resource_drift);
+        let changes = resources.map(|raw| &raw.change).chain(self.output_changes.values());
+        let mut texts = BTreeSet::new();
+        for change in changes {
+            Side::new(Some(&change.before), &change.before_sensitive, &Json::Null)
+                .marked(&mut texts);
+            Side::new(change.after.as_ref(), &change.after_sensitive, &Json::Null)
+                .marked(&mut texts);
+        }
+        texts
     }
 }
 
@@ -214,11 +232,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{domain::plan::Value, engine::Secrets};
+    use crate::domain::plan::Value;
 
     fn plan_of(document: &Json) -> Result<Plan, Error> {
-        let secrets = Secrets::default();
-        read(document.to_string().as_bytes(), &Masks { key: b"key", secrets: &secrets })
+        read(document.to_string().as_bytes(), b"key", &Secrets::default())
     }
 
     /// An update of one attribute, in a document with nothing else.
@@ -337,6 +354,20 @@ mod tests {
         assert_eq!(change.action_reason.as_deref(), Some("replace_by_triggers"));
         let paths: Vec<String> = change.replace_paths.iter().map(Path::to_string).collect();
         assert_eq!(paths, ["rule[0].id", r#"set["{\"a\":2,\"b\":1}"]"#]);
+    }
+
+    /// As Terraform does with the output of `terraform_data`.
+    #[test]
+    fn a_sensitive_text_is_masked_where_the_engine_forgot_to() {
+        let mut copied =
+            with("/resource_changes/0/change/before_sensitive", json!({"secret": true}));
+        let change = &mut copied["resource_changes"][0]["change"];
+        change["before"] =
+            json!({"secret": "hunter2222", "copy": "hunter2222", "in": "a hunter2222"});
+        change["after"] = json!({"secret": "hunter2222", "copy": "x", "in": "x"});
+        let change = change_of(&copied);
+        assert_eq!(change.differences.len(), 2);
+        assert!(!format!("{change:?}").contains("hunter2222"), "{change:?}");
     }
 
     #[test]

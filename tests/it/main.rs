@@ -11,3 +11,10 @@ mod git;
 mod github;
 mod http;
 mod localhub;
+
+// Clippy sees that a function is a test, but not that it is there for tests only.
+#![allow(clippy::unwrap_used)]
+
+mod engine;
+mod engine_aws;
+mod support;

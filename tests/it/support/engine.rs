@@ -1,0 +1,138 @@
+//! The two real engines, and small stacks for them.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use futures::FutureExt as _;
+use planwright::engine::{
+    Backend, Binary, Control, Engine, Limits, Mode, Planned, ProviderLock, Root, Secrets, Settings,
+};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// What `tests/components` makes; its absence is an error that says so.
+pub fn component(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(path);
+    assert!(path.exists(), "{} is missing: run tests/components", path.display());
+    path
+}
+
+/// Settings for one engine: the built `tofu`, or the `terraform` on PATH.
+pub fn settings(engine: &str, dir: &Path) -> Settings {
+    let binary = match engine {
+        "tofu" => component("tools/tofu"),
+        other => other.into(),
+    };
+    Settings {
+        binary: Some(binary),
+        path: std::env::var_os("PATH").unwrap(),
+        home: None,
+        cli_config: Some(component(&format!("tools/{engine}.rc"))),
+        plugin_cache: Some(component("tools").join(format!("plugins-{engine}"))),
+        work: dir.join("work"),
+        tmp: std::env::temp_dir(),
+        environment: BTreeMap::new(),
+        key: b"one key for all roles".to_vec().into(),
+        limits: Limits::default(),
+        concurrency: None,
+    }
+}
+
+/// One stack, its engine, and the commands that were started for it.
+pub struct Stack {
+    pub engine: Engine,
+    pub binary: Binary,
+    pub files: BTreeMap<String, Vec<u8>>,
+    pub providers: BTreeMap<String, ProviderLock>,
+    pub backend: Backend,
+    pub env: BTreeMap<String, OsString>,
+    pub secrets: Secrets,
+    pub started: Mutex<Vec<&'static str>>,
+    pub dir: TempDir,
+}
+
+impl Stack {
+    /// A stack of this root module, with a local state.
+    pub async fn new(engine: &str, tree: &Json) -> Self {
+        Self::with(engine, tree, |_| ()).await
+    }
+
+    /// The same, with other settings.
+    pub async fn with(engine: &str, tree: &Json, set: impl FnOnce(&mut Settings)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = settings(engine, dir.path());
+        set(&mut settings);
+        let engine = Engine::new(settings);
+        let binary = engine.binary(">=1.9, <2", &Control::default()).await.unwrap();
+        let state = dir.path().join("state/terraform.tfstate");
+        let mut stack = Self {
+            engine,
+            binary,
+            files: BTreeMap::new(),
+            providers: BTreeMap::new(),
+            backend: Backend {
+                kind: "local".into(),
+                config: [("path".into(), state.display().to_string())].into(),
+            },
+            env: BTreeMap::new(),
+            secrets: Secrets::default(),
+            started: Mutex::default(),
+            dir,
+        };
+        stack.tree(tree);
+        stack
+    }
+
+    /// Replaces the root module; an empty local backend block is added.
+    pub fn tree(&mut self, tree: &Json) {
+        let mut tree = tree.clone();
+        tree["terraform"]["backend"] = serde_json::json!({"local": {}});
+        self.files.insert("main.tf.json".into(), tree.to_string().into());
+    }
+
+    pub fn values(&mut self, values: &Json) {
+        self.files.insert("terraform.tfvars.json".into(), values.to_string().into());
+    }
+
+    pub fn root<'a>(&'a self, dir: &'a Path) -> Root<'a> {
+        Root {
+            binary: &self.binary,
+            dir,
+            files: &self.files,
+            providers: &self.providers,
+            backend: &self.backend,
+            env: &self.env,
+            secrets: &self.secrets,
+        }
+    }
+
+    pub fn workdir(&self) -> PathBuf {
+        self.dir.path().join("stack")
+    }
+
+    /// Plans, and notes what is started for it.
+    pub async fn plan(&self, mode: Mode) -> Planned {
+        let on_start = |command, _| {
+            self.started.lock().unwrap().push(command);
+            std::future::ready(()).boxed()
+        };
+        let control = Control { on_start: Some(&on_start), ..Control::default() };
+        self.engine.plan(&self.root(&self.workdir()), mode, &control).await.unwrap()
+    }
+
+    /// Plans and applies.
+    pub async fn apply(&self) -> planwright::engine::Applied {
+        let planned = self.plan(Mode::Normal).await;
+        let workdir = self.workdir();
+        self.engine.apply(&self.root(&workdir), planned, &Control::default()).await.unwrap()
+    }
+
+    /// What was started since the last time.
+    pub fn started(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.started.lock().unwrap())
+    }
+}
