@@ -4,12 +4,10 @@
 
 pub mod domain;
 pub mod engine;
-pub mod github;
-pub mod settings;
-pub mod store;
 pub mod git;
 pub mod github;
 pub mod http;
-pub mod flow;
-pub mod package;
 pub mod localhub;
+pub mod package;
+pub mod settings;
+pub mod store;

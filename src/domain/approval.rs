@@ -118,7 +118,7 @@ pub struct Discounted {
 }
 
 /// Why an approval does not count. The order is the order in which people are told.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Discount {
     /// Changes were requested since, or the review was dismissed.
     Withdrawn,

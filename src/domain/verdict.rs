@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     approval::{self, ApprovalRule, Approvals, Discount, Opinion, PlanSetFacts, Principal},
     digest::Digest,
@@ -46,7 +48,7 @@ pub struct StackFacts {
 }
 
 /// How planning a stack ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Outcome {
     Planned,
     NoChanges,
@@ -66,7 +68,7 @@ pub struct Allowance {
 }
 
 /// A condition for applying, whether it is met, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
     pub what: What,
     pub met: bool,
@@ -74,7 +76,7 @@ pub struct Requirement {
     pub children: Vec<Requirement>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// The root.
     Applicable,
@@ -95,7 +97,7 @@ pub enum What {
     ApprovalBy(Login),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// It is what its children are.
     Children,

@@ -182,8 +182,3 @@ pub fn id_of(target: &Target) -> PullRequestId {
 fn soon(app: &App, seconds: i64) -> Timestamp {
     app.now().checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
-//! The use cases: the only code that joins adapters.
-//!
-//! A flow loads a snapshot, lets a pure function decide, and carries the answer out.
-
-pub mod checkout;

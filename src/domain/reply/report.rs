@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{
     approval::Principal,
     digest::Digest,
@@ -12,7 +14,7 @@ use crate::domain::{
     verdict::{Outcome, Requirement, Verdict},
 };
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     pub head: Sha,
     pub state: State,
@@ -30,7 +32,7 @@ pub struct Report {
 }
 
 /// Where a change stands (`change-control`, *States of a change*).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum State {
     Planning,
     /// No stack is affected.
@@ -55,7 +57,7 @@ pub enum State {
     Released,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackReport {
     pub stack: StackId,
     pub plan: PlanReport,
@@ -67,7 +69,7 @@ pub struct StackReport {
 }
 
 /// How planning a stack went.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PlanReport {
     Pending,
     Planned(Plan),
@@ -77,7 +79,7 @@ pub enum PlanReport {
     NotPlanned(NotPlanned),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotPlanned {
     Fork,
     /// Whoever pushed has no write access.
@@ -90,7 +92,7 @@ pub enum NotPlanned {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DriftReport {
     /// It was never applied, so nothing can have drifted.
     NeverApplied,
@@ -101,7 +103,7 @@ pub enum DriftReport {
 }
 
 /// How applying a stack goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Progress {
     /// Its place in the queue for the lock, from 1, and who holds the lock.
     Queued {
@@ -131,7 +133,7 @@ pub enum Progress {
 }
 
 /// Something that people should know each time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Warning {
     /// `approvals.self` is on.
     SelfApproval,
