@@ -87,7 +87,7 @@ CREATE TABLE plan_sets (
     base_ref TEXT NOT NULL,
     digest TEXT NOT NULL,
     policy_digest TEXT NOT NULL,
-    engine_version TEXT NOT NULL,
+    report TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     posted_at BIGINT
 );
@@ -98,14 +98,11 @@ CREATE TABLE plans (
     repository BIGINT NOT NULL,
     stack TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('change', 'destroy')),
-    input_digest TEXT,
-    plan_digest TEXT,
-    plan TEXT,
-    drift TEXT,
+    input_digest TEXT NOT NULL,
+    plan_digest TEXT NOT NULL,
+    plan TEXT NOT NULL,
     lineage TEXT,
     serial BIGINT,
-    lock_digest TEXT,
-    error TEXT,
     PRIMARY KEY (plan_set, stack)
 );
 CREATE INDEX plans_of_input ON plans (repository, stack, input_digest);

@@ -29,6 +29,9 @@ use crate::{
 /// Now, by the clock of this process; a test brings its own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// How the names of variables end whose values may be read by anyone; all others are secrets.
+const PUBLIC: &[&str] = &["_ENDPOINT_URL", "_PROFILE", "_PROJECT", "_REGION", "_ZONE"];
+
 /// Everything that a flow reads and writes the world with.
 pub struct App {
     pub roles: Vec<Role>,
@@ -105,7 +108,9 @@ impl Environment {
             };
             variables.insert(theirs.to_owned(), value);
         }
-        let values: Vec<&str> = variables.values().filter_map(|value| value.to_str()).collect();
+        let is_secret = |name: &str| !PUBLIC.iter().any(|end| name.ends_with(end));
+        let secret = variables.iter().filter(|(name, _)| is_secret(name));
+        let values: Vec<&str> = secret.filter_map(|(_, value)| value.to_str()).collect();
         Ok(Self { secrets: Secrets::new(values), variables })
     }
 }

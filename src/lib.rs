@@ -2,8 +2,10 @@
 //!
 //! `ARCHITECTURE.md` is the map: what each module is for and whom it may import.
 
+pub mod app;
 pub mod domain;
 pub mod engine;
+pub mod flow;
 pub mod git;
 pub mod github;
 pub mod http;

@@ -3,6 +3,7 @@
 //! One job of a key runs at a time, jobs of a key in order. Planning and applying have keys of their
 //! own, and an acknowledgement one per delivery, so that a status never waits behind a plan.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,6 +26,8 @@ pub struct Target {
 pub struct Asked {
     pub by: Actor,
     pub comment: CommentId,
+    /// By GitHub's clock.
+    pub at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     app::App,
     domain::{
+        actor::{Actor, ActorKind},
         approval::{ApprovalRule, Kind, Opinion, PlanSetFacts, Principal, Recorded, Why},
         digest::Digest,
         job::Target,
@@ -44,6 +45,7 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
         .map(|stack| StackFacts {
             stack: stack.stack.clone(),
             outcome: stack.plan.outcome(),
+            digest: stack.plan.plan().map(|plan| plan.digest()),
             protected: stack.protected.clone(),
         })
         .collect();
@@ -94,6 +96,11 @@ pub fn plan_set_facts(recorded: &RecordedPlanSet) -> PlanSetFacts {
     }
 }
 
+/// Someone known by id and login alone.
+pub fn person(id: UserId, login: Login) -> Actor {
+    Actor { id, login, kind: ActorKind::User }
+}
+
 pub fn rule(config: &RepoConfig) -> ApprovalRule {
     let required = usize::try_from(config.approvals.required).unwrap_or(usize::MAX);
     ApprovalRule { required, self_approval: config.approvals.own }
@@ -112,7 +119,7 @@ async fn live_permissions(app: &App, case: &Case<'_>) -> Result<BTreeMap<UserId,
         .collect();
     let mut may_write = BTreeMap::new();
     for (user, login) in people {
-        let permission = app.github.permission(&case.target.repository, &login).await?;
+        let permission = app.github.permission(&case.target.repository, &person(user, login)).await?;
         may_write.insert(user, permission.can_write());
     }
     Ok(may_write)

@@ -11,6 +11,7 @@ use crate::domain::{
     digest::Digest,
     names::{BranchName, DeliveryId, Login, PrNumber, RepositoryId, Sha, StackId, UserId},
     plan::{Plan, canonical},
+    reply::Report,
 };
 
 use super::Error;
@@ -227,7 +228,7 @@ macro_rules! json_columns {
         }
     )*};
 }
-json_columns!(Json, Plan);
+json_columns!(Json, Plan, Report);
 
 /// An enum whose values are words in the database and in messages.
 macro_rules! words {

@@ -11,6 +11,7 @@ use crate::domain::{
     digest::Digest,
     names::{BranchName, RepositoryId, Sha, StackId},
     plan::Plan,
+    reply::Report,
 };
 
 use super::{
@@ -55,9 +56,10 @@ pub struct PlanSet {
     /// Over all its plans; what an approval names.
     pub digest: Digest,
     pub policy_digest: Digest,
-    pub engine_version: String,
+    /// What people are shown of it; the latest, for it is edited as the change goes on.
+    pub report: Report,
     pub created_at: Timestamp,
-    /// One for each affected stack.
+    /// One for each affected stack that could be planned.
     pub plans: Vec<StackPlan>,
 }
 
@@ -70,21 +72,16 @@ pub struct RecordedPlanSet {
     pub plan_set: PlanSet,
 }
 
-/// The plan of one stack, or why there is none.
+/// The plan of one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackPlan {
     pub stack: StackId,
     pub kind: PlanKind,
-    pub input_digest: Option<Digest>,
-    pub plan: Option<Plan>,
-    pub plan_digest: Option<Digest>,
-    /// What a plan of the last applied tree would do, where there is one.
-    pub drift: Option<Plan>,
+    pub input_digest: Digest,
+    pub plan: Plan,
+    pub plan_digest: Digest,
     /// Of the state that was planned against; none when there was no state yet.
     pub state: Option<StateVersion>,
-    pub lock_digest: Option<Digest>,
-    /// What is wrong, for people.
-    pub error: Option<String>,
 }
 
 /// Which state, and which version of it.
@@ -107,7 +104,7 @@ impl Store {
     /// Records a plan set; a digest that was posted before on this head keeps that time.
     pub async fn record_plan_set(&self, set: &PlanSet) -> Result<PlanSetId, Error> {
         const RECORD: &str = "INSERT INTO plan_sets (id, repository, number, head, base_commit, \
-             merge_tree, base_ref, digest, policy_digest, engine_version, created_at, posted_at) \
+             merge_tree, base_ref, digest, policy_digest, report, created_at, posted_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
              (SELECT MIN(posted_at) FROM plan_sets WHERE repository = $2 AND number = $3 \
              AND head = $4 AND digest = $8))";
@@ -123,7 +120,7 @@ impl Store {
             set.base_ref,
             set.digest,
             set.policy_digest,
-            set.engine_version,
+            set.report,
             set.created_at,
         ];
         tx.execute(RECORD, cells).await?;
@@ -132,6 +129,12 @@ impl Store {
         }
         tx.commit().await?;
         Ok(id)
+    }
+
+    /// Replaces what people are shown of a plan set.
+    pub async fn record_report(&self, id: PlanSetId, report: &Report) -> Result<(), Error> {
+        const REPORT: &str = "UPDATE plan_sets SET report = $2 WHERE id = $1";
+        self.db.execute(REPORT, binds![id, report]).await.map(drop)
     }
 
     /// The newest plan set of a pull request.
@@ -165,7 +168,7 @@ impl Store {
         self.db.execute(POSTED, binds![id, at]).await.map(drop)
     }
 
-    /// The newest plan without an error that was made from just this input.
+    /// The newest plan that was made from just this input.
     pub async fn plan_with_input(
         &self,
         repository: RepositoryId,
@@ -174,7 +177,7 @@ impl Store {
     ) -> Result<Option<StackPlan>, Error> {
         const REUSE: &str = "SELECT * FROM plans WHERE repository = $1 AND stack = $2 \
              AND kind = $3 AND input_digest = $4 AND lineage IS NOT DISTINCT FROM $5 \
-             AND serial IS NOT DISTINCT FROM $6 AND error IS NULL AND plan IS NOT NULL \
+             AND serial IS NOT DISTINCT FROM $6 \
              ORDER BY plan_set DESC LIMIT 1";
         let cells = binds![
             repository,
@@ -200,7 +203,7 @@ impl Store {
             base_ref: row.read("base_ref")?,
             digest: row.read("digest")?,
             policy_digest: row.read("policy_digest")?,
-            engine_version: row.read("engine_version")?,
+            report: row.read("report")?,
             created_at: row.read("created_at")?,
             plans: plans.iter().map(plan_from_row).collect::<Result<_, _>>()?,
         };
@@ -215,8 +218,8 @@ async fn record_plan(
     plan: &StackPlan,
 ) -> Result<(), Error> {
     const RECORD: &str = "INSERT INTO plans (plan_set, repository, stack, kind, input_digest, \
-         plan_digest, plan, drift, lineage, serial, lock_digest, error) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+         plan_digest, plan, lineage, serial) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let cells = binds![
         set,
         repository,
@@ -225,11 +228,8 @@ async fn record_plan(
         plan.input_digest,
         plan.plan_digest,
         plan.plan,
-        plan.drift,
         plan.state.as_ref().map(|state| state.lineage.clone()),
         plan.state.as_ref().map(|state| state.serial),
-        plan.lock_digest,
-        plan.error,
     ];
     tx.execute(RECORD, cells).await.map(drop)
 }
@@ -240,12 +240,9 @@ fn plan_from_row(row: &Row) -> Result<StackPlan, Error> {
     Ok(StackPlan {
         stack: row.read("stack")?,
         kind: row.read("kind")?,
-        input_digest: row.read_optional("input_digest")?,
-        plan: row.read_optional("plan")?,
-        plan_digest: row.read_optional("plan_digest")?,
-        drift: row.read_optional("drift")?,
+        input_digest: row.read("input_digest")?,
+        plan: row.read("plan")?,
+        plan_digest: row.read("plan_digest")?,
         state: lineage.zip(serial).map(|(lineage, serial)| StateVersion { lineage, serial }),
-        lock_digest: row.read_optional("lock_digest")?,
-        error: row.read_optional("error")?,
     })
 }

@@ -157,6 +157,21 @@ impl State {
 }
 
 impl Report {
+    /// What is said of a head while nothing is known of it.
+    pub fn planning(head: Sha) -> Self {
+        Self {
+            head,
+            state: State::Planning,
+            digest: None,
+            stacks: Vec::new(),
+            findings: Vec::new(),
+            conflicts: Vec::new(),
+            verdict: None,
+            principals: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// The stacks as people want them: what failed, then the riskiest, then by name.
     pub fn riskiest_first(&self) -> Vec<&StackReport> {
         let mut stacks: Vec<&StackReport> = self.stacks.iter().collect();

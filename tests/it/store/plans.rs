@@ -5,6 +5,7 @@ use planwright::{
         digest::Digest,
         names::BranchName,
         plan::{Action, OutputChange, Plan, Value},
+        reply::Report,
     },
     store::{PlanInput, PlanKind, PlanSet, StackPlan, StateVersion},
 };
@@ -28,13 +29,10 @@ fn stack_plan(name: &str) -> StackPlan {
     StackPlan {
         stack: stack(name),
         kind: PlanKind::Change,
-        input_digest: Some(Digest::from_text("sha256:input")),
-        plan: Some(plan()),
-        plan_digest: Some(plan().digest()),
-        drift: Some(Plan::default()),
+        input_digest: Digest::from_text("sha256:input"),
+        plan: plan(),
+        plan_digest: plan().digest(),
         state: state(4),
-        lock_digest: Some(Digest::from_text("sha256:lock")),
-        error: None,
     }
 }
 
@@ -47,7 +45,7 @@ fn plan_set(digest: &str, plans: Vec<StackPlan>) -> PlanSet {
         base_ref: BranchName::parse("main").unwrap(),
         digest: Digest::from_text(digest),
         policy_digest: Digest::from_text("sha256:policy"),
-        engine_version: "terraform 1.11.4".into(),
+        report: Report::planning(sha('a')),
         created_at: at(10),
         plans,
     }
@@ -56,17 +54,8 @@ fn plan_set(digest: &str, plans: Vec<StackPlan>) -> PlanSet {
 async fn a_plan_set_comes_back_as_it_was_recorded(database: &Database) {
     let store = database.store().await;
     assert_eq!(store.latest_plan_set(PR).await.unwrap(), None);
-    let unplanned = StackPlan {
-        input_digest: None,
-        plan: None,
-        plan_digest: None,
-        drift: None,
-        state: None,
-        lock_digest: None,
-        error: Some("stacks/website/stage.yaml:3:1: unknown key".into()),
-        ..stack_plan("website/stage")
-    };
-    let set = plan_set("v1:one", vec![stack_plan("website/prod"), unplanned]);
+    let fresh = StackPlan { state: None, ..stack_plan("website/stage") };
+    let set = plan_set("v1:one", vec![stack_plan("website/prod"), fresh]);
     store.record_plan_set(&plan_set("v1:zero", Vec::new())).await.unwrap();
     let id = store.record_plan_set(&set).await.unwrap();
     let recorded = store.latest_plan_set(PR).await.unwrap().unwrap();
@@ -103,9 +92,8 @@ async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database
 
 async fn a_plan_is_reused_only_for_just_its_input(database: &Database) {
     let store = database.store().await;
-    let failed = StackPlan { error: Some("denied".into()), ..stack_plan("failed") };
     let stateless = StackPlan { state: None, ..stack_plan("stateless") };
-    let set = plan_set("v1:one", vec![stack_plan("website"), failed, stateless]);
+    let set = plan_set("v1:one", vec![stack_plan("website"), stateless]);
     store.record_plan_set(&set).await.unwrap();
     let input = |state| PlanInput {
         kind: PlanKind::Change,

@@ -1,0 +1,147 @@
+//! A comment gives commands: check who asks, show that it was seen, answer or pass on.
+//!
+//! Runs under a key of its own, so that a status or a cancel never waits behind a plan.
+
+use crate::{
+    app::App,
+    domain::{
+        command::{self, Command, Who},
+        job::{Asked, Job, Target, job_of},
+        names::StackId,
+        reply::{self, Refusal, Unlocked},
+    },
+    store::{LockState, RunKind, RunState, StackLock},
+};
+
+use super::{
+    Result, id_of,
+    outbox::{self, Face},
+};
+
+/// Carries out what needs no engine; what it returns does.
+pub async fn acknowledge(
+    app: &App,
+    target: &Target,
+    asked: &Asked,
+    (comment, on_pull_request): (&str, bool),
+) -> Result<Vec<Job>> {
+    let commands = command::parse(comment).into_iter().collect::<Result<Vec<Command>, _>>();
+    let commands = match commands {
+        Ok(commands) => commands,
+        Err(error) => {
+            authorise(app, target, asked, ("help", Who::Anyone)).await?;
+            return Err(Refusal::from(error).into());
+        }
+    };
+    for command in &commands {
+        authorise(app, target, asked, (command.entry().name, command.who())).await?;
+    }
+    outbox::react(app, target, asked, Face::Seen).await?;
+    let mut jobs = Vec::new();
+    let mut answers = Vec::new();
+    for command in commands {
+        if !on_pull_request && !matches!(command, Command::Help) {
+            return Err(Refusal::NothingPlanned.into());
+        }
+        match job_of(command.clone(), target, asked) {
+            Some(job) => jobs.push(job),
+            None => answers.extend(answer(app, target, asked, command).await?),
+        }
+    }
+    if !answers.is_empty() {
+        outbox::reply(app, target, asked, &answers.join("\n\n")).await?;
+    }
+    if !jobs.is_empty() {
+        outlive_a_cancel(app, target).await?;
+    }
+    Ok(jobs)
+}
+
+/// Whether someone has what a command takes, asked live; that approvers had no part in the change is
+/// for the flow that knows the change.
+async fn authorise(
+    app: &App,
+    target: &Target,
+    asked: &Asked,
+    (command, who): (&'static str, Who),
+) -> Result<()> {
+    if who == Who::Anyone {
+        return Ok(());
+    }
+    let permission = app.github.permission(&target.repository, &asked.by).await?;
+    if permission.can_write() {
+        return Ok(());
+    }
+    Err(Refusal::NotAllowed { login: asked.by.login.clone(), command, who }.into())
+}
+
+/// What was asked for after a cancel is not cancelled by it.
+async fn outlive_a_cancel(app: &App, target: &Target) -> Result<()> {
+    let id = id_of(target);
+    let known = app.store.pull_request(id).await?;
+    if known.is_some_and(|known| known.cancel_requested >= Some(known.generation)) {
+        app.store.raise_generation(id).await?;
+    }
+    Ok(())
+}
+
+async fn answer(
+    app: &App,
+    target: &Target,
+    asked: &Asked,
+    command: Command,
+) -> Result<Option<String>> {
+    match command {
+        Command::Help => Ok(Some(reply::help())),
+        Command::Status => {
+            let shown = app.store.latest_plan_set(id_of(target)).await?;
+            let shown = shown.ok_or(Refusal::NothingPlanned)?;
+            Ok(Some(reply::status(&shown.plan_set.report)))
+        }
+        Command::Unlock { stack } => unlock(app, target, asked, stack).await.map(Some),
+        Command::Cancel => cancel(app, target).await.map(|()| None),
+        _ => Ok(None),
+    }
+}
+
+async fn cancel(app: &App, target: &Target) -> Result<()> {
+    let id = id_of(target);
+    let jobs = app.store.open_jobs().await?;
+    let is_work = |key: &str| key.starts_with("pr/") || key.starts_with("apply/");
+    if !jobs.iter().any(|job| job.pull_request == Some(id) && is_work(&job.key)) {
+        return Err(Refusal::NothingRunning.into());
+    }
+    let generation = app.store.generation(id).await?;
+    Ok(app.store.request_cancel(id, generation).await?)
+}
+
+/// Frees the locks that this change holds, unless its apply still runs.
+async fn unlock(
+    app: &App,
+    target: &Target,
+    asked: &Asked,
+    stack: Option<StackId>,
+) -> Result<String> {
+    let id = id_of(target);
+    let is_meant = |lock: &StackLock| {
+        lock.pull_request == id
+            && lock.state == LockState::Held
+            && stack.as_ref().is_none_or(|stack| lock.stack == *stack)
+    };
+    let locks = app.store.stack_locks(target.repository.id).await?;
+    let held: Vec<StackLock> = locks.into_iter().filter(is_meant).collect();
+    if held.is_empty() {
+        return Err(Refusal::NothingLocked { stack }.into());
+    }
+    let runs = app.store.runs(id).await?;
+    if runs.iter().any(|run| run.kind == RunKind::Apply && run.state == RunState::Running) {
+        return Err(Refusal::LockInUse { stack }.into());
+    }
+    let mut stacks = Vec::new();
+    for lock in held {
+        let actor = asked.by.login.as_str();
+        app.store.unlock(target.repository.id, &lock.stack, actor, app.now()).await?;
+        stacks.push(lock.stack);
+    }
+    Ok(reply::unlocked(&Unlocked { by: asked.by.login.clone(), stacks }))
+}

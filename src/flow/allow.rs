@@ -1,0 +1,57 @@
+//! `/infra allow`: someone who may approve names protected resources that may go away.
+//!
+//! Bound like an approval, to the head and the plan set that were shown.
+
+use crate::{
+    app::App,
+    domain::{
+        approval::part_in_the_change,
+        job::{Asked, Target},
+        names::StackId,
+        reply::Refusal,
+    },
+    store::Allowance,
+};
+
+use super::{Result, id_of, judge, verdict};
+
+/// Records the allowance and judges the change anew.
+pub async fn allow(
+    app: &App,
+    target: &Target,
+    asked: &Asked,
+    (stack, addresses): (&StackId, &[String]),
+) -> Result<()> {
+    let pull = app.github.pull_request(&target.repository, target.number).await?;
+    let recorded = app.store.latest_plan_set(id_of(target)).await?.ok_or(Refusal::NothingPlanned)?;
+    if recorded.plan_set.head != pull.head {
+        return Err(Refusal::Outdated.into());
+    }
+    let principals = judge::principals(app, target, &pull).await?;
+    if let Some(why) = part_in_the_change(asked.by.id, &principals) {
+        let login = asked.by.login.clone();
+        return Err(Refusal::Principal { login, command: "allow", why }.into());
+    }
+    let report = &recorded.plan_set.report;
+    let Some(shown) = report.stacks.iter().find(|shown| shown.stack == *stack) else {
+        return Err(Refusal::NotAffected { stack: stack.clone() }.into());
+    };
+    if let Some(address) = addresses.iter().find(|address| !shown.protected.contains(*address)) {
+        let known = shown.protected.iter().cloned().collect();
+        let (stack, address) = (stack.clone(), address.clone());
+        return Err(Refusal::NotProtected { stack, address, known }.into());
+    }
+    for address in addresses {
+        let allowance = Allowance {
+            stack: stack.clone(),
+            address: address.clone(),
+            user: asked.by.id,
+            login: asked.by.login.clone(),
+            head: pull.head.clone(),
+            plan_set: recorded.plan_set.digest.clone(),
+            at: asked.at,
+        };
+        app.store.record_allowance(id_of(target), &allowance).await?;
+    }
+    verdict::verdict(app, target, None).await.map(drop)
+}

@@ -1,0 +1,207 @@
+//! A change was merged: apply what was approved, if that is still what would happen, and verify it.
+//!
+//! The order is fixed: verdict, locks in the order of the merges, a new plan with the credentials of
+//! an apply, comparison, journal, apply, verification. Nothing of this module knows a model, and
+//! nothing of it is ever retried by itself; `recover` looks at what a lost worker has left.
+
+mod ground;
+mod recover;
+mod run;
+mod steps;
+
+use std::time::Duration;
+
+use crate::{
+    app::App,
+    domain::{
+        approval::part_in_the_change,
+        job::{Asked, Target},
+        pull_request::{PullRequest, PullRequestState},
+        reply::{Progress, Refusal, Report, State, first_unmet},
+        verdict::RequirementsMet,
+    },
+    store::{Approval, ApprovalKind, LockAnswer, LockHeld, QueuePosition, RecordedPlanSet},
+};
+
+use super::{Error, Result, Watch, id_of, judge, outbox, plan, soon};
+use ground::{MergeGround, merge_ground};
+
+/// For how long a lock is shown as held without a sign of life.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// What is being applied.
+pub(super) struct Case<'a> {
+    pub target: &'a Target,
+    pub pull: &'a PullRequest,
+    pub recorded: &'a RecordedPlanSet,
+    pub ground: &'a MergeGround,
+}
+
+/// Applies a merged change; `asked` by whom, naming which plan.
+pub async fn apply(
+    app: &App,
+    target: &Target,
+    (asked, digest): (Option<&Asked>, Option<&str>),
+    watch: &Watch,
+) -> Result<()> {
+    let pull = app.github.pull_request(&target.repository, target.number).await?;
+    plan::remember(app, target, &pull).await?;
+    if pull.state != PullRequestState::Merged {
+        return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(()) };
+    }
+    let recorded = app.store.latest_plan_set(id_of(target)).await?;
+    let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {
+        return unplanned(app, target, &pull, asked).await;
+    };
+    if recorded.plan_set.report.state == State::Applied {
+        return if asked.is_some() { Err(Refusal::AlreadyApplied.into()) } else { Ok(()) };
+    }
+    let ground = merge_ground(app, target, (&pull, &recorded)).await?;
+    let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
+    if watch.recovered && recover::is_settled(app, &case, watch).await? {
+        return Ok(());
+    }
+    if let Some(asked) = asked {
+        confirm(app, &case, (asked, digest)).await?;
+    }
+    let mut report = recorded.plan_set.report.clone();
+    report.stacks.iter_mut().for_each(|stack| stack.progress = None);
+    let Some(met) = requirements_met(app, &case, &mut report).await? else {
+        return waiting(app, &case, (asked, report)).await;
+    };
+    match locks(app, &case).await? {
+        LockAnswer::Held(lock) => run::run(app, &case, (met, lock, report), watch).await,
+        LockAnswer::Waiting(positions) => queued(app, &case, (report, positions)).await,
+    }
+}
+
+/// It was merged before it was planned, so nothing of it can have been approved.
+async fn unplanned(
+    app: &App,
+    target: &Target,
+    pull: &PullRequest,
+    asked: Option<&Asked>,
+) -> Result<()> {
+    if asked.is_some() {
+        return Err(Refusal::NothingPlanned.into());
+    }
+    let shown = app.store.latest_plan_set(id_of(target)).await?;
+    if shown.is_none() {
+        // No stack was affected, or the merge came before the first plan.
+        return Ok(());
+    }
+    let mut report = Report::planning(pull.head.clone());
+    report.state = State::Blocked;
+    report.warnings.push(crate::domain::reply::Warning::Other(
+        "The merged head was never planned, so nothing of it was approved and nothing is applied. \
+         Open another pull request that touches the stack."
+            .into(),
+    ));
+    outbox::comment(app, target, &report).await.map(drop)
+}
+
+/// `/infra apply` approves the plan that it names, under the rules of every approval.
+async fn confirm(app: &App, case: &Case<'_>, (asked, digest): (&Asked, Option<&str>)) -> Result<()> {
+    let Case { target, pull, recorded, ground } = case;
+    let set = &recorded.plan_set;
+    let principals = judge::principals(app, target, pull).await?;
+    let part = part_in_the_change(asked.by.id, &principals);
+    if let Some(why) = part.filter(|_| !ground.config.approvals.own) {
+        let login = asked.by.login.clone();
+        return Err(Refusal::Principal { login, command: "apply", why }.into());
+    }
+    let Some(typed) = digest else { return Ok(()) };
+    if !set.digest.is_meant_by(typed) {
+        let typed = crate::domain::digest::Digest::from_text(typed);
+        return Err(Refusal::OtherPlan { typed, current: set.digest.clone() }.into());
+    }
+    let approval = Approval {
+        kind: ApprovalKind::Confirm,
+        user: asked.by.id,
+        login: asked.by.login.clone(),
+        review: None,
+        head: set.head.clone(),
+        plan_set: set.digest.clone(),
+        policy: set.policy_digest.clone(),
+        submitted_at: asked.at,
+    };
+    Ok(app.store.record_approval(id_of(target), &approval).await?)
+}
+
+/// The key to an apply, if the facts of this moment give one.
+async fn requirements_met(
+    app: &App,
+    case: &Case<'_>,
+    report: &mut Report,
+) -> Result<Option<RequirementsMet>> {
+    let judged = judge::Case {
+        target: case.target,
+        pull: case.pull,
+        config: &case.ground.config,
+        policy: case.ground.policy.clone(),
+        plan_set: Some(case.recorded),
+        report,
+    };
+    let (verdict, principals) = judge::judge(app, &judged).await?;
+    report.verdict = Some(verdict.requirement().clone());
+    report.principals = principals;
+    Ok(verdict.requirements_met())
+}
+
+/// Merged, but not approved as it stands: says what is missing and how to confirm.
+async fn waiting(
+    app: &App,
+    case: &Case<'_>,
+    (asked, mut report): (Option<&Asked>, Report),
+) -> Result<()> {
+    report.state = State::AwaitingConfirmation;
+    report.digest = Some(case.recorded.plan_set.digest.clone());
+    let missing = report.verdict.as_ref().and_then(first_unmet);
+    show(app, case, &report).await?;
+    match asked {
+        None => Ok(()),
+        Some(_) => {
+            let missing = missing.unwrap_or_else(|| "an approval is missing".into());
+            Err(Refusal::NotMet(missing).into())
+        }
+    }
+}
+
+/// Takes the locks of all stacks of the change, or its places in their queues.
+async fn locks(app: &App, case: &Case<'_>) -> Result<LockAnswer> {
+    let plans = &case.recorded.plan_set.plans;
+    let stacks: Vec<_> = plans.iter().map(|plan| plan.stack.clone()).collect();
+    let id = id_of(case.target);
+    let merged_at = case.pull.merged_at.map_or(0, |at| at.as_second());
+    app.store.queue_for_locks(id, &stacks, merged_at, app.now()).await?;
+    Ok(app.store.take_locks(id, &stacks, app.now(), LEASE).await?)
+}
+
+async fn queued(
+    app: &App,
+    case: &Case<'_>,
+    (mut report, positions): (Report, Vec<QueuePosition>),
+) -> Result<()> {
+    for stack in &mut report.stacks {
+        let place = positions.iter().find(|position| position.stack == stack.stack);
+        stack.progress = place.map(|place| Progress::Queued {
+            position: place.ahead.len(),
+            behind: place.ahead.first().copied(),
+        });
+    }
+    report.state = State::Queued;
+    show(app, case, &report).await?;
+    Err(Error::Later { at: soon(app, 5), why: "another change holds the lock of a stack".into() })
+}
+
+/// Stores and posts where the change stands.
+pub(super) async fn show(app: &App, case: &Case<'_>, report: &Report) -> Result<()> {
+    app.store.record_report(case.recorded.id, report).await?;
+    outbox::comment(app, case.target, report).await.map(drop)
+}
+
+/// Gives the locks back, whatever came of the run.
+pub(super) async fn release(app: &App, lock: LockHeld) -> Result<()> {
+    let _ = app.store.release_locks(lock).await?;
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! One run of an apply: plan again, compare, apply, verify, and say how it ended.
+
+use std::{collections::BTreeMap, fs};
+
+use futures::future;
+use serde_json::Value as Json;
+
+use crate::{
+    app::App,
+    domain::{
+        approval::plan_set_digest,
+        digest::Digest,
+        names::StackId,
+        plan::{Plan, Value},
+        reply::{PlanReport, Progress, Report, State},
+        verdict::RequirementsMet,
+    },
+    engine::{Control, Output, Planned},
+    flow::{Error, Result, Watch, id_of, outbox, plan::{Work, digest_of, planned}},
+    store::{AppliedStack, LockHeld, PlanSet, RunId, RunKind, RunState, StackPlan},
+};
+
+use super::{
+    Case,
+    ground::run_dir,
+    release, show,
+    steps::{Step, note, on_start},
+};
+
+/// What a stack of the change is about to become.
+enum Next {
+    Ready(Box<(Work, Planned)>),
+    Superseded,
+}
+
+/// Applies under the locks, if the new plans have the approved digest.
+pub async fn run(
+    app: &App,
+    case: &Case<'_>,
+    (met, lock, mut report): (RequirementsMet, LockHeld, Report),
+    watch: &Watch,
+) -> Result<()> {
+    let id = app.store.start_run(RunKind::Apply, id_of(case.target), app.now()).await?;
+    let ended = run_locked(app, case, (id, &met, &lock), (&mut report, watch)).await;
+    let state = match &ended {
+        Ok(state) => *state,
+        Err(Error::Stopped) => RunState::Cancelled,
+        Err(_) => RunState::Failed,
+    };
+    // What is left to look at after a failure is in the state and the journal, not in there.
+    let _ = fs::remove_dir_all(run_dir(app, id));
+    let _ = app.store.finish_run(id, state, app.now()).await?;
+    release(app, lock).await?;
+    if let Err(Error::Stopped) = ended {
+        report.state = State::Failed;
+        return show(app, case, &report).await;
+    }
+    ended?;
+    outbox::comment(app, case.target, &report).await.map(drop)
+}
+
+async fn run_locked(
+    app: &App,
+    case: &Case<'_>,
+    (id, met, lock): (RunId, &RequirementsMet, &LockHeld),
+    (report, watch): (&mut Report, &Watch),
+) -> Result<RunState> {
+    report.state = State::Applying;
+    show(app, case, report).await?;
+    let mut stacks = BTreeMap::new();
+    let planning = case.recorded.plan_set.plans.iter().map(|plan| next(app, case, (id, plan), watch));
+    for (plan, next) in case.recorded.plan_set.plans.iter().zip(future::try_join_all(planning).await?) {
+        match next {
+            Ok(next) => {
+                stacks.insert(plan.stack.clone(), (plan, next));
+            }
+            Err(message) => {
+                set_progress(report, &plan.stack, Progress::Failed { message });
+                report.state = State::Failed;
+            }
+        }
+    }
+    if report.state == State::Failed {
+        app.store.record_report(case.recorded.id, report).await?;
+        return Ok(RunState::Failed);
+    }
+    if !met.is_for(&digest_now(&stacks)) {
+        differs(app, case, (report, &stacks)).await?;
+        return Ok(RunState::Superseded);
+    }
+    for (stack, (_, next)) in stacks {
+        let progress = match next {
+            Next::Superseded => Progress::Superseded { by: case.ground.commit.clone() },
+            Next::Ready(ready) => apply_one(app, case, (id, lock, *ready), watch).await?,
+        };
+        set_progress(report, &stack, progress);
+    }
+    report.state = state_of(report);
+    app.store.record_report(case.recorded.id, report).await?;
+    Ok(match report.state {
+        State::Applied => RunState::Succeeded,
+        State::Superseded => RunState::Superseded,
+        State::Partial => RunState::Partial,
+        _ => RunState::Failed,
+    })
+}
+
+/// Plans a stack again, unless a newer merge of it was applied before.
+async fn next(
+    app: &App,
+    case: &Case<'_>,
+    (id, plan): (RunId, &StackPlan),
+    watch: &Watch,
+) -> Result<Result<Next, String>> {
+    let repository = case.target.repository.id;
+    if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
+        let (mirror, commit) = (&case.ground.mirror, &case.ground.commit);
+        if applied.commit != *commit && mirror.is_ancestor(commit, &applied.commit).await? {
+            return Ok(Ok(Next::Superseded));
+        }
+    }
+    let work = match case.ground.work(app, id, plan).await {
+        Ok(work) => work,
+        Err(message) => return Ok(Err(message)),
+    };
+    let planned = planned(work.plan(app, &app.apply_env, watch).await)?;
+    Ok(planned.map(|planned| Next::Ready(Box::new((work, planned)))))
+}
+
+/// The digest of what would happen now; a superseded stack stands as it was approved.
+fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
+    let digests = stacks.iter().map(|(stack, (approved, next))| {
+        let digest = match next {
+            Next::Ready(ready) => ready.1.plan.digest(),
+            Next::Superseded => approved.plan_digest.clone(),
+        };
+        (stack.clone(), digest)
+    });
+    plan_set_digest(&digests.collect())
+}
+
+/// Shows what would happen now, under a digest of its own that someone may confirm.
+async fn differs(
+    app: &App,
+    case: &Case<'_>,
+    (report, stacks): (&mut Report, &BTreeMap<StackId, (&StackPlan, Next)>),
+) -> Result<()> {
+    let mut plans = Vec::new();
+    for (stack, (approved, next)) in stacks {
+        let Next::Ready(ready) = next else {
+            plans.push((*approved).clone());
+            continue;
+        };
+        let (work, planned) = ready.as_ref();
+        let now = planned.plan.clone();
+        if now.digest() != approved.plan_digest {
+            set_progress(report, stack, Progress::Differs { now: now.clone() });
+        }
+        if let Some(shown) = report.stacks.iter_mut().find(|shown| shown.stack == *stack) {
+            shown.protected = work.protected(&now);
+            shown.plan = PlanReport::Planned(now.clone());
+        }
+        plans.push(StackPlan {
+            input_digest: work.input_digest(&case.ground.policy),
+            plan_digest: now.digest(),
+            plan: now,
+            ..(*approved).clone()
+        });
+    }
+    report.state = State::AwaitingConfirmation;
+    report.digest = Some(digest_of(report));
+    let set = PlanSet {
+        digest: digest_of(report),
+        policy_digest: case.ground.policy.clone(),
+        created_at: app.now(),
+        report: report.clone(),
+        plans,
+        ..case.recorded.plan_set.clone()
+    };
+    let id = app.store.record_plan_set(&set).await?;
+    let posted_at = outbox::comment(app, case.target, report).await?;
+    Ok(app.store.record_posted(id, posted_at).await?)
+}
+
+/// Applies one stack and proves that it has converged.
+async fn apply_one(
+    app: &App,
+    case: &Case<'_>,
+    (id, lock, (work, planned)): (RunId, &LockHeld, (Work, Planned)),
+    watch: &Watch,
+) -> Result<Progress> {
+    let outputs = if planned.plan.is_empty() {
+        drop(planned);
+        app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await?
+    } else {
+        note(app, id, &work.stack, (Step::Applying, Json::Null)).await?;
+        let on_start = on_start(app, id, &work.stack);
+        let control =
+            Control { cancel: watch.stop.clone(), on_start: Some(&on_start), log: None };
+        match app.engine.apply(&work.root(&app.apply_env), planned, &control).await {
+            Ok(applied) => applied.outputs,
+            Err(failed) => {
+                let message = failed.to_string();
+                note(app, id, &work.stack, (Step::Failed, message.clone().into())).await?;
+                return Ok(Progress::Failed { message });
+            }
+        }
+    };
+    settle(app, case, (id, lock, &work), outputs).await
+}
+
+/// Records that a stack was applied, and verifies it by a second plan.
+pub async fn settle(
+    app: &App,
+    case: &Case<'_>,
+    (id, lock, work): (RunId, &LockHeld, &Work),
+    outputs: BTreeMap<String, Output>,
+) -> Result<Progress> {
+    note(app, id, &work.stack, (Step::Applied, Json::Null)).await?;
+    let applied = AppliedStack {
+        stack: work.stack.clone(),
+        commit: case.ground.commit.clone(),
+        number: case.target.number,
+        input_digest: work.input_digest(&case.ground.policy),
+        at: app.now(),
+        removed: work.kind == crate::flow::plan::Kind::Destroy,
+    };
+    let _ = app.store.record_applied(lock, &applied).await?;
+    match planned(work.plan(app, &app.apply_env, &Watch::default()).await)? {
+        Ok(second) if has_converged(&second.plan) => {
+            note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;
+            Ok(Progress::Applied { outputs: shown(outputs) })
+        }
+        Ok(second) => Ok(Progress::Failed { message: format!(
+            "it was applied, but it has not converged: a second plan still changes {} resources",
+            second.plan.resources.len()
+        ) }),
+        Err(message) => Ok(Progress::Failed {
+            message: format!("it was applied, but could not be verified: {message}"),
+        }),
+    }
+}
+
+/// Whether nothing is left to do; a no-op that only tells of a move is nothing.
+pub fn has_converged(plan: &Plan) -> bool {
+    crate::domain::drift::Drift::of(plan).is_empty()
+}
+
+/// Outputs for people; what is sensitive is named, never shown.
+fn shown(outputs: BTreeMap<String, Output>) -> BTreeMap<String, Value> {
+    let value = |output: Output| match output.sensitive {
+        true => Value::Sensitive(String::new()),
+        false => Value::Known(output.value),
+    };
+    outputs.into_iter().map(|(name, output)| (name, value(output))).collect()
+}
+
+pub fn set_progress(report: &mut Report, stack: &StackId, progress: Progress) {
+    if let Some(shown) = report.stacks.iter_mut().find(|shown| shown.stack == *stack) {
+        shown.progress = Some(progress);
+    }
+}
+
+/// Where the change stands, from where its stacks stand.
+pub fn state_of(report: &Report) -> State {
+    let progress: Vec<&Progress> =
+        report.stacks.iter().filter_map(|stack| stack.progress.as_ref()).collect();
+    let is_done = |p: &&&Progress| matches!(p, Progress::Applied { .. });
+    let is_superseded = |p: &&&Progress| matches!(p, Progress::Superseded { .. });
+    let done = progress.iter().filter(is_done).count();
+    let superseded = progress.iter().filter(is_superseded).count();
+    if superseded == progress.len() && superseded > 0 {
+        State::Superseded
+    } else if done + superseded == progress.len() {
+        State::Applied
+    } else if done > 0 {
+        State::Partial
+    } else {
+        State::Failed
+    }
+}

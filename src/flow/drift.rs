@@ -1,0 +1,69 @@
+//! `/infra drift`: what a plan of the last applied trees would do, told in a reply of its own.
+
+use crate::{
+    app::App,
+    domain::{
+        job::{Asked, Target},
+        names::StackId,
+        reply::{self, DriftReport, Refusal},
+    },
+    git::Want,
+    store::AppliedStack,
+};
+
+use super::{Result, Watch, ground, id_of, outbox, plan};
+
+/// Checks the named stacks; with no name those of the pull request, or all if it affects none.
+pub async fn drift(
+    app: &App,
+    target: &Target,
+    (asked, stacks): (&Asked, &[StackId]),
+    watch: &Watch,
+) -> Result<()> {
+    let repository = target.repository.id;
+    let applied: Vec<AppliedStack> =
+        app.store.applied_stacks(repository).await?.into_iter().filter(|s| !s.removed).collect();
+    let wanted = wanted(app, target, (stacks, &applied)).await?;
+    let pull = app.github.pull_request(&target.repository, target.number).await?;
+    let mirror = ground::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
+    let base = mirror.tree(&pull.base).await?;
+    let config = match ground::config(&mirror, &base).await? {
+        Ok(config) => config,
+        Err(findings) => {
+            let text: Vec<String> = findings.iter().map(|finding| finding.message.clone()).collect();
+            return Err(Refusal::NotMet(text.join("; ")).into());
+        }
+    };
+    let mut reports = Vec::new();
+    for stack in wanted {
+        let report = match applied.iter().find(|applied| applied.stack == stack) {
+            None => DriftReport::NeverApplied,
+            Some(applied) => {
+                plan::drift_of(app, (repository, (&mirror, &config)), applied, watch).await?
+            }
+        };
+        reports.push((stack, report));
+    }
+    outbox::reply(app, target, asked, &reply::drift(&reports)).await
+}
+
+async fn wanted(
+    app: &App,
+    target: &Target,
+    (stacks, applied): (&[StackId], &[AppliedStack]),
+) -> Result<Vec<StackId>> {
+    let known: Vec<StackId> = applied.iter().map(|applied| applied.stack.clone()).collect();
+    if let Some(stack) = stacks.iter().find(|stack| !known.contains(stack)) {
+        return Err(Refusal::UnknownStack { stack: stack.clone(), known }.into());
+    }
+    if !stacks.is_empty() {
+        return Ok(stacks.to_vec());
+    }
+    let shown = app.store.latest_plan_set(id_of(target)).await?;
+    let affected: Vec<StackId> = shown
+        .iter()
+        .flat_map(|recorded| &recorded.plan_set.report.stacks)
+        .map(|stack| stack.stack.clone())
+        .collect();
+    Ok(if affected.is_empty() { known } else { affected })
+}

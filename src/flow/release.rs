@@ -1,0 +1,25 @@
+//! A pull request was closed without a merge: nothing of it will be applied.
+
+use crate::{
+    app::App,
+    domain::{job::Target, pull_request::PullRequestState, reply::State},
+};
+
+use super::{Result, id_of, outbox, plan};
+
+/// Leaves the queues, and says so where a plan was shown.
+pub async fn release(app: &App, target: &Target) -> Result<()> {
+    let pull = app.github.pull_request(&target.repository, target.number).await?;
+    plan::remember(app, target, &pull).await?;
+    if pull.state != PullRequestState::Closed {
+        // It was reopened or merged since, which has a job of its own.
+        return Ok(());
+    }
+    app.store.leave_queues(id_of(target)).await?;
+    let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else { return Ok(()) };
+    let mut report = recorded.plan_set.report;
+    report.state = State::Released;
+    app.store.record_report(recorded.id, &report).await?;
+    outbox::comment(app, target, &report).await?;
+    outbox::check(app, target, &report, false).await
+}
