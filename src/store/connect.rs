@@ -2,7 +2,12 @@
 //!
 //! Nothing of a URL but the place is ever shown: it may hold a password.
 
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt as _,
+    str::FromStr,
+    time::Duration,
+};
 
 use sqlx::{
     migrate::{MigrateError, Migrator},
@@ -33,8 +38,9 @@ async fn open_sqlite(path: &str) -> Result<Db, Error> {
         let mend = "Write `sqlite:` and the path of a file; a database in memory would forget.";
         return Err(open_error(mend, "this is not a path".into()));
     }
-    create_private(Path::new(path))
-        .map_err(|e| open_error("Create the directory and let this user write to it.", e.into()))?;
+    let no_access = "Create the directory and let this user write to it.";
+    let _opening =
+        alone_in_opening(path.to_owned()).await.map_err(|e| open_error(no_access, e.into()))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(PATIENCE)
@@ -49,7 +55,7 @@ async fn open_sqlite(path: &str) -> Result<Db, Error> {
         .connect_with(options.clone())
         .await
         .map_err(|e| open_error(mend, e.into()))?;
-    migrate_sqlite(&write, &place).await?;
+    MIGRATIONS.run(&write).await.map_err(|e| migrate_error(&place, e))?;
     let read = SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(PATIENCE)
@@ -59,19 +65,30 @@ async fn open_sqlite(path: &str) -> Result<Db, Error> {
     Ok(Db::Sqlite { write, read })
 }
 
-/// The file holds bodies of private repositories: only its owner reads it (the journal files that
-/// SQLite adds take over its mode).
-fn create_private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+/// Keeps other processes from opening the same file until the value is dropped, and makes the file if
+/// there is none.
+///
+/// Of two processes that start together on a new file, one would be told that it is locked (the change
+/// to WAL does not wait its turn), and sqlx lets both create the tables. The lock is on a file beside it, because closing a handle of the
+/// database file drops the locks that SQLite has on it in this process.
+async fn alone_in_opening(path: String) -> std::io::Result<File> {
+    let opening = tokio::task::spawn_blocking(move || {
+        let lock = private().create(true).truncate(false).open(format!("{path}-opening"))?;
+        lock.lock()?;
+        match private().create_new(true).open(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(lock),
+            created => created.map(|_| lock),
+        }
+    });
+    opening.await.map_err(std::io::Error::other)?
 }
 
-async fn migrate_sqlite(write: &sqlx::SqlitePool, place: &str) -> Result<(), Error> {
-    // sqlx takes no lock for SQLite; two processes that start together would both create the tables.
-    let mut tx = write.begin_with("BEGIN IMMEDIATE").await.map_err(Error::Transaction)?;
-    MIGRATIONS.run(&mut *tx).await.map_err(|e| migrate_error(place, e))?;
-    tx.commit().await.map_err(Error::Transaction)
+/// The file holds bodies of private repositories: only its owner reads it. The journal files that
+/// SQLite adds take over its mode.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
 }
 
 async fn open_postgres(url: &str) -> Result<Db, Error> {
