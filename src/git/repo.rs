@@ -44,7 +44,8 @@ impl Repo {
 
     /// The tree of a commit.
     pub fn tree(&self, commit: &Sha) -> Result<Sha> {
-        sha(self.find_commit(commit)?.tree_id())
+        // Looked up, so that a commit without its tree is noticed as damage here.
+        sha(self.find_commit(commit)?.tree()?.id())
     }
 
     /// The best common ancestor; [`Error::Missing`] if the histories have none.

@@ -232,3 +232,18 @@ fn root_cause(error: &reqwest::Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_stays_no_longer_than_its_fetch() {
+        let has_token = || TOKEN.with_borrow(Option::is_some);
+        assert!(with_token(Some("secret".into()), has_token));
+        assert!(!has_token());
+        let fetch = || with_token(Some("secret".into()), || panic!("in the middle of a fetch"));
+        assert!(std::panic::catch_unwind(fetch).is_err());
+        assert!(!has_token());
+    }
+}

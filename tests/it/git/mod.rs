@@ -257,13 +257,33 @@ async fn a_damaged_mirror_is_made_anew() {
     let mirror = git.fetch(ID, &server.source(), &[branch("main")]).await.unwrap();
     assert!(mirror.tree(&tip).await.is_ok());
 
-    // The objects are gone: seen by a reader first, and healed by the next fetch.
+    // The objects are gone.
     empty_packs(&place);
     assert!(mirror.tree(&tip).await.is_err());
-    let damage = mirror.with(|_| Err::<(), _>(Error::Corrupt("a tree is missing".into()))).await;
-    assert!(damage.is_err());
     git.fetch(ID, &server.source(), &[branch("main")]).await.unwrap();
     assert!(mirror.tree(&tip).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_only_a_reader_sees_is_mended_by_the_next_fetch() {
+    let origin = Origin::new();
+    let tip = origin.commit("main", &[], &[("a", "1")]);
+    let server = Server::start(origin.dir.path()).await;
+    let data = TempDir::new().unwrap();
+    let git = git(&data);
+    let mirror = git.fetch(ID, &server.source(), &[branch("main")]).await.unwrap();
+    let old = data.path().join("mirrors/7.git/old");
+    std::fs::write(&old, "of the mirror before").unwrap();
+
+    let denied = mirror.with(|_| Err::<(), _>(Error::Missing("a path".into()))).await;
+    assert!(denied.is_err());
+    git.fetch(ID, &server.source(), &[branch("main")]).await.unwrap();
+    assert!(old.exists(), "what is merely missing is no damage");
+
+    let damaged = mirror.with(|_| Err::<(), _>(Error::Corrupt("a tree is missing".into()))).await;
+    assert!(damaged.is_err());
+    git.fetch(ID, &server.source(), &[branch("main")]).await.unwrap();
+    assert!(!old.exists() && mirror.tree(&tip).await.is_ok());
 }
 
 fn empty_packs(place: &Path) {

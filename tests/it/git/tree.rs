@@ -1,10 +1,11 @@
 //! Reading trees: what is a plain file, what is not, and what differs.
 
+use planwright::domain::names::Sha;
 use planwright::git::{ChangeKind, ChangedPath, EntryKind, Error, Repo};
 
 use super::{Node, Origin};
 
-fn tree_of(nodes: &[(&str, Node)]) -> (Origin, Repo, planwright::domain::names::Sha) {
+fn tree_of(nodes: &[(&str, Node)]) -> (Origin, Repo, Sha) {
     let origin = Origin::new();
     let commit = origin.commit_nodes("main", &[], nodes);
     let repo = Repo::open(origin.repository.path()).unwrap();
@@ -112,3 +113,28 @@ fn a_revision_of_a_checkout_is_found_from_below() {
     }
     assert!(Repo::discover(tempfile::TempDir::new().unwrap().path()).is_err());
 }
+
+#[test]
+fn an_object_that_is_gone_is_damage_and_one_never_there_is_missing() {
+    let origin = Origin::new();
+    let commit = origin.commit("main", &[], &[("stacks/a", "1")]);
+    let repo = Repo::open(origin.repository.path()).unwrap();
+    let tree = repo.tree(&commit).unwrap();
+    let never = Sha::parse("5".repeat(40)).unwrap();
+    assert!(matches!(repo.tree(&never), Err(Error::Missing(_))));
+    assert!(matches!(repo.read(&never, "stacks/a"), Err(Error::Missing(_))));
+
+    let blob = git2::Oid::hash_object(git2::ObjectType::Blob, b"1").unwrap().to_string();
+    for (id, probe) in [
+        (blob.as_str(), (|repo, tree, _| repo.read(tree, "stacks/a").map(drop)) as Probe),
+        (tree.as_str(), |repo, _, commit| repo.tree(commit).map(drop)),
+    ] {
+        let object = format!("objects/{}/{}", &id[..2], &id[2..]);
+        std::fs::remove_file(origin.repository.path().join(object)).unwrap();
+        let fresh = Repo::open(origin.repository.path()).unwrap();
+        let outcome = probe(&fresh, &tree, &commit);
+        assert!(matches!(outcome, Err(Error::Corrupt(_))), "{outcome:?}");
+    }
+}
+
+type Probe = fn(&Repo, &Sha, &Sha) -> planwright::git::Result<()>;

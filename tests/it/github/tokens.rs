@@ -81,7 +81,8 @@ async fn a_token_is_in_no_debug_output_and_no_error() {
         assert!(!text.contains("ghs_"), "{text}");
     }
 
-    let odd = |_| Answer(201, Vec::new(), json!({ "token": "ghs_odd", "expires_at": "ghs_odd" }));
+    // A message about the wrong type would quote the value.
+    let odd = |_| Answer(201, Vec::new(), json!("ghs_odd"));
     let stub = Stub::minting(odd, |_, _| None).await;
     let error = stub.github.git_token(&repository()).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("ghs_odd"), "{error:?}");
