@@ -3,6 +3,8 @@
 //! `ARCHITECTURE.md` is the map: what each module is for and whom it may import.
 
 pub mod app;
+//! The map, top to bottom; a module imports downwards only (`tests/it/tidy.rs` enforces the table):
+pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod flow;

@@ -27,7 +27,10 @@ pub struct Use {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// Its files went away and came back under another name: refused, see [`Reason::refusal`].
-    Renamed { from: StackId, to: StackId },
+    Renamed {
+        from: StackId,
+        to: StackId,
+    },
     /// Its lock names another state than before: refused.
     StateMoved {
         from: String,

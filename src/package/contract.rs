@@ -14,6 +14,10 @@ use super::schema::Schema;
 use super::unpacked::{Package, folder};
 use super::variant::{self, Variant};
 
+/// Arguments of a module block that are no variables of the module.
+const RESERVED: [&str; 8] =
+    ["source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"];
+
 /// Everything that is wrong between the files of a package; empty where it is sound.
 pub fn findings(package: &Package) -> Vec<Finding> {
     let mut check = Check { package, findings: Vec::new() };
@@ -141,6 +145,10 @@ impl<'a> Check<'a> {
             self.wrong_in(variant, "/implements", message);
         }
         for (name, variable) in &variant.variables {
+            if RESERVED.contains(&name.as_str()) {
+                let message = format!("`{name}` means something else in a module block");
+                self.wrong_in(variant, &format!("/variables/{name}"), message);
+            }
             let pointer = format!("/variables/{name}/value");
             let Some(value) = &variable.value else { continue };
             match reference(value) {

@@ -118,21 +118,36 @@ impl Schema {
 }
 
 fn filled(document: &Node, schema: &Node) -> Node {
-    let (Kind::Map(map), Some(Kind::Map(properties))) =
-        (&document.kind, schema.child("properties").map(|node| &node.kind))
-    else {
-        return document.clone();
+    let kind = match &document.kind {
+        Kind::Map(map) => {
+            let mut map = map.clone();
+            let known = schema.child("properties").map(|node| &node.kind);
+            let others = schema.child("additionalProperties");
+            if let Some(Kind::Map(properties)) = known {
+                for (name, property) in properties {
+                    if let Some(default) = property.node.entry("default") {
+                        map.entry(name.clone()).or_insert_with(|| default.clone());
+                    }
+                }
+            }
+            for (name, entry) in &mut map {
+                let own = match known {
+                    Some(Kind::Map(properties)) => properties.get(name).map(|entry| &entry.node),
+                    _ => None,
+                };
+                if let Some(schema) = own.or(others) {
+                    entry.node = filled(&entry.node, schema);
+                }
+            }
+            Kind::Map(map)
+        }
+        Kind::List(list) => match schema.child("items") {
+            Some(items) => Kind::List(list.iter().map(|node| filled(node, items)).collect()),
+            None => return document.clone(),
+        },
+        _ => return document.clone(),
     };
-    let mut map = map.clone();
-    for (name, property) in properties {
-        if let Some(default) = property.node.entry("default") {
-            map.entry(name.clone()).or_insert_with(|| default.clone());
-        }
-        if let Some(entry) = map.get_mut(name) {
-            entry.node = filled(&entry.node, &property.node);
-        }
-    }
-    Node { place: document.place.clone(), kind: Kind::Map(map) }
+    Node { place: document.place.clone(), kind }
 }
 
 /// The order in which errors at one place are told; the first one hides the rest.
@@ -228,6 +243,7 @@ mod tests {
             "days": {"type": "integer", "minimum": 1, "default": 30},
             "open": {"type": "boolean"},
             "tags": {"type": "object", "additionalProperties": {"type": "string"}, "default": {}},
+            "list": {"type": "array", "items": {"type": "object", "properties": {"a": {"default": 1}}}},
             "rule": {"type": "object", "additionalProperties": false, "required": ["id"],
                      "properties": {"id": {"type": "string"}, "on": {"type": "boolean", "default": true}}}
         }
@@ -281,11 +297,12 @@ mod tests {
 
     #[test]
     fn defaults_fill_what_nobody_set_and_know_their_place() {
-        let given = Node::parse("f.yaml", b"{name: logs, rule: {id: a}}").unwrap();
+        let given = Node::parse("f.yaml", b"{name: logs, rule: {id: a}, list: [{}]}").unwrap();
         let filled = schema().with_defaults(&given);
         assert_eq!(
             filled.value(),
-            serde_json::json!({"name": "logs", "days": 30, "tags": {}, "rule": {"id": "a", "on": true}})
+            serde_json::json!({"name": "logs", "days": 30, "tags": {}, "rule": {"id": "a", "on": true},
+                "list": [{"a": 1}]})
         );
         assert_eq!(filled.at("/days").unwrap().place.file, "s.json");
         assert_eq!(filled.at("/name").unwrap().place.file, "f.yaml");

@@ -1,0 +1,98 @@
+//! The command line: its words, and how answers are printed.
+//!
+//! Types and printing only; what a command does is a use case in `flow`. Exit codes: 0 done,
+//! 1 findings or refused, 2 asked wrongly.
+
+mod init;
+mod lock;
+mod output;
+mod package;
+mod render;
+mod resolve;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::flow::checkout::{Checkout, Error};
+
+pub use output::Output;
+
+/// A PR-first GitOps bot: plans, drift checks and bound approvals for infrastructure packages.
+#[derive(Debug, Parser)]
+#[command(name = "planwright", version, propagate_version = true)]
+pub struct Cli {
+    /// Run as if started in this directory.
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+
+    /// Print the answer as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Stacks are named `website/prod`, `website` or `stacks/website`; none named means all.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make this directory a repository of stacks, with a first one.
+    Init,
+    /// Make or update the lock files of stacks.
+    Lock(lock::Arguments),
+    /// Say everything that is wrong with stacks, without an engine.
+    Validate(validate::Arguments),
+    /// Show every value of a stack, and where it comes from.
+    Resolve(resolve::Arguments),
+    /// Show or write the files that the engine would run.
+    Render(render::Arguments),
+    /// Look at the packages that stacks may use.
+    #[command(subcommand)]
+    Package(package::Command),
+}
+
+impl Cli {
+    /// Runs the command; everything that people see goes through `output`.
+    fn run(&self, output: &mut Output) -> Result<ExitCode, Error> {
+        let start = std::path::absolute(&self.directory)
+            .map_err(|e| Error::Usage(format!("{}: {e}", self.directory.display())))?;
+        if !start.is_dir() {
+            return Err(Error::Usage(format!(
+                "there is no directory {}",
+                self.directory.display()
+            )));
+        }
+        let checkout = || Checkout::find(&start);
+        match &self.command {
+            Command::Init => init::run(&start, output),
+            Command::Lock(arguments) => lock::run(arguments, &checkout()?, output),
+            Command::Validate(arguments) => validate::run(arguments, &checkout()?, output),
+            Command::Resolve(arguments) => resolve::run(arguments, &checkout()?, output),
+            Command::Render(arguments) => render::run(arguments, &checkout()?, output),
+            Command::Package(command) => package::run(command, &start, output),
+        }
+    }
+}
+
+/// Reads the arguments of the process and does what they say.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut output = Output::new(cli.json);
+    match cli.run(&mut output) {
+        Ok(code) => code,
+        Err(error) => output.error(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_the_command_line_fit_together() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

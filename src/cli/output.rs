@@ -1,0 +1,77 @@
+//! What a command prints: text for people or one JSON value, findings alike for every command.
+
+use std::io::{ErrorKind, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::domain::finding::{Finding, Severity};
+use crate::flow::checkout::Error;
+
+/// Findings, or a refusal.
+pub const REFUSED: u8 = 1;
+/// Asked for something that is not there.
+pub const USAGE: u8 = 2;
+
+pub struct Output {
+    pub is_json: bool,
+}
+
+impl Output {
+    pub fn new(is_json: bool) -> Self {
+        Self { is_json }
+    }
+
+    /// One answer: `json` under `--json`, else `text`.
+    pub fn print(&mut self, json: &Value, text: &str) -> Result<(), Error> {
+        let line = if self.is_json { format!("{json:#}") } else { text.trim_end().to_owned() };
+        match writeln!(std::io::stdout(), "{line}") {
+            // Whoever reads us has seen enough, as in `planwright resolve | head`.
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+            result => Ok(result.context("the answer cannot be written")?),
+        }
+    }
+
+    pub fn error(&mut self, error: &Error) -> ExitCode {
+        match error {
+            Error::Findings(findings) => {
+                let printed = if self.is_json {
+                    self.print(&json!({ "findings": findings }), "")
+                } else {
+                    eprintln!("{}", told(findings));
+                    Ok(())
+                };
+                drop(printed);
+                ExitCode::from(REFUSED)
+            }
+            Error::Usage(message) => self.message(message, USAGE),
+            Error::Failed(e) => self.message(&format!("{e:#}"), REFUSED),
+        }
+    }
+
+    fn message(&mut self, message: &str, code: u8) -> ExitCode {
+        if self.is_json {
+            // Nothing is left to do when even this cannot be written.
+            drop(self.print(&json!({ "error": message }), ""));
+        } else {
+            eprintln!("error: {message}");
+        }
+        ExitCode::from(code)
+    }
+}
+
+/// Findings one after the other, and how many they are.
+pub fn told(findings: &[Finding]) -> String {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let warnings = findings.len() - errors;
+    let counted = |count: usize, word: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {word}")),
+        _ => Some(format!("{count} {word}s")),
+    };
+    let counts: Vec<String> =
+        [counted(errors, "error"), counted(warnings, "warning")].into_iter().flatten().collect();
+    let all: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    format!("{}\n\n{}", all.join("\n\n"), counts.join(", "))
+}

@@ -1,0 +1,38 @@
+//! `planwright validate`.
+
+use std::process::ExitCode;
+
+use jiff::Zoned;
+use serde_json::json;
+
+use crate::flow::checkout::validate::validate;
+use crate::flow::checkout::{Checkout, Error};
+
+use super::Output;
+use super::output::{REFUSED, told};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Stacks to check.
+    stacks: Vec<String>,
+}
+
+pub fn run(
+    arguments: &Arguments,
+    checkout: &Checkout,
+    output: &mut Output,
+) -> Result<ExitCode, Error> {
+    let validated = validate(checkout, &arguments.stacks, Zoned::now().date())?;
+    let json = json!({ "stacks": validated.stacks, "findings": validated.findings });
+    let checked = match validated.stacks.len() {
+        1 => "1 stack".into(),
+        count => format!("{count} stacks"),
+    };
+    let text = if validated.findings.is_empty() {
+        format!("{checked} checked: all is well")
+    } else {
+        format!("{} in {checked}", told(&validated.findings))
+    };
+    output.print(&json, &text)?;
+    Ok(if validated.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+}
