@@ -230,7 +230,10 @@ impl World {
         action: &'static str,
         by: By,
     ) -> Result<(), Refusal> {
-        let payload = json!({ "check_run": self.check_run_json(repo, self.check_run(repo, id)?)? });
+        let run = self.check_run(repo, id)?;
+        let mut shown = self.check_run_json(repo, run)?;
+        shown["check_suite"] = self.check_suite_json(repo, run)?;
+        let payload = json!({ "check_run": shown });
         self.emit(("check_run", Some(action)), repo, by.account, payload)
     }
 }
