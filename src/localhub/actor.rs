@@ -228,4 +228,23 @@ mod tests {
             assert_eq!(permission_subset(&granted, Some(&asked)).unwrap_err().status, 422);
         }
     }
+
+    #[test]
+    fn a_token_is_refused_after_its_hour() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut world = World::open(dir.path().to_path_buf()).unwrap();
+        let repo = world.add_repository("acme/infra", &[("a", "a")]).unwrap();
+        let installation = world.installation_of(repo).unwrap().id;
+        let mut grant = InstallationToken {
+            installation,
+            permissions: levels(&[]),
+            repositories: None,
+            expires_at: Timestamp::MAX,
+        };
+        world.state.tokens.insert("ghs_x".into(), grant.clone());
+        assert!(world.actor(Some("Bearer ghs_x")).is_ok());
+        grant.expires_at = Timestamp::now();
+        world.state.tokens.insert("ghs_x".into(), grant);
+        assert_eq!(world.actor(Some("Bearer ghs_x")).unwrap_err(), Refusal::bad_credentials());
+    }
 }

@@ -168,11 +168,14 @@ impl World {
         };
         let repository = self.repository(repo)?;
         let mut described = self.repository_json(repo)?;
-        // In push events, and only there, these two are numbers.
+        // Push events, and only they, have numbers for these two, and more about the owner.
         described["created_at"] = repository.created_at.as_second().into();
         described["pushed_at"] = repository.pushed_at.as_second().into();
         described["stargazers"] = 0.into();
         described["master_branch"] = repository.default_branch.clone().into();
+        let owner = self.account(repository.owner)?;
+        described["owner"]["name"] = owner.login.clone().into();
+        described["owner"]["email"] = self.email(owner).into();
         let pusher = self.account(by.account)?;
         let html = described["html_url"].as_str().unwrap_or_default().to_owned();
         let (before, after_sha) = (before.unwrap_or(&zero), after.unwrap_or(&zero));

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::refusal::Refusal;
@@ -100,12 +101,21 @@ impl CallLog {
         self.tell(Phase::Performed, call);
     }
 
-    /// Appends one line for the contract test; no credentials.
+    /// Puts a call down for the contract test, without its credentials.
     pub fn record(&self, call: &Call, query: &str, request: &Value, response: &Value) {
+        self.append(
+            || json!({ "call": call, "query": query, "request": request, "response": response }),
+        );
+    }
+
+    /// Puts a webhook down for the contract test.
+    pub fn record_webhook(&self, event: &str, payload: &RawValue) {
+        self.append(|| json!({ "webhook": { "event": event, "payload": payload } }));
+    }
+
+    fn append(&self, line: impl FnOnce() -> Value) {
         let Some(file) = &self.record else { return };
-        let line = json!({
-            "call": call, "query": query, "request": request, "response": response,
-        });
+        let line = line();
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = writeln!(file, "{line}") {
             tracing::error!(%error, "a call could not be recorded");

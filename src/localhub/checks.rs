@@ -122,6 +122,7 @@ impl World {
         fields: &CheckRunFields,
         by: By,
     ) -> Result<i64, Refusal> {
+        self.require_unarchived(repo)?;
         fields.check()?;
         let name = fields.name.clone().ok_or_else(|| Refusal::missing("name"))?;
         let head_sha = fields.head_sha.clone().ok_or_else(|| Refusal::missing("head_sha"))?;
@@ -165,6 +166,7 @@ impl World {
         fields: &CheckRunFields,
         by: By,
     ) -> Result<(), Refusal> {
+        self.require_unarchived(repo)?;
         fields.check()?;
         let was_completed = self.check_run(repo, id)?.status == "completed";
         let at = self.tick();
@@ -230,7 +232,10 @@ impl World {
         action: &'static str,
         by: By,
     ) -> Result<(), Refusal> {
-        let payload = json!({ "check_run": self.check_run_json(repo, self.check_run(repo, id)?)? });
+        let run = self.check_run(repo, id)?;
+        let mut shown = self.check_run_json(repo, run)?;
+        shown["check_suite"] = self.check_suite_json(repo, run)?;
+        let payload = json!({ "check_run": shown });
         self.emit(("check_run", Some(action)), repo, by.account, payload)
     }
 }

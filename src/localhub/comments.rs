@@ -52,6 +52,7 @@ impl World {
 
     /// Whoever may write can edit everybody's comments; others only their own.
     pub fn edit_comment(&mut self, repo: i64, id: i64, body: &str, by: By) -> Result<(), Refusal> {
+        self.require_unarchived(repo)?;
         check_body("IssueComment", body)?;
         if self.comment(repo, id)?.by.account != by.account {
             self.require_role(repo, by, Role::Write)?;

@@ -28,6 +28,7 @@ pub struct PullEdit {
 
 impl World {
     pub fn open_pull(&mut self, repo: i64, new: &NewPull, by: By) -> Result<i64, Refusal> {
+        self.require_unarchived(repo)?;
         let invalid = |field, why: &str| Refusal::invalid("PullRequest", field, why);
         let (head_repo, head_ref) = self.head_of(repo, &new.head)?;
         let head = self.repository(head_repo)?.refs.get(&head_ref).cloned();
@@ -90,6 +91,7 @@ impl World {
         edit: &PullEdit,
         by: By,
     ) -> Result<(), Refusal> {
+        self.require_unarchived(repo)?;
         let author = self.issue(repo, number)?.by;
         if author != by {
             self.require_role(repo, by, Role::Triage)?;

@@ -16,6 +16,7 @@ impl World {
         by: By,
     ) -> Result<i64, Refusal> {
         self.require_role(repo, by, Role::Read)?;
+        self.require_unarchived(repo)?;
         let author = self.issue(repo, number)?.by.account;
         match state {
             ReviewState::Approved if author == by.account => {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::sync::Notify;
@@ -36,7 +37,8 @@ struct Letter {
     id: i64,
     url: String,
     headers: Vec<(&'static str, String)>,
-    body: String,
+    event: String,
+    payload: Box<RawValue>,
 }
 
 impl Webhooks {
@@ -124,11 +126,12 @@ impl Inner {
         let url = self.webhooks.url()?;
         let world = self.read();
         let waiting = world.state.deliveries.iter().find(|delivery| delivery.answer.is_none())?;
-        let body = waiting.payload.get().to_owned();
-        Some(Letter { id: waiting.id, url, headers: headers(&world, waiting), body })
+        let (event, payload) = (waiting.event.clone(), waiting.payload.clone());
+        Some(Letter { id: waiting.id, url, headers: headers(&world, waiting), event, payload })
     }
 
     async fn send(&self, letter: &Letter) -> DeliveryAnswer {
+        self.log.record_webhook(&letter.event, &letter.payload);
         let started = Instant::now();
         let outcome = match took_one(&self.webhooks.lose) {
             true => (502, "failed to connect to host".to_owned(), String::new()),
@@ -144,7 +147,8 @@ impl Inner {
     }
 
     async fn post(&self, letter: &Letter) -> (u16, String, String) {
-        let mut request = self.webhooks.client.post(&letter.url).body(letter.body.clone());
+        let body = letter.payload.get().to_owned();
+        let mut request = self.webhooks.client.post(&letter.url).body(body);
         for (name, value) in &letter.headers {
             request = request.header(*name, value);
         }

@@ -19,20 +19,11 @@ impl World {
         let (id, number) = (comment.id, comment.issue);
         let issue = self.issue(repo, number)?;
         let kind = if issue.pull.is_some() { "pull" } else { "issues" };
-        let count = |content: &str| {
-            comment.reactions.iter().filter(|reaction| reaction.content == content).count()
-        };
-        let mut reactions = json!({
-            "url": format!("{api}/issues/comments/{id}/reactions"),
-            "total_count": comment.reactions.len(),
-        });
-        for content in CONTENTS {
-            reactions[content] = count(content).into();
-        }
+        let url = format!("{api}/issues/comments/{id}");
         Ok(json!({
             "id": id,
             "node_id": node_id("IC", id),
-            "url": format!("{api}/issues/comments/{id}"),
+            "url": url,
             "html_url": format!("{}/{full_name}/{kind}/{number}#issuecomment-{id}", self.url),
             "issue_url": format!("{api}/issues/{number}"),
             "user": self.user_json(comment.by.account)?,
@@ -41,7 +32,7 @@ impl World {
             "updated_at": comment.updated_at,
             "author_association": self.association(repository, comment.by.account),
             "performed_via_github_app": self.via_app_json(comment.by.via_app)?,
-            "reactions": reactions,
+            "reactions": rollup(&url, &comment.reactions),
         }))
     }
 
@@ -54,4 +45,14 @@ impl World {
             "created_at": reaction.created_at,
         }))
     }
+}
+
+/// How often each reaction was given to what is at `url`.
+pub fn rollup(url: &str, reactions: &[Reaction]) -> Value {
+    let count = |content: &str| reactions.iter().filter(|it| it.content == content).count();
+    let mut rollup = json!({ "url": format!("{url}/reactions"), "total_count": reactions.len() });
+    for content in CONTENTS {
+        rollup[content] = count(content).into();
+    }
+    rollup
 }

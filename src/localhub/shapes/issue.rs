@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::refusal::Refusal;
 use super::super::world::World;
+use super::comment::rollup;
 use super::{links, node_id, with};
 
 impl World {
@@ -54,6 +55,7 @@ impl World {
             "closed_at": issue.closed_at,
             "author_association": self.association(repository, issue.by.account),
             "performed_via_github_app": self.via_app_json(issue.by.via_app)?,
+            "reactions": rollup(&format!("{api}/issues/{number}"), &[]),
         });
         if let Some(pull) = &issue.pull {
             own["draft"] = pull.draft.into();

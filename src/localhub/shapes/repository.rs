@@ -112,6 +112,7 @@ fn features(repository: &Repository) -> Value {
         "open_issues_count": open,
         "is_template": false,
         "topics": [],
+        "custom_properties": {},
         "has_issues": true,
         "has_projects": false,
         "has_wiki": false,

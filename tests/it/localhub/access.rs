@@ -1,6 +1,6 @@
 //! Who may call what.
 
-use planwright::localhub::{Level, Role};
+use planwright::localhub::{Edit, Level, MergeMethod, Role};
 use serde_json::json;
 
 use super::client::{Client, jwt};
@@ -87,6 +87,32 @@ async fn no_token_has_more_than_the_installation() {
     assert_eq!(refused.status, 422, "{}", refused.body);
     scene.hub.suspend("acme", true).unwrap();
     assert_eq!(app.post(&path, json!({})).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_suspended_installation_neither_mints_nor_uses_tokens() {
+    let scene = Scene::new().await;
+    let client = Client::installation(&scene.hub, json!({ "issues": "read" })).await;
+    scene.hub.suspend("acme", true).unwrap();
+    assert_eq!(client.get("/repos/acme/infra").await.status, 403);
+    scene.hub.suspend("acme", false).unwrap();
+    assert_eq!(client.get("/repos/acme/infra").await.status, 200);
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_an_archived_repository() {
+    let scene = Scene::new().await;
+    let number = scene.pull();
+    scene.hub.set_archived(REPO, true).unwrap();
+    let refusals = [
+        scene.alice.comment(REPO, number, "hi").unwrap_err(),
+        scene.alice.push(REPO, "feature", &Edit::new("No")).unwrap_err(),
+        scene.bob.merge(REPO, number, MergeMethod::Merge).unwrap_err(),
+        scene.bob.approve(REPO, number).unwrap_err(),
+        scene.bob.open_issue(REPO, "No", "").unwrap_err(),
+    ];
+    assert!(refusals.iter().all(|refusal| refusal.status == 403), "{refusals:?}");
+    assert!(scene.hub.pull(REPO, number).unwrap().open);
 }
 
 #[tokio::test]

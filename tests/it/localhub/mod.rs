@@ -1,6 +1,7 @@
 //! localhub held to what GitHub does, over HTTP only, as the bot meets it.
 //!
 //! That its answers have GitHub's shape is the matter of `contract`.
+#![allow(clippy::unwrap_used, reason = "the shared pieces of tests panic as the tests do")]
 
 mod access;
 mod client;
