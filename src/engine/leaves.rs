@@ -368,14 +368,22 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_only_now_is_sensitive_is_not_shown_as_it_was() {
+    fn a_value_that_is_sensitive_on_one_side_is_masked_on_both() {
         let secrets = Secrets::default();
         let masks = Masks { key: b"key", secrets: &secrets, marked: BTreeSet::new() };
-        let (before, after, now) = (json!({"a": "was"}), json!({"a": "is"}), json!({"a": true}));
-        let before = Side::new(Some(&before), &FALSE, &FALSE);
-        let after = Side::new(Some(&after), &now, &FALSE);
-        let found = differences("a.b", before, after, &masks);
-        assert!(matches!(found[0].before, Value::Sensitive(_)), "{found:?}");
+        let (old, new) = (json!({"a": "was", "m": {"k": 1}}), json!({"a": "is", "m": {"k": 2}}));
+        let marks = json!({"a": true, "m": true});
+        for (was, is) in [(&marks, &FALSE), (&FALSE, &marks)] {
+            let before = Side::new(Some(&old), was, &FALSE);
+            let after = Side::new(Some(&new), is, &FALSE);
+            let found = differences("a.b", before, after, &masks);
+            let paths: Vec<String> = found.iter().map(|d| d.path.to_string()).collect();
+            assert_eq!(paths, ["a", "m"], "not even the keys are shown");
+            for difference in found {
+                assert!(matches!(difference.before, Value::Sensitive(_)), "{difference:?}");
+                assert!(matches!(difference.after, Value::Sensitive(_)), "{difference:?}");
+            }
+        }
     }
 
     #[test]

@@ -265,6 +265,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn data_of_the_engine_that_is_a_link_goes() {
+        let tmp = tempfile::tempdir().unwrap();
+        let workdir = held(&tmp.path().join("stack")).await.unwrap();
+        let data = workdir.tree().join(DATA);
+        std::os::unix::fs::symlink(tmp.path(), &data).unwrap();
+        workdir.write(&files(&["main.tf.json"])).unwrap();
+        assert!(fs::symlink_metadata(&data).is_err());
+        assert!(tmp.path().exists());
+    }
+
+    #[tokio::test]
     async fn a_path_that_leaves_the_tree_or_is_the_engines_is_refused() {
         let tmp = tempfile::tempdir().unwrap();
         let workdir = held(&tmp.path().join("stack")).await.unwrap();

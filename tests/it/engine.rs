@@ -118,6 +118,46 @@ async fn a_stack_lives_from_its_first_plan_to_its_destruction() {
 }
 
 #[tokio::test]
+async fn replacing_moving_importing_and_forgetting_are_told_apart() {
+    for engine in ENGINES {
+        let tree = json!({"resource": {"terraform_data": {
+            "first": {"triggers_replace": "a"},
+            "second": {"triggers_replace": "a", "lifecycle": {"create_before_destroy": true}},
+            "old": {"input": 1},
+            "left": {"input": 1},
+        }}});
+        let mut stack = Stack::new(engine, &tree).await;
+        stack.apply().await;
+        let removed = json!([{"from": "terraform_data.left", "lifecycle": {"destroy": false}}]);
+        stack.tree(&json!({
+            "resource": {"terraform_data": {
+                "first": {"triggers_replace": "b"},
+                "second": {"triggers_replace": "b", "lifecycle": {"create_before_destroy": true}},
+                "new": {"input": 1},
+                "taken": {},
+            }},
+            "moved": [{"from": "terraform_data.old", "to": "terraform_data.new"}],
+            "import": [{"to": "terraform_data.taken", "id": "an-id"}],
+            "removed": removed,
+        }));
+        let plan = stack.plan(Mode::Normal).await.plan;
+        let of = |name: &str| {
+            let address = format!("terraform_data.{name}");
+            plan.resources.iter().find(|change| change.address == address).unwrap()
+        };
+        assert_eq!(of("first").action, Action::DeleteThenCreate, "{engine}");
+        assert_eq!(of("first").action_reason.as_deref(), Some("replace_because_cannot_update"));
+        assert_eq!(of("first").replace_paths[0].to_string(), "triggers_replace");
+        assert_eq!(of("second").action, Action::CreateThenDelete);
+        assert_eq!(of("new").previous_address.as_deref(), Some("terraform_data.old"));
+        assert_eq!((of("new").action, of("new").differences.len()), (Action::NoOp, 0));
+        assert_eq!(of("taken").importing.as_deref(), Some("an-id"));
+        assert_eq!(of("left").action, Action::Forget);
+        assert_eq!(plan.resources.len(), 5, "{plan:?}");
+    }
+}
+
+#[tokio::test]
 async fn two_plans_of_one_tree_have_one_digest() {
     let mut digests = Vec::new();
     for engine in ENGINES {
