@@ -3,7 +3,6 @@
 //! `ARCHITECTURE.md` is the map: what each module is for and whom it may import.
 
 pub mod app;
-//! The map, top to bottom; a module imports downwards only (`tests/it/tidy.rs` enforces the table):
 pub mod cli;
 pub mod domain;
 pub mod engine;
@@ -13,5 +12,7 @@ pub mod github;
 pub mod http;
 pub mod localhub;
 pub mod package;
+pub mod queue;
 pub mod settings;
 pub mod store;
+pub mod worker;

@@ -22,7 +22,13 @@ pub enum Role {
 #[command(next_help_heading = "Process")]
 pub struct Process {
     /// What this process does
-    #[arg(long, env = "PLANWRIGHT_ROLES", value_enum, value_delimiter = ',', default_value = "web,plan,apply")]
+    #[arg(
+        long,
+        env = "PLANWRIGHT_ROLES",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "web,plan,apply"
+    )]
     pub roles: Vec<Role>,
     /// Address of the web server
     #[arg(long, env = "PLANWRIGHT_LISTEN", default_value = "127.0.0.1:8080")]

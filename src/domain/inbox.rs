@@ -59,7 +59,10 @@ fn of_pull_request(
 
 fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
     let target = Target { repository, number: review.number };
-    Effects { jobs: vec![Job::Verdict { target, review: Some(review.review) }], ..Effects::default() }
+    Effects {
+        jobs: vec![Job::Verdict { target, review: Some(review.review) }],
+        ..Effects::default()
+    }
 }
 
 /// Only a comment just made, by a person, that speaks to us.
@@ -71,7 +74,8 @@ fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &Deliver
         return Effects::default();
     }
     let target = Target { repository, number: comment.number };
-    let asked = Asked { by: comment.author.clone(), comment: comment.comment, at: comment.created_at };
+    let asked =
+        Asked { by: comment.author.clone(), comment: comment.comment, at: comment.created_at };
     let job = Job::Acknowledge {
         target,
         asked,

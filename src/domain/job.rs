@@ -34,7 +34,13 @@ pub struct Asked {
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
     /// Check who asks, show that it was seen, answer or pass on. The comment as it was written.
-    Acknowledge { target: Target, asked: Asked, delivery: DeliveryId, comment: String, on_pull_request: bool },
+    Acknowledge {
+        target: Target,
+        asked: Asked,
+        delivery: DeliveryId,
+        comment: String,
+        on_pull_request: bool,
+    },
     /// Plan what the pull request would do. `asked` is there when a comment wanted it.
     Plan { target: Target, asked: Option<Asked>, stacks: Vec<StackId> },
     /// Plan the last applied trees.
@@ -82,9 +88,10 @@ impl Job {
             Self::Acknowledge { .. } => JobKind::Acknowledge,
             Self::Apply { .. } => JobKind::Apply,
             Self::Plan { .. } | Self::Drift { .. } => JobKind::Plan,
-            Self::Verdict { .. } | Self::Allow { .. } | Self::Release { .. } | Self::Reconcile { .. } => {
-                JobKind::Keep
-            }
+            Self::Verdict { .. }
+            | Self::Allow { .. }
+            | Self::Release { .. }
+            | Self::Reconcile { .. } => JobKind::Keep,
         }
     }
 }

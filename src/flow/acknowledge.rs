@@ -72,7 +72,7 @@ async fn authorise(
     if permission.can_write() {
         return Ok(());
     }
-    Err(Refusal::NotAllowed { login: asked.by.login.clone(), command, who }.into())
+    Err(Refusal::NotAllowed { login: asked.by.login.clone(), command }.into())
 }
 
 /// What was asked for after a cancel is not cancelled by it.

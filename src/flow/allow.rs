@@ -23,7 +23,8 @@ pub async fn allow(
     (stack, addresses): (&StackId, &[String]),
 ) -> Result<()> {
     let pull = app.github.pull_request(&target.repository, target.number).await?;
-    let recorded = app.store.latest_plan_set(id_of(target)).await?.ok_or(Refusal::NothingPlanned)?;
+    let recorded =
+        app.store.latest_plan_set(id_of(target)).await?.ok_or(Refusal::NothingPlanned)?;
     if recorded.plan_set.head != pull.head {
         return Err(Refusal::Outdated.into());
     }

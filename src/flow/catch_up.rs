@@ -8,17 +8,15 @@ use jiff::SignedDuration;
 use crate::{
     app::App,
     domain::{
-        event::Envelope,
-        inbox,
         job::{Job, Target},
         names::DeliveryId,
         pull_request::PullRequestState,
     },
     github::{self, webhook},
-    store::{Delivery, Effects, PullRequestId, Push, Receipt},
+    queue,
 };
 
-use super::{Result, id_of, outbox, queue};
+use super::{Result, id_of, outbox};
 
 /// GitHub keeps deliveries for three days.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
@@ -36,61 +34,16 @@ pub async fn catch_up(app: &App) -> Result<()> {
         let payload = app.github.delivery(delivery.attempt).await?;
         match webhook::parse(&payload.event, &payload.body) {
             Ok(envelope) => {
-                receive(app, &payload.id, (&payload.event, &payload.body), &envelope).await?;
+                let _ =
+                    queue::receive(app, &payload.id, (&payload.event, &payload.body), &envelope)
+                        .await?;
             }
-            Err(error) => tracing::warn!(delivery = %payload.id, %error, "a missed delivery is unreadable"),
+            Err(error) => {
+                tracing::warn!(delivery = %payload.id, %error, "a missed delivery is unreadable")
+            }
         }
     }
     outbox::send_unfinished(app).await
-}
-
-/// Stores a delivery with everything that it causes, once.
-pub async fn receive(
-    app: &App,
-    id: &DeliveryId,
-    (event, body): (&str, &[u8]),
-    envelope: &Envelope,
-) -> Result<Receipt> {
-    let now = app.now();
-    let caused = inbox::effects(envelope, id, app.github.app_id());
-    let number = caused.jobs.first().map(|job| job.target().number);
-    let mut jobs = Vec::new();
-    for job in &caused.jobs {
-        jobs.push(queue::new_job(job, None, now)?);
-    }
-    let of_number = |number| Some(PullRequestId { repository: envelope.repository?, number });
-    let effects = Effects {
-        raise_generation: caused.supersedes.and_then(of_number),
-        push: caused.push.and_then(|push| recorded_push(envelope, push, now)),
-        jobs,
-    };
-    let delivery = Delivery {
-        id: id.clone(),
-        event: event.to_owned(),
-        action: None,
-        repository: envelope.repository,
-        number,
-        body: String::from_utf8_lossy(body).into_owned(),
-        received_at: now,
-    };
-    Ok(app.store.receive(&delivery, &effects).await?)
-}
-
-fn recorded_push(
-    envelope: &Envelope,
-    push: crate::domain::event::Push,
-    at: jiff::Timestamp,
-) -> Option<Push> {
-    let zero = || crate::domain::names::Sha::parse("0".repeat(40)).ok();
-    Some(Push {
-        repository: envelope.repository?,
-        git_ref: push.git_ref,
-        before: push.before.or_else(zero)?,
-        after: push.after.or_else(zero)?,
-        user: envelope.sender.id,
-        login: envelope.sender.login.clone(),
-        at,
-    })
 }
 
 /// Does what a missed webhook of a pull request would have done.

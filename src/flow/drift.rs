@@ -30,7 +30,8 @@ pub async fn drift(
     let config = match ground::config(&mirror, &base).await? {
         Ok(config) => config,
         Err(findings) => {
-            let text: Vec<String> = findings.iter().map(|finding| finding.message.clone()).collect();
+            let text: Vec<String> =
+                findings.iter().map(|finding| finding.message.clone()).collect();
             return Err(Refusal::NotMet(text.join("; ")).into());
         }
     };

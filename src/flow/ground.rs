@@ -55,7 +55,7 @@ pub async fn ground(app: &App, target: &Target, pull: &PullRequest) -> Result<Me
     let mirror = fetch(app, target, &wants).await?;
     let tree = match mirror.merge(&pull.base, &pull.head).await? {
         Merge::Tree(tree) => tree,
-        Merge::Conflict(paths) => return Ok(Merged::Conflict(paths)),
+        Merge::Conflict { paths } => return Ok(Merged::Conflict(paths.into_iter().collect())),
     };
     let base_tree = mirror.tree(&pull.base).await?;
     let changed = mirror.changed_paths(&base_tree, &tree).await?;
@@ -128,7 +128,8 @@ pub fn policy_digest(config: &RepoConfig) -> Digest {
 impl Ground {
     /// Every stack that the change touches, with all reasons.
     pub fn affected(&self) -> Checked<BTreeMap<StackId, BTreeSet<Reason>>> {
-        let files = |files: &Checked<MemoryFiles>| files.as_ref().map_err(Vec::<Finding>::clone).cloned();
+        let files =
+            |files: &Checked<MemoryFiles>| files.as_ref().map_err(Vec::<Finding>::clone).cloned();
         Ok(affected(&self.changed, &uses(&files(&self.base)?)?, &uses(&files(&self.merged)?)?))
     }
 }

@@ -68,16 +68,14 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
 
 /// Everyone who shaped the configuration of a change.
 pub async fn principals(app: &App, target: &Target, pull: &PullRequest) -> Result<Vec<Principal>> {
-    let principal = |user: &UserId, login: &Login, why| Principal {
-        user: *user,
-        login: login.clone(),
-        why,
-    };
+    let principal =
+        |user: &UserId, login: &Login, why| Principal { user: *user, login: login.clone(), why };
     let author = &pull.author;
     let mut principals: BTreeSet<Principal> =
         [principal(&author.id, &author.login, Why::OpenedPullRequest)].into();
     for commit in &pull.commits {
-        principals.extend(commit.users.iter().map(|(user, login)| principal(user, login, Why::Authored)));
+        principals
+            .extend(commit.users.iter().map(|(user, login)| principal(user, login, Why::Authored)));
     }
     let heads: Vec<_> = pull.commits.iter().map(|commit| commit.sha.clone()).collect();
     let pushers = app.store.pushers(target.repository.id, &pull.head_ref, &heads).await?;
@@ -110,8 +108,7 @@ pub fn rule(config: &RepoConfig) -> ApprovalRule {
 async fn live_permissions(app: &App, case: &Case<'_>) -> Result<BTreeMap<UserId, bool>> {
     let id = id_of(case.target);
     let approvals = app.store.approvals(id).await?;
-    let confirmed =
-        approvals.into_iter().filter(|approval| approval.kind == ApprovalKind::Confirm);
+    let confirmed = approvals.into_iter().filter(|approval| approval.kind == ApprovalKind::Confirm);
     let allowed = app.store.allowances(id).await?;
     let people: BTreeMap<UserId, Login> = confirmed
         .map(|approval| (approval.user, approval.login))
@@ -119,7 +116,8 @@ async fn live_permissions(app: &App, case: &Case<'_>) -> Result<BTreeMap<UserId,
         .collect();
     let mut may_write = BTreeMap::new();
     for (user, login) in people {
-        let permission = app.github.permission(&case.target.repository, &person(user, login)).await?;
+        let permission =
+            app.github.permission(&case.target.repository, &person(user, login)).await?;
         may_write.insert(user, permission.can_write());
     }
     Ok(may_write)
@@ -136,34 +134,40 @@ async fn opinions(
         digest: approval.plan_set.clone(),
         policy_digest: approval.policy.clone(),
     };
-    let is_opinion = |state| matches!(state, ReviewState::Approved | ReviewState::ChangesRequested | ReviewState::Dismissed);
-    let reviews = case.pull.reviews.iter().filter(|review| is_opinion(review.state)).map(|review| {
-        let known = recorded.iter().find(|approval| approval.review == Some(review.id.0));
-        Opinion {
-            kind: Kind::Review,
-            by: review.by.id,
-            login: review.by.login.clone(),
-            is_user: review.by.is_user(),
-            approves: review.state == ReviewState::Approved,
-            head: review.head.clone(),
-            at: review.at,
-            may_write: review.may_write,
-            recorded: known.map(of_record),
-        }
-    });
-    let confirmations =
-        recorded.iter().filter(|approval| approval.kind == ApprovalKind::Confirm).map(|approval| {
+    let is_opinion = |state| {
+        matches!(
+            state,
+            ReviewState::Approved | ReviewState::ChangesRequested | ReviewState::Dismissed
+        )
+    };
+    let reviews =
+        case.pull.reviews.iter().filter(|review| is_opinion(review.state)).map(|review| {
+            let known = recorded.iter().find(|approval| approval.review == Some(review.id.0));
             Opinion {
-                kind: Kind::Confirm,
-                by: approval.user,
-                login: approval.login.clone(),
-                is_user: true,
-                approves: true,
-                head: Some(approval.head.clone()),
-                at: approval.submitted_at,
-                may_write: may_write.get(&approval.user).copied().unwrap_or(false),
-                recorded: Some(of_record(approval)),
+                kind: Kind::Review,
+                by: review.by.id,
+                login: review.by.login.clone(),
+                is_user: review.by.is_user(),
+                approves: review.state == ReviewState::Approved,
+                head: review.head.clone(),
+                at: review.at,
+                may_write: review.may_write,
+                recorded: known.map(of_record),
             }
+        });
+    let confirmations = recorded
+        .iter()
+        .filter(|approval| approval.kind == ApprovalKind::Confirm)
+        .map(|approval| Opinion {
+            kind: Kind::Confirm,
+            by: approval.user,
+            login: approval.login.clone(),
+            is_user: true,
+            approves: true,
+            head: Some(approval.head.clone()),
+            at: approval.submitted_at,
+            may_write: may_write.get(&approval.user).copied().unwrap_or(false),
+            recorded: Some(of_record(approval)),
         });
     Ok(reviews.chain(confirmations).collect())
 }

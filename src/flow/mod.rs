@@ -14,7 +14,6 @@ pub mod ground;
 pub mod judge;
 pub mod outbox;
 pub mod plan;
-pub mod queue;
 pub mod release;
 pub mod verdict;
 

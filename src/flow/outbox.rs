@@ -208,7 +208,10 @@ async fn deliver_check(
 ) -> github::Result<Sent> {
     let mut known = remote(sending).map(CheckRunId);
     if known.is_none() && sending.look_first {
-        known = app.github.find_check(&target.repository, &check.head, &check.external_id).await?;
+        known = app
+            .github
+            .find_check(&target.repository, &check.head, (&check.name, &check.external_id))
+            .await?;
     }
     let id = match known {
         Some(id) => {

@@ -3,6 +3,7 @@
 //! A webhook is checked, handed to the [`Inbox`], which stores it, and only then acknowledged. No
 //! flow runs here and nothing is decided here.
 
+mod app;
 mod health;
 mod inbox;
 
@@ -20,6 +21,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
+pub use self::app::AppInbox;
 pub use self::inbox::{Inbox, Incoming, Receipt};
 
 use crate::github::webhook::Secrets;

@@ -92,7 +92,9 @@ fn offences(table: &BTreeMap<String, BTreeSet<String>>, module: &str, source: &s
             found.push(format!("{module}:{}: imports `{import}`", number + 1));
         }
         if top == "domain" {
-            for outside in ["tokio", "axum", "octocrab", "sqlx", "git2", "reqwest", "std::fs", "std::net"] {
+            for outside in
+                ["tokio", "axum", "octocrab", "sqlx", "git2", "reqwest", "std::fs", "std::net"]
+            {
                 if code.contains(&format!("{outside}::")) {
                     found.push(format!("{module}:{}: uses `{outside}`", number + 1));
                 }
@@ -107,7 +109,9 @@ fn modules_import_downwards_only() {
     let table = import_table();
     let offenders: Vec<String> = rust_files(&root().join("src"))
         .iter()
-        .filter(|path| !["lib.rs", "main.rs"].iter().any(|file| path.ends_with(Path::new("src").join(file))))
+        .filter(|path| {
+            !["lib.rs", "main.rs"].iter().any(|file| path.ends_with(Path::new("src").join(file)))
+        })
         .flat_map(|path| offences(&table, &module_of(path), &fs::read_to_string(path).unwrap()))
         .collect();
     assert!(offenders.is_empty(), "\n{}", offenders.join("\n"));

@@ -10,8 +10,9 @@ use crate::{
         repo_config::{FILE, RepoConfig},
     },
     flow::{
-        Result, id_of,
+        Result,
         ground::{self, policy_digest},
+        id_of,
         plan::{Kind, Work},
     },
     git::{Mirror, Want},
@@ -47,8 +48,8 @@ pub async fn merge_ground(
     let config = readable(ground::config(&mirror, &base_tree).await?)?;
     let now = readable(ground::config(&mirror, &tree).await?)?;
     // A change of the policy by this very pull request was approved with it; another's was not.
-    let is_own = mirror.read(&tree, FILE).await?
-        == mirror.read(&recorded.plan_set.merge_tree, FILE).await?;
+    let is_own =
+        mirror.read(&tree, FILE).await? == mirror.read(&recorded.plan_set.merge_tree, FILE).await?;
     let policy = if is_own { policy_digest(&config) } else { policy_digest(&now) };
     let folders = ground::folders(Some(&config));
     Ok(MergeGround {
@@ -69,8 +70,11 @@ impl MergeGround {
             Kind::Change => &self.merged,
             Kind::Destroy => &self.base,
         };
-        let trusted = Trusted { config: &self.config, packages: files };
-        let prepared = Prepared::of(files, &trusted, &plan.stack).map_err(|findings| {
+        let prepared = {
+            let trusted = Trusted { config: &self.config, packages: files };
+            Prepared::of(files, &trusted, &plan.stack)
+        };
+        let prepared = prepared.map_err(|findings| {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
             lines.join("\n")
         })?;

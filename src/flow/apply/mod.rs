@@ -101,7 +101,11 @@ async fn unplanned(
 }
 
 /// `/infra apply` approves the plan that it names, under the rules of every approval.
-async fn confirm(app: &App, case: &Case<'_>, (asked, digest): (&Asked, Option<&str>)) -> Result<()> {
+async fn confirm(
+    app: &App,
+    case: &Case<'_>,
+    (asked, digest): (&Asked, Option<&str>),
+) -> Result<()> {
     let Case { target, pull, recorded, ground } = case;
     let set = &recorded.plan_set;
     let principals = judge::principals(app, target, pull).await?;

@@ -134,7 +134,9 @@ async fn look_at(
             Ok(Progress::Failed { message })
         }
         Err(message) => Ok(Progress::Failed {
-            message: format!("Planwright was restarted during this apply; its state cannot be read: {message}"),
+            message: format!(
+                "Planwright was restarted during this apply; its state cannot be read: {message}"
+            ),
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use futures::future;
+use futures::future::{self, BoxFuture};
 use serde_json::Value as Json;
 
 use crate::{
@@ -15,8 +15,11 @@ use crate::{
         reply::{PlanReport, Progress, Report, State},
         verdict::RequirementsMet,
     },
-    engine::{Control, Output, Planned},
-    flow::{Error, Result, Watch, id_of, outbox, plan::{Work, digest_of, planned}},
+    engine::{Control, Output, Planned, Process},
+    flow::{
+        Error, Result, Watch, id_of, outbox,
+        plan::{Work, digest_of, planned},
+    },
     store::{AppliedStack, LockHeld, PlanSet, RunId, RunKind, RunState, StackPlan},
 };
 
@@ -24,7 +27,7 @@ use super::{
     Case,
     ground::run_dir,
     release, show,
-    steps::{Step, note, on_start},
+    steps::{Step, note, started},
 };
 
 /// What a stack of the change is about to become.
@@ -68,8 +71,11 @@ async fn run_locked(
     report.state = State::Applying;
     show(app, case, report).await?;
     let mut stacks = BTreeMap::new();
-    let planning = case.recorded.plan_set.plans.iter().map(|plan| next(app, case, (id, plan), watch));
-    for (plan, next) in case.recorded.plan_set.plans.iter().zip(future::try_join_all(planning).await?) {
+    let planning =
+        case.recorded.plan_set.plans.iter().map(|plan| next(app, case, (id, plan), watch));
+    for (plan, next) in
+        case.recorded.plan_set.plans.iter().zip(future::try_join_all(planning).await?)
+    {
         match next {
             Ok(next) => {
                 stacks.insert(plan.stack.clone(), (plan, next));
@@ -194,9 +200,11 @@ async fn apply_one(
         app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await?
     } else {
         note(app, id, &work.stack, (Step::Applying, Json::Null)).await?;
-        let on_start = on_start(app, id, &work.stack);
-        let control =
-            Control { cancel: watch.stop.clone(), on_start: Some(&on_start), log: None };
+        let stack = &work.stack;
+        let on_start = |command: &'static str, process: Process| -> BoxFuture<'_, ()> {
+            Box::pin(started(app, id, stack, (command, process)))
+        };
+        let control = Control { cancel: watch.stop.clone(), on_start: Some(&on_start), log: None };
         match app.engine.apply(&work.root(&app.apply_env), planned, &control).await {
             Ok(applied) => applied.outputs,
             Err(failed) => {
@@ -231,10 +239,12 @@ pub async fn settle(
             note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;
             Ok(Progress::Applied { outputs: shown(outputs) })
         }
-        Ok(second) => Ok(Progress::Failed { message: format!(
-            "it was applied, but it has not converged: a second plan still changes {} resources",
-            second.plan.resources.len()
-        ) }),
+        Ok(second) => Ok(Progress::Failed {
+            message: format!(
+                "it was applied, but it has not converged: a second plan still changes {} resources",
+                second.plan.resources.len()
+            ),
+        }),
         Err(message) => Ok(Progress::Failed {
             message: format!("it was applied, but could not be verified: {message}"),
         }),

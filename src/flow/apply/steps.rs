@@ -1,9 +1,5 @@
 //! The steps of an apply as words of the journal, and writing them down.
 
-use std::sync::Arc;
-
-use futures::future::BoxFuture;
-
 use crate::{
     app::App,
     domain::names::StackId,
@@ -51,29 +47,24 @@ pub async fn note(
     Ok(app.store.journal(run, &entry).await?)
 }
 
-/// What the engine calls right after it has started a child: writes its name down.
-pub fn on_start<'a>(
-    app: &'a App,
+/// Writes the process down that the engine has just started.
+pub async fn started(
+    app: &App,
     run: RunId,
-    stack: &'a StackId,
-) -> impl Fn(&'static str, Process) -> BoxFuture<'a, ()> + Send + Sync + 'a {
-    let stack = Arc::new(stack.clone());
-    move |command, process| {
-        let stack = stack.clone();
-        Box::pin(async move {
-            if command != "apply" {
-                return;
-            }
-            let child = Child {
-                pid: i64::from(process.pid),
-                started: i64::try_from(process.start_time).unwrap_or(i64::MAX),
-            };
-            let entry = entry(&stack, (Step::Started, serde_json::Value::Null), Some(child), app.now());
-            // The apply goes on: recovery also finds it by the lock of the state.
-            if let Err(error) = app.store.journal(run, &entry).await {
-                tracing::error!(%run, %stack, %error, "the start of an apply was not written down");
-            }
-        })
+    stack: &StackId,
+    (command, process): (&'static str, Process),
+) {
+    if command != "apply" {
+        return;
+    }
+    let child = Child {
+        pid: i64::from(process.pid),
+        started: i64::try_from(process.start_time).unwrap_or(i64::MAX),
+    };
+    let entry = entry(stack, (Step::Started, serde_json::Value::Null), Some(child), app.now());
+    // The apply goes on: recovery also finds it by the directory that it works in.
+    if let Err(error) = app.store.journal(run, &entry).await {
+        tracing::error!(%run, %stack, %error, "the start of an apply was not written down");
     }
 }
 

@@ -170,7 +170,7 @@ impl<'a> Planning<'a> {
             protected: BTreeSet::new(),
             progress: None,
         };
-        if let Some(Reason::Renamed { from }) =
+        if let Some(Reason::Renamed { from, .. }) =
             reasons.iter().find(|reason| matches!(reason, Reason::Renamed { .. }))
         {
             let why = NotPlanned::Renamed { from: from.clone() };
@@ -190,7 +190,8 @@ impl<'a> Planning<'a> {
         }
         let repository = self.change.target.repository.id;
         let dir = plan_dir(self.app, repository, stack);
-        let work = match Work::of(self.app, (repository, self.config), (kind, prepared), dir).await {
+        let work = match Work::of(self.app, (repository, self.config), (kind, prepared), dir).await
+        {
             Ok(work) => work,
             Err(why) => return Ok((report(PlanReport::EngineFailed(why)), None)),
         };
@@ -210,7 +211,8 @@ impl<'a> Planning<'a> {
             return Ok((Kind::Destroy, Prepared::of(base, &trusted, stack)?));
         }
         // Bytes of a package in the head are looked at, and run only when a maintainer says so.
-        let packages = if changes_package(reasons).is_some() || self.lifted { merged } else { base };
+        let packages =
+            if changes_package(reasons).is_some() || self.lifted { merged } else { base };
         let trusted = Trusted { config: self.config, packages };
         Ok((Kind::Change, Prepared::of(merged, &trusted, stack)?))
     }

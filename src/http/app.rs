@@ -1,0 +1,27 @@
+//! The inbox of the bot: a delivery goes into the database with everything that it causes.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::{Inbox, Incoming, Receipt};
+use crate::app::App;
+use crate::{queue, store};
+
+/// The bot as an inbox.
+pub struct AppInbox(pub Arc<App>);
+
+impl Inbox for AppInbox {
+    async fn receive(&self, incoming: Incoming) -> anyhow::Result<Receipt> {
+        let Incoming { delivery, event, envelope, body } = incoming;
+        let receipt = queue::receive(&self.0, &delivery, (&event, &body), &envelope).await?;
+        Ok(match receipt {
+            store::Receipt::Received => Receipt::Stored,
+            store::Receipt::Duplicate => Receipt::Duplicate,
+        })
+    }
+
+    async fn readiness(&self) -> anyhow::Result<()> {
+        self.0.store.ping().await.context("the database does not answer")
+    }
+}

@@ -1,0 +1,108 @@
+//! The queue: jobs of the domain as rows of the database, and a delivery with the jobs it causes.
+//!
+//! What a job does is `flow`'s, running it `worker`'s.
+
+use anyhow::{Context as _, Result};
+use jiff::Timestamp;
+
+use crate::{
+    app::App,
+    domain::{
+        event::{self, Envelope},
+        inbox,
+        job::{Job, JobKind},
+        names::{DeliveryId, Sha},
+    },
+    settings::Role,
+    store::{self, Delivery, Effects, NewJob, PullRequestId, Push, Receipt, Repeat},
+};
+
+/// The row that a job becomes, due at once.
+pub fn new_job(job: &Job, dedupe: Option<String>, now: Timestamp) -> Result<NewJob> {
+    let payload = serde_json::to_value(job).context("writing a job down")?;
+    Ok(NewJob {
+        key: job.key(),
+        kind: kind(job.kind())?,
+        payload,
+        dedupe,
+        pull_request: Some(pull_request(job)),
+        repeat: match job.kind() {
+            JobKind::Apply => Repeat::Never,
+            _ => Repeat::Freely,
+        },
+        run_at: now,
+    })
+}
+
+/// The job that a row was.
+pub fn read(row: &store::Job) -> Result<Job> {
+    let job = serde_json::from_value(row.payload.clone());
+    job.with_context(|| format!("reading job {}, which another version may have written", row.id))
+}
+
+/// The kinds of jobs that `roles` run.
+pub fn kinds(roles: &[Role]) -> Result<Vec<store::JobKind>> {
+    roles
+        .iter()
+        .flat_map(|role| match role {
+            Role::Web => [JobKind::Acknowledge, JobKind::Keep].as_slice(),
+            Role::Plan => &[JobKind::Plan],
+            Role::Apply => &[JobKind::Apply],
+        })
+        .map(|of| kind(*of))
+        .collect()
+}
+
+fn kind(kind: JobKind) -> Result<store::JobKind> {
+    Ok(store::JobKind::parse(kind.as_str())?)
+}
+
+fn pull_request(job: &Job) -> PullRequestId {
+    let target = job.target();
+    PullRequestId { repository: target.repository.id, number: target.number }
+}
+
+/// Stores a delivery with everything that it causes, once.
+pub async fn receive(
+    app: &App,
+    id: &DeliveryId,
+    (event, body): (&str, &[u8]),
+    envelope: &Envelope,
+) -> Result<Receipt> {
+    let now = app.now();
+    let caused = inbox::effects(envelope, id, app.github.app_id());
+    let number = caused.jobs.first().map(|job| job.target().number);
+    let mut jobs = Vec::new();
+    for job in &caused.jobs {
+        jobs.push(new_job(job, None, now)?);
+    }
+    let of_number = |number| Some(PullRequestId { repository: envelope.repository?, number });
+    let effects = Effects {
+        raise_generation: caused.supersedes.and_then(of_number),
+        push: caused.push.and_then(|push| recorded_push(envelope, push, now)),
+        jobs,
+    };
+    let delivery = Delivery {
+        id: id.clone(),
+        event: event.to_owned(),
+        action: None,
+        repository: envelope.repository,
+        number,
+        body: String::from_utf8_lossy(body).into_owned(),
+        received_at: now,
+    };
+    app.store.receive(&delivery, &effects).await.context("storing a delivery")
+}
+
+fn recorded_push(envelope: &Envelope, push: event::Push, at: Timestamp) -> Option<Push> {
+    let zero = || Sha::parse("0".repeat(40)).ok();
+    Some(Push {
+        repository: envelope.repository?,
+        git_ref: push.git_ref,
+        before: push.before.or_else(zero)?,
+        after: push.after.or_else(zero)?,
+        user: envelope.sender.id,
+        login: envelope.sender.login.clone(),
+        at,
+    })
+}

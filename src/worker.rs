@@ -1,0 +1,154 @@
+//! Claim a job, run its flow, record how it ended; nothing here knows what a job does.
+//!
+//! A lease is renewed while the job runs; a job that is cancelled, superseded or lost is stopped.
+//! What fails is tried again with growing pauses, an apply never.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::job::Job,
+    flow::{self, Watch},
+    queue,
+    store::{Beat, Claim, Fenced, JobKind, NewJob, Outcome, Repeat},
+};
+
+/// A worker that says nothing for this long has lost its job.
+const LEASE: Duration = Duration::from_secs(30);
+const ATTEMPTS: i64 = 5;
+/// Other processes are not heard when they enqueue.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Runs jobs of the roles of this process until `stop`, then lets those under way end.
+pub async fn run_until(app: Arc<App>, stop: CancellationToken) -> anyhow::Result<()> {
+    let kinds = queue::kinds(&app.roles)?;
+    let workers = (0..app.workers).map(|_| {
+        let (app, kinds, stop) = (app.clone(), kinds.clone(), stop.clone());
+        tokio::spawn(async move { work(&app, &kinds, &stop).await })
+    });
+    futures::future::join_all(workers).await;
+    Ok(())
+}
+
+/// Runs everything that is due, for tests and for whoever wants to wait until nothing is left.
+pub async fn run_until_idle(app: &App) -> anyhow::Result<()> {
+    let kinds = queue::kinds(&app.roles)?;
+    let worker = Uuid::now_v7().to_string();
+    while run_next(app, &worker, &kinds).await? {}
+    Ok(())
+}
+
+async fn work(app: &App, kinds: &[JobKind], stop: &CancellationToken) {
+    let worker = Uuid::now_v7().to_string();
+    let mut wakes = app.store.wakes();
+    while !stop.is_cancelled() {
+        wakes.mark_unchanged();
+        match run_next(app, &worker, kinds).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the queue cannot be read"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = wakes.changed() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+/// Claims and runs one job; whether there was one.
+async fn run_next(app: &App, worker: &str, kinds: &[JobKind]) -> anyhow::Result<bool> {
+    let Some(claim) = app.store.claim(worker, kinds, app.now(), LEASE).await? else {
+        return Ok(false);
+    };
+    let (outcome, next) = attempt(app, &claim).await;
+    let finished = app.store.finish(claim.ticket, &outcome, &next, app.now()).await?;
+    if finished == Fenced::Lost {
+        tracing::warn!(job = %claim.job.id, "another worker has taken the job meanwhile");
+    }
+    Ok(true)
+}
+
+async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
+    let job = match queue::read(&claim.job) {
+        Ok(job) => job,
+        Err(error) => return (Outcome::Failed { error: error.to_string() }, Vec::new()),
+    };
+    let watch = Watch { stop: CancellationToken::new(), recovered: claim.recovered };
+    let guarded = std::panic::AssertUnwindSafe(flow::run(app, &job, &watch)).catch_unwind();
+    let ended = tokio::select! {
+        // The heartbeat only ends when there is nothing left to beat for.
+        () = beat(app, claim, &watch.stop) => Ok(Err(flow::Error::Stopped)),
+        ended = guarded => ended,
+    };
+    match ended {
+        Ok(Ok(jobs)) => done(app, claim, &jobs),
+        Ok(Err(flow::Error::Later { at, why })) => {
+            tracing::info!(job = %claim.job.id, why, "later");
+            (Outcome::Requeue { at }, Vec::new())
+        }
+        Ok(Err(flow::Error::Stopped)) => (Outcome::Done, Vec::new()),
+        Ok(Err(flow::Error::Refused(refusal))) => {
+            tracing::info!(job = %claim.job.id, %refusal, "refused");
+            (Outcome::Done, Vec::new())
+        }
+        Ok(Err(flow::Error::Failed(error))) => {
+            failed(app, (claim, &job), format!("{error:#}")).await
+        }
+        Err(_) => failed(app, (claim, &job), "it panicked".into()).await,
+    }
+}
+
+/// Renews the lease; asks the flow to stop when it should, and gives up when the job is not ours.
+async fn beat(app: &App, claim: &Claim, stop: &CancellationToken) {
+    loop {
+        match app.store.heartbeat(claim.ticket, app.now(), LEASE).await {
+            Ok(Beat::Going) => {}
+            Ok(Beat::Cancelled | Beat::Superseded) => stop.cancel(),
+            Ok(Beat::Lost) => {
+                stop.cancel();
+                return;
+            }
+            Err(error) => tracing::warn!(job = %claim.job.id, %error, "no heartbeat"),
+        }
+        tokio::time::sleep(LEASE / 15).await;
+    }
+}
+
+fn done(app: &App, claim: &Claim, jobs: &[Job]) -> (Outcome, Vec<NewJob>) {
+    let now = app.now();
+    // A job that is finished twice must not enqueue what follows twice.
+    let next = jobs
+        .iter()
+        .enumerate()
+        .map(|(i, job)| queue::new_job(job, Some(format!("after/{}/{i}", claim.job.id)), now));
+    match next.collect::<anyhow::Result<Vec<NewJob>>>() {
+        Ok(next) => (Outcome::Done, next),
+        Err(error) => (Outcome::Failed { error: error.to_string() }, Vec::new()),
+    }
+}
+
+/// Logs a failure of ours once, and tells people when no further attempt follows.
+async fn failed(app: &App, (claim, job): (&Claim, &Job), error: String) -> (Outcome, Vec<NewJob>) {
+    let id = claim.job.id.to_string();
+    tracing::error!(job = %id, attempt = claim.job.attempts, error, "a job failed");
+    if claim.job.repeat == Repeat::Freely && claim.job.attempts < ATTEMPTS {
+        return (Outcome::Retry { at: pause(app.now(), claim.job.attempts), error }, Vec::new());
+    }
+    if let Err(untold) = flow::tell_failure(app, job, &id).await {
+        tracing::error!(job = %id, error = %untold, "the failure could not be told");
+    }
+    (Outcome::Failed { error }, Vec::new())
+}
+
+/// 2, 8, 32, … seconds.
+fn pause(now: Timestamp, attempts: i64) -> Timestamp {
+    let exponent = u32::try_from(attempts.clamp(1, 6)).unwrap_or(6);
+    let pause = SignedDuration::from_secs(2 * 4_i64.pow(exponent - 1));
+    now.checked_add(pause).unwrap_or(Timestamp::MAX)
+}
