@@ -94,7 +94,7 @@ impl Mistake<'_> {
         let (code, message, allowed) = match kind {
             Keyword::Type { .. } => {
                 let types = schema.get("type").map(listed).unwrap_or_default();
-                let message = format!("{} was expected, not {got}", types.join(" or "));
+                let message = format!("expected {}, got {got}", types.join(" or "));
                 let mut finding = self.finding("wrong_type", at, message);
                 finding.fix = type_fix(&types, self.error.instance());
                 finding.allowed = types;

@@ -16,8 +16,16 @@ use super::prepared;
 ///
 /// A new version gets a new line and keeps the old bytes; only what was never released is edited.
 const RELEASED: [(&str, &str, &str); 3] = [
-    ("aws-bucket", "0.1.0", "sha256:657987ad73e0f6924e0f6cd221c39cfd5ff6f52797e0f2ff8c46fa08f49e9bdf"),
-    ("aws-static-site", "0.1.0", "sha256:4a3bb4b7b24e639fd8c17a3a3abbc1fbb6889ac1a498c1e7e4805425f1722692"),
+    (
+        "aws-bucket",
+        "0.1.0",
+        "sha256:657987ad73e0f6924e0f6cd221c39cfd5ff6f52797e0f2ff8c46fa08f49e9bdf",
+    ),
+    (
+        "aws-static-site",
+        "0.1.0",
+        "sha256:4a3bb4b7b24e639fd8c17a3a3abbc1fbb6889ac1a498c1e7e4805425f1722692",
+    ),
     ("hello", "0.1.0", "sha256:b1ddf5cd701d12253f4689c5682ec5654f0b49a40fb003c9cabcdce07bc9dbd2"),
 ];
 
