@@ -25,7 +25,7 @@ impl Output {
 
     /// One answer: `json` under `--json`, else `text`.
     pub fn print(&mut self, json: &Value, text: &str) -> Result<(), Error> {
-        let line = if self.is_json { format!("{json:#}") } else { text.trim_end().to_owned() };
+        let line = if self.is_json { format!("{json:#}") } else { visible(text.trim_end()) };
         match writeln!(std::io::stdout(), "{line}") {
             // Whoever reads us has seen enough, as in `planwright resolve | head`.
             Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -39,7 +39,7 @@ impl Output {
                 let printed = if self.is_json {
                     self.print(&json!({ "findings": findings }), "")
                 } else {
-                    eprintln!("{}", told(findings));
+                    eprintln!("{}", visible(&told(findings)));
                     Ok(())
                 };
                 drop(printed);
@@ -55,7 +55,7 @@ impl Output {
             // Nothing is left to do when even this cannot be written.
             drop(self.print(&json!({ "error": message }), ""));
         } else {
-            eprintln!("error: {message}");
+            eprintln!("error: {}", visible(message));
         }
         ExitCode::from(code)
     }
@@ -74,4 +74,27 @@ pub fn told(findings: &[Finding]) -> String {
         [counted(errors, "error"), counted(warnings, "warning")].into_iter().flatten().collect();
     let all: Vec<String> = findings.iter().map(ToString::to_string).collect();
     format!("{}\n\n{}", all.join("\n\n"), counts.join(", "))
+}
+
+/// Text from files as a terminal may show it: what would move the cursor, colour or reorder the line
+/// stands as an escape.
+fn visible(text: &str) -> String {
+    let is_harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars()
+        .map(|c| if is_harmful(c) { c.escape_unicode().to_string() } else { c.to_string() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_a_file_cannot_drive_the_terminal() {
+        assert_eq!(visible("a\u{1b}[31m\u{202e}b\n"), "a\\u{1b}[31m\\u{202e}b\n");
+        assert_eq!(visible("Zürich → 東京"), "Zürich → 東京");
+    }
 }

@@ -39,6 +39,7 @@ impl Mistake<'_> {
                 let mut finding = self.finding("wrong_form", &pointer, String::new());
                 finding.message = format!("`{name}` is not a name that can stand here");
                 finding.allowed = self.pattern_of("propertyNames");
+                finding.fix = Some(format!("rename `{name}`"));
                 vec![(pointer, finding)]
             }
             kind => vec![(at.clone(), self.wrong_value(&at, kind))],
@@ -93,7 +94,7 @@ impl Mistake<'_> {
         let (code, message, allowed) = match kind {
             Keyword::Type { .. } => {
                 let types = schema.get("type").map(listed).unwrap_or_default();
-                let message = format!("{} was expected, not {got}", types.join(" or "));
+                let message = format!("expected {}, got {got}", types.join(" or "));
                 let mut finding = self.finding("wrong_type", at, message);
                 finding.fix = type_fix(&types, self.error.instance());
                 finding.allowed = types;
@@ -151,7 +152,7 @@ impl Mistake<'_> {
     /// What the schema says in words about a form, else the pattern itself.
     fn pattern_of(&self, keyword: &str) -> Vec<String> {
         let schema = match keyword {
-            "propertyNames" => self.parent().get(keyword).unwrap_or(&Value::Null),
+            "propertyNames" => self.parent().get(keyword).unwrap_or(self.parent()),
             _ => self.parent(),
         };
         let text = |key: &str| schema.get(key).and_then(Value::as_str).map(str::to_owned);

@@ -64,8 +64,10 @@ pub enum Source {
     Param(String),
     Constant,
     Wiring,
+    /// What it replaced came from `replaced`.
     Override {
         reason: String,
+        replaced: Box<Self>,
     },
 }
 
@@ -298,7 +300,8 @@ impl Binding {
             return Err(vec![one.finding("override_type", &one.value.place, message, &fix)]);
         }
         self.bound = Bound::Value(node);
-        self.from = Source::Override { reason: one.reason.clone() };
+        let replaced = Box::new(std::mem::replace(&mut self.from, Source::Constant));
+        self.from = Source::Override { reason: one.reason.clone(), replaced };
         Ok(())
     }
 }

@@ -242,7 +242,7 @@ mod tests {
             "class": {"type": "string", "enum": ["standard", "glacier"]},
             "days": {"type": "integer", "minimum": 1, "default": 30},
             "open": {"type": "boolean"},
-            "tags": {"type": "object", "additionalProperties": {"type": "string"}, "default": {}},
+            "tags": {"type": "object", "propertyNames": {"maxLength": 5, "x-form": "5 characters"}, "additionalProperties": {"type": "string"}, "default": {}},
             "list": {"type": "array", "items": {"type": "object", "properties": {"a": {"default": 1}}}},
             "rule": {"type": "object", "additionalProperties": false, "required": ["id"],
                      "properties": {"id": {"type": "string"}, "on": {"type": "boolean", "default": true}}}
@@ -277,6 +277,7 @@ mod tests {
             ("{name: logs, days: '30'}", "wrong_type", "/params/days", None),
             ("{name: logs, open: yes}", "wrong_type", "/params/open", None),
             ("{name: logs, tags: {team: 1}}", "wrong_type", "/params/tags/team", None),
+            ("{name: logs, tags: {too-long: a}}", "wrong_form", "/params/tags/too-long", None),
             ("{name: logs, rule: {id: a, onn: true}}", "unknown_param", "/params/rule/onn", None),
             ("{name: logs, rule: {}}", "missing_param", "/params/rule/id", None),
             ("[]", "wrong_type", "/params", None),
@@ -287,6 +288,9 @@ mod tests {
             assert_eq!(findings[0].code, code, "{yaml}");
             assert_eq!(findings[0].pointer.as_deref(), Some(pointer), "{yaml}");
             assert_eq!(findings[0].did_you_mean.as_deref(), meant, "{yaml}");
+            assert!(findings[0].fix.is_some(), "{yaml}");
+            let is_open = code == "missing_param";
+            assert!(is_open || !findings[0].allowed.is_empty(), "{yaml}");
         }
     }
 

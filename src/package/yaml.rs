@@ -190,10 +190,16 @@ fn options() -> Options {
     }
 }
 
-/// The first line of the parser's message; the rest of it is a picture of the file.
+/// The parser's message on one line: its picture of the file and its own place are left out.
 fn plain(error: &serde_saphyr::Error) -> String {
+    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error.without_snippet()
+    {
+        return format!("the key `{key}` stands here twice");
+    }
     let text = error.without_snippet().to_string();
-    text.lines().next().unwrap_or_default().trim_end_matches('.').to_owned()
+    let first = text.lines().next().unwrap_or_default();
+    let end = first.rfind(" at line ").unwrap_or(first.len());
+    first[..end].trim_end_matches('.').to_owned()
 }
 
 fn line(number: u64) -> u32 {

@@ -13,3 +13,5 @@ mod localhub;
 mod store;
 mod support;
 mod tidy;
+mod cli;
+mod package;

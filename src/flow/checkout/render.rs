@@ -94,7 +94,7 @@ fn unified(id: &StackId, path: &str, (old, new): (Option<&Vec<u8>>, Option<&Vec<
         Some(_) => format!("{prefix}/{id}/{path}"),
         None => "/dev/null".into(),
     };
-    similar::TextDiff::from_lines(&text(old), &text(new))
+    similar::TextDiff::from_lines(text(old), text(new))
         .unified_diff()
         .context_radius(3)
         .header(&name(old, "a"), &name(new, "b"))

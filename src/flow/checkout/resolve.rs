@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::domain::finding::Place;
 use crate::package::Prepared;
-use crate::package::resolve::{Bound, Source};
+use crate::package::resolve::Source;
 use crate::package::stack::From;
 
 use super::Error;
@@ -64,16 +64,19 @@ fn explained(prepared: &Prepared, pointer: String, mut first: Given) -> Why {
     let value = first.value.clone();
     let param = match &binding {
         None => pointer.strip_prefix("/params").map(str::to_owned),
-        Some((prefix, binding)) => match (&binding.from, &binding.bound) {
-            (Source::Param(param), Bound::Value(_)) => {
-                Some(format!("{param}{}", &pointer[prefix.len()..]))
+        Some((prefix, binding)) => {
+            let source = match &binding.from {
+                Source::Override { reason, replaced } => {
+                    first.reason = Some(reason.clone());
+                    replaced.as_ref()
+                }
+                source => source,
+            };
+            match source {
+                Source::Param(param) => Some(format!("{param}{}", &pointer[prefix.len()..])),
+                _ => None,
             }
-            (Source::Override { reason }, _) => {
-                first.reason = Some(reason.clone());
-                None
-            }
-            _ => None,
-        },
+        }
     };
     let mut given = vec![first];
     if let Some(param) = &param {

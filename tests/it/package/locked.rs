@@ -1,0 +1,149 @@
+//! The lock: everything but `lock` refuses when it disagrees, and names the command that mends it.
+
+use planwright::package::files::MemoryFiles;
+use planwright::package::lock::shared_state;
+use planwright::package::source;
+
+use super::{bucket, config, finding, id, lock, prepare};
+use planwright::package::{Prepared, Trusted};
+
+/// A stack on a copy of `hello` in the repository.
+fn repository() -> MemoryFiles {
+    let hello = source::built_in()["hello"].iter();
+    let hello = hello.map(|(path, bytes)| (format!("packages/hi/{path}"), bytes.clone()));
+    let stack = "apiVersion: planwright.dev/v1\nkind: Stack\npackage: packages/hi\n\
+                 version: \"^0.1\"\nparams: {greeting: Hi}\n";
+    hello.chain([("stacks/s/stack.yaml".to_owned(), stack.as_bytes().to_vec())]).collect()
+}
+
+fn edit(files: &mut MemoryFiles, path: &str, from: &str, to: &str) {
+    let text = String::from_utf8(files.0[path].clone()).unwrap();
+    assert!(text.contains(from), "{path} has no {from:?}");
+    files.0.insert(path.into(), text.replace(from, to).into_bytes());
+}
+
+#[test]
+fn a_locked_stack_is_prepared_and_its_params_may_change() {
+    let mut files = repository();
+    lock(&mut files, &id("s")).unwrap();
+    edit(&mut files, "stacks/s/stack.yaml", "Hi}", "Hi there}");
+    assert_eq!(prepare(&files, &id("s")).unwrap().lock.state_key, "s");
+}
+
+#[test]
+fn a_stack_without_a_lock_is_refused() {
+    let finding = finding(prepare(&repository(), &id("s")));
+    assert_eq!(finding.code, "lock_missing");
+    assert_eq!(finding.fix.as_deref(), Some("planwright lock s"));
+}
+
+#[test]
+fn each_disagreement_alone_is_refused_and_mended_by_lock() {
+    const LOCK: &str = "stacks/s/stack.lock.json";
+    for (path, from, to, at) in [
+        ("packages/hi/README.md", "Greets", "Welcomes", "/package/digest"),
+        ("packages/hi/modules/greeting/cards/main.tf", "input", "input ", "/package/digest"),
+        ("packages/hi/package.yaml", "version: 0.1.0", "version: 0.1.1", "/package/version"),
+        ("stacks/s/stack.yaml", "package: packages/hi", "package: hello", "/package/source"),
+        (LOCK, "\"name\": \"hello\"", "\"name\": \"hallo\"", "/package/name"),
+        (LOCK, ">=1.9, <2", ">=1.0", "/engine"),
+        (
+            LOCK,
+            "\"providers\": {}",
+            "\"providers\": {\"a/b\": {\"version\": \"1.0.0\", \"hashes\": [\"h1:\"]}}",
+            "/providers",
+        ),
+    ] {
+        let mut files = repository();
+        lock(&mut files, &id("s")).unwrap();
+        edit(&mut files, path, from, to);
+        let finding = finding(prepare(&files, &id("s")));
+        assert_eq!(finding.code, "lock_outdated", "{path}");
+        assert_eq!(finding.pointer.as_deref(), Some(at), "{path}: {finding}");
+        assert_eq!(finding.fix.as_deref(), Some("planwright lock s"));
+        lock(&mut files, &id("s")).unwrap();
+        assert!(prepare(&files, &id("s")).is_ok(), "lock did not mend {path}");
+    }
+}
+
+#[test]
+fn a_state_key_that_was_given_once_stays() {
+    let mut files = repository();
+    lock(&mut files, &id("s")).unwrap();
+    edit(
+        &mut files,
+        "stacks/s/stack.lock.json",
+        "\"state_key\": \"s\"",
+        "\"state_key\": \"old/name\"",
+    );
+    assert_eq!(lock(&mut files, &id("s")).unwrap().state_key, "old/name");
+}
+
+#[test]
+fn a_state_key_cannot_leave_its_folder() {
+    for key in ["../other", "/etc", "a/../b", "a//b", "a/b/c", ""] {
+        let mut files = repository();
+        lock(&mut files, &id("s")).unwrap();
+        let to = format!("\"state_key\": \"{key}\"");
+        edit(&mut files, "stacks/s/stack.lock.json", "\"state_key\": \"s\"", &to);
+        assert_eq!(finding(prepare(&files, &id("s"))).code, "wrong_form", "{key}");
+    }
+}
+
+#[test]
+fn two_stacks_cannot_have_one_state() {
+    let mut files = repository();
+    let stack = files.0["stacks/s/stack.yaml"].clone();
+    files.0.insert("stacks/t/stack.yaml".into(), stack);
+    lock(&mut files, &id("s")).unwrap();
+    lock(&mut files, &id("t")).unwrap();
+    assert!(shared_state(&files).unwrap().is_empty());
+    let copy = files.0["stacks/s/stack.lock.json"].clone();
+    files.0.insert("stacks/t/stack.lock.json".into(), copy);
+    let found = shared_state(&files).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].code, found[0].place.file.as_str()),
+        ("state_shared", "stacks/t/stack.lock.json")
+    );
+}
+
+#[test]
+fn package_bytes_come_from_the_trusted_tree_and_not_from_the_stacks() {
+    let mut base = repository();
+    lock(&mut base, &id("s")).unwrap();
+    let mut head = base.clone();
+    edit(
+        &mut head,
+        "packages/hi/modules/greeting/cards/main.tf",
+        "var.greeting",
+        "file(\"/etc/passwd\")",
+    );
+    let config = config();
+    let trusted = Trusted { config: &config, packages: &base };
+    let prepared = Prepared::of(&head, &trusted, &id("s")).unwrap();
+    let main = &prepared.rendered.files["modules/greeting/cards/main.tf"];
+    assert!(!String::from_utf8_lossy(main).contains("passwd"));
+}
+
+#[test]
+fn a_package_that_the_repository_does_not_allow_is_refused() {
+    let mut files: MemoryFiles = [("stacks/s/stack.yaml", bucket(""))].into_iter().collect();
+    lock(&mut files, &id("s")).unwrap();
+    let mut config = config();
+    config.packages = vec!["hello".into()];
+    let trusted = Trusted { config: &config, packages: &files };
+    let finding = finding(Prepared::of(&files, &trusted, &id("s")));
+    assert_eq!((finding.code, finding.allowed), ("package_not_allowed", vec!["hello".to_owned()]));
+}
+
+#[test]
+fn the_lock_has_the_exact_provider_and_the_slots_that_are_protected() {
+    let mut files: MemoryFiles = [("stacks/s/stack.yaml", bucket(""))].into_iter().collect();
+    lock(&mut files, &id("s")).unwrap();
+    let prepared = prepare(&files, &id("s")).unwrap();
+    let providers = prepared.providers();
+    assert_eq!(providers["hashicorp/aws"].version, "5.100.0");
+    assert!(providers["hashicorp/aws"].hashes.iter().all(|hash| hash.starts_with("h1:")));
+    assert_eq!(prepared.protected(), ["module.bucket."]);
+}
