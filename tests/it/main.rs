@@ -4,14 +4,14 @@
     reason = "clippy knows only functions marked as tests, not the pieces that they share"
 )]
 
+mod cli;
 mod engine;
 mod engine_aws;
 mod git;
 mod github;
 mod http;
 mod localhub;
+mod package;
 mod store;
 mod support;
 mod tidy;
-mod cli;
-mod package;
