@@ -13,6 +13,7 @@ pub mod http;
 pub mod localhub;
 pub mod package;
 pub mod queue;
+pub mod serve;
 pub mod settings;
 pub mod store;
 pub mod worker;

@@ -9,6 +9,7 @@ mod output;
 mod package;
 mod render;
 mod resolve;
+mod serve;
 mod validate;
 
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ enum Command {
     /// Look at the packages that stacks may use.
     #[command(subcommand)]
     Package(package::Command),
+    /// Run the GitHub App: webhooks, plans, applies.
+    Serve(Box<crate::settings::Serve>),
 }
 
 impl Cli {
@@ -73,6 +76,7 @@ impl Cli {
             Command::Resolve(arguments) => resolve::run(arguments, &checkout()?, output),
             Command::Render(arguments) => render::run(arguments, &checkout()?, output),
             Command::Package(command) => package::run(command, &start, output),
+            Command::Serve(settings) => serve::run(settings),
         }
     }
 }

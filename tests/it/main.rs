@@ -13,5 +13,6 @@ mod http;
 mod localhub;
 mod package;
 mod store;
+mod stories;
 mod support;
 mod tidy;

@@ -103,7 +103,7 @@ fn two_stacks_cannot_have_one_state() {
     let found = shared_state(&files).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(
-        (found[0].code, found[0].place.file.as_str()),
+        (found[0].code.as_ref(), found[0].place.file.as_str()),
         ("state_shared", "stacks/t/stack.lock.json")
     );
 }
@@ -134,7 +134,10 @@ fn a_package_that_the_repository_does_not_allow_is_refused() {
     config.packages = vec!["hello".into()];
     let trusted = Trusted { config: &config, packages: &files };
     let finding = finding(Prepared::of(&files, &trusted, &id("s")));
-    assert_eq!((finding.code, finding.allowed), ("package_not_allowed", vec!["hello".to_owned()]));
+    assert_eq!(
+        (finding.code.as_ref(), finding.allowed),
+        ("package_not_allowed", vec!["hello".to_owned()])
+    );
 }
 
 #[test]

@@ -169,5 +169,5 @@ fn a_param_that_is_declared_secret_is_refused_for_now() {
     files.0.insert(path.into(), secret.into_bytes());
     lock(&mut files, &id("s")).unwrap();
     let finding = finding(prepare(&files, &id("s")));
-    assert_eq!((finding.code, finding.place.line), ("secret_refused", 6));
+    assert_eq!((finding.code.as_ref(), finding.place.line), ("secret_refused", 6));
 }

@@ -1,5 +1,6 @@
 //! What several tests need: real engines, a real API simulator, real Postgres, and stacks to try them on.
 
+pub mod bot;
 pub mod engine;
 pub mod moto;
 pub mod postgres;

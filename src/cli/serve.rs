@@ -1,0 +1,24 @@
+//! `planwright serve`: the GitHub App.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::{flow::checkout::Error, serve, settings::Serve};
+
+/// Runs the bot until the process is asked to end.
+pub fn run(settings: &Serve) -> Result<ExitCode, Error> {
+    log("info,sqlx=warn");
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    runtime.block_on(serve::serve(settings))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Logs to standard error what `RUST_LOG` asks for, else `otherwise`.
+pub fn log(otherwise: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(otherwise));
+    // Only the first call of a process has an effect.
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

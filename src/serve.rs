@@ -1,0 +1,113 @@
+//! The bot as a process: the web server, the workers, and catching up at the start.
+//!
+//! What the parts do is theirs; here they are started and ended together.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context as _, Result, ensure};
+use secrecy::ExposeSecret as _;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{App, Clock},
+    flow::catch_up::catch_up,
+    github::webhook::Secrets,
+    http::{self, AppInbox},
+    settings::{Role, Serve},
+    worker,
+};
+
+/// A bot whose web server listens; its workers run once [`Bot::work`] is called.
+pub struct Bot {
+    pub app: Arc<App>,
+    /// Where webhooks are received; none without the role `web`.
+    pub address: Option<SocketAddr>,
+    stop: CancellationToken,
+    server: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Bot {
+    /// Opens everything that `settings` name and listens.
+    pub async fn start(settings: &Serve, clock: Clock) -> Result<Self> {
+        let app = Arc::new(App::open(settings, clock).await?);
+        let stop = CancellationToken::new();
+        let (mut address, mut server) = (None, None);
+        if app.roles.contains(&Role::Web) {
+            let listen = settings.process.listen;
+            let listener = TcpListener::bind(listen)
+                .await
+                .with_context(|| format!("listening on {listen}"))?;
+            address = Some(listener.local_addr().context("the address that we listen on")?);
+            let router = http::router(Arc::new(AppInbox(app.clone())), secrets(&app)?);
+            server = Some(tokio::spawn(http::serve(listener, router, stop.clone())));
+        }
+        Ok(Self { app, address, stop, server })
+    }
+
+    /// Makes up for what was missed and works on jobs until [`Bot::stop`] is called elsewhere.
+    pub async fn work(&self) -> Result<()> {
+        if self.app.roles.contains(&Role::Web)
+            && let Err(error) = catch_up(&self.app).await
+        {
+            // GitHub may be away just now; webhooks that come are worked on all the same.
+            tracing::warn!(%error, "missed deliveries could not be fetched");
+        }
+        worker::run_until(self.app.clone(), self.stop.clone()).await
+    }
+
+    /// Asks server and workers to end; those under way end first.
+    pub fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Waits until the web server has ended.
+    pub async fn stop(mut self) -> Result<()> {
+        self.stop.cancel();
+        if let Some(server) = self.server.take() {
+            server.await.context("the web server")?.context("the web server")?;
+        }
+        Ok(())
+    }
+}
+
+fn secrets(app: &App) -> Result<Secrets> {
+    let mut secrets = app.webhook_secrets.iter().cloned();
+    let current = secrets.next().context("there is no webhook secret")?;
+    ensure!(!current.expose_secret().is_empty(), "the webhook secret is empty");
+    Secrets::new(current, secrets.next()).context("the webhook secret cannot be used")
+}
+
+/// `planwright serve`: until the process is asked to end.
+pub async fn serve(settings: &Serve) -> Result<()> {
+    let bot = Bot::start(settings, Arc::new(jiff::Timestamp::now)).await?;
+    match bot.address {
+        Some(address) => {
+            tracing::info!(%address, roles = ?bot.app.roles, "Planwright listens on http://{address}/webhook");
+        }
+        None => tracing::info!(roles = ?bot.app.roles, "Planwright works without a web server"),
+    }
+    let stop = bot.stopper();
+    tokio::spawn(async move {
+        asked_to_end().await;
+        tracing::info!("ending; jobs under way are finished first");
+        stop.cancel();
+    });
+    bot.work().await?;
+    bot.stop().await
+}
+
+async fn asked_to_end() {
+    let interrupt = tokio::signal::ctrl_c();
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    match terminate {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        // Without the one there is still the other.
+        Err(_) => drop(interrupt.await),
+    }
+}

@@ -1,0 +1,3 @@
+//! Stories: the whole bot, the real engine and localhub, each a sentence about what a person sees.
+
+mod main_job;

@@ -1,0 +1,267 @@
+//! The whole bot against localhub over HTTP: people act, `settle` lets everything happen, then one
+//! looks at what people see.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use jiff::{SignedDuration, Timestamp};
+use planwright::{
+    app::App,
+    localhub::{CheckRunView, CommentView, Edit, Hub, MergeMethod, Person, Role, Settings},
+    queue,
+    serve::Bot,
+    settings,
+    store::Store,
+    worker,
+};
+use tempfile::TempDir;
+
+use super::postgres;
+
+pub const REPO: &str = "acme/infra";
+
+pub const CONFIG: &str = "apiVersion: planwright.dev/v1
+kind: Repository
+packages:
+  - hello
+  - aws-bucket
+  - packages/*
+backend:
+  type: local
+approvals:
+  required: 1
+  self: false
+engine:
+  version: \">=1.9, <2\"
+";
+
+/// Localhub, the bot, and the people of a story.
+pub struct Story {
+    pub hub: Hub,
+    pub bot: Bot,
+    pub alice: Person,
+    pub bob: Person,
+    pub carol: Person,
+    pub eve: Person,
+    ahead: Arc<AtomicI64>,
+    settings: settings::Serve,
+    pub dir: TempDir,
+}
+
+/// What a story may have otherwise than most.
+pub struct Setup<'a> {
+    /// Files of `main` beside `planwright.yaml`.
+    pub files: &'a [(&'a str, &'a str)],
+    pub config: &'a str,
+    pub on_postgres: bool,
+    /// Variables that the engine gets, as `--plan-env` and `--apply-env`.
+    pub env: Vec<String>,
+    pub engine: Option<PathBuf>,
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self { files: &[], config: CONFIG, on_postgres: false, env: Vec::new(), engine: None }
+    }
+}
+
+impl Story {
+    pub async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    /// Alice, Bob and Carol may write; Eve is nobody.
+    pub async fn with(setup: Setup<'_>) -> Self {
+        let dir = TempDir::new().unwrap();
+        let hub = Hub::start(Settings::new(dir.path().join("hub"))).await.unwrap();
+        let files: Vec<(&str, &str)> = [("planwright.yaml", setup.config)]
+            .into_iter()
+            .chain(setup.files.iter().copied())
+            .collect();
+        hub.add_repository(REPO, &files).unwrap();
+        let [alice, bob, carol, eve] =
+            ["alice", "bob", "carol", "eve"].map(|login| hub.add_user(login).unwrap());
+        for login in ["alice", "bob", "carol"] {
+            hub.set_permission(REPO, login, Some(Role::Write)).unwrap();
+        }
+        let settings = serve_settings(&hub, dir.path(), &setup).await;
+        let ahead = Arc::new(AtomicI64::new(0));
+        let bot = start(&settings, &ahead).await;
+        hub.set_webhook(&format!("http://{}/webhook", bot.address.unwrap()));
+        Self { hub, bot, alice, bob, carol, eve, ahead, settings, dir }
+    }
+
+    /// Ends the bot in order and starts it anew on the same data.
+    pub async fn restart(&mut self) {
+        let bot = start(&self.settings, &self.ahead).await;
+        self.hub.set_webhook(&format!("http://{}/webhook", bot.address.unwrap()));
+        std::mem::replace(&mut self.bot, bot).stop().await.unwrap();
+    }
+
+    pub fn app(&self) -> &App {
+        &self.bot.app
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.bot.app.store
+    }
+
+    /// Delivers and works until nothing is left to do; what waits for a time is brought forward.
+    pub async fn settle(&self) {
+        let kinds = queue::kinds(&self.app().roles).unwrap();
+        for _ in 0..200 {
+            self.hub.idle().await;
+            worker::run_until_idle(self.app()).await.unwrap();
+            self.hub.idle().await;
+            match self.store().next_due(&kinds).await.unwrap() {
+                None => return,
+                Some(due) => {
+                    let wait = due.duration_since(self.app().now()).as_millis();
+                    let wait = i64::try_from(wait).unwrap().max(0) + 1;
+                    self.ahead.fetch_add(wait, Ordering::SeqCst);
+                }
+            }
+        }
+        panic!("it does not settle: {:?}", self.store().open_jobs().await.unwrap());
+    }
+
+    /// Ends a story: nothing is left over, and nothing was asked that localhub does not know.
+    pub async fn finish(self) {
+        self.settle().await;
+        assert!(self.hub.unknown().is_empty(), "{:#?}", self.hub.unknown());
+        assert_eq!(self.store().open_jobs().await.unwrap(), Vec::new());
+        assert_eq!(self.store().failed_jobs(10).await.unwrap(), Vec::new());
+        self.bot.stop().await.unwrap();
+        self.hub.stop();
+    }
+
+    /// Pushes `files` to `branch` as `person` and opens a pull request.
+    pub fn open(&self, person: &Person, branch: &str, files: &[(&str, &str)]) -> i64 {
+        person.push(REPO, branch, &edit(files)).unwrap();
+        person.open_pull(REPO, branch, &format!("Change {branch}")).unwrap()
+    }
+
+    pub fn merge(&self, person: &Person, number: i64) -> String {
+        person.merge(REPO, number, MergeMethod::Squash).unwrap()
+    }
+
+    pub fn bot_comments(&self, number: i64) -> Vec<CommentView> {
+        let comments = self.hub.comments(REPO, number).unwrap();
+        comments.into_iter().filter(|comment| comment.via_app).collect()
+    }
+
+    /// The one comment that is edited in place.
+    pub fn report(&self, number: i64) -> String {
+        let reports: Vec<String> = self
+            .bot_comments(number)
+            .into_iter()
+            .map(|comment| comment.body)
+            .filter(|body| body.starts_with("<!-- planwright:report -->"))
+            .collect();
+        assert_eq!(reports.len(), 1, "{reports:#?}");
+        reports.into_iter().next().unwrap()
+    }
+
+    /// The last reply that is no report.
+    pub fn reply(&self, number: i64) -> String {
+        let replies = self.bot_comments(number).into_iter().map(|comment| comment.body);
+        replies
+            .filter(|body| body.starts_with("<!-- planwright:reply"))
+            .next_back()
+            .unwrap_or_default()
+    }
+
+    /// The check run of a pull request's head; there is never a second one.
+    pub fn check(&self, number: i64) -> CheckRunView {
+        let head = self.hub.pull(REPO, number).unwrap().head_sha;
+        let mut checks = self.hub.check_runs(REPO, &head).unwrap();
+        assert_eq!(checks.len(), 1, "{checks:#?}");
+        checks.remove(0)
+    }
+
+    pub fn conclusion(&self, number: i64) -> String {
+        self.check(number).conclusion.unwrap_or_default()
+    }
+}
+
+/// A commit that writes `files`.
+pub fn edit(files: &[(&str, &str)]) -> Edit {
+    files.iter().fold(Edit::new("Change stacks"), |edit, (path, text)| edit.write(*path, *text))
+}
+
+async fn start(settings: &settings::Serve, ahead: &Arc<AtomicI64>) -> Bot {
+    let ahead = ahead.clone();
+    let clock = move || {
+        let ahead = SignedDuration::from_millis(ahead.load(Ordering::SeqCst));
+        Timestamp::now().checked_add(ahead).unwrap()
+    };
+    Bot::start(settings, Arc::new(clock)).await.unwrap()
+}
+
+async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::Serve {
+    let app = hub.app();
+    let file = |name: &str, text: &str| {
+        let path = dir.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let database_url = if setup.on_postgres { Some(postgres::fresh_url().await) } else { None };
+    settings::Serve {
+        process: settings::Process {
+            roles: vec![settings::Role::Web, settings::Role::Plan, settings::Role::Apply],
+            listen: "127.0.0.1:0".parse().unwrap(),
+            workers: 2,
+        },
+        storage: settings::Storage { data: dir.join("bot"), database_url },
+        github: settings::GitHub {
+            github_url: format!("{}/api/v3", hub.url()),
+            app_id: app.app_id,
+            private_key_file: file("key.pem", &app.private_key_pem),
+            webhook_secret_file: file("secret", &app.webhook_secret),
+        },
+        engine: settings::Engine {
+            engine: setup.engine.clone(),
+            provider_cache: None,
+            plan_env: setup.env.clone(),
+            apply_env: setup.env.clone(),
+            plan_timeout: 300,
+            apply_timeout: 300,
+            digest_key_file: None,
+        },
+    }
+}
+
+/// A stack of `hello` with its lock, as files of a repository.
+pub fn hello(stack: &str, greeting: &str) -> Vec<(String, String)> {
+    locked(
+        stack,
+        &format!(
+            "apiVersion: planwright.dev/v1\nkind: Stack\npackage: hello\nversion: \"^0.1\"\nparams:\n  greeting: {greeting}\n  audience: [world]\n"
+        ),
+    )
+}
+
+/// A stack file and the lock that belongs to it.
+pub fn locked(stack: &str, text: &str) -> Vec<(String, String)> {
+    use planwright::{
+        domain::names::StackId,
+        package::{files::MemoryFiles, lock::Lock, stack::Stack},
+    };
+    let path = format!("stacks/{stack}/stack.yaml");
+    let files: MemoryFiles = [(path.clone(), text.to_owned())].into_iter().collect();
+    let id = StackId::parse(stack).unwrap();
+    let read = Stack::read(&files, &id).unwrap();
+    let package = read.source.package(&files, &read.source_place).unwrap();
+    let lock = Lock::of(&read, &package, None).unwrap();
+    let lock = String::from_utf8(lock.bytes()).unwrap();
+    vec![(path, text.to_owned()), (format!("stacks/{stack}/stack.lock.json"), lock)]
+}
+
+pub fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
+    files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect()
+}
