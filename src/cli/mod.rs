@@ -3,6 +3,7 @@
 //! Types and printing only; what a command does is a use case in `flow`. Exit codes: 0 done,
 //! 1 findings or refused, 2 asked wrongly.
 
+mod demo;
 mod init;
 mod lock;
 mod output;
@@ -53,6 +54,8 @@ enum Command {
     /// Look at the packages that stacks may use.
     #[command(subcommand)]
     Package(package::Command),
+    /// Try everything on a local GitHub, with the real engine.
+    Demo(demo::Arguments),
     /// Run the GitHub App: webhooks, plans, applies.
     Serve(Box<crate::settings::Serve>),
 }
@@ -76,6 +79,7 @@ impl Cli {
             Command::Resolve(arguments) => resolve::run(arguments, &checkout()?, output),
             Command::Render(arguments) => render::run(arguments, &checkout()?, output),
             Command::Package(command) => package::run(command, &start, output),
+            Command::Demo(arguments) => demo::run(arguments),
             Command::Serve(settings) => serve::run(settings),
         }
     }

@@ -104,6 +104,11 @@ impl Hub {
         Ok(issues.values().filter(is_issue).map(view).collect())
     }
 
+    /// GitHub's id of a repository, which stays when it is renamed.
+    pub fn repository_id(&self, repo: &str) -> Result<i64, Refusal> {
+        self.0.read().repository_named(repo)
+    }
+
     /// The commit that a branch (or abbreviated id) stands for.
     pub fn sha(&self, repo: &str, name: &str) -> Result<String, Refusal> {
         let world = self.0.read();

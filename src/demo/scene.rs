@@ -1,0 +1,185 @@
+//! The stage of the demo: a repository with one stack, three people, and the bot beside them.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+
+use crate::{
+    domain::names::StackId,
+    localhub::{self, CheckRunView, Hub, Person, Role},
+    package::{files::MemoryFiles, lock::Lock, stack::Stack},
+    queue,
+    serve::Bot,
+    settings, worker,
+};
+
+/// The repository of the demo.
+pub const REPO: &str = "acme/infra";
+/// Its one stack.
+pub const STACK: &str = "hello";
+
+const CONFIG: &str = "# What Planwright may do in this repository; read at the base commit.
+apiVersion: planwright.dev/v1
+kind: Repository
+packages:
+  - hello
+backend:
+  type: local
+approvals:
+  required: 1
+  self: false
+engine:
+  version: \">=1.9, <2\"
+";
+
+pub struct Scene {
+    pub hub: Hub,
+    pub bot: Bot,
+    pub alice: Person,
+    pub bob: Person,
+    data: PathBuf,
+    repository: i64,
+}
+
+impl Scene {
+    /// Opens what an earlier demo has left in `dir`, or makes everything anew.
+    pub async fn open(dir: &Path, engine: Option<&Path>) -> Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .with_context(|| format!("making the directory {}", dir.display()))?;
+        let hub = Hub::start(localhub::Settings::new(dir.join("hub"))).await?;
+        if hub.sha(REPO, "main").is_err() {
+            hub.add_repository(REPO, &[("planwright.yaml", CONFIG)])?;
+        }
+        let person = |login| hub.person(login).or_else(|_| hub.add_user(login));
+        let (alice, bob) = (person("alice")?, person("bob")?);
+        for person in [&alice, &bob] {
+            hub.set_permission(REPO, &person.login, Some(Role::Write))?;
+        }
+        let data = dir.join("bot");
+        let bot = Bot::start(&settings(&hub, dir, engine)?, Arc::new(Timestamp::now)).await?;
+        let address = bot.address.context("the bot does not listen")?;
+        hub.set_webhook(&format!("http://{address}/webhook"));
+        let repository = hub.repository_id(REPO)?;
+        Ok(Self { hub, bot, alice, bob, data, repository })
+    }
+
+    /// Lets webhooks arrive and the bot work until nothing is left to do.
+    pub async fn settle(&self) -> Result<()> {
+        let app = &self.bot.app;
+        let kinds = queue::kinds(&app.roles)?;
+        loop {
+            self.hub.idle().await;
+            worker::run_until_idle(app).await?;
+            self.hub.idle().await;
+            let Some(due) = app.store.next_due(&kinds).await? else { return Ok(()) };
+            let wait = due.duration_since(app.now());
+            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
+        }
+    }
+
+    /// Our comment that is edited in place.
+    pub fn report(&self, number: i64) -> Result<String> {
+        let comments = self.hub.comments(REPO, number)?;
+        let mut ours = comments.into_iter().filter(|comment| comment.via_app);
+        let report = ours.find(|comment| comment.body.contains("planwright:report"));
+        Ok(report.context("there is no comment of Planwright")?.body)
+    }
+
+    /// Our newest reply to a command.
+    pub fn reply(&self, number: i64) -> Result<String> {
+        let comments = self.hub.comments(REPO, number)?;
+        let mut ours = comments.into_iter().rev().filter(|comment| comment.via_app);
+        let reply = ours.find(|comment| comment.body.contains("planwright:reply"));
+        Ok(reply.context("there is no reply of Planwright")?.body)
+    }
+
+    /// The check run of a pull request's head.
+    pub fn check(&self, number: i64) -> Result<CheckRunView> {
+        let head = self.hub.pull(REPO, number)?.head_sha;
+        let mut checks = self.hub.check_runs(REPO, &head)?;
+        checks.pop().context("there is no check of Planwright")
+    }
+
+    /// Changes the recorded greeting as somebody would who goes round the configuration.
+    pub fn tamper(&self, from: &str, to: &str) -> Result<()> {
+        let state = self.data.join("state").join(self.repository.to_string()).join(STACK);
+        let file = state.join("terraform.tfstate");
+        let text = fs::read_to_string(&file).context("reading the state")?;
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        if !text.contains(&quoted(from)) {
+            bail!("the state does not have `{from}`");
+        }
+        fs::write(&file, text.replace(&quoted(from), &quoted(to))).context("writing the state")
+    }
+
+    pub async fn close(self) -> Result<()> {
+        self.bot.stop().await?;
+        self.hub.stop();
+        Ok(())
+    }
+}
+
+/// The stack and its lock, with this greeting.
+pub fn stack_files(greeting: &str) -> Result<Vec<(String, String)>> {
+    let path = format!("stacks/{STACK}/stack.yaml");
+    let text = format!(
+        "apiVersion: planwright.dev/v1\nkind: Stack\npackage: hello\nversion: \"^0.1\"\nparams:\n  \
+         greeting: {greeting}\n  audience: [world]\n"
+    );
+    let files: MemoryFiles = [(path.clone(), text.clone())].into_iter().collect();
+    let told = |findings: Vec<crate::domain::finding::Finding>| {
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the demo's own stack: {}", lines.join("; "))
+    };
+    let stack = Stack::read(&files, &StackId::parse(STACK)?).map_err(told)?;
+    let package = stack.source.package(&files, &stack.source_place).map_err(told)?;
+    let lock = Lock::of(&stack, &package, None).map_err(told)?;
+    let lock = String::from_utf8(lock.bytes()).context("the lock is text")?;
+    Ok(vec![(path, text), (format!("stacks/{STACK}/stack.lock.json"), lock)])
+}
+
+fn settings(hub: &Hub, dir: &Path, engine: Option<&Path>) -> Result<settings::Serve> {
+    let app = hub.app();
+    let secret = |name: &str, text: &str| -> Result<PathBuf> {
+        let path = dir.join(name);
+        let mut options = fs::OpenOptions::new();
+        let file = options.create(true).truncate(true).write(true).mode(0o600).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("writing {}", path.display()))?;
+        Ok(path)
+    };
+    Ok(settings::Serve {
+        process: settings::Process {
+            roles: vec![settings::Role::Web, settings::Role::Plan, settings::Role::Apply],
+            listen: ([127, 0, 0, 1], 0).into(),
+            workers: 2,
+        },
+        storage: settings::Storage { data: dir.join("bot"), database_url: None },
+        github: settings::GitHub {
+            github_url: format!("{}/api/v3", hub.url()),
+            app_id: app.app_id,
+            private_key_file: secret("app.pem", &app.private_key_pem)?,
+            webhook_secret_file: secret("webhook.secret", &app.webhook_secret)?,
+        },
+        engine: settings::Engine {
+            engine: engine.map(Path::to_owned),
+            provider_cache: None,
+            plan_env: Vec::new(),
+            apply_env: Vec::new(),
+            plan_timeout: 15 * 60,
+            apply_timeout: 2 * 60 * 60,
+            digest_key_file: None,
+        },
+    })
+}
