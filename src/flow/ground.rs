@@ -97,7 +97,7 @@ pub async fn files(
     }
     for folder in folders {
         for entry in mirror.paths(tree, folder).await? {
-            if !matches!(entry.kind, EntryKind::File { .. }) {
+            if !matches!(entry.kind, EntryKind::File | EntryKind::Executable) {
                 let error = FilesError::NotRegular { path: entry.path };
                 return Ok(Err(vec![error.finding()]));
             }

@@ -35,6 +35,8 @@ pub enum Task {
 }
 
 impl Task {
+    pub const ALL: &[Self] = &[Self::Read, Self::Fetch, Self::Comment, Self::Check, Self::Issue];
+
     /// The smallest set of permissions with which GitHub lets the task pass.
     pub fn permissions(self) -> &'static [(&'static str, &'static str)] {
         match self {

@@ -134,6 +134,80 @@ fn an_import_upwards_is_seen() {
     assert!(offences(&table, "flow::plan", "use crate::{app::App, domain};").is_empty());
 }
 
+/// A library that one module speaks to the world with is no other module's.
+const OWNED: &[(&str, &[&str])] = &[
+    ("git2", &["git", "localhub"]),
+    ("sqlx", &["store"]),
+    ("reqwest", &["github", "git", "localhub"]),
+    ("axum", &["http", "localhub"]),
+    ("include_dir", &["package"]),
+];
+
+fn borrowed_libraries(module: &str, source: &str) -> Vec<String> {
+    let top = module.split("::").next().unwrap();
+    let code = source.split("#[cfg(test)]").next().unwrap();
+    let uses = |library: &str| {
+        code.lines().any(|line| {
+            let line = line.split("//").next().unwrap();
+            line.contains(&format!("{library}::"))
+        })
+    };
+    OWNED
+        .iter()
+        .filter(|(library, owners)| !owners.contains(&top) && uses(library))
+        .map(|(library, _)| format!("{module} uses `{library}`"))
+        .collect()
+}
+
+#[test]
+fn each_library_of_the_outside_world_has_one_owner() {
+    let offenders: Vec<String> = rust_files(&root().join("src"))
+        .iter()
+        .flat_map(|path| borrowed_libraries(&module_of(path), &fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(offenders.is_empty(), "\n{}", offenders.join("\n"));
+    assert_eq!(borrowed_libraries("flow::plan", "use git2::Repository;").len(), 1);
+}
+
+#[test]
+fn the_readme_has_the_commands_of_the_code() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = planwright::domain::command::commands_table();
+    assert!(readme.contains(&table), "README.md should have this table:\n\n{table}");
+}
+
+/// The words after `name:` in a list of the manifest.
+fn manifest_list(manifest: &str, name: &str) -> BTreeSet<String> {
+    manifest
+        .lines()
+        .skip_while(|line| *line != format!("{name}:"))
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .map(|line| line.trim().trim_start_matches("- ").to_owned())
+        .collect()
+}
+
+#[test]
+fn the_manifest_asks_for_what_the_code_needs() {
+    let manifest = fs::read_to_string(root().join("app-manifest.yml")).unwrap();
+    let permissions = manifest_list(&manifest, "default_permissions");
+    for task in planwright::github::Task::ALL {
+        for (name, level) in task.permissions() {
+            let granted = [format!("{name}: {level}"), format!("{name}: write")];
+            assert!(granted.iter().any(|line| permissions.contains(line)), "{name}: {level}");
+        }
+    }
+    assert!(!permissions.iter().any(|line| line.starts_with("workflows")), "never `workflows`");
+    // Installation events and those of checks come without being asked for.
+    let mut events = manifest_list(&manifest, "default_events");
+    events.extend(
+        ["check_run", "check_suite", "installation", "installation_repositories"].map(String::from),
+    );
+    for event in planwright::github::webhook::events() {
+        assert!(events.contains(event), "the code reads `{event}`, which is not subscribed to");
+    }
+}
+
 #[test]
 fn every_module_says_what_it_is_for() {
     let silent: Vec<String> = rust_files(&root().join("src"))

@@ -5,5 +5,5 @@
 mod payload;
 mod signature;
 
-pub use payload::{Malformed, parse};
+pub use payload::{Malformed, events, parse};
 pub use signature::{BadSignature, Secrets};

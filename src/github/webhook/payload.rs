@@ -44,20 +44,27 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Envelope, Malformed> {
 type Told = Option<(Event, Option<AppId>)>;
 type Reader = fn(action: &str, body: &[u8]) -> Result<Told, String>;
 
+/// The events that are read; all others are accepted and ignored.
+const READERS: &[(&str, Reader)] = &[
+    ("pull_request", pull_request),
+    ("pull_request_review", review),
+    ("issue_comment", comment),
+    ("push", push),
+    ("check_run", check_run),
+    ("check_suite", check_suite),
+    ("merge_group", merge_group),
+    ("repository", repository),
+    ("installation", installation),
+    ("installation_repositories", installation_repositories),
+];
+
 fn reader(event: &str) -> Option<Reader> {
-    Some(match event {
-        "pull_request" => pull_request,
-        "pull_request_review" => review,
-        "issue_comment" => comment,
-        "push" => push,
-        "check_run" => check_run,
-        "check_suite" => check_suite,
-        "merge_group" => merge_group,
-        "repository" => repository,
-        "installation" => installation,
-        "installation_repositories" => installation_repositories,
-        _ => return None,
-    })
+    READERS.iter().find(|(name, _)| *name == event).map(|(_, read)| *read)
+}
+
+/// The names of the events that are read, for the App's manifest.
+pub fn events() -> impl Iterator<Item = &'static str> {
+    READERS.iter().map(|(name, _)| *name)
 }
 
 #[derive(Default, Deserialize)]
