@@ -172,7 +172,7 @@ pub fn escaped(key: &str) -> String {
 
 fn options() -> Options {
     let budget = serde_saphyr::budget! {
-        max_aliases: 0,
+        // Without anchors there are no aliases.
         max_anchors: 0,
         max_documents: 1,
         max_nodes: 50_000,

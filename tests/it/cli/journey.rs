@@ -224,3 +224,50 @@ fn commands_work_from_a_folder_below_and_refuse_outside() {
     "#);
     assert_eq!(repository.run(&["no-such-command"]).code, 2);
 }
+
+#[test]
+fn a_checkout_in_a_folder_of_a_repository_is_compared_with_that_folder() {
+    let repository = Repository::empty();
+    std::fs::create_dir(repository.path().join("infra")).unwrap();
+    repository.done(&["-C", "infra", "init"]);
+    repository.git(&["init", "-q"]);
+    repository.git(&["add", "-A"]);
+    repository.git(&["commit", "-qm", "first"]);
+    repository.edit("infra/stacks/hello/stack.yaml", "Hello", "Good morning");
+    let diff = repository.done(&["-C", "infra", "render", "--diff", "HEAD"]);
+    assert!(
+        diff.contains(
+            "-  \"greeting_greeting\": \"Hello\"\n+  \"greeting_greeting\": \"Good morning\""
+        ),
+        "{diff}"
+    );
+}
+
+#[test]
+fn a_link_in_a_revision_is_refused() {
+    let repository = Repository::new();
+    std::os::unix::fs::symlink("hello", repository.path().join("stacks/linked")).unwrap();
+    repository.git(&["init", "-q"]);
+    repository.git(&["add", "-A"]);
+    repository.git(&["commit", "-qm", "first"]);
+    assert_eq!(repository.run(&["validate"]).code, 1, "in the checkout");
+    std::fs::remove_file(repository.path().join("stacks/linked")).unwrap();
+    let said = repository.run(&["render", "--diff", "HEAD"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.err.contains("error[not_regular]") && said.err.contains("stacks/linked"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn a_value_cannot_drive_the_terminal() {
+    let repository =
+        Repository::with_stack("logs", &BUCKET.replace("platform", r#""\e[2J\u202e""#));
+    let shown = repository.done(&["resolve", "logs"]) + &repository.done(&["render", "logs"]);
+    assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+    repository.edit("stacks/logs/stack.yaml", "region:", r#""\e[2J":"#);
+    let said = repository.run(&["render", "logs"]);
+    assert!(said.err.contains("\\u{1b}[2J") && !said.err.contains('\u{1b}'), "{:?}", said.err);
+}

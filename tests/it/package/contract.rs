@@ -35,37 +35,39 @@ fn the_package_is_sound_before_it_is_broken() {
     lock(&mut repository(), &id("s")).unwrap();
 }
 
+/// Makes one flaw and expects it to be told at a pointer of the file it stands in.
+fn is_told(path: &str, (from, to): (&str, &str), at: &str) {
+    let found = findings(lock(&mut replaced(path, from, to), &id("s")));
+    assert!(
+        found.iter().any(|f| f.code == "package_unsound" && f.pointer.as_deref() == Some(at)),
+        "{from:?} to {to:?} in {path}: {found:#?}"
+    );
+}
+
 #[test]
-fn each_flaw_alone_is_told_where_it_stands() {
+fn each_flaw_of_a_manifest_is_told_where_it_stands() {
+    for (from, to, at) in [
+        ("planwright: \">=0.1\"", "planwright: \">=99\"", "/requires/planwright"),
+        ("implements: web.site/v1", "implements: web.site/v2", "/slots/site/implements"),
+        ("variants: [route53, none]", "variants: [route53]", "/slots/dns/select"),
+        ("    select: ${params.dns.provider}\n", "", "/slots/dns"),
+        ("${params.dns.provider}", "${params.region}", "/slots/dns/select"),
+        ("dns.target: ${slots.site.target}", "dns.target: plain", "/wiring/dns.target"),
+        ("dns.target: ${slots.site.target}", "dns.target: ${slots.site.x}", "/wiring/dns.target"),
+        ("  dns.target: ${slots.site.target}\n", "", "/wiring"),
+        ("dns.target:", "dns.aim:", "/wiring/dns.aim"),
+        ("url: ${slots.dns.url}", "url: ${slots.dns.nope}", "/outputs/url"),
+        ("protect: [site]", "protect: [nope]", "/protect/0"),
+    ] {
+        is_told("package.yaml", (from, to), at);
+    }
+}
+
+#[test]
+fn each_flaw_of_a_variant_or_schema_is_told_where_it_stands() {
     const CLOUDFRONT: &str = "modules/site/cloudfront/variant.yaml";
     const ROUTE53: &str = "modules/dns/route53/variant.yaml";
     for (path, from, to, at) in [
-        ("package.yaml", "planwright: \">=0.1\"", "planwright: \">=99\"", "/requires/planwright"),
-        (
-            "package.yaml",
-            "implements: web.site/v1",
-            "implements: web.site/v2",
-            "/slots/site/implements",
-        ),
-        ("package.yaml", "variants: [route53, none]", "variants: [route53]", "/slots/dns/select"),
-        ("package.yaml", "    select: ${params.dns.provider}\n", "", "/slots/dns"),
-        ("package.yaml", "${params.dns.provider}", "${params.region}", "/slots/dns/select"),
-        (
-            "package.yaml",
-            "dns.target: ${slots.site.target}",
-            "dns.target: plain",
-            "/wiring/dns.target",
-        ),
-        (
-            "package.yaml",
-            "dns.target: ${slots.site.target}",
-            "dns.target: ${slots.site.x}",
-            "/wiring/dns.target",
-        ),
-        ("package.yaml", "  dns.target: ${slots.site.target}\n", "", "/wiring"),
-        ("package.yaml", "dns.target:", "dns.aim:", "/wiring/dns.aim"),
-        ("package.yaml", "url: ${slots.dns.url}", "url: ${slots.dns.nope}", "/outputs/url"),
-        ("package.yaml", "protect: [site]", "protect: [nope]", "/protect/0"),
         (CLOUDFRONT, "implements: web.site/v1", "implements: web.site/v0", "/implements"),
         (CLOUDFRONT, "${params.region}", "${params.reggion}", "/providers/aws/region"),
         (CLOUDFRONT, "${params.tags}", "${slots.dns.url}", "/variables/tags/value"),
@@ -101,11 +103,7 @@ fn each_flaw_alone_is_told_where_it_stands() {
             "/variables/index_document/value",
         ),
     ] {
-        let found = findings(lock(&mut replaced(path, from, to), &id("s")));
-        assert!(
-            found.iter().any(|f| f.code == "package_unsound" && f.pointer.as_deref() == Some(at)),
-            "{from:?} to {to:?} in {path}: {found:#?}"
-        );
+        is_told(path, (from, to), at);
     }
 }
 
