@@ -1,16 +1,23 @@
 //! The command line: its words, and how answers are printed.
 //!
 //! Types and printing only; what a command does is a use case in `flow`. Exit codes: 0 done,
-//! 1 findings or refused, 2 asked wrongly.
+//! 1 findings, refused or failed, 2 asked wrongly, 130 interrupted.
 
 mod demo;
+mod apply;
+mod destroy;
+mod drift;
+mod engine;
 mod init;
 mod lock;
 mod output;
+mod outputs;
 mod package;
+mod plan;
 mod render;
 mod resolve;
 mod serve;
+mod terminal;
 mod validate;
 
 use std::path::PathBuf;
@@ -51,6 +58,16 @@ enum Command {
     Resolve(resolve::Arguments),
     /// Show or write the files that the engine would run.
     Render(render::Arguments),
+    /// Show what the engine would do to stacks.
+    Plan(plan::Arguments),
+    /// Show where reality moved away from what was applied last.
+    Drift(drift::Arguments),
+    /// Plan stacks, do what was shown once you say yes, and verify it.
+    Apply(apply::Arguments),
+    /// Show what came out of the last apply.
+    Outputs(outputs::Arguments),
+    /// Destroy everything that stacks have made, once you say yes.
+    Destroy(destroy::Arguments),
     /// Look at the packages that stacks may use.
     #[command(subcommand)]
     Package(package::Command),
@@ -78,10 +95,23 @@ impl Cli {
             Command::Validate(arguments) => validate::run(arguments, &checkout()?, output),
             Command::Resolve(arguments) => resolve::run(arguments, &checkout()?, output),
             Command::Render(arguments) => render::run(arguments, &checkout()?, output),
+            Command::Plan(arguments) => plan::run(arguments, &checkout()?, output),
+            Command::Drift(arguments) => drift::run(arguments, &checkout()?, output),
+            Command::Apply(arguments) => apply::run(arguments, &checkout()?, output),
+            Command::Outputs(arguments) => outputs::run(arguments, &checkout()?, output),
+            Command::Destroy(arguments) => destroy::run(arguments, &checkout()?, output),
             Command::Package(command) => package::run(command, &start, output),
             Command::Demo(arguments) => demo::run(arguments),
             Command::Serve(settings) => serve::run(settings),
         }
+    }
+}
+
+/// Under `--detailed-exitcode` 2 means changes, so whoever asked wrongly is refused instead.
+fn detailed(error: Error, is_detailed: bool) -> Error {
+    match error {
+        Error::Usage(message) if is_detailed => Error::Refused(message),
+        error => error,
     }
 }
 

@@ -13,6 +13,8 @@ use crate::flow::checkout::Error;
 pub const REFUSED: u8 = 1;
 /// Asked for something that is not there.
 pub const USAGE: u8 = 2;
+/// As a shell tells of an interrupt.
+pub const CANCELLED: u8 = 130;
 
 pub struct Output {
     pub is_json: bool,
@@ -46,6 +48,8 @@ impl Output {
                 ExitCode::from(REFUSED)
             }
             Error::Usage(message) => self.message(message, USAGE),
+            Error::Refused(message) => self.message(message, REFUSED),
+            Error::Cancelled => self.message("cancelled", CANCELLED),
             Error::Failed(e) => self.message(&format!("{e:#}"), REFUSED),
         }
     }

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod plan;
 pub mod release;
 pub mod verdict;
+pub mod work;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;

@@ -19,6 +19,7 @@ mod summary;
 mod value;
 
 pub use answer::{Unlocked, drift, help, status, unlocked};
+pub use change::{Labels, change_lines, drift_lines};
 pub use check::{Annotation, CheckReport, CheckStatus, Conclusion, Level, check};
 pub use comment::comment;
 pub use marker::Marker;
@@ -27,6 +28,8 @@ pub use report::{
     DriftReport, NotPlanned, PlanReport, Progress, Report, StackReport, State, Warning,
 };
 pub use requirement::first_unmet;
+pub use summary::counts;
+pub use value::{difference_text, value_text};
 
 /// What GitHub takes as a comment, a summary of a check and its text; in UTF-16 units at least, and
 /// we stay below it in bytes too, of which there are never fewer.

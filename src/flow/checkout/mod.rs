@@ -3,14 +3,22 @@
 //! They return values; `cli` prints them. A checkout trusts itself: configuration and packages are
 //! read where the stacks are.
 
+mod applied;
+pub mod apply;
+pub mod drift;
+mod environment;
 pub mod init;
 pub mod lock;
+pub mod outputs;
+pub mod plan;
 pub mod render;
 pub mod resolve;
 mod revision;
+mod session;
 pub mod validate;
 mod working_dir;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::domain::finding::Finding;
@@ -19,7 +27,9 @@ use crate::domain::repo_config::{FILE, RepoConfig};
 use crate::package::files::Files;
 use crate::package::{Prepared, Trusted, repository};
 
+pub use environment::Environment;
 pub use revision::Revision;
+pub use session::{Log, Person, Session};
 pub use working_dir::WorkingDir;
 
 /// Why a command did not do what it was asked for.
@@ -31,6 +41,12 @@ pub enum Error {
     /// The command was asked for something that is not there.
     #[error("{0}")]
     Usage(String),
+    /// It would do what nobody has agreed to.
+    #[error("{0}")]
+    Refused(String),
+    /// The person ended it.
+    #[error("cancelled")]
+    Cancelled,
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
 }
@@ -87,8 +103,13 @@ impl Checkout {
 
 fn selected(files: &dyn Files, names: &[String]) -> Result<Vec<StackId>, Error> {
     let (all, _) = repository::stacks(files)?;
+    named(&all, names)
+}
+
+/// Those of `all` that people name, in each way that they write it; all if none is named.
+fn named(all: &BTreeSet<StackId>, names: &[String]) -> Result<Vec<StackId>, Error> {
     if names.is_empty() {
-        return Ok(all.into_iter().collect());
+        return Ok(all.iter().cloned().collect());
     }
     let mut selected = Vec::new();
     for name in names {

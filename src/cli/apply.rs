@@ -1,0 +1,192 @@
+//! `planwright apply`, and what it has in common with `destroy`: show, ask, do, tell.
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::domain::names::StackId;
+use crate::engine::{Mode, Outcome as StepOutcome};
+use crate::flow::checkout::apply::{End, Outcome, apply, may_apply};
+use crate::flow::checkout::plan::plan;
+use crate::flow::checkout::{Checkout, Error, Session};
+
+use super::Output;
+use super::engine::{EngineArguments, drive};
+use super::output::{CANCELLED, REFUSED};
+use super::plan::{Plans, documents, has_failed, print};
+use super::terminal::{changes, failure_text, inline, outputs_json, outputs_text};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Stacks to apply.
+    stacks: Vec<String>,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    engine: EngineArguments,
+}
+
+/// What a person agrees to before they have seen the plan.
+#[derive(Debug, clap::Args)]
+pub struct Consent {
+    /// Do not ask before doing what the plan says.
+    #[arg(long)]
+    auto_approve: bool,
+    /// A protected resource that may be deleted or replaced; can be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    allow: Vec<String>,
+}
+
+pub fn run(
+    arguments: &Arguments,
+    checkout: &Checkout,
+    output: &mut Output,
+) -> Result<ExitCode, Error> {
+    arguments.consent.can_be_given(output)?;
+    drive(&arguments.engine, checkout, async |session| {
+        let plans = plan(session, &arguments.stacks).await?;
+        carry_out(session, plans, &arguments.consent, output).await
+    })
+}
+
+impl Consent {
+    /// Before anything is planned: somebody has to be there to say yes.
+    pub fn can_be_given(&self, output: &Output) -> Result<(), Error> {
+        if self.auto_approve || (std::io::stdin().is_terminal() && !output.is_json) {
+            return Ok(());
+        }
+        let why = if output.is_json { "JSON is no question" } else { "this is no terminal" };
+        Err(Error::Usage(format!(
+            "nobody can be asked before anything is done ({why}); look at `planwright plan` first, \
+             then give `--auto-approve`"
+        )))
+    }
+
+    async fn ask(&self, session: &Session<'_>, plans: &Plans) -> Result<(), Error> {
+        let all = || plans.iter().flat_map(|(_, plan)| plan);
+        if self.auto_approve || all().all(|plan| plan.plan().is_empty()) {
+            return Ok(());
+        }
+        let is_destroy = all().any(|plan| plan.mode == Mode::Destroy);
+        let what = if is_destroy { "Destroy all of this?" } else { "Do what is shown above?" };
+        print!("\n{what} Only `yes` is a yes: ");
+        std::io::stdout().flush().context("the question cannot be asked")?;
+        let line = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).map(|_| line)
+        });
+        let line = tokio::select! {
+            () = session.cancel.cancelled() => return Err(Error::Cancelled),
+            line = line => line.context("the answer was lost")?.context("no answer can be read")?,
+        };
+        match line.trim() {
+            "yes" => Ok(()),
+            _ => Err(Error::Refused("that was no `yes`; nothing was done".into())),
+        }
+    }
+}
+
+/// Shows the plans, asks, and does exactly that, one stack after the other.
+pub async fn carry_out(
+    session: &Session<'_>,
+    plans: Plans,
+    consent: &Consent,
+    output: &mut Output,
+) -> Result<ExitCode, Error> {
+    let planned = documents(&plans);
+    if !output.is_json || has_failed(&plans) {
+        print(&plans, output)?;
+    }
+    if has_failed(&plans) {
+        if !output.is_json {
+            eprintln!("error: not all could be planned; nothing was done");
+        }
+        return Ok(ExitCode::from(REFUSED));
+    }
+    may_apply(plans.iter().flat_map(|(_, plan)| plan), &consent.allow)?;
+    consent.ask(session, &plans).await?;
+    let mut outcomes = Vec::new();
+    for (stack, plan) in plans {
+        let Ok(plan) = plan else { continue };
+        if session.cancel.is_cancelled() {
+            break;
+        }
+        let verb = if plan.mode == Mode::Destroy { "destroyed" } else { "applied" };
+        outcomes.push((stack, verb, apply(session, plan).await));
+    }
+    let text: String =
+        outcomes.iter().map(|(stack, verb, outcome)| told(stack, verb, outcome)).collect();
+    let done = outcomes.iter().map(|(stack, _, outcome)| document(stack, outcome));
+    let json = json!({ "plans": planned, "stacks": done.collect::<Vec<_>>() });
+    output.print(&json, &format!("\n{text}"))?;
+    Ok(match outcomes.iter().all(|(.., outcome)| outcome.is_well()) {
+        _ if session.cancel.is_cancelled() => ExitCode::from(CANCELLED),
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(REFUSED),
+    })
+}
+
+fn told(stack: &StackId, verb: &str, outcome: &Outcome) -> String {
+    let outputs = match outcome.outputs.is_empty() {
+        true => String::new(),
+        false => {
+            format!("  outputs\n{}", outputs_text(&outcome.outputs, false).replace("  ", "    "))
+        }
+    };
+    match &outcome.end {
+        End::Unchanged => format!("{stack}: nothing to do\n{outputs}"),
+        End::Verified => {
+            format!("{stack}: {verb}, and verified: a second plan is empty\n{outputs}")
+        }
+        End::NotConverged(plan) => {
+            let message = format!("{verb}, but it has not converged: a second plan is not empty");
+            format!("{}{}", failure_text(stack, &message), changes(plan, &BTreeSet::new()))
+        }
+        End::Unverified(why) => {
+            failure_text(stack, &format!("{verb}, but that could not be verified: {why}"))
+        }
+        End::Failed(why) => failure_text(stack, why) + &steps(outcome),
+    }
+}
+
+/// What is known of each resource of an apply that failed.
+fn steps(outcome: &Outcome) -> String {
+    let word = |outcome| match outcome {
+        StepOutcome::Done => "done",
+        StepOutcome::Failed => "failed",
+        StepOutcome::Unknown => "begun, its end is not known",
+    };
+    let line = |step: &crate::engine::Step| {
+        format!("  {} {}: {}\n", inline(&step.action), inline(&step.address), word(step.outcome))
+    };
+    match outcome.steps.is_empty() {
+        true => "  nothing was begun\n".into(),
+        false => outcome.steps.iter().map(line).collect(),
+    }
+}
+
+fn document(stack: &StackId, outcome: &Outcome) -> Value {
+    let (end, error) = match &outcome.end {
+        End::Unchanged => ("unchanged", None),
+        End::Verified => ("verified", None),
+        End::NotConverged(_) => ("not_converged", None),
+        End::Unverified(why) => ("unverified", Some(why)),
+        End::Failed(why) => ("failed", Some(why)),
+    };
+    let mut json = json!({
+        "stack": stack,
+        "end": end,
+        "steps": outcome.steps,
+        "outputs": outputs_json(&outcome.outputs, false),
+    });
+    if let Some(error) = error {
+        json["error"] = error.as_str().into();
+    }
+    if let End::NotConverged(plan) = &outcome.end {
+        json["left"] = json!(plan);
+    }
+    json
+}

@@ -1,0 +1,33 @@
+//! `planwright destroy`.
+
+use std::process::ExitCode;
+
+use crate::flow::checkout::plan::plan_destroy;
+use crate::flow::checkout::{Checkout, Error};
+
+use super::Output;
+use super::apply::{Consent, carry_out};
+use super::engine::{EngineArguments, drive};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Stacks to destroy, also those whose files are gone.
+    #[arg(required = true)]
+    stacks: Vec<String>,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    engine: EngineArguments,
+}
+
+pub fn run(
+    arguments: &Arguments,
+    checkout: &Checkout,
+    output: &mut Output,
+) -> Result<ExitCode, Error> {
+    arguments.consent.can_be_given(output)?;
+    drive(&arguments.engine, checkout, async |session| {
+        let plans = plan_destroy(session, &arguments.stacks).await?;
+        carry_out(session, plans, &arguments.consent, output).await
+    })
+}

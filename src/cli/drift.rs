@@ -1,0 +1,78 @@
+//! `planwright drift`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::domain::drift::Drift;
+use crate::domain::names::StackId;
+use crate::domain::reply::DriftReport;
+use crate::flow::checkout::drift::drift;
+use crate::flow::checkout::{Checkout, Error};
+
+use super::engine::{EngineArguments, drive};
+use super::output::REFUSED;
+use super::terminal::{drift_text, failure_text};
+use super::{Output, detailed};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Stacks to check, also those whose files are gone.
+    stacks: Vec<String>,
+    /// Exit with 2 when something has drifted, and with 1 for every mistake.
+    #[arg(long)]
+    detailed_exitcode: bool,
+    #[command(flatten)]
+    engine: EngineArguments,
+}
+
+pub fn run(
+    arguments: &Arguments,
+    checkout: &Checkout,
+    output: &mut Output,
+) -> Result<ExitCode, Error> {
+    let is_detailed = arguments.detailed_exitcode;
+    let reports =
+        drive(&arguments.engine, checkout, async |session| drift(session, &arguments.stacks).await);
+    let reports = reports.map_err(|error| detailed(error, is_detailed))?;
+    let text: Vec<String> = reports.iter().map(|(stack, report)| shown(stack, report)).collect();
+    let documents: Vec<Value> =
+        reports.iter().map(|(stack, report)| document(stack, report)).collect();
+    let text = if text.is_empty() { "there is no stack to check".into() } else { text.concat() };
+    output.print(&json!({ "stacks": documents }), &text)?;
+    let is_unknown = |report: &DriftReport| matches!(report, DriftReport::Unknown(_));
+    let has_drifted = |report: &DriftReport| matches!(report, DriftReport::Checked(plan) if !Drift::of(plan).is_empty());
+    Ok(if reports.iter().any(|(_, report)| is_unknown(report)) {
+        ExitCode::from(REFUSED)
+    } else if is_detailed && reports.iter().any(|(_, report)| has_drifted(report)) {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn shown(stack: &StackId, report: &DriftReport) -> String {
+    match report {
+        DriftReport::NeverApplied => format!("{stack}: never applied\n"),
+        DriftReport::Unknown(message) => failure_text(stack, message),
+        DriftReport::Checked(plan) => drift_text(stack, plan),
+    }
+}
+
+fn document(stack: &StackId, report: &DriftReport) -> Value {
+    match report {
+        DriftReport::NeverApplied => json!({ "stack": stack, "applied": false }),
+        DriftReport::Unknown(message) => json!({ "stack": stack, "error": message }),
+        DriftReport::Checked(plan) => {
+            let drift = Drift::of(plan);
+            json!({
+                "stack": stack,
+                "applied": true,
+                "drifted": drift.len(),
+                // Each as the change that takes it back: `after` was applied, `before` was found.
+                "resources": drift.resources,
+                "outputs": drift.outputs,
+            })
+        }
+    }
+}

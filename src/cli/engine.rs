@@ -1,0 +1,88 @@
+//! What the commands that drive the engine have in common: its flags, its log, and Ctrl-C.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::escape;
+use crate::domain::names::StackId;
+use crate::flow::checkout::{Checkout, Error, Person, Session};
+
+use super::output::CANCELLED;
+
+/// After so long people want to see that something happens.
+const QUIET: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Engine")]
+pub struct EngineArguments {
+    /// `tofu`, `terraform` or a path; the first of the two on the path if not given.
+    ///
+    /// It gets your whole environment, so that providers find your credentials, but for the
+    /// variables that would make it do something else than the stack's files say: of `TF_…` only
+    /// `TF_TOKEN_…`, `TF_CLI_CONFIG_FILE` and `TF_PLUGIN_CACHE_DIR` count.
+    #[arg(long, env = "PLANWRIGHT_ENGINE", value_name = "ENGINE")]
+    engine: Option<PathBuf>,
+    /// Show from the start what the engine says; otherwise only when it takes long.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Runs `work` with the engine of a checkout; Ctrl-C ends it in order.
+pub fn drive<T>(
+    arguments: &EngineArguments,
+    checkout: &Checkout,
+    work: impl AsyncFnOnce(&Session<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
+    let done = runtime.block_on(async {
+        let cancel = CancellationToken::new();
+        tokio::spawn(interrupts(cancel.clone())?);
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .collect();
+        let log = Box::new(log(arguments.verbose));
+        let engine = arguments.engine.clone();
+        let session = Session::new(checkout, Person { environment, engine, cancel, log })?;
+        work(&session).await
+    });
+    // Somebody may still be asked for a line on standard input; nobody waits for it now.
+    runtime.shutdown_background();
+    done
+}
+
+/// The first interrupt lets the engine end in order; the second does not wait for that.
+fn interrupts(cancel: CancellationToken) -> Result<impl Future<Output = ()> + Send, Error> {
+    let listen = |kind| signal(kind).context("signals cannot be listened to");
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if cancel.is_cancelled() {
+                eprintln!("not waiting; the engine ends by itself, and holds its state until then");
+                process::exit(CANCELLED.into());
+            }
+            eprintln!("ending the engine in order; again to not wait for it");
+            cancel.cancel();
+        }
+    })
+}
+
+/// The engine's lines on standard error, once it has taken long.
+fn log(is_verbose: bool) -> impl Fn(&StackId, &str) + Send + Sync {
+    let start = Instant::now();
+    move |stack, line| {
+        if is_verbose || start.elapsed() > QUIET {
+            eprintln!("{stack}: {}", escape::visible(line));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `planwright outputs`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::domain::names::StackId;
+use crate::flow::checkout::outputs::{Outputs, outputs};
+use crate::flow::checkout::{Checkout, Error};
+
+use super::Output;
+use super::engine::{EngineArguments, drive};
+use super::output::REFUSED;
+use super::terminal::{failure_text, outputs_json, outputs_text};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Stacks whose outputs are shown.
+    stacks: Vec<String>,
+    /// Show sensitive outputs in clear, also in JSON.
+    #[arg(long)]
+    show_sensitive: bool,
+    #[command(flatten)]
+    engine: EngineArguments,
+}
+
+pub fn run(
+    arguments: &Arguments,
+    checkout: &Checkout,
+    output: &mut Output,
+) -> Result<ExitCode, Error> {
+    let all = drive(&arguments.engine, checkout, async |session| {
+        outputs(session, &arguments.stacks).await
+    })?;
+    let shows = arguments.show_sensitive;
+    let text: String = all.iter().map(|(stack, outputs)| shown(stack, outputs, shows)).collect();
+    let documents: Vec<Value> =
+        all.iter().map(|(stack, outputs)| document(stack, outputs, shows)).collect();
+    let text = if text.is_empty() { "there is no stack".into() } else { text };
+    output.print(&json!({ "stacks": documents }), &text)?;
+    let has_failed = all.iter().any(|(_, outputs)| outputs.is_err());
+    Ok(if has_failed { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
+}
+
+fn shown(stack: &StackId, outputs: &Result<Outputs, String>, shows_sensitive: bool) -> String {
+    match outputs {
+        Err(message) => failure_text(stack, message),
+        Ok(None) => format!("{stack}: never applied\n"),
+        Ok(Some(outputs)) if outputs.is_empty() => format!("{stack}: no outputs\n"),
+        Ok(Some(outputs)) => format!("{stack}:\n{}", outputs_text(outputs, shows_sensitive)),
+    }
+}
+
+fn document(stack: &StackId, outputs: &Result<Outputs, String>, shows_sensitive: bool) -> Value {
+    match outputs {
+        Err(message) => json!({ "stack": stack, "error": message }),
+        Ok(None) => json!({ "stack": stack, "applied": false }),
+        Ok(Some(outputs)) => {
+            let outputs = outputs_json(outputs, shows_sensitive);
+            json!({ "stack": stack, "applied": true, "outputs": outputs })
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `planwright plan`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::domain::names::StackId;
+use crate::domain::plan::PlanSummary;
+use crate::domain::{escape, reply, risk};
+use crate::flow::checkout::plan::{StackPlan, plan};
+use crate::flow::checkout::{Checkout, Error};
+
+use super::engine::{EngineArguments, drive};
+use super::output::REFUSED;
+use super::terminal::{failure_text, plan_text};
+use super::{Output, detailed};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Stacks to plan.
+    stacks: Vec<String>,
+    /// Exit with 2 when there are changes, and with 1 for every mistake.
+    #[arg(long)]
+    detailed_exitcode: bool,
+    #[command(flatten)]
+    engine: EngineArguments,
+}
+
+/// The plan of each stack, or why it has none.
+pub type Plans = Vec<(StackId, Result<StackPlan, String>)>;
+
+pub fn run(
+    arguments: &Arguments,
+    checkout: &Checkout,
+    output: &mut Output,
+) -> Result<ExitCode, Error> {
+    let is_detailed = arguments.detailed_exitcode;
+    let plans =
+        drive(&arguments.engine, checkout, async |session| plan(session, &arguments.stacks).await);
+    let plans = plans.map_err(|error| detailed(error, is_detailed))?;
+    print(&plans, output)?;
+    let has_changes = plans.iter().flat_map(|(_, plan)| plan).any(|plan| !plan.plan().is_empty());
+    Ok(match is_detailed && has_changes {
+        _ if has_failed(&plans) => ExitCode::from(REFUSED),
+        true => ExitCode::from(2),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+pub fn has_failed(plans: &Plans) -> bool {
+    plans.iter().any(|(_, plan)| plan.is_err())
+}
+
+/// All plans, and the sum of several.
+pub fn print(plans: &Plans, output: &mut Output) -> Result<(), Error> {
+    let text: Vec<String> = plans
+        .iter()
+        .map(|(stack, plan)| match plan {
+            Ok(plan) => plan_text(stack, plan),
+            Err(message) => failure_text(stack, message),
+        })
+        .collect();
+    let mut text = text.join("\n");
+    if plans.is_empty() {
+        text = "there is no stack to plan".into();
+    } else if plans.len() > 1 {
+        text += &format!("\n{}", sum(plans));
+    }
+    output.print(&json!({ "stacks": documents(plans) }), &text)
+}
+
+fn sum(plans: &Plans) -> String {
+    let mut summary = PlanSummary::default();
+    let mut failed = 0;
+    for (_, plan) in plans {
+        match plan {
+            Ok(plan) => summary += plan.plan().summary(),
+            Err(_) => failed += 1,
+        }
+    }
+    let counts = match reply::counts(summary, false) {
+        none if none.is_empty() => "nothing to do".into(),
+        counts => counts,
+    };
+    let failed = if failed == 0 { String::new() } else { format!("; {failed} failed") };
+    format!("Plan: {counts} in {} stacks{failed}", escape::grouped(plans.len()))
+}
+
+pub fn documents(plans: &Plans) -> Vec<Value> {
+    plans.iter().map(|(stack, plan)| document(stack, plan.as_ref())).collect()
+}
+
+fn document(stack: &StackId, plan: Result<&StackPlan, &String>) -> Value {
+    let planned = match plan {
+        Ok(planned) => planned,
+        Err(error) => return json!({ "stack": stack, "error": error }),
+    };
+    let binary = &planned.work.binary;
+    json!({
+        "stack": stack,
+        "engine": { "name": binary.kind.name(), "version": binary.version },
+        "digest": planned.plan().digest(),
+        "summary": planned.plan().summary(),
+        "risk": risk::worst(planned.plan()),
+        "protected": planned.protected(),
+        "warnings": planned.warnings(),
+        "plan": planned.plan(),
+    })
+}

@@ -1,0 +1,121 @@
+//! Plans, drift and outputs as text for a terminal: the facts of the comment, in lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+
+use crate::domain::drift::Drift;
+use crate::domain::escape;
+use crate::domain::names::StackId;
+use crate::domain::plan::{Action, OutputChange, Plan, ResourceChange, Value};
+use crate::domain::reply::{
+    Labels, change_lines, counts, difference_text, drift_lines, value_text,
+};
+use crate::domain::risk;
+use crate::engine::Output;
+use crate::flow::checkout::plan::StackPlan;
+
+/// A plan: counts, the riskiest change first, and the digest.
+pub fn plan_text(stack: &StackId, planned: &StackPlan) -> String {
+    let (plan, protected) = (planned.plan(), planned.protected());
+    let binary = &planned.work.binary;
+    let mut text =
+        format!("{stack}: {} ({} {})\n", outline(plan), binary.kind.name(), binary.version);
+    text += &changes(plan, &protected);
+    for warning in planned.warnings() {
+        text += &format!("  warning: {}\n", inline(&warning.to_string()));
+    }
+    text + &format!("  digest {}\n", plan.digest().short())
+}
+
+/// What happens, in a few words.
+fn outline(plan: &Plan) -> String {
+    match counts(plan.summary(), false) {
+        _ if plan.is_empty() => "no changes".into(),
+        none if none.is_empty() => "only outputs change".into(),
+        counts => counts,
+    }
+}
+
+/// The changes of a plan, the riskiest first.
+pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> String {
+    let resources = risk::riskiest_first(&plan.resources).into_iter().flat_map(|change| {
+        let is_protected = protected.contains(&change.address);
+        change_lines(change, Labels { reverts: None, is_protected })
+    });
+    let outputs = plan.outputs.iter().map(|(name, output)| output_line(name, output));
+    indented(resources.chain(outputs))
+}
+
+/// Drift: as it was applied → as it is.
+pub fn drift_text(stack: &StackId, plan: &Plan) -> String {
+    let drift = Drift::of(plan);
+    let count = match drift.len() {
+        0 => return format!("{stack}: no drift\n"),
+        1 => "1 drifted".to_owned(),
+        count => format!("{} drifted", escape::grouped(count)),
+    };
+    let resources: Vec<ResourceChange> = drift.resources.iter().map(|c| (*c).clone()).collect();
+    let resources = risk::riskiest_first(&resources).into_iter().flat_map(drift_lines);
+    let outputs = drift.outputs.iter().map(|(name, output)| {
+        // The plan would take it back, so its "after" is what was applied.
+        let (before, after) = (output.after.clone(), output.before.clone());
+        output_line(name, &OutputChange { action: Action::Update, before, after })
+    });
+    format!("{stack}: {count}, as applied → as found\n{}", indented(resources.chain(outputs)))
+}
+
+fn output_line(name: &str, output: &OutputChange) -> String {
+    let symbol = match output.action {
+        Action::Create => '+',
+        Action::Delete => '-',
+        _ => '!',
+    };
+    format!("{symbol} output {}: {}", inline(name), difference_text(&output.before, &output.after))
+}
+
+/// Outputs as the engine writes them; sensitive ones only by name, unless they are asked for.
+pub fn outputs_text(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> String {
+    let line = |(name, output): (&String, &Output)| {
+        let value = match output.sensitive && !shows_sensitive {
+            true => value_text(&Value::Sensitive(String::new())),
+            false => escape::visible(&output.value.to_string()),
+        };
+        format!("  {} = {value}\n", inline(name))
+    };
+    outputs.iter().map(line).collect()
+}
+
+/// The same as JSON; a sensitive output that is not asked for has no `value`.
+pub fn outputs_json(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> Json {
+    let one = |(name, output): (&String, &Output)| {
+        let json = match output.sensitive && !shows_sensitive {
+            true => json!({ "sensitive": true }),
+            false => json!({ "sensitive": output.sensitive, "value": output.value }),
+        };
+        (name.clone(), json)
+    };
+    outputs.iter().map(one).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// What went wrong with a stack, line by line.
+pub fn failure_text(stack: &StackId, message: &str) -> String {
+    let mut lines = message.lines().map(escape::visible);
+    let first = lines.next().unwrap_or_default();
+    let rest: String = lines.map(|line| format!("  {line}\n")).collect();
+    format!("error: {stack}: {first}\n{rest}")
+}
+
+/// Lines below their stack; the `!` that colours a change in a comment is the engine's `~` here.
+fn indented(lines: impl Iterator<Item = String>) -> String {
+    let line = |line: String| match line.strip_prefix('!') {
+        Some(rest) => format!("  ~{rest}\n"),
+        None => format!("  {line}\n"),
+    };
+    lines.map(line).collect()
+}
+
+/// Text from outside on one line.
+pub fn inline(text: &str) -> String {
+    escape::visible(text)
+}

@@ -1,0 +1,29 @@
+//! `planwright drift`: what a plan of each stack's last applied tree would do.
+//!
+//! The files of the stacks do not matter here, only what was applied from this checkout.
+
+use crate::domain::names::StackId;
+use crate::domain::reply::DriftReport;
+use crate::engine::Mode;
+
+use super::plan::plan_work;
+use super::{Error, Session};
+
+/// Checks the named stacks; with no name, those that are here and those that were applied.
+pub async fn drift(
+    session: &Session<'_>,
+    names: &[String],
+) -> Result<Vec<(StackId, DriftReport)>, Error> {
+    let stacks = session.known(names)?.into_iter().map(|stack| (stack, ())).collect();
+    let one = async |stack: StackId, ()| {
+        let Some(applied) = session.applied(&stack)? else { return Ok(DriftReport::NeverApplied) };
+        let work = session.work(stack, applied.tree).await?;
+        let planned = plan_work(session, &work, Mode::Normal).await?;
+        Ok(DriftReport::Checked(planned.plan.clone()))
+    };
+    let checked = session.each(stacks, one).await?;
+    let report = |(stack, checked): (StackId, Result<DriftReport, String>)| {
+        (stack, checked.unwrap_or_else(DriftReport::Unknown))
+    };
+    Ok(checked.into_iter().map(report).collect())
+}

@@ -1,0 +1,25 @@
+//! `planwright outputs`: what the state of each stack says came out of its last apply.
+
+use std::collections::BTreeMap;
+
+use crate::domain::names::StackId;
+use crate::engine::{Control, Output};
+
+use super::session::PerStack;
+use super::{Error, Session};
+
+/// The outputs of one stack by name; `None` where nothing was applied.
+pub type Outputs = Option<BTreeMap<String, Output>>;
+
+/// Reads the outputs of the named stacks, sensitive ones in clear too: hiding them is the caller's.
+pub async fn outputs(session: &Session<'_>, names: &[String]) -> Result<PerStack<Outputs>, Error> {
+    let stacks = session.known(names)?.into_iter().map(|stack| (stack, ())).collect();
+    let one = async |stack: StackId, ()| {
+        let Some(applied) = session.applied(&stack)? else { return Ok(None) };
+        let work = session.work(stack, applied.tree).await?;
+        let log = session.log(&work.stack);
+        let control = Control { cancel: session.cancel.clone(), log: Some(&log), on_start: None };
+        session.engine.outputs(&session.root(&work), &control).await.map(Some)
+    };
+    session.each(stacks, one).await
+}

@@ -1,0 +1,96 @@
+//! `planwright plan`: what the engine would do to stacks, by their locks; nothing is changed.
+
+use std::collections::BTreeSet;
+
+use crate::domain::names::StackId;
+use crate::domain::plan::Plan;
+use crate::engine::{self, Control, Mode, Planned};
+use crate::flow::work::{Tree, Work};
+use crate::package::lock::shared_state;
+use crate::package::repository;
+
+use super::session::PerStack;
+use super::{Error, Session};
+
+/// The plan of one stack; as long as it lives, `apply` can carry out exactly this.
+pub struct StackPlan {
+    pub work: Work,
+    pub mode: Mode,
+    pub(super) planned: Planned,
+}
+
+impl StackPlan {
+    pub fn plan(&self) -> &Plan {
+        &self.planned.plan
+    }
+
+    pub fn warnings(&self) -> &[engine::Diagnostic] {
+        &self.planned.warnings
+    }
+
+    /// Addresses in protected slots that would be deleted or replaced.
+    pub fn protected(&self) -> BTreeSet<String> {
+        self.work.protected(self.plan())
+    }
+}
+
+/// Plans the named stacks, or none of them where one has findings.
+pub async fn plan(session: &Session<'_>, names: &[String]) -> Result<PerStack<StackPlan>, Error> {
+    let prepared = session.checkout.prepared_all(names)?;
+    is_alone_with_its_state(session)?;
+    let trees =
+        prepared.iter().map(|prepared| (prepared.stack.id.clone(), Tree::of(prepared))).collect();
+    plan_trees(session, trees, Mode::Normal).await
+}
+
+/// Plans to destroy the named stacks: as their files are, or as they were applied last where the
+/// files are gone.
+pub async fn plan_destroy(
+    session: &Session<'_>,
+    names: &[String],
+) -> Result<PerStack<StackPlan>, Error> {
+    let (here, _) = repository::stacks(&session.checkout.files)?;
+    let mut trees = Vec::new();
+    for stack in session.known(names)? {
+        let tree = if here.contains(&stack) {
+            Tree::of(&session.checkout.prepared(&stack)?)
+        } else {
+            let applied = session.applied(&stack).map_err(anyhow::Error::from)?;
+            let gone = || Error::Usage(format!("`{stack}` has no files and was never applied"));
+            applied.ok_or_else(gone)?.tree
+        };
+        trees.push((stack, tree));
+    }
+    is_alone_with_its_state(session)?;
+    plan_trees(session, trees, Mode::Destroy).await
+}
+
+async fn plan_trees(
+    session: &Session<'_>,
+    trees: Vec<(StackId, Tree)>,
+    mode: Mode,
+) -> Result<PerStack<StackPlan>, Error> {
+    let one = async |stack: StackId, tree: Tree| {
+        let work = session.work(stack, tree).await?;
+        let planned = plan_work(session, &work, mode).await?;
+        Ok(StackPlan { work, mode, planned })
+    };
+    session.each(trees, one).await
+}
+
+/// Plans one tree.
+pub(super) async fn plan_work(
+    session: &Session<'_>,
+    work: &Work,
+    mode: Mode,
+) -> Result<Planned, engine::Error> {
+    let log = session.log(&work.stack);
+    let control = Control { cancel: session.cancel.clone(), log: Some(&log), on_start: None };
+    session.engine.plan(&session.root(work), mode, &control).await
+}
+
+/// Two stacks with one state would destroy each other's resources.
+fn is_alone_with_its_state(session: &Session<'_>) -> Result<(), Error> {
+    let shared = shared_state(&session.checkout.files)?;
+    if shared.is_empty() { Ok(()) } else { Err(shared.into()) }
+}

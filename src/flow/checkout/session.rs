@@ -1,0 +1,170 @@
+//! What the commands that drive the engine share: the engine, the person's environment, and the
+//! places under `.planwright/`.
+//!
+//! `.planwright/` is private and in no commit: states of a local backend, what was applied last,
+//! work directories, providers, and the key of digests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use futures::future::join_all;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::names::StackId;
+use crate::engine::{self, Control, Engine, Root};
+use crate::flow::work::{Tree, Work};
+use crate::package::repository;
+
+use super::applied::Applied;
+use super::{Checkout, Environment, Error, named};
+
+/// Told of each line that the engine says about a stack.
+pub type Log = dyn Fn(&StackId, &str) + Send + Sync;
+
+/// Who sits at the terminal.
+pub struct Person {
+    pub environment: BTreeMap<String, OsString>,
+    /// The engine they name; the first of `tofu` and `terraform` on their path if none.
+    pub engine: Option<PathBuf>,
+    /// Fires when they want it to stop.
+    pub cancel: CancellationToken,
+    pub log: Box<Log>,
+}
+
+/// One command line at work with an engine.
+pub struct Session<'a> {
+    pub checkout: &'a Checkout,
+    pub engine: Engine,
+    pub cancel: CancellationToken,
+    environment: Environment,
+    log: Box<Log>,
+    /// `.planwright`.
+    dir: PathBuf,
+}
+
+/// A result for each stack; what went wrong with one is worded for people.
+pub type PerStack<T> = Vec<(StackId, Result<T, String>)>;
+
+impl<'a> Session<'a> {
+    pub fn new(checkout: &'a Checkout, person: Person) -> Result<Self, Error> {
+        let dir = checkout.root.join(".planwright");
+        private_dir(&dir)?;
+        let environment = Environment::of(&person.environment)?;
+        let path = |name: &str| person.environment.get(name).map(PathBuf::from);
+        let settings = engine::Settings {
+            binary: person.engine,
+            path: person.environment.get("PATH").cloned().unwrap_or_default(),
+            home: path("HOME"),
+            cli_config: path("TF_CLI_CONFIG_FILE"),
+            plugin_cache: Some(path("TF_PLUGIN_CACHE_DIR").unwrap_or(dir.join("providers"))),
+            work: dir.join("work"),
+            tmp: std::env::temp_dir(),
+            environment: BTreeMap::new(),
+            key: digest_key(&dir.join("digest.key"))?.into(),
+            limits: engine::Limits::default(),
+            concurrency: None,
+        };
+        let (cancel, log) = (person.cancel, person.log);
+        Ok(Self { checkout, engine: Engine::new(settings), cancel, environment, log, dir })
+    }
+
+    /// The stacks that people name among those that are here and those that were applied from here.
+    pub fn known(&self, names: &[String]) -> Result<Vec<StackId>, Error> {
+        let mut all: BTreeSet<StackId> = repository::stacks(&self.checkout.files)?.0;
+        all.extend(Applied::all(&self.dir)?);
+        named(&all, names)
+    }
+
+    /// Does the same to each, as many at a time as the engine has turns.
+    pub async fn each<S, T>(
+        &self,
+        stacks: Vec<(StackId, S)>,
+        work: impl AsyncFn(StackId, S) -> Result<T, engine::Error>,
+    ) -> Result<PerStack<T>, Error> {
+        let work = &work;
+        let all = stacks.into_iter().map(|(stack, given)| async move {
+            let done = work(stack.clone(), given).await.map_err(|error| error.to_string());
+            (stack, done)
+        });
+        let all = join_all(all).await;
+        if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(all) }
+    }
+
+    /// A tree with everything that the engine needs to work on it.
+    pub async fn work(&self, stack: StackId, tree: Tree) -> Result<Work, engine::Error> {
+        let config = &self.checkout.config;
+        if let Some(applied) = self.applied(&stack)? {
+            applied.is_where(&stack, &tree.state_key, &config.backend)?;
+        }
+        let dir = self.dir.join("work").join(stack.to_string());
+        let control = Control { cancel: self.cancel.clone(), ..Control::default() };
+        let states = self.dir.join("state");
+        Work::of(&self.engine, (stack, tree), (config, &states), (dir, &control)).await
+    }
+
+    pub fn root<'w>(&'w self, work: &'w Work) -> Root<'w> {
+        work.root(&self.environment.variables, &self.environment.secrets)
+    }
+
+    /// How the engine is watched while it works on `stack`.
+    pub fn log<'s>(&'s self, stack: &'s StackId) -> impl Fn(&str) + Send + Sync + 's {
+        move |line| (self.log)(stack, line)
+    }
+
+    /// What was applied last of a stack.
+    pub fn applied(&self, stack: &StackId) -> Result<Option<Applied>, engine::Error> {
+        Applied::read(&self.dir, stack)
+    }
+
+    /// Remembers a tree as the one that was applied last; none once all of it is destroyed.
+    pub fn record(&self, work: &Work, is_destroyed: bool) -> Result<(), engine::Error> {
+        if is_destroyed {
+            return Applied::remove(&self.dir, &work.stack);
+        }
+        Applied::of(work.tree.clone(), &self.checkout.config.backend).write(&self.dir, &work.stack)
+    }
+}
+
+/// Makes a directory that only its owner reads and that git leaves alone.
+fn private_dir(dir: &Path) -> Result<(), Error> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("{} cannot be made", dir.display()))?;
+    let ignore = dir.join(".gitignore");
+    if !ignore.exists() {
+        fs::write(&ignore, "*\n")
+            .with_context(|| format!("{} cannot be written", ignore.display()))?;
+    }
+    Ok(())
+}
+
+/// The key under which sensitive values enter digests, made when there is none.
+fn digest_key(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let what = || format!("the key {} cannot be read", file.display());
+    match fs::read(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        key => {
+            let key = key.with_context(what)?;
+            ensure!(key.len() >= 32, "{} is damaged; remove it to get a new one", file.display());
+            return Ok(key);
+        }
+    }
+    let mut key = vec![0; 32];
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| anyhow::anyhow!("no randomness for a key"))?;
+    // Whole or not at all, and the first of two processes wins.
+    let mut aside = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
+    aside.write_all(&key)?;
+    match aside.persist_noclobber(file) {
+        Ok(_) => Ok(key),
+        Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => {
+            fs::read(file).with_context(what)
+        }
+        Err(lost) => {
+            Err(lost.error).with_context(|| format!("{} cannot be written", file.display()))
+        }
+    }
+}
