@@ -116,9 +116,11 @@ impl Environment {
 }
 
 fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::Settings> {
-    let mut limits = engine::Limits::default();
-    limits.plan = Duration::from_secs(settings.plan_timeout);
-    limits.apply = Duration::from_secs(settings.apply_timeout);
+    let limits = engine::Limits {
+        plan: Duration::from_secs(settings.plan_timeout),
+        apply: Duration::from_secs(settings.apply_timeout),
+        ..engine::Limits::default()
+    };
     let key = match &settings.digest_key_file {
         Some(file) => fs::read(file)
             .with_context(|| format!("reading the key {} of --digest-key-file", file.display()))?,

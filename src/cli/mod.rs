@@ -3,8 +3,8 @@
 //! Types and printing only; what a command does is a use case in `flow`. Exit codes: 0 done,
 //! 1 findings, refused or failed, 2 asked wrongly, 130 interrupted.
 
-mod demo;
 mod apply;
+mod demo;
 mod destroy;
 mod drift;
 mod engine;

@@ -39,7 +39,7 @@ pub async fn catch_up(app: &App) -> Result<()> {
                         .await?;
             }
             Err(error) => {
-                tracing::warn!(delivery = %payload.id, %error, "a missed delivery is unreadable")
+                tracing::warn!(delivery = %payload.id, %error, "a missed delivery is unreadable");
             }
         }
     }

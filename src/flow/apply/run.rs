@@ -163,7 +163,7 @@ async fn differs(
             set_progress(report, stack, Progress::Differs { now: now.clone() });
         }
         if let Some(shown) = report.stacks.iter_mut().find(|shown| shown.stack == *stack) {
-            shown.protected = work.protected(&now);
+            shown.protected = work.work.protected(&now);
             shown.plan = PlanReport::Planned(now.clone());
         }
         plans.push(StackPlan {

@@ -1,9 +1,6 @@
 //! One stack of a pull request: from its files to its plan, its drift, or what is wrong with it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use jiff::Timestamp;
 
@@ -15,10 +12,12 @@ use crate::{
         names::{RepositoryId, StackId},
         reply::{DriftReport, NotPlanned, PlanReport, StackReport},
         repo_config::RepoConfig,
-        verdict::protected_changes,
     },
-    engine::{self, Binary, Control, Mode, Planned, ProviderLock, Root},
-    flow::{Result, Watch, backend::backend, ground, id_of},
+    engine::{self, Control, Mode, Planned, Root},
+    flow::{
+        Result, Watch, ground, id_of,
+        work::{self, Tree},
+    },
     package::{Checked, Prepared, Trusted, affected::Reason, files::MemoryFiles, repository},
     store::{AppliedStack, PlanInput, PlanKind, StackPlan, StateVersion},
 };
@@ -40,15 +39,12 @@ pub struct Planning<'a> {
     lifted: bool,
 }
 
-/// A stack that is ready for the engine, and where it is worked on.
+/// A stack of a change that is ready for the engine.
 pub struct Work {
     pub stack: StackId,
     pub kind: Kind,
     pub prepared: Prepared,
-    pub binary: Binary,
-    pub backend: engine::Backend,
-    pub providers: BTreeMap<String, ProviderLock>,
-    pub dir: PathBuf,
+    pub work: work::Work,
 }
 
 impl Work {
@@ -59,45 +55,21 @@ impl Work {
         (kind, prepared): (Kind, Prepared),
         dir: PathBuf,
     ) -> Result<Self, String> {
-        let lock = &prepared.lock;
-        let states = app.data.join("state").join(repository.to_string());
-        let backend = backend(&config.backend, &lock.state_key, &states)?;
-        if backend.kind == "local" && !app.has_all_roles() {
+        if config.backend.kind == "local" && !app.has_all_roles() {
             return Err("the state is local, and the roles of this bot run on several machines; \
                         set another `backend` in planwright.yaml"
                 .into());
         }
-        let both = format!("{}, {}", lock.engine, config.engine.version);
-        let constraint = if config.engine.version == "*" { &lock.engine } else { &both };
-        let binary = app.engine.binary(constraint, &Control::default()).await;
-        let mut providers = BTreeMap::new();
-        for (source, locked) in &lock.providers {
-            let version = semver::Version::parse(&locked.version)
-                .map_err(|why| format!("the lock's version of `{source}`: {why}"))?;
-            let lock = ProviderLock { version, hashes: locked.hashes.clone() };
-            providers.insert(source.clone(), lock);
-        }
-        Ok(Self {
-            stack: prepared.stack.id.clone(),
-            binary: binary.map_err(|error| error.to_string())?,
-            kind,
-            prepared,
-            backend,
-            providers,
-            dir,
-        })
+        let states = app.data.join("state").join(repository.to_string());
+        let stack = prepared.stack.id.clone();
+        let tree = (stack.clone(), Tree::of(&prepared));
+        let work =
+            work::Work::of(&app.engine, tree, (config, &states), (dir, &Control::default())).await;
+        Ok(Self { stack, kind, prepared, work: work.map_err(|error| error.to_string())? })
     }
 
     pub fn root<'a>(&'a self, env: &'a Environment) -> Root<'a> {
-        Root {
-            binary: &self.binary,
-            dir: &self.dir,
-            files: &self.prepared.rendered.files,
-            providers: &self.providers,
-            backend: &self.backend,
-            env: &env.variables,
-            secrets: &env.secrets,
-        }
+        self.work.root(&env.variables, &env.secrets)
     }
 
     pub fn mode(&self) -> Mode {
@@ -109,7 +81,8 @@ impl Work {
 
     /// All that its plan depends on but the state: files, lock, exact engine, policy.
     pub fn input_digest(&self, policy: &Digest) -> Digest {
-        let engine = format!("{} {}", self.binary.kind.name(), self.binary.version);
+        let binary = &self.work.binary;
+        let engine = format!("{} {}", binary.kind.name(), binary.version);
         let rendered = self.prepared.rendered.digest();
         let parts: [&[u8]; 5] = [
             self.kind.as_str().as_bytes(),
@@ -129,12 +102,6 @@ impl Work {
     ) -> Result<Planned, engine::Error> {
         let control = Control { cancel: watch.stop.clone(), ..Control::default() };
         app.engine.plan(&self.root(env), self.mode(), &control).await
-    }
-
-    /// Addresses in protected slots that a plan deletes or replaces.
-    pub fn protected(&self, plan: &crate::domain::plan::Plan) -> BTreeSet<String> {
-        let slots = self.prepared.package.manifest.protect.iter().cloned().collect();
-        protected_changes(plan, &slots).iter().map(|change| change.address.clone()).collect()
     }
 }
 
@@ -197,7 +164,7 @@ impl<'a> Planning<'a> {
         };
         let (plan, row) = self.plan_work(&work, watch).await?;
         let drift = self.drift(stack, watch).await?;
-        let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.protected(plan));
+        let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
         let report = StackReport { stack: stack.clone(), plan, drift, protected, progress: None };
         Ok((report, row))
     }
@@ -250,10 +217,10 @@ impl<'a> Planning<'a> {
 
     /// The plan of the same input against the same state, unless somebody asked for a new one.
     async fn known(&self, work: &Work, input: &Digest) -> Result<Option<StackPlan>> {
-        if self.change.asked.is_some() || work.backend.kind != "local" {
+        if self.change.asked.is_some() || work.work.backend.kind != "local" {
             return Ok(None);
         }
-        let Ok(state) = work.backend.local_state() else { return Ok(None) };
+        let Ok(state) = work.work.backend.local_state() else { return Ok(None) };
         let input = PlanInput {
             kind: work.kind,
             digest: input.clone(),
