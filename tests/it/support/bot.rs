@@ -78,7 +78,8 @@ impl Story {
     /// Alice, Bob and Carol may write; Eve is nobody.
     pub async fn with(setup: Setup<'_>) -> Self {
         let dir = TempDir::new().unwrap();
-        let hub = Hub::start(Settings::new(dir.path().join("hub"))).await.unwrap();
+        let hub = Settings { record: Some(recording()), ..Settings::new(dir.path().join("hub")) };
+        let hub = Hub::start(hub).await.unwrap();
         let files: Vec<(&str, &str)> = [("planwright.yaml", setup.config)]
             .into_iter()
             .chain(setup.files.iter().copied())
@@ -187,6 +188,13 @@ impl Story {
     pub fn conclusion(&self, number: i64) -> String {
         self.check(number).conclusion.unwrap_or_default()
     }
+}
+
+/// Where the calls of a story are recorded, to be held to GitHub's descriptions afterwards.
+fn recording() -> PathBuf {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/contract");
+    std::fs::create_dir_all(&dir).unwrap();
+    dir.join(format!("{}.jsonl", uuid::Uuid::now_v7()))
 }
 
 /// A commit that writes `files`.
