@@ -5,6 +5,7 @@
 
 pub mod actor;
 pub mod approval;
+pub mod canonical;
 pub mod command;
 pub mod comment;
 pub mod digest;

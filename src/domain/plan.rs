@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::Digest;
+use super::{canonical::canonical, digest::Digest};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -204,25 +204,6 @@ impl Plan {
             resources.into_iter().chain(["outputs".to_owned()]).chain(outputs).collect();
         Digest::of_parts("v1", parts.iter().map(String::as_bytes))
     }
-}
-
-/// JSON with sorted keys and no white space: equal values have equal bytes.
-pub fn canonical(value: &impl Serialize) -> String {
-    fn sorted(value: serde_json::Value) -> serde_json::Value {
-        match value {
-            serde_json::Value::Object(map) => {
-                let ordered: BTreeMap<_, _> =
-                    map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
-                serde_json::Value::Object(ordered.into_iter().collect())
-            }
-            serde_json::Value::Array(list) => list.into_iter().map(sorted).collect(),
-            leaf => leaf,
-        }
-    }
-    // Only maps with keys that are no strings cannot become JSON; the domain has none.
-    serde_json::to_value(value)
-        .map(sorted)
-        .map_or_else(|e| e.to_string(), |value| value.to_string())
 }
 
 #[cfg(test)]

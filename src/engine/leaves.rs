@@ -11,7 +11,10 @@ use serde_json::Value as Json;
 use sha2::Sha256;
 
 use super::secrets::Secrets;
-use crate::domain::plan::{Difference, Path, Step, Value, canonical};
+use crate::domain::{
+    canonical::canonical,
+    plan::{Difference, Path, Step, Value},
+};
 
 static TRUE: Json = Json::Bool(true);
 static FALSE: Json = Json::Bool(false);

@@ -17,7 +17,10 @@ use super::{
     leaves::{Masks, Side, differences, whole},
     secrets::Secrets,
 };
-use crate::domain::plan::{Action, OutputChange, Path, Plan, ResourceChange, Step, canonical};
+use crate::domain::{
+    canonical::canonical,
+    plan::{Action, OutputChange, Path, Plan, ResourceChange, Step},
+};
 
 #[derive(Deserialize)]
 struct Document {

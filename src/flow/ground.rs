@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     app::App,
     domain::{
+        canonical::canonical,
         digest::Digest,
         finding::Finding,
         job::Target,
         names::{Sha, StackId},
-        plan::canonical,
         pull_request::PullRequest,
         repo_config::{FILE, RepoConfig},
     },

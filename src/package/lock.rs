@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::canonical::pretty;
 use crate::domain::digest::Digest;
 use crate::domain::finding::{Finding, Place};
 use crate::domain::names::StackId;
@@ -92,7 +93,7 @@ impl Lock {
 
     /// The bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
-        super::render::json(&serde_json::to_value(self).unwrap_or_default())
+        pretty(serde_json::to_value(self).unwrap_or_default())
     }
 
     /// The lock of a stack and its tree, `None` where it was never locked.

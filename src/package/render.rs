@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::domain::canonical::pretty;
 use crate::domain::digest::Digest;
 
 use super::expression::Reference;
@@ -30,8 +31,8 @@ impl Rendered {
     /// Renders a resolved stack. `backend` is the type alone; its settings go to `init`.
     pub fn of(package: &Package, resolved: &Resolved, lock: &Lock, backend: &str) -> Self {
         let mut files = BTreeMap::new();
-        files.insert(MAIN.into(), json(&main(package, resolved, lock, backend)));
-        files.insert(VALUES.into(), json(&values(resolved)));
+        files.insert(MAIN.into(), pretty(main(package, resolved, lock, backend)));
+        files.insert(VALUES.into(), pretty(values(resolved)));
         for (slot, filled) in &resolved.slots {
             for (path, bytes) in package.module(slot, &filled.variant) {
                 files.insert(format!("{}/{path}", folder(slot, &filled.variant)), bytes.to_vec());
@@ -178,22 +179,4 @@ fn variable_of_slot(slot: &str, name: &str) -> String {
 
 fn variable_of_provider(provider: &str, name: &str) -> String {
     format!("provider_{provider}_{name}")
-}
-
-/// JSON for a file: sorted keys, two spaces, a line feed at the end.
-pub fn json(value: &Value) -> Vec<u8> {
-    fn sorted(value: &Value) -> Value {
-        match value {
-            Value::Object(map) => {
-                let ordered: BTreeMap<&String, Value> =
-                    map.iter().map(|(key, value)| (key, sorted(value))).collect();
-                ordered.into_iter().map(|(key, value)| (key.clone(), value)).collect()
-            }
-            Value::Array(list) => list.iter().map(sorted).collect(),
-            leaf => leaf.clone(),
-        }
-    }
-    let mut text = format!("{:#}", sorted(value));
-    text.push('\n');
-    text.into_bytes()
 }

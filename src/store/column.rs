@@ -8,9 +8,10 @@ use serde_json::Value as Json;
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
 use crate::domain::{
+    canonical::canonical,
     digest::Digest,
     names::{BranchName, DeliveryId, Login, PrNumber, RepositoryId, Sha, StackId, UserId},
-    plan::{Plan, canonical},
+    plan::Plan,
     reply::Report,
 };
 

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::domain::{digest::Digest, plan::canonical};
+use crate::domain::{canonical::canonical, digest::Digest};
 
 use super::{
     Error, Fenced, Store,
