@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use planwright::domain::canonical::pretty;
 use planwright::domain::finding::Finding;
 use planwright::flow::checkout::WorkingDir;
 use planwright::package::content;
-use planwright::package::render::{MAIN, VALUES, json};
+use planwright::package::render::{MAIN, VALUES};
 use planwright::package::source;
 use serde_json::{Value, json};
 
@@ -128,7 +129,7 @@ fn every_case_of_every_package_gives_what_it_expects() {
 }
 
 fn outcome(stack: &str) -> BTreeMap<String, String> {
-    let text = |value: Value| String::from_utf8(json(&value)).unwrap();
+    let text = |value: Value| String::from_utf8(pretty(value)).unwrap();
     match prepared(stack) {
         Ok(prepared) => {
             let file =
