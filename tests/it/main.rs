@@ -12,7 +12,7 @@ mod git;
 mod github;
 mod http;
 mod localhub;
-// mod package;
+mod package;
 mod store;
 mod support;
 mod tidy;

@@ -22,9 +22,8 @@ fn a_bucket_is_made_changed_behind_our_back_mended_and_destroyed() {
             repository.done(&["lock", "logs"]);
             let said = |arguments: &[&str]| stable(&repository.done(arguments)).replace(&name, "NAME");
 
-            let planned = said(&["plan", "stacks/logs"]);
-            assert!(planned.starts_with("logs: 5 to add"), "{planned}");
             let applied = said(&["apply", "stacks/logs", "--auto-approve"]);
+            assert!(applied.starts_with("logs: 5 to add"), "{applied}");
             let end = applied.split_once("\n\n").unwrap().1;
             assert_snapshot!(end, @r#"
             logs: applied, and verified: a second plan is empty
@@ -44,17 +43,29 @@ fn a_bucket_is_made_changed_behind_our_back_mended_and_destroyed() {
             moto.s3(&format!(
                 "s3.put_bucket_tagging(Bucket='{name}', Tagging={{'TagSet': [{{'Key': 'team', 'Value': 'nobody'}}]}})"
             ));
-            assert_snapshot!(said(&["drift", "logs"]), @"");
+            assert_snapshot!(said(&["drift", "logs"]), @r#"
+            logs: 1 drifted, as applied → as found
+              ~ module.bucket.aws_s3_bucket.this: changed
+              ~     tags.team: "platform" → "nobody"
+              ~     tags_all.team: "platform" → "nobody"
+            "#);
             said(&["apply", "logs", "--auto-approve"]);
             assert_eq!(said(&["drift", "logs"]), "logs: no drift\n");
 
-            let refused = repository.run(&["destroy", "logs", "--auto-approve"]);
+            let destroy = ["destroy", "logs", "--auto-approve"];
+            let other = ["--allow", "module.bucket.aws_s3_bucket.other"];
+            let refused = repository.run(&[&destroy[..], &other].concat());
             assert_eq!(refused.code, 1, "{}", refused.out);
-            assert_snapshot!(refused.err, @"");
-            let wrong = ["--allow", "module.bucket.aws_s3_bucket.other"];
-            let refused =
-                repository.run(&[&["destroy", "logs", "--auto-approve"], &wrong[..]].concat());
-            assert_eq!(refused.code, 1, "another resource was named");
+            // After five seconds the engine is heard on standard error too.
+            let error = refused.err.split_once("error: ").unwrap().1;
+            assert_snapshot!(error, @r#"
+            this would delete or replace resources that the package protects, so nothing is applied. To have it done all the same, name each of them:
+              --allow 'module.bucket.aws_s3_bucket.this'
+              --allow 'module.bucket.aws_s3_bucket_ownership_controls.this'
+              --allow 'module.bucket.aws_s3_bucket_public_access_block.this'
+              --allow 'module.bucket.aws_s3_bucket_server_side_encryption_configuration.this'
+              --allow 'module.bucket.aws_s3_bucket_versioning.this'
+            "#);
             moto.s3(&format!("s3.head_bucket(Bucket='{name}')"));
 
             let allowed: Vec<String> = refused
@@ -63,9 +74,8 @@ fn a_bucket_is_made_changed_behind_our_back_mended_and_destroyed() {
                 .filter_map(|line| line.trim().strip_prefix("--allow '")?.strip_suffix('\''))
                 .map(|address| format!("--allow={address}"))
                 .collect();
-            let mut destroy = vec!["destroy", "logs", "--auto-approve"];
-            destroy.extend(allowed.iter().map(String::as_str));
-            let destroyed = said(&destroy);
+            let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
+            let destroyed = said(&[&destroy[..], &allowed].concat());
             assert!(
                 destroyed.ends_with("logs: destroyed, and verified: a second plan is empty\n"),
                 "{destroyed}"
