@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::domain::names::StackId;
-use crate::engine::{Mode, Outcome as StepOutcome};
+use crate::engine::{Mode, Outcome as StepOutcome, Step};
 use crate::flow::checkout::apply::{End, Outcome, apply, may_apply};
 use crate::flow::checkout::plan::plan;
 use crate::flow::checkout::{Checkout, Error, Session};
@@ -148,23 +148,35 @@ fn told(stack: &StackId, verb: &str, outcome: &Outcome) -> String {
         End::Unverified(why) => {
             failure_text(stack, &format!("{verb}, but that could not be verified: {why}"))
         }
-        End::Failed(why) => failure_text(stack, why) + &steps(outcome),
+        End::Failed(why) => {
+            let command = if verb == "destroyed" { "destroy" } else { "apply" };
+            let next = format!("`planwright {command} {stack}` goes on from here");
+            let next = format!("  once its cause is mended, {next}\n");
+            failure_text(stack, why) + &steps(outcome) + &next
+        }
     }
 }
 
-/// What is known of each resource of an apply that failed.
+/// What is known of each resource of an apply that failed, what is open first.
 fn steps(outcome: &Outcome) -> String {
     let word = |outcome| match outcome {
         StepOutcome::Done => "done",
         StepOutcome::Failed => "failed",
         StepOutcome::Unknown => "begun, its end is not known",
     };
-    let line = |step: &crate::engine::Step| {
+    let line = |step: &Step| {
         format!("  {} {}: {}\n", inline(&step.action), inline(&step.address), word(step.outcome))
     };
-    match outcome.steps.is_empty() {
+    let rank = |outcome| match outcome {
+        StepOutcome::Unknown => 0,
+        StepOutcome::Failed => 1,
+        StepOutcome::Done => 2,
+    };
+    let mut steps: Vec<&Step> = outcome.steps.iter().collect();
+    steps.sort_by_key(|step| (rank(step.outcome), &step.address));
+    match steps.is_empty() {
         true => "  nothing was begun\n".into(),
-        false => outcome.steps.iter().map(line).collect(),
+        false => steps.into_iter().map(line).collect(),
     }
 }
 

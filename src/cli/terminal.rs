@@ -48,21 +48,38 @@ pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> String {
 }
 
 /// Drift: as it was applied → as it is.
+///
+/// What a plan leaves unknown follows from the rest, and nobody has applied "known after apply".
 pub fn drift_text(stack: &StackId, plan: &Plan) -> String {
     let drift = Drift::of(plan);
-    let count = match drift.len() {
+    let resources: Vec<ResourceChange> = drift.resources.iter().map(|c| known(c)).collect();
+    let outputs: Vec<_> =
+        drift.outputs.iter().filter(|(_, output)| !is_unknown(&output.after)).collect();
+    let count = match resources.len() + outputs.len() {
         0 => return format!("{stack}: no drift\n"),
         1 => "1 drifted".to_owned(),
         count => format!("{} drifted", escape::grouped(count)),
     };
-    let resources: Vec<ResourceChange> = drift.resources.iter().map(|c| (*c).clone()).collect();
     let resources = risk::riskiest_first(&resources).into_iter().flat_map(drift_lines);
-    let outputs = drift.outputs.iter().map(|(name, output)| {
+    let outputs = outputs.into_iter().map(|(name, output)| {
         // The plan would take it back, so its "after" is what was applied.
         let (before, after) = (output.after.clone(), output.before.clone());
         output_line(name, &OutputChange { action: Action::Update, before, after })
     });
     format!("{stack}: {count}, as applied → as found\n{}", indented(resources.chain(outputs)))
+}
+
+/// A change without the attributes that only follow from others.
+fn known(change: &ResourceChange) -> ResourceChange {
+    let mut change = change.clone();
+    if change.differences.iter().any(|difference| !is_unknown(&difference.after)) {
+        change.differences.retain(|difference| !is_unknown(&difference.after));
+    }
+    change
+}
+
+fn is_unknown(value: &Value) -> bool {
+    matches!(value, Value::Unknown | Value::SensitiveUnknown)
 }
 
 fn output_line(name: &str, output: &OutputChange) -> String {
@@ -100,7 +117,7 @@ pub fn outputs_json(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -
 
 /// What went wrong with a stack, line by line.
 pub fn failure_text(stack: &StackId, message: &str) -> String {
-    let mut lines = message.lines().map(escape::visible);
+    let mut lines = message.lines().map(|line| escape::visible(line.trim_end()));
     let first = lines.next().unwrap_or_default();
     let rest: String = lines.map(|line| format!("  {line}\n")).collect();
     format!("error: {stack}: {first}\n{rest}")

@@ -16,7 +16,7 @@ use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::names::StackId;
-use crate::engine::{self, Control, Engine, Root};
+use crate::engine::{self, Control, Engine, Root, Secrets};
 use crate::flow::work::{Tree, Work};
 use crate::package::repository;
 
@@ -41,7 +41,9 @@ pub struct Session<'a> {
     pub checkout: &'a Checkout,
     pub engine: Engine,
     pub cancel: CancellationToken,
-    environment: Environment,
+    secrets: Secrets,
+    /// Each stack gets what every child gets.
+    no_more: BTreeMap<String, OsString>,
     log: Box<Log>,
     /// `.planwright`.
     dir: PathBuf,
@@ -64,13 +66,20 @@ impl<'a> Session<'a> {
             plugin_cache: Some(path("TF_PLUGIN_CACHE_DIR").unwrap_or(dir.join("providers"))),
             work: dir.join("work"),
             tmp: std::env::temp_dir(),
-            environment: BTreeMap::new(),
+            environment: environment.variables,
             key: digest_key(&dir.join("digest.key"))?.into(),
             limits: engine::Limits::default(),
             concurrency: None,
         };
-        let (cancel, log) = (person.cancel, person.log);
-        Ok(Self { checkout, engine: Engine::new(settings), cancel, environment, log, dir })
+        Ok(Self {
+            checkout,
+            engine: Engine::new(settings),
+            cancel: person.cancel,
+            secrets: environment.secrets,
+            no_more: BTreeMap::new(),
+            log: person.log,
+            dir,
+        })
     }
 
     /// The stacks that people name among those that are here and those that were applied from here.
@@ -81,18 +90,30 @@ impl<'a> Session<'a> {
     }
 
     /// Does the same to each, as many at a time as the engine has turns.
+    ///
+    /// Errors as a whole where it was cancelled, or where there is no engine for any of them.
     pub async fn each<S, T>(
         &self,
         stacks: Vec<(StackId, S)>,
         work: impl AsyncFn(StackId, S) -> Result<T, engine::Error>,
     ) -> Result<PerStack<T>, Error> {
         let work = &work;
-        let all = stacks.into_iter().map(|(stack, given)| async move {
-            let done = work(stack.clone(), given).await.map_err(|error| error.to_string());
-            (stack, done)
-        });
+        let all = stacks
+            .into_iter()
+            .map(|(stack, given)| async move { (stack.clone(), work(stack, given).await) });
         let all = join_all(all).await;
-        if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(all) }
+        if self.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let mut told = Vec::new();
+        for (stack, done) in all {
+            if let Err(error @ engine::Error::NotFound { .. }) = &done {
+                let flag = "`--engine PATH` or PLANWRIGHT_ENGINE";
+                return Err(Error::Refused(format!("{error}: {flag}")));
+            }
+            told.push((stack, done.map_err(|error| error.to_string())));
+        }
+        Ok(told)
     }
 
     /// A tree with everything that the engine needs to work on it.
@@ -108,7 +129,7 @@ impl<'a> Session<'a> {
     }
 
     pub fn root<'w>(&'w self, work: &'w Work) -> Root<'w> {
-        work.root(&self.environment.variables, &self.environment.secrets)
+        work.root(&self.no_more, &self.secrets)
     }
 
     /// How the engine is watched while it works on `stack`.

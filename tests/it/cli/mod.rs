@@ -3,6 +3,8 @@
 mod journey;
 mod mistakes;
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,6 +13,8 @@ use tempfile::TempDir;
 /// A directory in which `planwright` runs, and nothing of the surroundings counts.
 pub struct Repository {
     folder: TempDir,
+    /// The whole environment of the commands.
+    pub env: BTreeMap<String, OsString>,
 }
 
 /// What a command said.
@@ -22,7 +26,7 @@ pub struct Said {
 
 impl Repository {
     pub fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), env: BTreeMap::new() }
     }
 
     /// After `planwright init`.
@@ -65,6 +69,7 @@ impl Repository {
             .args(arguments)
             .current_dir(self.path())
             .env_clear()
+            .envs(&self.env)
             .output()
             .unwrap();
         Said {

@@ -1,0 +1,88 @@
+//! The story of the command line: `aws-bucket` on a real API, from `init` to `destroy`.
+
+use insta::{allow_duplicates, assert_snapshot};
+
+use crate::support::moto::Moto;
+
+use super::{ENGINES, repository, stable};
+
+#[test]
+fn a_bucket_is_made_changed_behind_our_back_mended_and_destroyed() {
+    let moto = Moto::shared();
+    allow_duplicates! {
+        for engine in ENGINES {
+            let mut repository = repository(engine);
+            repository.env.extend(moto.env());
+            let name = format!("acme-story-{engine}");
+            let stack = format!(
+                "apiVersion: planwright.dev/v1\nkind: Stack\npackage: aws-bucket\nversion: \"^0.1\"\n\
+                 params:\n  name: {name}\n  region: eu-central-1\n  tags:\n    team: platform\n"
+            );
+            repository.write("stacks/logs/stack.yaml", &stack);
+            repository.done(&["lock", "logs"]);
+            let said = |arguments: &[&str]| stable(&repository.done(arguments)).replace(&name, "NAME");
+
+            let applied = said(&["apply", "stacks/logs", "--auto-approve"]);
+            assert!(applied.starts_with("logs: 5 to add"), "{applied}");
+            let end = applied.split_once("\n\n").unwrap().1;
+            assert_snapshot!(end, @r#"
+            logs: applied, and verified: a second plan is empty
+              outputs
+                arn = "arn:aws:s3:::NAME"
+                name = "NAME"
+                region = "eu-central-1"
+                regional_domain_name = "NAME.s3.eu-central-1.amazonaws.com"
+            "#);
+            let tags = moto.s3(&format!("print(s3.get_bucket_tagging(Bucket='{name}')['TagSet'])"));
+            assert_eq!(tags.trim(), "[{'Key': 'team', 'Value': 'platform'}]");
+            let versioning =
+                moto.s3(&format!("print(s3.get_bucket_versioning(Bucket='{name}')['Status'])"));
+            assert_eq!(versioning.trim(), "Enabled");
+            assert_eq!(said(&["drift", "logs"]), "logs: no drift\n");
+
+            moto.s3(&format!(
+                "s3.put_bucket_tagging(Bucket='{name}', Tagging={{'TagSet': [{{'Key': 'team', 'Value': 'nobody'}}]}})"
+            ));
+            assert_snapshot!(said(&["drift", "logs"]), @r#"
+            logs: 1 drifted, as applied → as found
+              ~ module.bucket.aws_s3_bucket.this: changed
+              ~     tags.team: "platform" → "nobody"
+              ~     tags_all.team: "platform" → "nobody"
+            "#);
+            said(&["apply", "logs", "--auto-approve"]);
+            assert_eq!(said(&["drift", "logs"]), "logs: no drift\n");
+
+            let destroy = ["destroy", "logs", "--auto-approve"];
+            let other = ["--allow", "module.bucket.aws_s3_bucket.other"];
+            let refused = repository.run(&[&destroy[..], &other].concat());
+            assert_eq!(refused.code, 1, "{}", refused.out);
+            // After five seconds the engine is heard on standard error too.
+            let error = refused.err.split_once("error: ").unwrap().1;
+            assert_snapshot!(error, @r#"
+            this would delete or replace resources that the package protects, so nothing is applied. To have it done all the same, name each of them:
+              --allow 'module.bucket.aws_s3_bucket.this'
+              --allow 'module.bucket.aws_s3_bucket_ownership_controls.this'
+              --allow 'module.bucket.aws_s3_bucket_public_access_block.this'
+              --allow 'module.bucket.aws_s3_bucket_server_side_encryption_configuration.this'
+              --allow 'module.bucket.aws_s3_bucket_versioning.this'
+            "#);
+            moto.s3(&format!("s3.head_bucket(Bucket='{name}')"));
+
+            let allowed: Vec<String> = refused
+                .err
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("--allow '")?.strip_suffix('\''))
+                .map(|address| format!("--allow={address}"))
+                .collect();
+            let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
+            let destroyed = said(&[&destroy[..], &allowed].concat());
+            assert!(
+                destroyed.ends_with("logs: destroyed, and verified: a second plan is empty\n"),
+                "{destroyed}"
+            );
+            let buckets = moto.s3("print([bucket['Name'] for bucket in s3.list_buckets()['Buckets']])");
+            assert!(!buckets.contains(&name), "{buckets}");
+            assert_eq!(said(&["drift", "logs"]), "logs: never applied\n");
+        }
+    }
+}
