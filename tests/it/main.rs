@@ -5,6 +5,7 @@
 )]
 
 mod cli;
+mod crash;
 mod engine;
 mod engine_aws;
 mod git;
