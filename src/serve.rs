@@ -47,13 +47,14 @@ impl Bot {
 
     /// Makes up for what was missed and works on jobs until [`Bot::stop`] is called elsewhere.
     pub async fn work(&self) -> Result<()> {
+        let name = worker::Name::take(&self.app).await?;
         if self.app.roles.contains(&Role::Web)
             && let Err(error) = catch_up(&self.app).await
         {
             // GitHub may be away just now; webhooks that come are worked on all the same.
             tracing::warn!(%error, "missed deliveries could not be fetched");
         }
-        worker::run_until(self.app.clone(), self.stop.clone()).await
+        worker::run_until(self.app.clone(), &name, self.stop.clone()).await
     }
 
     /// Asks server and workers to end; those under way end first.

@@ -3,6 +3,8 @@
 //! A lease is renewed while the job runs; a job that is cancelled, superseded or lost is stopped.
 //! What fails is tried again with growing pauses, an apply never.
 
+mod name;
+
 use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
@@ -18,6 +20,8 @@ use crate::{
     store::{Beat, Claim, Fenced, JobKind, NewJob, Outcome, Repeat},
 };
 
+pub use name::Name;
+
 /// A worker that says nothing for this long has lost its job.
 const LEASE: Duration = Duration::from_secs(30);
 const ATTEMPTS: i64 = 5;
@@ -25,11 +29,12 @@ const ATTEMPTS: i64 = 5;
 const POLL: Duration = Duration::from_secs(2);
 
 /// Runs jobs of the roles of this process until `stop`, then lets those under way end.
-pub async fn run_until(app: Arc<App>, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run_until(app: Arc<App>, name: &Name, stop: CancellationToken) -> anyhow::Result<()> {
     let kinds = queue::kinds(&app.roles)?;
     let workers = (0..app.workers).map(|_| {
         let (app, kinds, stop) = (app.clone(), kinds.clone(), stop.clone());
-        tokio::spawn(async move { work(&app, &kinds, &stop).await })
+        let name = name.as_str().to_owned();
+        tokio::spawn(async move { work(&app, &name, &kinds, &stop).await })
     });
     futures::future::join_all(workers).await;
     Ok(())
@@ -43,12 +48,11 @@ pub async fn run_until_idle(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn work(app: &App, kinds: &[JobKind], stop: &CancellationToken) {
-    let worker = Uuid::now_v7().to_string();
+async fn work(app: &App, worker: &str, kinds: &[JobKind], stop: &CancellationToken) {
     let mut wakes = app.store.wakes();
     while !stop.is_cancelled() {
         wakes.mark_unchanged();
-        match run_next(app, &worker, kinds).await {
+        match run_next(app, worker, kinds).await {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "the queue cannot be read"),

@@ -6,6 +6,7 @@
 
 mod checkout;
 mod cli;
+mod crash;
 mod engine;
 mod engine_aws;
 mod git;

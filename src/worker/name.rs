@@ -1,0 +1,115 @@
+//! The name under which this process takes jobs, and the names whose processes are surely dead.
+//!
+//! Each process on a data directory keeps a file there, locked for as long as it lives: the lock
+//! ends with the process, however that ends. Whoever starts and gets the lock of such a file gives
+//! the jobs that were taken under that name back at once. Those of a process elsewhere wait until
+//! their leases run out; nothing here knows whether it lives.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use uuid::Uuid;
+
+use crate::app::App;
+
+/// Held while names are given and given up, so that nobody sees a file that is not locked yet.
+const DOOR: &str = "door";
+
+/// A name that no other process has, as long as this value lives.
+pub struct Name {
+    name: String,
+    _alive: File,
+}
+
+/// A name whose process is dead; nobody takes it for alive or dead again while this value lives.
+struct Dead {
+    name: String,
+    file: PathBuf,
+    _locked: File,
+}
+
+impl Name {
+    /// Takes a new name, after giving back the jobs of processes that died on our data directory.
+    pub async fn take(app: &App) -> Result<Self> {
+        let dir = app.data.join("workers");
+        let context = || format!("taking a name in {}", dir.display());
+        let entering = dir.clone();
+        let door = tokio::task::spawn_blocking(move || enter(&entering)).await?;
+        let _door = door.with_context(context)?;
+        for dead in dead(&dir).with_context(context)? {
+            let jobs = app.store.abandon_leases(&dead.name, app.now()).await?;
+            if jobs > 0 {
+                tracing::warn!(jobs, "an earlier process died over its work, which goes on now");
+            }
+            fs::remove_file(&dead.file).with_context(context)?;
+        }
+        Self::new(&dir).with_context(context)
+    }
+
+    fn new(dir: &Path) -> io::Result<Self> {
+        let name = Uuid::now_v7().to_string();
+        let alive = private().create_new(true).open(dir.join(&name))?;
+        alive.lock()?;
+        Ok(Self { name, _alive: alive })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+}
+
+fn enter(dir: &Path) -> io::Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let door = private().create(true).truncate(false).open(dir.join(DOOR))?;
+    door.lock()?;
+    Ok(door)
+}
+
+/// The names in `dir` whose processes are gone.
+fn dead(dir: &Path) -> io::Result<Vec<Dead>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let file = entry?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name == DOOR {
+            continue;
+        }
+        let locked = private().open(&file)?;
+        match locked.try_lock() {
+            Ok(()) => all.push(Dead { name, file, _locked: locked }),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(all)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_dead_when_its_process_is_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(enter(dir.path()).unwrap());
+        let names = |dir: &Path| -> Vec<String> {
+            dead(dir).unwrap().iter().map(|dead| dead.name.clone()).collect()
+        };
+        let living = Name::new(dir.path()).unwrap();
+        assert_eq!(names(dir.path()), [""; 0]);
+        let gone = living.name.clone();
+        drop(living);
+        assert_eq!(names(dir.path()), [gone]);
+    }
+}

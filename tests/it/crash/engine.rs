@@ -1,0 +1,82 @@
+//! The real engine, which tells of the start and the end of each command and waits each time until
+//! it may go on. It survives the bot, as in life.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use super::effects::Effects;
+
+pub struct Engine {
+    pub wrapper: PathBuf,
+    listening: JoinHandle<()>,
+}
+
+impl Engine {
+    /// Writes the wrapper into `dir` and counts what it tells among `effects`.
+    pub async fn start(dir: &Path, effects: &Arc<Effects>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let engine = on_path();
+        let name = engine.file_name().unwrap().to_string_lossy().into_owned();
+        let wrapper = dir.join(format!("{name}-wrapper"));
+        fs::write(&wrapper, script(port, &engine)).unwrap();
+        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+        let effects = effects.clone();
+        let listening = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(listen(stream, effects.clone()));
+            }
+        });
+        Self { wrapper, listening }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn listen(stream: TcpStream, effects: Arc<Effects>) {
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        effects.happened(format!("engine {line}"));
+        // Whoever does not listen any more has ended.
+        let _ = write.write_all(b"go\n").await;
+    }
+}
+
+fn script(port: u16, engine: &Path) -> String {
+    format!(
+        "#!/usr/bin/env bash\n\
+         exec 9<>/dev/tcp/127.0.0.1/{port}\n\
+         tell() {{ echo \"$1\" >&9 && read -r _ <&9; }}\n\
+         tell \"$1 starts\"\n\
+         '{}' \"$@\" 9>&-\n\
+         code=$?\n\
+         tell \"$1 ends\"\n\
+         exit $code\n",
+        engine.display()
+    )
+}
+
+/// The engine that the bot would take.
+fn on_path() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    let all =
+        |name: &str| std::env::split_paths(&path).map(|dir| dir.join(name)).find(|f| f.is_file());
+    all("tofu").or_else(|| all("terraform")).expect(
+        "the crash test applies with a real engine, and neither `tofu` nor `terraform` is on PATH",
+    )
+}

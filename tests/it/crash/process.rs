@@ -1,0 +1,55 @@
+//! The bot as a process of its own, which dies by `kill -9` and by nothing else.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+pub struct Process {
+    child: Child,
+    /// Where it listens, e.g. `127.0.0.1:4711`.
+    pub address: String,
+}
+
+impl Process {
+    /// Starts it and waits until it listens; what it logs is added to `log`.
+    pub fn start(args: &[String], log: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_planwright"))
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0"])
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        let (sender, addresses) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let address = line.split_once("listens on http://").and_then(|(_, rest)| {
+                    rest.split_once("/webhook").map(|(address, _)| address.to_owned())
+                });
+                address.map(|address| sender.send(address));
+                writeln!(log, "{line}").unwrap();
+            }
+        });
+        let address = addresses.recv_timeout(Duration::from_secs(60));
+        Self { child, address: address.expect("the bot did not start to listen; see its log") }
+    }
+}
+
+impl Drop for Process {
+    /// `kill -9`; it is gone when this returns.
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
