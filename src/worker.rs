@@ -83,7 +83,7 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
         Ok(job) => job,
         Err(error) => return (Outcome::Failed { error: error.to_string() }, Vec::new()),
     };
-    let watch = Watch { stop: CancellationToken::new(), recovered: claim.recovered };
+    let watch = Watch { stop: CancellationToken::new(), job: Some(claim.job.id) };
     let guarded = std::panic::AssertUnwindSafe(flow::run(app, &job, &watch)).catch_unwind();
     let ended = tokio::select! {
         // The heartbeat only ends when there is nothing left to beat for.

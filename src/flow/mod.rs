@@ -28,7 +28,7 @@ use crate::{
         reply::Refusal,
     },
     engine, git, github,
-    store::{self, PullRequestId},
+    store::{self, JobId, PullRequestId},
 };
 
 use outbox::Face;
@@ -57,8 +57,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Watch {
     /// Fires when the job has to stop.
     pub stop: CancellationToken,
-    /// A worker was lost over this job: look at what was done before doing anything.
-    pub recovered: bool,
+    /// The job itself, by which a run knows whose it is.
+    pub job: Option<JobId>,
 }
 
 impl From<Refusal> for Error {
@@ -160,9 +160,15 @@ fn asked(job: &Job) -> Option<&Asked> {
 
 /// Tells people that a job of theirs failed, and under which id the log has it.
 pub async fn tell_failure(app: &App, job: &Job, id: &str) -> Result<()> {
+    let then = match job {
+        Job::Apply { .. } => {
+            "Nothing of it is repeated by itself. `/infra apply` first looks at what was done."
+        }
+        _ => "Nothing was changed by it. `/infra plan` tries again.",
+    };
     let text = format!(
         "Planwright could not finish this: something of its own went wrong, which the log has under \
-         `{id}`. Nothing was changed by it. `/infra plan` tries again."
+         `{id}`. {then}"
     );
     match asked(job) {
         Some(asked) => {

@@ -10,15 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::App,
     domain::{
+        digest::Digest,
         job::{Asked, Target},
-        names::{CheckRunId, CommentId},
+        names::{CheckRunId, CommentId, Sha},
         reply::{self, CheckReport, CheckStatus, Level, Marker, Report},
     },
     github::{self, Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Reaction},
     store::{Fenced, Sending},
 };
 
-use super::{Error, Result, soon};
+use super::{Error, Result, id_of, soon};
 
 /// The name of our check; a ruleset requires it under this name.
 pub const CHECK: &str = "planwright";
@@ -27,7 +28,7 @@ pub const CHECK: &str = "planwright";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Write {
-    Comment { target: Target, marker: String, body: String },
+    Comment { target: Target, marker: String, body: String, shows: Option<(Sha, Digest)> },
     Check { target: Target, check: CheckRun },
     Reaction { target: Target, comment: CommentId, face: Face },
 }
@@ -57,22 +58,38 @@ impl Write {
     }
 }
 
-/// Posts or edits the comment of a pull request; returns GitHub's time of it.
-pub async fn comment(app: &App, target: &Target, report: &Report) -> Result<Timestamp> {
-    let (marker, body) = (Marker::Report.to_string(), reply::comment(report));
-    let write = Write::Comment { target: target.clone(), marker, body };
-    let at = send(app, &write).await?;
-    Ok(at.context("GitHub gave no time for our comment")?)
+/// Posts or edits the comment of a pull request.
+pub async fn comment(app: &App, target: &Target, report: &Report) -> Result<()> {
+    send(app, &comment_write(target, report)).await
 }
 
 /// Creates or updates the check run of the report's head. `is_new` when planning has just ended:
 /// only then annotations go along, because GitHub adds those of each update to the earlier ones.
 pub async fn check(app: &App, target: &Target, report: &Report, is_new: bool) -> Result<()> {
+    send(app, &check_write(target, report, is_new)).await
+}
+
+/// Comment and check. Both are put down before either is sent: people may act on the first before a
+/// new process sends the second.
+pub async fn show(app: &App, target: &Target, report: &Report, is_new: bool) -> Result<()> {
+    let check = check_write(target, report, is_new);
+    put(app, &check).await?;
+    comment(app, target, report).await?;
+    send(app, &check).await
+}
+
+fn comment_write(target: &Target, report: &Report) -> Write {
+    let (marker, body) = (Marker::Report.to_string(), reply::comment(report));
+    let shows = report.digest.clone().map(|digest| (report.head.clone(), digest));
+    Write::Comment { target: target.clone(), marker, body, shows }
+}
+
+fn check_write(target: &Target, report: &Report, is_new: bool) -> Write {
     let mut check = check_run(target, report);
     if !is_new {
         check.annotations.clear();
     }
-    send(app, &Write::Check { target: target.clone(), check }).await.map(drop)
+    Write::Check { target: target.clone(), check }
 }
 
 /// Answers a comment by one of our own.
@@ -82,21 +99,22 @@ pub async fn reply(app: &App, target: &Target, asked: &Asked, text: &str) -> Res
         target: target.clone(),
         marker: marker.to_string(),
         body: marker.on(text),
+        shows: None,
     };
-    send(app, &write).await.map(drop)
+    send(app, &write).await
 }
 
 /// Says that something of ours failed, under the id that the log has.
 pub async fn failure(app: &App, target: &Target, (id, text): (&str, &str)) -> Result<()> {
     let marker = format!("<!-- planwright:failure:{id} -->");
     let body = format!("{marker}\n{text}");
-    send(app, &Write::Comment { target: target.clone(), marker, body }).await.map(drop)
+    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
 }
 
 /// Reacts to a comment.
 pub async fn react(app: &App, target: &Target, asked: &Asked, face: Face) -> Result<()> {
     let write = Write::Reaction { target: target.clone(), comment: asked.comment, face };
-    send(app, &write).await.map(drop)
+    send(app, &write).await
 }
 
 /// Sends what an earlier process put down and did not finish.
@@ -109,13 +127,17 @@ pub async fn send_unfinished(app: &App) -> Result<()> {
     Ok(())
 }
 
-async fn send(app: &App, write: &Write) -> Result<Option<Timestamp>> {
+async fn put(app: &App, write: &Write) -> Result<()> {
     let body = serde_json::to_value(write).context("writing a request down")?;
-    app.store.put_request(&write.key(), &body, app.now()).await?;
+    Ok(app.store.put_request(&write.key(), &body, app.now()).await?)
+}
+
+async fn send(app: &App, write: &Write) -> Result<()> {
+    put(app, write).await?;
     send_put(app, write).await
 }
 
-async fn send_put(app: &App, write: &Write) -> Result<Option<Timestamp>> {
+async fn send_put(app: &App, write: &Write) -> Result<()> {
     let key = write.key();
     while let Some(sending) = app.store.begin_sending(&key).await? {
         // Another may have been put in its place since: the row says what is to stand there.
@@ -125,11 +147,20 @@ async fn send_put(app: &App, write: &Write) -> Result<Option<Timestamp>> {
             Ok(sent) => sent,
             Err(error) => return Err(failed(app, &sending, error).await?),
         };
+        record_posted(app, &wanted, at).await?;
         if app.store.finish_sending(&sending.request, &remote, at).await? == Fenced::Written {
-            return Ok(at);
+            break;
         }
     }
-    Ok(app.store.request(&key).await?.and_then(|request| request.remote_at))
+    Ok(())
+}
+
+/// Notes since when people can read a plan set. Before the request counts as done: whoever finds it
+/// unfinished finds the time at GitHub, too.
+async fn record_posted(app: &App, write: &Write, at: Option<Timestamp>) -> Result<()> {
+    let Write::Comment { target, shows: Some((head, digest)), .. } = write else { return Ok(()) };
+    let at = at.context("GitHub gave no time for our comment")?;
+    Ok(app.store.record_posted(id_of(target), (head, digest), at).await?)
 }
 
 /// Writes down what is known of a request that did not succeed, and says what that means.
@@ -156,7 +187,7 @@ type Sent = (String, Option<Timestamp>);
 
 async fn deliver(app: &App, write: &Write, sending: &Sending) -> github::Result<Sent> {
     match write {
-        Write::Comment { target, marker, body } => {
+        Write::Comment { target, marker, body, .. } => {
             deliver_comment(app, target, (marker, body), sending).await
         }
         Write::Check { target, check } => deliver_check(app, target, check, sending).await,

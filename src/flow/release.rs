@@ -20,6 +20,5 @@ pub async fn release(app: &App, target: &Target) -> Result<()> {
     let mut report = recorded.plan_set.report;
     report.state = State::Released;
     app.store.record_report(recorded.id, &report).await?;
-    outbox::comment(app, target, &report).await?;
-    outbox::check(app, target, &report, false).await
+    outbox::show(app, target, &report, false).await
 }

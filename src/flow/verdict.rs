@@ -68,8 +68,7 @@ async fn show(
         }
     }
     app.store.record_report(recorded.id, &report).await?;
-    outbox::comment(app, target, &report).await?;
-    outbox::check(app, target, &report, false).await
+    outbox::show(app, target, &report, false).await
 }
 
 /// Notes what the approval is about: the plan that was shown when it arrived.

@@ -157,15 +157,19 @@ impl Store {
         }
     }
 
-    /// Sets when the digest of this plan set first appeared on its head, by GitHub's clock.
+    /// Sets when a digest first appeared on a head, by GitHub's clock.
     ///
     /// Only the first time counts: an approval in between must not become too early afterwards.
-    pub async fn record_posted(&self, id: PlanSetId, at: Timestamp) -> Result<(), Error> {
-        const POSTED: &str = "UPDATE plan_sets SET posted_at = $2 WHERE posted_at IS NULL \
-             AND EXISTS (SELECT 1 FROM plan_sets this WHERE this.id = $1 \
-             AND this.repository = plan_sets.repository AND this.number = plan_sets.number \
-             AND this.head = plan_sets.head AND this.digest = plan_sets.digest)";
-        self.db.execute(POSTED, binds![id, at]).await.map(drop)
+    pub async fn record_posted(
+        &self,
+        id: PullRequestId,
+        (head, digest): (&Sha, &Digest),
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        const POSTED: &str = "UPDATE plan_sets SET posted_at = $5 WHERE posted_at IS NULL \
+             AND repository = $1 AND number = $2 AND head = $3 AND digest = $4";
+        let cells = binds![id.repository, id.number, head, digest, at];
+        self.db.execute(POSTED, cells).await.map(drop)
     }
 
     /// The newest plan that was made from just this input.

@@ -53,13 +53,13 @@ pub async fn apply(
     let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {
         return unplanned(app, target, &pull, asked).await;
     };
-    if recorded.plan_set.report.state == State::Applied {
-        return if asked.is_some() { Err(Refusal::AlreadyApplied.into()) } else { Ok(()) };
-    }
     let ground = merge_ground(app, target, (&pull, &recorded)).await?;
     let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
-    if watch.recovered && recover::is_settled(app, &case, watch).await? {
+    if recover::is_settled(app, &case, watch).await? {
         return Ok(());
+    }
+    if recorded.plan_set.report.state == State::Applied {
+        return if asked.is_some() { Err(Refusal::AlreadyApplied.into()) } else { Ok(()) };
     }
     if let Some(asked) = asked {
         confirm(app, &case, (asked, digest)).await?;
@@ -97,7 +97,7 @@ async fn unplanned(
          Open another pull request that touches the stack."
             .into(),
     ));
-    outbox::comment(app, target, &report).await.map(drop)
+    outbox::comment(app, target, &report).await
 }
 
 /// `/infra apply` approves the plan that it names, under the rules of every approval.
@@ -201,7 +201,7 @@ async fn queued(
 /// Stores and posts where the change stands.
 pub(super) async fn show(app: &App, case: &Case<'_>, report: &Report) -> Result<()> {
     app.store.record_report(case.recorded.id, report).await?;
-    outbox::comment(app, case.target, report).await.map(drop)
+    outbox::comment(app, case.target, report).await
 }
 
 /// Gives the locks back, whatever came of the run.

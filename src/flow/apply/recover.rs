@@ -21,27 +21,31 @@ use super::{
     locks, release,
     run::{has_converged, set_progress, settle, state_of},
     show,
-    steps::{Step, note},
+    steps::{Step, has_begun, is_of, note},
 };
 
 /// Whether the change is settled by looking; if not, nothing had been begun and it may be applied.
+///
+/// Jobs of a change run one at a time, so a run that is still open is one that was lost.
 pub async fn is_settled(app: &App, case: &Case<'_>, watch: &Watch) -> Result<bool> {
     let runs = app.store.runs(id_of(case.target)).await?;
     let Some(run) = runs.into_iter().rfind(|run| run.kind == RunKind::Apply) else {
         return Ok(false);
     };
-    if run.state != RunState::Running {
-        // It ended, and only the last words are missing.
-        outbox::comment(app, case.target, &case.recorded.plan_set.report).await?;
-        return Ok(run.state != RunState::Cancelled);
-    }
     let steps = app.store.steps(run.id).await?;
+    if run.state != RunState::Running {
+        let is_over = is_of(&steps, watch.job) && run.state != RunState::Cancelled;
+        if is_over {
+            last_words(app, case).await?;
+        }
+        return Ok(is_over);
+    }
     let still_runs = steps.iter().any(is_alive) || is_used(&run_dir(app, run.id));
     if still_runs {
         let why = "the engine that an earlier process of ours started still applies".into();
         return Err(Error::Later { at: soon(app, 2), why });
     }
-    if !steps.iter().any(|step| Step::Applying.is(&step.step)) {
+    if !has_begun(&steps) {
         // Nothing was begun that could have changed the world.
         let _ = app.store.finish_run(run.id, RunState::Cancelled, app.now()).await?;
         let _ = fs::remove_dir_all(run_dir(app, run.id));
@@ -53,6 +57,15 @@ pub async fn is_settled(app: &App, case: &Case<'_>, watch: &Watch) -> Result<boo
             Err(Error::Later { at: soon(app, 5), why: "the lock was taken meanwhile".into() })
         }
     }
+}
+
+/// The run of this very job has ended, and only the locks or the comment may be behind.
+async fn last_words(app: &App, case: &Case<'_>) -> Result<()> {
+    match locks(app, case).await? {
+        LockAnswer::Held(lock) => release(app, lock).await?,
+        LockAnswer::Waiting(_) => drop(app.store.leave_queues(id_of(case.target)).await?),
+    }
+    outbox::comment(app, case.target, &case.recorded.plan_set.report).await
 }
 
 fn is_alive(step: &JournalEntry) -> bool {

@@ -19,15 +19,16 @@ use crate::{
     flow::{
         Error, Result, Watch, id_of, outbox,
         plan::{Work, digest_of, planned},
+        soon,
     },
-    store::{AppliedStack, LockHeld, PlanSet, RunId, RunKind, RunState, StackPlan},
+    store::{AppliedStack, Fenced, LockHeld, PlanSet, RunId, RunKind, RunState, StackPlan},
 };
 
 use super::{
-    Case,
+    Case, LEASE,
     ground::run_dir,
     release, show,
-    steps::{Step, note, started},
+    steps::{Step, begun, has_begun, note, started},
 };
 
 /// What a stack of the change is about to become.
@@ -44,22 +45,29 @@ pub async fn run(
     watch: &Watch,
 ) -> Result<()> {
     let id = app.store.start_run(RunKind::Apply, id_of(case.target), app.now()).await?;
+    begun(app, id, watch.job).await?;
     let ended = run_locked(app, case, (id, &met, &lock), (&mut report, watch)).await;
-    let state = match &ended {
-        Ok(state) => *state,
-        Err(Error::Stopped) => RunState::Cancelled,
-        Err(_) => RunState::Failed,
-    };
+    if let Err(error) = &ended
+        && has_begun(&app.store.steps(id).await?)
+    {
+        tracing::error!(run = %id, %error, "an apply was broken off; it will be looked at");
+        // The run stays open and the locks stay ours: the next attempt is a recovery.
+        return Err(Error::Later { at: soon(app, 2), why: "an apply was broken off".into() });
+    }
+    let state = *ended.as_ref().unwrap_or(&RunState::Cancelled);
     // What is left to look at after a failure is in the state and the journal, not in there.
     let _ = fs::remove_dir_all(run_dir(app, id));
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
-    if let Err(Error::Stopped) = ended {
-        report.state = State::Failed;
-        return show(app, case, &report).await;
+    match ended {
+        Ok(_) => outbox::comment(app, case.target, &report).await,
+        Err(later @ Error::Later { .. }) => Err(later),
+        Err(error) => {
+            report.state = State::Failed;
+            show(app, case, &report).await?;
+            if matches!(error, Error::Stopped) { Ok(()) } else { Err(error) }
+        }
     }
-    ended?;
-    outbox::comment(app, case.target, &report).await.map(drop)
 }
 
 async fn run_locked(
@@ -183,9 +191,8 @@ async fn differs(
         plans,
         ..case.recorded.plan_set.clone()
     };
-    let id = app.store.record_plan_set(&set).await?;
-    let posted_at = outbox::comment(app, case.target, report).await?;
-    Ok(app.store.record_posted(id, posted_at).await?)
+    app.store.record_plan_set(&set).await?;
+    outbox::comment(app, case.target, report).await
 }
 
 /// Applies one stack and proves that it has converged.
@@ -199,6 +206,10 @@ async fn apply_one(
         drop(planned);
         app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await?
     } else {
+        if app.store.renew_locks(lock, app.now(), LEASE).await? == Fenced::Lost {
+            // Somebody has taken this apply for dead and looks after it now.
+            return Err(Error::Stopped);
+        }
         note(app, id, &work.stack, (Step::Applying, Json::Null)).await?;
         let stack = &work.stack;
         let on_start = |command: &'static str, process: Process| -> BoxFuture<'_, ()> {

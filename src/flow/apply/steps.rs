@@ -5,11 +5,13 @@ use crate::{
     domain::names::StackId,
     engine::Process,
     flow::Result,
-    store::{Child, JournalEntry, RunId},
+    store::{Child, JobId, JournalEntry, RunId},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// The run has started; the entry names its job.
+    Begun,
     /// The engine is about to be told to apply; from here on the world may have changed.
     Applying,
     /// The engine runs; the entry names its process.
@@ -22,6 +24,7 @@ pub enum Step {
 impl Step {
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Begun => "begun",
             Self::Applying => "applying",
             Self::Started => "started",
             Self::Applied => "applied",
@@ -34,6 +37,28 @@ impl Step {
     pub fn is(self, word: &str) -> bool {
         self.as_str() == word
     }
+}
+
+/// Writes down whose run it is.
+pub async fn begun(app: &App, run: RunId, job: Option<JobId>) -> Result<()> {
+    let (step, detail) = (Step::Begun.as_str().into(), detail_of(job));
+    let entry = JournalEntry { stack: None, step, detail, child: None, at: app.now() };
+    Ok(app.store.journal(run, &entry).await?)
+}
+
+/// Whether the run with these steps is one of `job`.
+pub fn is_of(steps: &[JournalEntry], job: Option<JobId>) -> bool {
+    let is_it = |step: &JournalEntry| Step::Begun.is(&step.step) && step.detail == detail_of(job);
+    job.is_some() && steps.iter().any(is_it)
+}
+
+/// Whether the engine was told to apply, so that the world may have changed.
+pub fn has_begun(steps: &[JournalEntry]) -> bool {
+    steps.iter().any(|step| Step::Applying.is(&step.step))
+}
+
+fn detail_of(job: Option<JobId>) -> serde_json::Value {
+    serde_json::json!({ "job": job.map(|job| job.0) })
 }
 
 /// Writes a step of one stack down.

@@ -136,9 +136,7 @@ async fn record(
     let verdict = judged(app, change, id, &mut report).await?;
     report.state = State::before_merge(&report, Some(&verdict));
     app.store.record_report(id, &report).await?;
-    let posted_at = outbox::comment(app, target, &report).await?;
-    app.store.record_posted(id, posted_at).await?;
-    outbox::check(app, target, &report, true).await
+    outbox::show(app, target, &report, true).await
 }
 
 /// Puts the verdict on a plan set into its report.
@@ -179,8 +177,7 @@ async fn block(
 }
 
 async fn tell(app: &App, target: &Target, report: &Report) -> Result<()> {
-    outbox::comment(app, target, report).await?;
-    outbox::check(app, target, report, true).await
+    outbox::show(app, target, report, true).await
 }
 
 /// Remembers what a look at GitHub showed.

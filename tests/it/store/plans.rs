@@ -69,13 +69,15 @@ async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database
     let store = database.store().await;
     let posted = async || store.latest_plan_set(PR).await.unwrap().unwrap().posted_at;
     let first = store.record_plan_set(&plan_set("v1:one", Vec::new())).await.unwrap();
-    store.record_posted(first, at(20)).await.unwrap();
-    store.record_posted(first, at(30)).await.unwrap();
+    let of = |set: &PlanSet| (set.head.clone(), set.digest.clone());
+    let (head, digest) = of(&plan_set("v1:one", Vec::new()));
+    store.record_posted(PR, (&head, &digest), at(20)).await.unwrap();
+    store.record_posted(PR, (&head, &digest), at(30)).await.unwrap();
     assert_eq!(posted().await, Some(at(20)));
 
-    let again = store.record_plan_set(&plan_set("v1:one", Vec::new())).await.unwrap();
+    store.record_plan_set(&plan_set("v1:one", Vec::new())).await.unwrap();
     assert_eq!(posted().await, Some(at(20)), "the same digest on the same head was seen before");
-    store.record_posted(again, at(40)).await.unwrap();
+    store.record_posted(PR, (&head, &digest), at(40)).await.unwrap();
     assert_eq!(posted().await, Some(at(20)));
 
     let other_head = PlanSet { head: sha('d'), ..plan_set("v1:one", Vec::new()) };
@@ -84,7 +86,8 @@ async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database
     for set in [plan_set("v1:two", Vec::new()), other_head, other_pull_request] {
         let id = store.record_plan_set(&set).await.unwrap();
         assert_eq!(store.plan_set(id).await.unwrap().unwrap().posted_at, None);
-        store.record_posted(id, at(50)).await.unwrap();
+        let (head, digest) = of(&set);
+        store.record_posted(set.pull_request, (&head, &digest), at(50)).await.unwrap();
         assert_eq!(store.plan_set(id).await.unwrap().unwrap().posted_at, Some(at(50)));
     }
     assert_eq!(store.plan_set(first).await.unwrap().unwrap().posted_at, Some(at(20)));
