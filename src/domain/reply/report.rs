@@ -219,6 +219,11 @@ impl StackReport {
         }
     }
 
+    /// Whether nothing of it was run, although nothing is wrong with it.
+    pub fn is_withheld(&self) -> bool {
+        matches!(self.plan, PlanReport::NotPlanned(_)) && !self.has_errors()
+    }
+
     /// The command that shows the same to someone with a checkout.
     pub fn command(&self) -> String {
         format!("planwright plan stacks/{}", self.stack)
