@@ -53,6 +53,10 @@ pub async fn apply(
     let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {
         return unplanned(app, target, &pull, asked).await;
     };
+    if recorded.plan_set.report.stacks.is_empty() {
+        // What was planned once was taken back by a later push.
+        return if asked.is_some() { Err(Refusal::NothingPlanned.into()) } else { Ok(()) };
+    }
     if recorded.plan_set.report.state == State::Applied {
         return if asked.is_some() { Err(Refusal::AlreadyApplied.into()) } else { Ok(()) };
     }
