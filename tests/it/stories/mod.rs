@@ -1,3 +1,4 @@
 //! Stories: the whole bot, the real engine and localhub, each a sentence about what a person sees.
 
 mod main_job;
+mod trust;
