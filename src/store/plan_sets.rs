@@ -67,7 +67,7 @@ pub struct PlanSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedPlanSet {
     pub id: PlanSetId,
-    /// GitHub's time when this digest first appeared on this head.
+    /// GitHub's time when this digest first appeared on this head, base and policy.
     pub posted_at: Option<Timestamp>,
     pub plan_set: PlanSet,
 }
@@ -101,13 +101,16 @@ pub struct PlanInput {
 }
 
 impl Store {
-    /// Records a plan set; a digest that was posted before on this head keeps that time.
+    /// Records a plan set; a digest that was posted before keeps that time while head, base and
+    /// policy stay as they are. Going back to an earlier one of these starts anew.
     pub async fn record_plan_set(&self, set: &PlanSet) -> Result<PlanSetId, Error> {
         const RECORD: &str = "INSERT INTO plan_sets (id, repository, number, head, base_commit, \
              merge_tree, base_ref, digest, policy_digest, report, created_at, posted_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
              (SELECT MIN(posted_at) FROM plan_sets WHERE repository = $2 AND number = $3 \
-             AND head = $4 AND digest = $8))";
+             AND digest = $8 AND id > (SELECT COALESCE(MAX(id), 0) FROM plan_sets \
+             WHERE repository = $2 AND number = $3 \
+             AND (head <> $4 OR base_ref <> $7 OR policy_digest <> $9))))";
         let mut tx = self.db.begin().await?;
         let id = PlanSetId(tx.next(Counter::PlanSets).await?);
         let cells = binds![
@@ -161,10 +164,8 @@ impl Store {
     ///
     /// Only the first time counts: an approval in between must not become too early afterwards.
     pub async fn record_posted(&self, id: PlanSetId, at: Timestamp) -> Result<(), Error> {
-        const POSTED: &str = "UPDATE plan_sets SET posted_at = $2 WHERE posted_at IS NULL \
-             AND EXISTS (SELECT 1 FROM plan_sets this WHERE this.id = $1 \
-             AND this.repository = plan_sets.repository AND this.number = plan_sets.number \
-             AND this.head = plan_sets.head AND this.digest = plan_sets.digest)";
+        const POSTED: &str =
+            "UPDATE plan_sets SET posted_at = $2 WHERE id = $1 AND posted_at IS NULL";
         self.db.execute(POSTED, binds![id, at]).await.map(drop)
     }
 

@@ -17,7 +17,7 @@ use crate::{
         job::{Asked, Target},
         names::StackId,
         pull_request::{PullRequest, PullRequestState},
-        reply::{Refusal, Report, State, Warning},
+        reply::{Basis, Refusal, Report, State, Warning},
         verdict::Verdict,
     },
     store::{self, PlanSet, PlanSetId},
@@ -136,6 +136,7 @@ async fn record(
     mut report: Report,
 ) -> Result<()> {
     let Change { target, pull, ground, .. } = change;
+    report.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
     let set = PlanSet {
         pull_request: id_of(target),
         head: pull.head.clone(),
