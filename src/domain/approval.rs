@@ -169,7 +169,9 @@ impl PlanSetFacts {
         rule: ApprovalRule,
     ) -> Option<Discount> {
         let principal = part.filter(|_| !rule.self_approval).map(Discount::Principal);
-        let head = (opinion.head.as_ref() != Some(&self.head)).then_some(Discount::OtherHead);
+        let was_of = opinion.recorded.as_ref().map_or(&self.head, |recorded| &recorded.head);
+        let is_of_head = opinion.head.as_ref() == Some(&self.head) && *was_of == self.head;
+        let head = (!is_of_head).then_some(Discount::OtherHead);
         let time = match self.posted_at {
             None => Some(Discount::NothingPosted),
             Some(posted_at) => (opinion.at <= posted_at).then_some(Discount::BeforePlan),
@@ -186,9 +188,8 @@ impl PlanSetFacts {
 
     fn discount_of_record(&self, recorded: Option<&Recorded>) -> Option<Discount> {
         let Some(recorded) = recorded else { return Some(Discount::NotRecorded) };
-        (recorded.head != self.head)
-            .then_some(Discount::OtherHead)
-            .or((recorded.digest != self.digest).then_some(Discount::OtherPlan))
+        (recorded.digest != self.digest)
+            .then_some(Discount::OtherPlan)
             .or((recorded.policy_digest != self.policy_digest).then_some(Discount::OtherPolicy))
     }
 }

@@ -96,6 +96,10 @@ async fn answer(
         Command::Status => {
             let shown = app.store.latest_plan_set(id_of(target)).await?;
             let shown = shown.ok_or(Refusal::NothingPlanned)?;
+            let head = app.store.pull_request(id_of(target)).await?.and_then(|known| known.head);
+            if head.is_some_and(|head| head != shown.plan_set.head) {
+                return Err(Refusal::Outdated.into());
+            }
             Ok(Some(reply::status(&shown.plan_set.report)))
         }
         Command::Unlock { stack } => unlock(app, target, asked, stack).await.map(Some),

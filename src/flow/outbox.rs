@@ -45,9 +45,7 @@ pub enum Face {
 impl Write {
     fn key(&self) -> String {
         match self {
-            Self::Comment { target, marker, .. } => {
-                format!("comment/{}/{}/{marker}", target.repository.id, target.number)
-            }
+            Self::Comment { target, marker, .. } => comment_key(target, marker),
             Self::Check { target, check } => {
                 format!("check/{}/{}/{}", target.repository.id, target.number, check.head)
             }
@@ -58,9 +56,19 @@ impl Write {
     }
 }
 
+fn comment_key(target: &Target, marker: &str) -> String {
+    format!("comment/{}/{}/{marker}", target.repository.id, target.number)
+}
+
 /// Posts or edits the comment of a pull request.
 pub async fn comment(app: &App, target: &Target, report: &Report) -> Result<()> {
     send(app, &comment_write(target, report)).await
+}
+
+/// Whether the comment of the pull request was ever put down to be posted.
+pub async fn has_commented(app: &App, target: &Target) -> Result<bool> {
+    let marker = Marker::Report.to_string();
+    Ok(app.store.request(&comment_key(target, &marker)).await?.is_some())
 }
 
 /// Creates or updates the check run of the report's head. `is_new` when planning has just ended:

@@ -119,7 +119,10 @@ pub fn affected(
                     affected.insert(from.clone(), [renamed.clone()].into());
                     [renamed].into()
                 }
-                None => [Reason::Added].into(),
+                None => {
+                    let package = package(changed, now);
+                    [Reason::Added].into_iter().chain(package).collect()
+                }
             },
         };
         if !reasons.is_empty() {
@@ -145,14 +148,15 @@ fn reasons(id: &StackId, changed: &BTreeSet<String>, before: &Use, now: &Use) ->
     if changed.contains(&lock_file(id)) {
         reasons.insert(Reason::Lock);
     }
-    if let Some(folder) = &now.folder
-        && changed
-            .iter()
-            .any(|path| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
-    {
-        reasons.insert(Reason::Package { folder: folder.clone() });
-    }
+    reasons.extend(package(changed, now));
     reasons
+}
+
+/// That bytes of its package changed; of a new stack as well, because those are code.
+fn package(changed: &BTreeSet<String>, now: &Use) -> Option<Reason> {
+    let folder = now.folder.as_ref()?;
+    let is_in = |path: &String| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    changed.iter().any(is_in).then(|| Reason::Package { folder: folder.clone() })
 }
 
 #[cfg(test)]
@@ -218,6 +222,15 @@ mod tests {
         assert_eq!(affected[&id("web/prod")], [Reason::Removed].into());
         assert_eq!(affected[&id("new")], [Reason::Added].into());
         assert_eq!(affected.len(), 2);
+    }
+
+    #[test]
+    fn a_new_stack_of_changed_package_bytes_says_both() {
+        let head = tree(&[("new", Some("packages/mine"), "new")]);
+        let affected =
+            affected(&["packages/mine/package.yaml".into()].into(), &BTreeMap::new(), &head);
+        let package = Reason::Package { folder: "packages/mine".into() };
+        assert_eq!(affected[&id("new")], [Reason::Added, package].into());
     }
 
     #[test]

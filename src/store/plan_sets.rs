@@ -67,7 +67,7 @@ pub struct PlanSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedPlanSet {
     pub id: PlanSetId,
-    /// GitHub's time when this digest first appeared on this head.
+    /// GitHub's time when this digest first appeared on this head, base and policy.
     pub posted_at: Option<Timestamp>,
     pub plan_set: PlanSet,
 }
@@ -101,13 +101,15 @@ pub struct PlanInput {
 }
 
 impl Store {
-    /// Records a plan set; a digest that was posted before on this head keeps that time.
+    /// Records a plan set; if it is just like the one before, it keeps the time of its posting.
+    /// Going back to an earlier one starts anew: what people saw last was another.
     pub async fn record_plan_set(&self, set: &PlanSet) -> Result<PlanSetId, Error> {
         const RECORD: &str = "INSERT INTO plan_sets (id, repository, number, head, base_commit, \
              merge_tree, base_ref, digest, policy_digest, report, created_at, posted_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-             (SELECT MIN(posted_at) FROM plan_sets WHERE repository = $2 AND number = $3 \
-             AND head = $4 AND digest = $8))";
+             (SELECT posted_at FROM plan_sets WHERE head = $4 AND base_ref = $7 \
+             AND policy_digest = $9 AND digest = $8 AND id = (SELECT MAX(id) FROM plan_sets \
+             WHERE repository = $2 AND number = $3)))";
         let mut tx = self.db.begin().await?;
         let id = PlanSetId(tx.next(Counter::PlanSets).await?);
         let cells = binds![

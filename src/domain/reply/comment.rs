@@ -1,6 +1,6 @@
 //! The one comment of a pull request.
 
-use crate::domain::escape::grouped;
+use crate::domain::escape::{self, grouped};
 
 use super::{
     LIMIT, Marker,
@@ -60,6 +60,13 @@ fn foot(report: &Report) -> String {
     let of = match &report.digest {
         Some(digest) => format!("Plan `{}` of `{head}`", digest.short()),
         None => format!("Head `{head}`"),
+    };
+    let of = match &report.basis {
+        None => of,
+        Some(basis) => {
+            let base = escape::code(&escape::shortened(basis.base.as_str(), 80));
+            format!("{of} into {base}, policy `{}`", basis.policy.short())
+        }
     };
     match report.riskiest_first().first() {
         None => format!("<sub>{of} · `/infra help` lists the commands</sub>"),

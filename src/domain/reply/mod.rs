@@ -25,7 +25,7 @@ pub use comment::comment;
 pub use marker::Marker;
 pub use refusal::Refusal;
 pub use report::{
-    DriftReport, NotPlanned, PlanReport, Progress, Report, StackReport, State, Warning,
+    Basis, DriftReport, NotPlanned, PlanReport, Progress, Report, StackReport, State, Warning,
 };
 pub use requirement::first_unmet;
 pub use summary::counts;

@@ -8,7 +8,7 @@ use crate::domain::{
     approval::Principal,
     digest::Digest,
     finding::{Finding, Severity},
-    names::{PrNumber, Sha, StackId},
+    names::{BranchName, PrNumber, Sha, StackId},
     plan::{Plan, PlanSummary, Value},
     risk::{self, Risk},
     verdict::{Outcome, Requirement, Verdict},
@@ -20,6 +20,9 @@ pub struct Report {
     pub state: State,
     /// The digest of the plan set that is to be approved or confirmed, once there is one.
     pub digest: Option<Digest>,
+    /// Into which branch and under which policy it was planned, once it is: another of either is
+    /// another plan to approve, so the comment has to differ.
+    pub basis: Option<Basis>,
     pub stacks: Vec<StackReport>,
     /// What is wrong with files that belong to no stack, such as `planwright.yaml`.
     pub findings: Vec<Finding>,
@@ -29,6 +32,13 @@ pub struct Report {
     pub verdict: Option<Requirement>,
     pub principals: Vec<Principal>,
     pub warnings: Vec<Warning>,
+}
+
+/// What a plan was made for, beside its head.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    pub base: BranchName,
+    pub policy: Digest,
 }
 
 /// Where a change stands (`change-control`, *States of a change*).
@@ -163,6 +173,7 @@ impl Report {
             head,
             state: State::Planning,
             digest: None,
+            basis: None,
             stacks: Vec::new(),
             findings: Vec::new(),
             conflicts: Vec::new(),
@@ -217,6 +228,11 @@ impl StackReport {
             PlanReport::NotPlanned(why) => matches!(why, NotPlanned::Renamed { .. }),
             PlanReport::Pending | PlanReport::Planned(_) => false,
         }
+    }
+
+    /// Whether nothing of it was run, although nothing is wrong with it.
+    pub fn is_withheld(&self) -> bool {
+        matches!(self.plan, PlanReport::NotPlanned(_)) && !self.has_errors()
     }
 
     /// The command that shows the same to someone with a checkout.

@@ -270,7 +270,11 @@ fn finding_item(finding: &Finding) -> String {
         item.push_str(&format!("; allowed: {}", escape::code(&allowed)));
     }
     if let Some(fix) = &finding.fix {
-        item.push_str(&format!("<br>To mend it: {}", escape::code(&escape::shortened(fix, 200))));
+        // A command is there to be copied, advice to be read.
+        let fix = escape::shortened(fix, 200);
+        let is_command = fix.starts_with("planwright ");
+        let fix = if is_command { escape::code(&fix) } else { escape::prose(&fix) };
+        item.push_str(&format!("<br>To mend it: {fix}"));
     }
     item
 }

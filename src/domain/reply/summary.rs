@@ -38,13 +38,24 @@ pub fn headline(report: &Report) -> String {
         n => format!("{} stacks", grouped(n)),
     };
     let failed = report.stacks.iter().filter(|stack| stack.has_errors()).count();
+    let withheld = report.stacks.iter().filter(|stack| stack.is_withheld()).count();
     match report.state {
+        State::Planning if report.stacks.is_empty() => "**Planning**".into(),
         State::Planning => format!("**Planning** {stacks}"),
         State::NothingAffected => "**No stack is affected**".into(),
         _ if !report.conflicts.is_empty() => "**Not planned: merge conflict**".into(),
         _ if failed > 0 => format!("**Plan: {} of {stacks} failed**", grouped(failed)),
         State::Blocked if report.has_errors() => "**Not planned: invalid configuration**".into(),
         State::Applied => format!("**Applied: {}** in {stacks}", counts(report.summary(), true)),
+        // Three zeros would read as a plan without changes.
+        _ if withheld > 0 && withheld == report.stacks.len() => {
+            format!("**Not planned:** {stacks}")
+        }
+        _ if withheld > 0 => format!(
+            "**Plan: {}** in {stacks}, {} of them not planned",
+            all_counts(report.summary()),
+            grouped(withheld)
+        ),
         _ => format!("**Plan: {}** in {stacks}", all_counts(report.summary())),
     }
 }

@@ -209,7 +209,7 @@ fn a_fork_and_changed_packages_are_not_planned() {
     assert_snapshot!(comment(&report), @"
 <!-- planwright:report -->
 
-**Plan: 0 to add, 0 to change, 0 to destroy** in 2 stacks  
+**Not planned:** 2 stacks  
 ❌ Blocked by what is listed below.
 
 | Stack | Plan | Risk | Drift |

@@ -53,6 +53,10 @@ pub async fn apply(
     let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {
         return unplanned(app, target, &pull, asked).await;
     };
+    if recorded.plan_set.report.stacks.is_empty() {
+        // What was planned once was taken back by a later push.
+        return if asked.is_some() { Err(Refusal::NothingPlanned.into()) } else { Ok(()) };
+    }
     let ground = merge_ground(app, target, (&pull, &recorded)).await?;
     let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
     if recover::is_settled(app, &case, watch).await? {

@@ -17,7 +17,7 @@ use crate::{
         job::{Asked, Target},
         names::StackId,
         pull_request::{PullRequest, PullRequestState},
-        reply::{Refusal, Report, State, Warning},
+        reply::{Basis, Refusal, Report, State, Warning},
         verdict::Verdict,
     },
     store::{self, PlanSet, PlanSetId},
@@ -79,8 +79,7 @@ async fn plan_change(
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
     }
     if affected.is_empty() {
-        report.state = State::NothingAffected;
-        return outbox::check(app, change.target, &report, false).await;
+        return nothing_affected(app, change, report).await;
     }
     let config = match &change.ground.config {
         Ok(config) => config,
@@ -98,8 +97,25 @@ async fn plan_change(
         report.stacks.push(stack);
         rows.extend(row);
     }
-    report.digest = Some(digest_of(&report));
+    // The digest of no plan at all would look like one that can be confirmed.
+    let is_planned = report.stacks.iter().any(|stack| stack.plan.is_planned());
+    report.digest = is_planned.then(|| digest_of(&report));
     record(app, change, (&policy, rows), report).await
+}
+
+/// A check is enough, unless something was said before that no longer holds.
+async fn nothing_affected(app: &App, change: &Change<'_>, mut report: Report) -> Result<()> {
+    let Change { target, ground, .. } = change;
+    report.state = State::NothingAffected;
+    let was_planned = app.store.latest_plan_set(id_of(target)).await?.is_some();
+    match &ground.config {
+        Ok(config) if was_planned => {
+            let policy = ground::policy_digest(config);
+            record(app, change, (&policy, Vec::new()), report).await
+        }
+        _ if outbox::has_commented(app, target).await? => tell(app, target, &report).await,
+        _ => outbox::check(app, target, &report, false).await,
+    }
 }
 
 /// Over the plans of all stacks that have one.
@@ -120,6 +136,7 @@ async fn record(
     mut report: Report,
 ) -> Result<()> {
     let Change { target, pull, ground, .. } = change;
+    report.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
     let set = PlanSet {
         pull_request: id_of(target),
         head: pull.head.clone(),

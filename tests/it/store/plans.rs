@@ -81,9 +81,22 @@ async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database
     assert_eq!(posted().await, Some(at(20)));
 
     let other_head = PlanSet { head: sha('d'), ..plan_set("v1:one", Vec::new()) };
-    let other_pull_request =
-        PlanSet { pull_request: pull_request(8), ..plan_set("v1:one", Vec::new()) };
-    for set in [plan_set("v1:two", Vec::new()), other_head, other_pull_request] {
+    let one = || plan_set("v1:one", Vec::new());
+    let other_pull_request = PlanSet { pull_request: pull_request(8), ..one() };
+    let other_base = PlanSet { base_ref: BranchName::parse("release").unwrap(), ..one() };
+    let other_policy = PlanSet { policy_digest: Digest::from_text("v1:other"), ..one() };
+    let other_digest = plan_set("v1:two", Vec::new());
+    // Between others there is the first one again: what came in between made it another.
+    for set in [
+        other_digest,
+        other_pull_request,
+        other_head,
+        one(),
+        other_base,
+        one(),
+        other_policy,
+        one(),
+    ] {
         let id = store.record_plan_set(&set).await.unwrap();
         assert_eq!(store.plan_set(id).await.unwrap().unwrap().posted_at, None);
         let (head, digest) = of(&set);

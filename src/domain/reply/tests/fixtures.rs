@@ -97,6 +97,7 @@ pub fn nothing(state: State) -> Report {
         head: sha("b"),
         state,
         digest: None,
+        basis: None,
         stacks: Vec::new(),
         findings: Vec::new(),
         conflicts: Vec::new(),
