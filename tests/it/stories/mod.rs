@@ -1,3 +1,5 @@
 //! Stories: the whole bot, the real engine and localhub, each a sentence about what a person sees.
 
+mod locks;
 mod main_job;
+mod merging;

@@ -4,3 +4,4 @@ pub mod bot;
 pub mod engine;
 pub mod moto;
 pub mod postgres;
+pub mod world;
