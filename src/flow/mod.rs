@@ -139,9 +139,7 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
         }
         Job::Release { target } => release::release(app, target).await.map(|()| Vec::new()),
         Job::Apply { target, asked, digest } => {
-            apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch)
-                .await
-                .map(|()| Vec::new())
+            apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch).await
         }
         Job::Reconcile { target } => catch_up::reconcile(app, target).await,
     }
@@ -160,9 +158,17 @@ fn asked(job: &Job) -> Option<&Asked> {
 
 /// Tells people that a job of theirs failed, and under which id the log has it.
 pub async fn tell_failure(app: &App, job: &Job, id: &str) -> Result<()> {
+    let next = match job {
+        // It may have failed at any point; what is known stands in the report and in the journal.
+        Job::Apply { .. } => {
+            "It is not tried again by itself: `/infra drift` shows how the stacks \
+                              stand, then `/infra apply` goes on."
+        }
+        _ => "Nothing was changed by it. `/infra plan` tries again.",
+    };
     let text = format!(
         "Planwright could not finish this: something of its own went wrong, which the log has under \
-         `{id}`. Nothing was changed by it. `/infra plan` tries again."
+         `{id}`. {next}"
     );
     match asked(job) {
         Some(asked) => {
