@@ -4,6 +4,7 @@ use crate::support::{
     bot::{REPO, Setup, Story},
     world::Watched,
 };
+use jiff::SignedDuration;
 use planwright::worker;
 
 use super::merging::card;
@@ -94,7 +95,10 @@ async fn changes_merged_together_wait_their_turn_in_the_order_of_the_merges() {
         story.merge(&story.bob, third);
         story.hub.release_webhooks_reversed().unwrap();
         story.work().await;
-        println!("{}", story.report(third));
+        // Told before, the later one did not know of the earlier one yet.
+        story.assert_says(third, &format!("place 1 in the queue, behind #{holder}"));
+        story.pass(SignedDuration::from_secs(6));
+        story.work().await;
         story.assert_says(second, &format!("place 1 in the queue, behind #{holder}"));
         story.assert_says(third, &format!("place 2 in the queue, behind #{holder}"));
         let (answer, _) = story.hear(&story.bob, holder, "/infra unlock").await;
