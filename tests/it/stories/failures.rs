@@ -175,7 +175,7 @@ async fn last_words_that_github_will_not_have_now_are_said_later_and_nothing_is_
     let applying = async { worker::run_until_idle(story.app()).await.unwrap() };
     let meanwhile = async {
         let waits = held.reached().await;
-        let limit = Fault::SecondaryLimit { status: 403, retry_after: 60 };
+        let limit = Fault::SecondaryLimit { status: 403, retry_after: 1 };
         story.hub.fail("PATCH", 1, limit);
         drop(waits);
     };
@@ -192,11 +192,11 @@ async fn last_words_that_github_will_not_have_now_are_said_later_and_nothing_is_
 async fn a_sensitive_value_stands_in_no_comment_check_database_or_log() {
     const CANARY: &str = "yranac-a-ni-laoc";
     // Made inside the module, so that it stands in no file that anybody wrote.
-    let package = Package { input: Some("sensitive(strrev(var.word))"), ..Package::default() };
+    let package = Package { triggers: Some("sensitive(strrev(var.word))"), ..Package::default() };
     let (_watched, story) = story_of(&package).await;
     let word: String = CANARY.chars().rev().collect();
     let pr = story.applied("secret", &stack_of(&package, "secret", &word)).await;
-    story.meddle("secret", "second", |it| it["input"]["value"] = "tampered".into());
+    story.meddle("secret", "second", |it| it["triggers_replace"]["value"] = "tampered".into());
     let (answer, _) = story.say(&story.bob, pr, "/infra drift secret").await;
     println!("{answer}");
     assert!(answer.contains("(sensitive)"), "{answer}");

@@ -12,6 +12,8 @@ pub struct Package {
     pub protect: bool,
     /// What the second resource needs, as an expression of the engine.
     pub condition: Option<&'static str>,
+    /// What replaces the second resource when it changes, as an expression of the engine.
+    pub triggers: Option<&'static str>,
     /// The second resource's own input, as an expression of the engine.
     pub input: Option<&'static str>,
 }
@@ -33,10 +35,13 @@ impl Package {
                  error_message = \"The ground is not ready.\"\n    }}\n  }}\n"
             )
         });
+        let triggers = self
+            .triggers
+            .map_or(String::new(), |triggers| format!("  triggers_replace = {triggers}\n"));
         let input = self.input.unwrap_or("terraform_data.first.output");
         let module = format!(
             "resource \"terraform_data\" \"first\" {{\n  input = var.word\n}}\n\n\
-             resource \"terraform_data\" \"second\" {{\n  input      = {input}\n  \
+             resource \"terraform_data\" \"second\" {{\n  input      = {input}\n{triggers}  \
              depends_on = [terraform_data.first]\n{condition}}}\n\n\
              output \"word\" {{\n  value = terraform_data.first.output\n}}\n\n\
              variable \"word\" {{\n  type = string\n}}\n"
