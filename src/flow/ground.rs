@@ -33,6 +33,8 @@ const RULES: &str = "rules/1";
 /// The trees of a change, read.
 pub struct Ground {
     pub mirror: Mirror,
+    /// The commit into which the head is merged, or was.
+    pub base_commit: Sha,
     /// The tree that is planned: head merged into base.
     pub tree: Sha,
     pub base: Checked<MemoryFiles>,
@@ -57,18 +59,39 @@ pub async fn ground(app: &App, target: &Target, pull: &PullRequest) -> Result<Me
         Merge::Tree(tree) => tree,
         Merge::Conflict { paths } => return Ok(Merged::Conflict(paths.into_iter().collect())),
     };
-    let base_tree = mirror.tree(&pull.base).await?;
+    between(mirror, pull.base.clone(), tree).await.map(Merged::Ground)
+}
+
+/// The same of what is merged already: the tree of the merge, against the base as it was before.
+pub async fn merged_ground(
+    app: &App,
+    target: &Target,
+    (pull, commit): (&PullRequest, &Sha),
+) -> Result<Box<Ground>> {
+    let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
+    let mirror = fetch(app, target, &wants).await?;
+    // Where the branch left the base: after a squash or a rebase nothing says where the base stood,
+    // and an earlier commit of it is as trusted, and shows more rather than less.
+    let fork = mirror.merge_base(commit, &pull.head).await?;
+    let base = if fork == pull.head { mirror.parent(commit).await? } else { fork };
+    let tree = mirror.tree(commit).await?;
+    between(mirror, base, tree).await
+}
+
+async fn between(mirror: Mirror, base_commit: Sha, tree: Sha) -> Result<Box<Ground>> {
+    let base_tree = mirror.tree(&base_commit).await?;
     let changed = mirror.changed_paths(&base_tree, &tree).await?;
     let config = config(&mirror, &base_tree).await?;
     let folders = folders(config.as_ref().ok());
-    Ok(Merged::Ground(Box::new(Ground {
+    Ok(Box::new(Ground {
         base: files(&mirror, &base_tree, &folders).await?,
         merged: files(&mirror, &tree, &folders).await?,
         changed: changed.into_iter().map(|changed| changed.path).collect(),
+        base_commit,
         config,
         tree,
         mirror,
-    })))
+    }))
 }
 
 /// Brings `wants` of a repository up to date.

@@ -44,8 +44,8 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
         .iter()
         .map(|stack| StackFacts {
             stack: stack.stack.clone(),
-            outcome: stack.plan.outcome(),
-            digest: stack.plan.plan().map(|plan| plan.digest()),
+            outcome: stack.outcome(),
+            digest: stack.plan_at_stake().map(|plan| plan.digest()),
             protected: stack.protected.clone(),
         })
         .collect();

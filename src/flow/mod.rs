@@ -139,9 +139,7 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
         }
         Job::Release { target } => release::release(app, target).await.map(|()| Vec::new()),
         Job::Apply { target, asked, digest } => {
-            apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch)
-                .await
-                .map(|()| Vec::new())
+            apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch).await
         }
         Job::Reconcile { target } => catch_up::reconcile(app, target).await,
     }

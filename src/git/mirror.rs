@@ -185,6 +185,12 @@ impl Mirror {
         self.with(move |repo| repo.paths(&tree, &under)).await
     }
 
+    /// See [`Repo::parent`].
+    pub async fn parent(&self, commit: &Sha) -> Result<Sha> {
+        let commit = commit.clone();
+        self.with(move |repo| repo.parent(&commit)).await
+    }
+
     /// See [`Repo::merge_base`].
     pub async fn merge_base(&self, one: &Sha, other: &Sha) -> Result<Sha> {
         let (one, other) = (one.clone(), other.clone());

@@ -48,6 +48,12 @@ impl Repo {
         sha(self.find_commit(commit)?.tree()?.id())
     }
 
+    /// The first parent; [`Error::Missing`] if there is none.
+    pub fn parent(&self, commit: &Sha) -> Result<Sha> {
+        let parent = self.find_commit(commit)?.parent_id(0);
+        sha(parent.map_err(lookup(format!("a parent of {commit}")))?)
+    }
+
     /// The best common ancestor; [`Error::Missing`] if the histories have none.
     pub fn merge_base(&self, one: &Sha, other: &Sha) -> Result<Sha> {
         let (one_id, other_id) = (self.find_commit(one)?.id(), self.find_commit(other)?.id());

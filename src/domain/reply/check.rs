@@ -103,7 +103,7 @@ fn conclusion(report: &Report) -> Option<Conclusion> {
     Some(match report.state {
         State::Planning | State::Queued | State::Applying => return None,
         State::Failed | State::Partial => Conclusion::Failure,
-        State::Superseded | State::Released => Conclusion::Cancelled,
+        State::Superseded | State::Released | State::Stopped => Conclusion::Cancelled,
         _ if report.has_errors() => Conclusion::Failure,
         State::NothingAffected if report.stacks.is_empty() => Conclusion::Success,
         State::Approved | State::Applied if is_met => Conclusion::Success,

@@ -65,6 +65,8 @@ pub enum State {
     Superseded,
     /// Closed without a merge.
     Released,
+    /// Cancelled, or overtaken by a newer head, before a plan came out.
+    Stopped,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +221,21 @@ impl StackReport {
         match &self.progress {
             Some(Progress::Differs { now }) => Some(now),
             _ => self.plan.plan(),
+        }
+    }
+
+    /// How planning it ended, for a verdict.
+    pub fn outcome(&self) -> Outcome {
+        match &self.progress {
+            Some(Progress::Differs { now }) => PlanReport::Planned(now.clone()).outcome(),
+            _ => self.plan.outcome(),
+        }
+    }
+
+    /// Puts what came out after the merge in the place of what was approved before it.
+    pub fn accept(&mut self) {
+        if let Some(Progress::Differs { now }) = self.progress.take() {
+            self.plan = PlanReport::Planned(now);
         }
     }
 

@@ -42,6 +42,7 @@ pub fn headline(report: &Report) -> String {
     match report.state {
         State::Planning if report.stacks.is_empty() => "**Planning**".into(),
         State::Planning => format!("**Planning** {stacks}"),
+        State::Stopped => "**Not planned: stopped**".into(),
         State::NothingAffected => "**No stack is affected**".into(),
         _ if !report.conflicts.is_empty() => "**Not planned: merge conflict**".into(),
         _ if failed > 0 => format!("**Plan: {} of {stacks} failed**", grouped(failed)),
@@ -103,6 +104,7 @@ pub fn state_line(report: &Report) -> String {
     let digest = report.digest.as_ref().map_or("DIGEST", |digest| digest.short());
     match report.state {
         State::Planning => format!("⏳ `{head}` is being planned; the result will stand here."),
+        State::Stopped => format!("➖ Planning `{head}` was stopped; `/infra plan` plans it."),
         State::NothingAffected => "✅ There is nothing to apply.".into(),
         State::AwaitingApproval => {
             "✋ Waiting for approval. Approve the pull request after reading the plan.".into()
@@ -116,9 +118,8 @@ pub fn state_line(report: &Report) -> String {
         State::Applying => "⏳ Merged. It is being applied.".into(),
         State::Applied => "✅ Applied and verified: a second plan is empty.".into(),
         State::AwaitingConfirmation => format!(
-            "✋ Merged, but **not applied**: what would happen now is not what was approved. To have \
-             it applied as shown below, someone who may approve comments `/infra apply --plan \
-             {digest}`."
+            "✋ Merged, but **not applied**: what would happen now was not approved. To have it \
+             applied as shown below, someone who may approve comments `/infra apply --plan {digest}`."
         ),
         State::Failed => "❌ The apply failed and is not tried again by itself. When the cause is \
                           mended, comment `/infra apply`."

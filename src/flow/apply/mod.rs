@@ -15,9 +15,9 @@ use crate::{
     app::App,
     domain::{
         approval::part_in_the_change,
-        job::{Asked, Target},
+        job::{Asked, Job, Target},
         pull_request::{PullRequest, PullRequestState},
-        reply::{Progress, Refusal, Report, State, first_unmet},
+        reply::{Progress, Refusal, Report, StackReport, State, first_unmet},
         verdict::RequirementsMet,
     },
     store::{Approval, ApprovalKind, LockAnswer, LockHeld, QueuePosition, RecordedPlanSet},
@@ -43,65 +43,67 @@ pub async fn apply(
     target: &Target,
     (asked, digest): (Option<&Asked>, Option<&str>),
     watch: &Watch,
-) -> Result<()> {
+) -> Result<Vec<Job>> {
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     plan::remember(app, target, &pull).await?;
     if pull.state != PullRequestState::Merged {
-        return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(()) };
+        return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(Vec::new()) };
     }
     let recorded = app.store.latest_plan_set(id_of(target)).await?;
     let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {
-        return unplanned(app, target, &pull, asked).await;
+        return unplanned(target, asked);
     };
     if recorded.plan_set.report.stacks.is_empty() {
         // What was planned once was taken back by a later push.
-        return if asked.is_some() { Err(Refusal::NothingPlanned.into()) } else { Ok(()) };
+        return if asked.is_some() { Err(Refusal::NothingPlanned.into()) } else { Ok(Vec::new()) };
     }
     let ground = merge_ground(app, target, (&pull, &recorded)).await?;
     let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
     if recover::is_settled(app, &case, watch).await? {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    if recorded.plan_set.report.state == State::Applied {
-        return if asked.is_some() { Err(Refusal::AlreadyApplied.into()) } else { Ok(()) };
+    if let Some(ended) = ended(&recorded, asked) {
+        ended?;
+        // Only its last words may be missing.
+        return outbox::comment(app, target, &recorded.plan_set.report).await.map(|()| Vec::new());
     }
     if let Some(asked) = asked {
         confirm(app, &case, (asked, digest)).await?;
     }
     let mut report = recorded.plan_set.report.clone();
-    report.stacks.iter_mut().for_each(|stack| stack.progress = None);
-    let Some(met) = requirements_met(app, &case, &mut report).await? else {
-        return waiting(app, &case, (asked, report)).await;
+    let Some(met) = requirements_met(app, &case, (Some(&recorded), &mut report)).await? else {
+        return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
     };
+    report.stacks.iter_mut().for_each(StackReport::accept);
     match locks(app, &case).await? {
         LockAnswer::Held(lock) => run::run(app, &case, (met, lock, report), watch).await,
-        LockAnswer::Waiting(positions) => queued(app, &case, (report, positions)).await,
+        LockAnswer::Waiting(positions) => {
+            queued(app, &case, (report, positions)).await.map(|()| Vec::new())
+        }
     }
 }
 
-/// It was merged before it was planned, so nothing of it can have been approved.
-async fn unplanned(
-    app: &App,
-    target: &Target,
-    pull: &PullRequest,
-    asked: Option<&Asked>,
-) -> Result<()> {
-    if asked.is_some() {
-        return Err(Refusal::NothingPlanned.into());
+/// Whether nothing is to be done any more: a webhook that comes twice or late retries nothing, and
+/// what was applied or superseded is so for good.
+fn ended(recorded: &RecordedPlanSet, asked: Option<&Asked>) -> Option<Result<(), Refusal>> {
+    let refusal = match recorded.plan_set.report.state {
+        State::Applied => Refusal::AlreadyApplied,
+        State::Superseded => Refusal::Superseded,
+        State::Failed | State::Partial if asked.is_none() => {
+            return Some(Ok(()));
+        }
+        _ => return None,
+    };
+    Some(if asked.is_some() { Err(refusal) } else { Ok(()) })
+}
+
+/// It was merged before it was planned, so nothing of it can have been approved: its plan says what
+/// would happen, and waits to be confirmed.
+fn unplanned(target: &Target, asked: Option<&Asked>) -> Result<Vec<Job>> {
+    match asked {
+        Some(_) => Err(Refusal::NothingPlanned.into()),
+        None => Ok(vec![Job::Plan { target: target.clone(), asked: None, stacks: Vec::new() }]),
     }
-    let shown = app.store.latest_plan_set(id_of(target)).await?;
-    if shown.is_none() {
-        // No stack was affected, or the merge came before the first plan.
-        return Ok(());
-    }
-    let mut report = Report::planning(pull.head.clone());
-    report.state = State::Blocked;
-    report.warnings.push(crate::domain::reply::Warning::Other(
-        "The merged head was never planned, so nothing of it was approved and nothing is applied. \
-         Open another pull request that touches the stack."
-            .into(),
-    ));
-    outbox::comment(app, target, &report).await
 }
 
 /// `/infra apply` approves the plan that it names, under the rules of every approval.
@@ -137,17 +139,17 @@ async fn confirm(
 }
 
 /// The key to an apply, if the facts of this moment give one.
-async fn requirements_met(
+pub(super) async fn requirements_met(
     app: &App,
     case: &Case<'_>,
-    report: &mut Report,
+    (recorded, report): (Option<&RecordedPlanSet>, &mut Report),
 ) -> Result<Option<RequirementsMet>> {
     let judged = judge::Case {
         target: case.target,
         pull: case.pull,
         config: &case.ground.config,
         policy: case.ground.policy.clone(),
-        plan_set: Some(case.recorded),
+        plan_set: recorded,
         report,
     };
     let (verdict, principals) = judge::judge(app, &judged).await?;
@@ -160,14 +162,17 @@ async fn requirements_met(
 async fn waiting(
     app: &App,
     case: &Case<'_>,
-    (asked, mut report): (Option<&Asked>, Report),
+    (asked, digest): (Option<&Asked>, Option<&str>),
+    mut report: Report,
 ) -> Result<()> {
     report.state = State::AwaitingConfirmation;
-    report.digest = Some(case.recorded.plan_set.digest.clone());
+    let current = case.recorded.plan_set.digest.clone();
+    report.digest = Some(current.clone());
     let missing = report.verdict.as_ref().and_then(first_unmet);
     show(app, case, &report).await?;
     match asked {
         None => Ok(()),
+        Some(_) if digest.is_none() => Err(Refusal::PlanNeeded { current }.into()),
         Some(_) => {
             let missing = missing.unwrap_or_else(|| "an approval is missing".into());
             Err(Refusal::NotMet(missing).into())

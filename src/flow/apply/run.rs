@@ -10,12 +10,13 @@ use crate::{
     domain::{
         approval::plan_set_digest,
         digest::Digest,
-        names::StackId,
+        job::Job,
+        names::{Sha, StackId},
         plan::{Plan, Value},
-        reply::{PlanReport, Progress, Report, State},
+        reply::{Progress, Report, State},
         verdict::RequirementsMet,
     },
-    engine::{Control, Output, Planned, Process},
+    engine::{ApplyFailed, Control, Outcome, Output, Planned, Process},
     flow::{
         Error, Result, Watch, id_of, outbox,
         plan::{Work, digest_of, planned},
@@ -27,14 +28,22 @@ use crate::{
 use super::{
     Case, LEASE,
     ground::run_dir,
-    release, show,
+    release, requirements_met, show,
     steps::{Step, begun, has_begun, note, started},
 };
+
+/// How applying one stack went.
+struct AppliedOne {
+    progress: Progress,
+    /// Whether any of its resources may have changed.
+    is_begun: bool,
+}
 
 /// What a stack of the change is about to become.
 enum Next {
     Ready(Box<(Work, Planned)>),
-    Superseded,
+    /// By the merge that was applied last.
+    Superseded(Sha),
 }
 
 /// Applies under the locks, if the new plans have the approved digest.
@@ -43,7 +52,7 @@ pub async fn run(
     case: &Case<'_>,
     (met, lock, mut report): (RequirementsMet, LockHeld, Report),
     watch: &Watch,
-) -> Result<()> {
+) -> Result<Vec<Job>> {
     let id = app.store.start_run(RunKind::Apply, id_of(case.target), app.now()).await?;
     begun(app, id, watch.job).await?;
     let ended = run_locked(app, case, (id, &met, &lock), (&mut report, watch)).await;
@@ -60,13 +69,26 @@ pub async fn run(
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
     match ended {
-        Ok(_) => outbox::comment(app, case.target, &report).await,
+        Ok(_) => outbox::comment(app, case.target, &report).await.map(|()| Vec::new()),
         Err(later @ Error::Later { .. }) => Err(later),
+        Err(Error::Stopped) => {
+            stopped(&mut report);
+            show(app, case, &report).await.map(|()| Vec::new())
+        }
         Err(error) => {
             report.state = State::Failed;
             show(app, case, &report).await?;
-            if matches!(error, Error::Stopped) { Ok(()) } else { Err(error) }
+            Err(error)
         }
+    }
+}
+
+/// It was cancelled while it planned, so nothing of the stacks without progress was begun.
+fn stopped(report: &mut Report) {
+    report.state = State::Failed;
+    for stack in &mut report.stacks {
+        let message = "cancelled before it was begun; nothing of it was changed".into();
+        stack.progress.get_or_insert(Progress::Failed { message });
     }
 }
 
@@ -102,14 +124,22 @@ async fn run_locked(
         differs(app, case, (report, &stacks)).await?;
         return Ok(RunState::Superseded);
     }
+    let mut is_begun = false;
     for (stack, (_, next)) in stacks {
         let progress = match next {
-            Next::Superseded => Progress::Superseded { by: case.ground.commit.clone() },
-            Next::Ready(ready) => apply_one(app, case, (id, lock, *ready), watch).await?,
+            Next::Superseded(by) => Progress::Superseded { by },
+            Next::Ready(ready) => {
+                let applied = apply_one(app, case, (id, lock, *ready), watch).await?;
+                is_begun |= applied.is_begun;
+                applied.progress
+            }
         };
         set_progress(report, &stack, progress);
     }
-    report.state = state_of(report);
+    report.state = match state_of(report) {
+        State::Failed if is_begun => State::Partial,
+        state => state,
+    };
     app.store.record_report(case.recorded.id, report).await?;
     Ok(match report.state {
         State::Applied => RunState::Succeeded,
@@ -130,7 +160,7 @@ async fn next(
     if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
         let (mirror, commit) = (&case.ground.mirror, &case.ground.commit);
         if applied.commit != *commit && mirror.is_ancestor(commit, &applied.commit).await? {
-            return Ok(Ok(Next::Superseded));
+            return Ok(Ok(Next::Superseded(applied.commit)));
         }
     }
     let work = match case.ground.work(app, id, plan).await {
@@ -146,7 +176,7 @@ fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
     let digests = stacks.iter().map(|(stack, (approved, next))| {
         let digest = match next {
             Next::Ready(ready) => ready.1.plan.digest(),
-            Next::Superseded => approved.plan_digest.clone(),
+            Next::Superseded(_) => approved.plan_digest.clone(),
         };
         (stack.clone(), digest)
     });
@@ -172,7 +202,6 @@ async fn differs(
         }
         if let Some(shown) = report.stacks.iter_mut().find(|shown| shown.stack == *stack) {
             shown.protected = work.work.protected(&now);
-            shown.plan = PlanReport::Planned(now.clone());
         }
         plans.push(StackPlan {
             input_digest: work.input_digest(&case.ground.policy),
@@ -191,7 +220,10 @@ async fn differs(
         plans,
         ..case.recorded.plan_set.clone()
     };
-    app.store.record_plan_set(&set).await?;
+    let id = app.store.record_plan_set(&set).await?;
+    // Nobody has seen it yet: whatever was approved, it was not this.
+    let _ = requirements_met(app, case, (app.store.plan_set(id).await?.as_ref(), report)).await?;
+    app.store.record_report(id, report).await?;
     outbox::comment(app, case.target, report).await
 }
 
@@ -201,7 +233,7 @@ async fn apply_one(
     case: &Case<'_>,
     (id, lock, (work, planned)): (RunId, &LockHeld, (Work, Planned)),
     watch: &Watch,
-) -> Result<Progress> {
+) -> Result<AppliedOne> {
     let outputs = if planned.plan.is_empty() {
         drop(planned);
         app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await?
@@ -219,13 +251,32 @@ async fn apply_one(
         match app.engine.apply(&work.root(&app.apply_env), planned, &control).await {
             Ok(applied) => applied.outputs,
             Err(failed) => {
-                let message = failed.to_string();
+                let message = what_stands(&failed);
                 note(app, id, &work.stack, (Step::Failed, message.clone().into())).await?;
-                return Ok(Progress::Failed { message });
+                let is_begun = !failed.steps.is_empty();
+                return Ok(AppliedOne { progress: Progress::Failed { message }, is_begun });
             }
         }
     };
-    settle(app, case, (id, lock, &work), outputs).await
+    let progress = settle(app, case, (id, lock, &work), outputs).await?;
+    Ok(AppliedOne { progress, is_begun: true })
+}
+
+/// Why the engine failed, and what it had done until then.
+fn what_stands(failed: &ApplyFailed) -> String {
+    let mut message = failed.to_string();
+    for (outcome, words) in [
+        (Outcome::Done, "Done before that, and stands:"),
+        (Outcome::Unknown, "Begun, and not known to be done:"),
+    ] {
+        let steps = failed.steps.iter().filter(|step| step.outcome == outcome);
+        let steps: Vec<String> =
+            steps.map(|step| format!("\n- {}: {}", step.address, step.action)).collect();
+        if !steps.is_empty() {
+            message.push_str(&format!("\n{words}{}", steps.concat()));
+        }
+    }
+    message
 }
 
 /// Records that a stack was applied, and verifies it by a second plan.

@@ -24,7 +24,7 @@ use crate::{
 };
 
 use super::{
-    Result, Watch,
+    Error, Result, Watch,
     ground::{self, Ground, Merged},
     id_of, judge, outbox,
 };
@@ -40,21 +40,52 @@ pub async fn plan(
 ) -> Result<()> {
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     remember(app, target, &pull).await?;
-    if pull.state != PullRequestState::Open {
-        return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) };
-    }
     let mut report = Report::planning(pull.head.clone());
-    outbox::check(app, target, &report, true).await?;
-    let ground = match ground::ground(app, target, &pull).await? {
-        Merged::Ground(ground) => ground,
-        Merged::Conflict(paths) => {
-            report.conflicts = paths;
-            report.state = State::Blocked;
-            return tell(app, target, &report).await.map(drop);
+    let ground = match (pull.state, &pull.merge_commit) {
+        (PullRequestState::Open, _) => {
+            outbox::check(app, target, &report, true).await?;
+            match ground::ground(app, target, &pull).await? {
+                Merged::Ground(ground) => ground,
+                Merged::Conflict(paths) => {
+                    report.conflicts = paths;
+                    report.state = State::Blocked;
+                    return tell(app, target, &report).await.map(drop);
+                }
+            }
         }
+        (PullRequestState::Merged, Some(commit))
+            if asked.is_none() && !is_planned(app, target, &pull).await? =>
+        {
+            // It was merged before it was planned: what would happen still has to be read.
+            ground::merged_ground(app, target, (&pull, commit)).await?
+        }
+        _ => return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) },
     };
     let change = Change { target, pull: &pull, ground: &ground, asked };
-    plan_change(app, &change, (stacks, report), watch).await
+    match plan_change(app, &change, (stacks, report), watch).await {
+        Err(Error::Stopped) => stopped(app, target, &pull).await,
+        ended => ended,
+    }
+}
+
+/// Whether there is a plan of this very head.
+async fn is_planned(app: &App, target: &Target, pull: &PullRequest) -> Result<bool> {
+    let known = app.store.latest_plan_set(id_of(target)).await?;
+    Ok(known.is_some_and(|known| known.plan_set.head == pull.head))
+}
+
+/// Ends the check of a head whose plan was stopped, or it would be in progress for ever.
+async fn stopped(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
+    let mut report = Report::planning(pull.head.clone());
+    report.state = State::Stopped;
+    let known = app.store.pull_request(id_of(target)).await?;
+    let is_cancelled = known.is_some_and(|it| it.cancel_requested >= Some(it.generation));
+    if is_cancelled {
+        // Otherwise something newer is about to be told there.
+        outbox::comment(app, target, &report).await?;
+    }
+    outbox::check(app, target, &report, false).await?;
+    Err(Error::Stopped)
 }
 
 /// A pull request as it is being planned.
@@ -123,7 +154,7 @@ pub fn digest_of(report: &Report) -> Digest {
     let digests: BTreeMap<StackId, Digest> = report
         .stacks
         .iter()
-        .filter_map(|stack| Some((stack.stack.clone(), stack.plan.plan()?.digest())))
+        .filter_map(|stack| Some((stack.stack.clone(), stack.plan_at_stake()?.digest())))
         .collect();
     plan_set_digest(&digests)
 }
@@ -140,7 +171,7 @@ async fn record(
     let set = PlanSet {
         pull_request: id_of(target),
         head: pull.head.clone(),
-        base_commit: pull.base.clone(),
+        base_commit: ground.base_commit.clone(),
         merge_tree: ground.tree.clone(),
         base_ref: pull.base_ref.clone(),
         digest: digest_of(&report),
@@ -151,7 +182,10 @@ async fn record(
     };
     let id = app.store.record_plan_set(&set).await?;
     let verdict = judged(app, change, id, &mut report).await?;
-    report.state = State::before_merge(&report, Some(&verdict));
+    report.state = match pull.state {
+        PullRequestState::Merged if !report.has_errors() => State::AwaitingConfirmation,
+        _ => State::before_merge(&report, Some(&verdict)),
+    };
     app.store.record_report(id, &report).await?;
     outbox::show(app, target, &report, true).await
 }

@@ -1,5 +1,10 @@
 //! Stories: the whole bot, the real engine and localhub, each a sentence about what a person sees.
 
 mod approval;
+mod destroy;
+mod failures;
+mod locks;
 mod main_job;
+mod merging;
+mod package;
 mod trust;

@@ -131,6 +131,11 @@ impl Story {
         panic!("it does not settle: {:?}", self.store().open_jobs().await.unwrap());
     }
 
+    /// Lets time pass, without work.
+    pub fn pass(&self, time: SignedDuration) {
+        self.ahead.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     /// Ends a story: nothing is left over, and nothing was asked that localhub does not know.
     pub async fn finish(self) {
         self.settle().await;

@@ -5,3 +5,4 @@ pub mod engine;
 pub mod moto;
 pub mod postgres;
 pub mod starts;
+pub mod world;

@@ -63,7 +63,7 @@ fn a_plan_that_differs_after_the_merge_asks_for_its_digest() {
 <!-- planwright:report -->
 
 **Plan: 1 to add, 0 to change, 1 to destroy** in 1 stack  
-✋ Merged, but **not applied**: what would happen now is not what was approved. To have it applied as shown below, someone who may approve comments `/infra apply --plan v1:0123456789ab`.
+✋ Merged, but **not applied**: what would happen now was not approved. To have it applied as shown below, someone who may approve comments `/infra apply --plan v1:0123456789ab`.
 
 > [!CAUTION]
 > **1 resource is deleted or replaced**

@@ -1,0 +1,123 @@
+//! The world as the engine knows it: the recorded state of a stack, what somebody does to it behind
+//! everybody's back, and an engine that writes down what it is told and waits or fails on demand.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use super::bot::Story;
+
+impl Story {
+    /// The recorded state of a stack, once there is one.
+    pub fn state(&self, stack: &str) -> Option<Json> {
+        let text = fs::read(self.state_file(stack)?).ok()?;
+        Some(serde_json::from_slice(&text).unwrap())
+    }
+
+    /// An output as it stands in the state; null where there is none.
+    pub fn output(&self, stack: &str, name: &str) -> Json {
+        self.state(stack).map_or(Json::Null, |state| state["outputs"][name]["value"].clone())
+    }
+
+    /// How many instances of resources are recorded.
+    pub fn recorded(&self, stack: &str) -> usize {
+        let state = self.state(stack).unwrap_or_default();
+        let instances = |resource: &Json| resource["instances"].as_array().map_or(0, Vec::len);
+        state["resources"].as_array().map_or(0, |resources| resources.iter().map(instances).sum())
+    }
+
+    /// Changes what is recorded of the first instance of a resource, as if the world had moved.
+    pub fn meddle(&self, stack: &str, resource: &str, change: impl FnOnce(&mut Json)) {
+        let mut state = self.state(stack).unwrap();
+        let resources = state["resources"].as_array_mut().unwrap();
+        let found = resources.iter_mut().find(|it| it["name"] == resource).unwrap();
+        change(&mut found["instances"][0]["attributes"]);
+        state["serial"] = (state["serial"].as_u64().unwrap() + 1).into();
+        fs::write(self.state_file(stack).unwrap(), state.to_string()).unwrap();
+    }
+
+    fn state_file(&self, stack: &str) -> Option<PathBuf> {
+        let repositories = fs::read_dir(self.dir.path().join("bot/state")).ok()?;
+        let file =
+            |repository: fs::DirEntry| repository.path().join(stack).join("terraform.tfstate");
+        repositories.flatten().map(file).find(|file| file.exists())
+    }
+}
+
+/// The real engine behind a script that writes each command down.
+pub struct Watched {
+    dir: TempDir,
+}
+
+impl Watched {
+    pub fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().display();
+        // A command waits where a pipe has its name, and fails where a file says so.
+        let script = format!(
+            "#!/bin/sh\necho \"$1\" >> '{path}/log'\n\
+             [ -p '{path}/'\"$1\" ] && read -r _ < '{path}/'\"$1\"\n\
+             [ -e '{path}/fail-'\"$1\" ] && {{ echo 'the cloud is closed'; exit 1; }}\n\
+             exec '{}' \"$@\"\n",
+            terraform().display()
+        );
+        let watched = Self { dir };
+        let program = watched.program();
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        watched
+    }
+
+    /// For `Setup.engine`.
+    pub fn program(&self) -> PathBuf {
+        self.dir.path().join("terraform-watched")
+    }
+
+    /// How often a command was started.
+    pub fn count(&self, command: &str) -> usize {
+        let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        log.lines().filter(|line| *line == command).count()
+    }
+
+    /// Lets a command fail before it does anything, or no longer.
+    pub fn fail(&self, command: &str, fails: bool) {
+        let mark = self.dir.path().join(format!("fail-{command}"));
+        if fails { fs::write(mark, "").unwrap() } else { fs::remove_file(mark).unwrap() }
+    }
+
+    /// Lets the next of a command wait until it is let go.
+    pub fn hold(&self, command: &str) -> Held {
+        let pipe = self.dir.path().join(command);
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        Held { pipe }
+    }
+}
+
+/// A command that waits, or will.
+pub struct Held {
+    pipe: PathBuf,
+}
+
+impl Held {
+    /// Returns once a command waits; it goes on when what is returned is dropped.
+    pub async fn reached(&self) -> fs::File {
+        let pipe = self.pipe.clone();
+        // Opening blocks until there is a reader.
+        let open = move || fs::OpenOptions::new().write(true).open(pipe).unwrap();
+        let writer = tokio::task::spawn_blocking(open).await.unwrap();
+        fs::remove_file(&self.pipe).unwrap();
+        writer
+    }
+}
+
+fn terraform() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap();
+    let mut found = std::env::split_paths(&path).map(|dir| dir.join("terraform"));
+    found.find(|file| Path::new(file).exists()).expect("stories need `terraform` on PATH")
+}
