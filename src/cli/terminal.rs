@@ -136,3 +136,32 @@ fn indented(lines: impl Iterator<Item = String>) -> String {
 pub fn inline(text: &str) -> String {
     escape::visible(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sensitive_output_is_shown_only_to_who_asks_for_it() {
+        let output = |value: &str, sensitive| Output { value: value.into(), sensitive };
+        let outputs: BTreeMap<String, Output> = [
+            ("password".to_owned(), output("hunter2222", true)),
+            ("url".to_owned(), output("https://example.org/\u{1b}[31m", false)),
+        ]
+        .into();
+        insta::assert_snapshot!(outputs_text(&outputs, false), @r#"
+          password = (sensitive)
+          url = "https://example.org/\u001b[31m"
+        "#);
+        assert!(!outputs_json(&outputs, false).to_string().contains("hunter"));
+        assert!(outputs_text(&outputs, true).contains("hunter2222"));
+        assert_eq!(outputs_json(&outputs, true)["password"]["value"], "hunter2222");
+    }
+
+    #[test]
+    fn a_failure_cannot_write_to_the_terminal_by_itself() {
+        let stack = StackId::parse("web").unwrap();
+        let text = failure_text(&stack, "no\n\u{1b}]0;title\u{7}\u{202e}");
+        assert_eq!(text, "error: web: no\n  ⟨U+001B⟩]0;title⟨U+0007⟩⟨U+202E⟩\n");
+    }
+}

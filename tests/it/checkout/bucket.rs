@@ -2,24 +2,38 @@
 
 use insta::{allow_duplicates, assert_snapshot};
 
-use crate::support::moto::Moto;
+use crate::{cli::Repository, support::moto::Moto};
 
 use super::{ENGINES, repository, stable};
+
+/// A stack `logs` with a bucket of this name.
+fn with_bucket(engine: &str, name: &str, moto: &Moto) -> Repository {
+    let mut repository = repository(engine);
+    repository.env.extend(moto.env());
+    let stack = format!(
+        "apiVersion: planwright.dev/v1\nkind: Stack\npackage: aws-bucket\nversion: \"^0.1\"\n\
+         params:\n  name: {name}\n  region: eu-central-1\n  tags:\n    team: platform\n"
+    );
+    repository.write("stacks/logs/stack.yaml", &stack);
+    repository.done(&["lock", "logs"]);
+    repository
+}
+
+/// The tags and the versioning of a bucket, asked for without the engine.
+fn asked(moto: &Moto, name: &str) -> String {
+    moto.s3(&format!(
+        "tags = s3.get_bucket_tagging(Bucket='{name}')['TagSet']\n\
+         print(tags, s3.get_bucket_versioning(Bucket='{name}')['Status'])"
+    ))
+}
 
 #[test]
 fn a_bucket_is_made_changed_behind_our_back_mended_and_destroyed() {
     let moto = Moto::shared();
     allow_duplicates! {
         for engine in ENGINES {
-            let mut repository = repository(engine);
-            repository.env.extend(moto.env());
             let name = format!("acme-story-{engine}");
-            let stack = format!(
-                "apiVersion: planwright.dev/v1\nkind: Stack\npackage: aws-bucket\nversion: \"^0.1\"\n\
-                 params:\n  name: {name}\n  region: eu-central-1\n  tags:\n    team: platform\n"
-            );
-            repository.write("stacks/logs/stack.yaml", &stack);
-            repository.done(&["lock", "logs"]);
+            let repository = with_bucket(engine, &name, &moto);
             let said = |arguments: &[&str]| stable(&repository.done(arguments)).replace(&name, "NAME");
 
             let applied = said(&["apply", "stacks/logs", "--auto-approve"]);
@@ -33,11 +47,7 @@ fn a_bucket_is_made_changed_behind_our_back_mended_and_destroyed() {
                 region = "eu-central-1"
                 regional_domain_name = "NAME.s3.eu-central-1.amazonaws.com"
             "#);
-            let tags = moto.s3(&format!("print(s3.get_bucket_tagging(Bucket='{name}')['TagSet'])"));
-            assert_eq!(tags.trim(), "[{'Key': 'team', 'Value': 'platform'}]");
-            let versioning =
-                moto.s3(&format!("print(s3.get_bucket_versioning(Bucket='{name}')['Status'])"));
-            assert_eq!(versioning.trim(), "Enabled");
+            assert_eq!(asked(&moto, &name), "[{'Key': 'team', 'Value': 'platform'}] Enabled\n");
             assert_eq!(said(&["drift", "logs"]), "logs: no drift\n");
 
             moto.s3(&format!(

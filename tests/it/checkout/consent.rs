@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{at_terminal, repository};
+use super::{at_terminal, repository, with_greeting};
 
 const STATE: &str = ".planwright/state/hello/terraform.tfstate";
 
@@ -29,4 +29,28 @@ fn an_interrupt_is_no_answer() {
     let said = at_terminal(&repository, &["apply"], "\u{3}");
     assert_eq!(said.code, 130, "{}", said.out);
     assert!(!repository.path().join(STATE).exists());
+}
+
+#[test]
+fn what_the_package_protects_goes_only_when_each_of_it_is_named() {
+    let repository = with_greeting("terraform", "input = var.greeting\n");
+    repository.edit("packages/mine/package.yaml", "\noutputs:", "\nprotect: [greeting]\noutputs:");
+    repository.done(&["lock", "mine"]);
+    repository.done(&["apply", "mine", "--auto-approve"]);
+    let resources = ["greeting", "card[\"world\"]"]
+        .map(|name| format!("module.greeting.terraform_data.{name}"));
+    let destroy = |allowed: &[String]| {
+        let mut arguments = vec!["destroy", "mine", "--auto-approve"];
+        for address in allowed {
+            arguments.extend(["--allow", address]);
+        }
+        repository.run(&arguments)
+    };
+    for allowed in [&resources[..0], &resources[..1], &resources[1..]] {
+        let refused = destroy(allowed);
+        assert_eq!(refused.code, 1, "{}", refused.out);
+        assert_eq!(refused.err.matches("--allow").count(), 2 - allowed.len(), "{}", refused.err);
+        assert_eq!(repository.done(&["drift", "mine"]), "mine: no drift\n");
+    }
+    assert_eq!(destroy(&resources).code, 0);
 }
