@@ -19,7 +19,7 @@ use crate::{
     store::{Fenced, Sending},
 };
 
-use super::{Error, Result, id_of, soon};
+use super::{Error, Result, id_of, plan::digest_of, soon};
 
 /// The name of our check; a ruleset requires it under this name.
 pub const CHECK: &str = "planwright";
@@ -88,7 +88,8 @@ pub async fn show(app: &App, target: &Target, report: &Report, is_new: bool) -> 
 
 fn comment_write(target: &Target, report: &Report) -> Write {
     let (marker, body) = (Marker::Report.to_string(), reply::comment(report));
-    let shows = report.digest.clone().map(|digest| (report.head.clone(), digest));
+    let digest = report.digest.clone().unwrap_or_else(|| digest_of(report));
+    let shows = Some((report.head.clone(), digest));
     Write::Comment { target: target.clone(), marker, body, shows }
 }
 
