@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     io::Write as _,
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
@@ -22,7 +22,7 @@ use crate::{
     engine::{self, Engine, Secrets},
     git::Git,
     github::{self, GitHub},
-    settings::{self, Role},
+    settings::{self, Role, Variables},
     store::Store,
 };
 
@@ -71,6 +71,7 @@ impl App {
             private_key: private_key.into(),
         })?;
         let roles = settings.process.roles.clone();
+        let ours = &settings.engine.variables;
         ensure!(!roles.is_empty(), "--roles names no role; give `web`, `plan`, `apply` or several");
         Ok(Self {
             workers: settings.process.workers.max(1),
@@ -78,8 +79,8 @@ impl App {
             github,
             git: Git::new(data.join("mirrors")).context("opening the mirrors")?,
             engine: Engine::new(engine_settings(&settings.engine, &data)?),
-            plan_env: Environment::of(&settings.engine.plan_env, "--plan-env")?,
-            apply_env: Environment::of(&settings.engine.apply_env, "--apply-env")?,
+            plan_env: Environment::of(&settings.engine.plan_env, (ours, "--plan-env"))?,
+            apply_env: Environment::of(&settings.engine.apply_env, (ours, "--apply-env"))?,
             webhook_secrets: webhook_secrets(&settings.github.webhook_secret_file)?,
             roles,
             data,
@@ -98,15 +99,15 @@ impl App {
 }
 
 impl Environment {
-    /// Reads `NAME` or `NAME=OURS` from the environment of this process.
-    fn of(names: &[String], flag: &str) -> Result<Self> {
+    /// Takes `NAME` or `NAME=OURS` from our own variables.
+    fn of(names: &[String], (own, flag): (&Variables, &str)) -> Result<Self> {
         let mut variables = BTreeMap::new();
         for name in names.iter().filter(|name| !name.is_empty()) {
             let (theirs, ours) = name.split_once('=').unwrap_or((name, name));
-            let Some(value) = std::env::var_os(ours) else {
+            let Some(value) = own.0.get(OsStr::new(ours)) else {
                 bail!("{flag} names the variable `{ours}`, which is not set");
             };
-            variables.insert(theirs.to_owned(), value);
+            variables.insert(theirs.to_owned(), value.clone());
         }
         let is_secret = |name: &str| !PUBLIC.iter().any(|end| name.ends_with(end));
         let secret = variables.iter().filter(|(name, _)| is_secret(name));
@@ -116,6 +117,7 @@ impl Environment {
 }
 
 fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::Settings> {
+    let variable = |name: &str| settings.variables.0.get(OsStr::new(name)).cloned();
     let limits = engine::Limits {
         plan: Duration::from_secs(settings.plan_timeout),
         apply: Duration::from_secs(settings.apply_timeout),
@@ -129,9 +131,9 @@ fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::S
     ensure!(key.len() >= 32, "the digest key has {} bytes; it needs at least 32", key.len());
     Ok(engine::Settings {
         binary: settings.engine.clone(),
-        path: std::env::var_os("PATH").unwrap_or_default(),
+        path: variable("PATH").unwrap_or_default(),
         home: None,
-        cli_config: std::env::var_os("TF_CLI_CONFIG_FILE").map(PathBuf::from),
+        cli_config: variable("TF_CLI_CONFIG_FILE").map(PathBuf::from),
         plugin_cache: Some(
             settings.provider_cache.clone().unwrap_or_else(|| data.join("providers")),
         ),

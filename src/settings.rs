@@ -3,7 +3,7 @@
 //! Each can be given as a flag or as the environment variable that its help names. What they mean
 //! once believed (a parsed key, an opened directory) is `app`'s; nothing here does IO.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fmt, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -91,6 +91,26 @@ pub struct Engine {
     /// Made in the data directory if not given
     #[arg(long, env = "PLANWRIGHT_DIGEST_KEY_FILE")]
     pub digest_key_file: Option<PathBuf>,
+    /// Where those variables are, `PATH` and `TF_CLI_CONFIG_FILE`
+    #[arg(skip = Variables::of_process())]
+    pub variables: Variables,
+}
+
+/// The environment of this process, read with the other settings; a test brings its own.
+#[derive(Clone)]
+pub struct Variables(pub BTreeMap<OsString, OsString>);
+
+impl Variables {
+    pub fn of_process() -> Self {
+        Self(std::env::vars_os().collect())
+    }
+}
+
+/// Names only: values may be credentials.
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// All that `planwright serve` is told.

@@ -180,6 +180,7 @@ fn settings(hub: &Hub, dir: &Path, engine: Option<&Path>) -> Result<settings::Se
             plan_timeout: 15 * 60,
             apply_timeout: 2 * 60 * 60,
             digest_key_file: None,
+            variables: settings::Variables::of_process(),
         },
     })
 }

@@ -7,7 +7,7 @@ use crate::domain::{
     risk::{self, Risk},
 };
 
-use super::value::{difference_text, path_text};
+use super::value::{difference_text, drift_text, path_text};
 
 /// How many attributes of one resource are shown.
 const MOST_ATTRIBUTES: usize = 24;
@@ -76,7 +76,7 @@ pub fn drift_lines(change: &ResourceChange) -> Vec<String> {
     }
     lines.extend(change.differences.iter().take(MOST_ATTRIBUTES).map(|difference| {
         let (applied, found) = (&difference.after, &difference.before);
-        format!("!     {}: {}", path_text(difference), difference_text(applied, found))
+        format!("!     {}: {}", path_text(difference), drift_text(applied, found))
     }));
     lines.extend(more_attributes(change.differences.len()));
     lines

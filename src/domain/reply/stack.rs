@@ -6,6 +6,7 @@ use crate::domain::{
     drift::{Drift, reverts_drift},
     escape,
     finding::Finding,
+    names::StackId,
     plan::{Action, OutputChange, Plan, ResourceChange, Value},
     risk,
 };
@@ -15,7 +16,7 @@ use super::{
     page::{Page, fenced_groups},
     report::{DriftReport, NotPlanned, PlanReport, Progress, StackReport},
     summary::counts,
-    value::{difference_text, value_text},
+    value::{difference_text, drift_text, value_text},
 };
 
 /// How many findings of one file set are listed.
@@ -88,7 +89,8 @@ pub fn drift_section(head: &str, plan: &Plan, room: usize) -> String {
     let groups = risk::riskiest_first(&resources).into_iter().map(drift_lines);
     let outputs = drift.outputs.iter().map(|(name, output)| {
         // The plan would take it back, so its "after" is what was applied.
-        vec![output_line(name, Action::Update, &output.after, &output.before)]
+        let name = escape::visible(&escape::shortened(name, 80));
+        vec![format!("! output {name}: {}", drift_text(&output.after, &output.before))]
     });
     let groups: Vec<_> = groups.chain(outputs).collect();
     section(head, groups.into_iter(), room, "drifted resources are not shown")
@@ -103,7 +105,7 @@ fn planning(stack: &StackReport, room: usize) -> String {
         PlanReport::Pending => String::new(),
         PlanReport::Invalid(findings) => finding_list(findings),
         PlanReport::EngineFailed(message) => said(message, room),
-        PlanReport::NotPlanned(why) => not_planned(why),
+        PlanReport::NotPlanned(why) => not_planned(&stack.stack, why),
         PlanReport::Planned(_) if matches!(stack.progress, Some(Progress::Differs { .. })) => {
             String::new()
         }
@@ -279,7 +281,7 @@ fn finding_item(finding: &Finding) -> String {
     item
 }
 
-fn not_planned(why: &NotPlanned) -> String {
+fn not_planned(stack: &StackId, why: &NotPlanned) -> String {
     match why {
         NotPlanned::Fork => "Validated and rendered, but not planned: a plan runs provider code, and \
                              this branch is in a fork. A maintainer can plan this very head with \
@@ -293,6 +295,10 @@ fn not_planned(why: &NotPlanned) -> String {
             "Validated and rendered, but not planned: the pull request changes the package {}, which \
              is code. A maintainer can plan this very head with `/infra plan`.",
             escape::code(&escape::shortened(package, 80))
+        ),
+        NotPlanned::Renamed { from } if from == stack => format!(
+            "Not planned: this stack gets another name, and its state would stay behind. Keep \
+             `{from}`, or remove it here and add the new stack in a second pull request."
         ),
         NotPlanned::Renamed { from } => format!(
             "Not planned: this stack was `{from}`, and its state would stay behind. Keep the old \

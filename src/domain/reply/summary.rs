@@ -117,6 +117,11 @@ pub fn state_line(report: &Report) -> String {
         State::Queued => "⏳ Merged. It waits for its turn to be applied.".into(),
         State::Applying => "⏳ Merged. It is being applied.".into(),
         State::Applied => "✅ Applied and verified: a second plan is empty.".into(),
+        State::AwaitingConfirmation if report.digest.is_none() => {
+            "❌ Merged, but **not applied**: what is listed below cannot be. Mend it in another pull \
+             request."
+                .into()
+        }
         State::AwaitingConfirmation => format!(
             "✋ Merged, but **not applied**: what would happen now was not approved. To have it \
              applied as shown below, someone who may approve comments `/infra apply --plan {digest}`."

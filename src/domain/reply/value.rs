@@ -40,6 +40,14 @@ pub fn difference_text(before: &Value, after: &Value) -> String {
     }
 }
 
+/// What was applied → what is there. What the engine would find out anew was never known to us.
+pub fn drift_text(applied: &Value, found: &Value) -> String {
+    match applied {
+        Value::Unknown | Value::SensitiveUnknown => format!("now {}", value_text(found)),
+        _ => difference_text(applied, found),
+    }
+}
+
 /// The way to an attribute, cut and visible.
 pub fn path_text(difference: &Difference) -> String {
     let path = difference.path.to_string();

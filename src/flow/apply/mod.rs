@@ -167,12 +167,16 @@ async fn waiting(
 ) -> Result<()> {
     report.state = State::AwaitingConfirmation;
     let current = case.recorded.plan_set.digest.clone();
-    report.digest = Some(current.clone());
+    // What cannot be applied is not to be confirmed either.
+    let can_be_confirmed = !report.has_errors() && !case.recorded.plan_set.plans.is_empty();
+    report.digest = can_be_confirmed.then(|| current.clone());
     let missing = report.verdict.as_ref().and_then(first_unmet);
     show(app, case, &report).await?;
     match asked {
         None => Ok(()),
-        Some(_) if digest.is_none() => Err(Refusal::PlanNeeded { current }.into()),
+        Some(_) if digest.is_none() && can_be_confirmed => {
+            Err(Refusal::PlanNeeded { current }.into())
+        }
         Some(_) => {
             let missing = missing.unwrap_or_else(|| "an approval is missing".into());
             Err(Refusal::NotMet(missing).into())

@@ -22,7 +22,10 @@ use crate::{
         plan::{Work, digest_of, planned},
         soon,
     },
-    store::{AppliedStack, Fenced, LockHeld, PlanSet, RunId, RunKind, RunState, StackPlan},
+    store::{
+        AppliedStack, Fenced, LockHeld, PlanSet, RecordedPlanSet, RunId, RunKind, RunState,
+        StackPlan,
+    },
 };
 
 use super::{
@@ -222,7 +225,9 @@ async fn differs(
     };
     let id = app.store.record_plan_set(&set).await?;
     // Nobody has seen it yet: whatever was approved, it was not this.
-    let _ = requirements_met(app, case, (app.store.plan_set(id).await?.as_ref(), report)).await?;
+    let shown_now = app.store.plan_set(id).await?;
+    let shown_now = shown_now.map(|set| RecordedPlanSet { posted_at: Some(app.now()), ..set });
+    let _ = requirements_met(app, case, (shown_now.as_ref(), report)).await?;
     app.store.record_report(id, report).await?;
     outbox::comment(app, case.target, report).await
 }
@@ -303,14 +308,22 @@ pub async fn settle(
         }
         Ok(second) => Ok(Progress::Failed {
             message: format!(
-                "it was applied, but it has not converged: a second plan still changes {} resources",
-                second.plan.resources.len()
+                "it was applied, but it has not converged; a second plan would still change:{}",
+                changes(&second.plan)
             ),
         }),
         Err(message) => Ok(Progress::Failed {
             message: format!("it was applied, but could not be verified: {message}"),
         }),
     }
+}
+
+/// What a plan would change, as lines below a sentence.
+fn changes(plan: &Plan) -> String {
+    let drift = crate::domain::drift::Drift::of(plan);
+    let resources = drift.resources.iter().map(|it| format!("\n- {}: {}", it.address, it.action));
+    let outputs = drift.outputs.keys().map(|name| format!("\n- output {name}"));
+    resources.chain(outputs).collect()
 }
 
 /// Whether nothing is left to do; a no-op that only tells of a move is nothing.

@@ -183,7 +183,9 @@ async fn record(
     let id = app.store.record_plan_set(&set).await?;
     let verdict = judged(app, change, id, &mut report).await?;
     report.state = match pull.state {
-        PullRequestState::Merged if !report.has_errors() => State::AwaitingConfirmation,
+        PullRequestState::Merged if !report.stacks.is_empty() && !report.has_errors() => {
+            State::AwaitingConfirmation
+        }
         _ => State::before_merge(&report, Some(&verdict)),
     };
     app.store.record_report(id, &report).await?;

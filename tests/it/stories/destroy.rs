@@ -73,6 +73,8 @@ async fn a_renamed_stack_is_refused_and_told_how_to_do_it() {
     story.merge(&story.bob, pr);
     story.settle().await;
     println!("{}", story.report(pr));
+    story.assert_says(pr, "what is listed below cannot be");
+    assert!(!story.report(pr).contains("--plan"), "{}", story.report(pr));
     assert_eq!((watched.count("apply"), story.recorded("old")), (1, 2));
     story.finish().await;
 }

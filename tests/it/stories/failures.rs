@@ -110,6 +110,7 @@ async fn what_does_not_converge_is_not_called_applied() {
     println!("{}", story.report(pr));
     assert!(!story.report(pr).contains("Applied and verified"));
     story.assert_says(pr, "has not converged");
+    story.assert_says(pr, "- module.main.terraform_data.second: update");
     assert_eq!((watched.count("apply"), story.recorded("clock")), (1, 2));
     story.finish().await;
 }
@@ -196,6 +197,8 @@ async fn a_sensitive_value_stands_in_no_comment_check_database_or_log() {
     let (_watched, story) = story_of(&package).await;
     let word: String = CANARY.chars().rev().collect();
     let pr = story.applied("secret", &stack_of(&package, "secret", &word)).await;
+    let state = story.state("secret").unwrap().to_string();
+    assert!(state.contains(CANARY), "the canary is not alive: {state}");
     story.meddle("secret", "second", |it| it["triggers_replace"]["value"] = "tampered".into());
     let (answer, _) = story.say(&story.bob, pr, "/infra drift secret").await;
     println!("{answer}");
@@ -203,8 +206,6 @@ async fn a_sensitive_value_stands_in_no_comment_check_database_or_log() {
     let next = story.approved("next", &stack_of(&package, "secret", "other")).await;
     println!("{}", story.report(next));
 
-    let state = serde_json::to_string(&story.state("secret")).unwrap();
-    assert!(state.contains(CANARY), "the canary is not alive: {state}");
     for pr in [pr, next] {
         for comment in story.hub.comments(REPO, pr).unwrap() {
             assert!(!comment.body.contains(CANARY), "{}", comment.body);

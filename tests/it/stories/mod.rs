@@ -1,6 +1,7 @@
 //! Stories: the whole bot, the real engine and localhub, each a sentence about what a person sees.
 
 mod approval;
+mod aws;
 mod destroy;
 mod failures;
 mod locks;

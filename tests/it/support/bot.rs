@@ -2,6 +2,8 @@
 //! looks at what people see.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -60,13 +62,24 @@ pub struct Setup<'a> {
     pub config: &'a str,
     pub on_postgres: bool,
     /// Variables that the engine gets, as `--plan-env` and `--apply-env`.
-    pub env: Vec<String>,
+    pub env: BTreeMap<String, OsString>,
+    /// What else this process has in its environment.
+    pub variables: BTreeMap<String, OsString>,
+    pub provider_cache: Option<PathBuf>,
     pub engine: Option<PathBuf>,
 }
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { files: &[], config: CONFIG, on_postgres: false, env: Vec::new(), engine: None }
+        Self {
+            files: &[],
+            config: CONFIG,
+            on_postgres: false,
+            env: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            provider_cache: None,
+            engine: None,
+        }
     }
 }
 
@@ -224,6 +237,9 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
         path
     };
     let database_url = if setup.on_postgres { Some(postgres::fresh_url().await) } else { None };
+    let mut variables = settings::Variables::of_process();
+    let own = setup.env.iter().chain(&setup.variables);
+    variables.0.extend(own.map(|(name, value)| (name.into(), value.clone())));
     settings::Serve {
         process: settings::Process {
             roles: vec![settings::Role::Web, settings::Role::Plan, settings::Role::Apply],
@@ -239,12 +255,13 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
         },
         engine: settings::Engine {
             engine: setup.engine.clone(),
-            provider_cache: None,
-            plan_env: setup.env.clone(),
-            apply_env: setup.env.clone(),
+            provider_cache: setup.provider_cache.clone(),
+            plan_env: setup.env.keys().cloned().collect(),
+            apply_env: setup.env.keys().cloned().collect(),
             plan_timeout: 300,
             apply_timeout: 300,
             digest_key_file: None,
+            variables,
         },
     }
 }
