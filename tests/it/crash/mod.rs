@@ -4,7 +4,9 @@
 
 mod effects;
 mod engine;
+mod missed;
 mod process;
+mod retry;
 mod story;
 
 use std::{io::Write as _, time::Instant};
