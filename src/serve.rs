@@ -2,7 +2,7 @@
 //!
 //! What the parts do is theirs; here they are started and ended together.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use secrecy::ExposeSecret as _;
@@ -11,12 +11,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{App, Clock},
-    flow::catch_up::catch_up,
+    flow::catch_up::{catch_up, fetch_missed},
     github::webhook::Secrets,
     http::{self, AppInbox},
     settings::{Role, Serve},
     worker,
 };
+
+/// How often deliveries are looked for that failed after the last look: GitHub takes up to ten
+/// seconds to find that nobody listens, and never sends one again by itself.
+const LOOK: Duration = Duration::from_secs(300);
 
 /// A bot whose web server listens; its workers run once [`Bot::work`] is called.
 pub struct Bot {
@@ -54,7 +58,19 @@ impl Bot {
             // GitHub may be away just now; webhooks that come are worked on all the same.
             tracing::warn!(%error, "missed deliveries could not be fetched");
         }
-        worker::run_until(self.app.clone(), &name, self.stop.clone()).await
+        let worked = worker::run_until(self.app.clone(), &name, self.stop.clone());
+        tokio::join!(worked, self.keep_up(LOOK)).0
+    }
+
+    /// Looks for missed deliveries every so often, until [`Bot::stop`] is called elsewhere.
+    pub async fn keep_up(&self, every: Duration) {
+        while self.stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+            if self.app.roles.contains(&Role::Web)
+                && let Err(error) = fetch_missed(&self.app).await
+            {
+                tracing::warn!(%error, "missed deliveries could not be fetched");
+            }
+        }
     }
 
     /// Asks server and workers to end; those under way end first.

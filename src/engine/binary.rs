@@ -122,6 +122,7 @@ impl Engine {
             limit: self.settings.limits.read,
             grace: self.settings.limits.grace,
             outlives: false,
+            holds: None,
         };
         let secrets = Secrets::default();
         let mut transcript = Transcript::new(&secrets, None);

@@ -50,6 +50,8 @@ pub(super) struct Invocation<'a> {
     pub grace: Duration,
     /// Whether it goes on when nobody waits for it any longer.
     pub outlives: bool,
+    /// An empty file that the child keeps open, so that a lock on it lasts until both have ended.
+    pub holds: Option<&'a File>,
 }
 
 /// How it ended by itself.
@@ -119,6 +121,10 @@ fn spawn(invocation: &Invocation<'_>) -> Result<Child, Error> {
         .envs(invocation.env)
         .stdin(Stdio::null())
         .process_group(0);
+    if let Some(held) = invocation.holds {
+        // As standard input, because a child inherits nothing else; reading it gives nothing.
+        command.stdin(held.try_clone().map_err(Error::io(what()))?);
+    }
     let stderr = log.try_clone().map_err(Error::io(what()))?;
     command.stdout(if invocation.captures { Stdio::piped() } else { log.into() }).stderr(stderr);
     command.spawn().map_err(Error::io(what()))
@@ -278,6 +284,7 @@ mod tests {
                 limit: self.limit,
                 grace: Duration::from_millis(200),
                 outlives: false,
+                holds: None,
             };
             let ended = run(&invocation, control, &mut transcript).await;
             (ended, transcript.tail.into())

@@ -151,6 +151,7 @@ impl Engine {
             limit,
             grace,
             outlives: name == "apply",
+            holds: Some(ready.workdir.held()),
         };
         let ended = child::run(&invocation, control, transcript).await?;
         // `plan -detailed-exitcode` says 2 when there are changes.

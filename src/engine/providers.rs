@@ -52,6 +52,7 @@ impl Engine {
             limit: self.settings.limits.init,
             grace: self.settings.limits.grace,
             outlives: false,
+            holds: None,
         };
         let secrets = Secrets::default();
         let mut transcript = Transcript::new(&secrets, control.log);

@@ -27,7 +27,7 @@ const PLAN: &str = "tfplan";
 pub(super) struct WorkDir {
     dir: PathBuf,
     scratch: TempDir,
-    _held: File,
+    held: File,
 }
 
 impl WorkDir {
@@ -42,6 +42,7 @@ impl WorkDir {
         let held = OpenOptions::new()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .mode(0o600)
             .open(dir.join("held"))
@@ -53,11 +54,16 @@ impl WorkDir {
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(tmp)
             .map_err(Error::io(format!("making a directory in {}", tmp.display())))?;
-        let workdir = Self { dir: dir.to_owned(), scratch, _held: held };
+        let workdir = Self { dir: dir.to_owned(), scratch, held };
         private(&workdir.tree())?;
         private(&workdir.home())?;
         workdir.remove_plan_files()?;
         Ok(workdir)
+    }
+
+    /// What is locked. A child that keeps it open keeps the directory, also when we die.
+    pub fn held(&self) -> &File {
+        &self.held
     }
 
     /// The root module, as rendered.
@@ -312,6 +318,23 @@ mod tests {
         assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
         assert!(matches!(held(&dir).await, Err(Error::TimedOut { .. })));
         drop(first);
+        held(&dir).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_child_that_outlives_us_still_holds_it() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = tmp.path().join("stack");
+        let first = held(&dir).await.unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("600")
+            .stdin(first.held().try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        drop(first);
+        assert!(matches!(held(&dir).await, Err(Error::TimedOut { .. })));
+        child.kill().unwrap();
+        child.wait().unwrap();
         held(&dir).await.unwrap();
     }
 

@@ -21,8 +21,14 @@ use super::{Result, id_of, outbox};
 /// GitHub keeps deliveries for three days.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
 
-/// Fetches deliveries that never arrived and finishes writes that were begun.
+/// Fetches deliveries that never arrived and finishes writes that were begun, at the start.
 pub async fn catch_up(app: &App) -> Result<()> {
+    fetch_missed(app).await?;
+    outbox::send_unfinished(app).await
+}
+
+/// Fetches deliveries that never arrived.
+pub async fn fetch_missed(app: &App) -> Result<()> {
     let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
     let since = app.store.last_delivery_at().await?.map_or(oldest, |last| last.max(oldest));
     // Some may have come while an earlier one was already lost.
@@ -43,7 +49,7 @@ pub async fn catch_up(app: &App) -> Result<()> {
             }
         }
     }
-    outbox::send_unfinished(app).await
+    Ok(())
 }
 
 /// Does what a missed webhook of a pull request would have done.

@@ -244,8 +244,9 @@ async fn apply_one(
         app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await?
     } else {
         if app.store.renew_locks(lock, app.now(), LEASE).await? == Fenced::Lost {
-            // Somebody has taken this apply for dead and looks after it now.
-            return Err(Error::Stopped);
+            // Somebody has taken this apply for dead and looks after it now; theirs is the last word.
+            let why = "another worker has taken the locks".into();
+            return Err(Error::Later { at: soon(app, 5), why });
         }
         note(app, id, &work.stack, (Step::Applying, Json::Null)).await?;
         let stack = &work.stack;

@@ -3,7 +3,11 @@
 //! An effect is a call that GitHub has answered (the answer not heard yet), a write that was sent and
 //! never arrived, and the start and the end of each command of the engine.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
 
 use planwright::localhub::{Fault, Hub, Kind, Phase};
 
@@ -15,16 +19,24 @@ pub struct Effects {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     seen: Vec<String>,
+    /// When the last thing happened.
+    last: Instant,
+    /// Where an engine is at work.
+    busy: BTreeSet<String>,
+    /// Where a second one has come to it.
+    crowded: Vec<String>,
     bot: Option<Process>,
     killed_after: Option<String>,
 }
 
 impl Effects {
     pub fn new(kill_after: Option<usize>) -> Arc<Self> {
-        Arc::new(Self { kill_after, state: Mutex::default() })
+        let (seen, busy, crowded) = Default::default();
+        let (bot, killed_after, last) = (None, None, Instant::now());
+        let state = State { seen, last, busy, crowded, bot, killed_after };
+        Arc::new(Self { kill_after, state: Mutex::new(state) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -36,6 +48,7 @@ impl Effects {
         let mut state = self.state();
         let bot = start();
         let address = bot.address.clone();
+        state.last = Instant::now();
         state.bot = Some(bot);
         address
     }
@@ -45,12 +58,36 @@ impl Effects {
         let mut state = self.state();
         let effect = effect.into();
         state.seen.push(effect.clone());
+        state.last = Instant::now();
         let is_last = self.kill_after == Some(state.seen.len());
         if is_last {
             drop(state.bot.take());
             state.killed_after = Some(effect);
         }
         is_last
+    }
+
+    /// Notes that an engine begins to work in `place`.
+    pub fn enter(&self, place: &str) {
+        let mut state = self.state();
+        if !state.busy.insert(place.to_owned()) {
+            state.crowded.push(place.to_owned());
+        }
+    }
+
+    pub fn leave(&self, place: &str) {
+        self.state().busy.remove(place);
+    }
+
+    /// Where two engines were at work at a time.
+    pub fn crowded(&self) -> Vec<String> {
+        self.state().crowded.clone()
+    }
+
+    /// For how long nothing has happened; none while the bot is dead.
+    pub fn silence(&self) -> Option<Duration> {
+        let state = self.state();
+        state.bot.as_ref().map(|_| state.last.elapsed())
     }
 
     /// Counts what arrives at `hub` from now on.

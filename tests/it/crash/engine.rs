@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
@@ -15,6 +16,9 @@ use tokio::{
 };
 
 use super::effects::Effects;
+
+/// A bot that has nothing more to do is that long without any effect.
+const QUIET: Duration = Duration::from_millis(600);
 
 pub struct Engine {
     pub wrapper: PathBuf,
@@ -51,9 +55,29 @@ async fn listen(stream: TcpStream, effects: Arc<Effects>) {
     let (read, mut write) = stream.into_split();
     let mut lines = BufReader::new(read).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        effects.happened(format!("engine {line}"));
+        let (step, place) =
+            line.split_once(' ').map_or((&*line, ""), |(step, place)| (step, place));
+        let starts = step.strip_suffix("-starts");
+        if starts.is_some() {
+            effects.enter(place);
+        }
+        let was_fatal = effects.happened(format!("engine {step}"));
+        if was_fatal && starts.is_some() {
+            linger(&effects).await;
+        }
+        if starts.is_none() {
+            effects.leave(place);
+        }
         // Whoever does not listen any more has ended.
         let _ = write.write_all(b"go\n").await;
+    }
+}
+
+/// A slow engine: it goes on only when the next bot has done all that it can do beside it.
+async fn linger(effects: &Effects) {
+    let mut look = tokio::time::interval(Duration::from_millis(50));
+    while effects.silence().is_none_or(|silence| silence < QUIET) {
+        look.tick().await;
     }
 }
 
@@ -62,17 +86,17 @@ fn script(port: u16, engine: &Path) -> String {
         "#!/usr/bin/env bash\n\
          exec 9<>/dev/tcp/127.0.0.1/{port}\n\
          tell() {{ echo \"$1\" >&9 && read -r _ <&9; }}\n\
-         tell \"$1 starts\"\n\
+         tell \"$1-starts $PWD\"\n\
          '{}' \"$@\" 9>&-\n\
          code=$?\n\
-         tell \"$1 ends\"\n\
+         tell \"$1-ends $PWD\"\n\
          exit $code\n",
         engine.display()
     )
 }
 
 /// The engine that the bot would take.
-fn on_path() -> PathBuf {
+pub fn on_path() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
     let all =
         |name: &str| std::env::split_paths(&path).map(|dir| dir.join(name)).find(|f| f.is_file());

@@ -16,9 +16,11 @@ use tempfile::TempDir;
 use super::{effects::Effects, engine::Engine, process::Process};
 use crate::support::bot::{CONFIG, REPO, borrowed, edit, hello};
 
-/// A story that is not over by then is lost. Far below the 30 s of a lease, so that whoever has to
-/// wait for one is lost, too.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// A story in which nothing happens for so long is lost. It is below the 30 s of a lease, so that
+/// whoever has to wait for one is lost, too.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// So is one that does not end.
+const LONGEST: Duration = Duration::from_secs(180);
 /// How often people look.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -82,10 +84,11 @@ impl Story {
         let store = Store::connect(&self.database).await.unwrap();
         self.alice.push(REPO, "hello", &edit(&borrowed(&hello("hello", "Hello")))).unwrap();
         self.number = self.alice.open_pull(REPO, "hello", "Say hello").unwrap();
-        let over = Instant::now() + PATIENCE;
+        let longest = Instant::now() + LONGEST;
         let mut is_revived = false;
         let mut look = tokio::time::interval(LOOK);
-        while Instant::now() < over && !self.is_over(&store).await {
+        let is_silent = |effects: &Effects| effects.silence().is_some_and(|s| s > PATIENCE);
+        while Instant::now() < longest && !is_silent(&self.effects) && !self.is_over(&store).await {
             look.tick().await;
             let is_dead = !is_revived && self.effects.killed_after().is_some();
             if is_dead || self.is_settled(&store).await {
@@ -161,7 +164,7 @@ impl Story {
 
     async fn ended(&self, store: &Store) -> Ended {
         let seen = self.effects.seen();
-        let applies = seen.iter().filter(|effect| *effect == "engine apply starts").count();
+        let applies = seen.iter().filter(|effect| *effect == "engine apply-starts").count();
         let comments = self.comments();
         let head = self.hub.pull(REPO, self.number).unwrap().head_sha;
         let checks = self.hub.check_runs(REPO, &head).unwrap();
@@ -176,6 +179,9 @@ impl Story {
                 more => doubled.push(format!("{more} times {what}")),
             }
         }
+        for place in self.effects.crowded() {
+            doubled.push(format!("two engines at a time in {place}"));
+        }
         if !self.says("Applied and verified") {
             lost.push(format!("the end; the comment says {comments:#?}"));
         }
@@ -186,9 +192,18 @@ impl Story {
             lost.push(format!("the resources: there are {}", self.resources()));
         }
         lost.extend(leftovers(store).await);
+        lost.extend(self.plan_files());
         lost.extend(self.hub.unknown().iter().map(|call| format!("unknown call {call:?}")));
         let log = fs::read_to_string(self.log()).unwrap();
         Ended { killed_after: self.effects.killed_after(), effects: seen, lost, doubled, log }
+    }
+
+    /// Plan files have secrets in clear, so none may lie about.
+    fn plan_files(&self) -> Vec<String> {
+        let is_plan =
+            |entry: &walkdir::DirEntry| entry.path().extension().is_some_and(|e| e == "tfplan");
+        let all = walkdir::WalkDir::new(self.dir.path().join("bot")).into_iter().flatten();
+        all.filter(is_plan).map(|file| format!("a plan file {}", file.path().display())).collect()
     }
 
     /// How many resources the state has, counted by hand.
