@@ -96,6 +96,11 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
             tracing::info!(job = %claim.job.id, why, "later");
             (Outcome::Requeue { at }, Vec::new())
         }
+        Ok(Err(flow::Error::Away(why))) => {
+            // An outage is no reason to give anything up, a merge least of all.
+            tracing::warn!(job = %claim.job.id, why, "GitHub cannot be reached");
+            (Outcome::Requeue { at: pause(app.now(), 3) }, Vec::new())
+        }
         Ok(Err(flow::Error::Stopped)) => (Outcome::Done, Vec::new()),
         Ok(Err(flow::Error::Refused(refusal))) => {
             tracing::info!(job = %claim.job.id, %refusal, "refused");

@@ -54,7 +54,18 @@ fn of_pull_request(
         }
         PullRequestAction::Closed { merged: false } => (Job::Release { target }, true),
     };
-    Effects { jobs: vec![job], push: None, supersedes: is_new_content.then_some(number) }
+    // A push to a fork has no webhook of its own, and one to a branch may be lost.
+    let push = match action {
+        PullRequestAction::Pushed { before, after } => Some(Push {
+            git_ref: format!("refs/pull/{number}/head"),
+            before: Some(before.clone()),
+            after: Some(after.clone()),
+            forced: false,
+            commits: Vec::new(),
+        }),
+        _ => None,
+    };
+    Effects { jobs: vec![job], push, supersedes: is_new_content.then_some(number) }
 }
 
 fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
@@ -148,6 +159,14 @@ mod tests {
             assert!(matches!(effects.jobs[..], [Job::Plan { asked: None, .. }]));
             assert_eq!(effects.supersedes, Some(PrNumber(5)));
         }
+    }
+
+    #[test]
+    fn who_moved_the_head_is_remembered_also_where_the_push_itself_is_not_heard() {
+        let sha = |digit: &str| Sha::parse(digit.repeat(40)).unwrap();
+        let action = PullRequestAction::Pushed { before: sha("a"), after: sha("b") };
+        let push = effects_of(&pull_request(action)).push.unwrap();
+        assert_eq!((push.git_ref.as_str(), push.after), ("refs/pull/5/head", Some(sha("b"))));
     }
 
     #[test]

@@ -97,8 +97,13 @@ impl Engine {
     ) -> Result<BTreeMap<String, Output>, Error> {
         let command = Command { name: "output", args: Vec::new(), captures: true };
         let ended = self.command(root, ready, command, control).await?;
-        serde_json::from_slice(&ended.stdout)
-            .map_err(|why| Error::unreadable("the outputs that the engine printed", why))
+        let mut outputs: BTreeMap<String, Output> = serde_json::from_slice(&ended.stdout)
+            .map_err(|why| Error::unreadable("the outputs that the engine printed", why))?;
+        for output in outputs.values_mut() {
+            // What a secret is part of is one, whatever the module says of it.
+            output.sensitive |= root.secrets.is_in(&output.value.to_string());
+        }
+        Ok(outputs)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::{
-    domain::{names::StackId, repo_config},
+    domain::{digest::Digest, names::StackId, repo_config},
     engine,
 };
 
@@ -56,7 +56,11 @@ pub fn backend(
     // What the repository sets is put before: one bucket may serve several repositories.
     let before = settings.remove(*name).map_or(String::new(), |prefix| format!("{prefix}/"));
     let value = if config.kind == "pg" {
-        format!("{}{}", before.replace('/', "_"), key.replace(['/', '-'], "_"))
+        // Names have 63 bytes, and `a-b/c` and `a/b-c` must not become one.
+        let digest = Digest::sha256(key.as_bytes());
+        let unique: String = digest.as_str().chars().rev().take(12).collect();
+        let readable: String = key.replace(['/', '-'], "_").chars().take(40).collect();
+        format!("{}{readable}_{unique}", before.replace('/', "_"))
     } else {
         format!("{before}{key}{end}")
     };
@@ -82,7 +86,11 @@ mod tests {
         let s3 = config("s3", &[("bucket", "states"), ("key", "team")]);
         assert_eq!(at(&s3, "website/prod")["key"], "team/website/prod/terraform.tfstate");
         assert_eq!(at(&s3, "website")["bucket"], "states");
-        assert_eq!(at(&config("pg", &[]), "a-b/prod")["schema_name"], "a_b_prod");
+        let schema = |key| at(&config("pg", &[]), key)["schema_name"].clone();
+        assert!(schema("a-b/prod").starts_with("a_b_prod_"));
+        assert_ne!(schema("a-b/prod"), schema("a/b-prod"));
+        let long = format!("{}/{}", "a".repeat(63), "b".repeat(63));
+        assert!(schema(&long).len() <= 63);
     }
 
     #[test]

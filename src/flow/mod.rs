@@ -42,6 +42,9 @@ pub enum Error {
     /// Not now: nothing was begun, or GitHub asks for patience.
     #[error("later: {why}")]
     Later { at: Timestamp, why: String },
+    /// GitHub cannot be reached; nothing was changed.
+    #[error("GitHub cannot be reached: {0}")]
+    Away(String),
     /// The job was cancelled, superseded or taken by another worker.
     #[error("stopped")]
     Stopped,
@@ -79,6 +82,8 @@ impl From<github::Error> for Error {
             github::Error::RateLimited { until, .. } => {
                 Self::Later { at: until, why: error.to_string() }
             }
+            // Nothing was changed; an outage is no reason to give a merge up.
+            github::Error::Unavailable { .. } => Self::Away(error.to_string()),
             error => Self::Failed(error.into()),
         }
     }
@@ -86,7 +91,10 @@ impl From<github::Error> for Error {
 
 impl From<git::Error> for Error {
     fn from(error: git::Error) -> Self {
-        Self::Failed(error.into())
+        match error {
+            git::Error::Unavailable { .. } => Self::Away(error.to_string()),
+            error => Self::Failed(error.into()),
+        }
     }
 }
 

@@ -178,11 +178,11 @@ async fn failed(app: &App, sending: &Sending, error: github::Error) -> Result<Er
     Ok(match error {
         github::Error::Unknown { .. } => Error::Later { at: soon(app, 5), why: error.to_string() },
         github::Error::RateLimited { until, .. } => {
-            app.store.record_not_sent(request).await?;
+            not_sent(app, sending).await?;
             Error::Later { at: until, why: error.to_string() }
         }
         github::Error::Unavailable { .. } => {
-            app.store.record_not_sent(request).await?;
+            not_sent(app, sending).await?;
             Error::Later { at: soon(app, 30), why: error.to_string() }
         }
         error => {
@@ -190,6 +190,14 @@ async fn failed(app: &App, sending: &Sending, error: github::Error) -> Result<Er
             error.into()
         }
     })
+}
+
+/// This attempt surely did not arrive; whether an earlier one did is as unknown as before.
+async fn not_sent(app: &App, sending: &Sending) -> Result<()> {
+    if sending.look_first {
+        return Ok(());
+    }
+    Ok(app.store.record_not_sent(&sending.request).await?)
 }
 
 type Sent = (String, Option<Timestamp>);

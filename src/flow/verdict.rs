@@ -20,9 +20,6 @@ use super::{Result, ground, id_of, judge, outbox, plan};
 pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Result<Vec<Job>> {
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     plan::remember(app, target, &pull).await?;
-    if pull.state != PullRequestState::Open {
-        return Ok(Vec::new());
-    }
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else {
         return Ok(Vec::new());
     };
@@ -32,6 +29,9 @@ pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Re
     }
     if let Some(review) = review {
         record_approval(app, target, (&pull, review), &recorded).await?;
+    }
+    if pull.state != PullRequestState::Open {
+        return Ok(Vec::new());
     }
     let wants = [Want::Branch(pull.base_ref.clone())];
     let mirror = ground::fetch(app, target, &wants).await?;
@@ -83,6 +83,10 @@ async fn record_approval(
         return Ok(());
     };
     let Some(head) = given.head.clone() else { return Ok(()) };
+    if pull.merged_at.is_some_and(|merged_at| given.at > merged_at) {
+        // What is said after the merge approves nothing; `/infra apply` confirms.
+        return Ok(());
+    }
     let approval = Approval {
         kind: ApprovalKind::Review,
         user: given.by.id,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::transport::Call;
 use super::wire::Account;
-use super::{GitHub, Result, Task};
+use super::{Error, GitHub, Result, Task};
 use crate::domain::actor::{Actor, Permission};
 use crate::domain::repository::Repository;
 
@@ -25,15 +25,20 @@ impl GitHub {
     pub async fn permission(&self, repository: &Repository, actor: &Actor) -> Result<Permission> {
         let path = format!("/repos/{}/collaborators/{}/permission", repository.name, actor.login);
         let call = Call::read(path);
-        let wire: Wire = self.ask(repository, Task::Read, &call).await?;
-        permission(wire, actor).map_err(|e| call.unreadable(e))
+        match self.ask(repository, Task::Read, &call).await {
+            Ok(wire) => permission(wire, actor).map_err(|e| call.unreadable(e)),
+            // The account is gone: one person who left must not keep everybody from a verdict.
+            Err(Error::NotFound { .. }) => Ok(Permission::None),
+            Err(error) => Err(error),
+        }
     }
 }
 
 fn permission(wire: Wire, actor: &Actor) -> Result<Permission, String> {
     let user = wire.user.ok_or("no user in it")?.actor()?;
     if user.id != actor.id {
-        return Err(format!("`{}` is user {} now, not {}", actor.login, user.id, actor.id));
+        // Somebody else has the login now; whom we asked for has nothing.
+        return Ok(Permission::None);
     }
     let broad = Permission::parse(&wire.permission)
         .ok_or_else(|| format!("`{}` is no known permission", wire.permission))?;

@@ -64,14 +64,15 @@ impl Request {
 }
 
 impl Store {
-    /// Says what is to stand under `key`; nothing changes when just that is there or on its way.
+    /// Says what is to stand under `key`; nothing changes when just that is there or on its way. What
+    /// GitHub has refused may pass now: somebody may have mended the reason.
     pub async fn put_request(&self, key: &str, body: &Json, now: Timestamp) -> Result<(), Error> {
         const PUT: &str = "INSERT INTO outbox \
              (key, request, digest, state, unsure, attempts, created_at) \
              VALUES ($1, $2, $3, 'pending', 0, 0, $4) \
              ON CONFLICT (key) DO UPDATE SET request = excluded.request, \
              digest = excluded.digest, state = 'pending', attempts = 0, error = NULL \
-             WHERE outbox.digest <> excluded.digest";
+             WHERE outbox.digest <> excluded.digest OR outbox.state = 'refused'";
         let digest = Digest::sha256(canonical(body).as_bytes());
         let cells = binds![key, body, digest, now];
         self.db.execute(PUT, cells).await.map(drop)
