@@ -67,8 +67,7 @@ fn a_bucket_is_made_changed_behind_our_back_mended_and_destroyed() {
             let refused = repository.run(&[&destroy[..], &other].concat());
             assert_eq!(refused.code, 1, "{}", refused.out);
             // After five seconds the engine is heard on standard error too.
-            let error = refused.err.split_once("error: ").unwrap().1;
-            assert_snapshot!(error, @r#"
+            assert_snapshot!(refused.err.split_once("error: ").unwrap().1, @r#"
             this would delete or replace resources that the package protects, so nothing is applied. To have it done all the same, name each of them:
               --allow 'module.bucket.aws_s3_bucket.this'
               --allow 'module.bucket.aws_s3_bucket_ownership_controls.this'
