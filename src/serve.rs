@@ -107,8 +107,9 @@ pub async fn serve(settings: &Serve) -> Result<()> {
     let stop = bot.stopper();
     tokio::spawn(async move {
         asked_to_end().await;
-        tracing::info!("ending; jobs under way are finished first");
+        // First of all: whoever reads the log may be gone, and then writing to it fails.
         stop.cancel();
+        tracing::info!("ending; jobs under way are finished first");
     });
     bot.work().await?;
     bot.stop().await

@@ -16,6 +16,8 @@ pub struct PullRequest {
     pub repo: RepoName,
     /// Nothing can be written to an archived repository.
     pub is_archived: bool,
+    /// The branch whose settings are trusted; none in an empty repository.
+    pub default_branch: Option<BranchName>,
     pub number: PrNumber,
     pub title: String,
     pub author: Actor,
@@ -95,6 +97,14 @@ impl ReviewState {
 }
 
 impl PullRequest {
+    /// Whether it is to be merged into the default branch.
+    ///
+    /// Settings and packages of the base are trusted, and anyone who may push can make a branch with
+    /// settings of their own: only the default branch is one that people guard.
+    pub fn is_into_default_branch(&self) -> bool {
+        self.default_branch.as_ref() == Some(&self.base_ref)
+    }
+
     /// Whether its head is not a branch of this repository; a deleted fork is a fork.
     pub fn is_from_fork(&self) -> bool {
         self.head_repository != Some(self.repository)

@@ -25,6 +25,10 @@ pub async fn drift(
         app.store.applied_stacks(repository).await?.into_iter().filter(|s| !s.removed).collect();
     let wanted = wanted(app, target, (stacks, &applied)).await?;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
+    if !pull.is_into_default_branch() {
+        let why = "only settings of the default branch are trusted, and it is into another".into();
+        return Err(Refusal::NotMet(why).into());
+    }
     let mirror = ground::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
     let base = mirror.tree(&pull.base).await?;
     let config = match ground::config(&mirror, &base).await? {

@@ -21,6 +21,7 @@ use crate::{
         Checked,
         affected::{Reason, affected, uses},
         files::{FilesError, MemoryFiles},
+        lock::shared_state,
         repository::{self, STACKS},
     },
 };
@@ -149,6 +150,12 @@ pub fn policy_digest(config: &RepoConfig) -> Digest {
 }
 
 impl Ground {
+    /// Locks that give two stacks one state, or the findings that keep from looking.
+    pub fn shared_state(&self) -> Vec<Finding> {
+        let merged = self.merged.as_ref().map_err(Vec::clone);
+        merged.and_then(|merged| shared_state(merged)).unwrap_or_else(|findings| findings)
+    }
+
     /// Every stack that the change touches, with all reasons.
     pub fn affected(&self) -> Checked<BTreeMap<StackId, BTreeSet<Reason>>> {
         let files =

@@ -99,13 +99,20 @@ struct RepositoryNode {
     database_id: RepositoryId,
     name_with_owner: RepoName,
     is_archived: bool,
+    default_branch_ref: Option<NamedRef>,
     pull_request: Option<PullRequestNode>,
+}
+
+#[derive(Deserialize)]
+struct NamedRef {
+    name: BranchName,
 }
 
 struct Place {
     repository: RepositoryId,
     repo: RepoName,
     is_archived: bool,
+    default_branch: Option<BranchName>,
 }
 
 impl Data {
@@ -128,6 +135,7 @@ impl Data {
             repository: node.database_id,
             repo: node.name_with_owner,
             is_archived: node.is_archived,
+            default_branch: node.default_branch_ref.map(|branch| branch.name),
         };
         Ok((place, pull_request))
     }
@@ -273,6 +281,7 @@ impl PullRequestNode {
             repository: place.repository,
             repo: place.repo,
             is_archived: place.is_archived,
+            default_branch: place.default_branch,
             number: self.number,
             title: self.title,
             author: self.author.map_or_else(|| Ok(Actor::ghost()), ActorNode::actor)?,

@@ -54,6 +54,20 @@ impl Prepared {
             .collect()
     }
 
+    /// Protects what the stack's package protects in `base`, too: a change that swaps the package
+    /// must not take its protection away on the same occasion.
+    pub fn protect_also(&mut self, base: &dyn Files, config: &RepoConfig, id: &StackId) {
+        let trusted = Trusted { config, packages: base };
+        let Ok(before) = Stack::read(base, id).and_then(|stack| package_of(&stack, &trusted))
+        else {
+            return;
+        };
+        let protect = &mut self.package.manifest.protect;
+        let lost = before.manifest.protect.into_iter().filter(|slot| !protect.contains(slot));
+        let lost: Vec<String> = lost.collect();
+        protect.extend(lost);
+    }
+
     /// Addresses of resources that are deleted or replaced only when someone names them start so.
     pub fn protected(&self) -> Vec<String> {
         self.package.manifest.protect.iter().map(|slot| format!("module.{slot}.")).collect()

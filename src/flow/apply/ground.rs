@@ -74,6 +74,10 @@ impl MergeGround {
             let trusted = Trusted { config: &self.config, packages: files };
             Prepared::of(files, &trusted, &plan.stack)
         };
+        let prepared = prepared.map(|mut prepared| {
+            prepared.protect_also(&self.base, &self.config, &plan.stack);
+            prepared
+        });
         let prepared = prepared.map_err(|findings| {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
             lines.join("\n")

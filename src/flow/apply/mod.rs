@@ -49,6 +49,10 @@ pub async fn apply(
     if pull.state != PullRequestState::Merged {
         return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(Vec::new()) };
     }
+    if !pull.is_into_default_branch() {
+        let why = "it was merged into another branch than the default one".into();
+        return if asked.is_some() { Err(Refusal::NotMet(why).into()) } else { Ok(Vec::new()) };
+    }
     let recorded = app.store.latest_plan_set(id_of(target)).await?;
     let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {
         return unplanned(target, asked);

@@ -41,7 +41,11 @@ pub async fn plan(
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     remember(app, target, &pull).await?;
     let mut report = Report::planning(pull.head.clone());
+    if !pull.is_into_default_branch() && pull.state == PullRequestState::Open {
+        return other_base(app, target, &pull, report).await;
+    }
     let ground = match (pull.state, &pull.merge_commit) {
+        (PullRequestState::Merged, _) if !pull.is_into_default_branch() => return Ok(()),
         (PullRequestState::Open, _) => {
             outbox::check(app, target, &report, true).await?;
             match ground::ground(app, target, &pull).await? {
@@ -88,6 +92,39 @@ async fn stopped(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
     Err(Error::Stopped)
 }
 
+/// Nothing is run of it, and its check never passes.
+async fn other_base(
+    app: &App,
+    target: &Target,
+    pull: &PullRequest,
+    mut report: Report,
+) -> Result<()> {
+    let trusted = pull.default_branch.as_ref().map_or("the default branch", |b| b.as_str());
+    report.state = State::Blocked;
+    report.warnings.push(Warning::Other(format!(
+        "Only pull requests into {trusted} are planned: its settings are the ones that are trusted. \
+         This one is into {}; change its base.",
+        pull.base_ref
+    )));
+    // A plan set without plans: what was approved for another base is not approved any more.
+    let policy = Digest::from_text("none");
+    report.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
+    let set = PlanSet {
+        pull_request: id_of(target),
+        head: pull.head.clone(),
+        base_commit: pull.base.clone(),
+        merge_tree: pull.base.clone(),
+        base_ref: pull.base_ref.clone(),
+        digest: digest_of(&report),
+        policy_digest: policy,
+        created_at: app.now(),
+        report: report.clone(),
+        plans: Vec::new(),
+    };
+    app.store.record_plan_set(&set).await?;
+    tell(app, target, &report).await
+}
+
 /// A pull request as it is being planned.
 pub struct Change<'a> {
     pub target: &'a Target,
@@ -116,6 +153,10 @@ async fn plan_change(
         Ok(config) => config,
         Err(findings) => return block(app, change, report, findings.clone()).await,
     };
+    let shared = change.ground.shared_state();
+    if !shared.is_empty() {
+        return block(app, change, report, shared).await;
+    }
     let policy = ground::policy_digest(config);
     let planning = Planning::of(app, change, (config, &policy)).await?;
     let planned = future::try_join_all(

@@ -181,7 +181,9 @@ impl<'a> Planning<'a> {
         let packages =
             if changes_package(reasons).is_some() || self.lifted { merged } else { base };
         let trusted = Trusted { config: self.config, packages };
-        Ok((Kind::Change, Prepared::of(merged, &trusted, stack)?))
+        let mut prepared = Prepared::of(merged, &trusted, stack)?;
+        prepared.protect_also(base, self.config, stack);
+        Ok((Kind::Change, prepared))
     }
 
     fn not_planned(&self, reasons: &BTreeSet<Reason>) -> Option<NotPlanned> {

@@ -52,6 +52,7 @@ fn answer() -> Value {
         "databaseId": 7,
         "nameWithOwner": "acme/infra",
         "isArchived": false,
+        "defaultBranchRef": { "name": "main" },
         "pullRequest": {
             "number": 3,
             "title": "A bucket",
