@@ -39,8 +39,9 @@ pub fn discount(why: &Discount) -> String {
         Discount::Principal(why) => format!("{}, so it takes someone else", part(*why)),
         Discount::NoWriteAccess => "no write access now".into(),
         Discount::OtherHead => "given for another commit; approve once more".into(),
-        Discount::NothingPosted => "given before any plan could be read".into(),
-        Discount::BeforePlan => "given before this plan could be read; approve once more".into(),
+        Discount::NothingPosted | Discount::BeforePlan => {
+            "given before this plan could be read; approve once more".into()
+        }
         Discount::NotRecorded => "arrived while the bot was away; approve once more".into(),
         Discount::OtherPlan => "given for another plan; approve once more".into(),
         Discount::OtherPolicy => "given under another policy; approve once more".into(),

@@ -47,7 +47,10 @@ pub async fn plan(
     let ground = match (pull.state, &pull.merge_commit) {
         (PullRequestState::Merged, _) if !pull.is_into_default_branch() => return Ok(()),
         (PullRequestState::Open, _) => {
-            outbox::check(app, target, &report, true).await?;
+            // Stacks that are named may be refused, and then nothing would end the check.
+            if stacks.is_empty() {
+                outbox::check(app, target, &report, true).await?;
+            }
             match ground::ground(app, target, &pull).await? {
                 Merged::Ground(ground) => ground,
                 Merged::Conflict(paths) => {
@@ -65,8 +68,8 @@ pub async fn plan(
         }
         _ => return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) },
     };
-    let change = Change { target, pull: &pull, ground: &ground, asked };
-    match plan_change(app, &change, (stacks, report), watch).await {
+    let change = Change { target, pull: &pull, ground: &ground, asked, stacks };
+    match plan_change(app, &change, report, watch).await {
         Err(Error::Stopped) => stopped(app, target, &pull).await,
         ended => ended,
     }
@@ -131,20 +134,25 @@ pub struct Change<'a> {
     pub pull: &'a PullRequest,
     pub ground: &'a Ground,
     pub asked: Option<&'a Asked>,
+    /// Which stacks were asked for; none means all.
+    pub stacks: &'a [StackId],
 }
 
 async fn plan_change(
     app: &App,
     change: &Change<'_>,
-    (stacks, mut report): (&[StackId], Report),
+    mut report: Report,
     watch: &Watch,
 ) -> Result<()> {
     let affected = match change.ground.affected() {
         Ok(affected) => affected,
         Err(findings) => return block(app, change, report, findings).await,
     };
-    if let Some(stack) = stacks.iter().find(|stack| !affected.contains_key(*stack)) {
+    if let Some(stack) = change.stacks.iter().find(|stack| !affected.contains_key(*stack)) {
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
+    }
+    if !change.stacks.is_empty() {
+        outbox::check(app, change.target, &report, true).await?;
     }
     if affected.is_empty() {
         return nothing_affected(app, change, report).await;

@@ -219,7 +219,9 @@ impl<'a> Planning<'a> {
 
     /// The plan of the same input against the same state, unless somebody asked for a new one.
     async fn known(&self, work: &Work, input: &Digest) -> Result<Option<StackPlan>> {
-        if self.change.asked.is_some() || work.work.backend.kind != "local" {
+        let Change { asked, stacks, .. } = self.change;
+        let is_named = stacks.is_empty() || stacks.contains(&work.stack);
+        if (asked.is_some() && is_named) || work.work.backend.kind != "local" {
             return Ok(None);
         }
         let Ok(state) = work.work.backend.local_state() else { return Ok(None) };

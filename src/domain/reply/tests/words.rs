@@ -33,7 +33,7 @@ given by a bot
 pushed to it, so it takes someone else
 no write access now
 given for another commit; approve once more
-given before any plan could be read
+given before this plan could be read; approve once more
 given before this plan could be read; approve once more
 arrived while the bot was away; approve once more
 given for another plan; approve once more
