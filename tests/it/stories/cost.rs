@@ -1,0 +1,34 @@
+//! What a plan costs at GitHub: the same for one stack and for a hundred.
+
+use planwright::localhub::Kind;
+
+use crate::support::bot::{Story, borrowed, hello};
+
+/// REST and GraphQL calls from opening a pull request of `stacks` stacks to its plan.
+async fn calls_to_plan(stacks: usize) -> Vec<String> {
+    let story = Story::start().await;
+    let files: Vec<(String, String)> =
+        (0..stacks).flat_map(|i| hello(&format!("hello-{i}"), "Hello")).collect();
+    story.settle().await;
+    let before = story.hub.calls().len();
+    let pr = story.open(&story.alice, "hello", &borrowed(&files));
+    story.settle().await;
+    assert!(story.report(pr).contains(&format!("{} to add", 2 * stacks)), "{}", story.report(pr));
+    assert_eq!(story.conclusion(pr), "action_required");
+    let calls = story.hub.calls().split_off(before);
+    let counted = calls.into_iter().filter(|call| matches!(call.kind, Kind::Rest | Kind::Graphql));
+    let operations = counted.map(|call| call.operation).collect();
+    story.finish().await;
+    operations
+}
+
+#[tokio::test]
+async fn a_plan_of_1_20_and_100_stacks_costs_the_same_few_calls() {
+    let one = calls_to_plan(1).await;
+    let twenty = calls_to_plan(20).await;
+    let hundred = calls_to_plan(100).await;
+    println!("calls to GitHub from opening to plan: {} {one:#?}", one.len());
+    assert_eq!(one, twenty);
+    assert_eq!(one, hundred);
+    assert!(one.len() <= 6, "{one:#?}");
+}

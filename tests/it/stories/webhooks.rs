@@ -1,0 +1,260 @@
+//! Webhooks as they really come: twice, late, in any order, forged, or not at all.
+
+use hmac::{Hmac, Mac as _};
+use planwright::{flow::catch_up::catch_up, localhub::Fault};
+use reqwest::Response;
+use sha2::Sha256;
+
+use crate::support::{
+    bot::{REPO, Setup, Story, borrowed, edit, hello},
+    starts::Starts,
+};
+
+async fn counted() -> (Story, Starts) {
+    let starts = Starts::new();
+    let setup = Setup { engine: Some(starts.engine.clone()), ..Setup::default() };
+    (Story::with(setup).await, starts)
+}
+
+fn open(story: &Story) -> i64 {
+    story.open(&story.alice, "hello", &borrowed(&hello("hello", "Hello")))
+}
+
+/// Whether the engine ever wrote a state, so that something was applied.
+fn is_applied(story: &Story) -> bool {
+    let states = walkdir::WalkDir::new(story.dir.path().join("bot/state"));
+    states.into_iter().flatten().any(|entry| entry.file_name() == "terraform.tfstate")
+}
+
+#[tokio::test]
+async fn webhooks_that_come_twice_are_acted_on_once() {
+    let (story, starts) = counted().await;
+    story.hub.double_webhooks(100);
+    let pr = open(&story);
+    story.settle().await;
+    story.bob.comment(REPO, pr, "/infra help").unwrap();
+    story.bob.approve(REPO, pr).unwrap();
+    story.settle().await;
+    assert_eq!(starts.count("plan"), 1);
+    assert_eq!(story.bot_comments(pr).len(), 2, "the report and the help, each once");
+    assert_eq!(story.conclusion(pr), "success");
+    story.merge(&story.bob, pr);
+    story.settle().await;
+    assert_eq!(starts.count("apply"), 1);
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_redelivered_webhook_starts_nothing() {
+    let (story, starts) = counted().await;
+    let pr = open(&story);
+    story.settle().await;
+    story.bob.comment(REPO, pr, "/infra plan").unwrap();
+    story.settle().await;
+    assert_eq!(starts.count("plan"), 2);
+    let before = story.bot_comments(pr).len();
+    for delivery in story.hub.deliveries().unwrap() {
+        story.hub.redeliver(delivery.id).unwrap();
+    }
+    story.settle().await;
+    assert_eq!(starts.take(), Vec::<String>::new());
+    assert_eq!(story.bot_comments(pr).len(), before);
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn webhooks_in_the_wrong_order_end_in_the_plan_of_the_last_head() {
+    let (story, starts) = counted().await;
+    story.hub.hold_webhooks();
+    let pr = open(&story);
+    story.alice.push(REPO, "hello", &edit(&borrowed(&hello("hello", "Moin")))).unwrap();
+    story.hub.release_webhooks_reversed().unwrap();
+    story.settle().await;
+    assert!(story.report(pr).contains("input: \"Moin, world\""), "{}", story.report(pr));
+    assert_eq!(starts.count("plan"), 1);
+    assert_eq!(story.bot_comments(pr).len(), 1);
+    assert_eq!(story.conclusion(pr), "action_required");
+    // Pushes told of late make principals all the same.
+    assert!(story.report(pr).contains("`alice` (opened the pull request, pushed to it"));
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_merge_told_of_before_its_approval_applies_once_and_only_what_was_approved() {
+    for is_reversed in [false, true] {
+        let (story, starts) = counted().await;
+        let pr = open(&story);
+        story.settle().await;
+        starts.take();
+        story.hub.hold_webhooks();
+        story.bob.approve(REPO, pr).unwrap();
+        story.merge(&story.bob, pr);
+        if is_reversed {
+            story.hub.release_webhooks_reversed().unwrap();
+        } else {
+            story.hub.release_webhooks();
+        }
+        story.settle().await;
+        println!("reversed: {is_reversed}\n{}", story.report(pr));
+        assert_eq!(starts.count("apply"), 1, "{}", story.report(pr));
+        assert!(is_applied(&story));
+        story.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_closed_or_merged_before_the_first_webhook_came_is_not_planned_or_applied() {
+    let (story, starts) = counted().await;
+    story.hub.hold_webhooks();
+    let closed = open(&story);
+    story.alice.close(REPO, closed).unwrap();
+    let merged = story.open(&story.alice, "other", &borrowed(&hello("other", "Moin")));
+    story.bob.approve(REPO, merged).unwrap();
+    story.merge(&story.bob, merged);
+    story.hub.release_webhooks();
+    story.settle().await;
+    assert_eq!(starts.take(), Vec::<String>::new());
+    assert!(!is_applied(&story));
+    story.finish().await;
+}
+
+async fn send(
+    story: &Story,
+    signature: Option<String>,
+    (guid, event): (&str, &str),
+    body: Vec<u8>,
+) -> reqwest::Result<Response> {
+    let url = format!("http://{}/webhook", story.bot.address.unwrap());
+    let mut request = reqwest::Client::new()
+        .post(url)
+        .header("content-type", "application/json")
+        .header("x-github-event", event)
+        .header("x-github-delivery", guid);
+    if let Some(signature) = signature {
+        request = request.header("x-hub-signature-256", signature);
+    }
+    request.body(body).send().await
+}
+
+fn signed(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body);
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+#[tokio::test]
+async fn an_unsigned_a_forged_and_an_oversized_webhook_start_nothing() {
+    let (story, starts) = counted().await;
+    let secret = story.hub.app().webhook_secret;
+    story.hub.lose_webhooks(2);
+    let pr = open(&story);
+    story.hub.idle().await;
+    // What GitHub would have sent, so that only the signature is wrong.
+    let lost = story.hub.deliveries().unwrap().pop().unwrap();
+    assert_eq!(lost.event, "pull_request.opened");
+    let body = lost.payload.to_string().into_bytes();
+    let mut forged = signed(&secret, &body);
+    forged.replace_range(7..9, if &forged[7..9] == "00" { "11" } else { "00" });
+    for signature in [
+        None,
+        Some(String::new()),
+        Some("sha256=".into()),
+        Some(forged),
+        Some(signed("guess", &body)),
+    ] {
+        let answer = send(&story, signature, ("0001", "pull_request"), body.clone()).await.unwrap();
+        assert_eq!(answer.status(), 401);
+    }
+    // Signed well, but larger than anything that GitHub sends; the server may hang up on it.
+    let mut large = vec![b' '; 26 << 20];
+    large.extend(&body);
+    let signature = signed(&secret, &large);
+    let answer = send(&story, Some(signature), ("0002", "pull_request"), large).await;
+    assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status() == 413));
+    story.settle().await;
+    assert_eq!(starts.take(), Vec::<String>::new());
+    assert!(story.bot_comments(pr).is_empty());
+
+    // The very same bytes with the right signature are taken.
+    let signature = signed(&secret, &body);
+    let answer = send(&story, Some(signature), ("0003", "pull_request"), body).await.unwrap();
+    assert_eq!(answer.status(), 202);
+    story.settle().await;
+    assert_eq!(starts.count("plan"), 1);
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn an_unknown_event_is_accepted_and_ignored() {
+    let (story, starts) = counted().await;
+    let body = br#"{"action":"sparkled","unicorn":{"id":1}}"#.to_vec();
+    let signature = signed(&story.hub.app().webhook_secret, &body);
+    let answer = send(&story, Some(signature), ("0001", "unicorn"), body).await.unwrap();
+    assert_eq!(answer.status(), 202);
+    story.settle().await;
+    assert_eq!(starts.take(), Vec::<String>::new());
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn webhooks_that_never_arrived_are_fetched_at_the_start() {
+    let (mut story, starts) = counted().await;
+    let pr = open(&story);
+    story.settle().await;
+    starts.take();
+    story.hub.lose_webhooks(100);
+    story.alice.push(REPO, "hello", &edit(&borrowed(&hello("hello", "Moin")))).unwrap();
+    story.bob.comment(REPO, pr, "/infra help").unwrap();
+    story.settle().await;
+    assert_eq!(starts.take(), Vec::<String>::new(), "nothing was heard of it");
+    story.restart().await;
+    catch_up(story.app()).await.unwrap();
+    story.settle().await;
+    assert!(story.report(pr).contains("input: \"Moin, world\""), "{}", story.report(pr));
+    assert_eq!(starts.count("plan"), 1);
+    assert!(story.reply(pr).contains("/infra plan"), "the help: {}", story.reply(pr));
+    catch_up(story.app()).await.unwrap();
+    story.settle().await;
+    assert_eq!(starts.take(), Vec::<String>::new(), "a second look finds nothing new");
+    story.finish().await;
+}
+
+const COMMENT: &str = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
+const CHECK: &str = "POST /repos/{owner}/{repo}/check-runs";
+
+#[tokio::test]
+async fn whatever_goes_wrong_at_github_there_is_one_comment_and_one_check_in_the_end() {
+    let limited = Fault::SecondaryLimit { status: 403, retry_after: 61 };
+    let calls = [COMMENT, CHECK, "graphql", "GET /repos/{owner}/{repo}/collaborators"];
+    for fault in
+        [Fault::Status(502), limited, Fault::LoseAnswer, Fault::PrimaryLimit { reset_in: 90 }]
+    {
+        let story = Story::start().await;
+        for call in calls {
+            story.hub.fail(call, 2, fault.clone());
+        }
+        let pr = open(&story);
+        story.settle().await;
+        assert!(story.report(pr).contains("2 to add"), "{fault:?}: {}", story.report(pr));
+        assert_eq!(story.bot_comments(pr).len(), 1, "{fault:?}");
+        assert_eq!(story.conclusion(pr), "action_required", "{fault:?}");
+        story.bob.approve(REPO, pr).unwrap();
+        story.hub.fail("PATCH", 2, fault.clone());
+        story.settle().await;
+        assert_eq!(story.conclusion(pr), "success", "{fault:?}: {}", story.report(pr));
+        assert_eq!(story.bot_comments(pr).len(), 1, "{fault:?}");
+        story.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_github_that_stays_away_is_waited_for_and_nothing_turns_green() {
+    let story = Story::start().await;
+    let pr = open(&story);
+    story.settle().await;
+    story.bob.approve(REPO, pr).unwrap();
+    story.hub.fail("graphql", 12, Fault::Status(503));
+    story.settle().await;
+    assert_eq!(story.conclusion(pr), "success", "it came back");
+    story.finish().await;
+}
