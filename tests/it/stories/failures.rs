@@ -193,7 +193,11 @@ async fn last_words_that_github_will_not_have_now_are_said_later_and_nothing_is_
 async fn a_sensitive_value_stands_in_no_comment_check_database_or_log() {
     const CANARY: &str = "yranac-a-ni-laoc";
     // Made inside the module, so that it stands in no file that anybody wrote.
-    let package = Package { triggers: Some("sensitive(strrev(var.word))"), ..Package::default() };
+    let package = Package {
+        input: Some("sensitive(strrev(var.word))"),
+        triggers: Some("sensitive(strrev(var.word))"),
+        ..Package::default()
+    };
     let (_watched, story) = story_of(&package).await;
     let word: String = CANARY.chars().rev().collect();
     let pr = story.applied("secret", &stack_of(&package, "secret", &word)).await;
