@@ -286,6 +286,9 @@ async fn an_approval_given_for_another_base_does_not_count_although_told_of_late
     story.bob.approve(REPO, pr).unwrap();
     story.alice.retarget(REPO, pr, "release").unwrap();
     story.hub.release_webhooks_reversed().unwrap();
+    story.settle().await;
+    assert_eq!(story.conclusion(pr), "action_required", "{}", story.report(pr));
+    story.alice.retarget(REPO, pr, "main").unwrap();
     discounts(&story, pr, "bob", "").await;
     story.finish().await;
 }

@@ -2,11 +2,11 @@
 
 mod approval;
 mod aws;
+mod commands;
+mod cost;
 mod destroy;
 mod failures;
 mod locks;
-mod commands;
-mod cost;
 mod main_job;
 mod merging;
 mod package;

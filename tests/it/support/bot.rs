@@ -188,11 +188,9 @@ impl Story {
 
     /// The last reply that is no report.
     pub fn reply(&self, number: i64) -> String {
-        let replies = self.bot_comments(number).into_iter().map(|comment| comment.body);
-        replies
-            .filter(|body| body.starts_with("<!-- planwright:reply"))
-            .next_back()
-            .unwrap_or_default()
+        let mut comments = self.bot_comments(number).into_iter();
+        let reply = comments.rfind(|comment| comment.body.starts_with("<!-- planwright:reply"));
+        reply.map_or(String::new(), |comment| comment.body)
     }
 
     /// The check run of a pull request's head; there is never a second one.
