@@ -69,7 +69,8 @@ impl App {
             api_url: settings.github.github_url.clone(),
             app_id: AppId(settings.github.app_id),
             private_key: private_key.into(),
-        })?;
+        })?
+        .with_clock(clock.clone());
         let roles = settings.process.roles.clone();
         let ours = &settings.engine.variables;
         ensure!(!roles.is_empty(), "--roles names no role; give `web`, `plan`, `apply` or several");

@@ -6,7 +6,7 @@
 //! is known here, and nothing waits for a rate limit.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{ACCEPT, LOCATION};
@@ -105,7 +105,11 @@ pub struct Transport {
     rest: String,
     graphql: String,
     paces: Mutex<HashMap<Lane, Pace>>,
+    /// By which limits run out; that of whoever puts the calls off.
+    pub clock: Clock,
 }
+
+type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 impl Transport {
     /// Errors unless `api_url` is an absolute http(s) URL without user, query or fragment.
@@ -123,7 +127,7 @@ impl Transport {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|e| Error::Settings(format!("cannot set up the HTTP client: {e}")))?;
-        Ok(Self { client, rest, graphql, paces: Mutex::default() })
+        Ok(Self { client, rest, graphql, paces: Mutex::default(), clock: Arc::new(Timestamp::now) })
     }
 
     /// Sends `call`; a read up to three times, a write exactly once.
@@ -142,7 +146,7 @@ impl Transport {
     }
 
     fn admit(&self, call: &Call, lane: Lane) -> Result<()> {
-        self.with_pace(lane, |pace| pace.admit(call.effect, call.resource, Timestamp::now()))
+        self.with_pace(lane, |pace| pace.admit(call.effect, call.resource, (self.clock)()))
             .map_err(|until| Error::RateLimited { call: call.name.clone(), until })
     }
 
@@ -155,7 +159,7 @@ impl Transport {
         message: &str,
     ) -> Option<Error> {
         let told = (StatusCode::OK, &answer.headers, message);
-        self.with_pace(lane, |pace| pace.note(told, call.resource, Timestamp::now()))
+        self.with_pace(lane, |pace| pace.note(told, call.resource, (self.clock)()))
             .map(|until| Error::RateLimited { call: call.name.clone(), until })
     }
 
@@ -215,7 +219,7 @@ impl Transport {
         let message = if status.is_success() { String::new() } else { message(&body) };
         let told = (status, &headers, message.as_str());
         let name = call.name.clone();
-        let limit = self.with_pace(lane, |pace| pace.note(told, call.resource, Timestamp::now()));
+        let limit = self.with_pace(lane, |pace| pace.note(told, call.resource, (self.clock)()));
         if let Some(until) = limit {
             return Err(Error::RateLimited { call: name, until });
         }

@@ -76,6 +76,10 @@ pub async fn apply(
     }
     let mut report = recorded.plan_set.report.clone();
     let Some(met) = requirements_met(app, &case, (Some(&recorded), &mut report)).await? else {
+        if asked.is_none() && is_being_judged(app, target).await? {
+            let why = "something that came before the merge is still worked on".into();
+            return Err(Error::Later { at: soon(app, 2), why });
+        }
         return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
     };
     report.stacks.iter_mut().for_each(StackReport::accept);
@@ -160,6 +164,12 @@ pub(super) async fn requirements_met(
     report.verdict = Some(verdict.requirement().clone());
     report.principals = principals;
     Ok(verdict.requirements_met())
+}
+
+/// Whether, for one, the review of who approved and merged in one breath is not noted yet.
+async fn is_being_judged(app: &App, target: &Target) -> Result<bool> {
+    let jobs = app.store.open_jobs().await?;
+    Ok(jobs.iter().any(|job| job.pull_request == Some(id_of(target)) && job.key.starts_with("pr/")))
 }
 
 /// Merged, but not approved as it stands: says what is missing and how to confirm.
