@@ -45,7 +45,8 @@ pub fn run(
     checkout: &Checkout,
     output: &mut Output,
 ) -> Result<ExitCode, Error> {
-    arguments.consent.can_be_given(output)?;
+    let next = "look at `planwright plan` first, then give `--auto-approve`";
+    arguments.consent.can_be_given(output, next)?;
     drive(&arguments.engine, checkout, async |session| {
         let plans = plan(session, &arguments.stacks).await?;
         carry_out(session, plans, &arguments.consent, output).await
@@ -53,16 +54,14 @@ pub fn run(
 }
 
 impl Consent {
-    /// Before anything is planned: somebody has to be there to say yes.
-    pub fn can_be_given(&self, output: &Output) -> Result<(), Error> {
+    /// Before anything is planned: somebody has to be there to say yes, else they hear what is
+    /// `next`.
+    pub fn can_be_given(&self, output: &Output, next: &str) -> Result<(), Error> {
         if self.auto_approve || (std::io::stdin().is_terminal() && !output.is_json) {
             return Ok(());
         }
         let why = if output.is_json { "JSON is no question" } else { "this is no terminal" };
-        Err(Error::Usage(format!(
-            "nobody can be asked before anything is done ({why}); look at `planwright plan` first, \
-             then give `--auto-approve`"
-        )))
+        Err(Error::Usage(format!("nobody can be asked before anything is done ({why}); {next}")))
     }
 
     async fn ask(&self, session: &Session<'_>, plans: &Plans) -> Result<(), Error> {

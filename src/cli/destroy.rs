@@ -25,7 +25,9 @@ pub fn run(
     checkout: &Checkout,
     output: &mut Output,
 ) -> Result<ExitCode, Error> {
-    arguments.consent.can_be_given(output)?;
+    // No command shows a destroy without doing it.
+    let next = "run it in a terminal to see what it would destroy, or give `--auto-approve`";
+    arguments.consent.can_be_given(output, next)?;
     drive(&arguments.engine, checkout, async |session| {
         let plans = plan_destroy(session, &arguments.stacks).await?;
         carry_out(session, plans, &arguments.consent, output).await

@@ -12,7 +12,7 @@ use crate::flow::checkout::{Checkout, Error};
 
 use super::engine::{EngineArguments, drive};
 use super::output::REFUSED;
-use super::terminal::{drift_text, failure_text};
+use super::terminal::{Drifted, failure_text};
 use super::{Output, detailed};
 
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ fn shown(stack: &StackId, report: &DriftReport) -> String {
     match report {
         DriftReport::NeverApplied => format!("{stack}: never applied\n"),
         DriftReport::Unknown(message) => failure_text(stack, message),
-        DriftReport::Checked(plan) => drift_text(stack, plan),
+        DriftReport::Checked(plan) => Drifted::of(plan).text(stack),
     }
 }
 
@@ -63,16 +63,6 @@ fn document(stack: &StackId, report: &DriftReport) -> Value {
     match report {
         DriftReport::NeverApplied => json!({ "stack": stack, "applied": false }),
         DriftReport::Unknown(message) => json!({ "stack": stack, "error": message }),
-        DriftReport::Checked(plan) => {
-            let drift = Drift::of(plan);
-            json!({
-                "stack": stack,
-                "applied": true,
-                "drifted": drift.len(),
-                // Each as the change that takes it back: `after` was applied, `before` was found.
-                "resources": drift.resources,
-                "outputs": drift.outputs,
-            })
-        }
+        DriftReport::Checked(plan) => Drifted::of(plan).json(stack),
     }
 }

@@ -9,14 +9,23 @@ use crate::flow::checkout::{Error, init};
 
 use super::Output;
 
-pub fn run(root: &Path, output: &mut Output) -> Result<ExitCode, Error> {
-    let written = init::init(root)?;
-    let files: String = written.iter().map(|path| format!("wrote {path}\n")).collect();
-    let next = "\
+const NEXT: &str = "\
 Next:
   planwright render           the files that the engine would run
   planwright plan             what it would do
   planwright package list     packages for stacks of your own";
-    output.print(&json!({ "written": written }), &format!("{files}\n{next}"))?;
+
+/// Where nobody knows yet whether the stacks are as they have to be.
+const NEXT_WITH_STACKS: &str = "\
+Next:
+  planwright validate         what is wrong with these stacks, if anything is";
+
+pub fn run(root: &Path, output: &mut Output) -> Result<ExitCode, Error> {
+    let done = init::init(root)?;
+    let written = done.written.iter().map(|path| format!("wrote {path}\n"));
+    let kept = done.kept.iter().map(|path| format!("kept {path}\n"));
+    let files: String = written.chain(kept).collect();
+    let next = if done.kept.is_empty() { NEXT } else { NEXT_WITH_STACKS };
+    output.print(&json!(done), &format!("{files}\n{next}"))?;
     Ok(ExitCode::SUCCESS)
 }

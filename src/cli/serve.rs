@@ -1,5 +1,6 @@
 //! `planwright serve`: the GitHub App.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -18,7 +19,13 @@ pub fn run(settings: &Serve) -> Result<ExitCode, Error> {
 /// Logs to standard error what `RUST_LOG` asks for, else `otherwise`.
 pub fn log(otherwise: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(otherwise));
+    let wants_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(wants_colour && std::io::stderr().is_terminal())
+        // Else a line that cannot be written is told on the same closed stream, and that panics.
+        .log_internal_errors(false);
     // Only the first call of a process has an effect.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = log.try_init();
 }

@@ -47,26 +47,62 @@ pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> String {
     indented(resources.chain(outputs))
 }
 
-/// Drift: as it was applied → as it is.
-///
-/// What a plan leaves unknown follows from the rest, and nobody has applied "known after apply".
-pub fn drift_text(stack: &StackId, plan: &Plan) -> String {
-    let drift = Drift::of(plan);
-    let resources: Vec<ResourceChange> = drift.resources.iter().map(|c| known(c)).collect();
-    let outputs: Vec<_> =
-        drift.outputs.iter().filter(|(_, output)| !is_unknown(&output.after)).collect();
-    let count = match resources.len() + outputs.len() {
-        0 => return format!("{stack}: no drift\n"),
-        1 => "1 drifted".to_owned(),
-        count => format!("{} drifted", escape::grouped(count)),
-    };
-    let resources = risk::riskiest_first(&resources).into_iter().flat_map(drift_lines);
-    let outputs = outputs.into_iter().map(|(name, output)| {
-        // The plan would take it back, so its "after" is what was applied.
-        let (before, after) = (output.after.clone(), output.before.clone());
-        output_line(name, &OutputChange { action: Action::Update, before, after })
-    });
-    format!("{stack}: {count}, as applied → as found\n{}", indented(resources.chain(outputs)))
+/// What has drifted, without what a plan leaves unknown: that follows from the rest, and nobody has
+/// applied "known after apply".
+pub struct Drifted<'a> {
+    resources: Vec<ResourceChange>,
+    outputs: BTreeMap<&'a str, &'a OutputChange>,
+}
+
+impl<'a> Drifted<'a> {
+    pub fn of(plan: &'a Plan) -> Self {
+        let Drift { resources, mut outputs } = Drift::of(plan);
+        outputs.retain(|_, output| !is_unknown(&output.after));
+        Self { resources: resources.into_iter().map(known).collect(), outputs }
+    }
+
+    fn len(&self) -> usize {
+        self.resources.len() + self.outputs.len()
+    }
+
+    /// As it was applied → as it is.
+    pub fn text(&self, stack: &StackId) -> String {
+        let count = match self.len() {
+            0 => return format!("{stack}: no drift\n"),
+            1 => "1 drifted".to_owned(),
+            count => format!("{} drifted", escape::grouped(count)),
+        };
+        let resources = risk::riskiest_first(&self.resources).into_iter().flat_map(drift_lines);
+        let outputs = self.outputs.iter().map(|(name, output)| {
+            // The plan would take it back, so its "after" is what was applied.
+            let (before, after) = (output.after.clone(), output.before.clone());
+            output_line(name, &OutputChange { action: Action::Update, before, after })
+        });
+        format!("{stack}: {count}, as applied → as found\n{}", indented(resources.chain(outputs)))
+    }
+
+    /// The same as JSON; the `action` of a resource is the one that takes its drift back.
+    pub fn json(&self, stack: &StackId) -> Json {
+        let resources = self.resources.iter().map(|change| {
+            let mut json = json!(change);
+            json["differences"] = change
+                .differences
+                .iter()
+                .map(|one| json!({ "path": one.path, "applied": one.after, "found": one.before }))
+                .collect();
+            json
+        });
+        let outputs = self.outputs.iter().map(|(name, output)| {
+            ((*name).to_owned(), json!({ "applied": output.after, "found": output.before }))
+        });
+        json!({
+            "stack": stack,
+            "applied": true,
+            "drifted": self.len(),
+            "resources": resources.collect::<Vec<_>>(),
+            "outputs": outputs.collect::<serde_json::Map<_, _>>(),
+        })
+    }
 }
 
 /// A change without the attributes that only follow from others.
@@ -140,6 +176,27 @@ pub fn inline(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn drift_is_the_same_in_text_and_json_and_leaves_out_what_is_not_known() {
+        let value = |text: &str| Value::Known(text.into());
+        let output = |after| OutputChange { action: Action::Update, before: value("Boo"), after };
+        let plan = Plan {
+            outputs: [
+                ("follows".to_owned(), output(Value::Unknown)),
+                ("message".to_owned(), output(value("Hello"))),
+            ]
+            .into(),
+            ..Plan::default()
+        };
+        let (drifted, stack) = (Drifted::of(&plan), StackId::parse("web").unwrap());
+        let text = drifted.text(&stack);
+        assert!(text.starts_with("web: 1 drifted, as applied → as found\n"), "{text}");
+        let json = drifted.json(&stack);
+        assert_eq!(json["drifted"], 1);
+        let message = json!({ "applied": value("Hello"), "found": value("Boo") });
+        assert_eq!(json["outputs"], json!({ "message": message }));
+    }
 
     #[test]
     fn a_sensitive_output_is_shown_only_to_who_asks_for_it() {

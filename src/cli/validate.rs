@@ -28,7 +28,9 @@ pub fn run(
         1 => "1 stack".into(),
         count => format!("{count} stacks"),
     };
-    let text = if validated.findings.is_empty() {
+    let text = if validated.findings.is_empty() && validated.stacks.is_empty() {
+        "there is no stack here; stacks are stacks/NAME/stack.yaml".into()
+    } else if validated.findings.is_empty() {
         format!("{checked} checked: all is well")
     } else {
         format!("{} in {checked}", told(&validated.findings))

@@ -14,12 +14,15 @@ use scene::Scene;
 
 /// Plays the whole story in the directory, or in one that is removed afterwards.
 ///
-/// Returns whether every step passed.
+/// Returns whether every step passed; errors before the first where there is no engine.
 pub async fn play(data: Option<&Path>, engine: Option<&Path>) -> Result<bool> {
     let scratch = tempfile::tempdir()?;
     let dir = data.unwrap_or(scratch.path());
     let scene = Scene::open(dir, engine).await?;
-    let passed = play::play(&scene).await;
+    let played = match scene.engine().await {
+        Ok(()) => Ok(play::play(&scene).await),
+        Err(error) => Err(error),
+    };
     scene.close().await?;
-    Ok(passed)
+    played
 }

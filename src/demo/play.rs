@@ -8,6 +8,7 @@ use std::{
     time::Instant,
 };
 
+use crate::domain::escape;
 use crate::localhub::{Edit, MergeMethod};
 use anyhow::{Result, ensure};
 
@@ -41,12 +42,29 @@ impl Teller {
 pub async fn play(scene: &Scene) -> bool {
     let mut teller = Teller { steps: 0, passed: 0, since: Instant::now() };
     // Unlike any earlier play's in the same directory.
-    let next = (1..).find(|number| scene.hub.pull(REPO, *number).is_err()).unwrap_or(1);
+    let before = scene.newest();
+    let next = before + 1;
     let (first, second) = (format!("Hello {next}"), format!("Good morning {next}"));
     let told = story(scene, &mut teller, (&first, &second)).await;
+    if told.is_none() && scene.newest() > before {
+        show_comment(scene);
+    }
     let Teller { steps, passed, .. } = teller;
     let _ = writeln!(io::stdout(), "story: {steps} steps, {passed} passed");
     told.is_some() && steps == passed
+}
+
+/// What stands in the comment when a step did not pass: that says why.
+fn show_comment(scene: &Scene) {
+    let number = scene.newest();
+    let text = match scene.report(number) {
+        Ok(report) => {
+            let line = |line: &str| format!("  {}\n", escape::visible(line.trim_end()));
+            format!("\nthe comment on #{number}:\n{}", report.lines().map(line).collect::<String>())
+        }
+        Err(error) => format!("\n#{number}: {error:#}\n"),
+    };
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 async fn story(scene: &Scene, teller: &mut Teller, (first, second): (&str, &str)) -> Option<()> {
@@ -112,7 +130,7 @@ fn open(scene: &Scene, greeting: &str) -> Result<i64> {
 fn planned(scene: &Scene, number: i64) -> Result<String> {
     let report = scene.report(number)?;
     let line = report.lines().find(|line| line.contains("**Plan:"));
-    ensure!(line.is_some(), "the comment has no plan:\n{report}");
+    ensure!(line.is_some(), "the comment has no plan");
     conclusion(scene, number, "action_required")?;
     let line = line.unwrap_or_default().replace("**", "");
     Ok(format!("{}; the check waits for an approval", line.trim()))
@@ -121,7 +139,7 @@ fn planned(scene: &Scene, number: i64) -> Result<String> {
 fn applied(scene: &Scene, (number, greeting): (i64, &str)) -> Result<String> {
     let report = scene.report(number)?;
     let line = report.lines().find(|line| line.contains("**Applied:"));
-    ensure!(line.is_some(), "the comment does not say applied:\n{report}");
+    ensure!(line.is_some(), "the comment does not say applied");
     ensure!(report.contains(greeting), "the outputs do not have the greeting");
     Ok(line.unwrap_or_default().replace("**", "").trim().to_owned())
 }

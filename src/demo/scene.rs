@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::{
     domain::names::StackId,
+    engine::{self, Control},
     localhub::{self, CheckRunView, Hub, Person, Role},
     package::{files::MemoryFiles, lock::Lock, stack::Stack},
     queue,
@@ -25,6 +26,9 @@ use crate::{
 pub const REPO: &str = "acme/infra";
 /// Its one stack.
 pub const STACK: &str = "hello";
+
+/// The versions of the engine that the config and the package allow.
+const ENGINE: &str = ">=1.9, <2";
 
 const CONFIG: &str = "# What Planwright may do in this repository; read at the base commit.
 apiVersion: planwright.dev/v1
@@ -72,6 +76,22 @@ impl Scene {
         hub.set_webhook(&format!("http://{address}/webhook"));
         let repository = hub.repository_id(REPO)?;
         Ok(Self { hub, bot, alice, bob, data, repository })
+    }
+
+    /// Looks for the engine, before the story would end at its first plan.
+    pub async fn engine(&self) -> Result<()> {
+        let found = self.bot.app.engine.binary(ENGINE, &Control::default()).await;
+        match found {
+            Err(error @ engine::Error::NotFound { .. }) => {
+                bail!("{error}: `--engine PATH` or PLANWRIGHT_ENGINE")
+            }
+            found => Ok(found.map(drop)?),
+        }
+    }
+
+    /// The number of the newest pull request, 0 where there is none.
+    pub fn newest(&self) -> i64 {
+        (1..).find(|number| self.hub.pull(REPO, *number).is_err()).unwrap_or(1) - 1
     }
 
     /// Lets webhooks arrive and the bot work until nothing is left to do.

@@ -102,7 +102,14 @@ impl Lock {
         let Some(bytes) = files.read(&path)? else { return Ok(None) };
         Document::Lock.read(&path, &bytes).map(Some).map_err(|mut findings| {
             for finding in &mut findings {
-                finding.fix = Some(mend(id));
+                if finding.code == "invalid_yaml" {
+                    finding.code = "invalid_json".into();
+                }
+                // It may hold the key of a state that exists, so `lock` refuses it as well.
+                finding.fix = Some(format!(
+                    "git checkout -- {path}; if it was never committed, remove it and run `{}`",
+                    mend(id)
+                ));
             }
             findings
         })
@@ -126,6 +133,9 @@ impl Lock {
     /// follows from the one before.
     fn findings(&self, now: &Self, node: &Node, id: &StackId) -> Vec<Finding> {
         let (locked, actual) = (&self.package, &now.package);
+        if let Some(folder) = locked.edited(actual) {
+            return vec![edited(node, (actual, folder), id)];
+        }
         let differs = [
             ("/package/name", locked.name.as_str(), actual.name.as_str()),
             ("/package/source", &locked.source, &actual.source),
@@ -157,20 +167,54 @@ impl Lock {
     }
 }
 
+impl LockedPackage {
+    /// The folder of the package, where only its content is another than `actual`'s.
+    ///
+    /// A built-in package is edited by nobody: there the lock or the program is another.
+    fn edited<'a>(&self, actual: &'a Self) -> Option<&'a str> {
+        let folder = actual.source.strip_prefix("path:")?;
+        let is_same = (&self.name, &self.source, &self.version)
+            == (&actual.name, &actual.source, &actual.version);
+        (is_same && self.digest != actual.digest).then_some(folder)
+    }
+}
+
+fn edited(node: &Node, (package, folder): (&LockedPackage, &str), id: &StackId) -> Finding {
+    let message = format!(
+        "the package `{}` ({folder}) is not what was locked: its content changed, its version ({}) \
+         did not",
+        package.name, package.version
+    );
+    let mut finding = finding_at(node, "/package/digest", "lock_outdated", message);
+    finding.fix = Some(format!(
+        "take the edit back; or, if it is meant, raise `version` in {folder}/package.yaml and run \
+         `{}`",
+        mend(id)
+    ));
+    finding
+}
+
 /// Two stacks with one state key would destroy each other's resources.
+///
+/// The stack that has the key as its name owns the state, else the first; the others are told.
 pub fn shared_state(files: &dyn Files) -> Checked<Vec<Finding>> {
-    let mut owners: BTreeMap<String, StackId> = BTreeMap::new();
-    let mut findings = Vec::new();
+    let mut users: BTreeMap<String, Vec<(StackId, Node)>> = BTreeMap::new();
     for id in stacks(files)?.0 {
         // A lock that cannot be read is told where its stack is checked.
         let Ok(Some((lock, node))) = Lock::read(files, &id) else { continue };
-        if let Some(owner) = owners.get(&lock.state_key) {
-            let message = format!("the state `{}` belongs to the stack `{owner}`", lock.state_key);
-            let mut finding = finding_at(&node, "/state_key", "state_shared", message);
-            finding.fix = Some(format!("rm {} && {}", lock_file(&id), mend(&id)));
+        users.entry(lock.state_key).or_default().push((id, node));
+    }
+    let mut findings = Vec::new();
+    for (key, users) in users {
+        let named = users.iter().position(|(id, _)| id.to_string() == key);
+        let Some((owner, _)) = users.get(named.unwrap_or(0)) else { continue };
+        for (id, node) in users.iter().filter(|(id, _)| id != owner) {
+            let message = format!(
+                "the state `{key}` belongs to the stack `{owner}`; `{id}` may not use it too"
+            );
+            let mut finding = finding_at(node, "/state_key", "state_shared", message);
+            finding.fix = Some(format!("write `\"state_key\": \"{id}\"` there"));
             findings.push(finding);
-        } else {
-            owners.insert(lock.state_key, id);
         }
     }
     Ok(findings)

@@ -12,7 +12,7 @@ pub mod expression;
 pub mod files;
 pub mod lock;
 pub mod manifest;
-mod meant;
+pub mod meant;
 mod mistake;
 pub mod overrides;
 pub mod params;

@@ -49,15 +49,24 @@ impl Node {
             let message = format!("the file has {} bytes, more than {MAX_BYTES}", bytes.len());
             return Err(vec![Finding::error("too_large", start, message)]);
         }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|e| vec![Finding::error("not_utf8", start, format!("not UTF-8: {e}"))])?;
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            vec![Finding::error("not_utf8", start.clone(), format!("not UTF-8: {e}"))]
+        })?;
+        if text.lines().map(str::trim_start).all(|line| line.is_empty() || line.starts_with('#')) {
+            let mut finding = Finding::error("invalid_yaml", start, "the file is empty");
+            finding.fix = Some("start with `apiVersion: planwright.dev/v1`".into());
+            return Err(vec![finding]);
+        }
         let raw: Raw = serde_saphyr::from_str_with_options(text, options()).map_err(|e| {
             let (line, column) =
                 e.location().map_or((1, 1), |l| (line(l.line()), line(l.column())));
             let place = Place { file: file.into(), line, column };
             let mut finding = Finding::error("invalid_yaml", place, plain(&e));
-            finding.fix =
-                Some("make it plain YAML: no tabs, aliases, merge keys or double keys".into());
+            finding.fix = Some(
+                "look at this line and the one above for an unclosed bracket or quote, a tab, or a \
+                 key given twice"
+                    .into(),
+            );
             vec![finding]
         })?;
         raw.node(file)
@@ -395,6 +404,15 @@ mod tests {
             let finding = Node::parse("f.yaml", text.as_bytes()).unwrap_err().remove(0);
             assert_eq!(finding.code, "invalid_yaml", "{text:?}");
             assert_eq!(finding.place.line, line, "{text:?}: {finding}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_any_content_is_empty() {
+        for text in ["", "\n \n", "# nothing yet\n"] {
+            let finding = Node::parse("f.yaml", text.as_bytes()).unwrap_err().remove(0);
+            assert_eq!(finding.message, "the file is empty", "{text:?}");
+            assert_eq!(finding.fix.unwrap(), "start with `apiVersion: planwright.dev/v1`");
         }
     }
 

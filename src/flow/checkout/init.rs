@@ -1,11 +1,13 @@
 //! `planwright init`: a repository of stacks with a first one that needs no cloud.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use anyhow::Context as _;
+use serde::Serialize;
 
 use crate::domain::repo_config::FILE;
+use crate::package::repository::STACKS;
 use crate::package::source;
 
 use super::{Checkout, Error, lock};
@@ -22,10 +24,17 @@ params:
 /// Directories that the engine and the command line keep beside the stacks.
 const IGNORED: [&str; 2] = [".terraform/", ".planwright/"];
 
-/// Writes what is not there yet and returns the paths that were written.
+/// Paths that were written, and folders of stacks that were there already.
+#[derive(Debug, Default, Serialize)]
+pub struct Initialized {
+    pub written: Vec<String>,
+    pub kept: Vec<String>,
+}
+
+/// Writes what is not there yet.
 ///
 /// Refuses where there is a `planwright.yaml` already.
-pub fn init(root: &Path) -> Result<Vec<String>, Error> {
+pub fn init(root: &Path) -> Result<Initialized, Error> {
     if root.join(FILE).exists() {
         let message =
             format!("{FILE} is here already; `planwright validate` checks this repository");
@@ -33,7 +42,8 @@ pub fn init(root: &Path) -> Result<Vec<String>, Error> {
     }
     let mut written = Vec::new();
     write(root, FILE, &config(), &mut written)?;
-    let is_first = !root.join("stacks").exists();
+    let kept = kept(root)?;
+    let is_first = kept.is_empty();
     if is_first {
         write(root, "stacks/hello/stack.yaml", STACK, &mut written)?;
     }
@@ -56,7 +66,21 @@ pub fn init(root: &Path) -> Result<Vec<String>, Error> {
         let locked = lock::lock(&Checkout::find(root)?, &["hello".into()])?;
         written.extend(locked.into_iter().map(|locked| locked.path));
     }
-    Ok(written)
+    Ok(Initialized { written, kept })
+}
+
+/// What is in the folder of stacks, or the folder itself where it is empty.
+fn kept(root: &Path) -> Result<Vec<String>, Error> {
+    let folder = root.join(STACKS);
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.with_context(|| format!("{STACKS}/ cannot be read"))?;
+    let path = |entry: fs::DirEntry| format!("{STACKS}/{}", entry.file_name().to_string_lossy());
+    let mut kept: Vec<String> = entries.into_iter().map(path).collect();
+    kept.sort();
+    Ok(if kept.is_empty() { vec![format!("{STACKS}/")] } else { kept })
 }
 
 fn config() -> String {

@@ -58,12 +58,7 @@ fn locked(checkout: &Checkout, id: &StackId) -> Checked<(Lock, Option<Vec<u8>>)>
     let stack = Stack::read(&checkout.files, id)?;
     let package = package_of(&stack, &checkout.trusted())?;
     // A lock that cannot be read may hold the key of a state that exists: never invent another.
-    let before = Lock::read(&checkout.files, id).map_err(|mut findings| {
-        for finding in &mut findings {
-            finding.fix = Some(format!("git checkout -- {}", lock_file(id)));
-        }
-        findings
-    })?;
+    let before = Lock::read(&checkout.files, id)?;
     let lock = Lock::of(&stack, &package, before.map(|(lock, _)| lock.state_key))?;
     Ok((lock, checkout.files.read(&lock_file(id))?))
 }

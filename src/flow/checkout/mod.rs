@@ -21,10 +21,11 @@ mod working_dir;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Place};
 use crate::domain::names::StackId;
 use crate::domain::repo_config::{FILE, RepoConfig};
 use crate::package::files::Files;
+use crate::package::meant::nearest;
 use crate::package::{Prepared, Trusted, repository};
 
 pub use environment::Environment;
@@ -67,7 +68,9 @@ pub struct Checkout {
 impl Checkout {
     /// The nearest directory with a `planwright.yaml`, from `start` upwards.
     pub fn find(start: &Path) -> Result<Self, Error> {
-        let root = start.ancestors().find(|folder| folder.join(FILE).is_file()).unwrap_or(start);
+        let Some(root) = start.ancestors().find(|folder| folder.join(FILE).is_file()) else {
+            return Err(vec![missing_config(start)].into());
+        };
         let files = WorkingDir::new(root);
         let config = repository::config(&files)?;
         Ok(Self { root: root.to_owned(), files, config })
@@ -101,6 +104,15 @@ impl Checkout {
     }
 }
 
+fn missing_config(start: &Path) -> Finding {
+    let place = Place { file: FILE.into(), line: 1, column: 1 };
+    let message = format!("there is no {FILE} in {} or any folder above it", start.display());
+    let mut finding = Finding::error("missing_config", place, message);
+    let fix = "go to the repository, or run `planwright init` to start one here";
+    finding.fix = Some(fix.into());
+    finding
+}
+
 fn selected(files: &dyn Files, names: &[String]) -> Result<Vec<StackId>, Error> {
     let (all, _) = repository::stacks(files)?;
     named(&all, names)
@@ -113,19 +125,42 @@ fn named(all: &BTreeSet<StackId>, names: &[String]) -> Result<Vec<StackId>, Erro
     }
     let mut selected = Vec::new();
     for name in names {
-        let bare = name.trim_end_matches('/');
-        let bare = bare.strip_prefix("./").unwrap_or(bare);
-        let bare = bare.strip_prefix("stacks/").unwrap_or(bare);
+        let bare = bare(name);
         let found: Vec<StackId> =
             all.iter().filter(|id| id.to_string() == bare || id.name() == bare).cloned().collect();
         if found.is_empty() {
-            let known: Vec<String> = all.iter().map(ToString::to_string).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(Error::Usage(format!("there is no stack `{name}`; there is: {known}")));
+            return Err(Error::Usage(unknown(all, name, bare)));
         }
         selected.extend(found.into_iter().filter(|id| !selected.contains(id)).collect::<Vec<_>>());
     }
     Ok(selected)
+}
+
+/// `website/prod` or `website` of a name, a folder or a file of a stack.
+fn bare(name: &str) -> &str {
+    let bare = name.trim_end_matches('/');
+    let bare = bare.strip_prefix("./").unwrap_or(bare);
+    let bare = bare.strip_prefix("stacks/").unwrap_or(bare);
+    [".lock.json", ".yaml"].into_iter().find_map(|end| bare.strip_suffix(end)).map_or(
+        bare,
+        |file| {
+            // What all environments share is no environment.
+            file.strip_suffix("/stack").unwrap_or(file)
+        },
+    )
+}
+
+fn unknown(all: &BTreeSet<StackId>, name: &str, bare: &str) -> String {
+    let known: Vec<String> = all.iter().map(ToString::to_string).collect();
+    let words = known.iter().map(String::as_str).chain(all.iter().map(StackId::name));
+    let (meant, known) = (nearest(bare, words), known.join(", "));
+    match meant {
+        Some(meant) => {
+            format!("there is no stack `{name}`; did you mean `{meant}`? The stacks are {known}")
+        }
+        None if known.is_empty() => format!("there is no stack `{name}`; there is none here"),
+        None => format!("there is no stack `{name}`; the stacks are {known}"),
+    }
 }
 
 #[cfg(test)]
@@ -143,12 +178,21 @@ mod tests {
             (vec!["stacks/web/"], vec!["web/dev", "web/prod"]),
             (vec!["./stacks/web/dev", "web"], vec!["web/dev", "web/prod"]),
             (vec!["logs"], vec!["logs"]),
+            (vec!["stacks/web/prod.yaml"], vec!["web/prod"]),
+            (vec!["stacks/web/stack.yaml"], vec!["web/dev", "web/prod"]),
+            (vec!["./stacks/logs/stack.yaml"], vec!["logs"]),
+            (vec!["stacks/web/dev.lock.json"], vec!["web/dev"]),
         ] {
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             let found: Vec<String> =
                 selected(&files, &names).unwrap().iter().map(ToString::to_string).collect();
             assert_eq!(found, expected, "{names:?}");
         }
-        assert!(matches!(selected(&files, &["wbe".into()]), Err(Error::Usage(_))));
+        let said = selected(&files, &["web/prd".into()]).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "there is no stack `web/prd`; did you mean `web/prod`? The stacks are logs, web/dev, \
+             web/prod"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! `hello` from its first plan to its destruction, on both engines, and what each command prints.
 
 use insta::{allow_duplicates, assert_snapshot};
+use serde_json::json;
 
 use super::{ENGINES, repository, stable};
 
@@ -142,7 +143,14 @@ fn drift_is_told_of_what_was_applied_last_whatever_the_files_say() {
               ~     input: "Hello" → "Hullo"
             "#);
             let (json, code) = repository.json(&["drift"]);
-            assert_eq!((code, &json["stacks"][0]["applied"]), (0, &true.into()));
+            let stack = &json["stacks"][0];
+            assert_eq!((code, &stack["applied"], &stack["drifted"]), (0, &true.into(), &2.into()));
+            let greeting = "module.greeting.terraform_data.greeting";
+            let resources = stack["resources"].as_array().unwrap();
+            let found = resources.iter().find(|one| one["address"] == greeting).unwrap();
+            let known = |text: &str| json!({ "known": text });
+            assert_eq!(found["differences"][0]["applied"], known("Hello"));
+            assert_eq!(found["differences"][0]["found"], known("Hullo"));
         }
     }
 }

@@ -92,9 +92,9 @@ fn one_state_of_two_stacks() {
     allow_duplicates! {
         for command in [&["plan", "hello"][..], &["destroy", "twin", "--auto-approve"]] {
             assert_snapshot!(refused(&repository, command), @r#"
-            error[state_shared]: the state `hello` belongs to the stack `hello`
+            error[state_shared]: the state `hello` belongs to the stack `hello`; `twin` may not use it too
               --> stacks/twin/stack.lock.json:12:3 (/state_key)
-              to mend it: rm stacks/twin/stack.lock.json && planwright lock twin
+              to mend it: write `"state_key": "twin"` there
 
             1 error
             "#);
@@ -107,7 +107,7 @@ fn a_stack_that_nobody_knows() {
     let repository = with_a_tripwire();
     allow_duplicates! {
         for command in ["plan", "drift", "outputs"] {
-            assert_snapshot!(refused(&repository, &[command, "helo"]), @r#"error: there is no stack `helo`; there is: hello"#);
+            assert_snapshot!(refused(&repository, &[command, "helo"]), @r#"error: there is no stack `helo`; did you mean `hello`? The stacks are hello"#);
         }
     }
     let said = repository.run(&["plan", "helo", "--detailed-exitcode"]);
@@ -120,7 +120,7 @@ fn an_apply_that_nobody_can_be_asked_about() {
     assert_snapshot!(refused(&repository, &["apply"]), @r#"error: nobody can be asked before anything is done (this is no terminal); look at `planwright plan` first, then give `--auto-approve`"#);
     assert_snapshot!(refused(&repository, &["destroy", "hello", "--json"]), @r#"
     {
-      "error": "nobody can be asked before anything is done (JSON is no question); look at `planwright plan` first, then give `--auto-approve`"
+      "error": "nobody can be asked before anything is done (JSON is no question); run it in a terminal to see what it would destroy, or give `--auto-approve`"
     }
     "#);
 }

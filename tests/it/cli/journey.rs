@@ -48,9 +48,23 @@ fn init_writes_a_repository_that_is_valid_and_says_what_to_do_next() {
 fn init_leaves_stacks_that_are_there_alone() {
     let repository = Repository::empty();
     repository.write("stacks/mine/stack.yaml", "mine");
-    repository.done(&["init"]);
+    assert_snapshot!(repository.done(&["init"]), @r#"
+    wrote planwright.yaml
+    wrote .gitignore
+    kept stacks/mine
+
+    Next:
+      planwright validate         what is wrong with these stacks, if anything is
+    "#);
     assert_eq!(repository.read("stacks/mine/stack.yaml"), "mine");
     assert!(!repository.path().join("stacks/hello").exists());
+}
+
+#[test]
+fn validate_says_where_stacks_are_when_there_is_none() {
+    let repository = Repository::new();
+    std::fs::remove_dir_all(repository.path().join("stacks")).unwrap();
+    assert_snapshot!(repository.done(&["validate"]), @"there is no stack here; stacks are stacks/NAME/stack.yaml");
 }
 
 #[test]
@@ -213,12 +227,14 @@ fn every_command_answers_in_json() {
 fn commands_work_from_a_folder_below_and_refuse_outside() {
     let repository = Repository::new();
     assert_eq!(repository.run(&["-C", "stacks/hello", "validate"]).code, 0);
-    let outside = Repository::empty().run(&["validate"]);
+    let empty = Repository::empty();
+    let outside = empty.run(&["validate"]);
     assert_eq!(outside.code, 1);
-    assert_snapshot!(outside.err, @r#"
-    error[missing_config]: there is no planwright.yaml here
+    let folder = empty.path().canonicalize().unwrap();
+    assert_snapshot!(outside.err.replace(folder.to_str().unwrap(), "DIR"), @r#"
+    error[missing_config]: there is no planwright.yaml in DIR or any folder above it
       --> planwright.yaml:1:1
-      to mend it: planwright init
+      to mend it: go to the repository, or run `planwright init` to start one here
 
     1 error
     "#);
@@ -270,4 +286,15 @@ fn a_value_cannot_drive_the_terminal() {
     repository.edit("stacks/logs/stack.yaml", "region:", r#""\e[2J":"#);
     let said = repository.run(&["render", "logs"]);
     assert!(said.err.contains("\\u{1b}[2J") && !said.err.contains('\u{1b}'), "{:?}", said.err);
+}
+
+#[test]
+fn the_demo_says_that_there_is_no_engine_before_its_story_begins() {
+    let mut repository = Repository::empty();
+    repository.env.insert("PATH".into(), repository.path().into());
+    let said = repository.run(&["demo", "--play"]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
+    let looked = "error: no engine: looked for `tofu`, then `terraform`, on PATH. Install OpenTofu";
+    assert!(said.err.starts_with(looked), "{}", said.err);
+    assert!(said.err.ends_with("`--engine PATH` or PLANWRIGHT_ENGINE\n"), "{}", said.err);
 }

@@ -207,7 +207,7 @@ fn broken_yaml() {
     assert_snapshot!(said(BUCKET, FILE, "  region: eu", "\tregion: eu"), @r#"
     error[invalid_yaml]: while scanning a plain scalar, found a tab
       --> stacks/web/stack.yaml:6:9
-      to mend it: make it plain YAML: no tabs, aliases, merge keys or double keys
+      to mend it: look at this line and the one above for an unclosed bracket or quote, a tab, or a key given twice
 
     1 error in 1 stack
     "#);
@@ -218,7 +218,7 @@ fn a_key_that_stands_twice() {
     assert_snapshot!(said(BUCKET, FILE, "  region: eu", "  name: other\n  region: eu"), @r#"
     error[invalid_yaml]: the key `name` stands here twice
       --> stacks/web/stack.yaml:7:3
-      to mend it: make it plain YAML: no tabs, aliases, merge keys or double keys
+      to mend it: look at this line and the one above for an unclosed bracket or quote, a tab, or a key given twice
 
     1 error in 1 stack
     "#);
@@ -293,8 +293,67 @@ fn a_file_that_would_have_no_effect() {
 }
 
 #[test]
+fn an_empty_stack() {
+    assert_snapshot!(said(BUCKET, FILE, BUCKET, ""), @r#"
+    error[invalid_yaml]: the file is empty
+      --> stacks/web/stack.yaml:1:1
+      to mend it: start with `apiVersion: planwright.dev/v1`
+
+    1 error in 1 stack
+    "#);
+}
+
+#[test]
+fn a_mangled_lock() {
+    let repository = Repository::new();
+    repository.write("stacks/hello/stack.lock.json", "{\"apiVersion\": \n");
+    let fix = "to mend it: git checkout -- stacks/hello/stack.lock.json; if it was never \
+               committed, remove it and run `planwright lock hello`";
+    for command in ["validate", "lock", "render"] {
+        let said = repository.run(&[command]);
+        let text = said.out + &said.err;
+        assert_eq!(said.code, 1, "{command}");
+        assert!(text.starts_with("error[invalid_json]: "), "{command}: {text}");
+        assert!(text.contains(fix), "{command}: {text}");
+    }
+    std::fs::remove_file(repository.path().join("stacks/hello/stack.lock.json")).unwrap();
+    repository.done(&["lock", "hello"]);
+    repository.done(&["validate"]);
+}
+
+#[test]
+fn an_edited_package() {
+    let repository = Repository::new();
+    for (path, bytes) in &planwright::package::source::built_in()["hello"] {
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        repository.write(&format!("packages/hi/{path}"), &text.replace("name: hello", "name: hi"));
+    }
+    let stack = repository.read("stacks/hello/stack.yaml");
+    let stack = stack.replace("package: hello", "package: packages/hi");
+    repository.write("stacks/mine/stack.yaml", &stack);
+    repository.done(&["lock", "mine"]);
+    repository.edit("packages/hi/README.md", "Greets", "Welcomes");
+    assert_snapshot!(repository.run(&["validate", "mine"]).out, @r#"
+    error[lock_outdated]: the package `hi` (packages/hi) is not what was locked: its content changed, its version (0.1.0) did not
+      --> stacks/mine/stack.lock.json:6:5 (/package/digest)
+      to mend it: take the edit back; or, if it is meant, raise `version` in packages/hi/package.yaml and run `planwright lock mine`
+
+    1 error in 1 stack
+    "#);
+    repository.edit("packages/hi/package.yaml", "version: 0.1.0", "version: 0.1.1");
+    repository.done(&["lock", "mine"]);
+    repository.done(&["validate", "mine"]);
+}
+
+#[test]
 fn a_stack_that_does_not_exist() {
-    let said = Repository::new().run(&["validate", "helo"]);
+    let repository = Repository::new();
+    let said = repository.run(&["validate", "helo"]);
     assert_eq!(said.code, 2);
-    assert_snapshot!(said.err, @r#"error: there is no stack `helo`; there is: hello"#);
+    assert_snapshot!(said.err, @r#"error: there is no stack `helo`; did you mean `hello`? The stacks are hello"#);
+    let said = repository.run(&["validate", "website"]);
+    assert_snapshot!(said.err, @r#"error: there is no stack `website`; the stacks are hello"#);
+    std::fs::remove_dir_all(repository.path().join("stacks/hello")).unwrap();
+    let said = repository.run(&["validate", "hello"]);
+    assert_snapshot!(said.err, @r#"error: there is no stack `hello`; there is none here"#);
 }

@@ -60,10 +60,29 @@ fn each_disagreement_alone_is_refused_and_mended_by_lock() {
         let finding = finding(prepare(&files, &id("s")));
         assert_eq!(finding.code, "lock_outdated", "{path}");
         assert_eq!(finding.pointer.as_deref(), Some(at), "{path}: {finding}");
-        assert_eq!(finding.fix.as_deref(), Some("planwright lock s"));
+        let fix = match path.starts_with("packages/hi/") && at == "/package/digest" {
+            true => {
+                "take the edit back; or, if it is meant, raise `version` in \
+                 packages/hi/package.yaml and run `planwright lock s`"
+            }
+            false => "planwright lock s",
+        };
+        assert_eq!(finding.fix.as_deref(), Some(fix), "{path}");
         lock(&mut files, &id("s")).unwrap();
         assert!(prepare(&files, &id("s")).is_ok(), "lock did not mend {path}");
     }
+}
+
+#[test]
+fn an_edited_package_is_told_as_such() {
+    let mut files = repository();
+    lock(&mut files, &id("s")).unwrap();
+    edit(&mut files, "packages/hi/README.md", "Greets", "Welcomes");
+    assert_eq!(
+        finding(prepare(&files, &id("s"))).message,
+        "the package `hello` (packages/hi) is not what was locked: its content changed, its \
+         version (0.1.0) did not"
+    );
 }
 
 #[test]
@@ -106,6 +125,22 @@ fn two_stacks_cannot_have_one_state() {
         (found[0].code.as_ref(), found[0].place.file.as_str()),
         ("state_shared", "stacks/t/stack.lock.json")
     );
+}
+
+#[test]
+fn a_state_belongs_to_the_stack_of_its_name_wherever_that_stands_in_the_alphabet() {
+    let mut files = repository();
+    let stack = files.0["stacks/s/stack.yaml"].clone();
+    files.0.insert("stacks/a/stack.yaml".into(), stack);
+    lock(&mut files, &id("s")).unwrap();
+    let copy = files.0["stacks/s/stack.lock.json"].clone();
+    files.0.insert("stacks/a/stack.lock.json".into(), copy);
+    let found = shared_state(&files).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].place.file, "stacks/a/stack.lock.json");
+    let message = "the state `s` belongs to the stack `s`; `a` may not use it too";
+    assert_eq!(found[0].message, message);
+    assert_eq!(found[0].fix.as_deref(), Some("write `\"state_key\": \"a\"` there"));
 }
 
 #[test]
