@@ -20,6 +20,10 @@ use super::{Result, ground, id_of, judge, outbox, plan};
 pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Result<Vec<Job>> {
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     plan::remember(app, target, &pull).await?;
+    if !pull.is_into_default_branch() {
+        // Nothing of it is planned, so there is nothing that a review could make green.
+        return Ok(Vec::new());
+    }
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else {
         return Ok(Vec::new());
     };

@@ -42,12 +42,19 @@ pub fn status(report: &Report) -> String {
 /// `/infra drift`: for each stack what was applied → what is there now.
 pub fn drift(stacks: &[(StackId, DriftReport)]) -> String {
     let mut page = Page::new(LIMIT - 1_000);
-    let drifted = stacks.iter().filter(|(_, drift)| has_drifted(drift)).count();
-    page.push(&match (stacks.len(), drifted) {
-        (0, _) => "**Drift:** no stack to check".to_owned(),
+    // Only what was looked at counts: nothing is known of the others.
+    let count = |is: fn(&DriftReport) -> bool| stacks.iter().filter(|(_, drift)| is(drift)).count();
+    let checked = count(|drift| matches!(drift, DriftReport::Checked(_)));
+    let unknown = count(|drift| matches!(drift, DriftReport::Unknown(_)));
+    let mut head = match (checked, count(has_drifted)) {
+        (0, _) => "**Drift:** no stack was checked".to_owned(),
         (n, 0) => format!("**Drift:** none in {}", of_stacks(n)),
         (n, drifted) => format!("**Drift** in {} of {}", grouped(drifted), of_stacks(n)),
-    });
+    };
+    if unknown > 0 && checked > 0 {
+        head.push_str(&format!("; {} could not be checked", of_stacks(unknown)));
+    }
+    page.push(&head);
     let mut left_out = 0;
     for (i, (stack, drift)) in stacks.iter().enumerate() {
         let share = (page.room() / (stacks.len() - i)).saturating_sub(200);

@@ -156,6 +156,7 @@ async fn drift_is_told_of_stacks_that_were_applied_and_of_others_that_they_were_
     let (reactions, reply) = say(&story, &story.bob, pr, "/infra drift").await;
     println!("{reply}");
     assert_eq!(reactions, DONE);
+    assert!(reply.contains("no stack was checked"), "{reply}");
     assert!(reply.contains("`hello`: never applied"), "{reply}");
     assert_eq!(starts.take(), Vec::<String>::new());
     story.bob.approve(REPO, pr).unwrap();

@@ -210,7 +210,7 @@ fn a_drift_report_names_attribute_old_and_new() {
         (id("away"), DriftReport::Unknown("no answer from @cloud in 60 s".into())),
     ];
     assert_snapshot!(drift(&stacks), @r#"
-**Drift** in 1 of 4 stacks
+**Drift** in 1 of 2 stacks; 1 stack could not be checked
 
 `fine`: none
 
