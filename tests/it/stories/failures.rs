@@ -184,8 +184,10 @@ async fn last_words_that_github_will_not_have_now_are_said_later_and_nothing_is_
             drop(waits);
         };
         tokio::join!(applying, meanwhile);
-        story.assert_says(pr, "It is being applied");
         story.settle().await;
+        let calls = story.hub.calls();
+        let refused = calls.iter().filter(|call| call.status == Some(403)).count();
+        assert_eq!(refused, times, "GitHub has to refuse the last words once");
         story.assert_says(pr, "The apply failed");
         assert_eq!((watched.count("apply"), story.state("hello")), (times, None));
     }
