@@ -281,7 +281,7 @@ mod tests {
             ("{name: logs, rule: {id: a, onn: true}}", "unknown_param", "/params/rule/onn", None),
             ("{name: logs, rule: {}}", "missing_param", "/params/rule/id", None),
             ("[]", "wrong_type", "/params", None),
-            ("", "wrong_type", "/params", None),
+            ("null", "wrong_type", "/params", None),
         ] {
             let findings = findings(yaml);
             assert_eq!(findings.len(), 1, "{yaml}: {findings:#?}");
