@@ -32,7 +32,8 @@ async fn webhooks_that_come_twice_are_acted_on_once() {
     story.hub.double_webhooks(100);
     let pr = open(&story);
     story.settle().await;
-    story.bob.comment(REPO, pr, "/infra help").unwrap();
+    assert_eq!(starts.count("plan"), 1);
+    story.bob.comment(REPO, pr, "/infra help\n/infra plan").unwrap();
     story.bob.approve(REPO, pr).unwrap();
     story.settle().await;
     assert_eq!(starts.count("plan"), 1);
