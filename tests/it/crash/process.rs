@@ -30,7 +30,7 @@ impl Process {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
         let (sender, addresses) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -38,11 +38,15 @@ impl Process {
                     rest.split_once("/webhook").map(|(address, _)| address.to_owned())
                 });
                 address.map(|address| sender.send(address));
-                writeln!(log, "{line}").unwrap();
+                writeln!(file, "{line}").unwrap();
             }
         });
-        let address = addresses.recv_timeout(Duration::from_secs(60));
-        Self { child, address: address.expect("the bot did not start to listen; see its log") }
+        let address = addresses.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
+            let ended = child.try_wait();
+            let log = std::fs::read_to_string(log).unwrap_or_default();
+            panic!("the bot does not listen (ended: {ended:?}); its log:\n{log}")
+        });
+        Self { child, address }
     }
 }
 
