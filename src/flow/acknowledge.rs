@@ -40,10 +40,10 @@ pub async fn acknowledge(
     let mut jobs = Vec::new();
     let mut answers = Vec::new();
     for command in commands {
-        if !on_pull_request && !matches!(command, Command::Help) {
+        if !on_pull_request && !matches!(command, Command::Help | Command::Set(_)) {
             return Err(Refusal::NothingPlanned.into());
         }
-        match job_of(command.clone(), target, asked) {
+        match job_of(command.clone(), target, (asked, on_pull_request)) {
             Some(job) => jobs.push(job),
             None => answers.extend(answer(app, target, asked, command).await?),
         }

@@ -10,7 +10,7 @@ use semver::Version;
 use serde_json::Value;
 
 use crate::domain::{
-    change_set::{ChangeSet, Edit, MOST, ParamPath},
+    change_set::{ChangeSet, Edit, MOST, ParamChange, ParamPath},
     finding::{Finding, Place},
     names::StackId,
 };
@@ -36,15 +36,6 @@ pub struct Edited {
     pub params: Vec<ParamChange>,
     pub added: BTreeSet<StackId>,
     pub removed: BTreeSet<StackId>,
-}
-
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct ParamChange {
-    pub stack: StackId,
-    pub path: ParamPath,
-    /// Absent where nothing was set and the package has no default.
-    pub old: Option<Value>,
-    pub new: Option<Value>,
 }
 
 /// Carries the edits out on `files`.

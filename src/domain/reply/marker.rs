@@ -10,6 +10,8 @@ use crate::domain::names::CommentId;
 pub enum Marker {
     /// The one comment of a pull request that is edited in place.
     Report,
+    /// The one comment of an issue that says what became of it.
+    Request,
     /// The reply to the commands of one comment.
     Reply(CommentId),
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Report => f.write_str("<!-- planwright:report -->"),
+            Self::Request => f.write_str("<!-- planwright:request -->"),
             Self::Reply(comment) => write!(f, "<!-- planwright:reply:{comment} -->"),
         }
     }
