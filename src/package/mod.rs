@@ -7,6 +7,7 @@
 pub mod affected;
 pub mod content;
 pub mod contract;
+pub mod credentials;
 pub mod document;
 pub mod expression;
 pub mod files;
@@ -14,6 +15,7 @@ pub mod lock;
 pub mod manifest;
 pub mod meant;
 mod mistake;
+pub mod modules;
 pub mod overrides;
 pub mod params;
 pub mod prepare;
