@@ -325,6 +325,15 @@ fn a_value_cannot_drive_the_terminal() {
 }
 
 #[test]
+fn the_help_of_serve_shows_no_password() {
+    let mut repository = Repository::empty();
+    let url = "postgres://planwright:hunter2@db.example.org/planwright";
+    repository.env.insert("PLANWRIGHT_DATABASE_URL".into(), url.into());
+    let help = repository.done(&["serve", "--help"]);
+    assert!(help.contains("PLANWRIGHT_DATABASE_URL") && !help.contains("hunter2"), "{help}");
+}
+
+#[test]
 fn the_demo_says_that_there_is_no_engine_before_its_story_begins() {
     let mut repository = Repository::empty();
     repository.env.insert("PATH".into(), repository.path().into());
