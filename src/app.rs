@@ -6,8 +6,7 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs,
-    io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -15,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::SecretString;
 
 use crate::{
     domain::actor::AppId,
@@ -125,11 +124,9 @@ fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::S
         ..engine::Limits::default()
     };
     let key = match &settings.digest_key_file {
-        Some(file) => fs::read(file)
-            .with_context(|| format!("reading the key {} of --digest-key-file", file.display()))?,
-        None => own_key(&data.join("digest.key"))?,
+        Some(file) => engine::digest_key(file).context("--digest-key-file")?,
+        None => engine::own_digest_key(&data.join("digest.key"))?,
     };
-    ensure!(key.len() >= 32, "the digest key has {} bytes; it needs at least 32", key.len());
     Ok(engine::Settings {
         binary: settings.engine.clone(),
         path: variable("PATH").unwrap_or_default(),
@@ -141,32 +138,10 @@ fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::S
         work: private_dir(&data.join("work"))?,
         tmp: std::env::temp_dir(),
         environment: BTreeMap::new(),
-        key: SecretSlice::from(key),
+        key,
         limits,
         concurrency: None,
     })
-}
-
-/// The key under which sensitive values enter digests, made on the first start.
-fn own_key(file: &Path) -> Result<Vec<u8>> {
-    if let Ok(key) = fs::read(file) {
-        return Ok(key);
-    }
-    let mut key = vec![0; 32];
-    aws_lc_rs::rand::fill(&mut key).map_err(|_| anyhow::anyhow!("no randomness for a key"))?;
-    let context = || format!("writing the key {}", file.display());
-    // A key that is half written would be a key for ever: write it aside and rename.
-    let aside = file.with_extension("new");
-    fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
-        .and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&aside, file))
-        .with_context(context)?;
-    Ok(key)
 }
 
 fn webhook_secrets(file: &Path) -> Result<Vec<SecretString>> {

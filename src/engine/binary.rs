@@ -96,7 +96,7 @@ impl Engine {
         if wanted.matches(&binary.version) {
             return Ok(binary);
         }
-        let wanted = constraint.to_owned();
+        let wanted = format!("`{constraint}`");
         Err(Error::WrongVersion { binary: binary.path, version: binary.version, wanted })
     }
 

@@ -7,6 +7,7 @@
 pub mod affected;
 pub mod content;
 pub mod contract;
+pub mod credentials;
 pub mod document;
 pub mod edit;
 pub mod expression;
@@ -17,6 +18,7 @@ pub mod lock;
 pub mod manifest;
 pub mod meant;
 mod mistake;
+pub mod modules;
 pub mod overrides;
 pub mod params;
 pub mod prepare;

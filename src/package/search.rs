@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::finding::Place;
+use crate::domain::{finding::Place, repo_config::FILE};
 
 use super::{
-    Trusted,
+    Checked, Trusted,
+    files::Files,
     source::{self, Source},
     unpacked::Package,
 };
@@ -15,18 +16,33 @@ const MOST: usize = 5;
 
 /// Every package that the settings allow and that can be read, by name.
 pub fn allowed(trusted: &Trusted<'_>) -> Vec<Package> {
-    let place = Place { file: "planwright.yaml".into(), line: 1, column: 1 };
-    let mut names: BTreeSet<String> = source::names().map(str::to_owned).collect();
-    for entry in trusted.config.packages.iter().filter(|entry| entry.contains('/')) {
-        let paths = trusted.packages.paths(entry.trim_end_matches("/*")).unwrap_or_default();
-        let folders = paths.iter().filter_map(|path| path.strip_suffix("/package.yaml"));
-        names.extend(folders.map(str::to_owned));
-    }
-    names
+    let place = Place { file: FILE.into(), line: 1, column: 1 };
+    let mut sources: BTreeSet<Source> =
+        source::names().map(|name| Source::BuiltIn(name.to_owned())).collect();
+    // A folder that cannot be read offers nothing; `validate` says what is wrong with it.
+    sources.extend(folders(trusted.packages, &trusted.config.packages).unwrap_or_default());
+    sources
         .into_iter()
-        .filter(|name| trusted.config.allows(name))
-        .filter_map(|name| Source::parse(&name)?.package(trusted.packages, &place).ok())
+        .filter(|source| trusted.config.allows(&source.to_string()))
+        .filter_map(|source| source.package(trusted.packages, &place).ok())
         .collect()
+}
+
+/// The folders with a `package.yaml` that the entries of `packages` name.
+pub fn folders(files: &dyn Files, allowed: &[String]) -> Checked<BTreeSet<Source>> {
+    let mut folders = BTreeSet::new();
+    for entry in allowed.iter().filter(|entry| entry.contains('/')) {
+        let above = entry.strip_suffix("/*").unwrap_or(entry);
+        for path in files.paths(above)? {
+            let folder = path.strip_suffix("/package.yaml").unwrap_or_default();
+            let is_named = match entry.strip_suffix('*') {
+                Some(above) => folder.strip_prefix(above).is_some_and(|name| !name.contains('/')),
+                None => folder == entry,
+            };
+            folders.extend(Source::parse(folder).filter(|_| is_named));
+        }
+    }
+    Ok(folders)
 }
 
 /// The allowed packages that fit `words`, best first; all of them where none does.

@@ -7,6 +7,7 @@
 mod checkout;
 mod cli;
 mod crash;
+mod docs;
 mod engine;
 mod engine_aws;
 mod git;

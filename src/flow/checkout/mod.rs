@@ -11,6 +11,7 @@ pub mod forms;
 pub mod init;
 pub mod lock;
 pub mod outputs;
+pub mod packages;
 pub mod plan;
 pub mod render;
 pub mod resolve;
