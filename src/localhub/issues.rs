@@ -13,6 +13,8 @@ pub struct NewIssue {
     pub body: Option<String>,
     /// Left out in silence, as on GitHub, where whoever opens it may not label.
     pub labels: Vec<String>,
+    /// Written with an issue form, whose labels anybody puts on who fills it in.
+    pub has_form: bool,
 }
 
 /// What may be edited; None leaves it as it is.
@@ -33,7 +35,7 @@ impl World {
             super::comments::check_body("Issue", body)?;
         }
         let mut labels = new.labels.clone();
-        if self.require_role(repo, by, Role::Triage).is_err() {
+        if !new.has_form && self.require_role(repo, by, Role::Triage).is_err() {
             labels.clear();
         }
         let (id, number, at) = (self.next_id(), self.next_number(repo)?, self.tick());
@@ -56,7 +58,7 @@ impl World {
         self.repository_mut(repo)?.issues.insert(number, issue);
         self.emit_issue((repo, number), "opened", by, json!({}))?;
         for label in labels {
-            self.emit_label((repo, number), &label, by)?;
+            self.emit_label((repo, number), "labeled", &label, by)?;
         }
         Ok(number)
     }
@@ -77,7 +79,24 @@ impl World {
         }
         issue.labels.push(label.to_owned());
         issue.updated_at = at;
-        self.emit_label((repo, number), label, by)
+        self.emit_label((repo, number), "labeled", label, by)
+    }
+
+    /// Takes a label off an issue; one that is not there changes nothing.
+    pub fn unlabel_issue(
+        &mut self,
+        (repo, number): (i64, i64),
+        label: &str,
+        by: By,
+    ) -> Result<(), Refusal> {
+        self.require_role(repo, by, Role::Triage)?;
+        self.require_unarchived(repo)?;
+        let at = self.tick();
+        let issue = self.plain_issue_mut(repo, number)?;
+        let Some(place) = issue.labels.iter().position(|old| old == label) else { return Ok(()) };
+        issue.labels.remove(place);
+        issue.updated_at = at;
+        self.emit_label((repo, number), "unlabeled", label, by)
     }
 
     /// Gives an issue another title or text. What is as it was changes nothing.
@@ -154,11 +173,12 @@ impl World {
     fn emit_label(
         &mut self,
         (repo, number): (i64, i64),
+        action: &'static str,
         label: &str,
         by: By,
     ) -> Result<(), Refusal> {
         let payload = json!({ "label": self.label_json(repo, label)? });
-        self.emit_issue((repo, number), "labeled", by, payload)
+        self.emit_issue((repo, number), action, by, payload)
     }
 
     fn emit_issue(

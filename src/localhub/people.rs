@@ -243,8 +243,28 @@ impl Person {
         (title, body): (&str, &str),
         labels: &[&str],
     ) -> Done<i64> {
+        self.open_new_issue(repo, (title, body), (labels, false))
+    }
+
+    /// Opens an issue with a form, which has these labels.
+    pub fn fill_in_form(
+        &self,
+        repo: &str,
+        (title, body): (&str, &str),
+        labels: &[&str],
+    ) -> Done<i64> {
+        self.open_new_issue(repo, (title, body), (labels, true))
+    }
+
+    fn open_new_issue(
+        &self,
+        repo: &str,
+        (title, body): (&str, &str),
+        (labels, has_form): (&[&str], bool),
+    ) -> Done<i64> {
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-        let new = NewIssue { title: title.to_owned(), body: Some(body.to_owned()), labels };
+        let (title, body) = (title.to_owned(), Some(body.to_owned()));
+        let new = NewIssue { title, body, labels, has_form };
         self.act(repo, |world, id, by| world.open_issue(id, &new, by))
     }
 
@@ -258,6 +278,10 @@ impl Person {
 
     pub fn label_issue(&self, repo: &str, number: i64, label: &str) -> Done {
         self.act(repo, |world, id, by| world.label_issue((id, number), label, by))
+    }
+
+    pub fn unlabel_issue(&self, repo: &str, number: i64, label: &str) -> Done {
+        self.act(repo, |world, id, by| world.unlabel_issue((id, number), label, by))
     }
 
     pub fn close_issue(&self, repo: &str, number: i64) -> Done {

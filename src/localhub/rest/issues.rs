@@ -33,7 +33,7 @@ struct Fields {
 
 fn open(request: &mut Request<'_>) -> Result<Reply, Refusal> {
     let Fields { title, body, labels } = request.fields()?;
-    let new = NewIssue { title, body, labels };
+    let new = NewIssue { title, body, labels, has_form: false };
     let number = request.world.open_issue(request.repo, &new, request.by)?;
     Ok(Reply::json(201, &request.world.issue_json(request.repo, number)?))
 }

@@ -190,6 +190,7 @@ async fn app_proposing(scene: &Scene) {
     let text = ("Bucket", "for build logs");
     let issue = scene.alice.open_labeled_issue(REPO, text, &["infra"]).unwrap();
     scene.alice.label_issue(REPO, issue, "s3").unwrap();
+    scene.alice.unlabel_issue(REPO, issue, "infra").unwrap();
     let edit = IssueEdit { title: Some("A bucket".into()), body: Some("for logs".into()) };
     scene.alice.edit_issue(REPO, issue, &edit).unwrap();
     let permissions = json!({ "contents": "write", "issues": "write", "pull_requests": "write" });

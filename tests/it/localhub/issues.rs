@@ -22,25 +22,28 @@ fn names(labels: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn an_issue_is_announced_opened_with_its_labels_then_labelled_with_each_then_closed() {
+async fn an_issue_is_announced_opened_with_its_labels_then_each_label_then_closed() {
     let (scene, receiver) = listening().await;
     let text = ("A bucket", "for build logs");
     let number = scene.alice.open_labeled_issue(REPO, text, &["infra", "s3"]).unwrap();
     scene.bob.label_issue(REPO, number, "urgent").unwrap();
     scene.bob.label_issue(REPO, number, "urgent").unwrap();
-    scene.alice.close_issue(REPO, number).unwrap();
-    scene.alice.close_issue(REPO, number).unwrap();
+    for _ in 0..2 {
+        scene.alice.unlabel_issue(REPO, number, "s3").unwrap();
+        scene.alice.close_issue(REPO, number).unwrap();
+    }
     scene.hub.idle().await;
-    assert_eq!(
-        receiver.events(),
-        ["issues.opened", "issues.labeled", "issues.labeled", "issues.labeled", "issues.closed"]
-    );
+    let labeled = ["issues.labeled"; 3];
+    let expected = [&["issues.opened"], &labeled[..], &["issues.unlabeled", "issues.closed"]];
+    assert_eq!(receiver.events(), expected.concat());
     let letters: Vec<Value> = receiver.letters().iter().map(|letter| letter.json()).collect();
     assert_eq!(names(&letters[0]["issue"]["labels"]), ["infra", "s3"]);
     let labelled: Vec<&Value> = letters[1..4].iter().map(|it| &it["label"]["name"]).collect();
     assert_eq!(labelled, ["infra", "s3", "urgent"]);
     assert_eq!(letters[3]["sender"]["login"], "bob");
-    let closed = &letters[4]["issue"];
+    assert_eq!(letters[4]["label"]["name"], "s3");
+    assert_eq!(names(&letters[4]["issue"]["labels"]), ["infra", "urgent"]);
+    let closed = &letters[5]["issue"];
     assert_eq!(
         (&closed["state"], &closed["state_reason"]),
         (&json!("closed"), &json!("completed"))
@@ -111,8 +114,15 @@ async fn who_may_not_triage_neither_labels_nor_closes_anothers_issue() {
     let text = ("A bucket", "for build logs");
     let own = scene.eve.open_labeled_issue(REPO, text, &["planwright"]).unwrap();
     assert!(scene.hub.issue(REPO, own).unwrap().labels.is_empty(), "GitHub drops them in silence");
+    let filled = scene.eve.fill_in_form(REPO, text, &["planwright"]).unwrap();
+    assert_eq!(
+        scene.hub.issue(REPO, filled).unwrap().labels,
+        ["planwright"],
+        "those of a form stay"
+    );
     let others = scene.alice.open_issue(REPO, "Another", "").unwrap();
     assert_eq!(scene.eve.label_issue(REPO, own, "planwright").unwrap_err().status, 403);
+    assert_eq!(scene.eve.unlabel_issue(REPO, filled, "planwright").unwrap_err().status, 403);
     assert_eq!(scene.eve.close_issue(REPO, others).unwrap_err().status, 403);
     assert!(scene.hub.issue(REPO, others).unwrap().open);
     scene.eve.close_issue(REPO, own).unwrap();
