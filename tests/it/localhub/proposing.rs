@@ -116,7 +116,7 @@ async fn a_commit_of_the_app_is_its_bots_with_those_whom_it_names() {
     let commit = bot.scene.hub.commit(REPO, "planwright/1").unwrap();
     assert_eq!(commit.sha, sha);
     assert_eq!(commit.message, format!("Add a bucket\n\n{body}"));
-    assert_eq!(commit.parents, [bot.main.clone()]);
+    assert_eq!(commit.parents, std::slice::from_ref(&bot.main));
     assert_eq!(commit.authors, ["planwright[bot]", "alice"]);
     assert_eq!(commit.committer, "web-flow");
     let paths = bot.scene.hub.paths(REPO, "planwright/1").unwrap();
