@@ -72,7 +72,10 @@ static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(Some("noopener noreferrer nofollow"))
         .add_tag_attributes("details", ["open"])
-        .add_allowed_classes("span", ["add", "del", "hunk", "warn", "task", "done"])
+        // Long lines scroll, by the keyboard too.
+        .set_tag_attribute_value("pre", "tabindex", "0")
+        .add_allowed_classes("pre", ["diff"])
+        .add_allowed_classes("span", ["add", "del", "hunk", "warn", "same", "task", "done"])
         .add_allowed_classes(
             "blockquote",
             [
@@ -86,7 +89,7 @@ static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// A block of code; of a diff each line has the colour of its first character.
+/// A block of code; of a diff each line is a block of its own, coloured by its first character.
 fn block(language: &str, text: &str) -> String {
     if language != "diff" {
         return format!("<pre><code>{}</code></pre>", escaped(text));
@@ -97,12 +100,12 @@ fn block(language: &str, text: &str) -> String {
             Some(b'-') => "del",
             Some(b'@') => "hunk",
             Some(b'!') => "warn",
-            _ => return escaped(line),
+            _ => "same",
         };
         format!("<span class=\"{class}\">{}</span>", escaped(line))
     };
-    let lines: String = text.split_inclusive('\n').map(line).collect();
-    format!("<pre><code>{lines}</code></pre>")
+    let lines: String = text.lines().map(line).collect();
+    format!("<pre class=\"diff\"><code>{lines}</code></pre>")
 }
 
 /// Text with its bare addresses, numbers of issues and long commit ids made easier to follow.
