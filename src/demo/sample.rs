@@ -122,6 +122,17 @@ mod tests {
     #[test]
     fn the_sample_has_two_environments_their_locks_and_a_form() {
         let paths: Vec<String> = files().unwrap().into_iter().map(|(path, _)| path).collect();
-        insta::assert_snapshot!(paths.join("\n"), @r#""#);
+        insta::assert_snapshot!(paths.join("\n"), @r"
+        .github/ISSUE_TEMPLATE/planwright-hello.yml
+        README.md
+        planwright.yaml
+        stacks/newsletter/stack.lock.json
+        stacks/newsletter/stack.yaml
+        stacks/welcome/production.lock.json
+        stacks/welcome/production.yaml
+        stacks/welcome/stack.yaml
+        stacks/welcome/staging.lock.json
+        stacks/welcome/staging.yaml
+        ");
     }
 }

@@ -363,7 +363,31 @@ body:
     #[test]
     fn what_was_filled_in_becomes_the_text_that_github_makes_of_it() {
         let text = filled("stack=logs&tags=a%3A+b%0D%0Ac%3A+d&size=large&terms=I+read+it").unwrap();
-        insta::assert_snapshot!(text, @r#""#);
+        insta::assert_snapshot!(text, @r"
+        ### stack
+
+        logs
+
+        ### tags
+
+        ```yaml
+        a: b
+        c: d
+        ```
+
+        ### why
+
+        _No response_
+
+        ### size
+
+        large
+
+        ### terms
+
+        - [X] I read it
+        - [ ] Tell me
+        ");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use super::super::Hub;
 use super::super::refusal::Refusal;
 use super::super::server::Ask;
+use super::super::state::{Issue, Repository, Role};
 use super::frame::{Face, Frame};
 use super::{Visit, markdown, rendered, segments_of};
 
@@ -97,16 +98,17 @@ pub fn page(hub: &Hub, ask: &Ask) -> Result<String, Refusal> {
         link: step.link.clone(),
         deed: step.deed.as_ref().map(|deed| deed.name.clone()),
     });
-    let entry = |repository: &super::super::state::Repository| {
+    let entry = |repository: &Repository| {
         let name = world.full_name(repository)?;
         let open = |pulls: bool| {
-            let is_it = |it: &&super::super::state::Issue| it.open && it.pull.is_some() == pulls;
+            let is_it = |it: &&Issue| it.open && it.pull.is_some() == pulls;
             repository.issues.values().filter(is_it).count()
         };
         let url = format!("/{}", segments_of(&name));
         Ok(Entry { name, url, issues: open(false), pulls: open(true) })
     };
-    let repositories = world.state.repositories.values().map(entry);
+    let is_seen = |it: &&Repository| world.require_role(it.id, visit.by, Role::Read).is_ok();
+    let repositories = world.state.repositories.values().filter(is_seen).map(entry);
     rendered(&Page {
         frame: Frame::new(&visit),
         title: guide.title,

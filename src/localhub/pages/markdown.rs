@@ -47,7 +47,8 @@ pub fn rendered(text: &str, references: &References) -> String {
                 None => events.push(Event::Text(text)),
             },
             Event::TaskListMarker(is_done) => {
-                let mark = if is_done { "done\">✓" } else { "\">" };
+                let mark =
+                    if is_done { "done\" title=\"done\">✓" } else { "\" title=\"not done\">" };
                 events.push(Event::InlineHtml(format!("<span class=\"task {mark}</span> ").into()));
             }
             event => {
@@ -225,11 +226,32 @@ mod tests {
 
     #[test]
     fn githubs_dialect_is_understood() {
-        insta::assert_snapshot!(shown("- [x] done\n- [ ] not\n\n~~gone~~ see #12, not #13, nor a#12"), @r#""#);
-        insta::assert_snapshot!(shown("```diff\n+ a <b>\n- c\n  d\n! e\n```"), @r#""#);
-        insta::assert_snapshot!(shown("<details><summary><code>hi</code></summary>\n\n| a | b |\n| --- | --- |\n| `x` | http://127.0.0.1:1/y. |\n\n</details>"), @r#""#);
-        insta::assert_snapshot!(shown("> [!WARNING]\n> Careful"), @r#""#);
-        insta::assert_snapshot!(shown("Committed 34562d3cb659fabf5844e1ba472933d940d6d403: done"), @r#""#);
+        let texts = [
+            "- [x] done\n- [ ] not\n\n~~gone~~ see #12, not #13, nor a#12",
+            "```diff\n+ a <b>\n- c\n  d\n! e\n```",
+            "<details><summary><code>hi</code></summary>\n\n| a |\n| --- |\n| `x` |\n\n</details>",
+            "> [!WARNING]\n> Careful",
+            "Committed 34562d3cb659fabf5844e1ba472933d940d6d403, see http://127.0.0.1:1/y.",
+        ];
+        insta::assert_snapshot!(texts.map(shown).join("\n"), @r##"
+        <ul>
+        <li><span class="task done" title="done">✓</span> done</li>
+        <li><span class="task" title="not done"></span> not</li>
+        </ul>
+        <p><del>gone</del> see <a href="/acme/infra/issues/12" rel="noopener noreferrer nofollow">#12</a>, not #13, nor a#12</p>
+
+        <pre class="diff" tabindex="0"><code><span class="add">+ a &lt;b&gt;</span><span class="del">- c</span><span class="same">  d</span><span class="warn">! e</span></code></pre>
+        <details><summary><code>hi</code></summary>
+        <table><thead><tr><th>a</th></tr></thead><tbody>
+        <tr><td><code>x</code></td></tr>
+        </tbody></table>
+        </details>
+        <blockquote class="markdown-alert-warning">
+        <p>Careful</p>
+        </blockquote>
+
+        <p>Committed <code>34562d3</code>, see <a href="http://127.0.0.1:1/y" rel="noopener noreferrer nofollow">http://127.0.0.1:1/y</a>.</p>
+        "##);
     }
 
     #[test]
