@@ -50,7 +50,7 @@ pub fn file(changed: &Changed) -> File {
     File { path, what, additions: count('+'), deletions: count('-'), note, hunks }
 }
 
-fn line<'a>(change: similar::Change<&'a str>) -> Line {
+fn line(change: similar::Change<&str>) -> Line {
     let (class, sign) = match change.tag() {
         ChangeTag::Insert => ("add", '+'),
         ChangeTag::Delete => ("del", '-'),

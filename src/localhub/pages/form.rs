@@ -146,8 +146,11 @@ impl Form {
     }
 }
 
-/// The forms at the default branch by their file names; what cannot be read says why.
-fn forms(world: &World, repo: i64) -> Result<Vec<(String, Result<Form, String>)>, Refusal> {
+/// A form, or why it cannot be read.
+type Read = Result<Form, String>;
+
+/// The forms at the default branch by their file names.
+fn forms(world: &World, repo: i64) -> Result<Vec<(String, Read)>, Refusal> {
     let repository = world.repository(repo)?;
     let Some(sha) = repository.refs.get(&repository.default_branch) else { return Ok(vec![]) };
     let bare = world.bare(repo)?;
@@ -222,7 +225,7 @@ pub fn page(place: Place<'_>) -> Result<String, Refusal> {
     let template = place.visit.fields.text("template").to_owned();
     let frame = Frame::within(place, "issues");
     if template.is_empty() {
-        let offer = |(file, form): (String, Result<Form, String>)| {
+        let offer = |(file, form): (String, Read)| {
             let url = format!("{url}/issues/new?template={}", super::segment(&file));
             let (name, description, wrong) = match form {
                 Ok(form) => (form.name, form.description, None),
