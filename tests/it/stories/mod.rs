@@ -10,5 +10,6 @@ mod locks;
 mod main_job;
 mod merging;
 mod package;
+mod requests;
 mod trust;
 mod webhooks;
