@@ -60,10 +60,11 @@ pub struct Environment {
 impl App {
     /// Opens everything that `settings` name; errors say which setting to mend.
     pub async fn open(settings: &settings::Serve, clock: Clock) -> Result<Self> {
+        check(settings)?;
         let data = private_dir(&settings.storage.data)?;
         let default_url = || format!("sqlite:{}", data.join("planwright.db").display());
         let url = settings.storage.database_url.clone().unwrap_or_else(default_url);
-        let store = Store::connect(&url).await.context("opening the database")?;
+        let store = Store::connect(&url).await?;
         let private_key = read_secret(&settings.github.private_key_file, "--private-key-file")?;
         let github = GitHub::new(&github::Settings {
             api_url: settings.github.github_url.clone(),
@@ -73,9 +74,8 @@ impl App {
         .with_clock(clock.clone());
         let roles = settings.process.roles.clone();
         let ours = &settings.engine.variables;
-        ensure!(!roles.is_empty(), "--roles names no role; give `web`, `plan`, `apply` or several");
         Ok(Self {
-            workers: settings.process.workers.max(1),
+            workers: settings.process.workers,
             store,
             github,
             git: Git::new(data.join("mirrors")).context("opening the mirrors")?,
@@ -115,6 +115,23 @@ impl Environment {
         let values: Vec<&str> = secret.filter_map(|(_, value)| value.to_str()).collect();
         Ok(Self { secrets: Secrets::new(values), variables })
     }
+}
+
+/// Settings under which nothing would ever be done.
+fn check(settings: &settings::Serve) -> Result<()> {
+    let settings::Serve { process, engine, .. } = settings;
+    ensure!(
+        !process.roles.is_empty(),
+        "--roles names no role; give `web`, `plan`, `apply` or several"
+    );
+    ensure!(process.workers > 0, "--workers is 0, so no job would ever run; give at least 1");
+    for (flag, what, seconds) in [
+        ("--plan-timeout", "plan", engine.plan_timeout),
+        ("--apply-timeout", "apply", engine.apply_timeout),
+    ] {
+        ensure!(seconds > 0, "{flag} is 0, so every {what} would be ended at once; give seconds");
+    }
+    Ok(())
 }
 
 fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::Settings> {

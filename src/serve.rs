@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use secrecy::ExposeSecret as _;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,7 @@ impl Bot {
     /// Opens everything that `settings` name and listens.
     pub async fn start(settings: &Serve, clock: Clock) -> Result<Self> {
         let app = Arc::new(App::open(settings, clock).await?);
+        has_engine(&app)?;
         let stop = CancellationToken::new();
         let (mut address, mut server) = (None, None);
         if app.roles.contains(&Role::Web) {
@@ -85,6 +86,15 @@ impl Bot {
             server.await.context("the web server")?.context("the web server")?;
         }
         Ok(())
+    }
+}
+
+/// Fails now rather than at the first plan; whether the version will do, each stack's lock says.
+fn has_engine(app: &App) -> Result<()> {
+    let runs_engine = app.roles.iter().any(|role| matches!(role, Role::Plan | Role::Apply));
+    match app.engine.find() {
+        Err(error) if runs_engine => bail!("{error}: `--engine PATH` or PLANWRIGHT_ENGINE"),
+        _ => Ok(()),
     }
 }
 
