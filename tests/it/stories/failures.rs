@@ -195,6 +195,17 @@ async fn last_words_that_github_will_not_have_now_are_said_later_and_nothing_is_
 }
 
 #[tokio::test]
+async fn an_output_that_a_module_calls_sensitive_is_applied_and_not_shown() {
+    let package = Package { sensitive: true, ..Package::default() };
+    let (_watched, story) = story_of(&package).await;
+    let pr = story.applied("secret", &stack_of(&package, "secret", "hunter2222")).await;
+    println!("{}", story.report(pr));
+    story.assert_says(pr, "word = (sensitive)");
+    assert_eq!(story.output("secret", "word"), "hunter2222");
+    story.finish().await;
+}
+
+#[tokio::test]
 async fn a_sensitive_value_stands_in_no_comment_check_database_or_log() {
     const CANARY: &str = "yranac-a-ni-laoc";
     // Made inside the module, so that it stands in no file that anybody wrote.
