@@ -16,6 +16,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use secrecy::{SecretSlice, SecretString};
+use uuid::Uuid;
 
 use crate::{
     domain::actor::AppId,
@@ -34,6 +35,8 @@ const PUBLIC: &[&str] = &["_ENDPOINT_URL", "_PROFILE", "_PROJECT", "_REGION", "_
 
 /// Everything that a flow reads and writes the world with.
 pub struct App {
+    /// The name under which this process takes jobs and sends requests; no other has it.
+    pub process: String,
     pub roles: Vec<Role>,
     pub workers: usize,
     /// Where mirrors, work directories and local states are.
@@ -75,6 +78,7 @@ impl App {
         let roles = settings.process.roles.clone();
         let ours = &settings.engine.variables;
         Ok(Self {
+            process: Uuid::now_v7().to_string(),
             workers: settings.process.workers,
             store,
             github,

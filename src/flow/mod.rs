@@ -149,7 +149,6 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
         Job::Apply { target, asked, digest } => {
             apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch).await
         }
-        Job::Reconcile { target } => catch_up::reconcile(app, target).await,
     }
 }
 
@@ -160,7 +159,7 @@ fn asked(job: &Job) -> Option<&Asked> {
             Some(asked)
         }
         Job::Plan { asked, .. } | Job::Apply { asked, .. } => asked.as_ref(),
-        Job::Verdict { .. } | Job::Release { .. } | Job::Reconcile { .. } => None,
+        Job::Verdict { .. } | Job::Release { .. } => None,
     }
 }
 
