@@ -26,6 +26,10 @@ pub struct Target {
 pub struct Asked {
     pub by: Actor,
     pub comment: CommentId,
+    /// Which command of the comment it is, from 1; 0 is the only one, or the comment as a whole. Each
+    /// has a reply of its own.
+    #[serde(default)]
+    pub nth: usize,
     /// By GitHub's clock.
     pub at: Timestamp,
 }

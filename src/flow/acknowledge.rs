@@ -38,18 +38,20 @@ pub async fn acknowledge(
     }
     outbox::react(app, target, asked, Face::Seen).await?;
     let mut jobs = Vec::new();
-    let mut answers = Vec::new();
-    for command in commands {
+    let is_only_one = commands.len() == 1;
+    for (i, command) in commands.into_iter().enumerate() {
         if !on_pull_request && !matches!(command, Command::Help) {
             return Err(Refusal::NothingPlanned.into());
         }
-        match job_of(command.clone(), target, asked) {
+        let asked = Asked { nth: if is_only_one { 0 } else { i + 1 }, ..asked.clone() };
+        match job_of(command.clone(), target, &asked) {
             Some(job) => jobs.push(job),
-            None => answers.extend(answer(app, target, asked, command).await?),
+            None => {
+                if let Some(answer) = answer(app, target, &asked, command).await? {
+                    outbox::reply(app, target, &asked, &answer).await?;
+                }
+            }
         }
-    }
-    if !answers.is_empty() {
-        outbox::reply(app, target, asked, &answers.join("\n\n")).await?;
     }
     if !jobs.is_empty() {
         outlive_a_cancel(app, target).await?;

@@ -104,9 +104,9 @@ fn check_write(target: &Target, report: &Report, is_new: bool) -> Write {
     Write::Check { target: target.clone(), check }
 }
 
-/// Answers a comment by one of our own.
+/// Answers a command by a comment of our own.
 pub async fn reply(app: &App, target: &Target, asked: &Asked, text: &str) -> Result<()> {
-    let marker = Marker::Reply(asked.comment);
+    let marker = Marker::Reply(asked.comment, asked.nth);
     let write = Write::Comment {
         target: target.clone(),
         marker: marker.to_string(),

@@ -195,7 +195,7 @@ Anyone with write access may approve who had no part in the change; not `alice` 
 ");
     let by = login("bob");
     let unlock = Unlocked { by, stacks: vec![id("logs"), id("website/prod")] };
-    assert_snapshot!(Marker::Reply(CommentId(5)).on(&unlocked(&unlock)), @"
+    assert_snapshot!(Marker::Reply(CommentId(5), 0).on(&unlocked(&unlock)), @"
 <!-- planwright:reply:5 -->
 `bob` released the lock of `logs`, `website/prod`.
 ");
