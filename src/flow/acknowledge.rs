@@ -10,7 +10,7 @@ use crate::{
         names::StackId,
         reply::{self, Refusal, Unlocked},
     },
-    store::{LockState, RunKind, RunState, StackLock},
+    store::{LockState, StackLock, Unlock},
 };
 
 use super::{
@@ -121,33 +121,25 @@ async fn cancel(app: &App, target: &Target) -> Result<()> {
     Ok(app.store.request_cancel(id, generation).await?)
 }
 
-/// Frees the locks that this change holds, unless its apply still runs.
+/// Frees the locks that this change holds and leaves the queues where it waits, unless its apply
+/// still runs.
 async fn unlock(
     app: &App,
     target: &Target,
     asked: &Asked,
     stack: Option<StackId>,
 ) -> Result<String> {
-    let id = id_of(target);
-    let is_meant = |lock: &StackLock| {
-        lock.pull_request == id
-            && lock.state == LockState::Held
-            && stack.as_ref().is_none_or(|stack| lock.stack == *stack)
+    let (id, by) = (id_of(target), asked.by.login.clone());
+    let unlock = app.store.unlock(id, stack.as_ref(), (by.as_str(), app.now()), None).await?;
+    let locks = match unlock {
+        Unlock::InUse => return Err(Refusal::LockInUse { stack }.into()),
+        Unlock::Freed(locks) if locks.is_empty() => {
+            return Err(Refusal::NothingLocked { stack }.into());
+        }
+        Unlock::Freed(locks) => locks,
     };
-    let locks = app.store.stack_locks(target.repository.id).await?;
-    let held: Vec<StackLock> = locks.into_iter().filter(is_meant).collect();
-    if held.is_empty() {
-        return Err(Refusal::NothingLocked { stack }.into());
-    }
-    let runs = app.store.runs(id).await?;
-    if runs.iter().any(|run| run.kind == RunKind::Apply && run.state == RunState::Running) {
-        return Err(Refusal::LockInUse { stack }.into());
-    }
-    let mut stacks = Vec::new();
-    for lock in held {
-        let actor = asked.by.login.as_str();
-        app.store.unlock(target.repository.id, &lock.stack, actor, app.now()).await?;
-        stacks.push(lock.stack);
-    }
-    Ok(reply::unlocked(&Unlocked { by: asked.by.login.clone(), stacks }))
+    let (held, waiting): (Vec<StackLock>, Vec<StackLock>) =
+        locks.into_iter().partition(|lock| lock.state == LockState::Held);
+    let stacks = |locks: Vec<StackLock>| locks.into_iter().map(|lock| lock.stack).collect();
+    Ok(reply::unlocked(&Unlocked { by, held: stacks(held), waiting: stacks(waiting) }))
 }

@@ -163,8 +163,12 @@ fn asked(job: &Job) -> Option<&Asked> {
     }
 }
 
-/// Tells people that a job of theirs failed, and under which id the log has it.
-pub async fn tell_failure(app: &App, job: &Job, id: &str) -> Result<()> {
+/// Ends what a job has failed for good at: nobody waits behind it any longer, and people are told
+/// under which id the log has it.
+pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
+    if let Job::Apply { target, .. } = job {
+        app.store.leave_queues(id_of(target)).await?;
+    }
     let then = match job {
         Job::Apply { .. } => {
             "Nothing of it is repeated by itself. `/infra apply` first looks at what was done."

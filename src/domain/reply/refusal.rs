@@ -53,7 +53,7 @@ pub enum Refusal {
     AlreadyApplied,
     #[error("A newer change of the same stacks was applied before; this one would take it back.")]
     Superseded,
-    #[error("This change holds no lock{}.", of(.stack.as_ref()))]
+    #[error("This change holds no lock{0} and waits for none.", of(.stack.as_ref()))]
     NothingLocked { stack: Option<StackId> },
     #[error("The lock{} is in use by an apply that runs; `/infra cancel` stops it.", of(.stack.as_ref()))]
     LockInUse { stack: Option<StackId> },

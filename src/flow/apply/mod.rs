@@ -20,7 +20,9 @@ use crate::{
         reply::{Progress, Refusal, Report, StackReport, State, first_unmet},
         verdict::RequirementsMet,
     },
-    store::{Approval, ApprovalKind, LockAnswer, LockHeld, QueuePosition, RecordedPlanSet},
+    store::{
+        Approval, ApprovalKind, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet,
+    },
 };
 
 use super::{Error, Result, Watch, id_of, judge, outbox, plan, soon};
@@ -41,9 +43,31 @@ pub(super) struct Case<'a> {
 pub async fn apply(
     app: &App,
     target: &Target,
+    asked: (Option<&Asked>, Option<&str>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
+    let ended = in_turn(app, target, asked, watch).await;
+    if !matches!(ended, Err(Error::Later { .. } | Error::Away(_))) {
+        // Whoever does not come again must not keep later changes waiting.
+        app.store.leave_queues(id_of(target)).await?;
+    }
+    ended
+}
+
+/// Waits for its turn, for which GitHub need not be asked, and goes on when it has come.
+async fn in_turn(
+    app: &App,
+    target: &Target,
     (asked, digest): (Option<&Asked>, Option<&str>),
     watch: &Watch,
 ) -> Result<Vec<Job>> {
+    let positions = app.store.waits(id_of(target)).await?;
+    if !positions.is_empty()
+        && let Some(recorded) = app.store.latest_plan_set(id_of(target)).await?
+    {
+        let report = recorded.plan_set.report.clone();
+        return queued(app, target, (recorded.id, report, positions), watch).await;
+    }
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     plan::remember(app, target, &pull).await?;
     if pull.state != PullRequestState::Merged {
@@ -74,19 +98,29 @@ pub async fn apply(
     if let Some(asked) = asked {
         confirm(app, &case, (asked, digest)).await?;
     }
-    let mut report = recorded.plan_set.report.clone();
-    let Some(met) = requirements_met(app, &case, (Some(&recorded), &mut report)).await? else {
-        if asked.is_none() && is_being_judged(app, target).await? {
+    approved(app, &case, (asked, digest), watch).await
+}
+
+/// Goes on with what may be applied, as soon as it has its locks.
+async fn approved(
+    app: &App,
+    case: &Case<'_>,
+    (asked, digest): (Option<&Asked>, Option<&str>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
+    let mut report = case.recorded.plan_set.report.clone();
+    let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut report)).await? else {
+        if asked.is_none() && is_being_judged(app, case.target).await? {
             let why = "something that came before the merge is still worked on".into();
             return Err(Error::Later { at: soon(app, 2), why });
         }
-        return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
+        return waiting(app, case, (asked, digest), report).await.map(|()| Vec::new());
     };
     report.stacks.iter_mut().for_each(StackReport::accept);
-    match locks(app, &case).await? {
-        LockAnswer::Held(lock) => run::run(app, &case, (met, lock, report), watch).await,
+    match locks(app, case).await? {
+        LockAnswer::Held(lock) => run::run(app, case, (met, lock, report), watch).await,
         LockAnswer::Waiting(positions) => {
-            queued(app, &case, (report, positions)).await.map(|()| Vec::new())
+            queued(app, case.target, (case.recorded.id, report, positions), watch).await
         }
     }
 }
@@ -208,11 +242,13 @@ async fn locks(app: &App, case: &Case<'_>) -> Result<LockAnswer> {
     Ok(app.store.take_locks(id, &stacks, app.now(), LEASE).await?)
 }
 
+/// Says in which place the change waits, and comes again unless it was cancelled.
 async fn queued(
     app: &App,
-    case: &Case<'_>,
-    (mut report, positions): (Report, Vec<QueuePosition>),
-) -> Result<()> {
+    target: &Target,
+    (plan_set, mut report, positions): (PlanSetId, Report, Vec<QueuePosition>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
     for stack in &mut report.stacks {
         let place = positions.iter().find(|position| position.stack == stack.stack);
         stack.progress = place.map(|place| Progress::Queued {
@@ -221,7 +257,16 @@ async fn queued(
         });
     }
     report.state = State::Queued;
-    show(app, case, &report).await?;
+    let is_cancelled = watch.stop.is_cancelled();
+    if is_cancelled {
+        run::stopped(&mut report);
+    }
+    app.store.record_report(plan_set, &report).await?;
+    // Costs nothing at GitHub as long as it says the same.
+    outbox::comment(app, target, &report).await?;
+    if is_cancelled {
+        return Err(Error::Stopped);
+    }
     Err(Error::Later { at: soon(app, 5), why: "another change holds the lock of a stack".into() })
 }
 

@@ -18,7 +18,7 @@ use crate::{
     },
     engine::{ApplyFailed, Control, Outcome, Output, Planned, Process},
     flow::{
-        Error, Result, Watch, id_of, outbox,
+        Error, Result, Watch, outbox,
         plan::{Work, digest_of, planned},
         soon,
     },
@@ -56,7 +56,10 @@ pub async fn run(
     (met, lock, mut report): (RequirementsMet, LockHeld, Report),
     watch: &Watch,
 ) -> Result<Vec<Job>> {
-    let id = app.store.start_run(RunKind::Apply, id_of(case.target), app.now()).await?;
+    let Some(id) = app.store.start_run(RunKind::Apply, &lock, app.now()).await? else {
+        let why = "somebody released the locks before anything was begun".into();
+        return Err(Error::Later { at: soon(app, 2), why });
+    };
     begun(app, id, watch.job).await?;
     let ended = run_locked(app, case, (id, &met, &lock), (&mut report, watch)).await;
     if let Err(error) = &ended
@@ -86,12 +89,14 @@ pub async fn run(
     }
 }
 
-/// It was cancelled while it planned, so nothing of the stacks without progress was begun.
-fn stopped(report: &mut Report) {
+/// It was cancelled while it waited or planned, so nothing of it was begun.
+pub fn stopped(report: &mut Report) {
     report.state = State::Failed;
     for stack in &mut report.stacks {
-        let message = "cancelled before it was begun; nothing of it was changed".into();
-        stack.progress.get_or_insert(Progress::Failed { message });
+        if matches!(stack.progress, None | Some(Progress::Queued { .. })) {
+            let message = "cancelled before it was begun; nothing of it was changed".into();
+            stack.progress = Some(Progress::Failed { message });
+        }
     }
 }
 
