@@ -113,6 +113,10 @@ impl From<engine::Error> for Error {
 pub async fn run(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
     let ended = dispatch(app, job, watch).await;
     let Some(asked) = asked(job) else { return ended };
+    let ended = match ended {
+        Err(Error::Stopped) => Err(Refusal::Stopped.into()),
+        ended => ended,
+    };
     match ended {
         Ok(next) => {
             let is_passed_on = matches!(job, Job::Acknowledge { .. }) && !next.is_empty();

@@ -118,11 +118,28 @@ async fn approved(
     };
     report.stacks.iter_mut().for_each(StackReport::accept);
     match locks(app, case).await? {
-        LockAnswer::Held(lock) => run::run(app, case, (met, lock, report), watch).await,
+        LockAnswer::Held(lock) => {
+            let report = run::run(app, case, (met, lock, report), watch).await?;
+            told(asked, &report)
+        }
         LockAnswer::Waiting(positions) => {
             queued(app, case.target, (case.recorded.id, report, positions), watch).await
         }
     }
+}
+
+/// What whoever asked for it hears of an apply that has ended: done only if it is.
+fn told(asked: Option<&Asked>, report: &Report) -> Result<Vec<Job>> {
+    let refusal = match (report.state, &report.digest) {
+        _ if asked.is_none() => return Ok(Vec::new()),
+        (State::Applied, _) => return Ok(Vec::new()),
+        (State::Superseded, _) => Refusal::Superseded,
+        (State::AwaitingConfirmation, Some(current)) => {
+            Refusal::PlanNeeded { current: current.clone() }
+        }
+        _ => Refusal::ApplyFailed,
+    };
+    Err(refusal.into())
 }
 
 /// Whether nothing is to be done any more: a webhook that comes twice or late retries nothing, and

@@ -10,13 +10,12 @@ use crate::{
     domain::{
         approval::plan_set_digest,
         digest::Digest,
-        job::Job,
         names::{Sha, StackId},
         plan::{Plan, Value},
         reply::{Progress, Report, State},
         verdict::RequirementsMet,
     },
-    engine::{ApplyFailed, Control, Outcome, Output, Planned, Process},
+    engine::{self, ApplyFailed, Control, Outcome, Output, Planned, Process},
     flow::{
         Error, Result, Watch, outbox,
         plan::{Work, digest_of, planned},
@@ -49,13 +48,14 @@ enum Next {
     Superseded(Sha),
 }
 
-/// Applies under the locks, if the new plans have the approved digest.
+/// Applies under the locks, if the new plans have the approved digest; returns where the change
+/// stands then.
 pub async fn run(
     app: &App,
     case: &Case<'_>,
     (met, lock, mut report): (RequirementsMet, LockHeld, Report),
     watch: &Watch,
-) -> Result<Vec<Job>> {
+) -> Result<Report> {
     let Some(id) = app.store.start_run(RunKind::Apply, &lock, app.now()).await? else {
         let why = "somebody released the locks before anything was begun".into();
         return Err(Error::Later { at: soon(app, 2), why });
@@ -75,14 +75,13 @@ pub async fn run(
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
     match ended {
-        Ok(_) => outbox::comment(app, case.target, &report).await.map(|()| Vec::new()),
+        Ok(_) => outbox::comment(app, case.target, &report).await.map(|()| report),
         Err(later @ Error::Later { .. }) => Err(later),
-        Err(Error::Stopped) => {
-            stopped(&mut report);
-            show(app, case, &report).await.map(|()| Vec::new())
-        }
         Err(error) => {
-            report.state = State::Failed;
+            match error {
+                Error::Stopped => stopped(&mut report),
+                _ => report.state = State::Failed,
+            }
             show(app, case, &report).await?;
             Err(error)
         }
@@ -98,6 +97,15 @@ pub fn stopped(report: &mut Report) {
             stack.progress = Some(Progress::Failed { message });
         }
     }
+}
+
+/// What is said of a stack whose outputs could not be read.
+pub fn unread_outputs(error: &engine::Error) -> Progress {
+    let message = format!(
+        "nothing is left to do for it, but its outputs cannot be read, so it is not noted as applied: \
+         {error}. `/infra apply` looks again"
+    );
+    Progress::Failed { message }
 }
 
 async fn run_locked(
@@ -246,7 +254,12 @@ async fn apply_one(
 ) -> Result<AppliedOne> {
     let outputs = if planned.plan.is_empty() {
         drop(planned);
-        app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await?
+        match app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                return Ok(AppliedOne { progress: unread_outputs(&error), is_begun: false });
+            }
+        }
     } else {
         if app.store.renew_locks(lock, app.now(), LEASE).await? == Fenced::Lost {
             // Somebody has taken this apply for dead and looks after it now; theirs is the last word.

@@ -128,6 +128,8 @@ fn each_refusal_says_what_to_do() {
         Refusal::NotMet("approved by 0 of 1".into()),
         Refusal::AlreadyApplied,
         Refusal::Superseded,
+        Refusal::ApplyFailed,
+        Refusal::Stopped,
         Refusal::NothingLocked { stack: None },
         Refusal::LockInUse { stack: Some(id("logs")) },
         Refusal::NothingRunning,
@@ -153,6 +155,8 @@ What would happen now was not approved. Read it, then name its digest: `/infra a
 This change cannot be applied yet: approved by 0 of 1.
 Everything of this change is applied; there is nothing to retry.
 A newer change of the same stacks was applied before; this one would take it back.
+It is not applied, or only in part; the first comment of Planwright says why, and what stands.
+Stopped before it was done: it was cancelled, or something newer took its place.
 This change holds no lock and waits for none.
 The lock of `logs` is in use by an apply that runs; `/infra cancel` stops it.
 Nothing runs for this pull request.
