@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    Result, id_of,
+    Result, apply, id_of,
     outbox::{self, Face},
 };
 
@@ -130,7 +130,8 @@ async fn unlock(
     stack: Option<StackId>,
 ) -> Result<String> {
     let (id, by) = (id_of(target), asked.by.login.clone());
-    let unlock = app.store.unlock(id, stack.as_ref(), (by.as_str(), app.now()), None).await?;
+    let given_up = apply::given_up(app, id).await?;
+    let unlock = app.store.unlock(id, stack.as_ref(), (by.as_str(), app.now()), given_up).await?;
     let locks = match unlock {
         Unlock::InUse => return Err(Refusal::LockInUse { stack }.into()),
         Unlock::Freed(locks) if locks.is_empty() => {

@@ -27,6 +27,7 @@ use crate::{
 
 use super::{Error, Result, Watch, id_of, judge, outbox, plan, soon};
 use ground::{MergeGround, merge_ground};
+pub use recover::given_up;
 
 /// For how long a lock is shown as held without a sign of life.
 const LEASE: Duration = Duration::from_secs(60);
@@ -87,8 +88,8 @@ async fn in_turn(
     }
     let ground = merge_ground(app, target, (&pull, &recorded)).await?;
     let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
-    if recover::is_settled(app, &case, watch).await? {
-        return Ok(Vec::new());
+    if let Some(report) = recover::settled(app, &case, watch).await? {
+        return told(asked, &report);
     }
     if let Some(ended) = ended(&recorded, asked) {
         ended?;

@@ -319,7 +319,14 @@ pub async fn settle(
         at: app.now(),
         removed: work.kind == crate::flow::plan::Kind::Destroy,
     };
-    let _ = app.store.record_applied(lock, &applied).await?;
+    if app.store.record_applied(lock, &applied).await? == Fenced::Lost {
+        // Later changes would take what was applied before for what stands.
+        let message = "it was applied, but its lock was taken away meanwhile, so Planwright could not \
+                       note it: neither drift nor a later change knows of it. Look at the state of \
+                       this stack and at what else was applied to it; `/infra apply` plans it again";
+        note(app, id, &work.stack, (Step::Failed, message.into())).await?;
+        return Ok(Progress::Failed { message: message.into() });
+    }
     match planned(work.plan(app, &app.apply_env, &Watch::default()).await)? {
         Ok(second) if has_converged(&second.plan) => {
             note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;
