@@ -7,6 +7,7 @@ mod cost;
 mod destroy;
 mod failures;
 mod locks;
+mod lost;
 mod main_job;
 mod merging;
 mod package;
