@@ -6,8 +6,7 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs,
-    io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -15,7 +14,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::SecretString;
+use uuid::Uuid;
 
 use crate::{
     domain::actor::AppId,
@@ -34,6 +34,8 @@ const PUBLIC: &[&str] = &["_ENDPOINT_URL", "_PROFILE", "_PROJECT", "_REGION", "_
 
 /// Everything that a flow reads and writes the world with.
 pub struct App {
+    /// The name under which this process takes jobs and sends requests; no other has it.
+    pub process: String,
     pub roles: Vec<Role>,
     pub workers: usize,
     /// Where mirrors, work directories and local states are.
@@ -60,10 +62,11 @@ pub struct Environment {
 impl App {
     /// Opens everything that `settings` name; errors say which setting to mend.
     pub async fn open(settings: &settings::Serve, clock: Clock) -> Result<Self> {
+        check(settings)?;
         let data = private_dir(&settings.storage.data)?;
         let default_url = || format!("sqlite:{}", data.join("planwright.db").display());
         let url = settings.storage.database_url.clone().unwrap_or_else(default_url);
-        let store = Store::connect(&url).await.context("opening the database")?;
+        let store = Store::connect(&url).await?;
         let private_key = read_secret(&settings.github.private_key_file, "--private-key-file")?;
         let github = GitHub::new(&github::Settings {
             api_url: settings.github.github_url.clone(),
@@ -73,9 +76,9 @@ impl App {
         .with_clock(clock.clone());
         let roles = settings.process.roles.clone();
         let ours = &settings.engine.variables;
-        ensure!(!roles.is_empty(), "--roles names no role; give `web`, `plan`, `apply` or several");
         Ok(Self {
-            workers: settings.process.workers.max(1),
+            process: Uuid::now_v7().to_string(),
+            workers: settings.process.workers,
             store,
             github,
             git: Git::new(data.join("mirrors")).context("opening the mirrors")?,
@@ -117,6 +120,23 @@ impl Environment {
     }
 }
 
+/// Settings under which nothing would ever be done.
+fn check(settings: &settings::Serve) -> Result<()> {
+    let settings::Serve { process, engine, .. } = settings;
+    ensure!(
+        !process.roles.is_empty(),
+        "--roles names no role; give `web`, `plan`, `apply` or several"
+    );
+    ensure!(process.workers > 0, "--workers is 0, so no job would ever run; give at least 1");
+    for (flag, what, seconds) in [
+        ("--plan-timeout", "plan", engine.plan_timeout),
+        ("--apply-timeout", "apply", engine.apply_timeout),
+    ] {
+        ensure!(seconds > 0, "{flag} is 0, so every {what} would be ended at once; give seconds");
+    }
+    Ok(())
+}
+
 fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::Settings> {
     let variable = |name: &str| settings.variables.0.get(OsStr::new(name)).cloned();
     let limits = engine::Limits {
@@ -125,11 +145,9 @@ fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::S
         ..engine::Limits::default()
     };
     let key = match &settings.digest_key_file {
-        Some(file) => fs::read(file)
-            .with_context(|| format!("reading the key {} of --digest-key-file", file.display()))?,
-        None => own_key(&data.join("digest.key"))?,
+        Some(file) => engine::digest_key(file).context("--digest-key-file")?,
+        None => engine::own_digest_key(&data.join("digest.key"))?,
     };
-    ensure!(key.len() >= 32, "the digest key has {} bytes; it needs at least 32", key.len());
     Ok(engine::Settings {
         binary: settings.engine.clone(),
         path: variable("PATH").unwrap_or_default(),
@@ -141,32 +159,10 @@ fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::S
         work: private_dir(&data.join("work"))?,
         tmp: std::env::temp_dir(),
         environment: BTreeMap::new(),
-        key: SecretSlice::from(key),
+        key,
         limits,
         concurrency: None,
     })
-}
-
-/// The key under which sensitive values enter digests, made on the first start.
-fn own_key(file: &Path) -> Result<Vec<u8>> {
-    if let Ok(key) = fs::read(file) {
-        return Ok(key);
-    }
-    let mut key = vec![0; 32];
-    aws_lc_rs::rand::fill(&mut key).map_err(|_| anyhow::anyhow!("no randomness for a key"))?;
-    let context = || format!("writing the key {}", file.display());
-    // A key that is half written would be a key for ever: write it aside and rename.
-    let aside = file.with_extension("new");
-    fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
-        .and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&aside, file))
-        .with_context(context)?;
-    Ok(key)
 }
 
 fn webhook_secrets(file: &Path) -> Result<Vec<SecretString>> {

@@ -45,7 +45,8 @@ pub struct Storage {
     #[arg(long, env = "PLANWRIGHT_DATA", default_value = "planwright-data")]
     pub data: PathBuf,
     /// `sqlite:PATH` or `postgres://…`; a SQLite file in the data directory if not given
-    #[arg(long, env = "PLANWRIGHT_DATABASE_URL")]
+    // Help shows the values of variables, and this one may hold a password.
+    #[arg(long, env = "PLANWRIGHT_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
 }
 

@@ -116,12 +116,16 @@ pub async fn carry_out(
         let verb = if plan.mode == Mode::Destroy { "destroyed" } else { "applied" };
         outcomes.push((stack, verb, apply(session, plan).await));
     }
-    let text: String =
-        outcomes.iter().map(|(stack, verb, outcome)| told(stack, verb, outcome)).collect();
+    let (well, failed): (Vec<_>, Vec<_>) =
+        outcomes.iter().partition(|(.., outcome)| outcome.is_well());
+    let told = |outcomes: &[&(StackId, &str, Outcome)]| -> String {
+        outcomes.iter().map(|(stack, verb, outcome)| told(stack, verb, outcome)).collect()
+    };
     let done = outcomes.iter().map(|(stack, _, outcome)| document(stack, outcome));
     let json = json!({ "plans": planned, "stacks": done.collect::<Vec<_>>() });
-    output.print(&json, &format!("\n{text}"))?;
-    Ok(match outcomes.iter().all(|(.., outcome)| outcome.is_well()) {
+    output.print(&json, &format!("\n{}", told(&well)))?;
+    output.failures(&told(&failed));
+    Ok(match failed.is_empty() {
         _ if session.cancel.is_cancelled() => ExitCode::from(CANCELLED),
         true => ExitCode::SUCCESS,
         false => ExitCode::from(REFUSED),

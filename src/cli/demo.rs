@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::{demo, flow::checkout::Error};
 
+use super::Output;
 use super::output::REFUSED;
 
 #[derive(Debug, Args)]
@@ -23,8 +24,12 @@ pub struct Arguments {
     engine: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    super::serve::log("error");
+pub fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, Error> {
+    if output.is_json {
+        let message = "the demo tells its story as text; leave `--json` out";
+        return Err(Error::Usage(message.into()));
+    }
+    super::serve::log("error", false);
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     let played = demo::play(arguments.data.as_deref(), arguments.engine.as_deref());
     let passed = runtime.block_on(played)?;

@@ -35,12 +35,17 @@ pub fn run(
     let reports =
         drive(&arguments.engine, checkout, async |session| drift(session, &arguments.stacks).await);
     let reports = reports.map_err(|error| detailed(error, is_detailed))?;
-    let text: Vec<String> = reports.iter().map(|(stack, report)| shown(stack, report)).collect();
+    let is_unknown = |report: &DriftReport| matches!(report, DriftReport::Unknown(_));
+    let (failed, known): (Vec<_>, Vec<_>) =
+        reports.iter().partition(|(_, report)| is_unknown(report));
+    let shown = |reports: Vec<&(StackId, DriftReport)>| -> String {
+        reports.into_iter().map(|(stack, report)| shown(stack, report)).collect()
+    };
     let documents: Vec<Value> =
         reports.iter().map(|(stack, report)| document(stack, report)).collect();
-    let text = if text.is_empty() { "there is no stack to check".into() } else { text.concat() };
+    let text = if reports.is_empty() { "there is no stack to check".into() } else { shown(known) };
     output.print(&json!({ "stacks": documents }), &text)?;
-    let is_unknown = |report: &DriftReport| matches!(report, DriftReport::Unknown(_));
+    output.failures(&shown(failed));
     let has_drifted = |report: &DriftReport| matches!(report, DriftReport::Checked(plan) if !Drift::of(plan).is_empty());
     Ok(if reports.iter().any(|(_, report)| is_unknown(report)) {
         ExitCode::from(REFUSED)

@@ -23,6 +23,7 @@ mod validate;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::flow::checkout::{Checkout, Error};
@@ -37,7 +38,7 @@ pub struct Cli {
     #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     directory: PathBuf,
 
-    /// Print the answer as JSON.
+    /// Print the answer as JSON; of `serve`, the log.
     #[arg(long, global = true)]
     json: bool,
 
@@ -101,8 +102,8 @@ impl Cli {
             Command::Outputs(arguments) => outputs::run(arguments, &checkout()?, output),
             Command::Destroy(arguments) => destroy::run(arguments, &checkout()?, output),
             Command::Package(command) => package::run(command, &start, output),
-            Command::Demo(arguments) => demo::run(arguments),
-            Command::Serve(settings) => serve::run(settings),
+            Command::Demo(arguments) => demo::run(arguments, output),
+            Command::Serve(settings) => serve::run(settings, output),
         }
     }
 }
@@ -117,7 +118,10 @@ fn detailed(error: Error, is_detailed: bool) -> Error {
 
 /// Reads the arguments of the process and does what they say.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misspoken(&error),
+    };
     let mut output = Output::new(cli.json);
     match cli.run(&mut output) {
         Ok(code) => code,
@@ -125,9 +129,39 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What clap says: help on request, else why the arguments make no sense, under `--json` in JSON.
+fn misspoken(error: &clap::Error) -> ExitCode {
+    let is_json = std::env::args_os().any(|argument| argument == "--json");
+    if !is_json || !error.use_stderr() {
+        error.exit();
+    }
+    Output::new(true).error(&Error::Usage(plain(error)))
+}
+
+/// A message of clap's on one line, without the usage that follows.
+fn plain(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; `--help` lists them".into();
+    }
+    let text = error.render().to_string();
+    let is_ours = |part: &&str| !["Usage:", "For more"].iter().any(|word| part.starts_with(word));
+    let parts = text.trim_start_matches("error: ").split("\n\n").take_while(is_ours);
+    let on_one_line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    parts.map(on_one_line).collect::<Vec<_>>().join("; ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_of_clap_is_one_line() {
+        let said = |arguments: &[&str]| plain(&Cli::try_parse_from(arguments).unwrap_err());
+        insta::assert_snapshot!(said(&["planwright", "lokc"]), @r#"unrecognized subcommand 'lokc'; tip: a similar subcommand exists: 'lock'"#);
+        insta::assert_snapshot!(said(&["planwright", "destroy"]), @r#"the following required arguments were not provided: <STACKS>..."#);
+        insta::assert_snapshot!(said(&["planwright", "plan", "--outt"]), @r#"unexpected argument '--outt' found; tip: to pass '--outt' as a value, use '-- --outt'"#);
+        insta::assert_snapshot!(said(&["planwright", "package"]), @r#"a command is missing; `--help` lists them"#);
+    }
 
     #[test]
     fn the_words_of_the_command_line_fit_together() {

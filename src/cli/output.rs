@@ -25,13 +25,23 @@ impl Output {
         Self { is_json }
     }
 
-    /// One answer: `json` under `--json`, else `text`.
+    /// One answer: `json` under `--json`, else `text`, where there is any.
     pub fn print(&mut self, json: &Value, text: &str) -> Result<(), Error> {
         let line = if self.is_json { format!("{json:#}") } else { visible(text.trim_end()) };
+        if line.is_empty() {
+            return Ok(());
+        }
         match writeln!(std::io::stdout(), "{line}") {
             // Whoever reads us has seen enough, as in `planwright resolve | head`.
             Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
             result => Ok(result.context("the answer cannot be written")?),
+        }
+    }
+
+    /// What went wrong with some of what was asked, on standard error; in JSON it stands in the answer.
+    pub fn failures(&mut self, text: &str) {
+        if !self.is_json && !text.is_empty() {
+            eprintln!("{}", visible(text.trim_end()));
         }
     }
 

@@ -33,12 +33,16 @@ pub fn run(
         outputs(session, &arguments.stacks).await
     })?;
     let shows = arguments.show_sensitive;
-    let text: String = all.iter().map(|(stack, outputs)| shown(stack, outputs, shows)).collect();
+    let (failed, known): (Vec<_>, Vec<_>) = all.iter().partition(|(_, outputs)| outputs.is_err());
+    let has_failed = !failed.is_empty();
+    let shown = |all: Vec<&(StackId, Result<Outputs, String>)>| -> String {
+        all.into_iter().map(|(stack, outputs)| shown(stack, outputs, shows)).collect()
+    };
     let documents: Vec<Value> =
         all.iter().map(|(stack, outputs)| document(stack, outputs, shows)).collect();
-    let text = if text.is_empty() { "there is no stack".into() } else { text };
+    let text = if all.is_empty() { "there is no stack".into() } else { shown(known) };
     output.print(&json!({ "stacks": documents }), &text)?;
-    let has_failed = all.iter().any(|(_, outputs)| outputs.is_err());
+    output.failures(&shown(failed));
     Ok(if has_failed { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
 }
 

@@ -5,16 +5,15 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::domain::finding::Place;
-use crate::flow::checkout::{Error, WorkingDir};
-use crate::package::source::{self, Source};
+use crate::flow::checkout::Error;
+use crate::flow::checkout::packages::{Listed, list, show};
 use crate::package::unpacked::Package;
 
 use super::Output;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// The packages that come with Planwright.
+    /// The packages that come with Planwright, and those of this repository.
     List,
     /// What a package is for, and its params.
     Show {
@@ -23,32 +22,49 @@ pub enum Command {
     },
 }
 
-pub fn run(command: &Command, root: &Path, output: &mut Output) -> Result<ExitCode, Error> {
-    let files = WorkingDir::new(root);
-    let read = |text: &str| -> Result<Package, Error> {
-        let source = Source::parse(text).ok_or_else(|| {
-            Error::Usage(format!("`{text}` is neither a package's name nor a folder"))
-        })?;
-        let place = Place { file: "command line".into(), line: 1, column: 1 };
-        Ok(source.package(&files, &place)?)
-    };
+pub fn run(command: &Command, start: &Path, output: &mut Output) -> Result<ExitCode, Error> {
     match command {
         Command::List => {
-            let mut json = Vec::new();
-            let mut text = String::new();
-            for name in source::names() {
-                let manifest = read(name)?.manifest;
-                text += &format!("{name} {}  {}\n", manifest.version, manifest.summary);
-                json.push(json!({ "name": name, "version": manifest.version, "summary": manifest.summary }));
-            }
+            let all = list(start)?;
+            let json: Vec<Value> = all.iter().map(entry).collect();
+            let text: String = all.iter().map(line).collect();
             output.print(&json!({ "packages": json }), &text)?;
         }
         Command::Show { package } => {
-            let package = read(package)?;
+            let package = show(start, package)?;
             output.print(&document(&package), &shown(&package))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn line(listed: &Listed) -> String {
+    let refused = if listed.is_allowed { "" } else { "  (not allowed by planwright.yaml)" };
+    let source = &listed.source;
+    match &listed.package {
+        Ok(Package { manifest, .. }) => {
+            format!("{source} {}  {}{refused}\n", manifest.version, manifest.summary)
+        }
+        Err(findings) => {
+            let why =
+                findings.first().map(|finding| format!("{}, {}", finding.message, finding.place));
+            format!("{source}  cannot be used: {}{refused}\n", why.unwrap_or_default())
+        }
+    }
+}
+
+fn entry(listed: &Listed) -> Value {
+    // `package` is what stands in a stack.yaml.
+    let mut json = json!({ "package": listed.source.to_string(), "allowed": listed.is_allowed });
+    match &listed.package {
+        Ok(Package { manifest, .. }) => {
+            json["name"] = manifest.name.as_str().into();
+            json["version"] = manifest.version.as_str().into();
+            json["summary"] = manifest.summary.as_str().into();
+        }
+        Err(findings) => json["findings"] = json!(findings),
+    }
+    json
 }
 
 fn document(package: &Package) -> Value {

@@ -53,20 +53,22 @@ pub fn has_failed(plans: &Plans) -> bool {
 
 /// All plans, and the sum of several.
 pub fn print(plans: &Plans, output: &mut Output) -> Result<(), Error> {
-    let text: Vec<String> = plans
-        .iter()
-        .map(|(stack, plan)| match plan {
-            Ok(plan) => plan_text(stack, plan),
-            Err(message) => failure_text(stack, message),
-        })
-        .collect();
-    let mut text = text.join("\n");
+    let (mut texts, mut failures) = (Vec::new(), String::new());
+    for (stack, plan) in plans {
+        match plan {
+            Ok(plan) => texts.push(plan_text(stack, plan)),
+            Err(message) => failures += &failure_text(stack, message),
+        }
+    }
+    let mut text = texts.join("\n");
     if plans.is_empty() {
         text = "there is no stack to plan".into();
     } else if plans.len() > 1 {
         text += &format!("\n{}", sum(plans));
     }
-    output.print(&json!({ "stacks": documents(plans) }), &text)
+    output.print(&json!({ "stacks": documents(plans) }), &text)?;
+    output.failures(&failures);
+    Ok(())
 }
 
 fn sum(plans: &Plans) -> String {

@@ -8,16 +8,18 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{flow::checkout::Error, serve, settings::Serve};
 
+use super::Output;
+
 /// Runs the bot until the process is asked to end.
-pub fn run(settings: &Serve) -> Result<ExitCode, Error> {
-    log("info,sqlx=warn");
+pub fn run(settings: &Serve, output: &Output) -> Result<ExitCode, Error> {
+    log("info,sqlx=warn", output.is_json);
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     runtime.block_on(serve::serve(settings))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Logs to standard error what `RUST_LOG` asks for, else `otherwise`.
-pub fn log(otherwise: &str) {
+/// Logs to standard error what `RUST_LOG` asks for, else `otherwise`; each line is text or JSON.
+pub fn log(otherwise: &str, is_json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(otherwise));
     let wants_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt()
@@ -27,5 +29,5 @@ pub fn log(otherwise: &str) {
         // Else a line that cannot be written is told on the same closed stream, and that panics.
         .log_internal_errors(false);
     // Only the first call of a process has an effect.
-    let _ = log.try_init();
+    let _ = if is_json { log.json().try_init() } else { log.try_init() };
 }

@@ -93,8 +93,12 @@ fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &Deliver
         return Effects::default();
     }
     let target = Target { repository, number: comment.number };
-    let asked =
-        Asked { by: comment.author.clone(), comment: comment.comment, at: comment.created_at };
+    let asked = Asked {
+        by: comment.author.clone(),
+        comment: comment.comment,
+        nth: 0,
+        at: comment.created_at,
+    };
     let job = Job::Acknowledge {
         target,
         asked,

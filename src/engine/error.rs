@@ -19,8 +19,9 @@ pub enum Error {
     )]
     NotFound { looked: String },
     #[error(
-        "{} is version {version}, but the stack is locked to {wanted}; install a version in that \
-         range, or lock the stack again", binary.display()
+        "{} is version {version}, but the stack needs {wanted}; install a version that fits, and name \
+         it with `--engine PATH` or PLANWRIGHT_ENGINE where it is not the first on PATH",
+        binary.display()
     )]
     WrongVersion { binary: PathBuf, version: Version, wanted: String },
     #[error("`{command}` took longer than {} s and was ended", limit.as_secs_f64())]

@@ -71,6 +71,7 @@ pub fn backend(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::package::{files::MemoryFiles, repository};
 
     fn config(kind: &str, settings: &[(&str, &str)]) -> repo_config::Backend {
         let pairs = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
@@ -91,6 +92,16 @@ mod tests {
         assert_ne!(schema("a-b/prod"), schema("a/b-prod"));
         let long = format!("{}/{}", "a".repeat(63), "b".repeat(63));
         assert!(schema(&long).len() <= 63);
+    }
+
+    #[test]
+    fn the_settings_allow_each_backend_that_is_known_here() {
+        let text = "apiVersion: planwright.dev/v1\nkind: Repository\npackages: [hello]\nbackend: {type: x}\n";
+        let files: MemoryFiles = [(repo_config::FILE, text)].into_iter().collect();
+        let allowed = repository::config(&files).unwrap_err().remove(0).allowed;
+        let known: Vec<&str> =
+            ["local"].into_iter().chain(KEYED.iter().map(|(kind, ..)| *kind)).collect();
+        assert_eq!(allowed, known);
     }
 
     #[test]

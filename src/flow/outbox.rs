@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,6 +26,9 @@ use super::{Error, Result, id_of, plan::digest_of, soon};
 
 /// The name of our check; a ruleset requires it under this name.
 pub const CHECK: &str = "planwright";
+
+/// A request that was touched so recently may be under way: a look and a call to GitHub take less.
+const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is to stand at GitHub.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,9 +155,9 @@ async fn last_check(
     })
 }
 
-/// Answers a comment by one of our own.
+/// Answers a command by a comment of our own.
 pub async fn reply(app: &App, target: &Target, asked: &Asked, text: &str) -> Result<()> {
-    let marker = Marker::Reply(asked.comment);
+    let marker = Marker::Reply(asked.comment, asked.nth);
     let write = Write::Comment {
         target: target.clone(),
         marker: marker.to_string(),
@@ -177,19 +180,25 @@ pub async fn react(app: &App, target: &Target, asked: &Asked, face: Face) -> Res
     send(app, &write).await
 }
 
-/// Sends what an earlier process put down and did not finish.
+/// Sends what a process that is gone put down and did not finish; one that cannot be sent keeps
+/// nothing from the others.
 pub async fn send_unfinished(app: &App) -> Result<()> {
-    for request in app.store.unfinished_requests().await? {
-        let write: Write = serde_json::from_value(request.body.clone())
-            .with_context(|| format!("reading the request `{}`", request.key))?;
-        send_put(app, &write).await?;
+    let then = app.now().checked_sub(UNDER_WAY).context("the clock is before all requests")?;
+    for request in app.store.unfinished_requests(then).await? {
+        let sent = match serde_json::from_value(request.body.clone()) {
+            Ok(write) => send_put(app, &write).await,
+            Err(error) => Err(anyhow::Error::from(error).into()),
+        };
+        if let Err(error) = sent {
+            tracing::warn!(request = request.key, %error, "an unfinished request was not sent");
+        }
     }
     Ok(())
 }
 
 async fn put(app: &App, write: &Write) -> Result<()> {
     let body = serde_json::to_value(write).context("writing a request down")?;
-    Ok(app.store.put_request(&write.key(), &body, app.now()).await?)
+    Ok(app.store.put_request(&write.key(), &body, (&app.process, app.now())).await?)
 }
 
 async fn send(app: &App, write: &Write) -> Result<()> {
@@ -199,7 +208,7 @@ async fn send(app: &App, write: &Write) -> Result<()> {
 
 async fn send_put(app: &App, write: &Write) -> Result<()> {
     let key = write.key();
-    while let Some(sending) = app.store.begin_sending(&key).await? {
+    while let Some(sending) = app.store.begin_sending(&key, (&app.process, app.now())).await? {
         // Another may have been put in its place since: the row says what is to stand there.
         let wanted: Write = serde_json::from_value(sending.request.body.clone())
             .with_context(|| format!("reading the request `{key}`"))?;

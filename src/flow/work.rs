@@ -10,10 +10,15 @@ use std::{
 };
 
 use crate::{
-    domain::{names::StackId, plan::Plan, repo_config::RepoConfig, verdict::protected_changes},
+    domain::{
+        names::StackId,
+        plan::Plan,
+        repo_config::{FILE, RepoConfig},
+        verdict::protected_changes,
+    },
     engine::{self, Binary, Control, Engine, ProviderLock, Root, Secrets},
     flow::backend::backend,
-    package::{Prepared, lock},
+    package::{Prepared, lock, repository::lock_file},
 };
 
 /// What a plan of a stack is made from, beside its state and the engine.
@@ -64,9 +69,9 @@ impl Work {
             |what: &str, why: String| engine::Error::Unreadable { what: what.into(), why };
         let backend = backend(&config.backend, &tree.state_key, states)
             .map_err(|why| unusable("the backend settings", why))?;
-        let both = format!("{}, {}", tree.engine, config.engine.version);
-        let constraint = if config.engine.version == "*" { &tree.engine } else { &both };
-        let binary = engine.binary(constraint, control).await?;
+        let ranges = (tree.engine.as_str(), config.engine.version.as_str());
+        let binary = engine.binary(&both(ranges), control).await;
+        let binary = binary.map_err(|error| wrong_version(error, &stack, ranges))?;
         let mut providers = BTreeMap::new();
         for (source, locked) in &tree.providers {
             let version = semver::Version::parse(&locked.version).map_err(|why| {
@@ -98,5 +103,50 @@ impl Work {
     pub fn protected(&self, plan: &Plan) -> BTreeSet<String> {
         let changes = protected_changes(plan, &self.tree.protect);
         changes.iter().map(|change| change.address.clone()).collect()
+    }
+}
+
+/// The range of what is in both: `*` beside another range is none that can be written.
+fn both((package, repository): (&str, &str)) -> String {
+    match (package, repository) {
+        (one, "*") | ("*", one) => one.to_owned(),
+        (one, other) => format!("{one}, {other}"),
+    }
+}
+
+/// Says of each range where it stands, since only one of them may be in the way.
+fn wrong_version(
+    error: engine::Error,
+    stack: &StackId,
+    (package, repository): (&str, &str),
+) -> engine::Error {
+    match error {
+        engine::Error::WrongVersion { binary, version, .. } => {
+            let wanted = format!(
+                "`{package}` (`engine` in {}, from its package) and `{repository}` \
+                 (`engine.version` in {FILE})",
+                lock_file(stack)
+            );
+            engine::Error::WrongVersion { binary, version, wanted }
+        }
+        error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_gives_way_to_the_other_range() {
+        for (ranges, expected) in [
+            ((">=1.9, <2", ">=1.10"), ">=1.9, <2, >=1.10"),
+            (("*", ">=1.10"), ">=1.10"),
+            ((">=1.9", "*"), ">=1.9"),
+            (("*", "*"), "*"),
+        ] {
+            assert_eq!(both(ranges), expected);
+            assert!(semver::VersionReq::parse(expected).is_ok());
+        }
     }
 }

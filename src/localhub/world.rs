@@ -27,24 +27,20 @@ use super::state::{
 pub const WEB_FLOW: i64 = 19_864_447;
 
 /// What the app asks for; an installation may be given less.
-const PERMISSIONS: [(&str, Level); 9] = [
+const PERMISSIONS: [(&str, Level); 7] = [
     ("checks", Level::Write),
-    ("contents", Level::Write),
-    ("deployments", Level::Write),
+    ("contents", Level::Read),
     ("issues", Level::Write),
-    ("members", Level::Read),
     ("merge_queues", Level::Read),
     ("metadata", Level::Read),
     ("pull_requests", Level::Write),
     ("statuses", Level::Write),
 ];
 
-const EVENTS: [&str; 10] = [
+const EVENTS: [&str; 8] = [
     "check_run",
     "check_suite",
-    "installation_target",
     "issue_comment",
-    "issues",
     "merge_group",
     "pull_request",
     "pull_request_review",

@@ -7,13 +7,18 @@
 pub mod affected;
 pub mod content;
 pub mod contract;
+pub mod credentials;
 pub mod document;
+pub mod edit;
 pub mod expression;
 pub mod files;
+pub mod form;
+pub mod literal;
 pub mod lock;
 pub mod manifest;
 pub mod meant;
 mod mistake;
+pub mod modules;
 pub mod overrides;
 pub mod params;
 pub mod prepare;
@@ -27,6 +32,7 @@ pub mod types;
 pub mod unpacked;
 pub mod variant;
 pub mod yaml;
+pub mod yaml_edit;
 
 pub use affected::affected;
 pub use prepare::{Prepared, Trusted};

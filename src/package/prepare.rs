@@ -12,6 +12,7 @@ use super::Checked;
 use super::contract;
 use super::files::Files;
 use super::lock::{Lock, ProviderLock};
+use super::modules;
 use super::render::Rendered;
 use super::resolve::Resolved;
 use super::stack::Stack;
@@ -87,6 +88,7 @@ pub fn package_of(stack: &Stack, trusted: &Trusted<'_>) -> Checked<Package> {
         finding.fix = Some(format!("add `{name}` to `packages` in planwright.yaml"));
         return Err(vec![finding]);
     }
-    let findings = contract::findings(&package);
+    let mut findings = contract::findings(&package);
+    findings.extend(modules::findings(&package));
     if findings.is_empty() { Ok(package) } else { Err(findings) }
 }

@@ -13,7 +13,7 @@ use crate::domain::repo_config::{FILE, RepoConfig};
 use super::Checked;
 use super::document::{Document, finding_at};
 use super::files::Files;
-use super::yaml::Node;
+use super::yaml::{Node, escaped};
 
 /// The folder of all stacks.
 pub const STACKS: &str = "stacks";
@@ -32,6 +32,17 @@ pub fn config(files: &dyn Files) -> Checked<RepoConfig> {
         let message = format!("`{}` is not a range of versions", config.engine.version);
         let mut finding = finding_at(&node, "/engine/version", "invalid_version", message);
         finding.fix = Some("write a range such as \">=1.9, <2\"".into());
+        return Err(vec![finding]);
+    }
+    if config.backend.kind == "local"
+        && let Some(name) = config.backend.config.keys().next()
+    {
+        let message = format!(
+            "`{name}` has no effect on a local backend, whose states Planwright keeps in a folder of its own"
+        );
+        let pointer = format!("/backend/config/{}", escaped(name));
+        let mut finding = finding_at(&node, &pointer, "without_effect", message);
+        finding.fix = Some(format!("remove `{name}`, or choose another `type`"));
         return Err(vec![finding]);
     }
     Ok(config)
@@ -188,6 +199,24 @@ mod tests {
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0].place.line, 4);
         assert_eq!(findings[0].did_you_mean.as_deref(), Some("approvals"));
+    }
+
+    fn finding(backend: &str) -> Finding {
+        let text = format!(
+            "apiVersion: planwright.dev/v1\nkind: Repository\npackages: [hello]\nbackend: {backend}\n"
+        );
+        let files: MemoryFiles = [(FILE, text)].into_iter().collect();
+        config(&files).unwrap_err().remove(0)
+    }
+
+    #[test]
+    fn a_backend_that_cannot_work_is_told_where_it_stands() {
+        let unknown = finding("{type: s4, config: {bucket: states}}");
+        assert_eq!((unknown.code.as_ref(), unknown.place.line), ("not_allowed", 4));
+        assert_eq!(unknown.pointer.as_deref(), Some("/backend/type"));
+        assert_eq!(unknown.allowed[..2], ["local", "s3"]);
+        let local = finding("{type: local, config: {path: /tmp/x}}");
+        assert_eq!(local.pointer.as_deref(), Some("/backend/config/path"));
     }
 
     #[test]

@@ -215,7 +215,7 @@ async fn the_version_is_asked_once_per_binary_and_must_fit() {
         assert_eq!(*started.lock().unwrap(), ["version"]);
         let refused = adapter.binary(">=9", &control).await.unwrap_err().to_string();
         assert!(refused.contains(&binary.version.to_string()), "{refused}");
-        assert!(refused.contains("locked to >=9"), "{refused}");
+        assert!(refused.contains("needs `>=9`"), "{refused}");
     }
 }
 

@@ -7,6 +7,7 @@
 mod checkout;
 mod cli;
 mod crash;
+mod docs;
 mod engine;
 mod engine_aws;
 mod git;
@@ -14,6 +15,7 @@ mod github;
 mod http;
 mod localhub;
 mod package;
+mod serve;
 mod store;
 mod stories;
 mod support;

@@ -62,7 +62,14 @@ pub enum Refusal {
     AlreadyApplied,
     #[error("A newer change of the same stacks was applied before; this one would take it back.")]
     Superseded,
-    #[error("This change holds no lock{}.", of(.stack.as_ref()))]
+    /// An apply that was asked for did not end well; what it came to stands in the report.
+    #[error(
+        "It is not applied, or only in part; the first comment of Planwright says why, and what stands."
+    )]
+    ApplyFailed,
+    #[error("Stopped before it was done: it was cancelled, or something newer took its place.")]
+    Stopped,
+    #[error("This change holds no lock{0} and waits for none.", of(.stack.as_ref()))]
     NothingLocked { stack: Option<StackId> },
     #[error("The lock{} is in use by an apply that runs; `/infra cancel` stops it.", of(.stack.as_ref()))]
     LockInUse { stack: Option<StackId> },

@@ -21,7 +21,7 @@ use crate::{
         verdict::RequirementsMet,
     },
     git::Want,
-    store::{self, LockAnswer, LockHeld, QueuePosition, RecordedPlanSet},
+    store::{self, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet},
 };
 
 use super::{
@@ -29,6 +29,7 @@ use super::{
 };
 use confirm::{confirm, policy_changed, waiting};
 use ground::{MergeGround, merge_ground};
+pub use recover::given_up;
 
 /// For how long a lock is shown as held without a sign of life.
 const LEASE: Duration = Duration::from_secs(60);
@@ -45,9 +46,31 @@ pub(super) struct Case<'a> {
 pub async fn apply(
     app: &App,
     target: &Target,
+    asked: (Option<&Asked>, Option<&str>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
+    let ended = in_turn(app, target, asked, watch).await;
+    if !matches!(ended, Err(Error::Later { .. } | Error::Away(_))) {
+        // Whoever does not come again must not keep later changes waiting.
+        app.store.leave_queues(id_of(target)).await?;
+    }
+    ended
+}
+
+/// Waits for its turn, for which GitHub need not be asked, and goes on when it has come.
+async fn in_turn(
+    app: &App,
+    target: &Target,
     (asked, digest): (Option<&Asked>, Option<&str>),
     watch: &Watch,
 ) -> Result<Vec<Job>> {
+    let positions = app.store.waits(id_of(target)).await?;
+    if !positions.is_empty()
+        && let Some(recorded) = app.store.latest_plan_set(id_of(target)).await?
+    {
+        let report = recorded.plan_set.report.clone();
+        return queued(app, target, (recorded.id, report, positions), watch).await;
+    }
     let pull = look(app, target).await?.pull;
     if pull.state != PullRequestState::Merged {
         return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(Vec::new()) };
@@ -65,8 +88,8 @@ pub async fn apply(
     }
     let ground = merge_ground(app, target, (&pull, &recorded)).await?;
     let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
-    if recover::is_settled(app, &case, watch).await? {
-        return Ok(Vec::new());
+    if let Some(report) = recover::settled(app, &case, watch).await? {
+        return told(asked, &report);
     }
     if let Some(ended) = ended(&recorded, asked) {
         ended?;
@@ -85,17 +108,45 @@ pub async fn apply(
     if let Some(asked) = asked {
         confirm(app, &case, (asked, digest)).await?;
     }
-    let Some(met) = requirements_met(app, &case, (Some(&recorded), &mut report)).await? else {
-        let_be_judged(app, target, asked).await?;
-        return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
+    approved(app, &case, (asked, digest), watch).await
+}
+
+/// Goes on with what may be applied, as soon as it has its locks.
+async fn approved(
+    app: &App,
+    case: &Case<'_>,
+    (asked, digest): (Option<&Asked>, Option<&str>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
+    let mut report = case.recorded.plan_set.report.clone();
+    let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut report)).await? else {
+        let_be_judged(app, case.target, asked).await?;
+        return waiting(app, case, (asked, digest), report).await.map(|()| Vec::new());
     };
     report.stacks.iter_mut().for_each(StackReport::accept);
-    match locks(app, &case).await? {
-        LockAnswer::Held(lock) => run::run(app, &case, (met, lock, report), watch).await,
+    match locks(app, case).await? {
+        LockAnswer::Held(lock) => {
+            let report = run::run(app, case, (met, lock, report), watch).await?;
+            told(asked, &report)
+        }
         LockAnswer::Waiting(positions) => {
-            queued(app, &case, (report, positions)).await.map(|()| Vec::new())
+            queued(app, case.target, (case.recorded.id, report, positions), watch).await
         }
     }
+}
+
+/// What whoever asked for it hears of an apply that has ended: done only if it is.
+fn told(asked: Option<&Asked>, report: &Report) -> Result<Vec<Job>> {
+    let refusal = match (report.state, &report.digest) {
+        _ if asked.is_none() => return Ok(Vec::new()),
+        (State::Applied, _) => return Ok(Vec::new()),
+        (State::Superseded, _) => Refusal::Superseded,
+        (State::AwaitingConfirmation, Some(current)) => {
+            Refusal::PlanNeeded { current: current.clone() }
+        }
+        _ => Refusal::ApplyFailed,
+    };
+    Err(refusal.into())
 }
 
 /// Whether nothing is to be done any more: a webhook that comes twice or late retries nothing, and
@@ -189,11 +240,13 @@ async fn locks(app: &App, case: &Case<'_>) -> Result<LockAnswer> {
     Ok(app.store.take_locks(id, &stacks, app.now(), LEASE).await?)
 }
 
+/// Says in which place the change waits, and comes again unless it was cancelled.
 async fn queued(
     app: &App,
-    case: &Case<'_>,
-    (mut report, positions): (Report, Vec<QueuePosition>),
-) -> Result<()> {
+    target: &Target,
+    (plan_set, mut report, positions): (PlanSetId, Report, Vec<QueuePosition>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
     for stack in &mut report.stacks {
         let place = positions.iter().find(|position| position.stack == stack.stack);
         stack.progress = place.map(|place| Progress::Queued {
@@ -202,7 +255,16 @@ async fn queued(
         });
     }
     report.state = State::Queued;
-    show(app, case, &report).await?;
+    let is_cancelled = watch.stop.is_cancelled();
+    if is_cancelled {
+        run::stopped(&mut report);
+    }
+    app.store.record_report(plan_set, &report).await?;
+    // Costs nothing at GitHub as long as it says the same.
+    outbox::comment(app, target, &report).await?;
+    if is_cancelled {
+        return Err(Error::Stopped);
+    }
     Err(Error::Later { at: soon(app, 5), why: "another change holds the lock of a stack".into() })
 }
 

@@ -10,6 +10,7 @@ mod environment;
 pub mod init;
 pub mod lock;
 pub mod outputs;
+pub mod packages;
 pub mod plan;
 pub mod render;
 pub mod resolve;

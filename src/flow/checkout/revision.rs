@@ -22,13 +22,19 @@ pub struct Revision {
 impl Revision {
     /// The tree of `revision` (a branch, tag or commit) at the folder `root`.
     pub fn open(root: &Path, revision: &str) -> Result<Self, Error> {
-        let repo = Repo::discover(root).map_err(|e| {
-            Error::Usage(format!("{} is in no git repository: {e}", root.display()))
+        let repo = Repo::discover(root).map_err(|e| match e {
+            git::Error::Missing(_) => Error::Usage(format!(
+                "{} is in no git repository, so there is no revision to compare with",
+                root.display()
+            )),
+            e => Error::Usage(format!("the git repository of {}: {e}", root.display())),
         })?;
-        let tree = repo
-            .commit(revision)
-            .and_then(|commit| repo.tree(&commit))
-            .map_err(|e| Error::Usage(format!("there is no revision `{revision}`: {e}")))?;
+        let tree = repo.commit(revision).and_then(|commit| repo.tree(&commit)).map_err(|e| {
+            Error::Usage(match e {
+                git::Error::Missing(_) => format!("there is no revision `{revision}` here"),
+                e => format!("the revision `{revision}`: {e}"),
+            })
+        })?;
         let top = repo.workdir().context("a bare repository has no checkout")?;
         let top = top.canonicalize().context("the repository's directory cannot be read")?;
         let root = root.canonicalize().context("the checkout's directory cannot be read")?;

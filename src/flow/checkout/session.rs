@@ -7,11 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
-use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
@@ -67,7 +66,7 @@ impl<'a> Session<'a> {
             work: dir.join("work"),
             tmp: std::env::temp_dir(),
             environment: environment.variables,
-            key: digest_key(&dir.join("digest.key"))?.into(),
+            key: engine::own_digest_key(&dir.join("digest.key")).map_err(anyhow::Error::from)?,
             limits: engine::Limits::default(),
             concurrency: None,
         };
@@ -161,31 +160,4 @@ fn private_dir(dir: &Path) -> Result<(), Error> {
             .with_context(|| format!("{} cannot be written", ignore.display()))?;
     }
     Ok(())
-}
-
-/// The key under which sensitive values enter digests, made when there is none.
-fn digest_key(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let what = || format!("the key {} cannot be read", file.display());
-    match fs::read(file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        key => {
-            let key = key.with_context(what)?;
-            ensure!(key.len() >= 32, "{} is damaged; remove it to get a new one", file.display());
-            return Ok(key);
-        }
-    }
-    let mut key = vec![0; 32];
-    aws_lc_rs::rand::fill(&mut key).map_err(|_| anyhow::anyhow!("no randomness for a key"))?;
-    // Whole or not at all, and the first of two processes wins.
-    let mut aside = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
-    aside.write_all(&key)?;
-    match aside.persist_noclobber(file) {
-        Ok(_) => Ok(key),
-        Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => {
-            fs::read(file).with_context(what)
-        }
-        Err(lost) => {
-            Err(lost.error).with_context(|| format!("{} cannot be written", file.display()))
-        }
-    }
 }

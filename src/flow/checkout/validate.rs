@@ -6,7 +6,8 @@ use crate::domain::finding::{Finding, Severity};
 use crate::domain::names::StackId;
 use crate::package::lock::shared_state;
 use crate::package::overrides::expired;
-use crate::package::{Prepared, repository};
+use crate::package::stack::Stack;
+use crate::package::{Prepared, credentials, repository};
 
 use super::{Checkout, Error};
 
@@ -30,6 +31,10 @@ pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Va
         findings.extend(repository::stacks(&checkout.files)?.1);
     }
     for id in &stacks {
+        // Also of a stack that is not locked or valid yet, before it is committed.
+        if let Ok(stack) = Stack::read(&checkout.files, id) {
+            findings.extend(credentials::findings(&stack));
+        }
         match Prepared::of(&checkout.files, &checkout.trusted(), id) {
             Ok(prepared) => findings.extend(expired(&prepared.stack.overrides, today)),
             Err(more) => findings.extend(more),

@@ -18,7 +18,7 @@ fn an_apply_that_does_not_converge_is_no_success() {
             let said = repository.run(&["apply", "mine", "--auto-approve"]);
             assert_eq!(said.code, 1, "{}", said.out);
             let end: Vec<&str> =
-                said.out.lines().skip_while(|line| !line.starts_with("error")).collect();
+                said.err.lines().skip_while(|line| !line.starts_with("error")).collect();
             let end = end.iter().filter(|line| !line.contains("20")).copied().collect::<Vec<_>>();
             assert_snapshot!(stable(&end.join("\n")), @r#"
             error: mine: applied, but it has not converged: a second plan is not empty
@@ -40,7 +40,7 @@ fn a_failure_says_what_was_done_and_is_not_recorded_as_applied() {
             let said = repository.run(&["apply", "mine", "--auto-approve"]);
             assert_eq!(said.code, 1, "{}", said.out);
             let end: Vec<&str> =
-                said.out.lines().skip_while(|line| !line.starts_with("error")).collect();
+                said.err.lines().skip_while(|line| !line.starts_with("error")).collect();
             assert_snapshot!(stable(&end.join("\n")), @r#"
             error: mine: `apply` failed:
               - local-exec provisioner error (module.greeting.terraform_data.greeting, modules/greeting/cards/main.tf:10): Error running command 'exit 3': exit status 3. Output:
@@ -74,9 +74,9 @@ fn an_interrupt_ends_the_engine_in_order() {
         signal::kill(pid, signal::Signal::SIGINT).unwrap();
         let rest: Vec<String> = lines.map(Result::unwrap).collect();
         let output = child.wait_with_output().unwrap();
-        let out = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(130), "{out}\n{}", rest.join("\n"));
-        assert!(out.contains("`apply` was cancelled"), "{out}");
+        let rest = rest.join("\n");
+        assert_eq!(output.status.code(), Some(130), "{rest}");
+        assert!(rest.contains("`apply` was cancelled"), "{rest}");
         let lock = repository.path().join(".planwright/state/mine/.terraform.tfstate.lock.info");
         assert!(!lock.exists(), "the engine had no time to give its state free");
     }

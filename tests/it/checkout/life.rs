@@ -213,5 +213,5 @@ fn the_stack_says_where_its_state_is_and_a_second_checkout_of_it_is_told() {
     );
     let refused = repository.run(&["plan"]);
     assert_eq!(refused.code, 1);
-    assert_snapshot!(refused.out, @r#"error: hello: cannot use the state of `hello`: since its last apply, the state key was `hello` and is now `other`. Planwright does not move states: take that back, or move the state yourself and then remove .planwright/applied/hello"#);
+    assert_snapshot!(refused.err, @r#"error: hello: cannot use the state of `hello`: since its last apply, the state key was `hello` and is now `other`. Planwright does not move states: take that back, or move the state yourself and then remove .planwright/applied/hello"#);
 }

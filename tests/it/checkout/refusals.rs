@@ -6,7 +6,7 @@ use insta::{allow_duplicates, assert_snapshot};
 
 use crate::cli::Repository;
 
-use super::repository;
+use super::{ENGINES, repository};
 
 /// A repository whose engine leaves a mark when it is started.
 fn with_a_tripwire() -> Repository {
@@ -43,6 +43,43 @@ fn no_engine_on_the_path() {
     let said = repository.run(&["plan"]);
     assert_eq!((said.code, said.out.as_str()), (1, ""));
     assert_snapshot!(said.err, @r#"error: no engine: looked for `tofu`, then `terraform`, on PATH. Install OpenTofu (https://opentofu.org/docs/intro/install/) or Terraform 1.9 or newer (https://developer.hashicorp.com/terraform/install), and put it on PATH or name its path in the settings: `--engine PATH` or PLANWRIGHT_ENGINE"#);
+}
+
+#[test]
+fn an_engine_that_fits_only_one_of_two_ranges() {
+    for engine in ENGINES {
+        let repository = repository(engine);
+        repository.edit("planwright.yaml", "version: \">=1.9, <2\"", "version: \">=1.9, <1.10\"");
+        let said = repository.run(&["plan"]);
+        assert_eq!((said.code, said.out.as_str()), (1, ""));
+        for part in [
+            " but the stack needs `>=1.9, <2` (`engine` in stacks/hello/stack.lock.json, from its \
+             package) and `>=1.9, <1.10` (`engine.version` in planwright.yaml); install a version",
+            "`--engine PATH`",
+        ] {
+            assert!(said.err.contains(part), "{}", said.err);
+        }
+    }
+}
+
+#[test]
+fn what_failed_stands_on_standard_error_and_the_rest_on_standard_output() {
+    let repository = repository("terraform");
+    let stack = repository.read("stacks/hello/stack.yaml");
+    repository.write("stacks/other/stack.yaml", &stack);
+    repository.done(&["lock", "other"]);
+    repository.done(&["apply", "--auto-approve"]);
+    repository.write(".planwright/applied/other/applied.json", "{}");
+    for command in [&["plan"][..], &["drift"], &["outputs"], &["apply", "--auto-approve"]] {
+        let said = repository.run(command);
+        assert_eq!(said.code, 1, "{command:?}");
+        assert!(said.out.starts_with("hello:"), "{command:?}: {}", said.out);
+        assert!(!said.out.contains("error"), "{command:?}: {}", said.out);
+        assert!(said.err.starts_with("error: other: "), "{command:?}: {}", said.err);
+        let (json, code) = repository.json(command);
+        let stacks = json["stacks"].as_array().unwrap();
+        assert_eq!((stacks.len(), stacks[1]["error"].is_string(), code), (2, true, 1), "{json}");
+    }
 }
 
 #[test]

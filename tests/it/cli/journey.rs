@@ -191,7 +191,43 @@ fn render_shows_what_differs_from_a_revision() {
     std::fs::remove_dir_all(repository.path().join("stacks/hello")).unwrap();
     let removed = repository.done(&["render", "hello", "--diff", "main"]);
     assert!(removed.contains("--- a/hello/main.tf.json\n+++ /dev/null"), "{removed}");
-    assert_eq!(repository.run(&["render", "--diff", "nope"]).code, 2);
+    let said = repository.run(&["render", "--diff", "nope"]);
+    assert_eq!(said.code, 2);
+    assert_snapshot!(said.err, @r#"error: there is no revision `nope` here"#);
+}
+
+#[test]
+fn a_revision_is_looked_for_in_git_only() {
+    let repository = Repository::new();
+    let said = repository.run(&["render", "--diff", "HEAD"]);
+    assert_eq!(said.code, 2);
+    let folder = repository.path().canonicalize().unwrap();
+    assert_snapshot!(said.err.replace(folder.to_str().unwrap(), "DIR"), @r#"error: DIR is in no git repository, so there is no revision to compare with"#);
+}
+
+#[test]
+fn packages_of_the_repository_are_listed_too() {
+    let repository = Repository::new();
+    for (path, bytes) in &planwright::package::source::built_in()["hello"] {
+        for folder in ["packages/hi", "packages/broken", "elsewhere/hi"] {
+            repository.write(&format!("{folder}/{path}"), std::str::from_utf8(bytes).unwrap());
+        }
+    }
+    repository.write("packages/broken/package.yaml", "kind: Package\n");
+    repository.edit("planwright.yaml", "  - aws-bucket\n", "");
+    assert_snapshot!(repository.done(&["package", "list"]), @r#"
+    aws-bucket 0.1.0  A private, encrypted, versioned S3 bucket.  (not allowed by planwright.yaml)
+    aws-static-site 0.1.0  A static website on a private S3 bucket behind CloudFront, with or without a DNS record.
+    hello 0.1.0  Greets an audience with built-in resources only; no cloud, no credentials, no downloads.
+    packages/broken  cannot be used: the field `apiVersion` is missing, packages/broken/package.yaml:1:1
+    packages/hi 0.1.0  Greets an audience with built-in resources only; no cloud, no credentials, no downloads.
+    "#);
+    let (listed, _) = repository.json(&["-C", "stacks", "package", "list"]);
+    let own = &listed["packages"][4];
+    assert_eq!((&own["package"], &own["name"]), (&json!("packages/hi"), &json!("hello")));
+    assert_eq!(listed["packages"][0]["allowed"], false);
+    assert_eq!(listed["packages"][3]["findings"][0]["code"], "missing_field");
+    assert_eq!(Repository::empty().done(&["package", "list"]).lines().count(), 3);
 }
 
 #[test]
@@ -286,6 +322,15 @@ fn a_value_cannot_drive_the_terminal() {
     repository.edit("stacks/logs/stack.yaml", "region:", r#""\e[2J":"#);
     let said = repository.run(&["render", "logs"]);
     assert!(said.err.contains("\\u{1b}[2J") && !said.err.contains('\u{1b}'), "{:?}", said.err);
+}
+
+#[test]
+fn the_help_of_serve_shows_no_password() {
+    let mut repository = Repository::empty();
+    let url = "postgres://planwright:hunter2@db.example.org/planwright";
+    repository.env.insert("PLANWRIGHT_DATABASE_URL".into(), url.into());
+    let help = repository.done(&["serve", "--help"]);
+    assert!(help.contains("PLANWRIGHT_DATABASE_URL") && !help.contains("hunter2"), "{help}");
 }
 
 #[test]

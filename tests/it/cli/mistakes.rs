@@ -321,8 +321,8 @@ fn a_mangled_lock() {
     repository.done(&["validate"]);
 }
 
-#[test]
-fn an_edited_package() {
+/// A stack `mine` of the repository's own package `packages/hi`.
+fn with_own_package() -> Repository {
     let repository = Repository::new();
     for (path, bytes) in &planwright::package::source::built_in()["hello"] {
         let text = String::from_utf8(bytes.clone()).unwrap();
@@ -332,6 +332,12 @@ fn an_edited_package() {
     let stack = stack.replace("package: hello", "package: packages/hi");
     repository.write("stacks/mine/stack.yaml", &stack);
     repository.done(&["lock", "mine"]);
+    repository
+}
+
+#[test]
+fn an_edited_package() {
+    let repository = with_own_package();
     repository.edit("packages/hi/README.md", "Greets", "Welcomes");
     assert_snapshot!(repository.run(&["validate", "mine"]).out, @r#"
     error[lock_outdated]: the package `hi` (packages/hi) is not what was locked: its content changed, its version (0.1.0) did not
@@ -343,6 +349,100 @@ fn an_edited_package() {
     repository.edit("packages/hi/package.yaml", "version: 0.1.0", "version: 0.1.1");
     repository.done(&["lock", "mine"]);
     repository.done(&["validate", "mine"]);
+}
+
+#[test]
+fn a_package_that_no_engine_can_read() {
+    let repository = with_own_package();
+    let main = "packages/hi/modules/greeting/cards/main.tf";
+    repository.edit(main, "input = var.greeting\n", "input = = var.greeting\n");
+    let said = repository.run(&["lock", "mine"]);
+    assert_eq!(said.code, 1);
+    assert_snapshot!(said.err, @r#"
+    error[invalid_hcl]: the engine could not read this: invalid expression; expected `"`, `[`, `{`, `-`, `!`, `(`, `_`, `<`, letter or digit
+      --> packages/hi/modules/greeting/cards/main.tf:9:11
+
+    1 error
+    "#);
+    let found = repository.run(&["validate", "mine"]).out;
+    assert!(found.starts_with("error[invalid_hcl]"), "{found}");
+    repository.edit(main, "= = var", "= var");
+    repository.write("packages/hi/modules/greeting/cards/more.tf.json", "{\n  \"locals\": [\n");
+    let said = repository.run(&["lock", "mine"]).err;
+    assert_snapshot!(said, @r#"
+    error[invalid_json]: the engine could not read this: EOF while parsing a list
+      --> packages/hi/modules/greeting/cards/more.tf.json:3:1
+
+    1 error
+    "#);
+}
+
+#[test]
+fn a_value_that_looks_like_a_credential() {
+    let repository = Repository::with_stack("web", BUCKET);
+    let tags = "versioning: true\n  tags: {owner: AKIAIOSFODNN7EXAMPLE}";
+    repository.edit(FILE, "versioning: true", tags);
+    let said = repository.run(&["validate", "web"]);
+    assert_eq!(said.code, 0, "a warning refuses nothing");
+    assert_snapshot!(said.out, @r#"
+    warning[credential]: this looks like an access key of AWS, and values in this file are public to everyone who can read the repository
+      --> stacks/web/stack.yaml:9:17 (/params/tags/owner)
+      to mend it: revoke it, since it stays in the history, and give the provider its credentials in the environment of the engine
+
+    1 warning in 1 stack
+    "#);
+}
+
+#[test]
+fn a_backend_that_does_not_exist() {
+    assert_snapshot!(said(BUCKET, "planwright.yaml", "type: local", "type: s33"), @r#"
+    error[not_allowed]: the string "s33" cannot stand here
+      --> planwright.yaml:10:3 (/backend/type)
+      allowed: local, s3, gcs, azurerm, oss, cos, consul, pg
+      to mend it: write one of the allowed values
+
+    1 error
+    "#);
+}
+
+#[test]
+fn a_setting_of_a_backend_that_has_none() {
+    let to = "type: local\n  config: {path: /var/states}";
+    assert_snapshot!(said(BUCKET, "planwright.yaml", "type: local", to), @r#"
+    error[without_effect]: `path` has no effect on a local backend, whose states Planwright keeps in a folder of its own
+      --> planwright.yaml:11:12 (/backend/config/path)
+      to mend it: remove `path`, or choose another `type`
+
+    1 error
+    "#);
+}
+
+#[test]
+fn a_package_to_show_that_does_not_exist() {
+    let repository = with_own_package();
+    for (name, code) in [("helo", 2), ("packages/hii", 2), ("../x", 2), ("packages/hi/", 0)] {
+        assert_eq!(repository.run(&["package", "show", name]).code, code, "{name}");
+    }
+    let said = repository.run(&["package", "show", "helo"]);
+    assert_snapshot!(said.err, @r#"error: there is no package `helo`; did you mean `hello`? The packages are aws-bucket, aws-static-site, hello, packages/hi"#);
+    let outside = Repository::empty().run(&["package", "show", "packages/hi"]);
+    assert_snapshot!(outside.err, @r#"error: there is no package `packages/hi`; the packages are aws-bucket, aws-static-site, hello"#);
+}
+
+#[test]
+fn arguments_that_make_no_sense() {
+    let repository = Repository::empty();
+    let said = repository.run(&["plan", "--outt"]);
+    assert_eq!((said.code, said.out.as_str()), (2, ""));
+    assert!(said.err.starts_with("error: unexpected argument '--outt' found\n"), "{}", said.err);
+    let (json, code) = repository.json(&["plan", "--outt"]);
+    assert_eq!(code, 2);
+    assert_eq!(json["error"].as_str().unwrap().lines().count(), 1, "{json}");
+    let (json, code) = repository.json(&["demo", "--play"]);
+    assert_eq!((json["error"].is_string(), code), (true, 2), "{json}");
+    let help = repository.run(&["--help", "--json"]);
+    assert_eq!(help.code, 0);
+    assert!(help.out.contains("Usage: planwright"), "{}", help.out);
 }
 
 #[test]

@@ -138,7 +138,7 @@ async fn app_at_work(scene: &Scene) {
     app.get(&one).await;
     let token = Client::installation(
         &scene.hub,
-        json!({ "contents": "write", "issues": "write",
+        json!({ "contents": "read", "issues": "write",
         "pull_requests": "write", "checks": "write" }),
     )
     .await;

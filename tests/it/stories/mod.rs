@@ -8,6 +8,7 @@ mod destroy;
 mod failures;
 mod late;
 mod locks;
+mod lost;
 mod main_job;
 mod merging;
 mod package;

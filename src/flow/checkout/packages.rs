@@ -1,0 +1,115 @@
+//! `planwright package`: the packages that stacks may use, and one of them in full.
+//!
+//! Works outside a repository too, where there are only those that come with Planwright.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::domain::finding::Place;
+use crate::package::Checked;
+use crate::package::files::Files;
+use crate::package::meant::nearest;
+use crate::package::source::{self, Source};
+use crate::package::unpacked::Package;
+
+use super::{Checkout, Error, WorkingDir};
+
+/// A package as a stack names it, and what is in it or wrong with it.
+pub struct Listed {
+    pub source: Source,
+    pub package: Checked<Package>,
+    /// Whether `planwright.yaml` lets stacks use it; true where there is none.
+    pub is_allowed: bool,
+}
+
+/// The packages that come with Planwright, then those of the repository that `start` is in.
+pub fn list(start: &Path) -> Result<Vec<Listed>, Error> {
+    let shelf = Shelf::of(start)?;
+    let listed = |source: Source| Listed {
+        package: shelf.read(&source),
+        is_allowed: shelf.checkout.as_ref().is_none_or(|c| c.config.allows(&source.to_string())),
+        source,
+    };
+    Ok(shelf.sources()?.into_iter().map(listed).collect())
+}
+
+/// The package of this name or folder.
+pub fn show(start: &Path, name: &str) -> Result<Package, Error> {
+    let shelf = Shelf::of(start)?;
+    let bare = name.trim_end_matches('/');
+    let bare = bare.strip_prefix("./").unwrap_or(bare);
+    let known = || -> Result<Vec<String>, Error> {
+        Ok(shelf.sources()?.iter().map(ToString::to_string).collect())
+    };
+    match Source::parse(bare) {
+        Some(source) if shelf.has(&source)? => Ok(shelf.read(&source)?),
+        _ => Err(Error::Usage(unknown(name, bare, &known()?))),
+    }
+}
+
+fn unknown(name: &str, bare: &str, known: &[String]) -> String {
+    let (meant, all) = (nearest(bare, known.iter().map(String::as_str)), known.join(", "));
+    match meant {
+        Some(meant) => {
+            format!("there is no package `{name}`; did you mean `{meant}`? The packages are {all}")
+        }
+        None => format!("there is no package `{name}`; the packages are {all}"),
+    }
+}
+
+/// Where packages are looked for.
+struct Shelf {
+    checkout: Option<Checkout>,
+    files: WorkingDir,
+}
+
+impl Shelf {
+    fn of(start: &Path) -> Result<Self, Error> {
+        let checkout = match Checkout::find(start) {
+            Ok(checkout) => Some(checkout),
+            Err(Error::Findings(all)) if all.iter().all(|one| one.code == "missing_config") => None,
+            Err(error) => return Err(error),
+        };
+        let root = checkout.as_ref().map_or(start, |checkout| &checkout.root);
+        Ok(Self { files: WorkingDir::new(root), checkout })
+    }
+
+    fn read(&self, source: &Source) -> Checked<Package> {
+        // What is not there is told before anything is read, so nobody sees this place.
+        let place = Place { file: source.to_string(), line: 1, column: 1 };
+        source.package(&self.files, &place)
+    }
+
+    fn has(&self, source: &Source) -> Result<bool, Error> {
+        Ok(match source {
+            Source::BuiltIn(name) => source::names().any(|known| known == name),
+            Source::Path(folder) => !self.files.paths(folder).map_err(Vec::from)?.is_empty(),
+        })
+    }
+
+    fn sources(&self) -> Result<Vec<Source>, Error> {
+        let built_in = source::names().map(|name| Source::BuiltIn(name.to_owned()));
+        let mut sources: Vec<Source> = built_in.collect();
+        if let Some(checkout) = &self.checkout {
+            sources.extend(folders(&self.files, &checkout.config.packages)?);
+        }
+        Ok(sources)
+    }
+}
+
+/// The folders with a `package.yaml` that the entries of `packages` name.
+fn folders(files: &dyn Files, allowed: &[String]) -> Checked<BTreeSet<Source>> {
+    let mut folders = BTreeSet::new();
+    for entry in allowed.iter().filter(|entry| entry.contains('/')) {
+        let above = entry.strip_suffix("/*").unwrap_or(entry);
+        for path in files.paths(above)? {
+            let folder = path.strip_suffix("/package.yaml").unwrap_or_default();
+            let is_named = match entry.strip_suffix('*') {
+                Some(above) => folder.strip_prefix(above).is_some_and(|name| !name.contains('/')),
+                None => folder == entry,
+            };
+            folders.extend(Source::parse(folder).filter(|_| is_named));
+        }
+    }
+    Ok(folders)
+}
