@@ -12,6 +12,7 @@ pub mod checkout;
 pub mod drift;
 pub mod ground;
 pub mod judge;
+pub mod look;
 pub mod outbox;
 pub mod plan;
 pub mod release;
@@ -183,13 +184,18 @@ pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
         "Planwright could not finish this: something of its own went wrong, which the log has under \
          `{id}`. {then}"
     );
+    let ended = match job {
+        Job::Plan { target, .. } => plan::broken(app, target, &text).await,
+        _ => Ok(()),
+    };
     match asked(job) {
         Some(asked) => {
             outbox::react(app, job.target(), asked, Face::Refused).await?;
-            outbox::reply(app, job.target(), asked, &text).await
+            outbox::reply(app, job.target(), asked, &text).await?;
         }
-        None => outbox::failure(app, job.target(), (id, &text)).await,
+        None => outbox::failure(app, job.target(), (id, &text)).await?,
     }
+    ended
 }
 
 /// The pull request of a target, by what never changes.

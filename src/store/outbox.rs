@@ -104,8 +104,9 @@ impl Store {
 
     /// Writes down that the request stands at GitHub.
     ///
-    /// Lost when another was put in its place meanwhile: that one still has to be sent, and edits
-    /// `remote_id`.
+    /// Lost when another was put in its place meanwhile: that one has to be sent, and edits
+    /// `remote_id`. Also where somebody else has sent it already: of two that are under way at once
+    /// nobody knows which one stands.
     pub async fn finish_sending(
         &self,
         request: &Request,
@@ -113,7 +114,7 @@ impl Store {
         remote_at: Option<Timestamp>,
     ) -> Result<Fenced, Error> {
         const FINISH: &str = "UPDATE outbox SET unsure = 0, remote_id = $3, remote_at = $4, \
-             state = CASE WHEN digest = $2 THEN 'done' ELSE state END WHERE key = $1 \
+             state = CASE WHEN digest = $2 THEN 'done' ELSE 'pending' END WHERE key = $1 \
              RETURNING state";
         let mut tx = self.db.begin().await?;
         let cells = binds![request.key, request.digest, remote_id, remote_at];

@@ -4,6 +4,7 @@
 //! an apply, comparison, journal, apply, verification. Nothing of this module knows a model, and
 //! nothing of it is ever retried by itself; `recover` looks at what a lost worker has left.
 
+mod confirm;
 mod ground;
 mod recover;
 mod run;
@@ -14,18 +15,19 @@ use std::time::Duration;
 use crate::{
     app::App,
     domain::{
-        approval::part_in_the_change,
         job::{Asked, Job, Target},
         pull_request::{PullRequest, PullRequestState},
-        reply::{Progress, Refusal, Report, StackReport, State, first_unmet},
+        reply::{Progress, Refusal, Report, StackReport, State},
         verdict::RequirementsMet,
     },
-    store::{
-        Approval, ApprovalKind, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet,
-    },
+    git::Want,
+    store::{self, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet},
 };
 
-use super::{Error, Result, Watch, id_of, judge, outbox, plan, soon};
+use super::{
+    Error, Result, Watch, ground as trees, id_of, judge, look::look, outbox, soon, verdict,
+};
+use confirm::{confirm, policy_changed, waiting};
 use ground::{MergeGround, merge_ground};
 pub use recover::given_up;
 
@@ -69,8 +71,7 @@ async fn in_turn(
         let report = recorded.plan_set.report.clone();
         return queued(app, target, (recorded.id, report, positions), watch).await;
     }
-    let pull = app.github.pull_request(&target.repository, target.number).await?;
-    plan::remember(app, target, &pull).await?;
+    let pull = look(app, target).await?.pull;
     if pull.state != PullRequestState::Merged {
         return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(Vec::new()) };
     }
@@ -83,8 +84,7 @@ async fn in_turn(
         return unplanned(target, asked);
     };
     if recorded.plan_set.report.stacks.is_empty() {
-        // What was planned once was taken back by a later push.
-        return if asked.is_some() { Err(Refusal::NothingPlanned.into()) } else { Ok(Vec::new()) };
+        return nothing_to_apply(app, target, (&pull, &recorded), asked).await;
     }
     let ground = merge_ground(app, target, (&pull, &recorded)).await?;
     let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
@@ -95,6 +95,15 @@ async fn in_turn(
         ended?;
         // Only its last words may be missing.
         return outbox::comment(app, target, &recorded.plan_set.report).await.map(|()| Vec::new());
+    }
+    let mut report = recorded.plan_set.report.clone();
+    report.findings.clone_from(&ground.unreadable);
+    if !report.findings.is_empty() {
+        return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
+    }
+    if ground.policy != recorded.plan_set.policy_digest {
+        let_be_judged(app, target, asked).await?;
+        return policy_changed(app, &case, asked).await;
     }
     if let Some(asked) = asked {
         confirm(app, &case, (asked, digest)).await?;
@@ -111,10 +120,7 @@ async fn approved(
 ) -> Result<Vec<Job>> {
     let mut report = case.recorded.plan_set.report.clone();
     let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut report)).await? else {
-        if asked.is_none() && is_being_judged(app, case.target).await? {
-            let why = "something that came before the merge is still worked on".into();
-            return Err(Error::Later { at: soon(app, 2), why });
-        }
+        let_be_judged(app, case.target, asked).await?;
         return waiting(app, case, (asked, digest), report).await.map(|()| Vec::new());
     };
     report.stacks.iter_mut().for_each(StackReport::accept);
@@ -157,6 +163,31 @@ fn ended(recorded: &RecordedPlanSet, asked: Option<&Asked>) -> Option<Result<(),
     Some(if asked.is_some() { Err(refusal) } else { Ok(()) })
 }
 
+/// No stack is affected: what was planned once was taken back by a later push, or only the settings
+/// change, which are in force from the merge on.
+async fn nothing_to_apply(
+    app: &App,
+    target: &Target,
+    (pull, recorded): (&PullRequest, &RecordedPlanSet),
+    asked: Option<&Asked>,
+) -> Result<Vec<Job>> {
+    let known = &recorded.plan_set.report;
+    if known.is_about_settings_only() && known.state != State::InForce {
+        let_be_judged(app, target, asked).await?;
+        let mirror = trees::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
+        // By the settings that held before: its own must not decide about themselves.
+        let base = &recorded.plan_set.base_commit;
+        let mut report = verdict::judged(app, target, (pull, recorded), (&mirror, base)).await?;
+        report.state = State::InForce;
+        app.store.record_report(recorded.id, &report).await?;
+        outbox::comment(app, target, &report).await?;
+    }
+    match asked {
+        Some(_) => Err(Refusal::NothingToApply.into()),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// It was merged before it was planned, so nothing of it can have been approved: its plan says what
 /// would happen, and waits to be confirmed.
 fn unplanned(target: &Target, asked: Option<&Asked>) -> Result<Vec<Job>> {
@@ -164,38 +195,6 @@ fn unplanned(target: &Target, asked: Option<&Asked>) -> Result<Vec<Job>> {
         Some(_) => Err(Refusal::NothingPlanned.into()),
         None => Ok(vec![Job::Plan { target: target.clone(), asked: None, stacks: Vec::new() }]),
     }
-}
-
-/// `/infra apply` approves the plan that it names, under the rules of every approval.
-async fn confirm(
-    app: &App,
-    case: &Case<'_>,
-    (asked, digest): (&Asked, Option<&str>),
-) -> Result<()> {
-    let Case { target, pull, recorded, ground } = case;
-    let set = &recorded.plan_set;
-    let principals = judge::principals(app, target, pull).await?;
-    let part = part_in_the_change(asked.by.id, &principals);
-    if let Some(why) = part.filter(|_| !ground.config.approvals.own) {
-        let login = asked.by.login.clone();
-        return Err(Refusal::Principal { login, command: "apply", why }.into());
-    }
-    let Some(typed) = digest else { return Ok(()) };
-    if !set.digest.is_meant_by(typed) {
-        let typed = crate::domain::digest::Digest::from_text(typed);
-        return Err(Refusal::OtherPlan { typed, current: set.digest.clone() }.into());
-    }
-    let approval = Approval {
-        kind: ApprovalKind::Confirm,
-        user: asked.by.id,
-        login: asked.by.login.clone(),
-        review: None,
-        head: set.head.clone(),
-        plan_set: set.digest.clone(),
-        policy: set.policy_digest.clone(),
-        submitted_at: asked.at,
-    };
-    Ok(app.store.record_approval(id_of(target), &approval).await?)
 }
 
 /// The key to an apply, if the facts of this moment give one.
@@ -218,36 +217,17 @@ pub(super) async fn requirements_met(
     Ok(verdict.requirements_met())
 }
 
-/// Whether, for one, the review of who approved and merged in one breath is not noted yet.
-async fn is_being_judged(app: &App, target: &Target) -> Result<bool> {
+/// Waits for what came before the merge: the review of who approved and merged in one breath, for
+/// one, may not be noted yet.
+async fn let_be_judged(app: &App, target: &Target, asked: Option<&Asked>) -> Result<()> {
     let jobs = app.store.open_jobs().await?;
-    Ok(jobs.iter().any(|job| job.pull_request == Some(id_of(target)) && job.key.starts_with("pr/")))
-}
-
-/// Merged, but not approved as it stands: says what is missing and how to confirm.
-async fn waiting(
-    app: &App,
-    case: &Case<'_>,
-    (asked, digest): (Option<&Asked>, Option<&str>),
-    mut report: Report,
-) -> Result<()> {
-    report.state = State::AwaitingConfirmation;
-    let current = case.recorded.plan_set.digest.clone();
-    // What cannot be applied is not to be confirmed either.
-    let can_be_confirmed = !report.has_errors() && !case.recorded.plan_set.plans.is_empty();
-    report.digest = can_be_confirmed.then(|| current.clone());
-    let missing = report.verdict.as_ref().and_then(first_unmet);
-    show(app, case, &report).await?;
-    match asked {
-        None => Ok(()),
-        Some(_) if digest.is_none() && can_be_confirmed => {
-            Err(Refusal::PlanNeeded { current }.into())
-        }
-        Some(_) => {
-            let missing = missing.unwrap_or_else(|| "an approval is missing".into());
-            Err(Refusal::NotMet(missing).into())
-        }
+    let is_before =
+        |job: &store::Job| job.pull_request == Some(id_of(target)) && job.key.starts_with("pr/");
+    if asked.is_some() || !jobs.iter().any(is_before) {
+        return Ok(());
     }
+    let why = "something that came before the merge is still worked on".into();
+    Err(Error::Later { at: soon(app, 2), why })
 }
 
 /// Takes the locks of all stacks of the change, or its places in their queues.

@@ -17,20 +17,18 @@ use crate::{
     },
     engine::{self, ApplyFailed, Control, Outcome, Output, Planned, Process},
     flow::{
-        Error, Result, Watch, outbox,
-        plan::{Work, digest_of, planned},
+        Error, Result, Watch, ground, outbox,
+        plan::{Work, planned},
         soon,
     },
-    store::{
-        AppliedStack, Fenced, LockHeld, PlanSet, RecordedPlanSet, RunId, RunKind, RunState,
-        StackPlan,
-    },
+    store::{AppliedStack, Fenced, LockHeld, RunId, RunKind, RunState, StackPlan},
 };
 
 use super::{
     Case, LEASE,
+    confirm::await_confirmation,
     ground::run_dir,
-    release, requirements_met, show,
+    release, show,
     steps::{Step, begun, has_begun, note, started},
 };
 
@@ -175,7 +173,12 @@ async fn next(
     let repository = case.target.repository.id;
     if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
         let (mirror, commit) = (&case.ground.mirror, &case.ground.commit);
-        if applied.commit != *commit && mirror.is_ancestor(commit, &applied.commit).await? {
+        let is_known = ground::applied_tree(app, case.target, (mirror, &applied.commit)).await?;
+        // What no branch has any more comes after no merge.
+        if is_known.is_ok()
+            && applied.commit != *commit
+            && mirror.is_ancestor(commit, &applied.commit).await?
+        {
             return Ok(Ok(Next::Superseded(applied.commit)));
         }
     }
@@ -226,23 +229,7 @@ async fn differs(
             ..(*approved).clone()
         });
     }
-    report.state = State::AwaitingConfirmation;
-    report.digest = Some(digest_of(report));
-    let set = PlanSet {
-        digest: digest_of(report),
-        policy_digest: case.ground.policy.clone(),
-        created_at: app.now(),
-        report: report.clone(),
-        plans,
-        ..case.recorded.plan_set.clone()
-    };
-    let id = app.store.record_plan_set(&set).await?;
-    // Nobody has seen it yet: whatever was approved, it was not this.
-    let shown_now = app.store.plan_set(id).await?;
-    let shown_now = shown_now.map(|set| RecordedPlanSet { posted_at: Some(app.now()), ..set });
-    let _ = requirements_met(app, case, (shown_now.as_ref(), report)).await?;
-    app.store.record_report(id, report).await?;
-    outbox::comment(app, case.target, report).await
+    await_confirmation(app, case, (report, plans)).await
 }
 
 /// Applies one stack and proves that it has converged.

@@ -75,6 +75,20 @@ async fn an_answer_to_what_was_replaced_meanwhile_leaves_the_new_one_to_send(dat
     assert_eq!(new.request.remote_id.as_deref(), Some("77"));
 }
 
+async fn of_two_that_are_under_way_at_once_the_newer_is_sent_last(database: &Database) {
+    let store = database.store().await;
+    store.put_request(KEY, &json!("old"), by(1)).await.unwrap();
+    let old = begin(&store).await;
+    store.put_request(KEY, &json!("new"), by(2)).await.unwrap();
+    let new = begin(&store).await;
+    let done = store.finish_sending(&new.request, "77", Some(at(3))).await.unwrap();
+    assert_eq!(done, Fenced::Written);
+    // GitHub may have taken the old one after the new one.
+    let late = store.finish_sending(&old.request, "77", Some(at(4))).await.unwrap();
+    assert_eq!(late, Fenced::Lost);
+    assert_eq!(begin(&store).await.request.body, json!("new"));
+}
+
 async fn what_may_be_under_way_is_nobody_elses_to_send(database: &Database) {
     let store = database.store().await;
     let keys = async |then| {
@@ -115,6 +129,7 @@ on_both!(
     after_a_lost_answer_one_looks_first,
     what_surely_did_not_arrive_is_sent_without_a_look,
     an_answer_to_what_was_replaced_meanwhile_leaves_the_new_one_to_send,
+    of_two_that_are_under_way_at_once_the_newer_is_sent_last,
     what_may_be_under_way_is_nobody_elses_to_send,
     what_github_refuses_is_not_tried_for_ever,
 );

@@ -170,6 +170,34 @@ async fn a_running_plan_is_cancelled_and_nothing_waits_for_it() {
 }
 
 #[tokio::test]
+async fn a_plan_that_fails_for_good_ends_its_check_and_says_under_which_id() {
+    let (_watched, story) = story_of(&Package::default()).await;
+    // Each of the five attempts is refused its comment; the check was put down before.
+    story.hub.fail(
+        "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
+        5,
+        Fault::Status(422),
+    );
+    let pr = story.open(&story.alice, "hello", &borrowed(&hello("hello", "Hello")));
+    story.settle().await;
+    let failed = story.store().failed_jobs(10).await.unwrap();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    let check = story.check(pr);
+    println!("{check:#?}");
+    assert_eq!(
+        (check.status.as_str(), check.conclusion.as_deref()),
+        ("completed", Some("failure"))
+    );
+    let summary = check.summary.unwrap();
+    assert!(summary.contains(&format!("`{}`", failed[0].id)), "{summary}");
+    assert!(summary.contains("`/infra plan` tries again"), "{summary}");
+
+    story.say(&story.bob, pr, "/infra plan").await;
+    assert_eq!(story.conclusion(pr), "action_required");
+    story.assert_says(pr, "2 to add");
+}
+
+#[tokio::test]
 async fn whoever_asked_for_what_is_stopped_is_told_so() {
     let (watched, story) = story_of(&Package::default()).await;
     let pr = story.open(&story.alice, "hello", &borrowed(&hello("hello", "Hello")));

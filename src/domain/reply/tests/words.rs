@@ -164,6 +164,22 @@ Nothing runs for this pull request.
 }
 
 #[test]
+fn each_refusal_of_code_and_settings_says_what_to_do() {
+    let package = "packages/web".into();
+    let refusals = [
+        Refusal::OwnCode { login: login("alice"), package, why: Why::Pushed },
+        Refusal::PolicyChanged { current: Digest::from_text("v1:0123456789abcdef") },
+        Refusal::NothingToApply,
+    ];
+    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert_snapshot!(said.join("\n"), @"
+This change brings other code of the package `packages/web`, and to have it run takes someone who had no part in the change; `alice` pushed to it.
+`planwright.yaml` has changed since this was planned. Read by what it is judged now, then confirm: `/infra apply --plan v1:0123456789ab`.
+This change affects no stack, so there is nothing to apply.
+");
+}
+
+#[test]
 fn answers_are_short() {
     assert_snapshot!(help(), @"
 A command stands at the start of a line of a new comment; edits are not read.
