@@ -315,11 +315,15 @@ fn requirements(report: &Report) -> String {
 }
 
 fn who_may_approve(principals: &[Principal], is_self_allowed: bool) -> String {
-    if principals.is_empty() || is_self_allowed {
+    // Nobody waits for a bot, nor for GitHub itself, which commits what is done on its pages.
+    let is_person =
+        |it: &&Principal| !it.login.as_str().ends_with("[bot]") && it.login.as_str() != "web-flow";
+    let mut people = principals.iter().filter(is_person).peekable();
+    if people.peek().is_none() || is_self_allowed {
         return "Anyone with write access may approve.".into();
     }
     let mut parts = std::collections::BTreeMap::<_, Vec<&str>>::new();
-    for principal in principals {
+    for principal in people {
         let told = parts.entry(&principal.login).or_default();
         if !told.contains(&part(principal.why)) {
             told.push(part(principal.why));
