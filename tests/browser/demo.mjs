@@ -24,8 +24,8 @@ const HOSTILE = 'Hello <img src=x onerror="window.hit = 1"><script>window.hit = 
   '<style>body { display: none }</style><form action="https://e.example"><button>Send</button></form>';
 
 /** Starts the demo; answers its process and address. */
-async function demo(data, port) {
-  const child = spawn(planwright, ['demo', '--data', data, '--port', String(port)],
+async function demo(data, port, ...more) {
+  const child = spawn(planwright, ['demo', '--data', data, '--port', String(port), ...more],
     { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   const address = await new Promise((found, failed) => {
@@ -180,6 +180,26 @@ async function guarded(page) {
   assert.equal(await page.locator('.timeline a[href^="javascript"]').count(), 0);
 }
 
+/** A person changes a value of a stack by hand, and then deletes the stack. */
+async function edited(page, address) {
+  await page.goto(`${address}/acme/infra`);
+  for (const name of ['stacks (folder)', 'newsletter (folder)', 'stack.yaml']) {
+    await page.getByRole('link', { name, exact: true }).click();
+  }
+  await page.getByRole('link', { name: 'Edit' }).click();
+  const text = page.getByLabel('Text');
+  await text.fill((await text.inputValue()).replace('Good news', 'Great news'));
+  await accessible(page, 'the page to edit a file');
+  await page.getByRole('button', { name: 'Commit the change' }).click();
+  await seen(page, 'Plan: 2 to add');
+  await page.getByRole('link', { name: 'Changed files' }).click();
+  await page.locator('tr.add', { hasText: 'greeting: Great news' }).waitFor();
+  await page.locator('tr.del', { hasText: 'greeting: Good news' }).waitFor();
+  await page.goto(`${address}/acme/infra/delete/main/stacks/newsletter`);
+  await page.getByRole('button', { name: 'Commit the deletion' }).click();
+  await seen(page, 'nothing would change');
+}
+
 /** Reading and typing are left alone while the bot writes. */
 async function leftAlone(page) {
   const box = page.getByLabel('Comment as bob');
@@ -215,6 +235,7 @@ try {
   await leftAlone(page);
   const pull = page.url().replace(/#.*/, '');
   const before = await page.locator('.timeline').textContent();
+  await edited(page, address);
   await page.close();
 
   await ended(running);
@@ -225,12 +246,24 @@ try {
   await page.goto(address);
   assert.equal(await page.locator('.step.done').count(), 5);
 
+  await page.getByRole('link', { name: 'To the pull request' }).first().click();
+  await page.getByRole('link', { name: 'planwright', exact: true }).click();
+  await page.getByRole('heading', { name: 'planwright' }).waitFor();
+  await accessible(page, 'the check run');
+
   const plain = await browser.newContext({ javaScriptEnabled: false });
   page = await opened(plain, complaints);
   await page.goto(pull);
   await seen(page, 'Applied');
+  await page.close();
+
+  await ended(running);
+  running = await demo(data, 0, '--reset');
+  page = await opened(context, complaints);
+  await page.goto(running.address);
+  assert.equal(await page.locator('.step.done').count(), 0, 'a reset starts anew');
   assert.deepEqual(complaints, [], 'the browser complained');
-  console.log(`five steps and a restart, six pictures in ${pictures}`);
+  console.log(`five steps, a restart and a reset, six pictures in ${pictures}`);
 } finally {
   await browser.close();
   await ended(running);

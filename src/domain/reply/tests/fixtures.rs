@@ -119,6 +119,8 @@ pub fn awaiting() -> Report {
             Principal { user: UserId(1), login: login("alice"), why: Why::OpenedPullRequest },
             Principal { user: UserId(1), login: login("alice"), why: Why::Pushed },
             Principal { user: UserId(3), login: login("carol"), why: Why::CoAuthored },
+            Principal { user: UserId(4), login: login("renovate[bot]"), why: Why::Pushed },
+            Principal { user: UserId(5), login: login("web-flow"), why: Why::Authored },
         ],
         ..nothing(State::AwaitingApproval)
     }
