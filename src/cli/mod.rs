@@ -8,6 +8,7 @@ mod demo;
 mod destroy;
 mod drift;
 mod engine;
+mod forms;
 mod init;
 mod lock;
 mod output;
@@ -72,6 +73,8 @@ enum Command {
     /// Look at the packages that stacks may use.
     #[command(subcommand)]
     Package(package::Command),
+    /// Write an issue form for each package that stacks may use.
+    Forms,
     /// Try everything on a local GitHub, with the real engine.
     Demo(demo::Arguments),
     /// Run the GitHub App: webhooks, plans, applies.
@@ -102,6 +105,7 @@ impl Cli {
             Command::Outputs(arguments) => outputs::run(arguments, &checkout()?, output),
             Command::Destroy(arguments) => destroy::run(arguments, &checkout()?, output),
             Command::Package(command) => package::run(command, &start, output),
+            Command::Forms => forms::run(&checkout()?, output),
             Command::Demo(arguments) => demo::run(arguments, output),
             Command::Serve(settings) => serve::run(settings, output),
         }
