@@ -24,8 +24,8 @@ const HOSTILE = 'Hello <img src=x onerror="window.hit = 1"><script>window.hit = 
   '<style>body { display: none }</style><form action="https://e.example"><button>Send</button></form>';
 
 /** Starts the demo; answers its process and address. */
-async function demo(data, port) {
-  const child = spawn(planwright, ['demo', '--data', data, '--port', String(port)],
+async function demo(data, port, ...more) {
+  const child = spawn(planwright, ['demo', '--data', data, '--port', String(port), ...more],
     { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   const address = await new Promise((found, failed) => {
@@ -91,6 +91,9 @@ const become = async (page, person) => {
   await page.locator(`button[value=${person}][aria-pressed=true]`).waitFor();
 };
 const picture = (page, name) => page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+/** What is said in a conversation, however it is spaced. */
+const conversation = async (page) =>
+  (await page.locator('.timeline').textContent()).replace(/\s+/g, ' ').trim();
 const seen = (page, text) => page.getByText(text).first().waitFor();
 
 async function asked(page, address) {
@@ -180,14 +183,41 @@ async function guarded(page) {
   assert.equal(await page.locator('.timeline a[href^="javascript"]').count(), 0);
 }
 
-/** Reading and typing are left alone while the bot writes. */
-async function leftAlone(page) {
+/** A person changes a value of a stack by hand, and then deletes the stack. */
+async function edited(page, address) {
+  await page.goto(`${address}/acme/infra`);
+  for (const name of ['stacks (folder)', 'newsletter (folder)', 'stack.yaml']) {
+    await page.getByRole('link', { name, exact: true }).click();
+  }
+  await page.getByRole('link', { name: 'Edit' }).click();
+  const text = page.getByLabel('Text');
+  await text.fill((await text.inputValue()).replace('Good news', 'Great news'));
+  await accessible(page, 'the page to edit a file');
+  await page.getByRole('button', { name: 'Commit the change' }).click();
+  await seen(page, 'Plan: 2 to add');
+  await page.getByRole('link', { name: 'Changed files' }).click();
+  await page.locator('tr.add', { hasText: 'greeting: Great news' }).waitFor();
+  await page.locator('tr.del', { hasText: 'greeting: Good news' }).waitFor();
+  await page.goto(`${address}/acme/infra/delete/main/stacks/newsletter`);
+  await page.getByRole('button', { name: 'Commit the deletion' }).click();
+  await seen(page, 'nothing would change');
+}
+
+/** Reading and typing are left alone while others write. */
+async function leftAlone(page, address) {
   const box = page.getByLabel('Comment as bob');
   await box.fill('half a thought');
   await box.focus();
   const summary = page.locator('.timeline summary', { hasText: 'team' }).first();
   await summary.evaluate((it) => { it.parentElement.open = true; it.dataset.mine = 'yes'; });
-  await page.waitForTimeout(4000);
+  const answer = await fetch(`${page.url().replace(/#.*/, '')}/comment`, {
+    method: 'POST',
+    headers: { origin: address, cookie: 'localhub_person=carol' },
+    body: new URLSearchParams({ body: 'So do I' }),
+    redirect: 'manual',
+  });
+  assert.equal(answer.status, 303);
+  await seen(page, 'So do I');
   assert.equal(await box.inputValue(), 'half a thought');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'comment');
   assert.equal(await page.locator('.timeline summary[data-mine=yes]').count(), 1);
@@ -212,25 +242,39 @@ try {
   await applied(page);
   await drifted(page, address);
   await guarded(page);
-  await leftAlone(page);
+  await leftAlone(page, address);
   const pull = page.url().replace(/#.*/, '');
-  const before = await page.locator('.timeline').textContent();
+  const before = await conversation(page);
+  await edited(page, address);
   await page.close();
 
   await ended(running);
   running = await demo(data, Number(new URL(address).port));
   page = await opened(context, complaints);
   await page.goto(pull);
-  assert.equal(await page.locator('.timeline').textContent(), before, 'a restart keeps it all');
+  assert.equal(await conversation(page), before, 'a restart keeps it all');
   await page.goto(address);
   assert.equal(await page.locator('.step.done').count(), 5);
+
+  await page.getByRole('link', { name: 'To the pull request' }).first().click();
+  await page.getByRole('link', { name: 'planwright', exact: true }).click();
+  await page.getByRole('heading', { name: 'planwright' }).waitFor();
+  await accessible(page, 'the check run');
+  await page.close();
 
   const plain = await browser.newContext({ javaScriptEnabled: false });
   page = await opened(plain, complaints);
   await page.goto(pull);
   await seen(page, 'Applied');
+  await page.close();
+
+  await ended(running);
+  running = await demo(data, 0, '--reset');
+  page = await opened(context, complaints);
+  await page.goto(running.address);
+  assert.equal(await page.locator('.step.done').count(), 0, 'a reset starts anew');
   assert.deepEqual(complaints, [], 'the browser complained');
-  console.log(`five steps and a restart, six pictures in ${pictures}`);
+  console.log(`five steps, a restart and a reset, six pictures in ${pictures}`);
 } finally {
   await browser.close();
   await ended(running);

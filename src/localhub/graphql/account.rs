@@ -25,3 +25,11 @@ pub fn field(world: &World, id: i64, name: &str) -> Result<Out, Failure> {
         _ => Err(Failure::unknown(type_name(world, id), name)),
     }
 }
+
+/// A commit's user has the type of a person, and of a bot the login that REST gives it.
+pub fn git_user_field(world: &World, id: i64, name: &str) -> Result<Out, Failure> {
+    match name {
+        "login" => Out::leaf(world.account(id)?.login.clone()),
+        _ => field(world, id, name),
+    }
+}

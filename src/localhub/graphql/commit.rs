@@ -61,7 +61,7 @@ pub fn git_actor_field(
         "email" => Out::leaf(email),
         "user" => {
             let account = world.account_of_email(email);
-            Out::maybe(account.map(|account| Thing::Account(account.id)))
+            Out::maybe(account.map(|account| Thing::GitUser(account.id)))
         }
         _ => Err(Failure::unknown("GitActor", name)),
     }

@@ -166,6 +166,7 @@ impl<'w, 'd> Execution<'w, 'd> {
                 commit::git_actor_field(self.world, (who, email), name)
             }
             Thing::Account(id) => account::field(self.world, *id, name),
+            Thing::GitUser(id) => account::git_user_field(self.world, *id, name),
             Thing::Connection(of) => connection::field(of, name),
             Thing::PageInfo { .. } => connection::page_info_field(thing, name),
             Thing::Payload { name: of, fields } => {
@@ -194,6 +195,7 @@ impl<'w, 'd> Execution<'w, 'd> {
             Thing::GitActor { .. } => "GitActor",
             Thing::Ref { .. } => "Ref",
             Thing::Account(id) => account::type_name(self.world, *id),
+            Thing::GitUser(_) => "User",
             Thing::Review { .. } => "PullRequestReview",
             Thing::Connection(of) => of.name,
             Thing::PageInfo { .. } => "PageInfo",

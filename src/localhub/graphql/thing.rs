@@ -27,6 +27,8 @@ pub enum Thing {
         branch: String,
     },
     Account(i64),
+    /// The account behind an address of a commit.
+    GitUser(i64),
     Review {
         repo: i64,
         number: i64,

@@ -35,7 +35,8 @@ struct Head {
     did: &'static str,
     base: String,
     branch: String,
-    branch_url: String,
+    /// None where the branch is in a fork, or gone.
+    branch_url: Option<String>,
     commits: usize,
     files: usize,
 }
@@ -43,6 +44,7 @@ struct Head {
 impl Head {
     fn of(place: Place<'_>, (issue, pull): (&Issue, &Pull)) -> Result<Self, Refusal> {
         let bare = place.visit.world.bare(place.repo)?;
+        let refs = &place.visit.world.repository(place.repo)?.refs;
         Ok(Self {
             url: format!("{}/pull/{}", place.url(), issue.number),
             number: issue.number,
@@ -56,7 +58,8 @@ impl Head {
             },
             base: pull.base_ref.clone(),
             branch: pull.head_ref.clone(),
-            branch_url: format!("{}/tree/{}", place.url(), segment(&pull.head_ref)),
+            branch_url: (pull.head_repo == place.repo && refs.contains_key(&pull.head_ref))
+                .then(|| format!("{}/tree/{}", place.url(), segment(&pull.head_ref))),
             commits: bare.between(&pull.base_sha, &pull.head_sha)?.len(),
             files: bare.extent(&pull.base_sha, &pull.head_sha)?.changed_files,
         })
