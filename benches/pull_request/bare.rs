@@ -33,7 +33,8 @@ pub fn plan(case: &Case) -> Duration {
     start.elapsed()
 }
 
-fn rendered(case: &Case, dir: &Path) -> Vec<PathBuf> {
+/// The folders of the stacks as the engine gets them, below `dir`.
+pub fn rendered(case: &Case, dir: &Path) -> Vec<PathBuf> {
     let (checkout, out) = (dir.join("checkout"), dir.join("rendered"));
     let config = ("planwright.yaml".to_owned(), CONFIG.to_owned());
     for (path, text) in std::iter::once(&config).chain(&case.files) {

@@ -4,7 +4,8 @@
 //! a list of rows `{name, stacks, wall_s, bare_s, ratio, github_calls, engine_processes,
 //! peak_rss_mb}`. Times are medians of three rounds, in each of which the bare engine goes first.
 //! `github_calls` are REST and GraphQL, without tokens and git; `peak_rss_mb` is the bot's own,
-//! without its children. With `PLANWRIGHT_BENCH=hello` only the rows of that name are made.
+//! without its children. With `PLANWRIGHT_BENCH=hello` only the rows of
+//! that package are made; with `ATLANTIS=PATH` the same goes through that binary of Atlantis, too.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]
 
@@ -12,9 +13,11 @@
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
 
+mod atlantis;
 mod bare;
 mod bot;
 mod case;
+mod round;
 mod row;
 
 use case::Case;
@@ -32,7 +35,9 @@ async fn main() {
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
             let bare = bare::plan(&case);
-            rounds.push(bot::rows(&case, bare).await);
+            let mut rows = bot::rows(&case, bare).await;
+            rows.extend(atlantis::row(&case, bare).await);
+            rounds.push(rows);
         }
         rows.extend(Row::medians(rounds));
     }

@@ -47,7 +47,7 @@ impl Row {
 /// In Markdown, as it stands in the README.
 pub fn table(rows: &[Row]) -> String {
     let mut table = String::from(
-        "| | stacks | Planwright, s | bare engine, s | ratio | calls to GitHub | engine processes \
+        "| | stacks | from webhook to comment, s | bare engine, s | ratio | calls to GitHub | engine processes \
          | peak memory, MB |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for row in rows {

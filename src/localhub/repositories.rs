@@ -101,6 +101,7 @@ impl World {
             issues: [].into(),
             comments: [].into(),
             check_runs: [].into(),
+            statuses: vec![],
             created_at: at,
             pushed_at: at,
         };

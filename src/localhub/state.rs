@@ -107,6 +107,8 @@ pub struct Repository {
     pub issues: BTreeMap<i64, Issue>,
     pub comments: BTreeMap<i64, Comment>,
     pub check_runs: BTreeMap<i64, CheckRun>,
+    #[serde(default)]
+    pub statuses: Vec<Status>,
     pub created_at: Timestamp,
     pub pushed_at: Timestamp,
 }
@@ -215,6 +217,19 @@ pub struct CheckRun {
     pub text: Option<String>,
     pub annotations: Vec<Value>,
     pub actions: Vec<Value>,
+}
+
+/// What somebody other than an app says of a commit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    pub id: i64,
+    pub sha: String,
+    pub state: String,
+    pub context: String,
+    pub description: Option<String>,
+    pub target_url: Option<String>,
+    pub by: By,
+    pub created_at: Timestamp,
 }
 
 /// One attempt to hand an event to the app's webhook.

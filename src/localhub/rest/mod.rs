@@ -7,11 +7,13 @@ mod app;
 mod checks;
 mod comments;
 mod deliveries;
+mod files;
 mod installations;
 mod issues;
 mod pulls;
 mod refs;
 mod repositories;
+mod statuses;
 
 use std::collections::BTreeMap;
 
@@ -46,16 +48,18 @@ pub struct Request<'a> {
     url: String,
 }
 
-const FAMILIES: [&[Operation]; 9] = [
+const FAMILIES: [&[Operation]; 11] = [
     &app::OPERATIONS,
     &checks::OPERATIONS,
     &comments::OPERATIONS,
     &deliveries::OPERATIONS,
+    &files::OPERATIONS,
     &installations::OPERATIONS,
     &issues::OPERATIONS,
     &pulls::OPERATIONS,
     &refs::OPERATIONS,
     &repositories::OPERATIONS,
+    &statuses::OPERATIONS,
 ];
 
 /// Reading needs one of the permissions, or a person who can read.

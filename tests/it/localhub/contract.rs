@@ -104,6 +104,13 @@ async fn people_at_work(scene: &Scene) {
     let dismissal = format!("{reviews}/{}/dismissals", review["id"]);
     assert_eq!(bob.put(&dismissal, json!({ "message": "no" })).await.status, 200);
     bob.get(&reviews).await;
+    let files = alice.get(&format!("{pull}/files?per_page=100")).await.body;
+    assert_eq!(files[0]["filename"], "a.txt", "{files}");
+    assert_eq!(files[0]["status"], "removed", "{files}");
+    let head = alice.get(pull).await.body["head"]["sha"].as_str().unwrap().to_owned();
+    let status = json!({ "state": "pending", "context": "other/plan", "description": "planning" });
+    let status = alice.post(&format!("/repos/acme/infra/statuses/{head}"), status).await;
+    assert_eq!(status.status, 201, "{}", status.body);
     alice.get("/repos/acme/infra/issues/1").await;
     alice.post("/repos/acme/infra/issues", json!({ "title": "Bucket", "body": "please" })).await;
     let comment = alice.post("/repos/acme/infra/issues/1/comments", json!({ "body": "hi" })).await;
