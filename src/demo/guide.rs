@@ -30,8 +30,8 @@ pub fn guide(hub: &Hub, (states, dir): (&Path, &Path)) -> Guide {
             .into(),
         steps: vec![ask(), read(&seen), approve(&seen), merge(&seen), drift(&seen, states)],
         note: format!(
-            "Everything is kept in `{}`. `planwright demo` goes on from it; `planwright demo \
-             --reset` starts anew.",
+            "Everything is kept in `{}`: the demo goes on from it when it is started again, and \
+             `--reset` starts anew.",
             dir.display()
         ),
     }
