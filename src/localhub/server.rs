@@ -13,7 +13,7 @@ use super::actor::Actor;
 use super::call_log::{Call, Kind};
 use super::faults::Fault;
 use super::refusal::Refusal;
-use super::{Hub, git_http, graphql, rest};
+use super::{Hub, git_http, graphql, registration, rest};
 
 /// More than any pack of the tests; GitHub's own limit is two gigabytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -119,6 +119,7 @@ async fn performed(hub: &Hub, ask: &Ask, call: &Call, actor: Result<Actor, Refus
         Kind::Git => git_http::answer(hub, ask, actor).await,
         Kind::Graphql => actor.and_then(|actor| graphql::answer(hub, ask, &actor)),
         Kind::Rest | Kind::Token => rest::answer(hub, ask, actor),
+        Kind::Web => registration::answer(hub, ask),
     };
     outcome.unwrap_or_else(|refusal| Reply::refusal(&refusal))
 }
@@ -127,6 +128,7 @@ fn described(hub: &Hub, ask: &Ask, actor: &Result<Actor, Refusal>) -> Call {
     let (kind, operation) = match () {
         () if ask.path == "/api/graphql" => (Kind::Graphql, graphql::operation_name(ask)),
         () if git_http::is_git(&ask.path) => (Kind::Git, git_http::operation_name(ask)),
+        () if registration::is_page(ask) => (Kind::Web, registration::OPERATION.to_owned()),
         () => {
             let operation = rest::operation_name(ask);
             let is_token =

@@ -4,6 +4,8 @@
 //! does not exist here, and is answered 501.
 
 mod app;
+mod app_hook;
+mod app_manifests;
 mod checks;
 mod comments;
 mod deliveries;
@@ -45,8 +47,10 @@ pub struct Request<'a> {
     url: String,
 }
 
-const FAMILIES: [&[Operation]; 8] = [
+const FAMILIES: [&[Operation]; 10] = [
     &app::OPERATIONS,
+    &app_hook::OPERATIONS,
+    &app_manifests::OPERATIONS,
     &checks::OPERATIONS,
     &comments::OPERATIONS,
     &deliveries::OPERATIONS,
@@ -79,7 +83,10 @@ pub fn answer(hub: &Hub, ask: &Ask, actor: Result<Actor, Refusal>) -> Result<Rep
         let message = format!("localhub does not know {} {}", ask.method, ask.path);
         return Err(Refusal::new(501, message));
     };
-    let actor = actor?;
+    let actor = match operation.access {
+        Access::Anyone => actor.unwrap_or(Actor::App),
+        _ => actor?,
+    };
     let body = ask.json()?;
     let query = pairs(&ask.query);
     let url = format!("{}{}", hub.url(), ask.path);
@@ -188,7 +195,8 @@ fn matched(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, S
     Some(parameters)
 }
 
-fn pairs(query: &str) -> BTreeMap<String, String> {
+/// The pairs of a query or a form.
+pub fn pairs(query: &str) -> BTreeMap<String, String> {
     let pair = |pair: &str| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decoded(name), decoded(&value.replace('+', " ")))
