@@ -4,6 +4,7 @@
 //! outcome is unknown the caller looks (`find_comment`, `find_check`) before it sends again. Git
 //! itself is not here: `git` fetches with a token that [`GitHub::git_token`] gives.
 
+mod app;
 mod auth;
 mod checks;
 mod collaborators;
@@ -12,7 +13,9 @@ mod deliveries;
 mod error;
 mod graphql;
 mod issues;
+mod manifest;
 mod pace;
+mod probe;
 mod pull_request;
 mod reactions;
 mod transport;
@@ -23,13 +26,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use self::auth::Task;
 pub use self::checks::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion};
 pub use self::deliveries::{DeliveredPayload, Delivery, DeliveryAttempt};
 pub use self::error::{Error, Result};
+pub use self::manifest::{Converted, Manifest, convert};
+pub use self::probe::probe;
 pub use self::reactions::Reaction;
 
 use self::auth::Auth;
@@ -76,21 +80,6 @@ impl GitHub {
         self.auth.app
     }
 
-    /// The App's slug; succeeds only if id, key and URL belong together.
-    pub async fn slug(&self) -> Result<String> {
-        #[derive(Deserialize)]
-        struct App {
-            id: AppId,
-            slug: String,
-        }
-        let call = Call::read("/app");
-        let app: App = self.as_app(&call).await?.json(&call)?;
-        if app.id != self.app_id() {
-            return Err(call.unreadable(format!("the key is that of App {}", app.id)));
-        }
-        Ok(app.slug)
-    }
-
     /// Where git fetches `repo` from; there is no credential in it.
     pub fn clone_url(&self, repo: &RepoName) -> String {
         format!("{}/{repo}.git", self.web)
@@ -129,6 +118,11 @@ impl GitHub {
     ) -> Result<T> {
         self.send(repository, task, call).await?.json(call)
     }
+}
+
+/// The address of GitHub's pages for people, by that of its API; errors as [`GitHub::new`] does.
+pub fn web_address(api_url: &str) -> Result<String> {
+    Ok(web_url(&transport::base(api_url)?))
 }
 
 /// The web address that belongs to an API's: `api.HOST` and `HOST/api/v3` are GitHub's two forms.

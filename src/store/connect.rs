@@ -11,16 +11,20 @@ use std::{
 
 use sqlx::{
     migrate::{MigrateError, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::{Error, db::Db};
+use crate::domain::diagnosis::Tables;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Longer than any transaction of ours; only another process that hangs makes us wait that long.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+const SQLITE: &str = "Is it a SQLite database, on a local disk, that this user may write?";
+const POSTGRES: &str = "Does the server run there, and do the user, password and database exist?";
 
 pub(super) async fn open(url: &str) -> Result<Db, Error> {
     match url.split_once(':') {
@@ -29,6 +33,86 @@ pub(super) async fn open(url: &str) -> Result<Db, Error> {
         Some((scheme, _)) => Err(Error::Url { scheme: format!("{scheme}:") }),
         None => Err(Error::Url { scheme: String::new() }),
     }
+}
+
+/// Looks at a database without making or changing anything.
+///
+/// Errors where it does not answer, or a newer version has been there.
+pub(super) async fn look(url: &str) -> Result<Tables, Error> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) => {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let place = format!("`{path}`");
+            if !std::path::Path::new(path).exists() {
+                return Ok(Tables::None);
+            }
+            let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
+            let pool = SqlitePoolOptions::new().max_connections(1);
+            let pool = pool.connect_with(options.read_only(true)).await;
+            let pool = pool.map_err(|e| Error::Open {
+                place: place.clone(),
+                mend: SQLITE,
+                source: e.into(),
+            })?;
+            let is_there = "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'";
+            let has_tables = sqlx::query(is_there).fetch_optional(&pool).await;
+            let applied = "SELECT version, checksum, success FROM _sqlx_migrations";
+            let rows: Result<Vec<Applied>, sqlx::Error> = match has_tables {
+                Ok(Some(_)) => sqlx::query_as(applied).fetch_all(&pool).await,
+                Ok(None) => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
+            pool.close().await;
+            let rows = rows.map_err(|e| Error::Open {
+                place: place.clone(),
+                mend: SQLITE,
+                source: e.into(),
+            })?;
+            tables(&rows).map_err(|e| migrate_error(&place, e))
+        }
+        Some(("postgres" | "postgresql", _)) => {
+            let (pool, place) = connect_postgres(url).await?;
+            let is_there = "SELECT to_regclass('_sqlx_migrations')::text";
+            let name = sqlx::query_scalar::<_, Option<String>>(is_there).fetch_one(&pool).await;
+            let applied = "SELECT version, checksum, success FROM _sqlx_migrations";
+            let rows: Result<Vec<Applied>, sqlx::Error> = match name {
+                Ok(Some(_)) => sqlx::query_as(applied).fetch_all(&pool).await,
+                Ok(None) => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
+            pool.close().await;
+            let rows = rows.map_err(|e| Error::Open {
+                place: place.clone(),
+                mend: POSTGRES,
+                source: e.into(),
+            })?;
+            tables(&rows).map_err(|e| migrate_error(&place, e))
+        }
+        Some((scheme, _)) => Err(Error::Url { scheme: format!("{scheme}:") }),
+        None => Err(Error::Url { scheme: String::new() }),
+    }
+}
+
+/// A row of sqlx's own table: version, checksum, and whether it went through.
+type Applied = (i64, Vec<u8>, bool);
+
+/// Compares what was applied with what this binary would apply.
+fn tables(applied: &[Applied]) -> Result<Tables, MigrateError> {
+    let ours = |version: i64| MIGRATIONS.iter().find(|migration| migration.version == version);
+    for (version, checksum, success) in applied {
+        let migration = ours(*version).ok_or(MigrateError::VersionMissing(*version))?;
+        if !success {
+            return Err(MigrateError::Dirty(*version));
+        }
+        if *migration.checksum != *checksum.as_slice() {
+            return Err(MigrateError::VersionMismatch(*version));
+        }
+    }
+    Ok(match (applied.len(), MIGRATIONS.iter().count()) {
+        (0, _) => Tables::None,
+        (done, all) if done < all => Tables::Behind,
+        _ => Tables::Current,
+    })
 }
 
 async fn open_sqlite(path: &str) -> Result<Db, Error> {
@@ -48,7 +132,7 @@ async fn open_sqlite(path: &str) -> Result<Db, Error> {
         // A delivery that was acknowledged has to survive a power cut; NORMAL would lose the last.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true);
-    let mend = "Is it a SQLite database, on a local disk, that this user may write?";
+    let mend = SQLITE;
     let write = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(PATIENCE * 2)
@@ -92,6 +176,13 @@ fn private() -> OpenOptions {
 }
 
 async fn open_postgres(url: &str) -> Result<Db, Error> {
+    let (pool, place) = connect_postgres(url).await?;
+    MIGRATIONS.run(&pool).await.map_err(|e| migrate_error(&place, e))?;
+    Ok(Db::Postgres(pool))
+}
+
+/// The pool, and how the database is called in messages.
+async fn connect_postgres(url: &str) -> Result<(PgPool, String), Error> {
     let bad_url = |e: sqlx::Error| Error::Open {
         place: "named by the URL".into(),
         mend: "Write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX.",
@@ -109,13 +200,8 @@ async fn open_postgres(url: &str) -> Result<Db, Error> {
         .acquire_timeout(PATIENCE)
         .connect_with(options)
         .await
-        .map_err(|e| Error::Open {
-            place: place.clone(),
-            mend: "Does the server run there, and do the user, password and database exist?",
-            source: e.into(),
-        })?;
-    MIGRATIONS.run(&pool).await.map_err(|e| migrate_error(&place, e))?;
-    Ok(Db::Postgres(pool))
+        .map_err(|e| Error::Open { place: place.clone(), mend: POSTGRES, source: e.into() })?;
+    Ok((pool, place))
 }
 
 fn migrate_error(place: &str, source: MigrateError) -> Error {

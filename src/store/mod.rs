@@ -45,6 +45,7 @@ pub use runs::{Run, RunId, RunKind, RunState};
 pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock};
 pub use stacks::AppliedStack;
 
+use crate::domain::diagnosis::Tables;
 use db::Db;
 
 /// The database, and the word to the workers of this process that there is something to do.
@@ -68,6 +69,11 @@ impl Store {
     /// tables up to date.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Ok(Self { db: connect::open(url).await?, wake: watch::Sender::new(()) })
+    }
+
+    /// What tables are there, without making any; errors where [`Store::connect`] would.
+    pub async fn look(url: &str) -> Result<Tables, Error> {
+        connect::look(url).await
     }
 
     /// Whether the database answers, for readiness.

@@ -14,6 +14,7 @@ mod git;
 mod github;
 mod http;
 mod localhub;
+mod operations;
 mod package;
 mod store;
 mod stories;
