@@ -163,7 +163,7 @@ async fn looking_at_a_database_makes_none() {
 #[tokio::test]
 async fn what_is_wrong_with_the_app_is_found() {
     let story = story().await;
-    let (hub, good) = (&story.hub, story.settings());
+    let good = story.settings();
 
     let mut settings = good.clone();
     settings.github.github_url = "http://127.0.0.1:9/api/v3".into();
