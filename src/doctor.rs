@@ -21,6 +21,7 @@ pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyh
     let private_key = opened.as_ref().map(drop).map_err(|error| format!("{error:#}"));
     Ok(Seen {
         config: config.map(file),
+        settings: app::check(settings).map_err(told),
         secrets: files.into_iter().flatten().map(|path| file(path)).collect(),
         webhook_secret: app::webhook_secrets(&settings.github)
             .map(drop)

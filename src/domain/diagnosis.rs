@@ -22,6 +22,8 @@ pub const ENGINE: &str = ">=1.9, <2";
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub config: Option<File>,
+    /// Whether anything would be done under them.
+    pub settings: Result<(), String>,
     pub secrets: Vec<File>,
     /// Whether there is one webhook secret, or two.
     pub webhook_secret: Result<(), String>,

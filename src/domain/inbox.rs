@@ -19,6 +19,8 @@ pub struct Effects {
     pub push: Option<Push>,
     /// What runs for the pull request is superseded: its head or base is another one now.
     pub supersedes: Option<PrNumber>,
+    /// What is open there is judged anew: other settings may hold. What runs goes on.
+    pub rejudges: Option<Repository>,
 }
 
 /// What `envelope`, told by `delivery`, causes for the App `app`.
@@ -30,7 +32,11 @@ pub fn effects(envelope: &Envelope, delivery: &DeliveryId, app: AppId) -> Effect
         Event::Comment(comment) if !envelope.is_echo_of(app) => {
             of_comment(repository, comment, delivery)
         }
-        Event::Push(push) => Effects { push: Some(push.clone()), ..Effects::default() },
+        Event::Push(push) => Effects {
+            push: Some(push.clone()),
+            rejudges: push.changes_settings.then_some(repository),
+            ..Effects::default()
+        },
         _ => Effects::default(),
     }
 }
@@ -62,10 +68,12 @@ fn of_pull_request(
             after: Some(after.clone()),
             forced: false,
             commits: Vec::new(),
+            changes_settings: false,
         }),
         _ => None,
     };
-    Effects { jobs: vec![job], push, supersedes: is_new_content.then_some(number) }
+    let supersedes = is_new_content.then_some(number);
+    Effects { jobs: vec![job], push, supersedes, rejudges: None }
 }
 
 fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
@@ -85,8 +93,12 @@ fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &Deliver
         return Effects::default();
     }
     let target = Target { repository, number: comment.number };
-    let asked =
-        Asked { by: comment.author.clone(), comment: comment.comment, at: comment.created_at };
+    let asked = Asked {
+        by: comment.author.clone(),
+        comment: comment.comment,
+        nth: 0,
+        at: comment.created_at,
+    };
     let job = Job::Acknowledge {
         target,
         asked,
@@ -209,6 +221,23 @@ mod tests {
         assert_eq!(effects_of(&envelope(Event::Comment(bot))), nothing);
         let ours = envelope(Event::Comment(comment("/infra plan")));
         assert_eq!(effects_of(&Envelope { via_app: Some(APP), ..ours }), nothing);
+    }
+
+    #[test]
+    fn other_settings_on_the_default_branch_have_what_is_open_judged_anew() {
+        let push = |changes_settings| {
+            effects_of(&envelope(Event::Push(Push {
+                git_ref: "refs/heads/main".into(),
+                before: None,
+                after: None,
+                forced: false,
+                commits: Vec::new(),
+                changes_settings,
+            })))
+        };
+        assert_eq!(push(true).rejudges.unwrap().id, RepositoryId(2));
+        assert_eq!(push(true).supersedes, None, "what runs goes on");
+        assert_eq!(push(false).rejudges, None);
     }
 
     #[test]

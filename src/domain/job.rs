@@ -26,6 +26,10 @@ pub struct Target {
 pub struct Asked {
     pub by: Actor,
     pub comment: CommentId,
+    /// Which command of the comment it is, from 1; 0 is the only one, or the comment as a whole. Each
+    /// has a reply of its own.
+    #[serde(default)]
+    pub nth: usize,
     /// By GitHub's clock.
     pub at: Timestamp,
 }
@@ -53,8 +57,6 @@ pub enum Job {
     Release { target: Target },
     /// Apply what was merged. `asked` is there when a comment wanted it, `digest` when it named a plan.
     Apply { target: Target, asked: Option<Asked>, digest: Option<String> },
-    /// Read the pull request and do what a missed webhook would have done.
-    Reconcile { target: Target },
 }
 
 impl Job {
@@ -66,8 +68,7 @@ impl Job {
             | Self::Verdict { target, .. }
             | Self::Allow { target, .. }
             | Self::Release { target }
-            | Self::Apply { target, .. }
-            | Self::Reconcile { target } => target,
+            | Self::Apply { target, .. } => target,
         }
     }
 
@@ -88,10 +89,7 @@ impl Job {
             Self::Acknowledge { .. } => JobKind::Acknowledge,
             Self::Apply { .. } => JobKind::Apply,
             Self::Plan { .. } | Self::Drift { .. } => JobKind::Plan,
-            Self::Verdict { .. }
-            | Self::Allow { .. }
-            | Self::Release { .. }
-            | Self::Reconcile { .. } => JobKind::Keep,
+            Self::Verdict { .. } | Self::Allow { .. } | Self::Release { .. } => JobKind::Keep,
         }
     }
 }

@@ -10,21 +10,26 @@ use std::{
 };
 
 use sqlx::{
+    Connection as _, PgConnection,
     migrate::{MigrateError, Migrator},
-    postgres::{PgConnectOptions, PgPool, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::{Error, db::Db};
-use crate::domain::diagnosis::Tables;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Longer than any transaction of ours; only another process that hangs makes us wait that long.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-const SQLITE: &str = "Is it a SQLite database, on a local disk, that this user may write?";
-const POSTGRES: &str = "Does the server run there, and do the user, password and database exist?";
+/// How long the first connection to a server may take.
+const FIRST: Duration = Duration::from_secs(5);
+
+pub(super) const SQLITE: &str =
+    "Is it a SQLite database, on a local disk, that this user may write?";
+pub(super) const POSTGRES: &str =
+    "Does the server run there, and do the user, password and database exist?";
 
 pub(super) async fn open(url: &str) -> Result<Db, Error> {
     match url.split_once(':') {
@@ -35,89 +40,9 @@ pub(super) async fn open(url: &str) -> Result<Db, Error> {
     }
 }
 
-/// Looks at a database without making or changing anything.
-///
-/// Errors where it does not answer, or a newer version has been there.
-pub(super) async fn look(url: &str) -> Result<Tables, Error> {
-    match url.split_once(':') {
-        Some(("sqlite", path)) => {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            let place = format!("`{path}`");
-            if !std::path::Path::new(path).exists() {
-                return Ok(Tables::None);
-            }
-            let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
-            let pool = SqlitePoolOptions::new().max_connections(1);
-            let pool = pool.connect_with(options.read_only(true)).await;
-            let pool = pool.map_err(|e| Error::Open {
-                place: place.clone(),
-                mend: SQLITE,
-                source: e.into(),
-            })?;
-            let is_there = "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'";
-            let has_tables = sqlx::query(is_there).fetch_optional(&pool).await;
-            let applied = "SELECT version, checksum, success FROM _sqlx_migrations";
-            let rows: Result<Vec<Applied>, sqlx::Error> = match has_tables {
-                Ok(Some(_)) => sqlx::query_as(applied).fetch_all(&pool).await,
-                Ok(None) => Ok(Vec::new()),
-                Err(error) => Err(error),
-            };
-            pool.close().await;
-            let rows = rows.map_err(|e| Error::Open {
-                place: place.clone(),
-                mend: SQLITE,
-                source: e.into(),
-            })?;
-            tables(&rows).map_err(|e| migrate_error(&place, e))
-        }
-        Some(("postgres" | "postgresql", _)) => {
-            let (pool, place) = connect_postgres(url).await?;
-            let is_there = "SELECT to_regclass('_sqlx_migrations')::text";
-            let name = sqlx::query_scalar::<_, Option<String>>(is_there).fetch_one(&pool).await;
-            let applied = "SELECT version, checksum, success FROM _sqlx_migrations";
-            let rows: Result<Vec<Applied>, sqlx::Error> = match name {
-                Ok(Some(_)) => sqlx::query_as(applied).fetch_all(&pool).await,
-                Ok(None) => Ok(Vec::new()),
-                Err(error) => Err(error),
-            };
-            pool.close().await;
-            let rows = rows.map_err(|e| Error::Open {
-                place: place.clone(),
-                mend: POSTGRES,
-                source: e.into(),
-            })?;
-            tables(&rows).map_err(|e| migrate_error(&place, e))
-        }
-        Some((scheme, _)) => Err(Error::Url { scheme: format!("{scheme}:") }),
-        None => Err(Error::Url { scheme: String::new() }),
-    }
-}
-
-/// A row of sqlx's own table: version, checksum, and whether it went through.
-type Applied = (i64, Vec<u8>, bool);
-
-/// Compares what was applied with what this binary would apply.
-fn tables(applied: &[Applied]) -> Result<Tables, MigrateError> {
-    let ours = |version: i64| MIGRATIONS.iter().find(|migration| migration.version == version);
-    for (version, checksum, success) in applied {
-        let migration = ours(*version).ok_or(MigrateError::VersionMissing(*version))?;
-        if !success {
-            return Err(MigrateError::Dirty(*version));
-        }
-        if *migration.checksum != *checksum.as_slice() {
-            return Err(MigrateError::VersionMismatch(*version));
-        }
-    }
-    Ok(match (applied.len(), MIGRATIONS.iter().count()) {
-        (0, _) => Tables::None,
-        (done, all) if done < all => Tables::Behind,
-        _ => Tables::Current,
-    })
-}
-
 async fn open_sqlite(path: &str) -> Result<Db, Error> {
     let place = format!("`{path}`");
-    let open_error = |mend, source| Error::Open { place: place.clone(), mend, source };
+    let open_error = |mend, cause| Error::Open { place: place.clone(), mend, cause };
     if path.is_empty() || path.starts_with(":memory:") || path.contains('?') {
         let mend = "Write `sqlite:` and the path of a file; a database in memory would forget.";
         return Err(open_error(mend, "this is not a path".into()));
@@ -176,17 +101,27 @@ fn private() -> OpenOptions {
 }
 
 async fn open_postgres(url: &str) -> Result<Db, Error> {
-    let (pool, place) = connect_postgres(url).await?;
+    let (options, place) = postgres_options(url)?;
+    // The pool would try until its patience ends, and then not say why.
+    let first = first_connection(&options, &place).await?;
+    // Closing in order is a courtesy.
+    let _ = first.close().await;
+    let pool = PgPoolOptions::new()
+        .max_connections(12)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(|e| Error::Open { place: place.clone(), mend: POSTGRES, cause: e.into() })?;
     MIGRATIONS.run(&pool).await.map_err(|e| migrate_error(&place, e))?;
     Ok(Db::Postgres(pool))
 }
 
-/// The pool, and how the database is called in messages.
-async fn connect_postgres(url: &str) -> Result<(PgPool, String), Error> {
+/// How to connect, and how the database is called in messages.
+pub(super) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), Error> {
     let bad_url = |e: sqlx::Error| Error::Open {
         place: "named by the URL".into(),
         mend: "Write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX.",
-        source: e.into(),
+        cause: e.into(),
     };
     let options = PgConnectOptions::from_str(url)
         .map_err(bad_url)?
@@ -195,17 +130,23 @@ async fn connect_postgres(url: &str) -> Result<(PgPool, String), Error> {
         .options([("idle_in_transaction_session_timeout", "60s")]);
     let database = options.get_database().unwrap_or_else(|| options.get_username());
     let place = format!("`{database}` at {}:{}", options.get_host(), options.get_port());
-    let pool = PgPoolOptions::new()
-        .max_connections(12)
-        .acquire_timeout(PATIENCE)
-        .connect_with(options)
-        .await
-        .map_err(|e| Error::Open { place: place.clone(), mend: POSTGRES, source: e.into() })?;
-    Ok((pool, place))
+    Ok((options, place))
 }
 
-fn migrate_error(place: &str, source: MigrateError) -> Error {
-    let mend = match source {
+/// One connection, tried once.
+pub(super) async fn first_connection(
+    options: &PgConnectOptions,
+    place: &str,
+) -> Result<PgConnection, Error> {
+    let open_error = |cause| Error::Open { place: place.into(), mend: POSTGRES, cause };
+    let first = tokio::time::timeout(FIRST, PgConnection::connect_with(options)).await;
+    let first =
+        first.map_err(|_| open_error(format!("no answer in {} s", FIRST.as_secs()).into()))?;
+    first.map_err(|e| open_error(e.into()))
+}
+
+pub(super) fn migrate_error(place: &str, cause: MigrateError) -> Error {
+    let mend = match cause {
         MigrateError::VersionMissing(_) => {
             "A newer version has been here; run that one, or restore the backup made before it."
         }
@@ -214,5 +155,5 @@ fn migrate_error(place: &str, source: MigrateError) -> Error {
         }
         _ => "Nothing was changed; the cause stands above.",
     };
-    Error::Migrate { place: place.into(), mend, source }
+    Error::Migrate { place: place.into(), mend, cause }
 }

@@ -15,6 +15,7 @@ mod deliveries;
 mod error;
 mod jobs;
 mod journal;
+mod look;
 mod outbox;
 mod plan_sets;
 mod principals;
@@ -42,7 +43,7 @@ pub use principals::Principal;
 pub use pull_requests::{PullRequest, PullRequestId, PullRequestState};
 pub use pushes::Push;
 pub use runs::{Run, RunId, RunKind, RunState};
-pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock};
+pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock, Unlock};
 pub use stacks::AppliedStack;
 
 use crate::domain::diagnosis::Tables;
@@ -73,7 +74,7 @@ impl Store {
 
     /// What tables are there, without making any; errors where [`Store::connect`] would.
     pub async fn look(url: &str) -> Result<Tables, Error> {
-        connect::look(url).await
+        look::look(url).await
     }
 
     /// Whether the database answers, for readiness.

@@ -16,6 +16,7 @@ mod http;
 mod localhub;
 mod operations;
 mod package;
+mod serve;
 mod store;
 mod stories;
 mod support;

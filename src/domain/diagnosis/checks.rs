@@ -4,6 +4,9 @@ use super::{Check, DigestKey, File, Seen, Tables, named};
 
 pub fn settings(seen: &Seen) -> Check {
     const NAME: &str = "settings";
+    if let Err(why) = &seen.settings {
+        return Check::failed(NAME, why, "docs/settings.md says what each setting is");
+    }
     let Some(config) = &seen.config else {
         return Check::ok(NAME, "given as flags and variables");
     };
@@ -96,7 +99,7 @@ pub fn engine(seen: &Seen) -> Option<Check> {
         Err(why) => Check::failed(
             NAME,
             why,
-            "install OpenTofu or Terraform (1.9 or newer), or name it by --engine PATH",
+            "OpenTofu or Terraform, 1.9 or newer; --engine PATH names one that is not on PATH",
         ),
     })
 }

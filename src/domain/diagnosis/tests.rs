@@ -22,6 +22,7 @@ fn seen() -> Seen {
     let attempt = Attempt { event: "push".into(), status: "OK".into(), status_code: 202 };
     Seen {
         config: Some(private("settings.yaml")),
+        settings: Ok(()),
         secrets: vec![private("key.pem")],
         webhook_secret: Ok(()),
         private_key: Ok(()),
@@ -133,6 +134,7 @@ fn before_the_first_start_nothing_is_wrong_either() {
 fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
     type Break = fn(&mut Seen);
     let broken: &[Break] = &[
+        |seen| seen.settings = Err("--workers is 0".into()),
         |seen| seen.config = Some(File { path: "settings.yaml".into(), mode: Some(0o644) }),
         |seen| seen.secrets[0].mode = Some(0o604),
         |seen| seen.webhook_secret = Err("the webhook secret has 0 lines".into()),
@@ -193,6 +195,7 @@ fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
         said += &lines(&checks);
     }
     insta::assert_snapshot!(said, @r"
+    settings Failed: --workers is 0 → docs/settings.md says what each setting is
     secrets Failed: every user of this machine can read `settings.yaml` → chmod 600 settings.yaml
     secrets Failed: every user of this machine can read `key.pem` → chmod 600 key.pem
     secrets Failed: the webhook secret has 0 lines → write the secret that stands in the App's settings at GitHub into it, on one line; `openssl rand -hex 32` makes a new one, which has to be entered there too
@@ -202,7 +205,7 @@ fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
     digest-key Failed: it has 5 bytes → restore the file from a backup; if there is none, `openssl rand 32` makes a new one, and what is open has to be planned and approved again
     digest-key Failed: every user of this machine can read `/data/digest.key` → chmod 600 /data/digest.key
     database Failed: opening the database: refused → mend what stands there, or --database-url
-    engine Failed: no engine → install OpenTofu or Terraform (1.9 or newer), or name it by --engine PATH
+    engine Failed: no engine → OpenTofu or Terraform, 1.9 or newer; --engine PATH names one that is not on PATH
     app Failed: GitHub is not reachable → check --github-url, and that this machine reaches it (DNS, proxy, firewall)
     app Failed: GitHub refused with 401 → --app-id is the number that the App's settings page shows, and the private key has to be one of those listed there; a clock that is wrong also makes GitHub refuse
     clock Failed: the clock of this machine is 31 s ahead of GitHub's → synchronise it, e.g. timedatectl set-ntp true

@@ -14,6 +14,7 @@ mod page;
 mod refusal;
 mod report;
 mod requirement;
+mod settings;
 mod stack;
 mod summary;
 mod value;
@@ -25,7 +26,8 @@ pub use comment::comment;
 pub use marker::Marker;
 pub use refusal::Refusal;
 pub use report::{
-    Basis, DriftReport, NotPlanned, PlanReport, Progress, Report, StackReport, State, Warning,
+    Basis, DriftReport, NotPlanned, PlanReport, Progress, Report, SettingsReport, StackReport,
+    State, Warning,
 };
 pub use requirement::first_unmet;
 pub use summary::counts;

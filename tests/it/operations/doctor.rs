@@ -77,6 +77,10 @@ async fn what_is_wrong_on_this_machine_is_found() {
         path
     };
 
+    let mut settings = good.clone();
+    settings.process.workers = 0;
+    assert_fails(&settings, "settings", "--workers is 0").await;
+
     set_mode(&dir.join("key.pem"), 0o644);
     assert_fails(&good, "secrets", "key.pem").await;
     set_mode(&dir.join("key.pem"), 0o600);
