@@ -105,9 +105,7 @@ fn with_file(command: Command, name: &str, file: &Path) -> Result<Command, Error
     }
     Ok(command.mut_subcommand(name, |command| {
         defaults.into_iter().fold(command, |command, (id, values)| {
-            // Help would show the defaults, and some are secrets.
-            let with = |arg: Arg| arg.required(false).hide_default_value(true);
-            command.mut_arg(id, |arg| with(arg).default_values(values))
+            command.mut_arg(id, |arg| arg.required(false).default_values(values))
         })
     }))
 }

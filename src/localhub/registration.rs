@@ -145,7 +145,8 @@ impl World {
             owner,
             private_key_pem,
             public_key_der,
-            webhook_secret: random(),
+            // GitHub makes a secret only together with a webhook.
+            webhook_secret: hook.map_or_else(String::new, |_| random()),
             permissions: manifest.default_permissions.clone(),
             events: manifest.default_events.iter().cloned().collect(),
             hook: Hook::default(),
@@ -170,9 +171,10 @@ impl World {
         let mut shown = self.app_json()?;
         let app = &self.state.app;
         shown["client_secret"] = format!("{}{}", random(), &random()[..8]).into();
-        // GitHub makes a secret only together with a webhook.
-        shown["webhook_secret"] =
-            self.webhook_url.as_ref().map_or(Value::Null, |_| json!(app.webhook_secret));
+        shown["webhook_secret"] = match app.webhook_secret.as_str() {
+            "" => Value::Null,
+            secret => secret.into(),
+        };
         shown["pem"] = app.private_key_pem.as_str().into();
         Ok(shown)
     }

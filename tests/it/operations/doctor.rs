@@ -92,6 +92,8 @@ async fn what_is_wrong_on_this_machine_is_found() {
     assert_fails(&settings, "secrets", "there is no `webhook-secret`").await;
     settings.github.webhook_secret = Some("s".into());
     assert_eq!(ill(&examined(&settings).await), []);
+    settings.github.webhook_secret_file = good.github.webhook_secret_file.clone();
+    assert_fails(&settings, "secrets", "nobody knows which one counts").await;
 
     let mut settings = good.clone();
     settings.storage.data = write("file", "");
@@ -321,4 +323,14 @@ fn settings_that_cannot_be_read_are_a_finding_too() {
     assert_eq!(repository.run(&["serve", "--config", "settings.yaml"]).code, 1);
     assert_eq!(repository.run(&["serve"]).code, 2);
     assert_eq!(repository.run(&["doctor", "--nonsense"]).code, 2);
+}
+
+#[test]
+fn help_shows_no_value_of_the_file() {
+    let repository = Repository::empty();
+    repository.write("settings.yaml", "app-id: 1\nwebhook-secret: hunter2\nworkers: 4711\n");
+    for help in ["--help", "-h"] {
+        let said = repository.done(&["serve", "--config", "settings.yaml", help]);
+        assert!(!said.contains("hunter2") && !said.contains("4711"), "{said}");
+    }
 }

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use planwright::localhub::{Hub, Settings};
+use planwright::localhub::{AppEdit, Hub, Settings};
 use reqwest::{Client, StatusCode, redirect::Policy};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -201,4 +201,19 @@ async fn a_file_that_is_there_is_refused_before_anything_is_registered() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("settings.yaml is there already and is not replaced"), "{said}");
     assert_eq!(hub.calls().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_secret_is_made_where_github_makes_none() {
+    let (dir, hub) = stage().await;
+    let setup = Setup::start(&hub, dir.path(), &[]);
+    let browser = browser();
+    let back = press(&browser, &setup.page).await;
+    hub.edit_app(AppEdit { webhook_secret: Some(String::new()), ..AppEdit::default() }).unwrap();
+    assert_eq!(browser.get(&back).send().await.unwrap().status(), StatusCode::OK);
+    assert!(setup.end().1);
+    let secret = hub.app().webhook_secret;
+    assert_eq!(secret.len(), 64);
+    let text = std::fs::read_to_string(dir.path().join("settings.yaml")).unwrap();
+    assert!(text.contains(&format!("webhook-secret: \"{secret}\"\n")), "{text}");
 }
