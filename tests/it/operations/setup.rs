@@ -5,12 +5,14 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use planwright::localhub::{AppEdit, Hub, Settings};
 use reqwest::{Client, StatusCode, redirect::Policy};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::crash::process::Process;
 
@@ -32,15 +34,19 @@ impl Setup {
     }
 
     /// What it printed, once it has ended by itself.
-    fn end(mut self) -> (String, bool) {
+    fn end(&mut self) -> (String, bool) {
         let mut out = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         (out, self.child.wait().unwrap().success())
     }
 
-    /// It is still there, and is ended now.
-    fn abandon(mut self) {
-        assert!(self.child.try_wait().unwrap().is_none(), "it ended");
+    fn is_there(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Setup {
+    fn drop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -95,7 +101,7 @@ fn encoded(text: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_settings_of_a_new_app_are_what_serve_and_doctor_read() {
     let (dir, hub) = stage().await;
-    let setup = Setup::start(&hub, dir.path(), &["--organization", "acme"]);
+    let mut setup = Setup::start(&hub, dir.path(), &["--organization", "acme"]);
     let browser = browser();
     let back = press(&browser, &setup.page).await;
     let answer = browser.get(&back).send().await.unwrap();
@@ -136,7 +142,7 @@ async fn the_settings_of_a_new_app_are_what_serve_and_doctor_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_settings_can_be_printed_for_a_secret_store() {
     let (dir, hub) = stage().await;
-    let setup = Setup::start(&hub, dir.path(), &["--print", "--json"]);
+    let mut setup = Setup::start(&hub, dir.path(), &["--print", "--json"]);
     let browser = browser();
     let back = press(&browser, &setup.page).await;
     browser.get(&back).send().await.unwrap();
@@ -151,7 +157,7 @@ async fn the_settings_can_be_printed_for_a_secret_store() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_counts_only_with_the_state_that_the_page_gave_out() {
     let (dir, hub) = stage().await;
-    let setup = Setup::start(&hub, dir.path(), &[]);
+    let mut setup = Setup::start(&hub, dir.path(), &[]);
     let browser = browser();
     let back = press(&browser, &setup.page).await;
     let (address, _) = back.split_once("&state=").unwrap();
@@ -160,13 +166,13 @@ async fn a_code_counts_only_with_the_state_that_the_page_gave_out() {
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     }
     assert!(!hub.calls().iter().any(|call| call.operation.contains("conversions")));
-    setup.abandon();
+    assert!(setup.is_there());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_another_name_is_not_shown() {
     let (dir, hub) = stage().await;
-    let setup = Setup::start(&hub, dir.path(), &[]);
+    let mut setup = Setup::start(&hub, dir.path(), &[]);
     let browser = browser();
     let answer = browser.get(&setup.page).header("host", "evil.example").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::MISDIRECTED_REQUEST);
@@ -174,13 +180,13 @@ async fn a_page_of_another_name_is_not_shown() {
     let answer = browser.get(&setup.page).send().await.unwrap();
     let policy = answer.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains(hub.url()), "{policy}");
-    setup.abandon();
+    assert!(setup.is_there());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_that_github_does_not_take_leaves_the_page_open() {
     let (dir, hub) = stage().await;
-    let setup = Setup::start(&hub, dir.path(), &[]);
+    let mut setup = Setup::start(&hub, dir.path(), &[]);
     let browser = browser();
     let back = press(&browser, &setup.page).await;
     let (head, state) = back.split_once("&state=").unwrap();
@@ -196,7 +202,9 @@ async fn a_code_that_github_does_not_take_leaves_the_page_open() {
 async fn a_file_that_is_there_is_refused_before_anything_is_registered() {
     let (dir, hub) = stage().await;
     std::fs::write(dir.path().join("settings.yaml"), "mine").unwrap();
-    let output = command(&hub, dir.path(), &[]).output().unwrap();
+    let mut command = tokio::process::Command::from(command(&hub, dir.path(), &[]));
+    let output = timeout(Duration::from_secs(20), command.kill_on_drop(true).output());
+    let output = output.await.expect("it serves its page").unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("settings.yaml is there already and is not replaced"), "{said}");
@@ -206,7 +214,7 @@ async fn a_file_that_is_there_is_refused_before_anything_is_registered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_secret_is_made_where_github_makes_none() {
     let (dir, hub) = stage().await;
-    let setup = Setup::start(&hub, dir.path(), &[]);
+    let mut setup = Setup::start(&hub, dir.path(), &[]);
     let browser = browser();
     let back = press(&browser, &setup.page).await;
     hub.edit_app(AppEdit { webhook_secret: Some(String::new()), ..AppEdit::default() }).unwrap();
