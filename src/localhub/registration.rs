@@ -193,6 +193,8 @@ fn random() -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn registered() -> (tempfile::TempDir, World, String) {

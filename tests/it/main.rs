@@ -7,6 +7,7 @@
 mod checkout;
 mod cli;
 mod crash;
+mod deploy;
 mod docs;
 mod engine;
 mod engine_aws;
