@@ -10,6 +10,7 @@ mod destroy;
 mod doctor;
 mod drift;
 mod engine;
+mod forms;
 mod init;
 mod lock;
 mod output;
@@ -79,6 +80,8 @@ enum Command {
     /// Look at the packages that stacks may use.
     #[command(subcommand)]
     Package(package::Command),
+    /// Write an issue form for each package that stacks may use.
+    Forms,
     /// Try everything on a local GitHub, with the real engine.
     Demo(demo::Arguments),
     /// Register the GitHub App, and write down the settings that it is served with.
@@ -113,6 +116,7 @@ impl Cli {
             Command::Outputs(arguments) => outputs::run(arguments, &checkout()?, output),
             Command::Destroy(arguments) => destroy::run(arguments, &checkout()?, output),
             Command::Package(command) => package::run(command, &start, output),
+            Command::Forms => forms::run(&checkout()?, output),
             Command::Demo(arguments) => demo::run(arguments, output),
             Command::Setup(arguments) => setup::run(arguments, output),
             Command::Doctor(configured) => doctor::run(configured, output),

@@ -65,6 +65,16 @@ impl Edit {
     }
 }
 
+/// What a change set does to one param.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ParamChange {
+    pub stack: StackId,
+    pub path: ParamPath,
+    /// Absent where nothing was set and the package has no default.
+    pub old: Option<Value>,
+    pub new: Option<Value>,
+}
+
 /// Where a param stands: `encryption.algorithm`, `tags."cost centre"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

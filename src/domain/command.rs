@@ -3,9 +3,10 @@
 //! ```text
 //! comment  = lines; a command is a line that begins with `/infra`, outside quotes, code and HTML
 //! command  = "/infra" word argument…
-//! word     = help | plan | drift | status | allow | apply | unlock | cancel
+//! word     = help | plan | drift | status | allow | set | apply | unlock | cancel
 //! argument = STACK            website, website/prod
 //!          | ADDRESS          module.site.aws_s3_bucket.this["a b"]
+//!          | PATH=VALUE       encryption.algorithm=AES256, greeting="Good day"
 //!          | --plan DIGEST    v1:0123456789ab, or all of it
 //! ```
 //!
@@ -17,7 +18,9 @@ mod line;
 
 use std::fmt;
 
-use super::{digest::Digest, escape, names::StackId};
+use serde::{Deserialize, Serialize};
+
+use super::{change_set::ParamPath, digest::Digest, escape, names::StackId};
 
 /// How many commands one comment may give.
 pub const MOST: usize = 5;
@@ -38,6 +41,7 @@ pub enum Command {
         stack: StackId,
         addresses: Vec<String>,
     },
+    Set(SetParams),
     /// The digest as it was typed, perhaps short: compare with [`Digest::is_meant_by`].
     Apply {
         digest: Option<Digest>,
@@ -46,6 +50,13 @@ pub enum Command {
         stack: Option<StackId>,
     },
     Cancel,
+}
+
+/// New values of params, as they were typed: the package says what each text means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetParams {
+    pub stack: StackId,
+    pub params: Vec<(ParamPath, String)>,
 }
 
 /// Who may give a command; `flow` asks GitHub each time.
@@ -67,6 +78,8 @@ pub struct Entry {
     pub arguments: &'static str,
     pub help: &'static str,
     pub who: Who,
+    /// Whether arguments may have any character: they become values, and nothing else.
+    takes_values: bool,
     parse: fn(&[String]) -> Result<Command, Problem>,
 }
 
@@ -77,6 +90,7 @@ pub const TABLE: &[Entry] = &[
         arguments: "",
         help: "Show this list.",
         who: Who::Anyone,
+        takes_values: false,
         parse: |words| none(words, Command::Help),
     },
     Entry {
@@ -84,6 +98,7 @@ pub const TABLE: &[Entry] = &[
         arguments: "[STACK…]",
         help: "Plan again, on the current head.",
         who: Who::Writer,
+        takes_values: false,
         parse: |words| Ok(Command::Plan { stacks: stacks(words)? }),
     },
     Entry {
@@ -91,6 +106,7 @@ pub const TABLE: &[Entry] = &[
         arguments: "[STACK…]",
         help: "Show what was changed behind the configuration's back.",
         who: Who::Writer,
+        takes_values: false,
         parse: |words| Ok(Command::Drift { stacks: stacks(words)? }),
     },
     Entry {
@@ -98,6 +114,7 @@ pub const TABLE: &[Entry] = &[
         arguments: "",
         help: "Show what is met, what is missing and what waits.",
         who: Who::Anyone,
+        takes_values: false,
         parse: |words| none(words, Command::Status),
     },
     Entry {
@@ -105,13 +122,23 @@ pub const TABLE: &[Entry] = &[
         arguments: "STACK ADDRESS…",
         help: "Allow these protected resources to be deleted or replaced, in the plan shown.",
         who: Who::Approver,
+        takes_values: false,
         parse: allow,
+    },
+    Entry {
+        name: "set",
+        arguments: "STACK PATH=VALUE…",
+        help: "Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it.",
+        who: Who::Writer,
+        takes_values: true,
+        parse: set,
     },
     Entry {
         name: "apply",
         arguments: "[--plan DIGEST]",
         help: "After the merge: retry a failed apply, or confirm by its digest a plan that differs.",
         who: Who::Approver,
+        takes_values: false,
         parse: apply,
     },
     Entry {
@@ -119,6 +146,7 @@ pub const TABLE: &[Entry] = &[
         arguments: "[STACK]",
         help: "Release the locks that this change holds.",
         who: Who::Writer,
+        takes_values: false,
         parse: |words| match words {
             [] => Ok(Command::Unlock { stack: None }),
             [word] => Ok(Command::Unlock { stack: Some(stack(word)?) }),
@@ -130,6 +158,7 @@ pub const TABLE: &[Entry] = &[
         arguments: "",
         help: "Stop what runs for this pull request.",
         who: Who::Writer,
+        takes_values: false,
         parse: |words| none(words, Command::Cancel),
     },
 ];
@@ -158,6 +187,8 @@ pub enum Problem {
     Address(String),
     #[error("{} is no plan digest, which is `v1:` and at least 12 hex digits", escape::code(.0))]
     Digest(String),
+    #[error("{} is no value for a param, which is like `encryption.algorithm=AES256`", escape::code(.0))]
+    Param(String),
     #[error("{} is no flag, and nothing is passed on to the engine", escape::code(.0))]
     Flag(String),
     #[error("A quote is not closed")]
@@ -195,6 +226,7 @@ impl Command {
             Self::Drift { .. } => "drift",
             Self::Status => "status",
             Self::Allow { .. } => "allow",
+            Self::Set(_) => "set",
             Self::Apply { .. } => "apply",
             Self::Unlock { .. } => "unlock",
             Self::Cancel => "cancel",
@@ -232,13 +264,13 @@ fn command(line: &str) -> Result<Command, CommandError> {
     let Some(entry) = TABLE.iter().find(|entry| entry.name == name) else {
         return Err(CommandError::Unknown { word: cut(name), nearest: nearest(name) });
     };
-    words(arguments)
+    words(arguments, entry.takes_values)
         .and_then(|words| (entry.parse)(&words))
         .map_err(|problem| CommandError::Usage { name: entry.name, problem })
 }
 
 /// Words apart by blanks; a blank in double quotes belongs to its word, as in `this["a b"]`.
-fn words(arguments: &str) -> Result<Vec<String>, Problem> {
+fn words(arguments: &str, takes_values: bool) -> Result<Vec<String>, Problem> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut is_quoted = false;
@@ -253,6 +285,9 @@ fn words(arguments: &str) -> Result<Vec<String>, Problem> {
     words.extend((!word.is_empty()).then_some(word));
     if is_quoted {
         return Err(Problem::OpenQuote);
+    }
+    if takes_values {
+        return Ok(words);
     }
     // Nothing of this reaches a shell; a word that is written for one is refused all the same.
     let is_for_a_shell = |c: &char| ";$()&|<>`'\\!*?{}~#%^".contains(*c);
@@ -301,6 +336,21 @@ fn address(word: &str) -> Result<String, Problem> {
             is_quoted || c.is_ascii_alphanumeric() || "_-.[]\"".contains(c)
         });
     if is_address { Ok(word.into()) } else { Err(Problem::Address(cut(word))) }
+}
+
+fn set(words: &[String]) -> Result<Command, Problem> {
+    let [first, params @ ..] = words else { return Err(Problem::Missing) };
+    let stack = stack(first)?;
+    if params.is_empty() {
+        return Err(Problem::Missing);
+    }
+    let param = |word: &String| {
+        let wrong = || Problem::Param(cut(word));
+        let (path, value) = word.split_once('=').ok_or_else(wrong)?;
+        Ok((ParamPath::parse(path).map_err(|_| wrong())?, value.to_owned()))
+    };
+    let params = params.iter().map(param).collect::<Result<_, _>>()?;
+    Ok(Command::Set(SetParams { stack, params }))
 }
 
 fn apply(words: &[String]) -> Result<Command, Problem> {

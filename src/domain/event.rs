@@ -47,6 +47,7 @@ pub enum Event {
     },
     Review(ReviewEvent),
     Comment(CommentEvent),
+    Issue(IssueEvent),
     Push(Push),
     /// Someone pressed *Re-run*; `app` is whose check it is.
     CheckRerequested {
@@ -124,6 +125,14 @@ pub enum CommentAction {
     Created,
     /// Never executed, whatever it says.
     Edited,
+}
+
+/// An issue was opened, reopened, edited or labelled; who did it is the sender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssueEvent {
+    pub number: PrNumber,
+    /// The label that it was given just now, or all it has where it changed in another way.
+    pub labels: Vec<String>,
 }
 
 /// Commits arrived on, or vanished from, a ref. Who pushed is the sender.

@@ -6,7 +6,11 @@
 use super::{
     actor::AppId,
     command,
-    event::{CommentAction, CommentEvent, Envelope, Event, PullRequestAction, Push, ReviewEvent},
+    event::{
+        CommentAction, CommentEvent, Envelope, Event, IssueEvent, PullRequestAction, Push,
+        ReviewEvent,
+    },
+    issue::LABEL,
     job::{Asked, Job, Target},
     names::{DeliveryId, PrNumber},
     repository::Repository,
@@ -32,6 +36,7 @@ pub fn effects(envelope: &Envelope, delivery: &DeliveryId, app: AppId) -> Effect
         Event::Comment(comment) if !envelope.is_echo_of(app) => {
             of_comment(repository, comment, delivery)
         }
+        Event::Issue(issue) if !envelope.is_echo_of(app) => of_issue(repository, issue, envelope),
         Event::Push(push) => Effects {
             push: Some(push.clone()),
             rejudges: push.changes_settings.then_some(repository),
@@ -82,6 +87,16 @@ fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
         jobs: vec![Job::Verdict { target, review: Some(review.review) }],
         ..Effects::default()
     }
+}
+
+/// Only an issue with our label, of a person: whoever writes or labels it asks for what it says.
+fn of_issue(repository: Repository, issue: &IssueEvent, envelope: &Envelope) -> Effects {
+    if !envelope.sender.is_user() || !issue.labels.iter().any(|label| label == LABEL) {
+        return Effects::default();
+    }
+    let target = Target { repository, number: issue.number };
+    let job = Job::Request { target, by: envelope.sender.clone() };
+    Effects { jobs: vec![job], ..Effects::default() }
 }
 
 /// Only a comment just made, by a person, that speaks to us.
@@ -221,6 +236,21 @@ mod tests {
         assert_eq!(effects_of(&envelope(Event::Comment(bot))), nothing);
         let ours = envelope(Event::Comment(comment("/infra plan")));
         assert_eq!(effects_of(&Envelope { via_app: Some(APP), ..ours }), nothing);
+    }
+
+    #[test]
+    fn an_issue_with_our_label_is_answered_for_whoever_put_it_before_us() {
+        let issue = |label: &str| {
+            Event::Issue(IssueEvent {
+                number: PrNumber(5),
+                labels: vec!["bug".into(), label.into()],
+            })
+        };
+        let asked = effects_of(&envelope(issue(LABEL)));
+        assert!(matches!(&asked.jobs[..], [Job::Request { by, .. }] if by.id == UserId(1)));
+        assert_eq!(effects_of(&envelope(issue("question"))), Effects::default());
+        let of_a_bot = Envelope { sender: actor(ActorKind::Bot), ..envelope(issue(LABEL)) };
+        assert_eq!(effects_of(&of_a_bot), Effects::default());
     }
 
     #[test]

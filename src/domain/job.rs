@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     actor::Actor,
-    command::Command,
+    command::{Command, SetParams},
     names::{CommentId, DeliveryId, PrNumber, StackId},
     pull_request::ReviewId,
     repository::Repository,
@@ -53,6 +53,10 @@ pub enum Job {
     Verdict { target: Target, review: Option<ReviewId> },
     /// Record that deletes and replacements of protected resources are meant.
     Allow { target: Target, asked: Asked, stack: StackId, addresses: Vec<String> },
+    /// Turn what an issue asks for into a pull request. `by` whom the issue was put before us.
+    Request { target: Target, by: Actor },
+    /// Turn `/infra set` into a commit, or on an issue into a pull request.
+    Set { target: Target, asked: Asked, change: SetParams, on_pull_request: bool },
     /// The pull request was closed without a merge.
     Release { target: Target },
     /// Apply what was merged. `asked` is there when a comment wanted it, `digest` when it named a plan.
@@ -67,6 +71,8 @@ impl Job {
             | Self::Drift { target, .. }
             | Self::Verdict { target, .. }
             | Self::Allow { target, .. }
+            | Self::Request { target, .. }
+            | Self::Set { target, .. }
             | Self::Release { target }
             | Self::Apply { target, .. } => target,
         }
@@ -89,7 +95,11 @@ impl Job {
             Self::Acknowledge { .. } => JobKind::Acknowledge,
             Self::Apply { .. } => JobKind::Apply,
             Self::Plan { .. } | Self::Drift { .. } => JobKind::Plan,
-            Self::Verdict { .. } | Self::Allow { .. } | Self::Release { .. } => JobKind::Keep,
+            Self::Verdict { .. }
+            | Self::Allow { .. }
+            | Self::Request { .. }
+            | Self::Set { .. }
+            | Self::Release { .. } => JobKind::Keep,
         }
     }
 }
@@ -118,12 +128,17 @@ impl JobKind {
 
 /// What a command becomes once its author is known to be allowed to give it; `None` when it is
 /// answered on the spot (help, status, unlock, cancel).
-pub fn job_of(command: Command, target: &Target, asked: &Asked) -> Option<Job> {
+pub fn job_of(
+    command: Command,
+    target: &Target,
+    (asked, on_pull_request): (&Asked, bool),
+) -> Option<Job> {
     let (target, asked) = (target.clone(), asked.clone());
     match command {
         Command::Plan { stacks } => Some(Job::Plan { target, asked: Some(asked), stacks }),
         Command::Drift { stacks } => Some(Job::Drift { target, asked, stacks }),
         Command::Allow { stack, addresses } => Some(Job::Allow { target, asked, stack, addresses }),
+        Command::Set(change) => Some(Job::Set { target, asked, change, on_pull_request }),
         Command::Apply { digest } => {
             let digest = digest.map(|digest| digest.to_string());
             Some(Job::Apply { target, asked: Some(asked), digest })

@@ -16,6 +16,7 @@ pub mod escape;
 pub mod event;
 pub mod finding;
 pub mod inbox;
+pub mod issue;
 pub mod job;
 pub mod names;
 pub mod plan;

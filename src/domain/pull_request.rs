@@ -18,6 +18,8 @@ pub struct PullRequest {
     pub is_archived: bool,
     /// The branch whose settings are trusted; none in an empty repository.
     pub default_branch: Option<BranchName>,
+    /// How GraphQL calls it.
+    pub node_id: String,
     pub number: PrNumber,
     pub title: String,
     pub author: Actor,

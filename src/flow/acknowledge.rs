@@ -40,11 +40,11 @@ pub async fn acknowledge(
     let mut jobs = Vec::new();
     let is_only_one = commands.len() == 1;
     for (i, command) in commands.into_iter().enumerate() {
-        if !on_pull_request && !matches!(command, Command::Help) {
+        if !on_pull_request && !matches!(command, Command::Help | Command::Set(_)) {
             return Err(Refusal::NothingPlanned.into());
         }
         let asked = Asked { nth: if is_only_one { 0 } else { i + 1 }, ..asked.clone() };
-        match job_of(command.clone(), target, &asked) {
+        match job_of(command.clone(), target, (&asked, on_pull_request)) {
             Some(job) => jobs.push(job),
             None => {
                 if let Some(answer) = answer(app, target, &asked, command).await? {

@@ -15,7 +15,10 @@ pub mod judge;
 pub mod look;
 pub mod outbox;
 pub mod plan;
+pub mod propose;
 pub mod release;
+pub mod request;
+pub mod set;
 pub mod verdict;
 pub mod work;
 
@@ -150,6 +153,11 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
         Job::Allow { target, asked, stack, addresses } => {
             allow::allow(app, target, asked, (stack, addresses)).await.map(|()| Vec::new())
         }
+        Job::Request { target, by } => request::request(app, target, by).await,
+        Job::Set { target, asked, change, on_pull_request } => {
+            let how = (change, *on_pull_request);
+            set::set(app, target, asked, how).await.map(|()| Vec::new())
+        }
         Job::Release { target } => release::release(app, target).await.map(|()| Vec::new()),
         Job::Apply { target, asked, digest } => {
             apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch).await
@@ -160,11 +168,12 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
 /// Who asked for a job by a comment.
 fn asked(job: &Job) -> Option<&Asked> {
     match job {
-        Job::Acknowledge { asked, .. } | Job::Drift { asked, .. } | Job::Allow { asked, .. } => {
-            Some(asked)
-        }
+        Job::Acknowledge { asked, .. }
+        | Job::Drift { asked, .. }
+        | Job::Allow { asked, .. }
+        | Job::Set { asked, .. } => Some(asked),
         Job::Plan { asked, .. } | Job::Apply { asked, .. } => asked.as_ref(),
-        Job::Verdict { .. } | Job::Release { .. } => None,
+        Job::Verdict { .. } | Job::Request { .. } | Job::Release { .. } => None,
     }
 }
 

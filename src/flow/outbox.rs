@@ -16,7 +16,7 @@ use crate::{
         digest::Digest,
         job::{Asked, Target},
         names::{CheckRunId, CommentId, Sha},
-        reply::{self, CheckReport, CheckStatus, Level, Marker, Report},
+        reply::{self, CheckReport, CheckStatus, Level, Marker, Report, RequestReport},
     },
     github::{self, Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Reaction},
     store::{Fenced, RequestState, Sending},
@@ -165,6 +165,20 @@ pub async fn reply(app: &App, target: &Target, asked: &Asked, text: &str) -> Res
         shows: None,
     };
     send(app, &write).await
+}
+
+/// Posts or edits the comment of an issue that says what became of it.
+pub async fn request(app: &App, target: &Target, report: &RequestReport) -> Result<()> {
+    let (marker, body) = (Marker::Request.to_string(), reply::request(report));
+    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
+}
+
+/// The same where nothing became of it, and `text` says why.
+pub async fn note(app: &App, target: &Target, text: &str) -> Result<()> {
+    let marker = Marker::Request;
+    let body = marker.on(text);
+    let marker = marker.to_string();
+    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
 }
 
 /// Says that something of ours failed, under the id that the log has.

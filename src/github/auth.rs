@@ -30,12 +30,24 @@ pub enum Task {
     Comment,
     /// Check runs, and finding our own.
     Check,
-    /// Opening issues.
-    Issue,
+    /// The snapshot of an issue.
+    Request,
+    /// Branches and commits of our own.
+    Commit,
+    /// Pull requests of our own.
+    Propose,
 }
 
 impl Task {
-    pub const ALL: &[Self] = &[Self::Read, Self::Fetch, Self::Comment, Self::Check, Self::Issue];
+    pub const ALL: &[Self] = &[
+        Self::Read,
+        Self::Fetch,
+        Self::Comment,
+        Self::Check,
+        Self::Request,
+        Self::Commit,
+        Self::Propose,
+    ];
 
     /// The smallest set of permissions with which GitHub lets the task pass.
     pub fn permissions(self) -> &'static [(&'static str, &'static str)] {
@@ -48,7 +60,12 @@ impl Task {
                 &[("issues", "write"), ("metadata", "read"), ("pull_requests", "write")]
             }
             Self::Check => &[("checks", "write"), ("metadata", "read")],
-            Self::Issue => &[("issues", "write"), ("metadata", "read")],
+            Self::Request => &[("contents", "read"), ("issues", "read"), ("metadata", "read")],
+            Self::Commit => &[("contents", "write"), ("metadata", "read")],
+            // A draft becomes ready only for who may write contents, too.
+            Self::Propose => {
+                &[("contents", "write"), ("metadata", "read"), ("pull_requests", "write")]
+            }
         }
     }
 }
@@ -197,11 +214,12 @@ mod tests {
     }
 
     #[test]
-    fn no_task_may_touch_workflows_or_write_contents() {
-        for task in [Task::Read, Task::Fetch, Task::Comment, Task::Check, Task::Issue] {
+    fn no_task_may_touch_workflows_and_only_those_that_propose_write_contents() {
+        for task in Task::ALL.iter().copied() {
             let permissions = task.permissions();
             assert!(!permissions.iter().any(|(name, _)| *name == "workflows"), "{task:?}");
-            assert!(!permissions.contains(&("contents", "write")), "{task:?}");
+            let proposes = matches!(task, Task::Commit | Task::Propose);
+            assert_eq!(permissions.contains(&("contents", "write")), proposes, "{task:?}");
         }
     }
 

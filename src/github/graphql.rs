@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::pace::Effect;
 use super::transport::{Answer, Call};
 use super::{Error, GitHub, Result, Task};
 use crate::domain::repository::Repository;
@@ -64,6 +65,8 @@ impl GitHub {
         let (name, message) = (call.name.clone(), problem.message.chars().take(500).collect());
         match problem.kind.as_deref() {
             Some("NOT_FOUND") => Error::NotFound { call: name },
+            // GitHub itself failed, perhaps after it had carried a change out.
+            None if call.effect != Effect::Read => Error::Unknown { call: name, reason: message },
             None => Error::Unavailable { call: name, reason: message },
             Some(_) => Error::Refused { call: name, status: 200, message },
         }

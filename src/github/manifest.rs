@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(document["redirect_url"], "http://127.0.0.1:1/created");
         assert_eq!(document["default_permissions"]["checks"], "write");
         let grants = manifest.grants();
-        assert_eq!(grants.permissions["contents"], "read");
+        assert_eq!(grants.permissions["metadata"], "read");
         assert!(grants.events.contains("push"));
     }
 

@@ -9,13 +9,15 @@ mod auth;
 mod checks;
 mod collaborators;
 mod comments;
+mod commits;
 mod deliveries;
 mod error;
 mod graphql;
-mod issues;
+mod issue;
 mod manifest;
 mod pace;
 mod probe;
+mod proposals;
 mod pull_request;
 mod reactions;
 mod transport;
@@ -30,16 +32,18 @@ use serde::de::DeserializeOwned;
 
 pub use self::auth::Task;
 pub use self::checks::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion};
+pub use self::commits::NewCommit;
 pub use self::deliveries::{DeliveredPayload, Delivery, DeliveryAttempt};
 pub use self::error::{Error, Result};
 pub use self::manifest::{Converted, Manifest, convert};
 pub use self::probe::probe;
+pub use self::proposals::NewPullRequest;
 pub use self::reactions::Reaction;
 
 use self::auth::Auth;
 use self::transport::{Answer, Call, Transport};
 use crate::domain::actor::AppId;
-use crate::domain::names::RepoName;
+use crate::domain::names::{Login, RepoName};
 use crate::domain::repository::Repository;
 
 /// What is needed to speak as the App.
@@ -57,6 +61,7 @@ pub struct GitHub {
     transport: Transport,
     auth: Auth,
     web: String,
+    login: tokio::sync::OnceCell<Login>,
 }
 
 impl GitHub {
@@ -66,6 +71,7 @@ impl GitHub {
             transport: Transport::new(&settings.api_url)?,
             auth: Auth::new(settings.app_id, &settings.private_key)?,
             web: web_url(&transport::base(&settings.api_url)?),
+            login: tokio::sync::OnceCell::new(),
         })
     }
 
@@ -80,9 +86,29 @@ impl GitHub {
         self.auth.app
     }
 
+    /// The login under which GitHub shows what the App does; asked for once.
+    pub async fn login(&self) -> Result<&Login> {
+        let ask = || async {
+            let login = format!("{}[bot]", self.registration().await?.slug);
+            Login::parse(login).map_err(|e| Error::Settings(e.to_string()))
+        };
+        self.login.get_or_try_init(ask).await
+    }
+
     /// Where git fetches `repo` from; there is no credential in it.
     pub fn clone_url(&self, repo: &RepoName) -> String {
         format!("{}/{repo}.git", self.web)
+    }
+
+    /// Where a person opens an issue with the form in this file.
+    pub fn form_url(&self, repo: &RepoName, file: &str) -> String {
+        format!("{}/{repo}/issues/new?template={file}", self.web)
+    }
+
+    /// What follows `@` in the addresses that GitHub gives people who keep theirs private.
+    pub fn noreply_host(&self) -> String {
+        let host = self.web.split_once("://").map_or(self.web.as_str(), |(_, host)| host);
+        format!("users.noreply.{host}")
     }
 
     /// A token that can fetch `repository` and nothing else.

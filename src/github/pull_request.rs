@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::transport::Call;
+use super::wire::ActorNode;
 use super::{Error, GitHub, Result, Task};
-use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::actor::Actor;
 use crate::domain::names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId};
 use crate::domain::pull_request::{
     CommitAuthors, PullRequest, PullRequestState, Review, ReviewId, ReviewState,
@@ -144,6 +145,7 @@ impl Data {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PullRequestNode {
+    id: String,
     number: PrNumber,
     title: String,
     state: String,
@@ -244,15 +246,6 @@ struct ReviewNode {
     author: Option<ActorNode>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ActorNode {
-    #[serde(rename = "__typename")]
-    kind: String,
-    login: String,
-    database_id: UserId,
-}
-
 impl PullRequestNode {
     fn snapshot(self, place: Place) -> Result<PullRequest, String> {
         let state = match self.state.as_str() {
@@ -282,6 +275,7 @@ impl PullRequestNode {
             repo: place.repo,
             is_archived: place.is_archived,
             default_branch: place.default_branch,
+            node_id: self.id,
             number: self.number,
             title: self.title,
             author: self.author.map_or_else(|| Ok(Actor::ghost()), ActorNode::actor)?,
@@ -336,17 +330,5 @@ impl ReviewNode {
             at: self.submitted_at,
             may_write,
         })
-    }
-}
-
-impl ActorNode {
-    fn actor(self) -> Result<Actor, String> {
-        let kind = ActorKind::parse(&self.kind)
-            .ok_or_else(|| format!("`{}` is no known kind of account", self.kind))?;
-        // GraphQL leaves out the suffix that REST and webhooks show.
-        let suffix = kind == ActorKind::Bot && !self.login.ends_with("[bot]");
-        let login = if suffix { format!("{}[bot]", self.login) } else { self.login };
-        let login = Login::parse(login).map_err(|e| e.to_string())?;
-        Ok(Actor { id: self.database_id, login, kind })
     }
 }

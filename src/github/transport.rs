@@ -70,6 +70,11 @@ impl Call {
         }
     }
 
+    /// A change that is asked for in GraphQL.
+    pub fn mutation(name: &str, document: &str, variables: Value) -> Self {
+        Self { effect: Effect::Write, ..Self::query(name, document, variables) }
+    }
+
     fn rest(method: Method, path: String, body: Option<Value>, effect: Effect) -> Self {
         let name = format!("{method} {}", path.split('?').next().unwrap_or_default());
         Self { method, path, body, effect, resource: Resource::Core, name }

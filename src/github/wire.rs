@@ -79,3 +79,26 @@ pub struct Page<T> {
     pub found: Option<T>,
     pub len: usize,
 }
+
+/// An account as GraphQL shows it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActorNode {
+    #[serde(rename = "__typename")]
+    kind: String,
+    login: String,
+    database_id: UserId,
+}
+
+impl ActorNode {
+    /// Errors for a kind of account that is not known.
+    pub fn actor(self) -> Result<Actor, String> {
+        let kind = ActorKind::parse(&self.kind)
+            .ok_or_else(|| format!("`{}` is no known kind of account", self.kind))?;
+        // GraphQL leaves out the suffix that REST and webhooks show.
+        let suffix = kind == ActorKind::Bot && !self.login.ends_with("[bot]");
+        let login = if suffix { format!("{}[bot]", self.login) } else { self.login };
+        let login = Login::parse(login).map_err(|e| e.to_string())?;
+        Ok(Actor { id: self.database_id, login, kind })
+    }
+}

@@ -5,10 +5,10 @@
 //! has to name our own address, and a code counts only with the `state` that our page gave out.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
 
+use askama::Template;
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{
@@ -42,6 +42,27 @@ pub struct Form {
     pub state: String,
     /// `127.0.0.1:PORT`.
     pub address: std::net::SocketAddr,
+}
+
+#[derive(Template)]
+#[template(path = "setup_ask.html")]
+struct Ask<'a> {
+    action: &'a str,
+    manifest: &'a str,
+    grants: &'a Grants,
+    state: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "setup_created.html")]
+struct Created<'a> {
+    registration: &'a Registration,
+}
+
+#[derive(Template)]
+#[template(path = "setup_refused.html")]
+struct Refused<'a> {
+    text: &'a str,
 }
 
 struct Desk<R> {
@@ -86,29 +107,9 @@ async fn guard<R: Registrar>(
     (headers, next.run(request).await).into_response()
 }
 
-async fn ask<R: Registrar>(State(desk): State<Arc<Desk<R>>>) -> String {
+async fn ask<R: Registrar>(State(desk): State<Arc<Desk<R>>>) -> Response {
     let Form { action, manifest, grants, state, .. } = &desk.form;
-    let mut lists = String::from("<h2>What it may do</h2><ul>");
-    for (name, level) in &grants.permissions {
-        let _ = write!(lists, "<li>{}: {}</li>", html(name), html(level));
-    }
-    lists += "</ul><h2>What it is told of</h2><ul>";
-    for event in &grants.events {
-        let _ = write!(lists, "<li>{}</li>", html(event));
-    }
-    page(
-        "Register Planwright",
-        &format!(
-            "<p>GitHub will ask you for a name and make the App. Its private key and its webhook \
-             secret then go to the terminal where you started this, and nowhere else.</p>{lists}</ul>\
-             <form method=\"post\" action=\"{}?state={}\">\
-             <input type=\"hidden\" name=\"manifest\" value=\"{}\">\
-             <button>Create the App on GitHub</button></form>",
-            html(action),
-            html(state),
-            html(manifest),
-        ),
-    )
+    shown(StatusCode::OK, &Ask { action, manifest, grants, state })
 }
 
 async fn created<R: Registrar>(
@@ -118,69 +119,27 @@ async fn created<R: Registrar>(
     let given = |name: &str| query.get(name).map_or("", String::as_str);
     let (state, code) = (given("state"), given("code"));
     if !is_same(state, &desk.form.state) {
-        let text = "This did not come from the page that <code>planwright setup</code> shows; \
-                    <a href=\"/\">begin there</a>.";
-        return (StatusCode::FORBIDDEN, page("Not from here", &format!("<p>{text}</p>")))
-            .into_response();
+        let text = "This did not come from the page that `planwright setup` shows; begin there.";
+        return shown(StatusCode::FORBIDDEN, &Refused { text });
     }
     match desk.registrar.register(code).await {
-        Ok(registration) => page(
-            "Registered",
-            &format!(
-                "<p><a href=\"{}\">{}</a> is registered. The terminal says how to go on; then \
-                 <a href=\"{}\">install it</a> on repositories.</p>",
-                html(&registration.page),
-                html(&registration.slug),
-                html(&registration.install_page()),
-            ),
-        )
-        .into_response(),
+        Ok(registration) => shown(StatusCode::OK, &Created { registration: &registration }),
         Err(error) => {
             tracing::error!("the code was not exchanged: {error:#}");
-            let text = format!(
-                "<p>{}</p><p>Load this page again to try once more, within an hour.</p>",
-                html(&format!("{error:#}"))
-            );
-            (StatusCode::BAD_GATEWAY, page("Not registered yet", &text)).into_response()
+            let text = format!("{error:#}. Load this page again to try once more, within an hour.");
+            shown(StatusCode::BAD_GATEWAY, &Refused { text: &text })
         }
+    }
+}
+
+fn shown(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => (status, page).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
 /// Takes as long for any two texts of the same length.
 fn is_same(one: &str, other: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
-}
-
-fn page(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
-         <style>body{{font:1rem/1.5 system-ui;max-width:40rem;margin:3rem auto;padding:0 1rem}}\
-         button{{font:inherit;padding:.5rem 1rem}}</style><h1>{title}</h1>{body}</html>\n"
-    )
-}
-
-/// Text that may stand in an element or in a quoted attribute.
-fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_cannot_leave_its_attribute() {
-        assert_eq!(html("\"><b onx='1'>&"), "&quot;&gt;&lt;b onx=&#39;1&#39;&gt;&amp;");
-    }
 }

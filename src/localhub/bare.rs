@@ -17,6 +17,19 @@ pub enum FileChange {
     Symlink { path: String, target: String },
 }
 
+impl FileChange {
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Write { path, .. } | Self::Delete { path } | Self::Symlink { path, .. } => path,
+        }
+    }
+}
+
+/// Whether git takes it as the name of a branch.
+pub fn is_branch_name(name: &str) -> bool {
+    git2::Branch::name_is_valid(name).unwrap_or(false)
+}
+
 /// Who stands in a commit, and when.
 #[derive(Clone, Debug)]
 pub struct Stamp {
@@ -59,6 +72,14 @@ pub struct Extent {
     pub additions: usize,
     pub deletions: usize,
     pub changed_files: usize,
+}
+
+/// A file before and after; None where it is not there.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    pub path: String,
+    pub old: Option<Vec<u8>>,
+    pub new: Option<Vec<u8>>,
 }
 
 pub struct Bare(Repository);
@@ -235,6 +256,21 @@ impl Bare {
         })
     }
 
+    /// What [`Bare::extent`] counts, file by file in the order of their paths.
+    pub fn changed(&self, base: &str, head: &str) -> Result<Vec<Changed>> {
+        let parted = self.0.merge_base(Oid::from_str(base)?, Oid::from_str(head)?)?;
+        let (old, new) = (self.0.find_commit(parted)?.tree()?, self.find(head)?.tree()?);
+        let diff = self.0.diff_tree_to_tree(Some(&old), Some(&new), None)?;
+        let mut changed = vec![];
+        for delta in diff.deltas() {
+            let path = delta.new_file().path().or(delta.old_file().path());
+            let path = path.unwrap_or(Path::new("")).to_string_lossy().into_owned();
+            let (old, new) = (self.file(&parted.to_string(), &path)?, self.file(head, &path)?);
+            changed.push(Changed { path, old, new });
+        }
+        Ok(changed)
+    }
+
     pub fn facts(&self, sha: &str) -> Result<CommitFacts> {
         let commit = self.find(sha)?;
         let mut facts = CommitFacts {
@@ -264,10 +300,23 @@ impl Bare {
     /// A file of a commit, or None when it has none of that path.
     pub fn file(&self, sha: &str, path: &str) -> Result<Option<Vec<u8>>> {
         match self.find(sha)?.tree()?.get_path(Path::new(path)) {
+            Ok(entry) if entry.kind() != Some(git2::ObjectType::Blob) => Ok(None),
             Ok(entry) => Ok(Some(self.0.find_blob(entry.id())?.content().to_vec())),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The paths of all files of a commit, in git's order.
+    pub fn paths(&self, sha: &str) -> Result<Vec<String>> {
+        let mut paths = vec![];
+        self.find(sha)?.tree()?.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+            if entry.kind() != Some(git2::ObjectType::Tree) {
+                paths.push(format!("{folder}{}", text(entry.name_bytes())));
+            }
+            git2::TreeWalkResult::Ok
+        })?;
+        Ok(paths)
     }
 
     fn find(&self, sha: &str) -> Result<Commit<'_>> {

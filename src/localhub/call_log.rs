@@ -22,8 +22,6 @@ pub enum Kind {
     /// Minting and revoking of installation tokens.
     Token,
     Git,
-    /// A page that a browser shows, or a form that it sends.
-    Web,
 }
 
 /// One call and how it was answered.
@@ -48,7 +46,7 @@ impl Call {
         match self.kind {
             Kind::Graphql => self.operation.starts_with("graphql mutation "),
             Kind::Git => self.operation == "git-receive-pack" && self.method == "POST",
-            Kind::Rest | Kind::Token | Kind::Web => self.method != "GET",
+            Kind::Rest | Kind::Token => self.method != "GET",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The web server: tells REST, GraphQL and git apart, logs each call, and lets faults happen.
+//! The web server: tells pages, REST, GraphQL and git apart, logs each call of a program, and lets
+//! faults happen.
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -13,7 +14,7 @@ use super::actor::Actor;
 use super::call_log::{Call, Kind};
 use super::faults::Fault;
 use super::refusal::Refusal;
-use super::{Hub, git_http, graphql, registration, rest};
+use super::{Hub, git_http, graphql, pages, registration, rest};
 
 /// More than any pack of the tests; GitHub's own limit is two gigabytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -92,6 +93,12 @@ async fn answer(State(hub): State<Hub>, request: Request) -> Response {
         headers: parts.headers,
         body,
     };
+    if registration::is_page(&ask) {
+        return response(registration::answer(&hub, &ask));
+    }
+    if pages::is_for_people(&ask) {
+        return response(pages::answer(&hub, &ask));
+    }
     let actor = hub.0.read().actor(ask.header("authorization"));
     let mut call = hub.0.log.receive(described(&hub, &ask, &actor));
     let fault = hub.0.faults.take(&call.operation);
@@ -119,7 +126,6 @@ async fn performed(hub: &Hub, ask: &Ask, call: &Call, actor: Result<Actor, Refus
         Kind::Git => git_http::answer(hub, ask, actor).await,
         Kind::Graphql => actor.and_then(|actor| graphql::answer(hub, ask, &actor)),
         Kind::Rest | Kind::Token => rest::answer(hub, ask, actor),
-        Kind::Web => registration::answer(hub, ask),
     };
     outcome.unwrap_or_else(|refusal| Reply::refusal(&refusal))
 }
@@ -128,7 +134,6 @@ fn described(hub: &Hub, ask: &Ask, actor: &Result<Actor, Refusal>) -> Call {
     let (kind, operation) = match () {
         () if ask.path == "/api/graphql" => (Kind::Graphql, graphql::operation_name(ask)),
         () if git_http::is_git(&ask.path) => (Kind::Git, git_http::operation_name(ask)),
-        () if registration::is_page(ask) => (Kind::Web, registration::OPERATION.to_owned()),
         () => {
             let operation = rest::operation_name(ask);
             let is_token =

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::change_set::ParamPath;
+use crate::domain::{change_set::ParamPath, issue::LABEL};
 
 use super::{schema::Schema, unpacked::Package};
 
@@ -20,8 +20,9 @@ pub use read::{ISSUE, package_of};
 
 /// The folder in which GitHub looks for forms.
 pub const FOLDER: &str = ".github/ISSUE_TEMPLATE";
-/// The label that asks Planwright to look at an issue.
-pub const LABEL: &str = "planwright";
+
+/// How each form begins, by which it is known again.
+pub const MADE: &str = "# Made by `planwright forms`";
 
 const PACKAGE: &str = "package";
 const STACK: &str = "stack";
@@ -62,7 +63,11 @@ impl Form {
 
     /// Where the form lies in a repository.
     pub fn path(&self) -> String {
-        format!("{FOLDER}/planwright-{}.yml", self.package.replace('/', "-"))
+        format!("{FOLDER}/{}", self.file_name())
+    }
+
+    pub fn file_name(&self) -> String {
+        format!("planwright-{}.yml", self.package.replace('/', "-"))
     }
 
     /// The form as GitHub takes it.
@@ -90,7 +95,7 @@ impl Form {
             labels: [LABEL],
             body,
         };
-        let comment = "# Made by `planwright forms` from the params of the package; do not edit.\n";
+        let comment = format!("{MADE} from the params of the package; do not edit.\n");
         // Structs of texts cannot fail to become YAML.
         format!("{comment}{}", yaml_serde::to_string(&file).unwrap_or_default())
     }

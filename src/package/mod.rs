@@ -26,6 +26,7 @@ pub mod render;
 pub mod repository;
 pub mod resolve;
 pub mod schema;
+pub mod search;
 pub mod source;
 pub mod stack;
 pub mod types;

@@ -63,6 +63,17 @@ impl Package {
         self.variants.get(&(slot.to_owned(), name.to_owned()))
     }
 
+    /// The schema of a param by the steps to it: the package's own, or that of any variant.
+    pub fn param(&self, path: &[String]) -> Option<&serde_json::Value> {
+        self.params.property(path).or_else(|| {
+            self.variants.iter().find_map(|((slot, _), variant)| {
+                let select = self.manifest.slots.get(slot)?.selector()?;
+                let own = path.strip_prefix(select.split_last()?.1)?;
+                variant.params.as_ref()?.property(own).filter(|_| !own.is_empty())
+            })
+        })
+    }
+
     /// The static files of a variant's module, by their path relative to its folder.
     pub fn module<'a>(
         &'a self,

@@ -41,6 +41,13 @@ pub(super) async fn record(tx: &mut Tx, push: &Push) -> Result<(), Error> {
 }
 
 impl Store {
+    /// Notes a push that no webhook tells of; the second time changes nothing.
+    pub async fn record_push(&self, push: &Push) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        record(&mut tx, push).await?;
+        tx.commit().await
+    }
+
     /// Who ever pushed to `branch`, or pushed one of `heads` to any branch.
     ///
     /// A branch of that name that was deleted before counts too: one principal too many is asked for

@@ -52,7 +52,11 @@ fn each_command_is_read() {
 #[test]
 fn each_row_of_the_table_leads_to_a_command_of_that_row() {
     for entry in TABLE {
-        let arguments = if entry.name == "allow" { "website a.b" } else { "" };
+        let arguments = match entry.name {
+            "allow" => "website a.b",
+            "set" => "website a=b",
+            _ => "",
+        };
         let command = one(&format!("/infra {} {arguments}", entry.name)).unwrap();
         assert_eq!(command.entry().name, entry.name);
     }
@@ -104,8 +108,8 @@ fn what_is_no_command_says_why() {
     let said: Vec<String> =
         comments.iter().map(|comment| one(comment).unwrap_err().to_string()).collect();
     assert_snapshot!(said.join("\n"), @"
-`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`.
-`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`.
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
+`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
 `-destroy` is no flag, and nothing is passed on to the engine. Usage: `/infra plan [STACK…]`.
 `../../etc` is no stack, which is `name` or `name/environment` in lower case. Usage: `/infra plan [STACK…]`.
 `website;` has the character `;`, which no name has. Usage: `/infra plan [STACK…]`.
@@ -119,7 +123,7 @@ Something is missing. Usage: `/infra apply [--plan DIGEST]`.
 There is more than it takes. Usage: `/infra apply [--plan DIGEST]`.
 There is more than it takes. Usage: `/infra unlock [STACK]`.
 A quote is not closed. Usage: `/infra allow STACK ADDRESS…`.
-`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`.
+`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
 A line holds the hidden character `⟨U+200B⟩`; type the command anew.
 ");
 }
@@ -142,10 +146,33 @@ fn the_table_is_written_for_people() {
 | `/infra drift [STACK…]` | Show what was changed behind the configuration's back. | write access |
 | `/infra status` | Show what is met, what is missing and what waits. | anyone |
 | `/infra allow STACK ADDRESS…` | Allow these protected resources to be deleted or replaced, in the plan shown. | write access, and no part in the change |
+| `/infra set STACK PATH=VALUE…` | Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it. | write access |
 | `/infra apply [--plan DIGEST]` | After the merge: retry a failed apply, or confirm by its digest a plan that differs. | write access, and no part in the change |
 | `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
 | `/infra cancel` | Stop what runs for this pull request. | write access |
 ");
+}
+
+#[test]
+fn a_set_takes_any_value_and_only_a_path_before_it() {
+    let line =
+        "/infra set logs/prod tags.\"cost centre\"=12 greeting=\"Good day; $(x)\" a={\"b\":1}";
+    let Ok(Command::Set(set)) = &parse(line)[0] else { panic!("{:?}", parse(line)) };
+    let params: Vec<(String, &str)> =
+        set.params.iter().map(|(path, value)| (path.to_string(), value.as_str())).collect();
+    assert_eq!(set.stack.to_string(), "logs/prod");
+    assert_eq!(
+        params,
+        [
+            ("tags.\"cost centre\"".to_owned(), "12"),
+            ("greeting".into(), "\"Good day; $(x)\""),
+            ("a".into(), "{\"b\":1}"),
+        ]
+    );
+    for line in ["set", "set logs", "set logs name", "set logs a/b=1", "set ../x a=1", "set -x a=1"]
+    {
+        assert!(parse(&format!("/infra {line}"))[0].is_err(), "{line}");
+    }
 }
 
 proptest! {

@@ -10,6 +10,8 @@ use crate::domain::names::CommentId;
 pub enum Marker {
     /// The one comment of a pull request that is edited in place.
     Report,
+    /// The one comment of an issue that says what became of it.
+    Request,
     /// The reply to the nth command of a comment, from 1; 0 to the only one or to all.
     Reply(CommentId, usize),
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Report => f.write_str("<!-- planwright:report -->"),
+            Self::Request => f.write_str("<!-- planwright:request -->"),
             Self::Reply(comment, 0) => write!(f, "<!-- planwright:reply:{comment} -->"),
             Self::Reply(comment, nth) => write!(f, "<!-- planwright:reply:{comment}:{nth} -->"),
         }

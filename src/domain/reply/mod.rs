@@ -11,8 +11,10 @@ mod check;
 mod comment;
 mod marker;
 mod page;
+mod proposal;
 mod refusal;
 mod report;
+mod request;
 mod requirement;
 mod settings;
 mod stack;
@@ -24,11 +26,13 @@ pub use change::{Labels, change_lines, drift_lines};
 pub use check::{Annotation, CheckReport, CheckStatus, Conclusion, Level, check};
 pub use comment::comment;
 pub use marker::Marker;
+pub use proposal::Proposal;
 pub use refusal::Refusal;
 pub use report::{
     Basis, DriftReport, NotPlanned, PlanReport, Progress, Report, SettingsReport, StackReport,
     State, Warning,
 };
+pub use request::{FormLink, RequestReport, request};
 pub use requirement::first_unmet;
 pub use summary::counts;
 pub use value::{difference_text, value_text};

@@ -5,10 +5,11 @@ use crate::domain::{
     command::CommandError,
     digest::Digest,
     escape,
-    names::{Login, StackId},
+    finding::Finding,
+    names::{BranchName, Login, StackId},
 };
 
-use super::requirement::part;
+use super::{requirement::part, stack::finding_list};
 
 /// Posted as it stands, on one line; safe in Markdown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +74,19 @@ pub enum Refusal {
     NothingLocked { stack: Option<StackId> },
     #[error("The lock{} is in use by an apply that runs; `/infra cancel` stops it.", of(.stack.as_ref()))]
     LockInUse { stack: Option<StackId> },
+    #[error("The branch is in a fork, to which Planwright never writes: change `{}` there by hand.", .stack)]
+    SetInFork { stack: StackId },
+    /// What validation says, on several lines.
+    #[error("That change is not valid, so nothing was committed:\n\n{}", finding_list(.0))]
+    Invalid(Vec<Finding>),
+    #[error("The params have these values already; nothing was committed.")]
+    NothingToSet,
+    #[error("Somebody pushed to the branch at the same moment; nothing was committed. Ask again.")]
+    HeadMoved,
+    #[error("The branch `{0}` has commits of others; delete it, or work on it by hand.")]
+    BranchTaken(BranchName),
+    #[error("The issue is closed; reopen it first.")]
+    IssueClosed,
     #[error("Nothing runs for this pull request.")]
     NothingRunning,
 }

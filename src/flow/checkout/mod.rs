@@ -7,6 +7,7 @@ mod applied;
 pub mod apply;
 pub mod drift;
 mod environment;
+pub mod forms;
 pub mod init;
 pub mod lock;
 pub mod outputs;

@@ -2,13 +2,13 @@
 //!
 //! Works outside a repository too, where there are only those that come with Planwright.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::domain::finding::Place;
 use crate::package::Checked;
 use crate::package::files::Files;
 use crate::package::meant::nearest;
+use crate::package::search;
 use crate::package::source::{self, Source};
 use crate::package::unpacked::Package;
 
@@ -91,25 +91,8 @@ impl Shelf {
         let built_in = source::names().map(|name| Source::BuiltIn(name.to_owned()));
         let mut sources: Vec<Source> = built_in.collect();
         if let Some(checkout) = &self.checkout {
-            sources.extend(folders(&self.files, &checkout.config.packages)?);
+            sources.extend(search::folders(&self.files, &checkout.config.packages)?);
         }
         Ok(sources)
     }
-}
-
-/// The folders with a `package.yaml` that the entries of `packages` name.
-fn folders(files: &dyn Files, allowed: &[String]) -> Checked<BTreeSet<Source>> {
-    let mut folders = BTreeSet::new();
-    for entry in allowed.iter().filter(|entry| entry.contains('/')) {
-        let above = entry.strip_suffix("/*").unwrap_or(entry);
-        for path in files.paths(above)? {
-            let folder = path.strip_suffix("/package.yaml").unwrap_or_default();
-            let is_named = match entry.strip_suffix('*') {
-                Some(above) => folder.strip_prefix(above).is_some_and(|name| !name.contains('/')),
-                None => folder == entry,
-            };
-            folders.extend(Source::parse(folder).filter(|_| is_named));
-        }
-    }
-    Ok(folders)
 }

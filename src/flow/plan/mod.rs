@@ -279,7 +279,18 @@ async fn record(
     };
     look.still_holds(app).await?;
     app.store.record_report(id, &report).await?;
-    outbox::show(app, target, &report).await
+    outbox::show(app, target, &report).await?;
+    make_ready(app, change, &report).await
+}
+
+/// A draft of our own is for people to look at once its plan has succeeded.
+async fn make_ready(app: &App, change: &Change<'_>, report: &Report) -> Result<()> {
+    let (target, pull) = (change.target, &change.look.pull);
+    let is_due = pull.is_draft && pull.state == PullRequestState::Open && !report.has_errors();
+    if is_due && pull.author.login == *app.github.login().await? {
+        app.github.mark_ready(&target.repository, &pull.node_id).await?;
+    }
+    Ok(())
 }
 
 /// Puts the verdict on a plan set into its report.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use super::super::wire::{Account, AppRef, actor_or_ghost};
 use crate::domain::actor::{Actor, AppId};
 use crate::domain::event::{
-    CommentAction, CommentEvent, Envelope, Event, InstallationAction, PullRequestAction, Push,
-    RepositoryAction, ReviewAction, ReviewEvent,
+    CommentAction, CommentEvent, Envelope, Event, InstallationAction, IssueEvent,
+    PullRequestAction, Push, RepositoryAction, ReviewAction, ReviewEvent,
 };
 use crate::domain::names::{
     CheckRunId, CommentId, InstallationId, PrNumber, RepoName, RepositoryId, Sha,
@@ -50,6 +50,7 @@ const READERS: &[(&str, Reader)] = &[
     ("pull_request", pull_request),
     ("pull_request_review", review),
     ("issue_comment", comment),
+    ("issues", issue),
     ("push", push),
     ("check_run", check_run),
     ("check_suite", check_suite),
@@ -257,6 +258,36 @@ fn comment(action: &str, body: &[u8]) -> Result<Told, String> {
         action,
     });
     Ok(Some((event, comment.performed_via_github_app.map(|app| app.id))))
+}
+
+fn issue(action: &str, body: &[u8]) -> Result<Told, String> {
+    #[derive(Deserialize)]
+    struct Wire {
+        issue: Issue,
+        label: Option<Label>,
+    }
+    #[derive(Deserialize)]
+    struct Issue {
+        number: PrNumber,
+        #[serde(default)]
+        labels: Option<Vec<Label>>,
+        performed_via_github_app: Option<AppRef>,
+    }
+    #[derive(Deserialize)]
+    struct Label {
+        name: String,
+    }
+    if !matches!(action, "opened" | "edited" | "reopened" | "labeled") {
+        return Ok(None);
+    }
+    let Wire { issue, label } = json(body)?;
+    let labels = match (action, label) {
+        ("labeled", label) => vec![label.ok_or("`label` is missing")?],
+        _ => issue.labels.unwrap_or_default(),
+    };
+    let labels = labels.into_iter().map(|label| label.name).collect();
+    let event = Event::Issue(IssueEvent { number: issue.number, labels });
+    Ok(Some((event, issue.performed_via_github_app.map(|app| app.id))))
 }
 
 /// A push event lists no more of either.

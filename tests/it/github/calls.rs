@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use planwright::domain::actor::{Actor, ActorKind, AppId, Permission};
-use planwright::domain::names::{CheckRunId, CommentId, Login, PrNumber, Sha, UserId};
+use planwright::domain::names::{BranchName, CheckRunId, CommentId, Login, PrNumber, Sha, UserId};
 use planwright::github::{
-    Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Error, Reaction,
+    Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Error, NewCommit,
+    NewPullRequest, Reaction,
 };
 use serde_json::{Value, json};
 
@@ -247,9 +248,57 @@ async fn a_permission_is_asked_for_live() {
 }
 
 #[tokio::test]
-async fn an_issue_is_opened() {
+async fn a_pull_request_of_our_own_is_opened_as_a_draft() {
     let stub = Stub::answering(|| Answer(201, Vec::new(), json!({ "number": 12 }))).await;
-    let number = stub.github.create_issue(&repository(), "Apply failed", "…").await.unwrap();
+    let branch = |name: &str| BranchName::parse(name).unwrap();
+    let new = NewPullRequest {
+        head: branch("planwright/3-logs"),
+        base: branch("main"),
+        title: "Add logs".into(),
+        body: "…".into(),
+    };
+    let number = stub.github.open_pull_request(&repository(), &new).await.unwrap();
     assert_eq!(number, PrNumber(12));
-    assert_eq!(stub.seen()[0].path, "/api/v3/repos/acme/infra/issues");
+    assert_eq!(stub.seen()[0].path, "/api/v3/repos/acme/infra/pulls");
+    assert_eq!(stub.seen()[0].body["draft"], true);
+}
+
+#[tokio::test]
+async fn a_commit_names_the_head_that_it_builds_on() {
+    let stub = Stub::answering(|| {
+        let commit = json!({ "commit": { "oid": "b".repeat(40) } });
+        ok(json!({ "data": { "createCommitOnBranch": commit } }))
+    })
+    .await;
+    let new = NewCommit {
+        branch: BranchName::parse("planwright/3-logs").unwrap(),
+        parent: Sha::parse("a".repeat(40)).unwrap(),
+        headline: "Add logs".into(),
+        body: String::new(),
+        files: [("a".into(), Some(b"hi".to_vec())), ("b".into(), None)].into(),
+    };
+    let made = stub.github.commit(&repository(), &new).await.unwrap();
+    assert_eq!(made, Sha::parse("b".repeat(40)).unwrap());
+    let input = &stub.seen()[0].body["variables"]["input"];
+    assert_eq!(input["expectedHeadOid"], "a".repeat(40));
+    let changes = json!({
+        "additions": [{ "path": "a", "contents": "aGk=" }],
+        "deletions": [{ "path": "b" }],
+    });
+    assert_eq!(input["fileChanges"], changes);
+}
+
+#[tokio::test]
+async fn a_commit_that_github_failed_over_may_have_been_made() {
+    let stub =
+        Stub::answering(|| ok(json!({ "data": null, "errors": [{ "message": "oops" }] }))).await;
+    let new = NewCommit {
+        branch: BranchName::parse("planwright/3-logs").unwrap(),
+        parent: Sha::parse("a".repeat(40)).unwrap(),
+        headline: "Add logs".into(),
+        body: String::new(),
+        files: Default::default(),
+    };
+    let error = stub.github.commit(&repository(), &new).await.unwrap_err();
+    assert!(matches!(error, Error::Unknown { .. }), "{error:?}");
 }

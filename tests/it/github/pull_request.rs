@@ -54,6 +54,7 @@ fn answer() -> Value {
         "isArchived": false,
         "defaultBranchRef": { "name": "main" },
         "pullRequest": {
+            "id": "PR_3",
             "number": 3,
             "title": "A bucket",
             "state": "OPEN",

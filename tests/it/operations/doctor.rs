@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use planwright::{
     doctor,
     domain::diagnosis::{Check, Status, checks},
+    github::Manifest,
     localhub::{AppEdit, Hub, Level, Settings},
     settings::{Role, Serve, Variables},
 };
@@ -201,35 +202,18 @@ async fn what_is_wrong_with_the_app_is_found() {
 async fn what_the_app_may_not_do_is_found() {
     let story = story().await;
     let (hub, good) = (&story.hub, story.settings());
-    let edit = |permissions: &[(&str, Level)], events: &[&str]| {
-        let permissions = permissions.iter().map(|(name, level)| ((*name).to_owned(), *level));
-        hub.edit_app(AppEdit {
-            permissions: Some(permissions.collect()),
-            events: Some(events.iter().map(|event| (*event).to_owned()).collect()),
-            ..AppEdit::default()
-        })
-        .unwrap();
+    let wanted = Manifest::ours().unwrap().grants();
+    let level = |level: &String| if level == "write" { Level::Write } else { Level::Read };
+    let permissions: Vec<(String, Level)> =
+        wanted.permissions.iter().map(|(name, it)| (name.clone(), level(it))).collect();
+    let events: Vec<String> = wanted.events.into_iter().collect();
+    let edit = |permissions: &[(String, Level)], events: &[String]| {
+        let (permissions, events) = (Some(permissions.to_vec()), Some(events.to_vec()));
+        hub.edit_app(AppEdit { permissions, events, ..AppEdit::default() }).unwrap();
     };
-    let permissions = [
-        ("checks", Level::Write),
-        ("contents", Level::Read),
-        ("issues", Level::Write),
-        ("merge_queues", Level::Read),
-        ("metadata", Level::Read),
-        ("pull_requests", Level::Write),
-        ("statuses", Level::Write),
-    ];
-    let events = [
-        "issue_comment",
-        "merge_group",
-        "pull_request",
-        "pull_request_review",
-        "push",
-        "repository",
-    ];
     edit(&permissions[1..], &events);
     assert_fails(&good, "app-permissions", "`checks: write`").await;
-    edit(&[&permissions[..], &[("workflows", Level::Write)]].concat(), &events);
+    edit(&[&permissions[..], &[("workflows".into(), Level::Write)]].concat(), &events);
     assert_eq!(ill(&examined(&good).await), [("app-permissions", Status::Warning)]);
     edit(&permissions, &events[1..]);
     let ill_of_both = ill(&examined(&good).await);
@@ -238,8 +222,8 @@ async fn what_the_app_may_not_do_is_found() {
     edit(&permissions, &events);
 
     hub.set_app_permission("acme", "contents", None).unwrap();
-    assert_fails(&good, "installation", "`contents: read`").await;
-    hub.set_app_permission("acme", "contents", Some(Level::Read)).unwrap();
+    assert_fails(&good, "installation", "`contents: write`").await;
+    hub.set_app_permission("acme", "contents", Some(Level::Write)).unwrap();
     hub.suspend("acme", true).unwrap();
     assert_fails(&good, "installation", "suspended").await;
     hub.suspend("acme", false).unwrap();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use planwright::localhub::{AppEdit, Hub, Settings};
-use reqwest::{Client, StatusCode, redirect::Policy};
+use reqwest::{Client, Response, StatusCode, redirect::Policy};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -79,23 +79,36 @@ fn browser() -> Client {
 fn attribute(page: &str, before: &str) -> String {
     let (_, rest) = page.split_once(before).unwrap_or_else(|| panic!("no {before} in {page}"));
     let value = rest.split('"').next().unwrap();
-    value.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&amp;", "&")
+    value.replace("&#34;", "\"").replace("&#39;", "'").replace("&#60;", "<").replace("&#38;", "&")
 }
 
-/// Presses the button, and answers where GitHub sends the browser back to.
+/// Presses the button, confirms at GitHub, and answers where that sends the browser back to.
 async fn press(browser: &Client, page: &str) -> String {
     let text = browser.get(page).send().await.unwrap().text().await.unwrap();
     let manifest = attribute(&text, "name=\"manifest\" value=\"");
     let action = attribute(&text, "action=\"");
-    let body = format!("manifest={}", encoded(&manifest));
-    let form = ("content-type", "application/x-www-form-urlencoded");
-    let answer = browser.post(action).header(form.0, form.1).body(body).send().await.unwrap();
+    let asked = sent(browser, &action, &action, &[("manifest", &manifest)]).await;
+    assert_eq!(asked.status(), StatusCode::OK);
+    let text = asked.text().await.unwrap();
+    let origin = action.split('/').take(3).collect::<Vec<_>>().join("/");
+    let confirmed = format!("{origin}{}", attribute(&text, "action=\""));
+    let fields = ["manifest", "state"]
+        .map(|name| (name, attribute(&text, &format!("name=\"{name}\" value=\""))));
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    // Another site cannot confirm for us.
+    let forged = sent(browser, &confirmed, "http://evil.example/", &fields).await;
+    assert_eq!(forged.status(), StatusCode::FORBIDDEN);
+    let answer = sent(browser, &confirmed, &confirmed, &fields).await;
     assert_eq!(answer.status(), StatusCode::FOUND, "{}", answer.text().await.unwrap());
     answer.headers()["location"].to_str().unwrap().to_owned()
 }
 
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+/// A form, sent from a page.
+async fn sent(browser: &Client, to: &str, from: &str, fields: &[(&str, &str)]) -> Response {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let origin = from.split('/').take(3).collect::<Vec<_>>().join("/");
+    let request = browser.post(to).header("origin", origin).body(body);
+    request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use super::{fixtures::*, *};
 use crate::domain::{
     approval::{Discount, Why},
     digest::Digest,
-    names::CommentId,
+    names::{BranchName, CommentId},
     verdict::{Reason, Requirement, What},
 };
 
@@ -44,7 +44,7 @@ given under another policy; approve once more
 #[test]
 fn each_requirement_is_said() {
     let leaf = |what, why| Requirement { what, met: false, why, children: vec![] };
-    let branch = |name: &str| crate::domain::names::BranchName::parse(name).unwrap();
+    let branch = |name: &str| BranchName::parse(name).unwrap();
     let address = "module.db.aws_db_instance.main".to_owned();
     let root = Requirement {
         what: What::Applicable,
@@ -136,7 +136,7 @@ fn each_refusal_says_what_to_do() {
     ];
     let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     assert_snapshot!(said.join("\n"), @r#"
-`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `apply`, `unlock`, `cancel`.
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
 `/infra plan` needs write access to the repository, which `mallory` does not have.
 `/infra allow` takes someone who had no part in the change; `alice` co-authored a commit of it.
 This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with `/infra plan`.
@@ -161,6 +161,25 @@ This change holds no lock and waits for none.
 The lock of `logs` is in use by an apply that runs; `/infra cancel` stops it.
 Nothing runs for this pull request.
 "#);
+}
+
+#[test]
+fn each_refusal_of_a_request_says_what_to_do() {
+    let refusals = [
+        Refusal::SetInFork { stack: id("logs") },
+        Refusal::NothingToSet,
+        Refusal::HeadMoved,
+        Refusal::BranchTaken(BranchName::parse("planwright/3-logs").unwrap()),
+        Refusal::IssueClosed,
+    ];
+    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert_snapshot!(said.join("\n"), @"
+The branch is in a fork, to which Planwright never writes: change `logs` there by hand.
+The params have these values already; nothing was committed.
+Somebody pushed to the branch at the same moment; nothing was committed. Ask again.
+The branch `planwright/3-logs` has commits of others; delete it, or work on it by hand.
+The issue is closed; reopen it first.
+");
 }
 
 #[test]
@@ -191,6 +210,7 @@ A command stands at the start of a line of a new comment; edits are not read.
 | `/infra drift [STACK…]` | Show what was changed behind the configuration's back. | write access |
 | `/infra status` | Show what is met, what is missing and what waits. | anyone |
 | `/infra allow STACK ADDRESS…` | Allow these protected resources to be deleted or replaced, in the plan shown. | write access, and no part in the change |
+| `/infra set STACK PATH=VALUE…` | Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it. | write access |
 | `/infra apply [--plan DIGEST]` | After the merge: retry a failed apply, or confirm by its digest a plan that differs. | write access, and no part in the change |
 | `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
 | `/infra cancel` | Stop what runs for this pull request. | write access |

@@ -1,0 +1,187 @@
+//! A change set becomes a commit, and where it was asked for in an issue, a pull request.
+//!
+//! Each step looks before it writes, so that it can be repeated after a crash. Who asked is put
+//! down before the commit is made: nobody approves what they asked for.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    app::App,
+    domain::{
+        actor::Actor,
+        change_set::ChangeSet,
+        issue::{self, Issue},
+        job::Target,
+        names::{BranchName, PrNumber, Sha},
+        reply::{Proposal, Refusal},
+        repo_config::RepoConfig,
+    },
+    git::{Mirror, Want},
+    github::{self, NewCommit, NewPullRequest},
+    package::{
+        Checked, Trusted,
+        edit::{Edited, edited},
+        files::MemoryFiles,
+        repository::STACKS,
+    },
+    store::Push,
+};
+
+use super::{Error, Result, ground};
+
+/// A tree to be changed, and what is trusted about it.
+pub struct Configuration {
+    pub config: RepoConfig,
+    /// Where packages are read.
+    pub base: MemoryFiles,
+    /// The files that are changed.
+    pub files: MemoryFiles,
+}
+
+impl Configuration {
+    /// Errors are what is wrong with the repository itself.
+    pub async fn read(mirror: &Mirror, base: &Sha, tree: &Sha) -> Result<Checked<Self>> {
+        let config = match ground::config(mirror, base).await? {
+            Ok(config) => config,
+            Err(findings) => return Ok(Err(findings)),
+        };
+        let folders = ground::folders(Some(&config));
+        let base = ground::files(mirror, base, &folders).await?;
+        let files = ground::files(mirror, tree, &folders).await?;
+        Ok(base.and_then(|base| Ok(Self { config, base, files: files? })))
+    }
+
+    pub fn trusted(&self) -> Trusted<'_> {
+        Trusted { config: &self.config, packages: &self.base }
+    }
+
+    pub fn edited(&self, change_set: &ChangeSet) -> Checked<Edited> {
+        edited(&self.files, &self.trusted(), change_set)
+    }
+}
+
+/// What is to be committed, and for whom.
+pub struct Draft<'a> {
+    pub target: &'a Target,
+    pub asked_by: &'a [Actor],
+    pub edited: &'a Edited,
+}
+
+impl Draft<'_> {
+    pub fn proposal(&self) -> Proposal<'_> {
+        Proposal {
+            asked_in: self.target.number,
+            asked_by: self.asked_by,
+            params: &self.edited.params,
+            added: &self.edited.added,
+            removed: &self.edited.removed,
+        }
+    }
+}
+
+/// Commits on `branch`, whose head is `parent`.
+pub async fn commit(
+    app: &App,
+    draft: &Draft<'_>,
+    (branch, parent): (&BranchName, &Sha),
+) -> Result<Sha> {
+    let is_stack = |path: &&String| path.starts_with(&format!("{STACKS}/"));
+    if let Some(path) = draft.edited.files.keys().find(|path| !is_stack(path)) {
+        return Err(anyhow::anyhow!("a change set touches {path}, which is no stack").into());
+    }
+    for person in draft.asked_by {
+        // To ask for a commit is to push one by the hand of the bot.
+        let nothing = Sha::parse("0".repeat(40)).unwrap_or_else(|_| parent.clone());
+        let push = Push {
+            repository: draft.target.repository.id,
+            git_ref: format!("refs/heads/{branch}"),
+            before: parent.clone(),
+            after: nothing,
+            user: person.id,
+            login: person.login.clone(),
+            at: app.now(),
+        };
+        app.store.record_push(&push).await?;
+    }
+    let proposal = draft.proposal();
+    let new = NewCommit {
+        branch: branch.clone(),
+        parent: parent.clone(),
+        headline: proposal.title(),
+        body: proposal.commit_body(&app.github.noreply_host()),
+        files: draft.edited.files.clone(),
+    };
+    match app.github.commit(&draft.target.repository, &new).await {
+        Ok(head) => Ok(head),
+        Err(github::Error::Refused { call, status, message }) => {
+            let head = app.github.branch(&draft.target.repository, branch).await?;
+            if head.as_ref() != Some(parent) {
+                return Err(Refusal::HeadMoved.into());
+            }
+            Err(github::Error::Refused { call, status, message }.into())
+        }
+        Err(error) => Err(unknown_is_later(app, error)),
+    }
+}
+
+/// A pull request for an issue: its branch, its commit, and itself, as far as they are not there.
+pub async fn open(app: &App, draft: &Draft<'_>, issue: &Issue) -> Result<PrNumber> {
+    let repository = &draft.target.repository;
+    let stacks = draft.edited.added.keys().chain(&draft.edited.removed);
+    let first = stacks.chain(draft.edited.params.iter().map(|change| &change.stack)).next();
+    let Some(stack) = first else { return Err(Refusal::NothingToSet.into()) };
+    let branch = issue::branch(issue.number, stack).map_err(anyhow::Error::from)?;
+    let head = match app.github.branch(repository, &branch).await? {
+        Some(head) => head,
+        None => {
+            let made = app.github.create_branch(repository, &branch, &issue.base).await;
+            made.map_err(|error| unknown_is_later(app, error))?;
+            issue.base.clone()
+        }
+    };
+    if head == issue.base {
+        commit(app, draft, (&branch, &head)).await?;
+    } else if !has_files(app, draft.target, &branch, &draft.edited.files).await? {
+        return Err(Refusal::BranchTaken(branch).into());
+    }
+    if let Some(number) = app.github.find_pull_request(repository, &branch).await? {
+        return Ok(number);
+    }
+    let proposal = draft.proposal();
+    let new = NewPullRequest {
+        head: branch,
+        base: issue.base_ref.clone(),
+        title: proposal.title(),
+        body: proposal.body(),
+    };
+    let opened = app.github.open_pull_request(repository, &new).await;
+    opened.map_err(|error| unknown_is_later(app, error))
+}
+
+/// Whether the head of a branch has just these files: then it is our own commit of before.
+async fn has_files(
+    app: &App,
+    target: &Target,
+    branch: &BranchName,
+    files: &BTreeMap<String, Option<Vec<u8>>>,
+) -> Result<bool> {
+    let want = Want::Branch(branch.clone());
+    let mirror = ground::fetch(app, target, std::slice::from_ref(&want)).await?;
+    let tree = mirror.tree(&mirror.tip(&want).await?).await?;
+    for (path, bytes) in files {
+        if mirror.read(&tree, path).await? != *bytes {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What may have been carried out is looked for by the next attempt.
+fn unknown_is_later(app: &App, error: github::Error) -> Error {
+    match error {
+        github::Error::Unknown { .. } => {
+            Error::Later { at: super::soon(app, 5), why: error.to_string() }
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,99 @@
+//! `/infra set`: a commit to the pull request where it was asked, or a pull request for an issue.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    app::App,
+    domain::{
+        change_set::{ChangeSet, Edit},
+        command::SetParams,
+        job::{Asked, Target},
+        names::Sha,
+        pull_request::PullRequestState,
+        reply::Refusal,
+    },
+    git::Want,
+    github,
+    package::{Checked, edit::Edited, literal::literal, prepare::package_of, stack::Stack},
+};
+
+use super::{
+    Result, ground, outbox,
+    propose::{self, Configuration, Draft},
+};
+
+/// Carries the command out where it was given.
+pub async fn set(
+    app: &App,
+    target: &Target,
+    asked: &Asked,
+    (change, on_pull_request): (&SetParams, bool),
+) -> Result<()> {
+    if on_pull_request {
+        on_pull(app, target, asked, change).await
+    } else {
+        on_issue(app, target, asked, change).await
+    }
+}
+
+async fn on_pull(app: &App, target: &Target, asked: &Asked, change: &SetParams) -> Result<()> {
+    let pull = app.github.pull_request(&target.repository, target.number).await?;
+    if pull.state != PullRequestState::Open {
+        return Err(Refusal::Closed.into());
+    }
+    if pull.is_from_fork() {
+        return Err(Refusal::SetInFork { stack: change.stack.clone() }.into());
+    }
+    let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
+    let mirror = ground::fetch(app, target, &wants).await?;
+    let trees = (mirror.tree(&pull.base).await?, mirror.tree(&pull.head).await?);
+    let edited = change_of(&mirror, (&trees.0, &trees.1), change).await?;
+    let people = [asked.by.clone()];
+    let draft = Draft { target, asked_by: &people, edited: &edited };
+    let head = propose::commit(app, &draft, (&pull.head_ref, &pull.head)).await?;
+    let text = format!("Committed {head}: {}.", draft.proposal().title());
+    outbox::reply(app, target, asked, &text).await
+}
+
+async fn on_issue(app: &App, target: &Target, asked: &Asked, change: &SetParams) -> Result<()> {
+    let issue = match app.github.issue(&target.repository, target.number).await {
+        Err(github::Error::NotFound { .. }) => return Err(Refusal::IssueClosed.into()),
+        issue => issue?,
+    };
+    if !issue.is_open {
+        return Err(Refusal::IssueClosed.into());
+    }
+    let mirror = ground::fetch(app, target, &[Want::Branch(issue.base_ref.clone())]).await?;
+    let tree = mirror.tree(&issue.base).await?;
+    let edited = change_of(&mirror, (&tree, &tree), change).await?;
+    let people = [asked.by.clone()];
+    let draft = Draft { target, asked_by: &people, edited: &edited };
+    let number = propose::open(app, &draft, &issue).await?;
+    let text = format!("Opened #{number}: {}.", draft.proposal().title());
+    outbox::reply(app, target, asked, &text).await
+}
+
+async fn change_of(
+    mirror: &crate::git::Mirror,
+    (base, tree): (&Sha, &Sha),
+    change: &SetParams,
+) -> Result<Edited> {
+    let configuration = Configuration::read(mirror, base, tree).await?.map_err(Refusal::Invalid)?;
+    let edited = typed(&configuration, change)
+        .and_then(|change_set| configuration.edited(&change_set))
+        .map_err(Refusal::Invalid)?;
+    if edited.files.is_empty() { Err(Refusal::NothingToSet.into()) } else { Ok(edited) }
+}
+
+/// The texts as values of the types that the package gives its params.
+fn typed(configuration: &Configuration, change: &SetParams) -> Checked<ChangeSet> {
+    let mut params = BTreeMap::new();
+    // Of a stack that is not there the edit says so, with those that are.
+    let stack = Stack::read(&configuration.files, &change.stack);
+    let package = stack.and_then(|stack| package_of(&stack, &configuration.trusted())).ok();
+    for (path, text) in &change.params {
+        let schema = package.as_ref().and_then(|package| package.param(path.steps()));
+        params.insert(path.clone(), literal(text, schema));
+    }
+    Ok(ChangeSet(vec![Edit::SetParams { stack: change.stack.clone(), params }]))
+}
