@@ -56,9 +56,16 @@ fn the_container_is_built_from_all_that_the_program_is() {
     let allowed: BTreeSet<&str> =
         ignore.lines().filter_map(|line| line.strip_prefix('!')).collect();
     assert_eq!(copied, allowed, "deploy/Containerfile and .dockerignore");
-    // What macros read at compile time, from wherever they stand.
-    let mut read =
-        BTreeSet::from(["Cargo.toml", "Cargo.lock", "build.rs", "askama.toml", ".cargo", "src"]);
+    // What Cargo reads, and macros at compile time, from wherever they stand.
+    let mut read = BTreeSet::from([
+        "Cargo.toml",
+        "Cargo.lock",
+        "build.rs",
+        "askama.toml",
+        ".cargo",
+        "benches",
+        "src",
+    ]);
     let known = ["app-manifest.yml", "migrations", "packages"];
     for entry in walkdir::WalkDir::new(root().join("src")) {
         let path = entry.unwrap().into_path();

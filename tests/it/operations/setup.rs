@@ -1,6 +1,7 @@
 //! `planwright setup` as a process, and a browser that does what its page says, with localhub.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _},
     os::unix::fs::PermissionsExt as _,
     path::Path,
@@ -14,7 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::crash::process::Process;
+use crate::support::process::Process;
 
 /// `planwright setup`, waiting for the browser.
 struct Setup {
@@ -136,7 +137,7 @@ async fn the_settings_of_a_new_app_are_what_serve_and_doctor_read() {
     let file = file.to_str().unwrap().to_owned();
     let data = dir.path().join("data").to_str().unwrap().to_owned();
     let arguments = ["--config".to_owned(), file.clone(), "--data".to_owned(), data.clone()];
-    let bot = Process::start(&arguments, &dir.path().join("log"));
+    let bot = Process::start(&arguments, &BTreeMap::new(), &dir.path().join("log"));
     hub.set_webhook(&format!("http://{}/webhook", bot.address));
     hub.add_repository("acme/infra", &[("a", "a")]).unwrap();
     hub.idle().await;

@@ -4,5 +4,6 @@ pub mod bot;
 pub mod engine;
 pub mod moto;
 pub mod postgres;
+pub mod process;
 pub mod starts;
 pub mod world;
