@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use uuid::Uuid;
 
 use crate::{
@@ -31,6 +31,10 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How the names of variables end whose values may be read by anyone; all others are secrets.
 const PUBLIC: &[&str] = &["_ENDPOINT_URL", "_PROFILE", "_PROJECT", "_REGION", "_ZONE"];
+
+/// What is made in the data directory where no other place is named.
+pub const DATABASE: &str = "planwright.db";
+pub const DIGEST_KEY: &str = "digest.key";
 
 /// Everything that a flow reads and writes the world with.
 pub struct App {
@@ -64,16 +68,8 @@ impl App {
     pub async fn open(settings: &settings::Serve, clock: Clock) -> Result<Self> {
         check(settings)?;
         let data = private_dir(&settings.storage.data)?;
-        let default_url = || format!("sqlite:{}", data.join("planwright.db").display());
-        let url = settings.storage.database_url.clone().unwrap_or_else(default_url);
-        let store = Store::connect(&url).await?;
-        let private_key = read_secret(&settings.github.private_key_file, "--private-key-file")?;
-        let github = GitHub::new(&github::Settings {
-            api_url: settings.github.github_url.clone(),
-            app_id: AppId(settings.github.app_id),
-            private_key: private_key.into(),
-        })?
-        .with_clock(clock.clone());
+        let store = Store::connect(&database_url(&settings.storage, &data)).await?;
+        let github = github(&settings.github)?.with_clock(clock.clone());
         let roles = settings.process.roles.clone();
         let ours = &settings.engine.variables;
         Ok(Self {
@@ -82,10 +78,13 @@ impl App {
             store,
             github,
             git: Git::new(data.join("mirrors")).context("opening the mirrors")?,
-            engine: Engine::new(engine_settings(&settings.engine, &data)?),
+            engine: Engine::new(engine::Settings {
+                work: private_dir(&data.join("work"))?,
+                ..engine_settings(&settings.engine, &data, digest_key(&settings.engine, &data)?)
+            }),
             plan_env: Environment::of(&settings.engine.plan_env, (ours, "--plan-env"))?,
             apply_env: Environment::of(&settings.engine.apply_env, (ours, "--apply-env"))?,
-            webhook_secrets: webhook_secrets(&settings.github.webhook_secret_file)?,
+            webhook_secrets: webhook_secrets(&settings.github)?,
             roles,
             data,
             clock,
@@ -120,8 +119,8 @@ impl Environment {
     }
 }
 
-/// Settings under which nothing would ever be done.
-fn check(settings: &settings::Serve) -> Result<()> {
+/// Errors for settings under which nothing would ever be done.
+pub fn check(settings: &settings::Serve) -> Result<()> {
     let settings::Serve { process, engine, .. } = settings;
     ensure!(
         !process.roles.is_empty(),
@@ -137,18 +136,74 @@ fn check(settings: &settings::Serve) -> Result<()> {
     Ok(())
 }
 
-fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::Settings> {
+/// Where the database is, by default in the data directory.
+pub fn database_url(settings: &settings::Storage, data: &Path) -> String {
+    let own = || format!("sqlite:{}", data.join(DATABASE).display());
+    settings.database_url.clone().unwrap_or_else(own)
+}
+
+/// The App at GitHub; asks GitHub nothing.
+pub fn github(settings: &settings::GitHub) -> Result<GitHub> {
+    let given = (&settings.private_key_file, &settings.private_key);
+    Ok(GitHub::new(&github::Settings {
+        api_url: settings.github_url.clone(),
+        app_id: AppId(settings.app_id),
+        private_key: secret("private-key", given)?,
+    })?)
+}
+
+/// What webhooks are signed with: one secret, or two during a rotation.
+pub fn webhook_secrets(settings: &settings::GitHub) -> Result<Vec<SecretString>> {
+    let given = (&settings.webhook_secret_file, &settings.webhook_secret);
+    let text = secret("webhook-secret", given)?;
+    let lines = text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty());
+    let secrets: Vec<SecretString> = lines.map(Into::into).collect();
+    ensure!(
+        (1..=2).contains(&secrets.len()),
+        "the webhook secret has {} lines; it needs one, or two during a rotation, each a secret",
+        secrets.len()
+    );
+    Ok(secrets)
+}
+
+/// A secret that is given itself or as a file; `name` is that of its setting.
+fn secret(
+    name: &str,
+    (file, text): (&Option<PathBuf>, &Option<SecretString>),
+) -> Result<SecretString> {
+    let variable = format!("PLANWRIGHT_{}", name.to_uppercase().replace('-', "_"));
+    match (file, text) {
+        (Some(file), None) => {
+            let text = fs::read_to_string(file);
+            let what = || format!("reading {} of --{name}-file", file.display());
+            Ok(text.with_context(what)?.into())
+        }
+        (None, Some(text)) => Ok(text.clone()),
+        (None, None) => bail!(
+            "there is no `{name}`: give --{name}-file FILE, {variable}, or `{name}` in the file of \
+             --config; `planwright setup` makes one that has it"
+        ),
+        (Some(file), Some(_)) => bail!(
+            "both {} of --{name}-file and `{name}` itself are given, so nobody knows which one \
+             counts; leave one out",
+            file.display()
+        ),
+    }
+}
+
+/// The settings of the engine on this machine; work is done below `data`.
+pub fn engine_settings(
+    settings: &settings::Engine,
+    data: &Path,
+    key: SecretSlice<u8>,
+) -> engine::Settings {
     let variable = |name: &str| settings.variables.0.get(OsStr::new(name)).cloned();
     let limits = engine::Limits {
         plan: Duration::from_secs(settings.plan_timeout),
         apply: Duration::from_secs(settings.apply_timeout),
         ..engine::Limits::default()
     };
-    let key = match &settings.digest_key_file {
-        Some(file) => engine::digest_key(file).context("--digest-key-file")?,
-        None => engine::own_digest_key(&data.join("digest.key"))?,
-    };
-    Ok(engine::Settings {
+    engine::Settings {
         binary: settings.engine.clone(),
         path: variable("PATH").unwrap_or_default(),
         home: None,
@@ -156,30 +211,20 @@ fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::S
         plugin_cache: Some(
             settings.provider_cache.clone().unwrap_or_else(|| data.join("providers")),
         ),
-        work: private_dir(&data.join("work"))?,
+        work: data.join("work"),
         tmp: std::env::temp_dir(),
         environment: BTreeMap::new(),
         key,
         limits,
         concurrency: None,
-    })
+    }
 }
 
-fn webhook_secrets(file: &Path) -> Result<Vec<SecretString>> {
-    let text = read_secret(file, "--webhook-secret-file")?;
-    let secrets: Vec<SecretString> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
-    ensure!(
-        (1..=2).contains(&secrets.len()),
-        "{} has {} webhook secrets; it needs one, or two during a rotation, each on a line",
-        file.display(),
-        secrets.len()
-    );
-    Ok(secrets)
-}
-
-fn read_secret(file: &Path, flag: &str) -> Result<String> {
-    fs::read_to_string(file).with_context(|| format!("reading {} of {flag}", file.display()))
+fn digest_key(settings: &settings::Engine, data: &Path) -> Result<SecretSlice<u8>> {
+    match &settings.digest_key_file {
+        Some(file) => engine::digest_key(file).context("--digest-key-file"),
+        None => Ok(engine::own_digest_key(&data.join(DIGEST_KEY))?),
+    }
 }
 
 /// Makes a directory that only we can read, and returns its absolute path.

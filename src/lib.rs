@@ -5,6 +5,7 @@
 pub mod app;
 pub mod cli;
 pub mod demo;
+pub mod doctor;
 pub mod domain;
 pub mod engine;
 pub mod flow;
@@ -16,5 +17,6 @@ pub mod package;
 pub mod queue;
 pub mod serve;
 pub mod settings;
+pub mod setup;
 pub mod store;
 pub mod worker;

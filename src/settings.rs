@@ -1,11 +1,19 @@
 //! Process settings as they are typed: one struct per concern, read once at the rim.
 //!
-//! Each can be given as a flag or as the environment variable that its help names. What they mean
-//! once believed (a parsed key, an opened directory) is `app`'s; nothing here does IO.
+//! Each can be given as a flag, as the environment variable that its help names, or in the file of
+//! `--config` under the name of its flag; the first of these wins. Secrets have no flag, since other
+//! users of the machine can read arguments. What the settings mean once believed (a parsed key, an
+//! opened directory) is `app`'s; nothing here does IO.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap, convert::Infallible, ffi::OsString, fmt, net::SocketAddr, path::PathBuf,
+};
 
 use clap::{Args, ValueEnum};
+use secrecy::SecretString;
+
+/// The settings that only a variable or the file may give.
+pub const SECRETS: [&str; 2] = ["private-key", "webhook-secret"];
 
 /// What one process does; a deployment may split the roles over machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -61,10 +69,20 @@ pub struct GitHub {
     pub app_id: i64,
     /// File with the App's private key (PEM)
     #[arg(long, env = "PLANWRIGHT_PRIVATE_KEY_FILE")]
-    pub private_key_file: PathBuf,
+    pub private_key_file: Option<PathBuf>,
+    /// The private key itself, where it is not in a file of its own
+    #[arg(long, env = "PLANWRIGHT_PRIVATE_KEY", hide = true, value_parser = secret)]
+    pub private_key: Option<SecretString>,
     /// File with the webhook secret; a second line is accepted too, during a rotation
     #[arg(long, env = "PLANWRIGHT_WEBHOOK_SECRET_FILE")]
-    pub webhook_secret_file: PathBuf,
+    pub webhook_secret_file: Option<PathBuf>,
+    /// The webhook secret itself, where it is not in a file of its own
+    #[arg(long, env = "PLANWRIGHT_WEBHOOK_SECRET", hide = true, value_parser = secret)]
+    pub webhook_secret: Option<SecretString>,
+}
+
+fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(text.into())
 }
 
 #[derive(Clone, Debug, Args)]
@@ -112,6 +130,16 @@ impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
+}
+
+/// The settings of the bot, and the file that some of them stand in.
+#[derive(Clone, Debug, Args)]
+pub struct Configured {
+    /// YAML file with settings, each under the name of its flag
+    #[arg(long, env = "PLANWRIGHT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: Serve,
 }
 
 /// All that `planwright serve` is told.

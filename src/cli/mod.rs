@@ -4,8 +4,10 @@
 //! 1 findings, refused or failed, 2 asked wrongly, 130 interrupted.
 
 mod apply;
+mod config;
 mod demo;
 mod destroy;
+mod doctor;
 mod drift;
 mod engine;
 mod forms;
@@ -18,9 +20,11 @@ mod plan;
 mod render;
 mod resolve;
 mod serve;
+mod setup;
 mod terminal;
 mod validate;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,6 +32,9 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::flow::checkout::{Checkout, Error};
+use crate::settings::Configured;
+
+use config::Unread;
 
 pub use output::Output;
 
@@ -77,8 +84,12 @@ enum Command {
     Forms,
     /// Try everything on a local GitHub, with the real engine.
     Demo(demo::Arguments),
+    /// Register the GitHub App, and write down the settings that it is served with.
+    Setup(setup::Arguments),
+    /// Say what is wrong with the settings, the App at GitHub and this machine, and how to mend it.
+    Doctor(Box<Configured>),
     /// Run the GitHub App: webhooks, plans, applies.
-    Serve(Box<crate::settings::Serve>),
+    Serve(Box<Configured>),
 }
 
 impl Cli {
@@ -107,7 +118,9 @@ impl Cli {
             Command::Package(command) => package::run(command, &start, output),
             Command::Forms => forms::run(&checkout()?, output),
             Command::Demo(arguments) => demo::run(arguments, output),
-            Command::Serve(settings) => serve::run(settings, output),
+            Command::Setup(arguments) => setup::run(arguments, output),
+            Command::Doctor(configured) => doctor::run(configured, output),
+            Command::Serve(configured) => serve::run(&configured.settings, output),
         }
     }
 }
@@ -122,9 +135,10 @@ fn detailed(error: Error, is_detailed: bool) -> Error {
 
 /// Reads the arguments of the process and does what they say.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match config::read(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return misspoken(&error),
+        Err(unread) => return misspoken(&unread),
     };
     let mut output = Output::new(cli.json);
     match cli.run(&mut output) {
@@ -134,12 +148,18 @@ pub fn main() -> ExitCode {
 }
 
 /// What clap says: help on request, else why the arguments make no sense, under `--json` in JSON.
-fn misspoken(error: &clap::Error) -> ExitCode {
+/// For the doctor, settings that cannot be read are something to find.
+fn misspoken(unread: &Unread) -> ExitCode {
     let is_json = std::env::args_os().any(|argument| argument == "--json");
-    if !is_json || !error.use_stderr() {
-        error.exit();
+    let mut output = Output::new(is_json);
+    match unread {
+        Unread::Settings { error, of_doctor: true } => doctor::unreadable(error, &mut output),
+        Unread::Settings { error, of_doctor: false } => output.error(error),
+        Unread::Words(error) if is_json && error.use_stderr() => {
+            output.error(&Error::Usage(plain(error)))
+        }
+        Unread::Words(error) => error.exit(),
     }
-    Output::new(true).error(&Error::Usage(plain(error)))
 }
 
 /// A message of clap's on one line, without the usage that follows.

@@ -180,8 +180,10 @@ fn settings(hub: &Hub, dir: &Path, engine: Option<&Path>) -> Result<settings::Se
         github: settings::GitHub {
             github_url: format!("{}/api/v3", hub.url()),
             app_id: app.app_id,
-            private_key_file: secret("app.pem", &app.private_key_pem)?,
-            webhook_secret_file: secret("webhook.secret", &app.webhook_secret)?,
+            private_key_file: Some(secret("app.pem", &app.private_key_pem)?),
+            private_key: None,
+            webhook_secret_file: Some(secret("webhook.secret", &app.webhook_secret)?),
+            webhook_secret: None,
         },
         engine: settings::Engine {
             engine: engine.map(Path::to_owned),

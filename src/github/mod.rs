@@ -4,6 +4,7 @@
 //! outcome is unknown the caller looks (`find_comment`, `find_check`) before it sends again. Git
 //! itself is not here: `git` fetches with a token that [`GitHub::git_token`] gives.
 
+mod app;
 mod auth;
 mod checks;
 mod collaborators;
@@ -13,7 +14,9 @@ mod deliveries;
 mod error;
 mod graphql;
 mod issue;
+mod manifest;
 mod pace;
+mod probe;
 mod proposals;
 mod pull_request;
 mod reactions;
@@ -25,7 +28,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use self::auth::Task;
@@ -33,6 +35,8 @@ pub use self::checks::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclu
 pub use self::commits::NewCommit;
 pub use self::deliveries::{DeliveredPayload, Delivery, DeliveryAttempt};
 pub use self::error::{Error, Result};
+pub use self::manifest::{Converted, Manifest, convert};
+pub use self::probe::probe;
 pub use self::proposals::NewPullRequest;
 pub use self::reactions::Reaction;
 
@@ -82,25 +86,10 @@ impl GitHub {
         self.auth.app
     }
 
-    /// The App's slug; succeeds only if id, key and URL belong together.
-    pub async fn slug(&self) -> Result<String> {
-        #[derive(Deserialize)]
-        struct App {
-            id: AppId,
-            slug: String,
-        }
-        let call = Call::read("/app");
-        let app: App = self.as_app(&call).await?.json(&call)?;
-        if app.id != self.app_id() {
-            return Err(call.unreadable(format!("the key is that of App {}", app.id)));
-        }
-        Ok(app.slug)
-    }
-
     /// The login under which GitHub shows what the App does; asked for once.
     pub async fn login(&self) -> Result<&Login> {
         let ask = || async {
-            let login = format!("{}[bot]", self.slug().await?);
+            let login = format!("{}[bot]", self.registration().await?.slug);
             Login::parse(login).map_err(|e| Error::Settings(e.to_string()))
         };
         self.login.get_or_try_init(ask).await
@@ -155,6 +144,11 @@ impl GitHub {
     ) -> Result<T> {
         self.send(repository, task, call).await?.json(call)
     }
+}
+
+/// The address of GitHub's pages for people, by that of its API; errors as [`GitHub::new`] does.
+pub fn web_address(api_url: &str) -> Result<String> {
+    Ok(web_url(&transport::base(api_url)?))
 }
 
 /// The web address that belongs to an API's: `api.HOST` and `HOST/api/v3` are GitHub's two forms.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::{ACCEPT, LOCATION};
+use http::header::{ACCEPT, DATE, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use reqwest::Url;
@@ -136,7 +136,15 @@ impl Transport {
     }
 
     /// Sends `call`; a read up to three times, a write exactly once.
-    pub async fn send(&self, call: &Call, lane: Lane, bearer: &SecretString) -> Result<Answer> {
+    ///
+    /// Without a bearer for the one call that needs none.
+    pub async fn send(
+        &self,
+        call: &Call,
+        lane: Lane,
+        bearer: impl Into<Option<&SecretString>>,
+    ) -> Result<Answer> {
+        let bearer = bearer.into();
         let mut waits = RETRIES.into_iter();
         loop {
             self.admit(call, lane)?;
@@ -173,9 +181,27 @@ impl Transport {
         act(paces.entry(lane).or_default())
     }
 
-    async fn exchange(&self, call: &Call, lane: Lane, bearer: &SecretString) -> Result<Answer> {
+    /// The time by the other side's clock, whatever it thinks of the call.
+    pub async fn time(&self, call: &Call, bearer: &SecretString) -> Result<Timestamp> {
+        let response = self.request(call, &self.rest_url(call), Some(bearer)).await?;
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.ok_or_else(|| call.unreadable("no `Date`"))?;
+        let zoned = jiff::fmt::rfc2822::parse(date).map_err(|e| call.unreadable(e))?;
+        Ok(zoned.timestamp())
+    }
+
+    fn rest_url(&self, call: &Call) -> String {
+        format!("{}{}", self.rest, call.path)
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call,
+        lane: Lane,
+        bearer: Option<&SecretString>,
+    ) -> Result<Answer> {
         let mut url = match call.resource {
-            Resource::Core => format!("{}{}", self.rest, call.path),
+            Resource::Core => self.rest_url(call),
             Resource::Graphql => self.graphql.clone(),
         };
         for _ in 0..=REDIRECTS {
@@ -192,14 +218,16 @@ impl Transport {
         &self,
         call: &Call,
         url: &str,
-        bearer: &SecretString,
+        bearer: Option<&SecretString>,
     ) -> Result<reqwest::Response> {
         let mut request = self
             .client
             .request(call.method.clone(), url)
-            .bearer_auth(bearer.expose_secret())
             .header(ACCEPT, "application/vnd.github+json")
             .header("x-github-api-version", "2022-11-28");
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer.expose_secret());
+        }
         if let Some(body) = &call.body {
             request = request.json(body);
         }

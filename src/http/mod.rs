@@ -6,6 +6,7 @@
 mod app;
 mod health;
 mod inbox;
+mod setup;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tower_http::trace::TraceLayer;
 
 pub use self::app::AppInbox;
 pub use self::inbox::{Inbox, Incoming, Receipt};
+pub use self::setup::{CREATED, Form, Registrar, router as setup};
 
 use crate::github::webhook::Secrets;
 

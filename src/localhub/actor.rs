@@ -29,6 +29,8 @@ pub enum Actor {
 /// What an operation asks of whoever calls it.
 #[derive(Clone, Copy, Debug)]
 pub enum Access {
+    /// Nothing: the path itself holds what proves it.
+    Anyone,
     Jwt,
     /// Any installation token, for itself.
     Token,
@@ -143,6 +145,7 @@ impl World {
     /// Errors unless the caller may use an operation on a repository.
     pub fn admit(&self, actor: &Actor, access: Access, repo: Option<i64>) -> Result<(), Refusal> {
         match (actor, access) {
+            (_, Access::Anyone) => Ok(()),
             (Actor::App, Access::Jwt) | (Actor::Installation { .. }, Access::Token) => Ok(()),
             (Actor::Installation { .. } | Actor::User(_), Access::Jwt) => {
                 Err(Refusal::new(401, "A JSON web token could not be decoded"))

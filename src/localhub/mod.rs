@@ -24,6 +24,7 @@ mod people;
 mod pulls;
 mod readers;
 mod refusal;
+mod registration;
 mod repositories;
 mod rest;
 mod reviews;
@@ -51,6 +52,7 @@ pub use people::Person;
 pub use pulls::{NewPull, PullEdit};
 pub use readers::{CheckRunView, CommentView, CommitView, DeliveryView, IssueView, PullView};
 pub use refusal::Refusal;
+pub use registration::AppEdit;
 pub use state::{Level, ReviewState, Role};
 
 use call_log::CallLog;
@@ -171,7 +173,8 @@ impl Hub {
 
     /// Where webhooks go from now on. Those that happened before have waited, and go first.
     pub fn set_webhook(&self, url: &str) {
-        self.0.webhooks.point_to(Some(url.to_owned()));
+        self.0.read().webhook_url = Some(url.to_owned());
+        self.0.webhooks.wake.notify_one();
     }
 
     /// Waits until every webhook has been sent and answered (or there is nowhere to send them).

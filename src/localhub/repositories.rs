@@ -109,7 +109,7 @@ impl World {
         Ok(id)
     }
 
-    fn install(&mut self, owner: i64, repo: i64) -> Result<(), Refusal> {
+    pub fn install(&mut self, owner: i64, repo: i64) -> Result<(), Refusal> {
         let repository = self.repository(repo)?;
         let listed: Value = json!([{
             "id": repo,

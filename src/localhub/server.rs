@@ -14,7 +14,7 @@ use super::actor::Actor;
 use super::call_log::{Call, Kind};
 use super::faults::Fault;
 use super::refusal::Refusal;
-use super::{Hub, git_http, graphql, pages, rest};
+use super::{Hub, git_http, graphql, pages, registration, rest};
 
 /// More than any pack of the tests; GitHub's own limit is two gigabytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -93,6 +93,9 @@ async fn answer(State(hub): State<Hub>, request: Request) -> Response {
         headers: parts.headers,
         body,
     };
+    if registration::is_page(&ask) {
+        return response(registration::answer(&hub, &ask));
+    }
     if pages::is_for_people(&ask) {
         return response(pages::answer(&hub, &ask));
     }

@@ -21,6 +21,15 @@ pub struct State {
     pub tokens: BTreeMap<String, InstallationToken>,
     pub repositories: BTreeMap<i64, Repository>,
     pub deliveries: Vec<Delivery>,
+    /// Codes that stand for the app that a manifest made, until somebody exchanges them.
+    #[serde(default)]
+    pub manifest_codes: BTreeMap<String, ManifestCode>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ManifestCode {
+    pub app: i64,
+    pub expires_at: Timestamp,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,7 +46,23 @@ pub struct App {
     pub webhook_secret: String,
     pub permissions: BTreeMap<String, Level>,
     pub events: Vec<String>,
+    #[serde(default)]
+    pub hook: Hook,
     pub created_at: Timestamp,
+}
+
+/// How webhooks are sent, beside where to and the secret.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hook {
+    pub content_type: String,
+    /// `"1"` where the receiver's certificate is not checked.
+    pub insecure_ssl: String,
+}
+
+impl Default for Hook {
+    fn default() -> Self {
+        Self { content_type: "json".into(), insecure_ssl: "0".into() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

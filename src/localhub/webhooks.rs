@@ -3,7 +3,6 @@
 //! As on GitHub nothing is sent again by itself; the deliveries API does that when it is asked.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac};
@@ -23,7 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Webhooks {
     client: reqwest::Client,
-    url: Mutex<Option<String>>,
     is_held: AtomicBool,
     lose: AtomicUsize,
     double: AtomicUsize,
@@ -49,7 +47,6 @@ impl Webhooks {
         })?;
         Ok(Self {
             client,
-            url: Mutex::default(),
             is_held: AtomicBool::default(),
             lose: AtomicUsize::default(),
             double: AtomicUsize::default(),
@@ -57,16 +54,6 @@ impl Webhooks {
             wake: Notify::new(),
             settled: Notify::new(),
         })
-    }
-
-    /// Where to send from now on; while there is no address, deliveries wait.
-    pub fn point_to(&self, url: Option<String>) {
-        *self.url.lock().unwrap_or_else(PoisonError::into_inner) = url;
-        self.wake.notify_one();
-    }
-
-    fn url(&self) -> Option<String> {
-        self.url.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn hold(&self, is_held: bool) {
@@ -123,8 +110,8 @@ impl Inner {
         if self.webhooks.is_held.load(Ordering::SeqCst) {
             return None;
         }
-        let url = self.webhooks.url()?;
         let world = self.read();
+        let url = world.webhook_url.clone()?;
         let waiting = world.state.deliveries.iter().find(|delivery| delivery.answer.is_none())?;
         let (event, payload) = (waiting.event.clone(), waiting.payload.clone());
         Some(Letter { id: waiting.id, url, headers: headers(&world, waiting), event, payload })

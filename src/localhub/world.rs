@@ -20,7 +20,7 @@ use super::bare::{Bare, Stamp};
 use super::clock::Clock;
 use super::refusal::Refusal;
 use super::state::{
-    Account, AccountKind, App, By, Installation, Issue, Level, Pull, Repository, Role, State,
+    Account, AccountKind, App, By, Hook, Installation, Issue, Level, Pull, Repository, Role, State,
 };
 
 /// The account that stands as committer of what is merged on the web page, with GitHub's id.
@@ -54,6 +54,8 @@ pub struct World {
     pub dir: PathBuf,
     /// Of the web server, without a slash at the end.
     pub url: String,
+    /// Where webhooks go; while there is no address, they wait.
+    pub webhook_url: Option<String>,
 }
 
 impl World {
@@ -65,7 +67,7 @@ impl World {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_state()?,
             Err(error) => return Err(error.into()),
         };
-        let world = Self { state, dir, url: String::new() };
+        let world = Self { state, dir, url: String::new(), webhook_url: None };
         world.save()?;
         Ok(world)
     }
@@ -209,10 +211,7 @@ impl World {
 }
 
 fn new_state() -> Result<State, Refusal> {
-    let key = KeyPair::generate(KeySize::Rsa2048)
-        .map_err(|_| Refusal::new(500, "localhub could not make a key for its app"))?;
-    let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&key)
-        .map_err(|_| Refusal::new(500, "localhub could not write down the key of its app"))?;
+    let (private_key_pem, public_key_der) = app_keys()?;
     let (bot, owner) = (1002, 1003);
     let app = App {
         id: 1001,
@@ -220,11 +219,12 @@ fn new_state() -> Result<State, Refusal> {
         client_id: "Iv23liLocalhubPlanwr".into(),
         bot,
         owner,
-        private_key_pem: pem(private.as_ref()),
-        public_key_der: STANDARD.encode(key.public_key().as_ref()),
+        private_key_pem,
+        public_key_der,
         webhook_secret: uuid::Uuid::new_v4().simple().to_string(),
         permissions: PERMISSIONS.map(|(name, level)| (name.to_owned(), level)).into(),
         events: EVENTS.map(str::to_owned).into(),
+        hook: Hook::default(),
         created_at: Timestamp::now(),
     };
     let account = |id, login: &str, kind| Account { id, login: login.into(), kind, token: None };
@@ -242,7 +242,17 @@ fn new_state() -> Result<State, Refusal> {
         tokens: BTreeMap::new(),
         repositories: BTreeMap::new(),
         deliveries: vec![],
+        manifest_codes: BTreeMap::new(),
     })
+}
+
+/// A new key pair of an app: the private key in PEM, the public one as it is kept.
+pub fn app_keys() -> Result<(String, String), Refusal> {
+    let key = KeyPair::generate(KeySize::Rsa2048)
+        .map_err(|_| Refusal::new(500, "localhub could not make a key for its app"))?;
+    let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&key)
+        .map_err(|_| Refusal::new(500, "localhub could not write down the key of its app"))?;
+    Ok((pem(private.as_ref()), STANDARD.encode(key.public_key().as_ref())))
 }
 
 fn pem(der: &[u8]) -> String {

@@ -18,13 +18,18 @@ use sqlx::{
 
 use super::{Error, db::Db};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Longer than any transaction of ours; only another process that hangs makes us wait that long.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long the first connection to a server may take.
 const FIRST: Duration = Duration::from_secs(5);
+
+pub(super) const SQLITE: &str =
+    "Is it a SQLite database, on a local disk, that this user may write?";
+pub(super) const POSTGRES: &str =
+    "Does the server run there, and do the user, password and database exist?";
 
 pub(super) async fn open(url: &str) -> Result<Db, Error> {
     match url.split_once(':') {
@@ -52,7 +57,7 @@ async fn open_sqlite(path: &str) -> Result<Db, Error> {
         // A delivery that was acknowledged has to survive a power cut; NORMAL would lose the last.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true);
-    let mend = "Is it a SQLite database, on a local disk, that this user may write?";
+    let mend = SQLITE;
     let write = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(PATIENCE * 2)
@@ -96,6 +101,23 @@ fn private() -> OpenOptions {
 }
 
 async fn open_postgres(url: &str) -> Result<Db, Error> {
+    let (options, place) = postgres_options(url)?;
+    // The pool would try until its patience ends, and then not say why.
+    let first = first_connection(&options, &place).await?;
+    // Closing in order is a courtesy.
+    let _ = first.close().await;
+    let pool = PgPoolOptions::new()
+        .max_connections(12)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(|e| Error::Open { place: place.clone(), mend: POSTGRES, cause: e.into() })?;
+    MIGRATIONS.run(&pool).await.map_err(|e| migrate_error(&place, e))?;
+    Ok(Db::Postgres(pool))
+}
+
+/// How to connect, and how the database is called in messages.
+pub(super) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), Error> {
     let bad_url = |e: sqlx::Error| Error::Open {
         place: "named by the URL".into(),
         mend: "Write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX.",
@@ -108,28 +130,22 @@ async fn open_postgres(url: &str) -> Result<Db, Error> {
         .options([("idle_in_transaction_session_timeout", "60s")]);
     let database = options.get_database().unwrap_or_else(|| options.get_username());
     let place = format!("`{database}` at {}:{}", options.get_host(), options.get_port());
-    let open_error = |cause| Error::Open {
-        place: place.clone(),
-        mend: "Does the server run there, and do the user, password and database exist?",
-        cause,
-    };
-    // The pool would try until its patience ends, and then not say why.
-    let first = tokio::time::timeout(FIRST, PgConnection::connect_with(&options)).await;
-    let first =
-        first.map_err(|_| open_error(format!("no answer in {} s", FIRST.as_secs()).into()))?;
-    // Closing in order is a courtesy.
-    let _ = first.map_err(|e| open_error(e.into()))?.close().await;
-    let pool = PgPoolOptions::new()
-        .max_connections(12)
-        .acquire_timeout(PATIENCE)
-        .connect_with(options)
-        .await
-        .map_err(|e| open_error(e.into()))?;
-    MIGRATIONS.run(&pool).await.map_err(|e| migrate_error(&place, e))?;
-    Ok(Db::Postgres(pool))
+    Ok((options, place))
 }
 
-fn migrate_error(place: &str, cause: MigrateError) -> Error {
+/// One connection, tried once.
+pub(super) async fn first_connection(
+    options: &PgConnectOptions,
+    place: &str,
+) -> Result<PgConnection, Error> {
+    let open_error = |cause| Error::Open { place: place.into(), mend: POSTGRES, cause };
+    let first = tokio::time::timeout(FIRST, PgConnection::connect_with(options)).await;
+    let first =
+        first.map_err(|_| open_error(format!("no answer in {} s", FIRST.as_secs()).into()))?;
+    first.map_err(|e| open_error(e.into()))
+}
+
+pub(super) fn migrate_error(place: &str, cause: MigrateError) -> Error {
     let mend = match cause {
         MigrateError::VersionMissing(_) => {
             "A newer version has been here; run that one, or restore the backup made before it."

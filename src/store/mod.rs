@@ -15,6 +15,7 @@ mod deliveries;
 mod error;
 mod jobs;
 mod journal;
+mod look;
 mod outbox;
 mod plan_sets;
 mod pull_requests;
@@ -43,6 +44,7 @@ pub use runs::{Run, RunId, RunKind, RunState};
 pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock, Unlock};
 pub use stacks::AppliedStack;
 
+use crate::domain::diagnosis::Tables;
 use db::Db;
 
 /// The database, and the word to the workers of this process that there is something to do.
@@ -66,6 +68,11 @@ impl Store {
     /// tables up to date.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Ok(Self { db: connect::open(url).await?, wake: watch::Sender::new(()) })
+    }
+
+    /// What tables are there, without making any; errors where [`Store::connect`] would.
+    pub async fn look(url: &str) -> Result<Tables, Error> {
+        look::look(url).await
     }
 
     /// Whether the database answers, for readiness.

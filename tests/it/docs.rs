@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use clap::{Command, CommandFactory as _};
-use planwright::cli::Cli;
+use planwright::{cli::Cli, settings::SECRETS};
 use serde_json::Value;
 
 use crate::{checkout, cli::Repository};
@@ -141,7 +141,8 @@ fn the_page_has_exactly_the_commands_and_flags_of_the_command_line() {
     for (words, command) in commands(&Cli::command(), "planwright") {
         let (own, told) = (flags(&command), section(&words));
         known.extend(own.iter().cloned());
-        if words == "planwright serve" {
+        // Their settings are a table of their own.
+        if ["planwright serve", "planwright doctor"].contains(&words.as_str()) {
             continue;
         }
         for flag in &own {
@@ -210,13 +211,16 @@ fn each_answer_in_json_is_as_the_page_shows_it() {
 
 /// The settings of `serve` as they stand in the page, from the words of the command line.
 fn settings_table() -> String {
-    let mut table =
-        String::from("| flag | variable | default | what |\n| --- | --- | --- | --- |\n");
+    let mut table = String::from(
+        "| flag | variable | in the file | default | what |\n| --- | --- | --- | --- | --- |\n",
+    );
     let cli = Cli::command();
     let serve = cli.find_subcommand("serve").unwrap();
     for argument in serve.get_arguments() {
-        let Some(flag) = argument.get_long() else { continue };
-        let variable = argument.get_env().unwrap_or_else(|| panic!("--{flag} has no variable"));
+        let Some(name) = argument.get_long() else { continue };
+        let variable = argument.get_env().unwrap_or_else(|| panic!("--{name} has no variable"));
+        let flag = if SECRETS.contains(&name) { "" } else { &format!("`--{name}`") };
+        let key = if name == "config" { "" } else { &format!("`{name}`") };
         let defaults: Vec<_> =
             argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
         let default = match (defaults.is_empty(), argument.is_required_set()) {
@@ -226,26 +230,48 @@ fn settings_table() -> String {
         };
         let help = argument.get_long_help().or(argument.get_help()).unwrap().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        table += &format!("| `--{flag}` | `{}` | {default} | {help} |\n", variable.display());
+        let variable = variable.display();
+        table += &format!("| {flag} | `{variable}` | {key} | {default} | {help} |\n");
     }
     table
 }
 
 #[test]
-fn the_page_of_the_app_has_every_setting() {
+fn the_page_of_the_settings_has_each_of_them() {
     let table = settings_table();
-    assert!(page("app.md").contains(&table), "docs/app.md should have this table:\n\n{table}");
+    let page = page("settings.md");
+    assert!(page.contains(&table), "docs/settings.md should have this table:\n\n{table}");
+    let cli = Cli::command();
+    let doctor = cli.find_subcommand("doctor").unwrap();
+    assert_eq!(flags(doctor), flags(cli.find_subcommand("serve").unwrap()));
+}
+
+#[test]
+fn the_file_of_settings_on_the_page_can_be_read() {
+    let repository = Repository::empty();
+    let (path, text) = blocks(&page("settings.md"), "title").remove(0);
+    repository.write(&path, &text);
+    let said = repository.run(&["serve", "--config", &path]);
+    // All of it is understood: what is missing is the key that it names.
+    assert!(said.err.contains("key.pem of --private-key-file"), "{}", said.err);
 }
 
 #[test]
 fn each_link_to_a_file_leads_somewhere() {
-    let pages = ["README.md", "docs/app.md", "docs/cli.md", "docs/files.md"];
+    let pages = [
+        "README.md",
+        "docs/app.md",
+        "docs/cli.md",
+        "docs/files.md",
+        "docs/settings.md",
+        "charts/planwright/README.md",
+    ];
     let mut followed = 0;
     for name in pages {
         let folder = root().join(name).parent().unwrap().to_owned();
         let text = fs::read_to_string(root().join(name)).unwrap();
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            if !link.starts_with("https://") {
+            if !link.starts_with("https://") && !link.starts_with('#') {
                 assert!(folder.join(link).exists(), "{name} links to {link}");
                 followed += 1;
             }

@@ -7,6 +7,7 @@
 mod checkout;
 mod cli;
 mod crash;
+mod deploy;
 mod docs;
 mod engine;
 mod engine_aws;
@@ -14,6 +15,7 @@ mod git;
 mod github;
 mod http;
 mod localhub;
+mod operations;
 mod package;
 mod serve;
 mod store;

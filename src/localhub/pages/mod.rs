@@ -61,7 +61,7 @@ pub fn answer(hub: &Hub, ask: &Ask) -> Reply {
 }
 
 /// Refuses what another page or another name for this address sends through the browser.
-fn guard(hub: &Hub, ask: &Ask) -> Result<(), Refusal> {
+pub fn guard(hub: &Hub, ask: &Ask) -> Result<(), Refusal> {
     let port = hub.url().rsplit(':').next().unwrap_or_default();
     let host = ask.header("host").unwrap_or_default();
     if host != format!("127.0.0.1:{port}") && host != format!("localhost:{port}") {

@@ -4,6 +4,8 @@
 //! does not exist here, and is answered 501.
 
 mod app;
+mod app_hook;
+mod app_manifests;
 mod checks;
 mod comments;
 mod deliveries;
@@ -50,6 +52,8 @@ pub struct Request<'a> {
 
 const FAMILIES: [&[Operation]; 11] = [
     &app::OPERATIONS,
+    &app_hook::OPERATIONS,
+    &app_manifests::OPERATIONS,
     &checks::OPERATIONS,
     &comments::OPERATIONS,
     &deliveries::OPERATIONS,
@@ -85,7 +89,10 @@ pub fn answer(hub: &Hub, ask: &Ask, actor: Result<Actor, Refusal>) -> Result<Rep
         let message = format!("localhub does not know {} {}", ask.method, ask.path);
         return Err(Refusal::new(501, message));
     };
-    let actor = actor?;
+    let actor = match operation.access {
+        Access::Anyone => actor.unwrap_or(Actor::App),
+        _ => actor?,
+    };
     let body = ask.json()?;
     let query = pairs(&ask.query);
     let url = format!("{}{}", hub.url(), ask.path);

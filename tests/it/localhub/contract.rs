@@ -58,6 +58,7 @@ async fn every_operation_is_as_github_describes_it() {
     scene.hub.idle().await;
     app_looking_after_its_deliveries(&scene).await;
     refusals(&scene).await;
+    another_app(&scene).await;
     assert!(scene.hub.unknown().is_empty(), "{:?}", scene.hub.unknown());
     match validated(&scene.dir.path().join("calls.jsonl")) {
         Ok(said) => println!("{said}"),
@@ -249,6 +250,11 @@ async fn app_looking_after_its_deliveries(scene: &Scene) {
     let one = format!("/app/hook/deliveries/{}", all[0]["id"]);
     assert_eq!(app.get(&one).await.status, 200);
     assert_eq!(app.post(&format!("{one}/attempts"), json!({})).await.status, 202);
+    let config = app.get("/app/hook/config").await;
+    assert_eq!(config.body["secret"], "********");
+    let edit = json!({ "url": config.body["url"], "content_type": "json", "insecure_ssl": "0",
+        "secret": scene.hub.app().webhook_secret });
+    assert_eq!(app.patch("/app/hook/config", edit).await.body, config.body);
     scene.hub.suspend("acme", true).unwrap();
     scene.hub.suspend("acme", false).unwrap();
     scene.hub.idle().await;
@@ -272,4 +278,47 @@ async fn refusals(scene: &Scene) {
     for (answer, status) in answers {
         assert_eq!(answer.status, status, "{}", answer.body);
     }
+}
+
+/// Registers an app from a manifest, which takes the place of the first.
+async fn another_app(scene: &Scene) {
+    let manifest = json!({
+        "name": "Another", "url": "https://example.org", "redirect_url": "http://127.0.0.1:9/back",
+        "hook_attributes": { "url": "http://127.0.0.1:9/webhook" },
+        "default_permissions": { "checks": "write" }, "default_events": ["push"],
+    });
+    let location = posted_manifest(scene, "/organizations/acme/settings/apps/new", &manifest).await;
+    let code = location.strip_prefix("http://127.0.0.1:9/back?code=").unwrap();
+    let (code, state) = code.split_once("&state=").unwrap();
+    assert_eq!(state, "abc");
+    let nobody = Client::new(&scene.hub, "");
+    let conversion = format!("/app-manifests/{code}/conversions");
+    let app = nobody.post(&conversion, serde_json::Value::Null).await;
+    assert_eq!((app.status, &app.body["slug"]), (201, &json!("another")));
+    let registered = scene.hub.app();
+    assert_eq!(app.body["pem"], registered.private_key_pem);
+    assert_eq!(app.body["webhook_secret"], registered.webhook_secret);
+    assert_eq!(nobody.post(&conversion, serde_json::Value::Null).await.status, 404, "good once");
+    let itself = Client::app(&scene.hub);
+    assert_eq!(
+        itself.get("/app").await.body["permissions"],
+        json!({ "checks": "write", "metadata": "read" })
+    );
+    assert_eq!(itself.get("/app/installations").await.body, json!([]));
+    scene.hub.install_app("acme").unwrap();
+    assert_eq!(itself.get("/app/installations").await.body[0]["account"]["login"], "acme");
+}
+
+/// Where GitHub sends the browser of whoever confirmed a manifest.
+async fn posted_manifest(scene: &Scene, page: &str, manifest: &serde_json::Value) -> String {
+    let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    let form = form.append_pair("manifest", &manifest.to_string()).append_pair("state", "abc");
+    let page = page.replace("/new", "/confirmed");
+    let request = browser.build().unwrap().post(format!("{}{page}", scene.hub.url()));
+    let request = request.header("origin", scene.hub.url());
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.body(form.finish()).send().await.unwrap();
+    assert_eq!(answer.status(), 302, "{}", answer.text().await.unwrap());
+    answer.headers()["location"].to_str().unwrap().to_owned()
 }

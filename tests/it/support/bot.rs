@@ -117,6 +117,11 @@ impl Story {
         std::mem::replace(&mut self.bot, bot).stop().await.unwrap();
     }
 
+    /// What the bot was started with.
+    pub fn settings(&self) -> settings::Serve {
+        self.settings.clone()
+    }
+
     pub fn app(&self) -> &App {
         &self.bot.app
     }
@@ -248,8 +253,10 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
         github: settings::GitHub {
             github_url: format!("{}/api/v3", hub.url()),
             app_id: app.app_id,
-            private_key_file: file("key.pem", &app.private_key_pem),
-            webhook_secret_file: file("secret", &app.webhook_secret),
+            private_key_file: Some(file("key.pem", &app.private_key_pem)),
+            private_key: None,
+            webhook_secret_file: Some(file("secret", &app.webhook_secret)),
+            webhook_secret: None,
         },
         engine: settings::Engine {
             engine: setup.engine.clone(),

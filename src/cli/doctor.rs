@@ -1,0 +1,62 @@
+//! `planwright doctor`: what is wrong, and how to mend it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use crate::doctor;
+use crate::domain::diagnosis::{Check, Status, checks, is_healthy};
+use crate::flow::checkout::Error;
+use crate::settings::Configured;
+
+use super::Output;
+use super::output::{REFUSED, told};
+
+pub fn run(configured: &Configured, output: &mut Output) -> Result<ExitCode, Error> {
+    super::serve::log("error", output.is_json);
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    let config = configured.config.as_deref();
+    let clock = Arc::new(jiff::Timestamp::now);
+    let seen = runtime.block_on(doctor::look(&configured.settings, config, clock))?;
+    print(&checks(&seen), output)
+}
+
+/// What the doctor says where there are no settings to go by.
+pub fn unreadable(error: &Error, output: &mut Output) -> ExitCode {
+    let found = match error {
+        Error::Findings(findings) => told(findings),
+        error => error.to_string(),
+    };
+    let mend =
+        "docs/settings.md lists all; `planwright setup` writes a file with those that it needs";
+    match print(&[Check::failed("settings", found, mend)], output) {
+        Ok(code) => code,
+        Err(error) => output.error(&error),
+    }
+}
+
+fn print(checks: &[Check], output: &mut Output) -> Result<ExitCode, Error> {
+    let is_healthy = is_healthy(checks);
+    let text: String = checks.iter().map(line).collect();
+    let end = match is_healthy {
+        true => "All is well: `planwright serve` can do its work.",
+        false => "Mend the first of these, and ask again: others may follow from it.",
+    };
+    output.print(&json!({ "healthy": is_healthy, "checks": checks }), &format!("{text}\n{end}"))?;
+    Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+}
+
+fn line(check: &Check) -> String {
+    let word = match check.status {
+        Status::Ok => "ok      ",
+        Status::Warning => "warning ",
+        Status::Failed => "FAILED  ",
+        Status::Unknown => "unknown ",
+    };
+    let indent = format!("\n{:10}", "");
+    let found = check.found.trim_end().replace('\n', &indent);
+    let mend = check.mend.as_ref().map(|mend| format!("{indent}mend: {mend}"));
+    format!("{word}{}: {found}{}\n", check.check, mend.unwrap_or_default())
+}

@@ -1,0 +1,111 @@
+//! `planwright doctor`: reads everything that `planwright serve` depends on, and changes none of it.
+//!
+//! What of it is wrong, `domain::diagnosis` decides.
+
+use std::{fmt::Display, fs, io, os::unix::fs::PermissionsExt as _, path::Path};
+
+use crate::{
+    app::{self, Clock},
+    domain::diagnosis::{App, DigestKey, Directory, ENGINE, File, GitHub, Seen},
+    engine::{self, Control, Engine},
+    github::{self, Manifest},
+    settings::{Role, Serve},
+    store::Store,
+};
+
+/// Reads everything; `config` is the file that some of the settings stand in.
+pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyhow::Result<Seen> {
+    let data = std::path::absolute(&settings.storage.data)?;
+    let files = [&settings.github.private_key_file, &settings.github.webhook_secret_file];
+    let opened = app::github(&settings.github);
+    let private_key = opened.as_ref().map(drop).map_err(|error| format!("{error:#}"));
+    Ok(Seen {
+        config: config.map(file),
+        settings: app::check(settings).map_err(told),
+        secrets: files.into_iter().flatten().map(|path| file(path)).collect(),
+        webhook_secret: app::webhook_secrets(&settings.github)
+            .map(drop)
+            .map_err(|error| format!("{error:#}")),
+        private_key,
+        wanted: Manifest::ours()?.grants(),
+        github: match opened {
+            Ok(github) => ask(&github, &clock).await,
+            Err(_) => Err("GitHub was not asked, since there is no key to ask with".into()),
+        },
+        engine: engine(settings).await?,
+        database: Store::look(&app::database_url(&settings.storage, &data)).await.map_err(told),
+        digest_key: digest_key(settings, &data),
+        data: directory(&data),
+    })
+}
+
+fn told(error: impl Display) -> String {
+    error.to_string()
+}
+
+async fn ask(github: &github::GitHub, clock: &Clock) -> Result<GitHub, String> {
+    let time = github.time().await.map_err(told)?;
+    let ours = clock();
+    let app = match github.registration().await {
+        Err(error) => Err(told(error)),
+        Ok(registration) => {
+            let hook = github.hook().await.map_err(told);
+            let url = hook.as_ref().ok().and_then(|hook| hook.url.clone());
+            let answered = match url {
+                Some(url) => Some(github::probe(&url).await.map_err(told)),
+                None => None,
+            };
+            let attempts = github.attempts().await.map_err(told);
+            let installations = github.installations().await.map_err(told);
+            Ok(App { registration, hook, answered, attempts, installations })
+        }
+    };
+    Ok(GitHub { time, ours, app })
+}
+
+/// Finds the engine, where this process would start one.
+async fn engine(settings: &Serve) -> anyhow::Result<Option<Result<String, String>>> {
+    if settings.process.roles.iter().all(|role| *role == Role::Web) {
+        return Ok(None);
+    }
+    // The version is asked for in a place of our own; no stack is touched, so no key is needed.
+    let work = tempfile::tempdir()?;
+    let engine =
+        Engine::new(app::engine_settings(&settings.engine, work.path(), Vec::new().into()));
+    let found = engine.binary(ENGINE, &Control::default()).await;
+    Ok(Some(match found {
+        Ok(binary) => {
+            let (name, version) = (binary.kind.name(), binary.version);
+            Ok(format!("{name} {version}, {}", binary.path.display()))
+        }
+        Err(error) => Err(told(error)),
+    }))
+}
+
+fn digest_key(settings: &Serve, data: &Path) -> Result<DigestKey, String> {
+    let own = data.join(app::DIGEST_KEY);
+    let path = match &settings.engine.digest_key_file {
+        Some(path) => path,
+        None if !own.exists() => return Ok(DigestKey::None(own.display().to_string())),
+        None => &own,
+    };
+    engine::digest_key(path).map(|_| DigestKey::There(file(path))).map_err(told)
+}
+
+fn file(path: &Path) -> File {
+    File { path: path.display().to_string(), mode: mode(path) }
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    fs::metadata(path).ok().map(|meta| meta.permissions().mode() & 0o777)
+}
+
+fn directory(path: &Path) -> Directory {
+    // Where it is not there yet, it is made in the nearest directory above that is.
+    let above = path.ancestors().find(|dir| dir.exists()).unwrap_or(path);
+    let write = match above.is_dir() {
+        true => tempfile::tempfile_in(above).map(drop),
+        false => Err(io::Error::from(io::ErrorKind::NotADirectory)),
+    };
+    Directory { path: path.display().to_string(), mode: mode(path), write: write.map_err(told) }
+}

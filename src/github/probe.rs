@@ -1,0 +1,41 @@
+//! Whether a webhook would reach us: the same address, asked from here.
+//!
+//! Asked without a signature, so whoever is there has to refuse it.
+
+use std::time::Duration;
+
+use super::error::{Error, Result};
+use crate::domain::diagnosis::Answered;
+
+/// GitHub waits as long for the answer to a webhook.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks `/readyz` beside the webhook `url`, and the webhook itself.
+pub async fn probe(url: &str) -> Result<Answered> {
+    let client = reqwest::Client::builder()
+        .user_agent(concat!("planwright-doctor/", env!("CARGO_PKG_VERSION")))
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|e| Error::Settings(format!("cannot set up the HTTP client: {e}")))?;
+    let ready = match url.strip_suffix("/webhook") {
+        Some(base) => status(client.get(format!("{base}/readyz"))).await,
+        None => Err("the address does not end with `/webhook`".into()),
+    };
+    let webhook = client.post(url).header("content-type", "application/json").body("{}");
+    Ok(Answered { ready, webhook: status(webhook).await })
+}
+
+async fn status(request: reqwest::RequestBuilder) -> Result<u16, String> {
+    match request.send().await {
+        Ok(response) => Ok(response.status().as_u16()),
+        Err(error) if error.is_timeout() => {
+            Err(format!("no answer within {} s", PATIENCE.as_secs()))
+        }
+        Err(error) => Err(innermost(&error)),
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}

@@ -1,0 +1,145 @@
+//! The pages of `planwright setup`: one that posts the manifest to GitHub, one that the browser comes
+//! back to.
+//!
+//! Served on loopback to one browser. Any page of the web can make that browser ask us, so a request
+//! has to name our own address, and a code counts only with the `state` that our page gave out.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Query, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use crate::domain::registration::{Grants, Registration};
+
+/// Where the browser comes back to.
+pub const CREATED: &str = "/created";
+
+/// Who exchanges the code and keeps the secrets.
+pub trait Registrar: Send + Sync + 'static {
+    /// Errors are told to whoever sits before the browser; the code may be given again.
+    fn register(&self, code: &str) -> impl Future<Output = anyhow::Result<Registration>> + Send;
+}
+
+/// What the first page asks for.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// GitHub's page for people, with the organisation whose App it will be.
+    pub action: String,
+    /// JSON.
+    pub manifest: String,
+    pub grants: Grants,
+    /// Whose guess nobody makes; it comes back with the code.
+    pub state: String,
+    /// `127.0.0.1:PORT`.
+    pub address: std::net::SocketAddr,
+}
+
+#[derive(Template)]
+#[template(path = "setup_ask.html")]
+struct Ask<'a> {
+    action: &'a str,
+    manifest: &'a str,
+    grants: &'a Grants,
+    state: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "setup_created.html")]
+struct Created<'a> {
+    registration: &'a Registration,
+}
+
+#[derive(Template)]
+#[template(path = "setup_refused.html")]
+struct Refused<'a> {
+    text: &'a str,
+}
+
+struct Desk<R> {
+    form: Form,
+    registrar: R,
+}
+
+pub fn router<R: Registrar>(form: Form, registrar: R) -> Router {
+    let desk = Arc::new(Desk { form, registrar });
+    Router::new()
+        .route("/", get(ask::<R>))
+        .route(CREATED, get(created::<R>))
+        .layer(middleware::from_fn_with_state(desk.clone(), guard::<R>))
+        .with_state(desk)
+}
+
+/// Refuses what another name than ours was asked for, as a page can whose name leads to loopback.
+async fn guard<R: Registrar>(
+    State(desk): State<Arc<Desk<R>>>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let address = desk.form.address;
+    if ![address.to_string(), format!("localhost:{}", address.port())].contains(&host.to_owned()) {
+        return (StatusCode::MISDIRECTED_REQUEST, format!("open http://{address}/\n"))
+            .into_response();
+    }
+    let origin = desk.form.action.split('/').take(3).collect::<Vec<_>>().join("/");
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; form-action {origin}; base-uri 'none'; \
+         frame-ancestors 'none'"
+    );
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (CONTENT_SECURITY_POLICY, policy),
+        (CACHE_CONTROL, "no-store".to_owned()),
+        // The address of the second page has the code in it.
+        (REFERRER_POLICY, "no-referrer".to_owned()),
+    ];
+    (headers, next.run(request).await).into_response()
+}
+
+async fn ask<R: Registrar>(State(desk): State<Arc<Desk<R>>>) -> Response {
+    let Form { action, manifest, grants, state, .. } = &desk.form;
+    shown(StatusCode::OK, &Ask { action, manifest, grants, state })
+}
+
+async fn created<R: Registrar>(
+    State(desk): State<Arc<Desk<R>>>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let given = |name: &str| query.get(name).map_or("", String::as_str);
+    let (state, code) = (given("state"), given("code"));
+    if !is_same(state, &desk.form.state) {
+        let text = "This did not come from the page that `planwright setup` shows; begin there.";
+        return shown(StatusCode::FORBIDDEN, &Refused { text });
+    }
+    match desk.registrar.register(code).await {
+        Ok(registration) => shown(StatusCode::OK, &Created { registration: &registration }),
+        Err(error) => {
+            tracing::error!("the code was not exchanged: {error:#}");
+            let text = format!("{error:#}. Load this page again to try once more, within an hour.");
+            shown(StatusCode::BAD_GATEWAY, &Refused { text: &text })
+        }
+    }
+}
+
+fn shown(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => (status, page).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// Takes as long for any two texts of the same length.
+fn is_same(one: &str, other: &str) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
+}

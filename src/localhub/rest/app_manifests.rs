@@ -1,0 +1,18 @@
+//! What stands behind the code that an app's registration ended with: its id and its secrets.
+
+use super::super::actor::Access;
+use super::super::refusal::Refusal;
+use super::super::server::Reply;
+use super::{Operation, Request};
+
+pub const OPERATIONS: [Operation; 1] = [Operation {
+    method: "POST",
+    path: "/app-manifests/{code}/conversions",
+    access: Access::Anyone,
+    perform: convert,
+}];
+
+fn convert(request: &mut Request<'_>) -> Result<Reply, Refusal> {
+    let code = request.name("code").to_owned();
+    Ok(Reply::json(201, &request.world.convert_manifest_code(&code)?))
+}

@@ -1,0 +1,261 @@
+//! `planwright setup`: the page that registers the App is served until GitHub has made it.
+//!
+//! The secrets go into one file of settings, or to whoever asked for them; no log has them.
+
+use std::{
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use secrecy::{ExposeSecret as _, SecretString};
+use tempfile::NamedTempFile;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::registration::Registration,
+    github::{self, Converted, GitHub, Manifest, convert, web_address},
+    http::{self, Form, Registrar},
+};
+
+/// What to register, and for whom.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub api_url: String,
+    /// None: whoever sits before the browser.
+    pub organization: Option<String>,
+    /// Where GitHub will reach the bot, without `/webhook`.
+    pub url: String,
+    /// Of the page, on loopback; 0 is any free one.
+    pub port: u16,
+    /// Where the settings go; none gives them back.
+    pub file: Option<PathBuf>,
+}
+
+/// A registered App.
+pub struct Registered {
+    pub registration: Registration,
+    /// YAML with secrets, where no file was named.
+    pub settings: Option<SecretString>,
+}
+
+/// Serves the page, tells its address to `tell`, and returns once the App is registered.
+pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Registered> {
+    let url = public_url(&wish.url)?;
+    let place = wish.file.as_deref().map(Place::reserve).transpose()?;
+    let listen = (Ipv4Addr::LOCALHOST, wish.port);
+    let listener = TcpListener::bind(listen).await.context("listening on loopback")?;
+    let address = listener.local_addr().context("the address that we listen on")?;
+    let manifest = Manifest::ours()?;
+    let redirect = format!("http://{address}{}", http::CREATED);
+    let form = Form {
+        action: action(&wish.api_url, wish.organization.as_deref())?,
+        manifest: manifest
+            .document(&name(wish.organization.as_deref()), &url, &redirect)
+            .to_string(),
+        grants: manifest.grants(),
+        state: random()?,
+        address,
+    };
+    let (stop, outcome) = (CancellationToken::new(), Arc::default());
+    let clerk = Clerk {
+        api_url: wish.api_url.clone(),
+        place: Mutex::new(place),
+        outcome: Arc::clone(&outcome),
+        stop: stop.clone(),
+    };
+    tell(address);
+    http::serve(listener, http::setup(form, clerk), stop).await.context("serving the page")?;
+    let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+    outcome.context("the page ended without an App")?
+}
+
+/// Exchanges the code once and keeps what comes.
+struct Clerk {
+    api_url: String,
+    place: Mutex<Option<Place>>,
+    outcome: Arc<Mutex<Option<Result<Registered>>>>,
+    stop: CancellationToken,
+}
+
+impl Registrar for Clerk {
+    async fn register(&self, code: &str) -> Result<Registration> {
+        let converted = convert(&self.api_url, code).await?;
+        let registration = converted.registration.clone();
+        // The code is used up: from here on there is no second try.
+        let outcome = self.keep(converted).await.with_context(|| {
+            format!(
+                "`{}` is registered, but its secrets could not be kept; generate new ones on its \
+                 settings page ({}), or delete it there and start again",
+                registration.slug, registration.page
+            )
+        });
+        let told = outcome.as_ref().map(|_| registration).map_err(|error| anyhow!("{error:#}"));
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        self.stop.cancel();
+        told
+    }
+}
+
+impl Clerk {
+    async fn keep(&self, converted: Converted) -> Result<Registered> {
+        let Converted { registration, private_key, webhook_secret } = converted;
+        let github = GitHub::new(&github::Settings {
+            api_url: self.api_url.clone(),
+            app_id: registration.id,
+            private_key: private_key.clone(),
+        })?;
+        let webhook_secret = match webhook_secret {
+            Some(secret) => secret,
+            None => {
+                let secret = SecretString::from(random()?);
+                github.set_webhook_secret(&secret).await.context("setting a webhook secret")?;
+                secret
+            }
+        };
+        let settings = settings(&self.api_url, &registration, [&private_key, &webhook_secret]);
+        let place = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let settings = match place {
+            Some(place) => place.write(&settings).map(|()| None)?,
+            None => Some(settings),
+        };
+        Ok(Registered { registration, settings })
+    }
+}
+
+/// A file that is not there yet, in a directory that can be written.
+struct Place {
+    path: PathBuf,
+    /// Readable for its owner alone from the start.
+    aside: NamedTempFile,
+}
+
+impl Place {
+    /// Errors now rather than when there are secrets to keep.
+    fn reserve(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        ensure!(
+            path.symlink_metadata().is_err(),
+            "{shown} is there already and is not replaced; move it away, or name another by --file"
+        );
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let aside = NamedTempFile::new_in(dir.unwrap_or(Path::new(".")));
+        Ok(Self {
+            path: path.to_owned(),
+            aside: aside.with_context(|| format!("writing {shown}"))?,
+        })
+    }
+
+    fn write(mut self, text: &SecretString) -> Result<()> {
+        self.aside.write_all(text.expose_secret().as_bytes())?;
+        self.aside.as_file().sync_all()?;
+        let shown = self.path.display().to_string();
+        self.aside
+            .persist_noclobber(&self.path)
+            .map(drop)
+            .with_context(|| format!("writing {shown}"))
+    }
+}
+
+/// The file that `planwright serve --config` reads.
+fn settings(
+    api_url: &str,
+    registration: &Registration,
+    [private_key, webhook_secret]: [&SecretString; 2],
+) -> SecretString {
+    let lines = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    // JSON is YAML, and quotes what has to be quoted.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    format!(
+        "# Written by `planwright setup` for {}.\n\
+         # Whoever has this file is the App: keep it for its owner alone, and out of git.\n\
+         github-url: {}\napp-id: {}\nwebhook-secret: {}\nprivate-key: |\n{}",
+        registration.page,
+        quoted(api_url),
+        registration.id,
+        quoted(webhook_secret.expose_secret()),
+        lines(private_key.expose_secret()),
+    )
+    .into()
+}
+
+/// Where the form goes.
+fn action(api_url: &str, organization: Option<&str>) -> Result<String> {
+    let web = web_address(api_url)?;
+    let Some(organization) = organization else { return Ok(format!("{web}/settings/apps/new")) };
+    let is_login = organization.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    ensure!(
+        is_login && !organization.is_empty(),
+        "`{organization}` is no name of an organisation: letters, digits and `-`"
+    );
+    Ok(format!("{web}/organizations/{organization}/settings/apps/new"))
+}
+
+/// A first suggestion: all Apps of a GitHub have different names, of up to 34 characters.
+fn name(organization: Option<&str>) -> String {
+    let name = organization.map_or("planwright".into(), |it| format!("planwright-{it}"));
+    name.chars().take(34).collect()
+}
+
+/// An address as GitHub is told it, with nothing at its end.
+fn public_url(text: &str) -> Result<String> {
+    let trimmed = text.trim_end_matches('/');
+    let trimmed = trimmed.strip_suffix("/webhook").unwrap_or(trimmed);
+    let uri: ::http::Uri = trimmed
+        .parse()
+        .map_err(|e| anyhow!("--url {text}: {e}; expected e.g. https://planwright.example.com"))?;
+    let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
+    if !is_web || uri.host().is_none() || uri.query().is_some() {
+        bail!("--url {text}: expected an address such as https://planwright.example.com");
+    }
+    Ok(trimmed.trim_end_matches('/').to_owned())
+}
+
+/// 32 bytes in hexadecimal.
+fn random() -> Result<String> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow!("this machine gives no randomness"))?;
+    Ok(hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_bot_is_taken_with_and_without_its_end() {
+        for text in ["https://a.example", "https://a.example/", "https://a.example/webhook"] {
+            assert_eq!(public_url(text).unwrap(), "https://a.example");
+        }
+        assert_eq!(public_url("https://a.example/bot/").unwrap(), "https://a.example/bot");
+        for text in ["a.example", "ftp://a.example", "https://a.example/?x=1", "", "https://"] {
+            assert!(public_url(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn the_form_goes_to_the_page_of_the_organisation() {
+        let api = "https://ghes.example/api/v3";
+        assert_eq!(action(api, None).unwrap(), "https://ghes.example/settings/apps/new");
+        let of_acme = "https://ghes.example/organizations/acme/settings/apps/new";
+        assert_eq!(action(api, Some("acme")).unwrap(), of_acme);
+        for name in ["", "a/b", "a?b", "ä"] {
+            assert!(action(api, Some(name)).is_err(), "{name:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.yaml");
+        let place = Place::reserve(&path).unwrap();
+        std::fs::write(&path, "mine").unwrap();
+        assert!(Place::reserve(&path).is_err());
+        // Nor is one that came meanwhile.
+        assert!(place.write(&"theirs".into()).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    }
+}

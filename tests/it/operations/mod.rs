@@ -1,0 +1,4 @@
+//! What whoever runs the bot does with it: registering the App, settings, the doctor.
+
+mod doctor;
+mod setup;
