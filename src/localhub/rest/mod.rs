@@ -50,7 +50,7 @@ pub struct Request<'a> {
     url: String,
 }
 
-const FAMILIES: [&[Operation]; 11] = [
+const FAMILIES: [&[Operation]; 13] = [
     &app::OPERATIONS,
     &app_hook::OPERATIONS,
     &app_manifests::OPERATIONS,
