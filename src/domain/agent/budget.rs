@@ -138,12 +138,11 @@ impl Budget {
     pub fn affords(&self, amount: &Amount) -> Result<(), Limit> {
         let after = self.spent.with(amount, u64::saturating_add);
         let limits = self.limits.amount.fields();
-        let over = after.fields().into_iter().zip(limits).zip(amount.fields());
         // What is not asked for is no reason to refuse, though settling may have gone past it.
-        match over.into_iter().find(|((after, limit), asked)| asked.1 > 0 && after.1 > limit.1) {
-            Some(((limit, _), _)) => Err(limit),
-            None => Ok(()),
-        }
+        let asked = amount.fields().into_iter().zip(after.fields()).zip(limits);
+        let mut over =
+            asked.filter(|(((_, asked), (_, after)), (_, limit))| *asked > 0 && after > limit);
+        over.next().map_or(Ok(()), |(_, (limit, _))| Err(limit))
     }
 
     /// Takes `amount` before it is known what will be used of it.
@@ -153,8 +152,7 @@ impl Budget {
 
     /// Puts what was used in the place of what was debited.
     pub fn settle(&mut self, debited: &Amount, used: &Amount) {
-        self.spent =
-            self.spent.with(debited, u64::saturating_sub).with(used, u64::saturating_add);
+        self.spent = self.spent.with(debited, u64::saturating_sub).with(used, u64::saturating_add);
     }
 }
 

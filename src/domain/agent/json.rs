@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use serde::{
-    Deserializer as _,
-    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
-};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// How deep objects and arrays may stand in each other.

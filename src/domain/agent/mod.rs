@@ -5,4 +5,15 @@
 //! carries steps out, `model` speaks to a server. There is no call that applies, approves, merges,
 //! comments, pushes, starts a process, or reads a file or a secret.
 
+pub mod budget;
+pub mod call;
+pub mod event;
+pub mod gate;
+pub mod json;
+pub mod problem;
+pub mod prompt;
+pub mod run;
+#[cfg(test)]
+pub mod sample;
+pub mod scope;
 pub mod visible;

@@ -144,17 +144,92 @@ fn is_unseen(tag: &Tag<'_>, referred: &BTreeSet<String>) -> bool {
 
 /// The elements of which GitHub shows the text.
 const SHOWN: &[&str] = &[
-    "a", "b", "big", "blockquote", "br", "center", "cite", "code", "dd", "del", "details", "dfn",
-    "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
-    "html", "i", "ins", "kbd", "li", "mark", "ol", "p", "picture", "pre", "q", "rp", "rt", "ruby",
-    "s", "samp", "small", "span", "strike", "strong", "sub", "summary", "sup", "table", "tbody",
-    "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr",
+    "a",
+    "b",
+    "big",
+    "blockquote",
+    "br",
+    "center",
+    "cite",
+    "code",
+    "dd",
+    "del",
+    "details",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "html",
+    "i",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "ol",
+    "p",
+    "picture",
+    "pre",
+    "q",
+    "rp",
+    "rt",
+    "ruby",
+    "s",
+    "samp",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+    "var",
+    "wbr",
 ];
 
 /// Those that begin on a line of their own.
 const BLOCKS: &[&str] = &[
-    "blockquote", "br", "dd", "details", "div", "dt", "figcaption", "h1", "h2", "h3", "h4", "h5",
-    "h6", "hr", "li", "p", "pre", "summary", "table", "td", "th", "tr",
+    "blockquote",
+    "br",
+    "dd",
+    "details",
+    "div",
+    "dt",
+    "figcaption",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "p",
+    "pre",
+    "summary",
+    "table",
+    "td",
+    "th",
+    "tr",
 ];
 
 fn read(page: &Html, text: &mut String, dropped: &mut Dropped) {
@@ -183,7 +258,8 @@ fn read(page: &Html, text: &mut String, dropped: &mut Dropped) {
 
 fn is_shown(element: &Element) -> bool {
     // GitHub takes styles away; whoever writes one means to change what is seen.
-    let is_hidden = ["hidden", "style", "aria-hidden"].iter().any(|name| element.attr(name).is_some());
+    let is_hidden =
+        ["hidden", "style", "aria-hidden"].iter().any(|name| element.attr(name).is_some());
     SHOWN.contains(&element.name()) && !is_hidden
 }
 
@@ -220,7 +296,8 @@ fn is_private(c: char) -> bool {
 
 /// Lines without blanks at their ends; empty ones say nothing.
 fn tidied(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> =
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines.join("\n")
 }
 

@@ -20,7 +20,10 @@ fn hidden() -> Vec<(&'static str, String)> {
             "entities of tag characters",
             format!(
                 "a {} b",
-                "PAYLOAD".bytes().map(|b| format!("&#{};", 0xE0000 + u32::from(b))).collect::<String>()
+                "PAYLOAD"
+                    .bytes()
+                    .map(|b| format!("&#{};", 0xE0000 + u32::from(b)))
+                    .collect::<String>()
             ),
         ),
         ("unterminated comment", text("a b\n\n<!-- PAYLOAD\n\nPAYLOAD")),
@@ -51,7 +54,8 @@ fn the_25_texts_that_nobody_sees_are_not_read_and_are_counted() {
     assert_eq!(cases.len(), 25);
     for (place, markdown) in cases {
         let Visible { text, dropped } = visible(&markdown);
-        let decoded: String = text.chars().map(|c| char::from_u32(u32::from(c) & 0x7F).unwrap()).collect();
+        let decoded: String =
+            text.chars().map(|c| char::from_u32(u32::from(c) & 0x7F).unwrap()).collect();
         assert!(!text.contains("PAYLOAD") && !decoded.contains("PAYLOAD"), "{place}: {text:?}");
         assert!(text.contains('a') && text.contains('b'), "{place} lost what is seen: {text:?}");
         let is_definition = ["link as a comment"].contains(&place);
@@ -79,6 +83,7 @@ fn what_a_person_sees_is_read() {
         "PAY\u{2060}LO\u{200e}AD",
         "~~PAYLOAD~~",
         "&#80;AYLOAD",
+        "a <!-- PAYLOAD",
     ] {
         assert!(visible(markdown).text.contains("PAYLOAD"), "{markdown:?}");
     }
@@ -94,7 +99,6 @@ fn elements_that_are_not_shown_hide_their_text() {
         "<style>PAYLOAD</style>",
         "<svg><text>PAYLOAD</text></svg>",
         "<title>PAYLOAD</title>",
-        "&lt;!-- a --> <!-- PAYLOAD",
     ] {
         let Visible { text, dropped } = visible(markdown);
         assert!(!text.contains("PAYLOAD"), "{markdown}: {text}");
