@@ -15,6 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use crate::{
     domain::actor::AppId,
@@ -33,6 +34,8 @@ const PUBLIC: &[&str] = &["_ENDPOINT_URL", "_PROFILE", "_PROJECT", "_REGION", "_
 
 /// Everything that a flow reads and writes the world with.
 pub struct App {
+    /// The name under which this process takes jobs and sends requests; no other has it.
+    pub process: String,
     pub roles: Vec<Role>,
     pub workers: usize,
     /// Where mirrors, work directories and local states are.
@@ -59,10 +62,11 @@ pub struct Environment {
 impl App {
     /// Opens everything that `settings` name; errors say which setting to mend.
     pub async fn open(settings: &settings::Serve, clock: Clock) -> Result<Self> {
+        check(settings)?;
         let data = private_dir(&settings.storage.data)?;
         let default_url = || format!("sqlite:{}", data.join("planwright.db").display());
         let url = settings.storage.database_url.clone().unwrap_or_else(default_url);
-        let store = Store::connect(&url).await.context("opening the database")?;
+        let store = Store::connect(&url).await?;
         let private_key = read_secret(&settings.github.private_key_file, "--private-key-file")?;
         let github = GitHub::new(&github::Settings {
             api_url: settings.github.github_url.clone(),
@@ -72,9 +76,9 @@ impl App {
         .with_clock(clock.clone());
         let roles = settings.process.roles.clone();
         let ours = &settings.engine.variables;
-        ensure!(!roles.is_empty(), "--roles names no role; give `web`, `plan`, `apply` or several");
         Ok(Self {
-            workers: settings.process.workers.max(1),
+            process: Uuid::now_v7().to_string(),
+            workers: settings.process.workers,
             store,
             github,
             git: Git::new(data.join("mirrors")).context("opening the mirrors")?,
@@ -114,6 +118,23 @@ impl Environment {
         let values: Vec<&str> = secret.filter_map(|(_, value)| value.to_str()).collect();
         Ok(Self { secrets: Secrets::new(values), variables })
     }
+}
+
+/// Settings under which nothing would ever be done.
+fn check(settings: &settings::Serve) -> Result<()> {
+    let settings::Serve { process, engine, .. } = settings;
+    ensure!(
+        !process.roles.is_empty(),
+        "--roles names no role; give `web`, `plan`, `apply` or several"
+    );
+    ensure!(process.workers > 0, "--workers is 0, so no job would ever run; give at least 1");
+    for (flag, what, seconds) in [
+        ("--plan-timeout", "plan", engine.plan_timeout),
+        ("--apply-timeout", "apply", engine.apply_timeout),
+    ] {
+        ensure!(seconds > 0, "{flag} is 0, so every {what} would be ended at once; give seconds");
+    }
+    Ok(())
 }
 
 fn engine_settings(settings: &settings::Engine, data: &Path) -> Result<engine::Settings> {

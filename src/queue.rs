@@ -10,11 +10,14 @@ use crate::{
     domain::{
         event::{self, Envelope},
         inbox,
-        job::{Job, JobKind},
+        job::{Job, JobKind, Target},
         names::{DeliveryId, Sha},
+        repository::Repository,
     },
     settings::Role,
-    store::{self, Delivery, Effects, NewJob, PullRequestId, Push, Receipt, Repeat},
+    store::{
+        self, Delivery, Effects, NewJob, PullRequestId, PullRequestState, Push, Receipt, Repeat,
+    },
 };
 
 /// The row that a job becomes, due at once.
@@ -76,6 +79,9 @@ pub async fn receive(
     for job in &caused.jobs {
         jobs.push(new_job(job, None, now)?);
     }
+    for job in verdicts(app, caused.rejudges.as_ref()).await? {
+        jobs.push(new_job(&job, None, now)?);
+    }
     let of_number = |number| Some(PullRequestId { repository: envelope.repository?, number });
     let effects = Effects {
         raise_generation: caused.supersedes.and_then(of_number),
@@ -92,6 +98,17 @@ pub async fn receive(
         received_at: now,
     };
     app.store.receive(&delivery, &effects).await.context("storing a delivery")
+}
+
+/// A new verdict on everything that is open in a repository.
+async fn verdicts(app: &App, repository: Option<&Repository>) -> Result<Vec<Job>> {
+    let Some(repository) = repository else { return Ok(Vec::new()) };
+    let open = app.store.pull_requests_in(repository.id, PullRequestState::Open).await?;
+    let verdict = |open: store::PullRequest| Job::Verdict {
+        target: Target { repository: repository.clone(), number: open.id.number },
+        review: None,
+    };
+    Ok(open.into_iter().map(verdict).collect())
 }
 
 fn recorded_push(envelope: &Envelope, push: event::Push, at: Timestamp) -> Option<Push> {

@@ -4,22 +4,22 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use secrecy::ExposeSecret as _;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{App, Clock},
-    flow::catch_up::{catch_up, fetch_missed},
+    flow::catch_up::{Horizon, catch_up},
     github::webhook::Secrets,
     http::{self, AppInbox},
     settings::{Role, Serve},
     worker,
 };
 
-/// How often deliveries are looked for that failed after the last look: GitHub takes up to ten
-/// seconds to find that nobody listens, and never sends one again by itself.
+/// How often is looked for what was missed since the last look: GitHub takes up to ten seconds to
+/// find that nobody listens, and never sends a delivery again by itself.
 const LOOK: Duration = Duration::from_secs(300);
 
 /// A bot whose web server listens; its workers run once [`Bot::work`] is called.
@@ -27,6 +27,7 @@ pub struct Bot {
     pub app: Arc<App>,
     /// Where webhooks are received; none without the role `web`.
     pub address: Option<SocketAddr>,
+    missed: Mutex<Horizon>,
     stop: CancellationToken,
     server: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -35,6 +36,8 @@ impl Bot {
     /// Opens everything that `settings` name and listens.
     pub async fn start(settings: &Serve, clock: Clock) -> Result<Self> {
         let app = Arc::new(App::open(settings, clock).await?);
+        has_engine(&app)?;
+        let missed = Mutex::new(Horizon::of(&app).await?);
         let stop = CancellationToken::new();
         let (mut address, mut server) = (None, None);
         if app.roles.contains(&Role::Web) {
@@ -46,30 +49,31 @@ impl Bot {
             let router = http::router(Arc::new(AppInbox(app.clone())), secrets(&app)?);
             server = Some(tokio::spawn(http::serve(listener, router, stop.clone())));
         }
-        Ok(Self { app, address, stop, server })
+        Ok(Self { app, address, missed, stop, server })
     }
 
     /// Makes up for what was missed and works on jobs until [`Bot::stop`] is called elsewhere.
     pub async fn work(&self) -> Result<()> {
         let name = worker::Name::take(&self.app).await?;
-        if self.app.roles.contains(&Role::Web)
-            && let Err(error) = catch_up(&self.app).await
-        {
-            // GitHub may be away just now; webhooks that come are worked on all the same.
-            tracing::warn!(%error, "missed deliveries could not be fetched");
-        }
+        self.look().await;
         let worked = worker::run_until(self.app.clone(), &name, self.stop.clone());
         tokio::join!(worked, self.keep_up(LOOK)).0
     }
 
-    /// Looks for missed deliveries every so often, until [`Bot::stop`] is called elsewhere.
+    /// Looks for what was missed every so often, until [`Bot::stop`] is called elsewhere.
     pub async fn keep_up(&self, every: Duration) {
         while self.stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
-            if self.app.roles.contains(&Role::Web)
-                && let Err(error) = fetch_missed(&self.app).await
-            {
-                tracing::warn!(%error, "missed deliveries could not be fetched");
-            }
+            self.look().await;
+        }
+    }
+
+    async fn look(&self) {
+        if !self.app.roles.contains(&Role::Web) {
+            return;
+        }
+        if let Err(error) = catch_up(&self.app, &mut *self.missed.lock().await).await {
+            // GitHub may be away just now; webhooks that come are worked on all the same.
+            tracing::warn!(%error, "what was missed could not be made up for; it is tried again");
         }
     }
 
@@ -85,6 +89,15 @@ impl Bot {
             server.await.context("the web server")?.context("the web server")?;
         }
         Ok(())
+    }
+}
+
+/// Fails now rather than at the first plan; whether the version will do, each stack's lock says.
+fn has_engine(app: &App) -> Result<()> {
+    let runs_engine = app.roles.iter().any(|role| matches!(role, Role::Plan | Role::Apply));
+    match app.engine.find() {
+        Err(error) if runs_engine => bail!("{error}: `--engine PATH` or PLANWRIGHT_ENGINE"),
+        _ => Ok(()),
     }
 }
 

@@ -84,10 +84,14 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
         Err(error) => return (Outcome::Failed { error: error.to_string() }, Vec::new()),
     };
     let watch = Watch { stop: CancellationToken::new(), job: Some(claim.job.id) };
+    // A job that waited may have been cancelled meanwhile, and has to know before it goes on.
+    if !beat(app, claim, &watch.stop).await {
+        return (Outcome::Done, Vec::new());
+    }
     let guarded = std::panic::AssertUnwindSafe(flow::run(app, &job, &watch)).catch_unwind();
     let ended = tokio::select! {
         // The heartbeat only ends when there is nothing left to beat for.
-        () = beat(app, claim, &watch.stop) => Ok(Err(flow::Error::Stopped)),
+        () = keep(app, claim, &watch.stop) => Ok(Err(flow::Error::Stopped)),
         ended = guarded => ended,
     };
     match ended {
@@ -113,20 +117,28 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
     }
 }
 
-/// Renews the lease; asks the flow to stop when it should, and gives up when the job is not ours.
-async fn beat(app: &App, claim: &Claim, stop: &CancellationToken) {
+/// Renews the lease until the job is not ours any more.
+async fn keep(app: &App, claim: &Claim, stop: &CancellationToken) {
     loop {
-        match app.store.heartbeat(claim.ticket, app.now(), LEASE).await {
-            Ok(Beat::Going) => {}
-            Ok(Beat::Cancelled | Beat::Superseded) => stop.cancel(),
-            Ok(Beat::Lost) => {
-                stop.cancel();
-                return;
-            }
-            Err(error) => tracing::warn!(job = %claim.job.id, %error, "no heartbeat"),
-        }
         tokio::time::sleep(LEASE / 15).await;
+        if !beat(app, claim, stop).await {
+            return;
+        }
     }
+}
+
+/// Renews the lease once, and asks the flow to stop when it should; whether the job is still ours.
+async fn beat(app: &App, claim: &Claim, stop: &CancellationToken) -> bool {
+    match app.store.heartbeat(claim.ticket, app.now(), LEASE).await {
+        Ok(Beat::Going) => {}
+        Ok(Beat::Cancelled | Beat::Superseded) => stop.cancel(),
+        Ok(Beat::Lost) => {
+            stop.cancel();
+            return false;
+        }
+        Err(error) => tracing::warn!(job = %claim.job.id, %error, "no heartbeat"),
+    }
+    true
 }
 
 fn done(app: &App, claim: &Claim, jobs: &[Job]) -> (Outcome, Vec<NewJob>) {
@@ -149,7 +161,7 @@ async fn failed(app: &App, (claim, job): (&Claim, &Job), error: String) -> (Outc
     if claim.job.repeat == Repeat::Freely && claim.job.attempts < ATTEMPTS {
         return (Outcome::Retry { at: pause(app.now(), claim.job.attempts), error }, Vec::new());
     }
-    if let Err(untold) = flow::tell_failure(app, job, &id).await {
+    if let Err(untold) = flow::give_up(app, job, &id).await {
         tracing::error!(job = %id, error = %untold, "the failure could not be told");
     }
     (Outcome::Failed { error }, Vec::new())

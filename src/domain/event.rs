@@ -148,6 +148,8 @@ pub struct Push {
     pub forced: bool,
     /// What the ref now has and did not have, oldest first; GitHub lists at most 2,048.
     pub commits: Vec<Sha>,
+    /// Whether `planwright.yaml` of the default branch may be another one now.
+    pub changes_settings: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

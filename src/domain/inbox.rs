@@ -23,6 +23,8 @@ pub struct Effects {
     pub push: Option<Push>,
     /// What runs for the pull request is superseded: its head or base is another one now.
     pub supersedes: Option<PrNumber>,
+    /// What is open there is judged anew: other settings may hold. What runs goes on.
+    pub rejudges: Option<Repository>,
 }
 
 /// What `envelope`, told by `delivery`, causes for the App `app`.
@@ -35,7 +37,11 @@ pub fn effects(envelope: &Envelope, delivery: &DeliveryId, app: AppId) -> Effect
             of_comment(repository, comment, delivery)
         }
         Event::Issue(issue) if !envelope.is_echo_of(app) => of_issue(repository, issue, envelope),
-        Event::Push(push) => Effects { push: Some(push.clone()), ..Effects::default() },
+        Event::Push(push) => Effects {
+            push: Some(push.clone()),
+            rejudges: push.changes_settings.then_some(repository),
+            ..Effects::default()
+        },
         _ => Effects::default(),
     }
 }
@@ -67,10 +73,12 @@ fn of_pull_request(
             after: Some(after.clone()),
             forced: false,
             commits: Vec::new(),
+            changes_settings: false,
         }),
         _ => None,
     };
-    Effects { jobs: vec![job], push, supersedes: is_new_content.then_some(number) }
+    let supersedes = is_new_content.then_some(number);
+    Effects { jobs: vec![job], push, supersedes, rejudges: None }
 }
 
 fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
@@ -100,8 +108,12 @@ fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &Deliver
         return Effects::default();
     }
     let target = Target { repository, number: comment.number };
-    let asked =
-        Asked { by: comment.author.clone(), comment: comment.comment, at: comment.created_at };
+    let asked = Asked {
+        by: comment.author.clone(),
+        comment: comment.comment,
+        nth: 0,
+        at: comment.created_at,
+    };
     let job = Job::Acknowledge {
         target,
         asked,
@@ -239,6 +251,23 @@ mod tests {
         assert_eq!(effects_of(&envelope(issue("question"))), Effects::default());
         let of_a_bot = Envelope { sender: actor(ActorKind::Bot), ..envelope(issue(LABEL)) };
         assert_eq!(effects_of(&of_a_bot), Effects::default());
+    }
+
+    #[test]
+    fn other_settings_on_the_default_branch_have_what_is_open_judged_anew() {
+        let push = |changes_settings| {
+            effects_of(&envelope(Event::Push(Push {
+                git_ref: "refs/heads/main".into(),
+                before: None,
+                after: None,
+                forced: false,
+                commits: Vec::new(),
+                changes_settings,
+            })))
+        };
+        assert_eq!(push(true).rejudges.unwrap().id, RepositoryId(2));
+        assert_eq!(push(true).supersedes, None, "what runs goes on");
+        assert_eq!(push(false).rejudges, None);
     }
 
     #[test]

@@ -26,6 +26,10 @@ pub struct Target {
 pub struct Asked {
     pub by: Actor,
     pub comment: CommentId,
+    /// Which command of the comment it is, from 1; 0 is the only one, or the comment as a whole. Each
+    /// has a reply of its own.
+    #[serde(default)]
+    pub nth: usize,
     /// By GitHub's clock.
     pub at: Timestamp,
 }
@@ -57,8 +61,6 @@ pub enum Job {
     Release { target: Target },
     /// Apply what was merged. `asked` is there when a comment wanted it, `digest` when it named a plan.
     Apply { target: Target, asked: Option<Asked>, digest: Option<String> },
-    /// Read the pull request and do what a missed webhook would have done.
-    Reconcile { target: Target },
 }
 
 impl Job {
@@ -72,8 +74,7 @@ impl Job {
             | Self::Request { target, .. }
             | Self::Set { target, .. }
             | Self::Release { target }
-            | Self::Apply { target, .. }
-            | Self::Reconcile { target } => target,
+            | Self::Apply { target, .. } => target,
         }
     }
 
@@ -98,8 +99,7 @@ impl Job {
             | Self::Allow { .. }
             | Self::Request { .. }
             | Self::Set { .. }
-            | Self::Release { .. }
-            | Self::Reconcile { .. } => JobKind::Keep,
+            | Self::Release { .. } => JobKind::Keep,
         }
     }
 }

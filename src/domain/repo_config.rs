@@ -42,7 +42,87 @@ pub struct EngineRule {
     pub version: String,
 }
 
+/// One setting of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Setting {
+    Packages,
+    BackendType,
+    BackendConfig,
+    ApprovalsRequired,
+    ApprovalsSelf,
+    EngineVersion,
+}
+
+/// A setting that becomes another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingChange {
+    pub setting: Setting,
+    /// `None` where there were no settings that could be read.
+    pub before: Option<String>,
+    pub after: String,
+}
+
+impl Setting {
+    pub const ALL: [Self; 6] = [
+        Self::ApprovalsRequired,
+        Self::ApprovalsSelf,
+        Self::Packages,
+        Self::BackendType,
+        Self::BackendConfig,
+        Self::EngineVersion,
+    ];
+
+    /// As it stands in the file, level by level.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Packages => "packages",
+            Self::BackendType => "backend.type",
+            Self::BackendConfig => "backend.config",
+            Self::ApprovalsRequired => "approvals.required",
+            Self::ApprovalsSelf => "approvals.self",
+            Self::EngineVersion => "engine.version",
+        }
+    }
+
+    fn value(self, config: &RepoConfig) -> String {
+        match self {
+            Self::Packages => config.packages.join(", "),
+            Self::BackendType => config.backend.kind.clone(),
+            Self::BackendConfig => {
+                let pairs =
+                    config.backend.config.iter().map(|(key, value)| format!("{key}={value}"));
+                pairs.collect::<Vec<_>>().join(", ")
+            }
+            Self::ApprovalsRequired => config.approvals.required.to_string(),
+            Self::ApprovalsSelf => config.approvals.own.to_string(),
+            Self::EngineVersion => config.engine.version.clone(),
+        }
+    }
+}
+
+/// In which settings two files differ, those first that say who decides.
+pub fn setting_changes(before: Option<&RepoConfig>, after: &RepoConfig) -> Vec<SettingChange> {
+    let change = |setting: Setting| SettingChange {
+        setting,
+        before: before.map(|before| setting.value(before)),
+        after: setting.value(after),
+    };
+    let all = Setting::ALL.into_iter().map(change);
+    all.filter(|change| change.before.as_ref() != Some(&change.after)).collect()
+}
+
 impl RepoConfig {
+    /// What a change of the settings alone is judged by where the base has none that can be read:
+    /// one person without a part in it has to approve.
+    pub fn strict() -> Self {
+        Self {
+            packages: Vec::new(),
+            backend: Backend { kind: "local".into(), config: BTreeMap::new() },
+            approvals: Approvals { required: 1, own: false },
+            engine: EngineRule { version: "*".into() },
+        }
+    }
+
     /// Whether stacks may use a package, by its name or folder.
     pub fn allows(&self, package: &str) -> bool {
         self.packages.iter().any(|allowed| match allowed.strip_suffix('*') {
@@ -60,12 +140,8 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_one_folder() {
-        let config = RepoConfig {
-            packages: vec!["hello".into(), "packages/*".into()],
-            backend: Backend { kind: "local".into(), config: BTreeMap::new() },
-            approvals: Approvals { required: 1, own: false },
-            engine: EngineRule { version: "*".into() },
-        };
+        let packages = vec!["hello".into(), "packages/*".into()];
+        let config = RepoConfig { packages, ..RepoConfig::strict() };
         for (package, allowed) in [
             ("hello", true),
             ("packages/mine", true),
@@ -76,5 +152,36 @@ mod tests {
         ] {
             assert_eq!(config.allows(package), allowed, "{package}");
         }
+    }
+
+    #[test]
+    fn each_setting_that_differs_is_told_with_both_values() {
+        let before = RepoConfig::strict();
+        let after = RepoConfig {
+            packages: vec!["hello".into(), "packages/*".into()],
+            backend: Backend {
+                kind: "s3".into(),
+                config: [("bucket".into(), "states".into()), ("region".into(), "eu".into())].into(),
+            },
+            approvals: Approvals { required: 0, own: true },
+            engine: EngineRule { version: ">=1.9".into() },
+        };
+        let told: Vec<String> = setting_changes(Some(&before), &after)
+            .into_iter()
+            .map(|it| format!("{}: {} → {}", it.setting.path(), it.before.unwrap(), it.after))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "approvals.required: 1 → 0",
+                "approvals.self: false → true",
+                "packages:  → hello, packages/*",
+                "backend.type: local → s3",
+                "backend.config:  → bucket=states, region=eu",
+                "engine.version: * → >=1.9",
+            ]
+        );
+        assert_eq!(setting_changes(Some(&after), &after), []);
+        assert_eq!(setting_changes(None, &after).len(), Setting::ALL.len());
     }
 }

@@ -23,6 +23,8 @@ pub struct VerdictFacts<'a> {
     pub plan_set: Option<&'a PlanSetFacts>,
     /// Every affected stack.
     pub stacks: &'a [StackFacts],
+    /// Whether the change is one of `planwright.yaml`, by which later ones are judged.
+    pub changes_settings: bool,
     pub principals: &'a [Principal],
     pub opinions: &'a [Opinion],
     pub allowances: &'a [Allowance],
@@ -45,6 +47,8 @@ pub struct StackFacts {
     pub digest: Option<Digest>,
     /// Addresses in protected slots that the plan deletes or replaces; see [`protected_changes`].
     pub protected: BTreeSet<String>,
+    /// Whether other code is run for it than before, which an empty plan does not show.
+    pub changes_code: bool,
 }
 
 /// How planning a stack ended.
@@ -121,7 +125,7 @@ pub enum Reason {
         by: Login,
         why: Discount,
     },
-    /// No stack would change.
+    /// No stack would change, nor the code of one, nor the settings.
     NothingToApprove,
     Approvals {
         given: usize,
@@ -300,8 +304,9 @@ fn allowed(facts: &VerdictFacts, stack: &StackId, address: &str) -> (bool, Reaso
 }
 
 fn approved(facts: &VerdictFacts, approvals: &Approvals) -> Requirement {
-    let is_idle = |stack: &StackFacts| stack.outcome == Outcome::NoChanges;
-    if facts.plan_set.is_some() && facts.stacks.iter().all(is_idle) {
+    let is_idle = |stack: &StackFacts| stack.outcome == Outcome::NoChanges && !stack.changes_code;
+    let is_all_idle = !facts.changes_settings && facts.stacks.iter().all(is_idle);
+    if facts.plan_set.is_some() && is_all_idle {
         return leaf(What::Approved, true, Reason::NothingToApprove);
     }
     let counting = approvals.by.iter().map(|(user, login)| {

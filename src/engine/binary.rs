@@ -75,12 +75,17 @@ struct Answer {
 }
 
 impl Engine {
+    /// Where the engine of this machine is; nothing is started.
+    pub fn find(&self) -> Result<PathBuf, Error> {
+        found(self.settings.binary.as_deref(), &self.settings.path)
+    }
+
     /// The engine of this machine, if its version is within `constraint`, e.g. `>=1.9, <2`.
     pub async fn binary(&self, constraint: &str, control: &Control<'_>) -> Result<Binary, Error> {
         let wanted = VersionReq::parse(constraint).map_err(|why| {
             Error::unreadable(format!("the engine constraint `{constraint}`"), why)
         })?;
-        let path = found(self.settings.binary.as_deref(), &self.settings.path)?;
+        let path = self.find()?;
         let fingerprint = fingerprint(&path)?;
         let known = self.versions.lock().ok().and_then(|known| known.get(&fingerprint).cloned());
         let binary = match known {

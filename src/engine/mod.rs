@@ -27,6 +27,7 @@ use std::{
     ffi::OsString,
     path::Path,
     sync::Mutex,
+    time::Duration,
 };
 
 use futures::future::BoxFuture;
@@ -39,11 +40,12 @@ pub use error::{Diagnostic, Error};
 pub use key::{digest_key, own_digest_key};
 pub use lockfile::ProviderLock;
 pub use plan::{Mode, Planned};
-pub use process::Process;
+pub use process::{Host, Process};
 pub use secrets::Secrets;
 pub use settings::{Limits, Settings};
 pub use state::StateId;
 pub use transcript::{Outcome, Step};
+pub use workdir::is_held;
 
 /// Told of each child right after its start, before anything else happens.
 pub type OnStart<'a> = dyn Fn(&'static str, Process) -> BoxFuture<'a, ()> + Send + Sync + 'a;
@@ -104,6 +106,11 @@ impl Engine {
             init: tokio::sync::Mutex::default(),
             versions: Mutex::default(),
         }
+    }
+
+    /// By when an apply that was started just now has surely ended, if whoever started it still lives.
+    pub fn longest_apply(&self) -> Duration {
+        self.settings.limits.apply + self.settings.limits.apply_grace
     }
 
     /// Waits until one of the places for work is free.

@@ -1,10 +1,40 @@
-//! A process as the journal remembers it: its id, and when it started.
+//! A process as the journal remembers it: where it runs, its id, and when it started.
 //!
-//! Ids are used again after a process has ended, start times are not: together they are a name.
+//! Ids are used again after a process has ended, start times are not: together they are a name, on
+//! one host.
 //! Starting and ending processes is done in `child`.
+
+use std::{fmt, fs};
 
 use nix::{sys::signal, unistd::Pid};
 use serde::{Deserialize, Serialize};
+
+/// Where ids of processes mean the same: one machine until its next boot, or one container on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// For people, who may have given it to several.
+    pub name: String,
+    /// Boot and namespace of processes; empty where there is no `/proc`.
+    pub boot: String,
+}
+
+impl Host {
+    /// The one that we run on.
+    pub fn here() -> Self {
+        let kernel = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+        let name = kernel("hostname").unwrap_or_else(|_| "localhost".into());
+        let boot = kernel("random/boot_id").unwrap_or_default();
+        let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let boot = format!("{} {}", boot.trim(), namespace.display());
+        Self { name: name.trim().into(), boot: boot.trim().into() }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
 
 /// One process of this machine, until the next boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +66,7 @@ impl Process {
 
 /// State and start time of a process.
 fn stat(pid: u32) -> Option<(char, u64)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold anything, parentheses too.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     Some((fields.first()?.chars().next()?, fields.get(19)?.parse().ok()?))

@@ -23,6 +23,9 @@ pub(super) const LOCK_FILE: &str = ".terraform.lock.hcl";
 /// The extension of plan files, by which those that a killed process left are found.
 const PLAN: &str = "tfplan";
 
+/// The file that is locked for as long as somebody works in a directory.
+const HELD: &str = "held";
+
 /// A work directory that is held; given free when it is dropped.
 pub(super) struct WorkDir {
     dir: PathBuf,
@@ -39,14 +42,15 @@ impl WorkDir {
         control: &Control<'_>,
     ) -> Result<Self, Error> {
         private(dir)?;
+        let file = dir.join(HELD);
         let held = OpenOptions::new()
             .create(true)
             .truncate(false)
             .read(true)
             .write(true)
             .mode(0o600)
-            .open(dir.join("held"))
-            .map_err(Error::io(format!("opening {}", dir.join("held").display())))?;
+            .open(&file)
+            .map_err(Error::io(format!("opening {}", file.display())))?;
         lock(&held, "work directory", wait, control).await?;
         // Short, because the sockets of providers are made in it and their paths have a limit.
         let scratch = tempfile::Builder::new()
@@ -125,6 +129,15 @@ impl WorkDir {
                 .map_err(Error::io(format!("writing {}", path.display())))?;
         }
         Ok(())
+    }
+}
+
+/// Whether some operation, or a child that outlived one, holds the work directory `dir`; what cannot
+/// be looked at counts as held.
+pub fn is_held(dir: &Path) -> bool {
+    match File::open(dir.join(HELD)) {
+        Ok(file) => file.try_lock().is_err(),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
     }
 }
 
@@ -333,8 +346,10 @@ mod tests {
             .unwrap();
         drop(first);
         assert!(matches!(held(&dir).await, Err(Error::TimedOut { .. })));
+        assert!(is_held(&dir));
         child.kill().unwrap();
         child.wait().unwrap();
+        assert!(!is_held(&dir) && !is_held(&tmp.path().join("nothing")));
         held(&dir).await.unwrap();
     }
 

@@ -10,11 +10,11 @@ use crate::{
         names::StackId,
         reply::{self, Refusal, Unlocked},
     },
-    store::{LockState, RunKind, RunState, StackLock},
+    store::{LockState, StackLock, Unlock},
 };
 
 use super::{
-    Result, id_of,
+    Result, apply, id_of,
     outbox::{self, Face},
 };
 
@@ -38,18 +38,20 @@ pub async fn acknowledge(
     }
     outbox::react(app, target, asked, Face::Seen).await?;
     let mut jobs = Vec::new();
-    let mut answers = Vec::new();
-    for command in commands {
+    let is_only_one = commands.len() == 1;
+    for (i, command) in commands.into_iter().enumerate() {
         if !on_pull_request && !matches!(command, Command::Help | Command::Set(_)) {
             return Err(Refusal::NothingPlanned.into());
         }
-        match job_of(command.clone(), target, (asked, on_pull_request)) {
+        let asked = Asked { nth: if is_only_one { 0 } else { i + 1 }, ..asked.clone() };
+        match job_of(command.clone(), target, (&asked, on_pull_request)) {
             Some(job) => jobs.push(job),
-            None => answers.extend(answer(app, target, asked, command).await?),
+            None => {
+                if let Some(answer) = answer(app, target, &asked, command).await? {
+                    outbox::reply(app, target, &asked, &answer).await?;
+                }
+            }
         }
-    }
-    if !answers.is_empty() {
-        outbox::reply(app, target, asked, &answers.join("\n\n")).await?;
     }
     if !jobs.is_empty() {
         outlive_a_cancel(app, target).await?;
@@ -119,33 +121,26 @@ async fn cancel(app: &App, target: &Target) -> Result<()> {
     Ok(app.store.request_cancel(id, generation).await?)
 }
 
-/// Frees the locks that this change holds, unless its apply still runs.
+/// Frees the locks that this change holds and leaves the queues where it waits, unless its apply
+/// still runs.
 async fn unlock(
     app: &App,
     target: &Target,
     asked: &Asked,
     stack: Option<StackId>,
 ) -> Result<String> {
-    let id = id_of(target);
-    let is_meant = |lock: &StackLock| {
-        lock.pull_request == id
-            && lock.state == LockState::Held
-            && stack.as_ref().is_none_or(|stack| lock.stack == *stack)
+    let (id, by) = (id_of(target), asked.by.login.clone());
+    let given_up = apply::given_up(app, id).await?;
+    let unlock = app.store.unlock(id, stack.as_ref(), (by.as_str(), app.now()), given_up).await?;
+    let locks = match unlock {
+        Unlock::InUse => return Err(Refusal::LockInUse { stack }.into()),
+        Unlock::Freed(locks) if locks.is_empty() => {
+            return Err(Refusal::NothingLocked { stack }.into());
+        }
+        Unlock::Freed(locks) => locks,
     };
-    let locks = app.store.stack_locks(target.repository.id).await?;
-    let held: Vec<StackLock> = locks.into_iter().filter(is_meant).collect();
-    if held.is_empty() {
-        return Err(Refusal::NothingLocked { stack }.into());
-    }
-    let runs = app.store.runs(id).await?;
-    if runs.iter().any(|run| run.kind == RunKind::Apply && run.state == RunState::Running) {
-        return Err(Refusal::LockInUse { stack }.into());
-    }
-    let mut stacks = Vec::new();
-    for lock in held {
-        let actor = asked.by.login.as_str();
-        app.store.unlock(target.repository.id, &lock.stack, actor, app.now()).await?;
-        stacks.push(lock.stack);
-    }
-    Ok(reply::unlocked(&Unlocked { by: asked.by.login.clone(), stacks }))
+    let (held, waiting): (Vec<StackLock>, Vec<StackLock>) =
+        locks.into_iter().partition(|lock| lock.state == LockState::Held);
+    let stacks = |locks: Vec<StackLock>| locks.into_iter().map(|lock| lock.stack).collect();
+    Ok(reply::unlocked(&Unlocked { by, held: stacks(held), waiting: stacks(waiting) }))
 }

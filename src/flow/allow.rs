@@ -8,12 +8,14 @@ use crate::{
         approval::part_in_the_change,
         job::{Asked, Target},
         names::StackId,
+        pull_request::PullRequest,
         reply::Refusal,
     },
+    git::Want,
     store::Allowance,
 };
 
-use super::{Result, id_of, judge, verdict};
+use super::{Result, ground, id_of, judge, verdict};
 
 /// Records the allowance and judges the change anew.
 pub async fn allow(
@@ -29,7 +31,9 @@ pub async fn allow(
         return Err(Refusal::Outdated.into());
     }
     let principals = judge::principals(app, target, &pull).await?;
-    if let Some(why) = part_in_the_change(asked.by.id, &principals) {
+    if let Some(why) = part_in_the_change(asked.by.id, &principals)
+        && !allows_own(app, target, &pull).await?
+    {
         let login = asked.by.login.clone();
         return Err(Refusal::Principal { login, command: "allow", why }.into());
     }
@@ -55,4 +59,12 @@ pub async fn allow(
         app.store.record_allowance(id_of(target), &allowance).await?;
     }
     verdict::verdict(app, target, None).await.map(drop)
+}
+
+/// Whether whoever shaped a change may allow it, by the settings of the base.
+async fn allows_own(app: &App, target: &Target, pull: &PullRequest) -> Result<bool> {
+    let wants = [Want::Branch(pull.base_ref.clone())];
+    let mirror = ground::fetch(app, target, &wants).await?;
+    let config = ground::config(&mirror, &mirror.tree(&pull.base).await?).await?;
+    Ok(config.is_ok_and(|config| config.approvals.own))
 }

@@ -1,71 +1,81 @@
-//! What was missed while nobody listened: deliveries that never arrived, changes never applied.
+//! What was missed while nobody listened: deliveries that never arrived, writes that were begun.
 //!
-//! Runs at the start. A webhook is only a hint, so looking at GitHub makes up for any lost one.
+//! GitHub keeps deliveries for three days and sends none again by itself. What it has forgotten, a
+//! person makes up for with `/infra plan` or `/infra apply`.
 
 use anyhow::Context as _;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    app::App,
-    domain::{
-        job::{Job, Target},
-        names::DeliveryId,
-        pull_request::PullRequestState,
-    },
-    github::{self, webhook},
-    queue,
-};
+use crate::{app::App, github::Delivery, github::webhook, queue};
 
-use super::{Result, id_of, outbox};
+use super::{Result, outbox};
 
 /// GitHub keeps deliveries for three days.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
 
-/// Fetches deliveries that never arrived and finishes writes that were begun, at the start.
-pub async fn catch_up(app: &App) -> Result<()> {
-    fetch_missed(app).await?;
-    outbox::send_unfinished(app).await
+/// Some may have come while an earlier one was already lost.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+
+/// From when on deliveries may have been missed.
+#[derive(Clone, Copy, Debug)]
+pub struct Horizon(Timestamp);
+
+impl Horizon {
+    /// What this database has heard of until now. To be asked before anything is received: the first
+    /// delivery that comes would hide all that were missed before it.
+    pub async fn of(app: &App) -> Result<Self> {
+        let last = app.store.last_delivery_at().await?;
+        let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
+        if let Some(last) = last.filter(|last| *last < oldest) {
+            tracing::warn!(
+                %last,
+                "nothing was heard for more than three days, and GitHub keeps no webhook longer; \
+                 comment `/infra plan` or `/infra apply` where one is missed"
+            );
+        }
+        Ok(Self(last.unwrap_or(oldest)))
+    }
 }
 
-/// Fetches deliveries that never arrived.
-pub async fn fetch_missed(app: &App) -> Result<()> {
-    let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
-    let since = app.store.last_delivery_at().await?.map_or(oldest, |last| last.max(oldest));
-    // Some may have come while an earlier one was already lost.
-    let since = since.checked_sub(SignedDuration::from_mins(10)).unwrap_or(oldest);
-    let missed = app.github.missed_deliveries(since).await?;
-    let ids: Vec<DeliveryId> = missed.iter().map(|delivery| delivery.id.clone()).collect();
-    let unknown = app.store.missing_deliveries(&ids).await?;
-    for delivery in missed.iter().filter(|delivery| unknown.contains(&delivery.id)) {
-        let payload = app.github.delivery(delivery.attempt).await?;
-        match webhook::parse(&payload.event, &payload.body) {
-            Ok(envelope) => {
-                let _ =
-                    queue::receive(app, &payload.id, (&payload.event, &payload.body), &envelope)
-                        .await?;
-            }
-            Err(error) => {
-                tracing::warn!(delivery = %payload.id, %error, "a missed delivery is unreadable");
-            }
-        }
-    }
+/// Fetches deliveries that never arrived and finishes writes that were begun. The horizon moves on
+/// only when nothing has to be looked at again.
+pub async fn catch_up(app: &App, horizon: &mut Horizon) -> Result<()> {
+    let now = app.now();
+    let fetched = fetch_missed(app, *horizon).await;
+    outbox::send_unfinished(app).await?;
+    fetched?;
+    *horizon = Horizon(now);
     Ok(())
 }
 
-/// Does what a missed webhook of a pull request would have done.
-pub async fn reconcile(app: &App, target: &Target) -> Result<Vec<Job>> {
-    let pull = match app.github.pull_request(&target.repository, target.number).await {
-        Ok(pull) => pull,
-        Err(github::Error::NotFound { .. }) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let shown = app.store.latest_plan_set(id_of(target)).await?;
-    let target = target.clone();
-    let is_shown = shown.is_some_and(|shown| shown.plan_set.head == pull.head);
-    Ok(match pull.state {
-        PullRequestState::Merged => vec![Job::Apply { target, asked: None, digest: None }],
-        PullRequestState::Closed => vec![Job::Release { target }],
-        PullRequestState::Open if is_shown => vec![Job::Verdict { target, review: None }],
-        PullRequestState::Open => vec![Job::Plan { target, asked: None, stacks: Vec::new() }],
-    })
+/// Takes in deliveries that never arrived; one that cannot be had keeps nothing from the others.
+async fn fetch_missed(app: &App, horizon: Horizon) -> Result<()> {
+    let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
+    let since = horizon.0.checked_sub(OVERLAP).unwrap_or(oldest).max(oldest);
+    let missed = app.github.missed_deliveries(since).await?;
+    let ids: Vec<_> = missed.iter().map(|delivery| delivery.id.clone()).collect();
+    let unknown = app.store.missing_deliveries(&ids).await?;
+    let mut left = Ok(());
+    for delivery in missed.iter().filter(|delivery| unknown.contains(&delivery.id)) {
+        if let Err(error) = take_in(app, delivery).await {
+            tracing::warn!(delivery = %delivery.id, %error, "a missed delivery was not taken in");
+            left = Err(error);
+        }
+    }
+    left
+}
+
+async fn take_in(app: &App, delivery: &Delivery) -> Result<()> {
+    let payload = app.github.delivery(delivery.attempt).await?;
+    match webhook::parse(&payload.event, &payload.body) {
+        Ok(envelope) => {
+            let told = (payload.event.as_str(), payload.body.as_slice());
+            let _ = queue::receive(app, &payload.id, told, &envelope).await?;
+        }
+        Err(error) => {
+            // It stays so, however often it is looked at.
+            tracing::warn!(delivery = %payload.id, %error, "a missed delivery is unreadable");
+        }
+    }
+    Ok(())
 }

@@ -44,7 +44,7 @@ pub async fn drift(
         let report = match applied.iter().find(|applied| applied.stack == stack) {
             None => DriftReport::NeverApplied,
             Some(applied) => {
-                plan::drift_of(app, (repository, (&mirror, &config)), applied, watch).await?
+                plan::drift_of(app, (target, (&mirror, &config)), applied, watch).await?
             }
         };
         reports.push((stack, report));

@@ -5,6 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::anyhow;
+use jiff::SignedDuration;
+
 use crate::{
     app::App,
     domain::{
@@ -14,22 +17,26 @@ use crate::{
         job::Target,
         names::{Sha, StackId},
         pull_request::PullRequest,
-        repo_config::{FILE, RepoConfig},
+        reply::SettingsReport,
+        repo_config::{FILE, RepoConfig, setting_changes},
     },
-    git::{EntryKind, Merge, Mirror, Source, Want},
+    git::{self, EntryKind, Merge, Mirror, Source, Want},
     package::{
         Checked,
         affected::{Reason, affected, uses},
-        files::{FilesError, MemoryFiles},
+        files::{Files as _, FilesError, MemoryFiles},
         lock::shared_state,
         repository::{self, STACKS},
     },
 };
 
-use super::Result;
+use super::{Error, Result, soon};
 
 /// Rises when the rules that are part of the binary change what a plan is judged by.
 const RULES: &str = "rules/1";
+
+/// For how long after a merge git may not have its commit yet.
+const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 /// The trees of a change, read.
 pub struct Ground {
@@ -64,18 +71,14 @@ pub async fn ground(app: &App, target: &Target, pull: &PullRequest) -> Result<Me
 }
 
 /// The same of what is merged already: the tree of the merge, against the base as it was before.
-pub async fn merged_ground(
-    app: &App,
-    target: &Target,
-    (pull, commit): (&PullRequest, &Sha),
-) -> Result<Box<Ground>> {
+pub async fn merged_ground(app: &App, target: &Target, pull: &PullRequest) -> Result<Box<Ground>> {
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
     let mirror = fetch(app, target, &wants).await?;
+    let (commit, tree) = merge_commit(app, pull, &mirror).await?;
     // Where the branch left the base: after a squash or a rebase nothing says where the base stood,
     // and an earlier commit of it is as trusted, and shows more rather than less.
-    let fork = mirror.merge_base(commit, &pull.head).await?;
-    let base = if fork == pull.head { mirror.parent(commit).await? } else { fork };
-    let tree = mirror.tree(commit).await?;
+    let fork = mirror.merge_base(&commit, &pull.head).await?;
+    let base = if fork == pull.head { mirror.parent(&commit).await? } else { fork };
     between(mirror, base, tree).await
 }
 
@@ -103,10 +106,72 @@ pub async fn fetch(app: &App, target: &Target, wants: &[Want]) -> Result<Mirror>
     Ok(app.git.fetch(repository.id, &source, wants).await?)
 }
 
+/// The commit of a merge and its tree. A webhook may be ahead of git: then it is looked for later.
+pub async fn merge_commit(app: &App, pull: &PullRequest, mirror: &Mirror) -> Result<(Sha, Sha)> {
+    let why = match &pull.merge_commit {
+        None => "GitHub names no merge commit".to_owned(),
+        Some(commit) => match mirror.tree(commit).await {
+            Ok(tree) => return Ok((commit.clone(), tree)),
+            Err(git::Error::Missing(what)) => format!("{what} is not in the repository"),
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let is_over = pull.merged_at.is_some_and(|at| app.now().duration_since(at) > LAG);
+    Err(match is_over {
+        true => anyhow!("{} is merged, but {why}", pull.number).into(),
+        false => Error::Later { at: soon(app, 5), why },
+    })
+}
+
+/// The tree of a commit that was applied, or why it cannot be had. No branch may have it any more;
+/// then it is asked for by its name.
+pub async fn applied_tree(
+    app: &App,
+    target: &Target,
+    (mirror, commit): (&Mirror, &Sha),
+) -> Result<Result<Sha, String>> {
+    match mirror.tree(commit).await {
+        Ok(tree) => return Ok(Ok(tree)),
+        Err(git::Error::Missing(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match fetch(app, target, &[Want::Commit(commit.clone())]).await {
+        Ok(mirror) => Ok(Ok(mirror.tree(commit).await?)),
+        Err(later @ Error::Later { .. }) => Err(later),
+        Err(error) => Ok(Err(format!(
+            "the commit that was applied last, {commit}, is in no branch any more, and cannot be \
+             fetched: {error}"
+        ))),
+    }
+}
+
 /// `planwright.yaml` of a tree.
 pub async fn config(mirror: &Mirror, tree: &Sha) -> Result<Checked<RepoConfig>> {
-    let files = mirror.read(tree, FILE).await?.map(|bytes| (FILE, bytes));
-    Ok(repository::config(&files.into_iter().collect::<MemoryFiles>()))
+    Ok(match settings_file(mirror, tree).await? {
+        Ok(file) => {
+            let files = file.map(|bytes| (FILE, bytes));
+            repository::config(&files.into_iter().collect::<MemoryFiles>())
+        }
+        Err(findings) => Err(findings),
+    })
+}
+
+/// The bytes of `planwright.yaml`, if it is there; what is no plain file is said so.
+async fn settings_file(mirror: &Mirror, tree: &Sha) -> Result<Checked<Option<Vec<u8>>>> {
+    match mirror.read(tree, FILE).await {
+        Ok(bytes) => Ok(Ok(bytes)),
+        Err(git::Error::Refused { path, why }) => {
+            let why = format!("it {why}");
+            Ok(Err(vec![FilesError::Unreadable { path, why }.finding()]))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The settings that a change is judged by: those of the base. Where it has none that can be read,
+/// a change of nothing else could never mend that; it is judged by the strictest.
+pub fn rules(config: Checked<RepoConfig>, is_about_settings_only: bool) -> Checked<RepoConfig> {
+    if is_about_settings_only { config.or_else(|_| Ok(RepoConfig::strict())) } else { config }
 }
 
 /// The files of a tree that concern us: the settings, the stacks, and packages of the repository.
@@ -116,8 +181,9 @@ pub async fn files(
     folders: &[String],
 ) -> Result<Checked<MemoryFiles>> {
     let mut files = BTreeMap::new();
-    if let Some(bytes) = mirror.read(tree, FILE).await? {
-        files.insert(FILE.to_owned(), bytes);
+    match settings_file(mirror, tree).await? {
+        Ok(bytes) => files.extend(bytes.map(|bytes| (FILE.to_owned(), bytes))),
+        Err(findings) => return Ok(Err(findings)),
     }
     for folder in folders {
         for entry in mirror.paths(tree, folder).await? {
@@ -154,6 +220,20 @@ impl Ground {
     pub fn shared_state(&self) -> Vec<Finding> {
         let merged = self.merged.as_ref().map_err(Vec::clone);
         merged.and_then(|merged| shared_state(merged)).unwrap_or_else(|findings| findings)
+    }
+
+    /// What the change makes of `planwright.yaml`, or what is wrong with that.
+    pub fn settings(&self) -> Checked<Option<SettingsReport>> {
+        if !self.changed.contains(FILE) {
+            return Ok(None);
+        }
+        let merged = self.merged.as_ref().map_err(Vec::clone)?;
+        if merged.read(FILE)?.is_none() {
+            return Ok(Some(SettingsReport::Removed));
+        }
+        let after = repository::config(merged)?;
+        let before = self.config.as_ref().ok();
+        Ok(Some(SettingsReport::Changed(setting_changes(before, &after))))
     }
 
     /// Every stack that the change touches, with all reasons.

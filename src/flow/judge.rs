@@ -47,6 +47,7 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
             outcome: stack.outcome(),
             digest: stack.plan_at_stake().map(|plan| plan.digest()),
             protected: stack.protected.clone(),
+            changes_code: stack.changes_code,
         })
         .collect();
     let current = Current {
@@ -58,6 +59,7 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
         current: &current,
         plan_set: facts.as_ref(),
         stacks: &stacks,
+        changes_settings: case.report.settings.is_some(),
         principals: &principals,
         opinions: &opinions(app, case, &may_write).await?,
         allowances: &allowances(app, case, &may_write).await?,

@@ -12,6 +12,7 @@ pub mod checkout;
 pub mod drift;
 pub mod ground;
 pub mod judge;
+pub mod look;
 pub mod outbox;
 pub mod plan;
 pub mod propose;
@@ -116,6 +117,10 @@ impl From<engine::Error> for Error {
 pub async fn run(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
     let ended = dispatch(app, job, watch).await;
     let Some(asked) = asked(job) else { return ended };
+    let ended = match ended {
+        Err(Error::Stopped) => Err(Refusal::Stopped.into()),
+        ended => ended,
+    };
     match ended {
         Ok(next) => {
             let is_passed_on = matches!(job, Job::Acknowledge { .. }) && !next.is_empty();
@@ -157,7 +162,6 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
         Job::Apply { target, asked, digest } => {
             apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch).await
         }
-        Job::Reconcile { target } => catch_up::reconcile(app, target).await,
     }
 }
 
@@ -169,14 +173,16 @@ fn asked(job: &Job) -> Option<&Asked> {
         | Job::Allow { asked, .. }
         | Job::Set { asked, .. } => Some(asked),
         Job::Plan { asked, .. } | Job::Apply { asked, .. } => asked.as_ref(),
-        Job::Verdict { .. } | Job::Request { .. } | Job::Release { .. } | Job::Reconcile { .. } => {
-            None
-        }
+        Job::Verdict { .. } | Job::Request { .. } | Job::Release { .. } => None,
     }
 }
 
-/// Tells people that a job of theirs failed, and under which id the log has it.
-pub async fn tell_failure(app: &App, job: &Job, id: &str) -> Result<()> {
+/// Ends what a job has failed for good at: nobody waits behind it any longer, and people are told
+/// under which id the log has it.
+pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
+    if let Job::Apply { target, .. } = job {
+        app.store.leave_queues(id_of(target)).await?;
+    }
     let then = match job {
         Job::Apply { .. } => {
             "Nothing of it is repeated by itself. `/infra apply` first looks at what was done."
@@ -187,13 +193,18 @@ pub async fn tell_failure(app: &App, job: &Job, id: &str) -> Result<()> {
         "Planwright could not finish this: something of its own went wrong, which the log has under \
          `{id}`. {then}"
     );
+    let ended = match job {
+        Job::Plan { target, .. } => plan::broken(app, target, &text).await,
+        _ => Ok(()),
+    };
     match asked(job) {
         Some(asked) => {
             outbox::react(app, job.target(), asked, Face::Refused).await?;
-            outbox::reply(app, job.target(), asked, &text).await
+            outbox::reply(app, job.target(), asked, &text).await?;
         }
-        None => outbox::failure(app, job.target(), (id, &text)).await,
+        None => outbox::failure(app, job.target(), (id, &text)).await?,
     }
+    ended
 }
 
 /// The pull request of a target, by what never changes.

@@ -3,20 +3,23 @@
 //! The comment of a pull request is edited in place, a head has one check run, a comment one
 //! reaction of a kind. What they say is `domain::reply`'s.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
     domain::{
+        canonical::canonical,
         digest::Digest,
         job::{Asked, Target},
         names::{CheckRunId, CommentId, Sha},
         reply::{self, CheckReport, CheckStatus, Level, Marker, Report, RequestReport},
     },
     github::{self, Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Reaction},
-    store::{Fenced, Sending},
+    store::{Fenced, RequestState, Sending},
 };
 
 use super::{Error, Result, id_of, plan::digest_of, soon};
@@ -24,13 +27,30 @@ use super::{Error, Result, id_of, plan::digest_of, soon};
 /// The name of our check; a ruleset requires it under this name.
 pub const CHECK: &str = "planwright";
 
+/// A request that was touched so recently may be under way: a look and a call to GitHub take less.
+const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
+
 /// What is to stand at GitHub.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Write {
-    Comment { target: Target, marker: String, body: String, shows: Option<(Sha, Digest)> },
-    Check { target: Target, check: CheckRun },
-    Reaction { target: Target, comment: CommentId, face: Face },
+    Comment {
+        target: Target,
+        marker: String,
+        body: String,
+        shows: Option<(Sha, Digest)>,
+    },
+    /// `annotated`: what stands on the lines already, besides the annotations of this write.
+    Check {
+        target: Target,
+        check: CheckRun,
+        annotated: BTreeSet<Digest>,
+    },
+    Reaction {
+        target: Target,
+        comment: CommentId,
+        face: Face,
+    },
 }
 
 /// How we react to a comment that gives a command.
@@ -46,14 +66,16 @@ impl Write {
     fn key(&self) -> String {
         match self {
             Self::Comment { target, marker, .. } => comment_key(target, marker),
-            Self::Check { target, check } => {
-                format!("check/{}/{}/{}", target.repository.id, target.number, check.head)
-            }
+            Self::Check { target, check, .. } => check_key(target, &check.head),
             Self::Reaction { target, comment, face } => {
                 format!("reaction/{}/{comment}/{face:?}", target.repository.id)
             }
         }
     }
+}
+
+fn check_key(target: &Target, head: &Sha) -> String {
+    format!("check/{}/{}/{head}", target.repository.id, target.number)
 }
 
 fn comment_key(target: &Target, marker: &str) -> String {
@@ -71,16 +93,24 @@ pub async fn has_commented(app: &App, target: &Target) -> Result<bool> {
     Ok(app.store.request(&comment_key(target, &marker)).await?.is_some())
 }
 
-/// Creates or updates the check run of the report's head. `is_new` when planning has just ended:
-/// only then annotations go along, because GitHub adds those of each update to the earlier ones.
-pub async fn check(app: &App, target: &Target, report: &Report, is_new: bool) -> Result<()> {
-    send(app, &check_write(target, report, is_new)).await
+/// Creates or updates the check run of the report's head.
+pub async fn check(app: &App, target: &Target, report: &Report) -> Result<()> {
+    send(app, &check_write(app, target, report).await?).await
+}
+
+/// The same, unless there is no check run of that head, or one that has surely ended.
+pub async fn end_check(app: &App, target: &Target, report: &Report) -> Result<()> {
+    match last_check(app, target, &report.head).await? {
+        None => Ok(()),
+        Some((last, _, RequestState::Done)) if last.state != CheckState::InProgress => Ok(()),
+        Some(_) => check(app, target, report).await,
+    }
 }
 
 /// Comment and check. Both are put down before either is sent: people may act on the first before a
 /// new process sends the second.
-pub async fn show(app: &App, target: &Target, report: &Report, is_new: bool) -> Result<()> {
-    let check = check_write(target, report, is_new);
+pub async fn show(app: &App, target: &Target, report: &Report) -> Result<()> {
+    let check = check_write(app, target, report).await?;
     put(app, &check).await?;
     comment(app, target, report).await?;
     send(app, &check).await
@@ -93,17 +123,41 @@ fn comment_write(target: &Target, report: &Report) -> Write {
     Write::Comment { target: target.clone(), marker, body, shows }
 }
 
-fn check_write(target: &Target, report: &Report, is_new: bool) -> Write {
+/// GitHub adds the annotations of each update to the earlier ones, so each is sent once for a head.
+async fn check_write(app: &App, target: &Target, report: &Report) -> Result<Write> {
     let mut check = check_run(target, report);
-    if !is_new {
-        check.annotations.clear();
+    let digest_of = |annotation: &Annotation| Digest::sha256(canonical(annotation).as_bytes());
+    let mut annotated = BTreeSet::new();
+    if let Some((last, before, state)) = last_check(app, target, &report.head).await? {
+        annotated = before;
+        // Of a write that is not known to have arrived, all are sent again.
+        if state == RequestState::Done {
+            annotated.extend(last.annotations.iter().map(digest_of));
+        }
     }
-    Write::Check { target: target.clone(), check }
+    check.annotations.retain(|annotation| !annotated.contains(&digest_of(annotation)));
+    Ok(Write::Check { target: target.clone(), check, annotated })
 }
 
-/// Answers a comment by one of our own.
+/// What was put down last to stand as the check run of a head.
+async fn last_check(
+    app: &App,
+    target: &Target,
+    head: &Sha,
+) -> Result<Option<(CheckRun, BTreeSet<Digest>, RequestState)>> {
+    let key = check_key(target, head);
+    let Some(request) = app.store.request(&key).await? else { return Ok(None) };
+    let write: Write = serde_json::from_value(request.body)
+        .with_context(|| format!("reading the request `{key}`"))?;
+    Ok(match write {
+        Write::Check { check, annotated, .. } => Some((check, annotated, request.state)),
+        _ => None,
+    })
+}
+
+/// Answers a command by a comment of our own.
 pub async fn reply(app: &App, target: &Target, asked: &Asked, text: &str) -> Result<()> {
-    let marker = Marker::Reply(asked.comment);
+    let marker = Marker::Reply(asked.comment, asked.nth);
     let write = Write::Comment {
         target: target.clone(),
         marker: marker.to_string(),
@@ -140,19 +194,25 @@ pub async fn react(app: &App, target: &Target, asked: &Asked, face: Face) -> Res
     send(app, &write).await
 }
 
-/// Sends what an earlier process put down and did not finish.
+/// Sends what a process that is gone put down and did not finish; one that cannot be sent keeps
+/// nothing from the others.
 pub async fn send_unfinished(app: &App) -> Result<()> {
-    for request in app.store.unfinished_requests().await? {
-        let write: Write = serde_json::from_value(request.body.clone())
-            .with_context(|| format!("reading the request `{}`", request.key))?;
-        send_put(app, &write).await?;
+    let then = app.now().checked_sub(UNDER_WAY).context("the clock is before all requests")?;
+    for request in app.store.unfinished_requests(then).await? {
+        let sent = match serde_json::from_value(request.body.clone()) {
+            Ok(write) => send_put(app, &write).await,
+            Err(error) => Err(anyhow::Error::from(error).into()),
+        };
+        if let Err(error) = sent {
+            tracing::warn!(request = request.key, %error, "an unfinished request was not sent");
+        }
     }
     Ok(())
 }
 
 async fn put(app: &App, write: &Write) -> Result<()> {
     let body = serde_json::to_value(write).context("writing a request down")?;
-    Ok(app.store.put_request(&write.key(), &body, app.now()).await?)
+    Ok(app.store.put_request(&write.key(), &body, (&app.process, app.now())).await?)
 }
 
 async fn send(app: &App, write: &Write) -> Result<()> {
@@ -162,7 +222,7 @@ async fn send(app: &App, write: &Write) -> Result<()> {
 
 async fn send_put(app: &App, write: &Write) -> Result<()> {
     let key = write.key();
-    while let Some(sending) = app.store.begin_sending(&key).await? {
+    while let Some(sending) = app.store.begin_sending(&key, (&app.process, app.now())).await? {
         // Another may have been put in its place since: the row says what is to stand there.
         let wanted: Write = serde_json::from_value(sending.request.body.clone())
             .with_context(|| format!("reading the request `{key}`"))?;
@@ -221,7 +281,7 @@ async fn deliver(app: &App, write: &Write, sending: &Sending) -> github::Result<
         Write::Comment { target, marker, body, .. } => {
             deliver_comment(app, target, (marker, body), sending).await
         }
-        Write::Check { target, check } => deliver_check(app, target, check, sending).await,
+        Write::Check { target, check, .. } => deliver_check(app, target, check, sending).await,
         Write::Reaction { target, comment, face } => {
             let reaction = match face {
                 Face::Seen => Reaction::Eyes,

@@ -5,13 +5,12 @@ use crate::{
     domain::{job::Target, pull_request::PullRequestState, reply::State},
 };
 
-use super::{Result, id_of, outbox, plan};
+use super::{Result, id_of, look::look, outbox};
 
 /// Leaves the queues, and says so where a plan was shown.
 pub async fn release(app: &App, target: &Target) -> Result<()> {
-    let pull = app.github.pull_request(&target.repository, target.number).await?;
-    plan::remember(app, target, &pull).await?;
-    if pull.state != PullRequestState::Closed {
+    let look = look(app, target).await?;
+    if look.pull.state != PullRequestState::Closed {
         // It was reopened or merged since, which has a job of its own.
         return Ok(());
     }
@@ -19,6 +18,7 @@ pub async fn release(app: &App, target: &Target) -> Result<()> {
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else { return Ok(()) };
     let mut report = recorded.plan_set.report;
     report.state = State::Released;
+    look.still_holds(app).await?;
     app.store.record_report(recorded.id, &report).await?;
-    outbox::show(app, target, &report, false).await
+    outbox::show(app, target, &report).await
 }

@@ -7,19 +7,20 @@ use crate::{
     app::App,
     domain::{
         job::{Job, Target},
+        names::Sha,
         pull_request::{PullRequest, PullRequestState, ReviewId, ReviewState},
-        reply::State,
+        reply::{Report, State},
     },
     git::{Mirror, Want},
     store::{Approval, ApprovalKind, RecordedPlanSet},
 };
 
-use super::{Result, ground, id_of, judge, outbox, plan};
+use super::{Result, ground, id_of, judge, look::look, outbox};
 
 /// Judges the change anew; `review` is what a webhook told of.
 pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Result<Vec<Job>> {
-    let pull = app.github.pull_request(&target.repository, target.number).await?;
-    plan::remember(app, target, &pull).await?;
+    let look = look(app, target).await?;
+    let pull = &look.pull;
     if !pull.is_into_default_branch() {
         // Nothing of it is planned, so there is nothing that a review could make green.
         return Ok(Vec::new());
@@ -32,47 +33,52 @@ pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Re
         return Ok(Vec::new());
     }
     if let Some(review) = review {
-        record_approval(app, target, (&pull, review), &recorded).await?;
+        record_approval(app, target, (pull, review), &recorded).await?;
     }
     if pull.state != PullRequestState::Open {
         return Ok(Vec::new());
     }
     let wants = [Want::Branch(pull.base_ref.clone())];
     let mirror = ground::fetch(app, target, &wants).await?;
-    show(app, target, (&pull, &recorded), &mirror).await?;
+    let mut report = judged(app, target, (pull, &recorded), (&mirror, &pull.base)).await?;
+    report.state = State::before_merge(&report, report.verdict.as_ref());
+    look.still_holds(app).await?;
+    app.store.record_report(recorded.id, &report).await?;
+    outbox::show(app, target, &report).await?;
     Ok(Vec::new())
 }
 
-async fn show(
+/// The report of a plan set with a verdict under the settings of `base`.
+pub async fn judged(
     app: &App,
     target: &Target,
     (pull, recorded): (&PullRequest, &RecordedPlanSet),
-    mirror: &Mirror,
-) -> Result<()> {
-    let tree = mirror.tree(&pull.base).await?;
+    (mirror, base): (&Mirror, &Sha),
+) -> Result<Report> {
     let mut report = recorded.plan_set.report.clone();
-    match ground::config(mirror, &tree).await? {
-        Ok(config) => {
-            let case = judge::Case {
-                target,
-                pull,
-                policy: ground::policy_digest(&config),
-                config: &config,
-                plan_set: Some(recorded),
-                report: &report,
-            };
-            let (verdict, principals) = judge::judge(app, &case).await?;
-            report.state = State::before_merge(&report, Some(&verdict));
-            report.verdict = Some(verdict.requirement().clone());
-            report.principals = principals;
-        }
+    let config = ground::config(mirror, &mirror.tree(base).await?).await?;
+    let config = match ground::rules(config, report.is_about_settings_only()) {
+        Ok(config) => config,
         Err(findings) => {
             report.findings = findings;
-            report.state = State::Blocked;
+            return Ok(report);
         }
-    }
-    app.store.record_report(recorded.id, &report).await?;
-    outbox::show(app, target, &report, false).await
+    };
+    // What was wrong with the settings before is mended.
+    report.findings.clear();
+    report.tell_self_approval(config.approvals.own && !report.is_about_nothing());
+    let case = judge::Case {
+        target,
+        pull,
+        policy: ground::policy_digest(&config),
+        config: &config,
+        plan_set: Some(recorded),
+        report: &report,
+    };
+    let (verdict, principals) = judge::judge(app, &case).await?;
+    report.verdict = Some(verdict.requirement().clone());
+    report.principals = principals;
+    Ok(report)
 }
 
 /// Notes what the approval is about: the plan that was shown when it arrived.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::domain::digest::Digest;
 use crate::domain::names::StackId;
 
 use super::Checked;
@@ -21,6 +22,8 @@ pub struct Use {
     pub folder: Option<String>,
     /// `None` where it is not locked, or the lock cannot be read.
     pub state_key: Option<String>,
+    /// Of the package that it is locked on.
+    pub package: Option<Digest>,
 }
 
 /// Why a stack is affected. The order is the order in which people are told.
@@ -46,6 +49,8 @@ pub enum Reason {
     Package {
         folder: String,
     },
+    /// Its lock names other bytes of a package than before, or the first ones.
+    LockedPackage,
 }
 
 impl Reason {
@@ -64,6 +69,11 @@ impl Reason {
             _ => None,
         }
     }
+
+    /// Whether other code is run for the stack than before.
+    pub fn is_code(&self) -> bool {
+        matches!(self, Self::Package { .. } | Self::LockedPackage)
+    }
 }
 
 impl fmt::Display for Reason {
@@ -77,6 +87,7 @@ impl fmt::Display for Reason {
             Self::Environment => f.write_str("environment changed"),
             Self::Lock => f.write_str("lock changed"),
             Self::Package { folder } => write!(f, "package `{folder}` changed"),
+            Self::LockedPackage => f.write_str("locked package changed"),
         }
     }
 }
@@ -89,8 +100,9 @@ pub fn uses(files: &dyn Files) -> Checked<BTreeMap<StackId, Use>> {
             Ok(Source::Path(folder)) => Some(folder),
             _ => None,
         };
-        let state_key = Lock::read(files, &id).ok().flatten().map(|(lock, _)| lock.state_key);
-        all.insert(id, Use { folder, state_key });
+        let lock = Lock::read(files, &id).ok().flatten().map(|(lock, _)| lock);
+        let (state_key, package) = lock.map(|lock| (lock.state_key, lock.package.digest)).unzip();
+        all.insert(id, Use { folder, state_key, package });
     }
     Ok(all)
 }
@@ -119,10 +131,7 @@ pub fn affected(
                     affected.insert(from.clone(), [renamed.clone()].into());
                     [renamed].into()
                 }
-                None => {
-                    let package = package(changed, now);
-                    [Reason::Added].into_iter().chain(package).collect()
-                }
+                None => [Reason::Added].into_iter().chain(code(changed, None, now)).collect(),
             },
         };
         if !reasons.is_empty() {
@@ -148,11 +157,23 @@ fn reasons(id: &StackId, changed: &BTreeSet<String>, before: &Use, now: &Use) ->
     if changed.contains(&lock_file(id)) {
         reasons.insert(Reason::Lock);
     }
-    reasons.extend(package(changed, now));
+    reasons.extend(code(changed, Some(before), now));
     reasons
 }
 
-/// That bytes of its package changed; of a new stack as well, because those are code.
+/// That it is about to run other code; of a new stack as well, whatever it runs is new to it.
+fn code(
+    changed: &BTreeSet<String>,
+    before: Option<&Use>,
+    now: &Use,
+) -> impl Iterator<Item = Reason> {
+    let is_other_lock = now.package.is_some()
+        && now.package.as_ref() != before.and_then(|before| before.package.as_ref());
+    let locked = is_other_lock.then_some(Reason::LockedPackage);
+    package(changed, now).into_iter().chain(locked)
+}
+
+/// That bytes of its package changed.
 fn package(changed: &BTreeSet<String>, now: &Use) -> Option<Reason> {
     let folder = now.folder.as_ref()?;
     let is_in = |path: &String| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
@@ -172,7 +193,8 @@ mod tests {
             .iter()
             .map(|(name, folder, key)| {
                 let folder = folder.map(str::to_owned);
-                (id(name), Use { folder, state_key: Some((*key).to_owned()) })
+                let package = Some(Digest::from_text("sha256:one"));
+                (id(name), Use { folder, state_key: Some((*key).to_owned()), package })
             })
             .collect()
     }
@@ -220,7 +242,7 @@ mod tests {
         ]);
         let affected = affected(&BTreeSet::new(), &base(), &head);
         assert_eq!(affected[&id("web/prod")], [Reason::Removed].into());
-        assert_eq!(affected[&id("new")], [Reason::Added].into());
+        assert_eq!(affected[&id("new")], [Reason::Added, Reason::LockedPackage].into());
         assert_eq!(affected.len(), 2);
     }
 
@@ -230,7 +252,20 @@ mod tests {
         let affected =
             affected(&["packages/mine/package.yaml".into()].into(), &BTreeMap::new(), &head);
         let package = Reason::Package { folder: "packages/mine".into() };
-        assert_eq!(affected[&id("new")], [Reason::Added, package].into());
+        assert_eq!(affected[&id("new")], [Reason::Added, package, Reason::LockedPackage].into());
+    }
+
+    #[test]
+    fn a_lock_on_another_package_is_other_code_and_another_lock_is_not() {
+        let changed = ["stacks/web/dev.lock.json".to_owned()].into();
+        let is_code = |head: &BTreeMap<StackId, Use>| {
+            affected(&changed, &base(), head)[&id("web/dev")].iter().any(Reason::is_code)
+        };
+        assert!(!is_code(&base()), "a lock written anew names the same package");
+        let mut head = base();
+        head.get_mut(&id("web/dev")).unwrap().package = Some(Digest::from_text("sha256:two"));
+        assert!(is_code(&head));
+        assert!(!Reason::StackFile.is_code() && !Reason::Removed.is_code());
     }
 
     #[test]

@@ -287,6 +287,12 @@ impl<'a> Check<'a> {
                 self.wrong(&format!("/outputs/{name}"), message);
             }
         }
+        for (i, output) in manifest.sensitive.iter().enumerate() {
+            if !manifest.outputs.contains_key(output) {
+                let message = format!("`{output}` is not among `outputs`");
+                self.wrong(&format!("/sensitive/{i}"), message);
+            }
+        }
         for (i, slot) in manifest.protect.iter().enumerate() {
             if !manifest.slots.contains_key(slot) {
                 self.wrong(&format!("/protect/{i}"), format!("there is no slot `{slot}`"));

@@ -24,6 +24,9 @@ pub struct Manifest {
     /// `slot.input` of a contract, and the reference that supplies it.
     pub wiring: BTreeMap<String, String>,
     pub outputs: BTreeMap<String, String>,
+    /// Outputs that are never shown. The engine refuses one that a module calls sensitive and that is
+    /// not named here.
+    pub sensitive: Vec<String>,
     /// Slots whose resources are deleted or replaced only when someone names them.
     pub protect: Vec<String>,
 }

@@ -77,7 +77,7 @@ fn main(package: &Package, resolved: &Resolved, lock: &Lock, backend: &str) -> V
     for (block, value) in [
         ("variable", variables(resolved)),
         ("provider", providers(resolved)),
-        ("output", outputs(resolved)),
+        ("output", outputs(package, resolved)),
     ] {
         if !value.is_empty() {
             root[block] = value.into();
@@ -117,12 +117,15 @@ fn providers(resolved: &Resolved) -> Map<String, Value> {
         .collect()
 }
 
-fn outputs(resolved: &Resolved) -> Map<String, Value> {
-    resolved
-        .outputs
-        .iter()
-        .map(|(name, reference)| (name.clone(), json!({ "value": in_engine(reference) })))
-        .collect()
+fn outputs(package: &Package, resolved: &Resolved) -> Map<String, Value> {
+    let output = |(name, reference): (&String, &Reference)| {
+        let mut output = json!({ "value": in_engine(reference) });
+        if package.manifest.sensitive.contains(name) {
+            output["sensitive"] = true.into();
+        }
+        (name.clone(), output)
+    };
+    resolved.outputs.iter().map(output).collect()
 }
 
 fn variables(resolved: &Resolved) -> Map<String, Value> {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use sqlx::{
+    Connection as _, PgConnection,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -22,6 +23,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// Longer than any transaction of ours; only another process that hangs makes us wait that long.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long the first connection to a server may take.
+const FIRST: Duration = Duration::from_secs(5);
+
 pub(super) async fn open(url: &str) -> Result<Db, Error> {
     match url.split_once(':') {
         Some(("sqlite", path)) => open_sqlite(path.strip_prefix("//").unwrap_or(path)).await,
@@ -33,7 +37,7 @@ pub(super) async fn open(url: &str) -> Result<Db, Error> {
 
 async fn open_sqlite(path: &str) -> Result<Db, Error> {
     let place = format!("`{path}`");
-    let open_error = |mend, source| Error::Open { place: place.clone(), mend, source };
+    let open_error = |mend, cause| Error::Open { place: place.clone(), mend, cause };
     if path.is_empty() || path.starts_with(":memory:") || path.contains('?') {
         let mend = "Write `sqlite:` and the path of a file; a database in memory would forget.";
         return Err(open_error(mend, "this is not a path".into()));
@@ -95,7 +99,7 @@ async fn open_postgres(url: &str) -> Result<Db, Error> {
     let bad_url = |e: sqlx::Error| Error::Open {
         place: "named by the URL".into(),
         mend: "Write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX.",
-        source: e.into(),
+        cause: e.into(),
     };
     let options = PgConnectOptions::from_str(url)
         .map_err(bad_url)?
@@ -104,22 +108,29 @@ async fn open_postgres(url: &str) -> Result<Db, Error> {
         .options([("idle_in_transaction_session_timeout", "60s")]);
     let database = options.get_database().unwrap_or_else(|| options.get_username());
     let place = format!("`{database}` at {}:{}", options.get_host(), options.get_port());
+    let open_error = |cause| Error::Open {
+        place: place.clone(),
+        mend: "Does the server run there, and do the user, password and database exist?",
+        cause,
+    };
+    // The pool would try until its patience ends, and then not say why.
+    let first = tokio::time::timeout(FIRST, PgConnection::connect_with(&options)).await;
+    let first =
+        first.map_err(|_| open_error(format!("no answer in {} s", FIRST.as_secs()).into()))?;
+    // Closing in order is a courtesy.
+    let _ = first.map_err(|e| open_error(e.into()))?.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(12)
         .acquire_timeout(PATIENCE)
         .connect_with(options)
         .await
-        .map_err(|e| Error::Open {
-            place: place.clone(),
-            mend: "Does the server run there, and do the user, password and database exist?",
-            source: e.into(),
-        })?;
+        .map_err(|e| open_error(e.into()))?;
     MIGRATIONS.run(&pool).await.map_err(|e| migrate_error(&place, e))?;
     Ok(Db::Postgres(pool))
 }
 
-fn migrate_error(place: &str, source: MigrateError) -> Error {
-    let mend = match source {
+fn migrate_error(place: &str, cause: MigrateError) -> Error {
+    let mend = match cause {
         MigrateError::VersionMissing(_) => {
             "A newer version has been here; run that one, or restore the backup made before it."
         }
@@ -128,5 +139,5 @@ fn migrate_error(place: &str, source: MigrateError) -> Error {
         }
         _ => "Nothing was changed; the cause stands above.",
     };
-    Error::Migrate { place: place.into(), mend, source }
+    Error::Migrate { place: place.into(), mend, cause }
 }

@@ -77,7 +77,7 @@ impl Db {
                 bound(sql, cells).fetch_all(pool).await.map(|rows| wrapped(rows, Row::Postgres))
             }
         }
-        .map_err(|source| Error::Query { sql, source })
+        .map_err(|cause| Error::Query { sql, cause })
     }
 
     /// The first row, where there is one, of a statement that only reads.
@@ -121,7 +121,7 @@ impl Tx {
                 .await
                 .map(|rows| wrapped(rows, Row::Postgres)),
         }
-        .map_err(|source| Error::Query { sql, source })
+        .map_err(|cause| Error::Query { sql, cause })
     }
 
     pub(super) async fn row(
@@ -145,7 +145,7 @@ impl Tx {
                 bound(sql, cells).execute(&mut **tx).await.map(|done| done.rows_affected())
             }
         }
-        .map_err(|source| Error::Query { sql, source })
+        .map_err(|cause| Error::Query { sql, cause })
     }
 
     /// The next number of a counter.

@@ -1,6 +1,7 @@
 //! What can go wrong with the database, worded for whoever runs it.
 //!
-//! Expected outcomes (a duplicate, a lost lease, a place in a queue) are values, not errors.
+//! Expected outcomes (a duplicate, a lost lease, a place in a queue) are values, not errors. A cause
+//! stands in the sentence and is no source, or whoever prints the chain would print it twice.
 
 use super::PullRequestId;
 
@@ -11,14 +12,14 @@ pub enum Error {
          `postgres://USER:PASSWORD@HOST:PORT/DATABASE` for several"
     )]
     Url { scheme: String },
-    #[error("opening the database {place}: {source}. {mend}")]
-    Open { place: String, mend: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("bringing the tables of the database {place} up to date: {source}. {mend}")]
-    Migrate { place: String, mend: &'static str, source: sqlx::migrate::MigrateError },
-    #[error("the database, asked `{}`: {source}", squeezed(.sql))]
-    Query { sql: &'static str, source: sqlx::Error },
+    #[error("opening the database {place}: {cause}. {mend}")]
+    Open { place: String, mend: &'static str, cause: Box<dyn std::error::Error + Send + Sync> },
+    #[error("bringing the tables of the database {place} up to date: {cause}. {mend}")]
+    Migrate { place: String, mend: &'static str, cause: sqlx::migrate::MigrateError },
+    #[error("the database, asked `{}`: {cause}", squeezed(.sql))]
+    Query { sql: &'static str, cause: sqlx::Error },
     #[error("beginning or ending a transaction of the database: {0}")]
-    Transaction(#[source] sqlx::Error),
+    Transaction(sqlx::Error),
     #[error(
         "the column `{column}` holds what this version cannot read: {why}. Was the row written by \
          a newer version, or by hand?"

@@ -42,7 +42,7 @@ pub use principals::Principal;
 pub use pull_requests::{PullRequest, PullRequestId, PullRequestState};
 pub use pushes::Push;
 pub use runs::{Run, RunId, RunKind, RunState};
-pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock};
+pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock, Unlock};
 pub use stacks::AppliedStack;
 
 use db::Db;

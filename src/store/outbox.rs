@@ -66,26 +66,36 @@ impl Request {
 impl Store {
     /// Says what is to stand under `key`; nothing changes when just that is there or on its way. What
     /// GitHub has refused may pass now: somebody may have mended the reason.
-    pub async fn put_request(&self, key: &str, body: &Json, now: Timestamp) -> Result<(), Error> {
-        const PUT: &str = "INSERT INTO outbox \
-             (key, request, digest, state, unsure, attempts, created_at) \
-             VALUES ($1, $2, $3, 'pending', 0, 0, $4) \
+    pub async fn put_request(
+        &self,
+        key: &str,
+        body: &Json,
+        (process, now): (&str, Timestamp),
+    ) -> Result<(), Error> {
+        const PUT: &str = "INSERT INTO outbox (key, request, digest, state, unsure, attempts, \
+             created_at, touched_by, touched_at) VALUES ($1, $2, $3, 'pending', 0, 0, $4, $5, $4) \
              ON CONFLICT (key) DO UPDATE SET request = excluded.request, \
-             digest = excluded.digest, state = 'pending', attempts = 0, error = NULL \
+             digest = excluded.digest, state = 'pending', attempts = 0, error = NULL, \
+             touched_by = excluded.touched_by, touched_at = excluded.touched_at \
              WHERE outbox.digest <> excluded.digest OR outbox.state = 'refused'";
         let digest = Digest::sha256(canonical(body).as_bytes());
-        let cells = binds![key, body, digest, now];
+        let cells = binds![key, body, digest, now, process];
         self.db.execute(PUT, cells).await.map(drop)
     }
 
     /// Writes down that the request is being sent, before it is; none when there is nothing to send.
-    pub async fn begin_sending(&self, key: &str) -> Result<Option<Sending>, Error> {
+    pub async fn begin_sending(
+        &self,
+        key: &str,
+        (process, now): (&str, Timestamp),
+    ) -> Result<Option<Sending>, Error> {
         const UNSURE: &str = "SELECT unsure FROM outbox WHERE key = $1";
         const BEGIN: &str = "UPDATE outbox SET state = 'sending', unsure = 1, \
-             attempts = attempts + 1 WHERE key = $1 AND state IN ('pending', 'sending') RETURNING *";
+             attempts = attempts + 1, touched_by = $2, touched_at = $3 \
+             WHERE key = $1 AND state IN ('pending', 'sending') RETURNING *";
         let mut tx = self.db.begin().await?;
         let Some(before) = tx.row(UNSURE, binds![key]).await? else { return Ok(None) };
-        let Some(row) = tx.row(BEGIN, binds![key]).await? else { return Ok(None) };
+        let Some(row) = tx.row(BEGIN, binds![key, process, now]).await? else { return Ok(None) };
         let sending =
             Sending { request: Request::from_row(&row)?, look_first: before.read("unsure")? };
         tx.commit().await?;
@@ -94,8 +104,9 @@ impl Store {
 
     /// Writes down that the request stands at GitHub.
     ///
-    /// Lost when another was put in its place meanwhile: that one still has to be sent, and edits
-    /// `remote_id`.
+    /// Lost when another was put in its place meanwhile: that one has to be sent, and edits
+    /// `remote_id`. Also where somebody else has sent it already: of two that are under way at once
+    /// nobody knows which one stands.
     pub async fn finish_sending(
         &self,
         request: &Request,
@@ -103,7 +114,7 @@ impl Store {
         remote_at: Option<Timestamp>,
     ) -> Result<Fenced, Error> {
         const FINISH: &str = "UPDATE outbox SET unsure = 0, remote_id = $3, remote_at = $4, \
-             state = CASE WHEN digest = $2 THEN 'done' ELSE state END WHERE key = $1 \
+             state = CASE WHEN digest = $2 THEN 'done' ELSE 'pending' END WHERE key = $1 \
              RETURNING state";
         let mut tx = self.db.begin().await?;
         let cells = binds![request.key, request.digest, remote_id, remote_at];
@@ -136,10 +147,18 @@ impl Store {
         row.as_ref().map(Request::from_row).transpose()
     }
 
-    /// What has to be sent yet, the oldest first.
-    pub async fn unfinished_requests(&self) -> Result<Vec<Request>, Error> {
+    /// What has to be sent yet and was last touched before `then` or by a process that is gone, the
+    /// oldest first. Anything else may be under way, in this process or in another.
+    pub async fn unfinished_requests(&self, then: Timestamp) -> Result<Vec<Request>, Error> {
         const UNFINISHED: &str = "SELECT * FROM outbox WHERE state IN ('pending', 'sending') \
-             ORDER BY created_at, key";
-        self.db.rows(UNFINISHED, Vec::new()).await?.iter().map(Request::from_row).collect()
+             AND COALESCE(touched_at, created_at) < $1 ORDER BY created_at, key";
+        self.db.rows(UNFINISHED, binds![then]).await?.iter().map(Request::from_row).collect()
+    }
+
+    /// Leaves what a process was sending to others; only for one that is surely dead.
+    pub async fn abandon_requests(&self, process: &str) -> Result<u64, Error> {
+        const ABANDON: &str = "UPDATE outbox SET touched_at = 0 \
+             WHERE touched_by = $1 AND state IN ('pending', 'sending')";
+        self.db.execute(ABANDON, binds![process]).await
     }
 }

@@ -104,7 +104,8 @@ impl Store {
         self.db.execute(CANCEL, cells).await.map(drop)
     }
 
-    /// Remembers what a look at GitHub showed.
+    /// Remembers what a look at GitHub showed. Merged is for good: whoever says otherwise looked
+    /// before that.
     pub async fn record_pull_request(
         &self,
         id: PullRequestId,
@@ -113,7 +114,8 @@ impl Store {
     ) -> Result<(), Error> {
         const RECORD: &str = "INSERT INTO pull_requests (repository, number, generation, head, state) \
              VALUES ($1, $2, 0, $3, $4) ON CONFLICT (repository, number) \
-             DO UPDATE SET head = excluded.head, state = excluded.state";
+             DO UPDATE SET head = excluded.head, state = excluded.state \
+             WHERE pull_requests.state IS NULL OR pull_requests.state <> 'merged'";
         let cells = binds![id.repository, id.number, head, state];
         self.db.execute(RECORD, cells).await.map(drop)
     }

@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Error, Fenced, PullRequestId, Store,
+    Error, Fenced, LockHeld, PullRequestId, Store,
     column::{Column, Row, binds, words},
+    db::Tx,
     pull_requests::id_from_row,
+    stack_locks,
 };
 
 /// The name of a run in logs, comments and addresses of pages; sorts by time.
@@ -81,19 +83,27 @@ impl Run {
 }
 
 impl Store {
-    /// Begins a run; the returned id is durable before anything is done under it.
+    /// Begins a run under `lock`; the returned id is durable before anything is done under it. None
+    /// when one of the locks is not held any more.
     pub async fn start_run(
         &self,
         kind: RunKind,
-        pull_request: PullRequestId,
+        lock: &LockHeld,
         now: Timestamp,
-    ) -> Result<RunId, Error> {
+    ) -> Result<Option<RunId>, Error> {
         const START: &str = "INSERT INTO runs (id, kind, repository, number, state, started_at) \
              VALUES ($1, $2, $3, $4, 'running', $5)";
+        let mut tx = self.db.begin().await?;
+        for stack in lock.stacks() {
+            if !stack_locks::is_held(&mut tx, lock, stack).await? {
+                return Ok(None);
+            }
+        }
         let id = RunId::new(now);
-        let PullRequestId { repository, number } = pull_request;
-        self.db.execute(START, binds![id, kind, repository, number, now]).await?;
-        Ok(id)
+        let PullRequestId { repository, number } = lock.pull_request();
+        tx.execute(START, binds![id, kind, repository, number, now]).await?;
+        tx.commit().await?;
+        Ok(Some(id))
     }
 
     /// Ends a run, once; lost when it had ended before (or there is no such run).
@@ -103,10 +113,10 @@ impl Store {
         state: RunState,
         now: Timestamp,
     ) -> Result<Fenced, Error> {
-        const FINISH: &str =
-            "UPDATE runs SET state = $2, finished_at = $3 WHERE id = $1 AND state = 'running'";
-        let touched = self.db.execute(FINISH, binds![id, state, now]).await?;
-        Ok(if touched == 1 { Fenced::Written } else { Fenced::Lost })
+        let mut tx = self.db.begin().await?;
+        let fenced = finish(&mut tx, id, (state, now)).await?;
+        tx.commit().await?;
+        Ok(fenced)
     }
 
     pub async fn run(&self, id: RunId) -> Result<Option<Run>, Error> {
@@ -128,4 +138,24 @@ impl Store {
             "SELECT * FROM runs WHERE state = 'running' AND kind = $1 ORDER BY started_at, id";
         self.db.rows(UNFINISHED, binds![kind]).await?.iter().map(Run::from_row).collect()
     }
+}
+
+/// Ends a run in a transaction with what follows from it.
+pub(super) async fn finish(
+    tx: &mut Tx,
+    id: RunId,
+    (state, now): (RunState, Timestamp),
+) -> Result<Fenced, Error> {
+    const FINISH: &str =
+        "UPDATE runs SET state = $2, finished_at = $3 WHERE id = $1 AND state = 'running'";
+    let touched = tx.execute(FINISH, binds![id, state, now]).await?;
+    Ok(if touched == 1 { Fenced::Written } else { Fenced::Lost })
+}
+
+/// The apply of a change that was begun and has not ended.
+pub(super) async fn running_apply(tx: &mut Tx, id: PullRequestId) -> Result<Option<RunId>, Error> {
+    const RUNNING: &str = "SELECT id FROM runs WHERE repository = $1 AND number = $2 \
+         AND kind = 'apply' AND state = 'running' ORDER BY started_at DESC, id DESC";
+    let row = tx.row(RUNNING, binds![id.repository, id.number]).await?;
+    row.map(|row| row.read("id")).transpose()
 }

@@ -2,7 +2,8 @@
 //!
 //! A merged change queues for its stacks and takes them all or none. A lease that ran out does **not**
 //! hand the lock to the next change: the engine may still run without its bot. Only the same change
-//! takes it over (its recovered job, with a new fence), or a person frees it with `unlock`.
+//! takes it over (its recovered job, with a new fence), or a person frees it with `unlock`. A run of
+//! an apply starts only under locks that are still held.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -11,10 +12,11 @@ use jiff::Timestamp;
 use crate::domain::names::{PrNumber, RepositoryId, StackId};
 
 use super::{
-    Error, Fenced, PullRequestId, Store, audit,
+    Error, Fenced, PullRequestId, RunId, Store, audit,
     claim::after,
     column::{Row, binds, words},
     db::{Counter, Tx},
+    runs,
 };
 
 words! {
@@ -53,6 +55,15 @@ pub struct QueuePosition {
     pub stack: StackId,
     /// Those that come first, in their order; whoever holds the lock is the first of them.
     pub ahead: Vec<PrNumber>,
+}
+
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlock {
+    /// What the change held or waited for and does not any more.
+    Freed(Vec<StackLock>),
+    /// An apply of the change runs under its locks; nothing was freed.
+    InUse,
 }
 
 /// One change in the queue of one stack.
@@ -187,34 +198,58 @@ impl Store {
         Ok(left)
     }
 
-    /// Frees a stack whoever holds it, and writes down who did so; returns the lock that was freed.
-    ///
-    /// The holder's process may still run; it can only write nothing here any more.
+    /// Takes a change off a stack, or off all, and writes down who did so. Refused while an apply of
+    /// it runs, unless that is the run that was `given_up`, which ends as failed.
     pub async fn unlock(
         &self,
-        repository: RepositoryId,
-        stack: &StackId,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<Option<StackLock>, Error> {
-        const UNLOCK: &str = "DELETE FROM stack_locks \
-             WHERE repository = $1 AND stack = $2 AND state = 'held' RETURNING *";
+        id: PullRequestId,
+        stack: Option<&StackId>,
+        (actor, now): (&str, Timestamp),
+        given_up: Option<RunId>,
+    ) -> Result<Unlock, Error> {
+        const UNLOCK: &str = "DELETE FROM stack_locks WHERE repository = $1 AND number = $2 \
+             AND stack = COALESCE($3, stack) RETURNING *";
         let mut tx = self.db.begin().await?;
+        // A run starts under this lock, too: it is seen here, or it finds its locks gone.
         alone(&mut tx).await?;
-        let Some(row) = tx.row(UNLOCK, binds![repository, stack]).await? else { return Ok(None) };
-        let lock = StackLock::from_row(&row)?;
-        let detail = serde_json::json!({
-            "repository": repository,
-            "stack": stack,
-            "held_by": lock.pull_request.number,
-            "lease_until": lock.lease_until,
-        });
-        let entry =
-            audit::AuditEntry { at: now, actor: actor.into(), action: "unlock".into(), detail };
-        audit::append(&mut tx, &entry).await?;
+        let running = runs::running_apply(&mut tx, id).await?;
+        if running.is_some() && running != given_up {
+            return Ok(Unlock::InUse);
+        }
+        let rows = tx.rows(UNLOCK, binds![id.repository, id.number, stack.cloned()]).await?;
+        let mut locks = rows.iter().map(StackLock::from_row).collect::<Result<Vec<_>, _>>()?;
+        locks.sort_by(|a, b| a.stack.cmp(&b.stack));
+        for lock in &locks {
+            let detail = serde_json::json!({
+                "repository": id.repository,
+                "stack": lock.stack,
+                "number": id.number,
+                "state": lock.state.as_str(),
+                "lease_until": lock.lease_until,
+            });
+            let entry =
+                audit::AuditEntry { at: now, actor: actor.into(), action: "unlock".into(), detail };
+            audit::append(&mut tx, &entry).await?;
+        }
+        if let Some(run) = running.filter(|_| !locks.is_empty()) {
+            let _ = runs::finish(&mut tx, run, (runs::RunState::Failed, now)).await?;
+        }
         tx.commit().await?;
         self.wake_workers();
-        Ok(Some(lock))
+        Ok(Unlock::Freed(locks))
+    }
+
+    /// Where a change waits for others, and for whom; empty when nobody comes first any more.
+    pub async fn waits(&self, id: PullRequestId) -> Result<Vec<QueuePosition>, Error> {
+        let locks = self.stack_locks(id.repository).await?;
+        let position = |own: &StackLock| {
+            let queue = locks.iter().filter(|lock| lock.stack == own.stack);
+            let ahead = queue.take_while(|lock| lock.pull_request != id);
+            let ahead = ahead.map(|lock| lock.pull_request.number).collect();
+            QueuePosition { stack: own.stack.clone(), ahead }
+        };
+        let positions = locks.iter().filter(|lock| lock.pull_request == id).map(position);
+        Ok(positions.filter(|position| !position.ahead.is_empty()).collect())
     }
 
     /// Who holds and who waits, by stack, in the order in which they come.

@@ -1,9 +1,9 @@
-//! The name under which this process takes jobs, and the names whose processes are surely dead.
+//! The name of this process, kept alive, and the names whose processes are surely dead.
 //!
 //! Each process on a data directory keeps a file there, locked for as long as it lives: the lock
 //! ends with the process, however that ends. Whoever starts and gets the lock of such a file gives
-//! the jobs that were taken under that name back at once. Those of a process elsewhere wait until
-//! their leases run out; nothing here knows whether it lives.
+//! the jobs and requests that were taken under that name back at once. Those of a process elsewhere
+//! wait until their time is over; nothing here knows whether it lives.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -13,7 +13,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use uuid::Uuid;
 
 use crate::app::App;
 
@@ -34,7 +33,8 @@ struct Dead {
 }
 
 impl Name {
-    /// Takes a new name, after giving back the jobs of processes that died on our data directory.
+    /// Takes the name of this process, after giving back what processes had taken that died on our
+    /// data directory.
     pub async fn take(app: &App) -> Result<Self> {
         let dir = app.data.join("workers");
         let context = || format!("taking a name in {}", dir.display());
@@ -42,17 +42,17 @@ impl Name {
         let door = tokio::task::spawn_blocking(move || enter(&entering)).await?;
         let _door = door.with_context(context)?;
         for dead in dead(&dir).with_context(context)? {
+            app.store.abandon_requests(&dead.name).await?;
             let jobs = app.store.abandon_leases(&dead.name, app.now()).await?;
             if jobs > 0 {
                 tracing::warn!(jobs, "an earlier process died over its work, which goes on now");
             }
             fs::remove_file(&dead.file).with_context(context)?;
         }
-        Self::new(&dir).with_context(context)
+        Self::new(&dir, app.process.clone()).with_context(context)
     }
 
-    fn new(dir: &Path) -> io::Result<Self> {
-        let name = Uuid::now_v7().to_string();
+    fn new(dir: &Path, name: String) -> io::Result<Self> {
         let alive = private().create_new(true).open(dir.join(&name))?;
         alive.lock()?;
         Ok(Self { name, _alive: alive })
@@ -106,10 +106,9 @@ mod tests {
         let names = |dir: &Path| -> Vec<String> {
             dead(dir).unwrap().iter().map(|dead| dead.name.clone()).collect()
         };
-        let living = Name::new(dir.path()).unwrap();
+        let living = Name::new(dir.path(), "a".into()).unwrap();
         assert_eq!(names(dir.path()), [""; 0]);
-        let gone = living.name.clone();
         drop(living);
-        assert_eq!(names(dir.path()), [gone]);
+        assert_eq!(names(dir.path()), ["a"]);
     }
 }

@@ -15,6 +15,7 @@ mod github;
 mod http;
 mod localhub;
 mod package;
+mod serve;
 mod store;
 mod stories;
 mod support;

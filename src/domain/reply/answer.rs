@@ -15,11 +15,14 @@ use super::{
     summary::summary,
 };
 
-/// What an unlock did, for its reply and for the record.
+/// What an unlock did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unlocked {
     pub by: Login,
-    pub stacks: Vec<StackId>,
+    /// Whose locks were held.
+    pub held: Vec<StackId>,
+    /// Where the change had only waited.
+    pub waiting: Vec<StackId>,
 }
 
 /// `/infra help`.
@@ -84,13 +87,22 @@ pub fn drift(stacks: &[(StackId, DriftReport)]) -> String {
 
 /// `/infra unlock`.
 pub fn unlocked(unlocked: &Unlocked) -> String {
-    let names: Vec<String> =
-        unlocked.stacks.iter().take(20).map(|stack| format!("`{stack}`")).collect();
-    let more = match unlocked.stacks.len().checked_sub(20).filter(|more| *more > 0) {
+    let did = [
+        ("released the lock of", &unlocked.held),
+        ("took this change out of the queue of", &unlocked.waiting),
+    ];
+    let did = did.into_iter().filter(|(_, stacks)| !stacks.is_empty());
+    let did: Vec<String> = did.map(|(what, stacks)| format!("{what} {}", names(stacks))).collect();
+    format!("`{}` {}.", unlocked.by, did.join(", and "))
+}
+
+fn names(stacks: &[StackId]) -> String {
+    let names: Vec<String> = stacks.iter().take(20).map(|stack| format!("`{stack}`")).collect();
+    let more = match stacks.len().checked_sub(20).filter(|more| *more > 0) {
         None => String::new(),
         Some(more) => format!(" and {} more", grouped(more)),
     };
-    format!("`{}` released the lock of {}{more}.", unlocked.by, names.join(", "))
+    format!("{}{more}", names.join(", "))
 }
 
 fn has_drifted(drift: &DriftReport) -> bool {

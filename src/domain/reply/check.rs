@@ -102,11 +102,11 @@ fn conclusion(report: &Report) -> Option<Conclusion> {
     let is_met = report.verdict.as_ref().is_some_and(|root| root.met);
     Some(match report.state {
         State::Planning | State::Queued | State::Applying => return None,
-        State::Failed | State::Partial => Conclusion::Failure,
+        State::Failed | State::Partial | State::Broken => Conclusion::Failure,
         State::Superseded | State::Released | State::Stopped => Conclusion::Cancelled,
         _ if report.has_errors() => Conclusion::Failure,
-        State::NothingAffected if report.stacks.is_empty() => Conclusion::Success,
-        State::Approved | State::Applied if is_met => Conclusion::Success,
+        State::NothingAffected if report.is_about_nothing() => Conclusion::Success,
+        State::Approved | State::Applied | State::InForce if is_met => Conclusion::Success,
         _ => Conclusion::ActionRequired,
     })
 }

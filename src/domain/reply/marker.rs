@@ -12,8 +12,8 @@ pub enum Marker {
     Report,
     /// The one comment of an issue that says what became of it.
     Request,
-    /// The reply to the commands of one comment.
-    Reply(CommentId),
+    /// The reply to the nth command of a comment, from 1; 0 to the only one or to all.
+    Reply(CommentId, usize),
 }
 
 impl Marker {
@@ -33,7 +33,8 @@ impl fmt::Display for Marker {
         match self {
             Self::Report => f.write_str("<!-- planwright:report -->"),
             Self::Request => f.write_str("<!-- planwright:request -->"),
-            Self::Reply(comment) => write!(f, "<!-- planwright:reply:{comment} -->"),
+            Self::Reply(comment, 0) => write!(f, "<!-- planwright:reply:{comment} -->"),
+            Self::Reply(comment, nth) => write!(f, "<!-- planwright:reply:{comment}:{nth} -->"),
         }
     }
 }
@@ -44,11 +45,15 @@ mod tests {
 
     #[test]
     fn a_marker_finds_its_own_comment_and_no_other() {
-        let one = Marker::Reply(CommentId(1));
-        let eleven = Marker::Reply(CommentId(11));
-        assert!(one.is_on(&one.on("text")));
-        assert!(!one.is_on(&eleven.on("text")));
-        assert!(!eleven.is_on(&one.on("text")));
+        let one = Marker::Reply(CommentId(1), 0);
+        let second = Marker::Reply(CommentId(1), 1);
+        let eleven = Marker::Reply(CommentId(11), 0);
+        let all = [one, second, eleven];
+        for (i, marker) in all.iter().enumerate() {
+            for (j, other) in all.iter().enumerate() {
+                assert_eq!(marker.is_on(&other.on("text")), i == j, "{marker} {other}");
+            }
+        }
         assert!(!Marker::Report.is_on(&one.on(&Marker::Report.to_string())));
     }
 }

@@ -16,6 +16,7 @@ mod refusal;
 mod report;
 mod request;
 mod requirement;
+mod settings;
 mod stack;
 mod summary;
 mod value;
@@ -28,7 +29,8 @@ pub use marker::Marker;
 pub use proposal::Proposal;
 pub use refusal::Refusal;
 pub use report::{
-    Basis, DriftReport, NotPlanned, PlanReport, Progress, Report, StackReport, State, Warning,
+    Basis, DriftReport, NotPlanned, PlanReport, Progress, Report, SettingsReport, StackReport,
+    State, Warning,
 };
 pub use request::{FormLink, RequestReport, request};
 pub use requirement::first_unmet;

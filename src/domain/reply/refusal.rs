@@ -23,6 +23,11 @@ pub enum Refusal {
     #[error("`/infra {command}` takes someone who had no part in the change; `{login}` {}.", part(*.why))]
     Principal { login: Login, command: &'static str, why: Why },
     #[error(
+        "This change brings other code of the package {}, and to have it run takes someone who had no \
+         part in the change; `{login}` {}.", escape::code(&escape::shortened(.package, 80)), part(*.why)
+    )]
+    OwnCode { login: Login, package: String, why: Why },
+    #[error(
         "This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with \
          `/infra plan`."
     )]
@@ -47,6 +52,10 @@ pub enum Refusal {
     OtherPlan { typed: Digest, current: Digest },
     #[error("What would happen now was not approved. Read it, then name its digest: `/infra apply --plan {}`.", .current.short())]
     PlanNeeded { current: Digest },
+    #[error("`planwright.yaml` has changed since this was planned. Read by what it is judged now, then confirm: `/infra apply --plan {}`.", .current.short())]
+    PolicyChanged { current: Digest },
+    #[error("This change affects no stack, so there is nothing to apply.")]
+    NothingToApply,
     /// What is missing, as [`super::first_unmet`] words it.
     #[error("This change cannot be applied yet: {0}.")]
     NotMet(String),
@@ -54,7 +63,14 @@ pub enum Refusal {
     AlreadyApplied,
     #[error("A newer change of the same stacks was applied before; this one would take it back.")]
     Superseded,
-    #[error("This change holds no lock{}.", of(.stack.as_ref()))]
+    /// An apply that was asked for did not end well; what it came to stands in the report.
+    #[error(
+        "It is not applied, or only in part; the first comment of Planwright says why, and what stands."
+    )]
+    ApplyFailed,
+    #[error("Stopped before it was done: it was cancelled, or something newer took its place.")]
+    Stopped,
+    #[error("This change holds no lock{0} and waits for none.", of(.stack.as_ref()))]
     NothingLocked { stack: Option<StackId> },
     #[error("The lock{} is in use by an apply that runs; `/infra cancel` stops it.", of(.stack.as_ref()))]
     LockInUse { stack: Option<StackId> },

@@ -10,8 +10,9 @@ use crate::domain::{
     finding::{Finding, Severity},
     names::{BranchName, PrNumber, Sha, StackId},
     plan::{Plan, PlanSummary, Value},
+    repo_config::SettingChange,
     risk::{self, Risk},
-    verdict::{Outcome, Requirement, Verdict},
+    verdict::{Outcome, Requirement},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct Report {
     /// another plan to approve, so the comment has to differ.
     pub basis: Option<Basis>,
     pub stacks: Vec<StackReport>,
+    /// What it makes of `planwright.yaml`, if it touches that.
+    pub settings: Option<SettingsReport>,
     /// What is wrong with files that belong to no stack, such as `planwright.yaml`.
     pub findings: Vec<Finding>,
     /// Files that keep head from being merged into base; then no stack is known.
@@ -39,6 +42,14 @@ pub struct Report {
 pub struct Basis {
     pub base: BranchName,
     pub policy: Digest,
+}
+
+/// What a pull request makes of `planwright.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SettingsReport {
+    Removed,
+    /// The settings that differ; none where only comments or layout do.
+    Changed(Vec<SettingChange>),
 }
 
 /// Where a change stands (`change-control`, *States of a change*).
@@ -67,6 +78,10 @@ pub enum State {
     Released,
     /// Cancelled, or overtaken by a newer head, before a plan came out.
     Stopped,
+    /// Something of ours failed before a plan came out.
+    Broken,
+    /// Merged, and only the settings change: they hold, and there is nothing to apply.
+    InForce,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +91,8 @@ pub struct StackReport {
     pub drift: DriftReport,
     /// Addresses in protected slots that the plan deletes or replaces.
     pub protected: BTreeSet<String>,
+    /// Whether other code is run for it than before, which an empty plan does not show.
+    pub changes_code: bool,
     /// After the merge.
     pub progress: Option<Progress>,
 }
@@ -149,19 +166,21 @@ pub enum Progress {
 pub enum Warning {
     /// `approvals.self` is on.
     SelfApproval,
+    /// It was planned under other settings than those by which it is judged now: what differs.
+    PolicyChanged(Vec<SettingChange>),
     /// Any other, in a sentence.
     Other(String),
 }
 
 impl State {
     /// Where an open pull request stands, from how planning went and from the verdict.
-    pub fn before_merge(report: &Report, verdict: Option<&Verdict>) -> Self {
+    pub fn before_merge(report: &Report, verdict: Option<&Requirement>) -> Self {
         let is_pending = |stack: &StackReport| stack.plan == PlanReport::Pending;
         match verdict {
             _ if report.has_errors() => Self::Blocked,
             _ if report.stacks.iter().any(is_pending) => Self::Planning,
-            _ if report.stacks.is_empty() => Self::NothingAffected,
-            Some(verdict) if verdict.is_met() => Self::Approved,
+            _ if report.is_about_nothing() => Self::NothingAffected,
+            Some(verdict) if verdict.met => Self::Approved,
             _ if report.stacks.iter().any(|stack| !stack.plan.is_planned()) => Self::Blocked,
             _ => Self::AwaitingApproval,
         }
@@ -177,6 +196,7 @@ impl Report {
             digest: None,
             basis: None,
             stacks: Vec::new(),
+            settings: None,
             findings: Vec::new(),
             conflicts: Vec::new(),
             verdict: None,
@@ -201,6 +221,24 @@ impl Report {
             sum += plan.summary();
         }
         sum
+    }
+
+    /// Whether no stack is affected, and the settings neither.
+    pub fn is_about_nothing(&self) -> bool {
+        self.stacks.is_empty() && self.settings.is_none()
+    }
+
+    /// Whether the settings are all that it changes.
+    pub fn is_about_settings_only(&self) -> bool {
+        self.stacks.is_empty() && self.settings.is_some()
+    }
+
+    /// Says, or no longer says, that whoever shaped the change may approve it.
+    pub fn tell_self_approval(&mut self, is_allowed: bool) {
+        self.warnings.retain(|warning| *warning != Warning::SelfApproval);
+        if is_allowed {
+            self.warnings.insert(0, Warning::SelfApproval);
+        }
     }
 
     /// Whether something is wrong that has to be mended before anything can be planned or applied.

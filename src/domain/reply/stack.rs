@@ -57,6 +57,7 @@ pub fn details(stack: &StackReport, room: usize) -> String {
 pub fn outline(stack: &StackReport) -> String {
     if let Some(plan) = stack.plan_at_stake() {
         return match counts(plan.summary(), false) {
+            _ if plan.is_empty() && stack.changes_code => "no changes, but other code".into(),
             _ if plan.is_empty() => "no changes".into(),
             none if none.is_empty() => "only outputs change".into(),
             counts => counts,
@@ -293,7 +294,8 @@ fn not_planned(stack: &StackId, why: &NotPlanned) -> String {
             .into(),
         NotPlanned::PackageBytes(package) => format!(
             "Validated and rendered, but not planned: the pull request changes the package {}, which \
-             is code. A maintainer can plan this very head with `/infra plan`.",
+             is code. A maintainer who had no part in the change can plan this very head with \
+             `/infra plan`.",
             escape::code(&escape::shortened(package, 80))
         ),
         NotPlanned::Renamed { from } if from == stack => format!(

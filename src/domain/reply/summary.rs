@@ -6,12 +6,14 @@ use crate::domain::{
     escape::{self, grouped},
     plan::{PlanSummary, ResourceChange},
     risk::{self, Risk},
+    verdict::What,
 };
 
 use super::{
     change::caution,
     report::{DriftReport, Progress, Report, StackReport, State, Warning},
     requirement::{part, requirement_list, short},
+    settings::{change_list, settings_section},
     stack::{finding_list, outline},
 };
 
@@ -24,6 +26,7 @@ pub fn summary(report: &Report) -> Vec<String> {
     vec![
         format!("{}  \n{}", headline(report), state_line(report)),
         problems(report),
+        report.settings.as_ref().map_or_else(String::new, settings_section),
         cautions(report),
         table(report),
         requirements(report),
@@ -43,10 +46,12 @@ pub fn headline(report: &Report) -> String {
         State::Planning if report.stacks.is_empty() => "**Planning**".into(),
         State::Planning => format!("**Planning** {stacks}"),
         State::Stopped => "**Not planned: stopped**".into(),
+        State::Broken => "**Not planned: something of Planwright's own went wrong**".into(),
         State::NothingAffected => "**No stack is affected**".into(),
         _ if !report.conflicts.is_empty() => "**Not planned: merge conflict**".into(),
         _ if failed > 0 => format!("**Plan: {} of {stacks} failed**", grouped(failed)),
         State::Blocked if report.has_errors() => "**Not planned: invalid configuration**".into(),
+        _ if report.is_about_settings_only() => "**Settings change**, no stack is affected".into(),
         State::Applied => format!("**Applied: {}** in {stacks}", counts(report.summary(), true)),
         // Three zeros would read as a plan without changes.
         _ if withheld > 0 && withheld == report.stacks.len() => {
@@ -105,9 +110,22 @@ pub fn state_line(report: &Report) -> String {
     match report.state {
         State::Planning => format!("⏳ `{head}` is being planned; the result will stand here."),
         State::Stopped => format!("➖ Planning `{head}` was stopped; `/infra plan` plans it."),
+        State::Broken => format!(
+            "❌ `{head}` could not be planned, through no fault of its own. `/infra plan` tries again."
+        ),
         State::NothingAffected => "✅ There is nothing to apply.".into(),
+        State::AwaitingApproval if is_outdated(report) => {
+            "✋ The plan is out of date. `/infra plan` makes a new one, which is to be approved then."
+                .into()
+        }
+        State::AwaitingApproval if report.is_about_settings_only() => {
+            "✋ Waiting for approval. Approve the pull request after reading what changes.".into()
+        }
         State::AwaitingApproval => {
             "✋ Waiting for approval. Approve the pull request after reading the plan.".into()
+        }
+        State::Approved if report.is_about_settings_only() => {
+            "✅ Every requirement is met. Merging puts it in force; nothing is applied for it.".into()
         }
         State::Approved => "✅ Every requirement is met. Merging applies this plan.".into(),
         State::Blocked if report.has_errors() => {
@@ -137,8 +155,20 @@ pub fn state_line(report: &Report) -> String {
         State::Superseded => {
             "➖ Not applied: a newer change of the same stacks was applied before.".into()
         }
+        State::InForce if report.verdict.as_ref().is_some_and(|root| root.met) => {
+            "✅ Merged and in force. There was nothing to apply.".into()
+        }
+        State::InForce => "❌ Merged and in force, **although not every requirement was met**. If it \
+                           was not meant, take it back by another pull request."
+            .into(),
         State::Released => "➖ Closed without a merge: nothing is applied, no lock is held.".into(),
     }
+}
+
+/// Whether the plan is not of what holds now, so that approving it is of no use.
+fn is_outdated(report: &Report) -> bool {
+    let root = report.verdict.iter().flat_map(|root| &root.children);
+    root.into_iter().any(|requirement| requirement.what == What::Fresh && !requirement.met)
 }
 
 /// What keeps everything from being planned.
@@ -269,9 +299,16 @@ fn requirements(report: &Report) -> String {
         report.state,
         State::AwaitingApproval | State::Approved | State::Blocked | State::AwaitingConfirmation
     );
-    let Some(root) = report.verdict.as_ref().filter(|_| is_ahead) else { return String::new() };
+    let Some(root) = report.verdict.as_ref() else { return String::new() };
+    if report.state == State::InForce && !root.met {
+        return format!("**Before it was merged**\n\n{}", requirement_list(root));
+    }
+    if !is_ahead {
+        return String::new();
+    }
+    let when = if report.is_about_settings_only() { "merged" } else { "applied" };
     format!(
-        "**Before it is applied**\n\n{}\n\n{}",
+        "**Before it is {when}**\n\n{}\n\n{}",
         requirement_list(root),
         who_may_approve(&report.principals, report.warnings.contains(&Warning::SelfApproval))
     )
@@ -309,6 +346,13 @@ fn warnings(report: &Report) -> String {
             "> - Whoever shaped a change may approve it here: `approvals.self` \
                                   is on in `planwright.yaml`."
                 .to_owned()
+        }
+        Warning::PolicyChanged(changes) => {
+            let list = change_list(changes).replace('\n', "\n>   ");
+            format!(
+                "> - `planwright.yaml` has changed since this was planned, and it is judged by what \
+                 holds now:\n>   {list}"
+            )
         }
         Warning::Other(text) => format!("> - {}", escape::prose(&escape::shortened(text, 300))),
     });

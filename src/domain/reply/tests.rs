@@ -3,6 +3,7 @@
 mod fixtures;
 mod hostile;
 mod merged;
+mod settings;
 mod words;
 
 use insta::assert_snapshot;
@@ -225,7 +226,7 @@ Validated and rendered, but not planned: a plan runs provider code, and this bra
 
 <details><summary><code>package</code>: not planned</summary>
 
-Validated and rendered, but not planned: the pull request changes the package `packages/web`, which is code. A maintainer can plan this very head with `/infra plan`.
+Validated and rendered, but not planned: the pull request changes the package `packages/web`, which is code. A maintainer who had no part in the change can plan this very head with `/infra plan`.
 
 </details>
 

@@ -39,6 +39,7 @@ struct Change {
     current: Current,
     plan_set: Option<PlanSetFacts>,
     stacks: Vec<StackFacts>,
+    changes_settings: bool,
     opinions: Vec<Opinion>,
     allowances: Vec<Allowance>,
     rule: ApprovalRule,
@@ -51,6 +52,7 @@ impl Change {
             current: &self.current,
             plan_set: self.plan_set.as_ref(),
             stacks: &self.stacks,
+            changes_settings: self.changes_settings,
             principals: &[alice],
             opinions: &self.opinions,
             allowances: &self.allowances,
@@ -100,14 +102,17 @@ fn met() -> Change {
                 outcome: Outcome::Planned,
                 digest: Some(digest("v1:logs")),
                 protected: [bucket.clone()].into(),
+                changes_code: false,
             },
             StackFacts {
                 stack: stack("idle"),
                 outcome: Outcome::NoChanges,
                 digest: Some(digest("v1:idle")),
                 protected: BTreeSet::new(),
+                changes_code: false,
             },
         ],
+        changes_settings: false,
         opinions: vec![approval()],
         allowances: vec![Allowance {
             given: Opinion { kind: Kind::Allow, ..approval() },
@@ -198,16 +203,57 @@ fn without_a_plan_nothing_is_approved_even_if_nobody_is_required() {
     assert!(!verdict.requirement().children.iter().any(|requirement| requirement.met));
 }
 
+/// Of `stacks`, none of which would change; nobody has approved.
+fn idle(stacks: Vec<StackFacts>) -> Change {
+    let plans = stacks.iter().map(|idle| (idle.stack.clone(), idle.digest.clone().unwrap()));
+    let mut change = met();
+    change.plan_set.as_mut().unwrap().digest = approval::plan_set_digest(&plans.collect());
+    Change { stacks, opinions: Vec::new(), ..change }
+}
+
 #[test]
 fn stacks_without_changes_need_no_approval_but_must_be_fresh() {
-    let mut change = met();
-    change.opinions.clear();
-    change.stacks.remove(0);
-    let idle = [(stack("idle"), digest("v1:idle"))].into();
-    change.plan_set.as_mut().unwrap().digest = approval::plan_set_digest(&idle);
+    let mut change = idle(vec![met().stacks.remove(1)]);
     assert!(change.verdict().is_met());
     change.current.head = sha("c");
     assert!(!change.verdict().is_met());
+}
+
+/// An approval of what `change` is now.
+fn approved(mut change: Change) -> Change {
+    let mut given = approval();
+    given.recorded.as_mut().unwrap().digest = change.plan_set.as_ref().unwrap().digest.clone();
+    change.opinions = vec![given];
+    change
+}
+
+#[test]
+fn other_code_is_approved_although_its_plan_is_empty() {
+    let code = StackFacts { changes_code: true, ..met().stacks.remove(1) };
+    let change = idle(vec![code]);
+    assert_eq!(
+        unmet(change.verdict().requirement()),
+        [(&What::Approved, &Reason::Approvals { given: 0, required: 1 })]
+    );
+    assert!(approved(change).verdict().is_met());
+}
+
+#[test]
+fn other_settings_are_approved_although_no_stack_changes() {
+    for stacks in [Vec::new(), vec![met().stacks.remove(1)]] {
+        let mut change = idle(stacks);
+        assert!(change.verdict().is_met());
+        change.changes_settings = true;
+        assert_eq!(
+            unmet(change.verdict().requirement()),
+            [(&What::Approved, &Reason::Approvals { given: 0, required: 1 })]
+        );
+        let change = approved(change);
+        assert!(change.verdict().is_met());
+        let mut own = change.clone();
+        own.opinions[0].by = ALICE;
+        assert!(!own.verdict().is_met(), "who wrote them does not approve them");
+    }
 }
 
 #[test]

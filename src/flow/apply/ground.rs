@@ -1,9 +1,10 @@
-//! What was merged, read: the tree of the merge commit, and the settings that hold for it.
+//! What was merged, read: the tree of the merge commit, and the settings that hold for it now.
 
 use crate::{
     app::App,
     domain::{
         digest::Digest,
+        finding::Finding,
         job::Target,
         names::{RepositoryId, Sha},
         pull_request::PullRequest,
@@ -12,10 +13,9 @@ use crate::{
     flow::{
         Result,
         ground::{self, policy_digest},
-        id_of,
         plan::{Kind, Work},
     },
-    git::{Mirror, Want},
+    git::{self, Mirror, Want},
     package::{Prepared, Trusted, files::MemoryFiles},
     store::{RecordedPlanSet, RunId, StackPlan},
 };
@@ -24,10 +24,15 @@ use crate::{
 pub struct MergeGround {
     pub mirror: Mirror,
     pub commit: Sha,
-    /// The settings of the base commit: those under which the change was approved.
+    /// The settings of the base commit: those under which the change was planned.
+    pub planned: RepoConfig,
+    /// The settings that hold now: those of the default branch, but for what this very change made
+    /// of them, which was approved with it.
     pub config: RepoConfig,
     /// The policy that holds now.
     pub policy: Digest,
+    /// Why the settings that hold now cannot be read, if so.
+    pub unreadable: Vec<Finding>,
     merged: MemoryFiles,
     base: MemoryFiles,
     repository: RepositoryId,
@@ -39,28 +44,44 @@ pub async fn merge_ground(
     target: &Target,
     (pull, recorded): (&PullRequest, &RecordedPlanSet),
 ) -> Result<MergeGround> {
-    let mirror = ground::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
-    let Some(commit) = pull.merge_commit.clone() else {
-        return Err(anyhow::anyhow!("{:?} is merged without a merge commit", id_of(target)).into());
-    };
+    let branch = Want::Branch(pull.base_ref.clone());
+    let mirror = ground::fetch(app, target, std::slice::from_ref(&branch)).await?;
+    let (commit, tree) = ground::merge_commit(app, pull, &mirror).await?;
     let base_tree = mirror.tree(&recorded.plan_set.base_commit).await?;
-    let tree = mirror.tree(&commit).await?;
-    let config = readable(ground::config(&mirror, &base_tree).await?)?;
-    let now = readable(ground::config(&mirror, &tree).await?)?;
-    // A change of the policy by this very pull request was approved with it; another's was not.
-    let is_own =
-        mirror.read(&tree, FILE).await? == mirror.read(&recorded.plan_set.merge_tree, FILE).await?;
-    let policy = if is_own { policy_digest(&config) } else { policy_digest(&now) };
+    let planned = readable(ground::config(&mirror, &base_tree).await?)?;
+    let tip = mirror.tree(&mirror.tip(&branch).await?).await?;
+    let now = match is_as_planned(&mirror, &tip, recorded).await? {
+        true => Ok(planned.clone()),
+        false => ground::config(&mirror, &tip).await?,
+    };
+    let (config, unreadable) = match now {
+        Ok(config) => (config, Vec::new()),
+        Err(findings) => (planned.clone(), findings),
+    };
     let folders = ground::folders(Some(&config));
     Ok(MergeGround {
         merged: readable(ground::files(&mirror, &tree, &folders).await?)?,
         base: readable(ground::files(&mirror, &base_tree, &folders).await?)?,
         repository: target.repository.id,
+        policy: policy_digest(&config),
         mirror,
         commit,
+        planned,
         config,
-        policy,
+        unreadable,
     })
+}
+
+/// Whether `planwright.yaml` is just what the change was planned to leave.
+async fn is_as_planned(mirror: &Mirror, tip: &Sha, recorded: &RecordedPlanSet) -> Result<bool> {
+    let file = async |tree: &Sha| match mirror.read(tree, FILE).await {
+        Ok(file) => Ok(Some(file)),
+        // No plain file, or a tree that only a lost mirror had: nothing that could be compared.
+        Err(git::Error::Refused { .. } | git::Error::Missing(_)) => Ok(None),
+        Err(error) => Err(error),
+    };
+    let planned = file(&recorded.plan_set.merge_tree).await?;
+    Ok(planned.is_some() && planned == file(tip).await?)
 }
 
 impl MergeGround {

@@ -4,6 +4,7 @@
 //! an apply, comparison, journal, apply, verification. Nothing of this module knows a model, and
 //! nothing of it is ever retried by itself; `recover` looks at what a lost worker has left.
 
+mod confirm;
 mod ground;
 mod recover;
 mod run;
@@ -14,17 +15,21 @@ use std::time::Duration;
 use crate::{
     app::App,
     domain::{
-        approval::part_in_the_change,
         job::{Asked, Job, Target},
         pull_request::{PullRequest, PullRequestState},
-        reply::{Progress, Refusal, Report, StackReport, State, first_unmet},
+        reply::{Progress, Refusal, Report, StackReport, State},
         verdict::RequirementsMet,
     },
-    store::{Approval, ApprovalKind, LockAnswer, LockHeld, QueuePosition, RecordedPlanSet},
+    git::Want,
+    store::{self, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet},
 };
 
-use super::{Error, Result, Watch, id_of, judge, outbox, plan, soon};
+use super::{
+    Error, Result, Watch, ground as trees, id_of, judge, look::look, outbox, soon, verdict,
+};
+use confirm::{confirm, policy_changed, waiting};
 use ground::{MergeGround, merge_ground};
+pub use recover::given_up;
 
 /// For how long a lock is shown as held without a sign of life.
 const LEASE: Duration = Duration::from_secs(60);
@@ -41,11 +46,32 @@ pub(super) struct Case<'a> {
 pub async fn apply(
     app: &App,
     target: &Target,
+    asked: (Option<&Asked>, Option<&str>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
+    let ended = in_turn(app, target, asked, watch).await;
+    if !matches!(ended, Err(Error::Later { .. } | Error::Away(_))) {
+        // Whoever does not come again must not keep later changes waiting.
+        app.store.leave_queues(id_of(target)).await?;
+    }
+    ended
+}
+
+/// Waits for its turn, for which GitHub need not be asked, and goes on when it has come.
+async fn in_turn(
+    app: &App,
+    target: &Target,
     (asked, digest): (Option<&Asked>, Option<&str>),
     watch: &Watch,
 ) -> Result<Vec<Job>> {
-    let pull = app.github.pull_request(&target.repository, target.number).await?;
-    plan::remember(app, target, &pull).await?;
+    let positions = app.store.waits(id_of(target)).await?;
+    if !positions.is_empty()
+        && let Some(recorded) = app.store.latest_plan_set(id_of(target)).await?
+    {
+        let report = recorded.plan_set.report.clone();
+        return queued(app, target, (recorded.id, report, positions), watch).await;
+    }
+    let pull = look(app, target).await?.pull;
     if pull.state != PullRequestState::Merged {
         return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(Vec::new()) };
     }
@@ -58,37 +84,69 @@ pub async fn apply(
         return unplanned(target, asked);
     };
     if recorded.plan_set.report.stacks.is_empty() {
-        // What was planned once was taken back by a later push.
-        return if asked.is_some() { Err(Refusal::NothingPlanned.into()) } else { Ok(Vec::new()) };
+        return nothing_to_apply(app, target, (&pull, &recorded), asked).await;
     }
     let ground = merge_ground(app, target, (&pull, &recorded)).await?;
     let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
-    if recover::is_settled(app, &case, watch).await? {
-        return Ok(Vec::new());
+    if let Some(report) = recover::settled(app, &case, watch).await? {
+        return told(asked, &report);
     }
     if let Some(ended) = ended(&recorded, asked) {
         ended?;
         // Only its last words may be missing.
         return outbox::comment(app, target, &recorded.plan_set.report).await.map(|()| Vec::new());
     }
+    let mut report = recorded.plan_set.report.clone();
+    report.findings.clone_from(&ground.unreadable);
+    if !report.findings.is_empty() {
+        return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
+    }
+    if ground.policy != recorded.plan_set.policy_digest {
+        let_be_judged(app, target, asked).await?;
+        return policy_changed(app, &case, asked).await;
+    }
     if let Some(asked) = asked {
         confirm(app, &case, (asked, digest)).await?;
     }
-    let mut report = recorded.plan_set.report.clone();
-    let Some(met) = requirements_met(app, &case, (Some(&recorded), &mut report)).await? else {
-        if asked.is_none() && is_being_judged(app, target).await? {
-            let why = "something that came before the merge is still worked on".into();
-            return Err(Error::Later { at: soon(app, 2), why });
-        }
-        return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
+    approved(app, &case, (asked, digest), watch).await
+}
+
+/// Goes on with what may be applied, as soon as it has its locks.
+async fn approved(
+    app: &App,
+    case: &Case<'_>,
+    (asked, digest): (Option<&Asked>, Option<&str>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
+    let mut report = case.recorded.plan_set.report.clone();
+    let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut report)).await? else {
+        let_be_judged(app, case.target, asked).await?;
+        return waiting(app, case, (asked, digest), report).await.map(|()| Vec::new());
     };
     report.stacks.iter_mut().for_each(StackReport::accept);
-    match locks(app, &case).await? {
-        LockAnswer::Held(lock) => run::run(app, &case, (met, lock, report), watch).await,
+    match locks(app, case).await? {
+        LockAnswer::Held(lock) => {
+            let report = run::run(app, case, (met, lock, report), watch).await?;
+            told(asked, &report)
+        }
         LockAnswer::Waiting(positions) => {
-            queued(app, &case, (report, positions)).await.map(|()| Vec::new())
+            queued(app, case.target, (case.recorded.id, report, positions), watch).await
         }
     }
+}
+
+/// What whoever asked for it hears of an apply that has ended: done only if it is.
+fn told(asked: Option<&Asked>, report: &Report) -> Result<Vec<Job>> {
+    let refusal = match (report.state, &report.digest) {
+        _ if asked.is_none() => return Ok(Vec::new()),
+        (State::Applied, _) => return Ok(Vec::new()),
+        (State::Superseded, _) => Refusal::Superseded,
+        (State::AwaitingConfirmation, Some(current)) => {
+            Refusal::PlanNeeded { current: current.clone() }
+        }
+        _ => Refusal::ApplyFailed,
+    };
+    Err(refusal.into())
 }
 
 /// Whether nothing is to be done any more: a webhook that comes twice or late retries nothing, and
@@ -105,6 +163,31 @@ fn ended(recorded: &RecordedPlanSet, asked: Option<&Asked>) -> Option<Result<(),
     Some(if asked.is_some() { Err(refusal) } else { Ok(()) })
 }
 
+/// No stack is affected: what was planned once was taken back by a later push, or only the settings
+/// change, which are in force from the merge on.
+async fn nothing_to_apply(
+    app: &App,
+    target: &Target,
+    (pull, recorded): (&PullRequest, &RecordedPlanSet),
+    asked: Option<&Asked>,
+) -> Result<Vec<Job>> {
+    let known = &recorded.plan_set.report;
+    if known.is_about_settings_only() && known.state != State::InForce {
+        let_be_judged(app, target, asked).await?;
+        let mirror = trees::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
+        // By the settings that held before: its own must not decide about themselves.
+        let base = &recorded.plan_set.base_commit;
+        let mut report = verdict::judged(app, target, (pull, recorded), (&mirror, base)).await?;
+        report.state = State::InForce;
+        app.store.record_report(recorded.id, &report).await?;
+        outbox::comment(app, target, &report).await?;
+    }
+    match asked {
+        Some(_) => Err(Refusal::NothingToApply.into()),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// It was merged before it was planned, so nothing of it can have been approved: its plan says what
 /// would happen, and waits to be confirmed.
 fn unplanned(target: &Target, asked: Option<&Asked>) -> Result<Vec<Job>> {
@@ -112,38 +195,6 @@ fn unplanned(target: &Target, asked: Option<&Asked>) -> Result<Vec<Job>> {
         Some(_) => Err(Refusal::NothingPlanned.into()),
         None => Ok(vec![Job::Plan { target: target.clone(), asked: None, stacks: Vec::new() }]),
     }
-}
-
-/// `/infra apply` approves the plan that it names, under the rules of every approval.
-async fn confirm(
-    app: &App,
-    case: &Case<'_>,
-    (asked, digest): (&Asked, Option<&str>),
-) -> Result<()> {
-    let Case { target, pull, recorded, ground } = case;
-    let set = &recorded.plan_set;
-    let principals = judge::principals(app, target, pull).await?;
-    let part = part_in_the_change(asked.by.id, &principals);
-    if let Some(why) = part.filter(|_| !ground.config.approvals.own) {
-        let login = asked.by.login.clone();
-        return Err(Refusal::Principal { login, command: "apply", why }.into());
-    }
-    let Some(typed) = digest else { return Ok(()) };
-    if !set.digest.is_meant_by(typed) {
-        let typed = crate::domain::digest::Digest::from_text(typed);
-        return Err(Refusal::OtherPlan { typed, current: set.digest.clone() }.into());
-    }
-    let approval = Approval {
-        kind: ApprovalKind::Confirm,
-        user: asked.by.id,
-        login: asked.by.login.clone(),
-        review: None,
-        head: set.head.clone(),
-        plan_set: set.digest.clone(),
-        policy: set.policy_digest.clone(),
-        submitted_at: asked.at,
-    };
-    Ok(app.store.record_approval(id_of(target), &approval).await?)
 }
 
 /// The key to an apply, if the facts of this moment give one.
@@ -166,36 +217,17 @@ pub(super) async fn requirements_met(
     Ok(verdict.requirements_met())
 }
 
-/// Whether, for one, the review of who approved and merged in one breath is not noted yet.
-async fn is_being_judged(app: &App, target: &Target) -> Result<bool> {
+/// Waits for what came before the merge: the review of who approved and merged in one breath, for
+/// one, may not be noted yet.
+async fn let_be_judged(app: &App, target: &Target, asked: Option<&Asked>) -> Result<()> {
     let jobs = app.store.open_jobs().await?;
-    Ok(jobs.iter().any(|job| job.pull_request == Some(id_of(target)) && job.key.starts_with("pr/")))
-}
-
-/// Merged, but not approved as it stands: says what is missing and how to confirm.
-async fn waiting(
-    app: &App,
-    case: &Case<'_>,
-    (asked, digest): (Option<&Asked>, Option<&str>),
-    mut report: Report,
-) -> Result<()> {
-    report.state = State::AwaitingConfirmation;
-    let current = case.recorded.plan_set.digest.clone();
-    // What cannot be applied is not to be confirmed either.
-    let can_be_confirmed = !report.has_errors() && !case.recorded.plan_set.plans.is_empty();
-    report.digest = can_be_confirmed.then(|| current.clone());
-    let missing = report.verdict.as_ref().and_then(first_unmet);
-    show(app, case, &report).await?;
-    match asked {
-        None => Ok(()),
-        Some(_) if digest.is_none() && can_be_confirmed => {
-            Err(Refusal::PlanNeeded { current }.into())
-        }
-        Some(_) => {
-            let missing = missing.unwrap_or_else(|| "an approval is missing".into());
-            Err(Refusal::NotMet(missing).into())
-        }
+    let is_before =
+        |job: &store::Job| job.pull_request == Some(id_of(target)) && job.key.starts_with("pr/");
+    if asked.is_some() || !jobs.iter().any(is_before) {
+        return Ok(());
     }
+    let why = "something that came before the merge is still worked on".into();
+    Err(Error::Later { at: soon(app, 2), why })
 }
 
 /// Takes the locks of all stacks of the change, or its places in their queues.
@@ -208,11 +240,13 @@ async fn locks(app: &App, case: &Case<'_>) -> Result<LockAnswer> {
     Ok(app.store.take_locks(id, &stacks, app.now(), LEASE).await?)
 }
 
+/// Says in which place the change waits, and comes again unless it was cancelled.
 async fn queued(
     app: &App,
-    case: &Case<'_>,
-    (mut report, positions): (Report, Vec<QueuePosition>),
-) -> Result<()> {
+    target: &Target,
+    (plan_set, mut report, positions): (PlanSetId, Report, Vec<QueuePosition>),
+    watch: &Watch,
+) -> Result<Vec<Job>> {
     for stack in &mut report.stacks {
         let place = positions.iter().find(|position| position.stack == stack.stack);
         stack.progress = place.map(|place| Progress::Queued {
@@ -221,7 +255,16 @@ async fn queued(
         });
     }
     report.state = State::Queued;
-    show(app, case, &report).await?;
+    let is_cancelled = watch.stop.is_cancelled();
+    if is_cancelled {
+        run::stopped(&mut report);
+    }
+    app.store.record_report(plan_set, &report).await?;
+    // Costs nothing at GitHub as long as it says the same.
+    outbox::comment(app, target, &report).await?;
+    if is_cancelled {
+        return Err(Error::Stopped);
+    }
     Err(Error::Later { at: soon(app, 5), why: "another change holds the lock of a stack".into() })
 }
 

@@ -5,58 +5,112 @@
 
 use std::{fs, path::Path};
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::{
     app::App,
     domain::reply::{Progress, Report, State},
-    engine::{Control, Process},
+    engine::{self, Control, Host, Process},
     flow::{Error, Result, Watch, id_of, outbox, plan::planned, soon},
-    store::{JournalEntry, LockAnswer, LockHeld, Run, RunKind, RunState, StackPlan},
+    store::{
+        JournalEntry, LockAnswer, LockHeld, PullRequestId, Run, RunId, RunKind, RunState, StackPlan,
+    },
 };
 
 use super::{
     Case,
     ground::run_dir,
     locks, release,
-    run::{has_converged, set_progress, settle, state_of},
+    run::{has_converged, set_progress, settle, state_of, unread_outputs},
     show,
-    steps::{Step, has_begun, is_of, note},
+    steps::{Step, has_begun, host, is_of, note, open_step},
 };
 
-/// Whether the change is settled by looking; if not, nothing had been begun and it may be applied.
+/// What a change that is settled by looking came to; none when nothing had been begun, so that it
+/// may be applied.
 ///
 /// Jobs of a change run one at a time, so a run that is still open is one that was lost.
-pub async fn is_settled(app: &App, case: &Case<'_>, watch: &Watch) -> Result<bool> {
-    let runs = app.store.runs(id_of(case.target)).await?;
-    let Some(run) = runs.into_iter().rfind(|run| run.kind == RunKind::Apply) else {
-        return Ok(false);
-    };
+pub async fn settled(app: &App, case: &Case<'_>, watch: &Watch) -> Result<Option<Report>> {
+    let Some(run) = last_apply(app, id_of(case.target)).await? else { return Ok(None) };
     let steps = app.store.steps(run.id).await?;
     if run.state != RunState::Running {
         let is_over = is_of(&steps, watch.job) && run.state != RunState::Cancelled;
-        if is_over {
-            last_words(app, case).await?;
+        if !is_over {
+            return Ok(None);
         }
-        return Ok(is_over);
+        last_words(app, case).await?;
+        return Ok(Some(case.recorded.plan_set.report.clone()));
     }
-    let still_runs = steps.iter().any(is_alive) || is_used(&run_dir(app, run.id));
-    if still_runs {
-        let why = "the engine that an earlier process of ours started still applies".into();
-        return Err(Error::Later { at: soon(app, 2), why });
+    if may_run(app, run.id, &steps) {
+        let open = open_step(&steps);
+        if !is_overdue(app, open.or(steps.last()).map_or(run.started_at, |step| step.at)) {
+            let why = "the engine that an earlier process of ours started is still at work".into();
+            return Err(Error::Later { at: soon(app, 2), why });
+        }
+        if let Some(step) = open {
+            return given_up_on(app, case, (&steps, step)).await.map(Some);
+        }
+        // One that hangs and only reads keeps nobody from looking.
     }
     if !has_begun(&steps) {
         // Nothing was begun that could have changed the world.
         let _ = app.store.finish_run(run.id, RunState::Cancelled, app.now()).await?;
         let _ = fs::remove_dir_all(run_dir(app, run.id));
-        return Ok(false);
+        return Ok(None);
     }
     match locks(app, case).await? {
-        LockAnswer::Held(lock) => look(app, case, (&run, &steps, lock), watch).await.map(|()| true),
+        LockAnswer::Held(lock) => look(app, case, (&run, &steps, lock)).await.map(Some),
         LockAnswer::Waiting(_) => {
             Err(Error::Later { at: soon(app, 5), why: "the lock was taken meanwhile".into() })
         }
     }
+}
+
+async fn last_apply(app: &App, id: PullRequestId) -> Result<Option<Run>> {
+    let runs = app.store.runs(id).await?;
+    Ok(runs.into_iter().rfind(|run| run.kind == RunKind::Apply))
+}
+
+/// The open run of a change whose engine ought to have ended long ago, so that a person may decide
+/// that it has.
+pub async fn given_up(app: &App, id: PullRequestId) -> Result<Option<RunId>> {
+    let Some(run) = last_apply(app, id).await?.filter(|run| run.state == RunState::Running) else {
+        return Ok(None);
+    };
+    let steps = app.store.steps(run.id).await?;
+    Ok(open_step(&steps).filter(|step| is_overdue(app, step.at)).map(|_| run.id))
+}
+
+/// Whether what was begun at `since` has taken longer than any apply may.
+fn is_overdue(app: &App, since: Timestamp) -> bool {
+    since.checked_add(app.engine.longest_apply()).is_ok_and(|end| end < app.now())
+}
+
+/// Says that nobody knows whether the engine still runs. The run stays open and the locks stay held.
+async fn given_up_on(
+    app: &App,
+    case: &Case<'_>,
+    (steps, step): (&[JournalEntry], &JournalEntry),
+) -> Result<Report> {
+    let child = steps.iter().rev().find_map(|it| it.child.filter(|_| it.stack == step.stack));
+    let process = child.map_or("a process".into(), |child| format!("process {}", child.pid));
+    let place = host(steps).map_or_else(String::new, |host| format!(" on {host}"));
+    let message = format!(
+        "The engine began to apply this at {}, as {process}{place}, and is not known to have ended; it \
+         may take {} s. So the lock stays held, and nothing else is applied to this stack. Look \
+         there, and end that process if it hangs; then `/infra apply` looks at what was done. If \
+         nothing can run there any more, `/infra unlock` frees the lock",
+        step.at,
+        app.engine.longest_apply().as_secs()
+    );
+    let mut report = case.recorded.plan_set.report.clone();
+    if let Some(stack) = &step.stack {
+        set_progress(&mut report, stack, Progress::Failed { message });
+    }
+    report.state = State::Failed;
+    show(app, case, &report).await?;
+    Ok(report)
 }
 
 /// The run of this very job has ended, and only the locks or the comment may be behind.
@@ -66,6 +120,25 @@ async fn last_words(app: &App, case: &Case<'_>) -> Result<()> {
         LockAnswer::Waiting(_) => drop(app.store.leave_queues(id_of(case.target)).await?),
     }
     outbox::comment(app, case.target, &case.recorded.plan_set.report).await
+}
+
+/// Whether an engine of the run may still be at work. Process ids say so on its own host only; on
+/// another one, which has the same data directory if it was only started anew, the lock does.
+fn may_run(app: &App, run: RunId, steps: &[JournalEntry]) -> bool {
+    let dir = run_dir(app, run);
+    let is_of_here = host(steps).is_none_or(|host| host == Host::here());
+    let is_alive = if is_of_here {
+        steps.iter().any(is_alive)
+    } else {
+        open_step(steps).is_some() && !dir.exists()
+    };
+    is_alive || is_used(&dir) || is_held(&dir)
+}
+
+/// Whether an engine holds the work directory of a stack in `dir`.
+fn is_held(dir: &Path) -> bool {
+    let dirs = walkdir::WalkDir::new(dir).max_depth(2).into_iter().flatten();
+    dirs.filter(|entry| entry.file_type().is_dir()).any(|entry| engine::is_held(entry.path()))
 }
 
 fn is_alive(step: &JournalEntry) -> bool {
@@ -89,13 +162,12 @@ async fn look(
     app: &App,
     case: &Case<'_>,
     (run, steps, lock): (&Run, &[JournalEntry], LockHeld),
-    watch: &Watch,
-) -> Result<()> {
+) -> Result<Report> {
     let mut report: Report = case.recorded.plan_set.report.clone();
     for plan in &case.recorded.plan_set.plans {
         let own: Vec<&JournalEntry> =
             steps.iter().filter(|step| step.stack.as_ref() == Some(&plan.stack)).collect();
-        let progress = look_at(app, case, (run, &own, &lock, plan), watch).await?;
+        let progress = look_at(app, case, (run, &own, &lock, plan)).await?;
         set_progress(&mut report, &plan.stack, progress);
     }
     report.state = state_of(&report);
@@ -108,14 +180,14 @@ async fn look(
     let _ = app.store.finish_run(run.id, state, app.now()).await?;
     let _ = fs::remove_dir_all(run_dir(app, run.id));
     release(app, lock).await?;
-    show(app, case, &report).await
+    show(app, case, &report).await?;
+    Ok(report)
 }
 
 async fn look_at(
     app: &App,
     case: &Case<'_>,
     (run, steps, lock, plan): (&Run, &[&JournalEntry], &LockHeld, &StackPlan),
-    watch: &Watch,
 ) -> Result<Progress> {
     let is_begun = steps.iter().any(|step| Step::Applying.is(&step.step));
     if !is_begun && !plan.plan.is_empty() {
@@ -129,12 +201,15 @@ async fn look_at(
         Ok(work) => work,
         Err(message) => return Ok(Progress::Failed { message }),
     };
-    match planned(work.plan(app, &app.apply_env, watch).await)? {
+    // Looking is not applying: whoever cancels that wants to know all the more what was done.
+    match planned(work.plan(app, &app.apply_env, &Watch::default()).await)? {
         Ok(now) if has_converged(&now.plan) => {
             drop(now);
             let root = work.root(&app.apply_env);
-            let outputs = app.engine.outputs(&root, &Control::default()).await?;
-            settle(app, case, (run.id, lock, &work), outputs).await
+            match app.engine.outputs(&root, &Control::default()).await {
+                Ok(outputs) => settle(app, case, (run.id, lock, &work), outputs).await,
+                Err(error) => Ok(unread_outputs(&error)),
+            }
         }
         Ok(now) => {
             let left = now.plan.resources.len();

@@ -10,28 +10,25 @@ use crate::{
     domain::{
         approval::plan_set_digest,
         digest::Digest,
-        job::Job,
         names::{Sha, StackId},
         plan::{Plan, Value},
         reply::{Progress, Report, State},
         verdict::RequirementsMet,
     },
-    engine::{ApplyFailed, Control, Outcome, Output, Planned, Process},
+    engine::{self, ApplyFailed, Control, Outcome, Output, Planned, Process},
     flow::{
-        Error, Result, Watch, id_of, outbox,
-        plan::{Work, digest_of, planned},
+        Error, Result, Watch, ground, outbox,
+        plan::{Work, planned},
         soon,
     },
-    store::{
-        AppliedStack, Fenced, LockHeld, PlanSet, RecordedPlanSet, RunId, RunKind, RunState,
-        StackPlan,
-    },
+    store::{AppliedStack, Fenced, LockHeld, RunId, RunKind, RunState, StackPlan},
 };
 
 use super::{
     Case, LEASE,
+    confirm::await_confirmation,
     ground::run_dir,
-    release, requirements_met, show,
+    release, show,
     steps::{Step, begun, has_begun, note, started},
 };
 
@@ -49,14 +46,18 @@ enum Next {
     Superseded(Sha),
 }
 
-/// Applies under the locks, if the new plans have the approved digest.
+/// Applies under the locks, if the new plans have the approved digest; returns where the change
+/// stands then.
 pub async fn run(
     app: &App,
     case: &Case<'_>,
     (met, lock, mut report): (RequirementsMet, LockHeld, Report),
     watch: &Watch,
-) -> Result<Vec<Job>> {
-    let id = app.store.start_run(RunKind::Apply, id_of(case.target), app.now()).await?;
+) -> Result<Report> {
+    let Some(id) = app.store.start_run(RunKind::Apply, &lock, app.now()).await? else {
+        let why = "somebody released the locks before anything was begun".into();
+        return Err(Error::Later { at: soon(app, 2), why });
+    };
     begun(app, id, watch.job).await?;
     let ended = run_locked(app, case, (id, &met, &lock), (&mut report, watch)).await;
     if let Err(error) = &ended
@@ -72,27 +73,37 @@ pub async fn run(
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
     match ended {
-        Ok(_) => outbox::comment(app, case.target, &report).await.map(|()| Vec::new()),
+        Ok(_) => outbox::comment(app, case.target, &report).await.map(|()| report),
         Err(later @ Error::Later { .. }) => Err(later),
-        Err(Error::Stopped) => {
-            stopped(&mut report);
-            show(app, case, &report).await.map(|()| Vec::new())
-        }
         Err(error) => {
-            report.state = State::Failed;
+            match error {
+                Error::Stopped => stopped(&mut report),
+                _ => report.state = State::Failed,
+            }
             show(app, case, &report).await?;
             Err(error)
         }
     }
 }
 
-/// It was cancelled while it planned, so nothing of the stacks without progress was begun.
-fn stopped(report: &mut Report) {
+/// It was cancelled while it waited or planned, so nothing of it was begun.
+pub fn stopped(report: &mut Report) {
     report.state = State::Failed;
     for stack in &mut report.stacks {
-        let message = "cancelled before it was begun; nothing of it was changed".into();
-        stack.progress.get_or_insert(Progress::Failed { message });
+        if matches!(stack.progress, None | Some(Progress::Queued { .. })) {
+            let message = "cancelled before it was begun; nothing of it was changed".into();
+            stack.progress = Some(Progress::Failed { message });
+        }
     }
+}
+
+/// What is said of a stack whose outputs could not be read.
+pub fn unread_outputs(error: &engine::Error) -> Progress {
+    let message = format!(
+        "nothing is left to do for it, but its outputs cannot be read, so it is not noted as applied: \
+         {error}. `/infra apply` looks again"
+    );
+    Progress::Failed { message }
 }
 
 async fn run_locked(
@@ -162,7 +173,12 @@ async fn next(
     let repository = case.target.repository.id;
     if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
         let (mirror, commit) = (&case.ground.mirror, &case.ground.commit);
-        if applied.commit != *commit && mirror.is_ancestor(commit, &applied.commit).await? {
+        let is_known = ground::applied_tree(app, case.target, (mirror, &applied.commit)).await?;
+        // What no branch has any more comes after no merge.
+        if is_known.is_ok()
+            && applied.commit != *commit
+            && mirror.is_ancestor(commit, &applied.commit).await?
+        {
             return Ok(Ok(Next::Superseded(applied.commit)));
         }
     }
@@ -213,23 +229,7 @@ async fn differs(
             ..(*approved).clone()
         });
     }
-    report.state = State::AwaitingConfirmation;
-    report.digest = Some(digest_of(report));
-    let set = PlanSet {
-        digest: digest_of(report),
-        policy_digest: case.ground.policy.clone(),
-        created_at: app.now(),
-        report: report.clone(),
-        plans,
-        ..case.recorded.plan_set.clone()
-    };
-    let id = app.store.record_plan_set(&set).await?;
-    // Nobody has seen it yet: whatever was approved, it was not this.
-    let shown_now = app.store.plan_set(id).await?;
-    let shown_now = shown_now.map(|set| RecordedPlanSet { posted_at: Some(app.now()), ..set });
-    let _ = requirements_met(app, case, (shown_now.as_ref(), report)).await?;
-    app.store.record_report(id, report).await?;
-    outbox::comment(app, case.target, report).await
+    await_confirmation(app, case, (report, plans)).await
 }
 
 /// Applies one stack and proves that it has converged.
@@ -241,7 +241,12 @@ async fn apply_one(
 ) -> Result<AppliedOne> {
     let outputs = if planned.plan.is_empty() {
         drop(planned);
-        app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await?
+        match app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                return Ok(AppliedOne { progress: unread_outputs(&error), is_begun: false });
+            }
+        }
     } else {
         if app.store.renew_locks(lock, app.now(), LEASE).await? == Fenced::Lost {
             // Somebody has taken this apply for dead and looks after it now; theirs is the last word.
@@ -301,7 +306,14 @@ pub async fn settle(
         at: app.now(),
         removed: work.kind == crate::flow::plan::Kind::Destroy,
     };
-    let _ = app.store.record_applied(lock, &applied).await?;
+    if app.store.record_applied(lock, &applied).await? == Fenced::Lost {
+        // Later changes would take what was applied before for what stands.
+        let message = "it was applied, but its lock was taken away meanwhile, so Planwright could not \
+                       note it: neither drift nor a later change knows of it. Look at the state of \
+                       this stack and at what else was applied to it; `/infra apply` plans it again";
+        note(app, id, &work.stack, (Step::Failed, message.into())).await?;
+        return Ok(Progress::Failed { message: message.into() });
+    }
     match planned(work.plan(app, &app.apply_env, &Watch::default()).await)? {
         Ok(second) if has_converged(&second.plan) => {
             note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;

@@ -1,16 +1,19 @@
 //! The steps of an apply as words of the journal, and writing them down.
 
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
 use crate::{
     app::App,
     domain::names::StackId,
-    engine::Process,
+    engine::{Host, Process},
     flow::Result,
     store::{Child, JobId, JournalEntry, RunId},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The run has started; the entry names its job.
+    /// The run has started; the entry names its job and its host.
     Begun,
     /// The engine is about to be told to apply; from here on the world may have changed.
     Applying,
@@ -39,17 +42,35 @@ impl Step {
     }
 }
 
+/// Whose run it is, and where all of its processes are.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    job: Option<i64>,
+    host: Host,
+}
+
 /// Writes down whose run it is.
 pub async fn begun(app: &App, run: RunId, job: Option<JobId>) -> Result<()> {
-    let (step, detail) = (Step::Begun.as_str().into(), detail_of(job));
+    let begun = Begun { job: job.map(|job| job.0), host: Host::here() };
+    let detail = serde_json::to_value(begun).context("writing the start of a run down")?;
+    let step = Step::Begun.as_str().into();
     let entry = JournalEntry { stack: None, step, detail, child: None, at: app.now() };
     Ok(app.store.journal(run, &entry).await?)
 }
 
+fn who_began(steps: &[JournalEntry]) -> Option<Begun> {
+    let begun = steps.iter().find(|step| Step::Begun.is(&step.step))?;
+    serde_json::from_value(begun.detail.clone()).ok()
+}
+
 /// Whether the run with these steps is one of `job`.
 pub fn is_of(steps: &[JournalEntry], job: Option<JobId>) -> bool {
-    let is_it = |step: &JournalEntry| Step::Begun.is(&step.step) && step.detail == detail_of(job);
-    job.is_some() && steps.iter().any(is_it)
+    job.is_some() && who_began(steps).is_some_and(|begun| begun.job == job.map(|job| job.0))
+}
+
+/// Where the processes of the run are; none when that was not written down any more.
+pub fn host(steps: &[JournalEntry]) -> Option<Host> {
+    who_began(steps).map(|begun| begun.host)
 }
 
 /// Whether the engine was told to apply, so that the world may have changed.
@@ -57,8 +78,14 @@ pub fn has_begun(steps: &[JournalEntry]) -> bool {
     steps.iter().any(|step| Step::Applying.is(&step.step))
 }
 
-fn detail_of(job: Option<JobId>) -> serde_json::Value {
-    serde_json::json!({ "job": job.map(|job| job.0) })
+/// The step with which the engine began that is not known to have ended.
+pub fn open_step(steps: &[JournalEntry]) -> Option<&JournalEntry> {
+    let begun = steps.iter().rposition(|step| Step::Applying.is(&step.step))?;
+    let has_ended = |step: &JournalEntry| {
+        step.stack == steps[begun].stack
+            && [Step::Applied, Step::Failed].iter().any(|end| end.is(&step.step))
+    };
+    (!steps[begun..].iter().any(has_ended)).then_some(&steps[begun])
 }
 
 /// Writes a step of one stack down.

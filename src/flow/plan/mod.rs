@@ -3,9 +3,10 @@
 //! Ends with one comment and one check run that say what would happen and what is still missing.
 //! Nothing is applied here.
 
+mod hold;
 mod stack;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
 
@@ -14,20 +15,26 @@ use crate::{
     domain::{
         approval::plan_set_digest,
         digest::Digest,
+        finding::Finding,
         job::{Asked, Target},
         names::StackId,
         pull_request::{PullRequest, PullRequestState},
         reply::{Basis, Refusal, Report, State, Warning},
-        verdict::Verdict,
+        repo_config::RepoConfig,
     },
+    package::affected::Reason,
     store::{self, PlanSet, PlanSetId},
 };
 
 use super::{
     Error, Result, Watch,
     ground::{self, Ground, Merged},
-    id_of, judge, outbox,
+    id_of, judge,
+    look::{Look, look},
+    outbox,
 };
+
+use hold::Hold;
 
 pub use stack::{Kind, Planning, Work, drift_of, planned};
 
@@ -38,39 +45,37 @@ pub async fn plan(
     (asked, stacks): (Option<&Asked>, &[StackId]),
     watch: &Watch,
 ) -> Result<()> {
-    let pull = app.github.pull_request(&target.repository, target.number).await?;
-    remember(app, target, &pull).await?;
+    let look = look(app, target).await?;
+    let pull = &look.pull;
     let mut report = Report::planning(pull.head.clone());
     if !pull.is_into_default_branch() && pull.state == PullRequestState::Open {
-        return other_base(app, target, &pull, report).await;
+        return other_base(app, target, &look, report).await;
     }
-    let ground = match (pull.state, &pull.merge_commit) {
-        (PullRequestState::Merged, _) if !pull.is_into_default_branch() => return Ok(()),
-        (PullRequestState::Open, _) => {
-            // Stacks that are named may be refused, and then nothing would end the check.
-            if stacks.is_empty() {
-                outbox::check(app, target, &report, true).await?;
+    let ground = match pull.state {
+        PullRequestState::Merged if !pull.is_into_default_branch() => return Ok(()),
+        PullRequestState::Open => {
+            // What is asked for may be refused, and then nothing would end the check.
+            if asked.is_none() {
+                outbox::check(app, target, &report).await?;
             }
-            match ground::ground(app, target, &pull).await? {
+            match ground::ground(app, target, pull).await? {
                 Merged::Ground(ground) => ground,
                 Merged::Conflict(paths) => {
                     report.conflicts = paths;
                     report.state = State::Blocked;
-                    return tell(app, target, &report).await.map(drop);
+                    return tell(app, target, (&look, &report)).await;
                 }
             }
         }
-        (PullRequestState::Merged, Some(commit))
-            if asked.is_none() && !is_planned(app, target, &pull).await? =>
-        {
+        PullRequestState::Merged if asked.is_none() && !is_planned(app, target, pull).await? => {
             // It was merged before it was planned: what would happen still has to be read.
-            ground::merged_ground(app, target, (&pull, commit)).await?
+            ground::merged_ground(app, target, pull).await?
         }
         _ => return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) },
     };
-    let change = Change { target, pull: &pull, ground: &ground, asked, stacks };
+    let change = Change { target, look: &look, ground: &ground, asked, stacks };
     match plan_change(app, &change, report, watch).await {
-        Err(Error::Stopped) => stopped(app, target, &pull).await,
+        Err(Error::Stopped) => stopped(app, target, pull).await,
         ended => ended,
     }
 }
@@ -91,17 +96,24 @@ async fn stopped(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
         // Otherwise something newer is about to be told there.
         outbox::comment(app, target, &report).await?;
     }
-    outbox::check(app, target, &report, false).await?;
+    outbox::check(app, target, &report).await?;
     Err(Error::Stopped)
 }
 
+/// Ends the check that a plan has left in progress when it failed for good, with what is said of
+/// that.
+pub async fn broken(app: &App, target: &Target, text: &str) -> Result<()> {
+    let known = app.store.pull_request(id_of(target)).await?;
+    let Some(head) = known.and_then(|known| known.head) else { return Ok(()) };
+    let mut report = Report::planning(head);
+    report.state = State::Broken;
+    report.warnings.push(Warning::Other(text.to_owned()));
+    outbox::end_check(app, target, &report).await
+}
+
 /// Nothing is run of it, and its check never passes.
-async fn other_base(
-    app: &App,
-    target: &Target,
-    pull: &PullRequest,
-    mut report: Report,
-) -> Result<()> {
+async fn other_base(app: &App, target: &Target, look: &Look, mut report: Report) -> Result<()> {
+    let pull = &look.pull;
     let trusted = pull.default_branch.as_ref().map_or("the default branch", |b| b.as_str());
     report.state = State::Blocked;
     report.warnings.push(Warning::Other(format!(
@@ -124,19 +136,22 @@ async fn other_base(
         report: report.clone(),
         plans: Vec::new(),
     };
+    look.still_holds(app).await?;
     app.store.record_plan_set(&set).await?;
-    tell(app, target, &report).await
+    tell(app, target, (look, &report)).await
 }
 
 /// A pull request as it is being planned.
 pub struct Change<'a> {
     pub target: &'a Target,
-    pub pull: &'a PullRequest,
+    pub look: &'a Look,
     pub ground: &'a Ground,
     pub asked: Option<&'a Asked>,
     /// Which stacks were asked for; none means all.
     pub stacks: &'a [StackId],
 }
+
+type Affected = BTreeMap<StackId, BTreeSet<Reason>>;
 
 async fn plan_change(
     app: &App,
@@ -151,50 +166,68 @@ async fn plan_change(
     if let Some(stack) = change.stacks.iter().find(|stack| !affected.contains_key(*stack)) {
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
     }
-    if !change.stacks.is_empty() {
-        outbox::check(app, change.target, &report, true).await?;
+    hold::refuse_own_code(app, change, &affected).await?;
+    // From here on nothing is refused any more, so something will end the check.
+    if change.asked.is_some() {
+        outbox::check(app, change.target, &report).await?;
     }
-    if affected.is_empty() {
+    report.settings = match change.ground.settings() {
+        Ok(settings) => settings,
+        Err(findings) => return block(app, change, report, findings).await,
+    };
+    if affected.is_empty() && report.settings.is_none() {
         return nothing_affected(app, change, report).await;
     }
-    let config = match &change.ground.config {
+    let config = change.ground.config.clone();
+    let config = match ground::rules(config, affected.is_empty()) {
         Ok(config) => config,
-        Err(findings) => return block(app, change, report, findings.clone()).await,
+        Err(findings) => return block(app, change, report, findings).await,
     };
     let shared = change.ground.shared_state();
     if !shared.is_empty() {
         return block(app, change, report, shared).await;
     }
+    let plans = plan_stacks(app, change, (&config, &affected), (&mut report, watch)).await?;
+    record(app, change, (&config, plans), report).await
+}
+
+/// Plans each stack that is affected, side by side.
+async fn plan_stacks(
+    app: &App,
+    change: &Change<'_>,
+    (config, affected): (&RepoConfig, &Affected),
+    (report, watch): (&mut Report, &Watch),
+) -> Result<Vec<store::StackPlan>> {
+    if affected.is_empty() {
+        return Ok(Vec::new());
+    }
     let policy = ground::policy_digest(config);
-    let planning = Planning::of(app, change, (config, &policy)).await?;
+    let hold = Hold::of(app, change).await?;
+    let planning = Planning { app, change, config, policy: &policy, hold };
     let planned = future::try_join_all(
         affected.iter().map(|(stack, reasons)| planning.plan(stack, reasons, watch)),
     )
     .await?;
-    report.warnings.extend(config.approvals.own.then_some(Warning::SelfApproval));
-    let mut rows = Vec::new();
-    for (stack, row) in planned {
+    let mut plans = Vec::new();
+    for (stack, plan) in planned {
         report.stacks.push(stack);
-        rows.extend(row);
+        plans.extend(plan);
     }
-    // The digest of no plan at all would look like one that can be confirmed.
-    let is_planned = report.stacks.iter().any(|stack| stack.plan.is_planned());
-    report.digest = is_planned.then(|| digest_of(&report));
-    record(app, change, (&policy, rows), report).await
+    Ok(plans)
 }
 
 /// A check is enough, unless something was said before that no longer holds.
 async fn nothing_affected(app: &App, change: &Change<'_>, mut report: Report) -> Result<()> {
-    let Change { target, ground, .. } = change;
+    let Change { target, look, ground, .. } = change;
     report.state = State::NothingAffected;
     let was_planned = app.store.latest_plan_set(id_of(target)).await?.is_some();
     match &ground.config {
-        Ok(config) if was_planned => {
-            let policy = ground::policy_digest(config);
-            record(app, change, (&policy, Vec::new()), report).await
+        Ok(config) if was_planned => record(app, change, (config, Vec::new()), report).await,
+        _ if outbox::has_commented(app, target).await? => tell(app, target, (look, &report)).await,
+        _ => {
+            look.still_holds(app).await?;
+            outbox::check(app, target, &report).await
         }
-        _ if outbox::has_commented(app, target).await? => tell(app, target, &report).await,
-        _ => outbox::check(app, target, &report, false).await,
     }
 }
 
@@ -212,10 +245,15 @@ pub fn digest_of(report: &Report) -> Digest {
 async fn record(
     app: &App,
     change: &Change<'_>,
-    (policy, plans): (&Digest, Vec<store::StackPlan>),
+    (config, plans): (&RepoConfig, Vec<store::StackPlan>),
     mut report: Report,
 ) -> Result<()> {
-    let Change { target, pull, ground, .. } = change;
+    let Change { target, look, ground, .. } = change;
+    let (pull, policy) = (&look.pull, ground::policy_digest(config));
+    report.tell_self_approval(config.approvals.own && !report.is_about_nothing());
+    // The digest of no plan at all would look like one that can be confirmed.
+    let is_planned = report.stacks.iter().any(|stack| stack.plan.is_planned());
+    report.digest = is_planned.then(|| digest_of(&report));
     report.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
     let set = PlanSet {
         pull_request: id_of(target),
@@ -224,27 +262,30 @@ async fn record(
         merge_tree: ground.tree.clone(),
         base_ref: pull.base_ref.clone(),
         digest: digest_of(&report),
-        policy_digest: policy.clone(),
+        policy_digest: policy,
         created_at: app.now(),
         report: report.clone(),
         plans,
     };
+    look.still_holds(app).await?;
     let id = app.store.record_plan_set(&set).await?;
-    let verdict = judged(app, change, id, &mut report).await?;
+    judged(app, change, (config, id), &mut report).await?;
     report.state = match pull.state {
+        PullRequestState::Merged if report.is_about_settings_only() => State::InForce,
         PullRequestState::Merged if !report.stacks.is_empty() && !report.has_errors() => {
             State::AwaitingConfirmation
         }
-        _ => State::before_merge(&report, Some(&verdict)),
+        _ => State::before_merge(&report, report.verdict.as_ref()),
     };
+    look.still_holds(app).await?;
     app.store.record_report(id, &report).await?;
-    outbox::show(app, target, &report, true).await?;
+    outbox::show(app, target, &report).await?;
     make_ready(app, change, &report).await
 }
 
 /// A draft of our own is for people to look at once its plan has succeeded.
 async fn make_ready(app: &App, change: &Change<'_>, report: &Report) -> Result<()> {
-    let Change { target, pull, .. } = change;
+    let (target, pull) = (change.target, &change.look.pull);
     let is_due = pull.is_draft && pull.state == PullRequestState::Open && !report.has_errors();
     if is_due && pull.author.login == *app.github.login().await? {
         app.github.mark_ready(&target.repository, &pull.node_id).await?;
@@ -256,16 +297,13 @@ async fn make_ready(app: &App, change: &Change<'_>, report: &Report) -> Result<(
 async fn judged(
     app: &App,
     change: &Change<'_>,
-    id: PlanSetId,
+    (config, id): (&RepoConfig, PlanSetId),
     report: &mut Report,
-) -> Result<Verdict> {
+) -> Result<()> {
     let plan_set = app.store.plan_set(id).await?;
-    let Ok(config) = &change.ground.config else {
-        return Err(anyhow::anyhow!("a plan set without settings was recorded").into());
-    };
     let case = judge::Case {
         target: change.target,
-        pull: change.pull,
+        pull: &change.look.pull,
         config,
         policy: ground::policy_digest(config),
         plan_set: plan_set.as_ref(),
@@ -274,7 +312,7 @@ async fn judged(
     let (verdict, principals) = judge::judge(app, &case).await?;
     report.verdict = Some(verdict.requirement().clone());
     report.principals = principals;
-    Ok(verdict)
+    Ok(())
 }
 
 /// Ends with findings that belong to no stack.
@@ -282,23 +320,14 @@ async fn block(
     app: &App,
     change: &Change<'_>,
     mut report: Report,
-    findings: Vec<crate::domain::finding::Finding>,
+    findings: Vec<Finding>,
 ) -> Result<()> {
     report.findings = findings;
     report.state = State::Blocked;
-    tell(app, change.target, &report).await
+    tell(app, change.target, (change.look, &report)).await
 }
 
-async fn tell(app: &App, target: &Target, report: &Report) -> Result<()> {
-    outbox::show(app, target, report, true).await
-}
-
-/// Remembers what a look at GitHub showed.
-pub async fn remember(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
-    let state = match pull.state {
-        PullRequestState::Open => store::PullRequestState::Open,
-        PullRequestState::Closed => store::PullRequestState::Closed,
-        PullRequestState::Merged => store::PullRequestState::Merged,
-    };
-    Ok(app.store.record_pull_request(id_of(target), &pull.head, state).await?)
+async fn tell(app: &App, target: &Target, (look, report): (&Look, &Report)) -> Result<()> {
+    look.still_holds(app).await?;
+    outbox::show(app, target, report).await
 }

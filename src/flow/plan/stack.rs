@@ -2,41 +2,40 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use jiff::Timestamp;
-
 use crate::{
     app::{App, Environment},
     domain::{
         digest::Digest,
         finding::{Finding, Place},
+        job::Target,
         names::{RepositoryId, StackId},
         reply::{DriftReport, NotPlanned, PlanReport, StackReport},
         repo_config::RepoConfig,
     },
     engine::{self, Control, Mode, Planned, Root},
     flow::{
-        Result, Watch, ground, id_of,
+        Result, Watch, ground,
         work::{self, Tree},
     },
     package::{Checked, Prepared, Trusted, affected::Reason, files::MemoryFiles, repository},
     store::{AppliedStack, PlanInput, PlanKind, StackPlan, StateVersion},
 };
 
-use super::Change;
+use super::{
+    Change,
+    hold::{Hold, changes_package},
+};
 
 /// What is planned of a stack.
 pub type Kind = PlanKind;
 
 /// What all stacks of one planning share.
 pub struct Planning<'a> {
-    app: &'a App,
-    change: &'a Change<'a>,
-    config: &'a RepoConfig,
-    policy: &'a Digest,
-    /// Why nothing may be run of this head, if so.
-    withheld: Option<NotPlanned>,
-    /// Whether a maintainer asked for this very head.
-    lifted: bool,
+    pub app: &'a App,
+    pub change: &'a Change<'a>,
+    pub config: &'a RepoConfig,
+    pub policy: &'a Digest,
+    pub hold: Hold,
 }
 
 /// A stack of a change that is ready for the engine.
@@ -111,17 +110,6 @@ pub fn plan_dir(app: &App, repository: RepositoryId, stack: &StackId) -> PathBuf
 }
 
 impl<'a> Planning<'a> {
-    /// Finds out what may be run of the head.
-    pub async fn of(
-        app: &'a App,
-        change: &'a Change<'a>,
-        (config, policy): (&'a RepoConfig, &'a Digest),
-    ) -> Result<Self> {
-        let lifted = is_lifted(app, change).await?;
-        let withheld = if lifted { None } else { withheld(app, change).await? };
-        Ok(Self { app, change, config, policy, withheld, lifted })
-    }
-
     /// Plans one stack; the row is there when it has a plan.
     pub async fn plan(
         &self,
@@ -129,12 +117,12 @@ impl<'a> Planning<'a> {
         reasons: &BTreeSet<Reason>,
         watch: &Watch,
     ) -> Result<(StackReport, Option<StackPlan>)> {
-        let drift = DriftReport::NeverApplied;
         let report = |plan| StackReport {
             stack: stack.clone(),
             plan,
-            drift: drift.clone(),
+            drift: DriftReport::NeverApplied,
             protected: BTreeSet::new(),
+            changes_code: reasons.iter().any(Reason::is_code),
             progress: None,
         };
         if let Some(Reason::Renamed { from, .. }) =
@@ -165,8 +153,7 @@ impl<'a> Planning<'a> {
         let (plan, row) = self.plan_work(&work, watch).await?;
         let drift = self.drift(stack, watch).await?;
         let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
-        let report = StackReport { stack: stack.clone(), plan, drift, protected, progress: None };
-        Ok((report, row))
+        Ok((StackReport { drift, protected, ..report(plan) }, row))
     }
 
     fn prepared(&self, stack: &StackId, reasons: &BTreeSet<Reason>) -> Checked<(Kind, Prepared)> {
@@ -179,7 +166,7 @@ impl<'a> Planning<'a> {
         }
         // Bytes of a package in the head are looked at, and run only when a maintainer says so.
         let packages =
-            if changes_package(reasons).is_some() || self.lifted { merged } else { base };
+            if changes_package(reasons).is_some() || self.hold.lifted { merged } else { base };
         let trusted = Trusted { config: self.config, packages };
         let mut prepared = Prepared::of(merged, &trusted, stack)?;
         prepared.protect_also(base, self.config, stack);
@@ -187,8 +174,8 @@ impl<'a> Planning<'a> {
     }
 
     fn not_planned(&self, reasons: &BTreeSet<Reason>) -> Option<NotPlanned> {
-        self.withheld.clone().or_else(|| {
-            let folder = changes_package(reasons).filter(|_| !self.lifted)?;
+        self.hold.withheld.clone().or_else(|| {
+            let folder = changes_package(reasons).filter(|_| !self.hold.lifted)?;
             Some(NotPlanned::PackageBytes(folder.to_owned()))
         })
     }
@@ -241,7 +228,7 @@ impl<'a> Planning<'a> {
             None => Ok(DriftReport::NeverApplied),
             Some(applied) => {
                 let at = (&self.change.ground.mirror, self.config);
-                drift_of(self.app, (repository, at), &applied, watch).await
+                drift_of(self.app, (self.change.target, at), &applied, watch).await
             }
         }
     }
@@ -250,11 +237,15 @@ impl<'a> Planning<'a> {
 /// What a plan of the last applied tree of a stack would do.
 pub async fn drift_of(
     app: &App,
-    (repository, (mirror, config)): (RepositoryId, (&crate::git::Mirror, &RepoConfig)),
+    (target, (mirror, config)): (&Target, (&crate::git::Mirror, &RepoConfig)),
     applied: &AppliedStack,
     watch: &Watch,
 ) -> Result<DriftReport> {
-    let tree = mirror.tree(&applied.commit).await?;
+    let repository = target.repository.id;
+    let tree = match ground::applied_tree(app, target, (mirror, &applied.commit)).await? {
+        Ok(tree) => tree,
+        Err(why) => return Ok(DriftReport::Unknown(why)),
+    };
     let files = ground::files(mirror, &tree, &ground::folders(Some(config))).await?;
     let prepared = files.and_then(|files| {
         let trusted = Trusted { config, packages: &files };
@@ -295,44 +286,4 @@ fn version(state: &engine::StateId) -> StateVersion {
         lineage: state.lineage.clone(),
         serial: i64::try_from(state.serial).unwrap_or(i64::MAX),
     }
-}
-
-fn changes_package(reasons: &BTreeSet<Reason>) -> Option<&str> {
-    reasons.iter().find_map(|reason| match reason {
-        Reason::Package { folder } => Some(folder.as_str()),
-        _ => None,
-    })
-}
-
-/// Whether a maintainer asked for a plan of just what stands in our comment on this head.
-async fn is_lifted(app: &App, change: &Change<'_>) -> Result<bool> {
-    let Some(asked) = change.asked else { return Ok(false) };
-    let seen = app.store.latest_plan_set(id_of(change.target)).await?;
-    let was_before = |posted: Timestamp| posted < asked.at;
-    Ok(seen.is_some_and(|seen| {
-        seen.plan_set.head == change.pull.head && seen.posted_at.is_some_and(was_before)
-    }))
-}
-
-/// A plan runs providers: only for branches of this repository, pushed by people who may write.
-async fn withheld(app: &App, change: &Change<'_>) -> Result<Option<NotPlanned>> {
-    let Change { target, pull, .. } = change;
-    if pull.is_from_fork() {
-        return Ok(Some(NotPlanned::Fork));
-    }
-    let heads = [pull.head.clone()];
-    let mut pushers = app.store.pushers(target.repository.id, &pull.head_ref, &heads).await?;
-    if pushers.is_empty() {
-        // The push was not heard of; whoever opened the pull request stands for it.
-        pushers.insert(pull.author.id, pull.author.login.clone());
-    }
-    // What the bot commits, it commits for people who are noted as pushers too, and asked live.
-    let ours = app.github.login().await?;
-    for (user, login) in pushers.into_iter().filter(|(_, login)| login != ours) {
-        let actor = crate::flow::judge::person(user, login);
-        if !app.github.permission(&target.repository, &actor).await?.can_write() {
-            return Ok(Some(NotPlanned::PusherMayNotWrite));
-        }
-    }
-    Ok(None)
 }

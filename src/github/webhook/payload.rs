@@ -16,6 +16,7 @@ use crate::domain::names::{
     CheckRunId, CommentId, InstallationId, PrNumber, RepoName, RepositoryId, Sha,
 };
 use crate::domain::pull_request::{ReviewId, ReviewState};
+use crate::domain::repo_config;
 
 /// A webhook of a known kind that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -289,6 +290,10 @@ fn issue(action: &str, body: &[u8]) -> Result<Told, String> {
     Ok(Some((event, issue.performed_via_github_app.map(|app| app.id))))
 }
 
+/// A push event lists no more of either.
+const MOST_COMMITS: usize = 2_048;
+const MOST_FILES: usize = 3_000;
+
 fn push(_: &str, body: &[u8]) -> Result<Told, String> {
     #[derive(Deserialize)]
     struct Wire {
@@ -300,13 +305,37 @@ fn push(_: &str, body: &[u8]) -> Result<Told, String> {
         after: Option<Sha>,
         forced: bool,
         commits: Vec<Commit>,
+        repository: Pushed,
     }
     #[derive(Deserialize)]
     struct Commit {
         id: Sha,
+        #[serde(default)]
+        added: Vec<String>,
+        #[serde(default)]
+        modified: Vec<String>,
+        #[serde(default)]
+        removed: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    struct Pushed {
+        default_branch: Option<String>,
     }
     let wire: Wire = json(body)?;
+    let is_default = wire
+        .repository
+        .default_branch
+        .is_none_or(|branch| wire.git_ref == format!("refs/heads/{branch}"));
+    // GitHub leaves out commits and files of large pushes; those of a forced one are not all.
+    let is_whole = !wire.forced && (1..MOST_COMMITS).contains(&wire.commits.len());
+    let names_settings = |commit: &Commit| {
+        let files = [&commit.added, &commit.modified, &commit.removed];
+        files.iter().map(|files| files.len()).sum::<usize>() >= MOST_FILES
+            || files.into_iter().flatten().any(|file| file == repo_config::FILE)
+    };
+    let changes_settings = is_default && (!is_whole || wire.commits.iter().any(names_settings));
     plain(Event::Push(Push {
+        changes_settings,
         git_ref: wire.git_ref,
         before: wire.before,
         after: wire.after,

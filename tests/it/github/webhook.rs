@@ -173,6 +173,37 @@ fn a_push_tells_whether_the_ref_was_there() {
 }
 
 #[test]
+fn a_push_tells_whether_other_settings_may_hold() {
+    let commit = |field: &str, files: Value| {
+        let mut commit = json!({ "id": oid('b') });
+        commit[field] = files;
+        commit
+    };
+    let of = |commits: Value, default_branch: &str, forced: bool| {
+        let mut fields = push();
+        fields["commits"] = commits;
+        fields["forced"] = json!(forced);
+        fields["repository"] =
+            json!({ "id": 7, "full_name": "acme/infra", "default_branch": default_branch });
+        let Event::Push(told) = event("push", fields) else { panic!() };
+        told.changes_settings
+    };
+    let settings = json!(["stacks/a/stack.yaml", "planwright.yaml"]);
+    for field in ["added", "modified", "removed"] {
+        let commits = json!([{ "id": oid('a') }, commit(field, settings.clone())]);
+        assert!(of(commits.clone(), "main", false), "{field}");
+        assert!(!of(commits, "trunk", false), "{field}, on another branch");
+    }
+    let other = json!([commit("modified", json!(["docs/planwright.yaml"]))]);
+    assert!(!of(other.clone(), "main", false));
+    // What is not told in full may be anything.
+    assert!(of(other, "main", true));
+    assert!(of(json!([]), "main", false));
+    assert!(of(json!(vec![json!({ "id": oid('a') }); 2_048]), "main", false));
+    assert!(of(json!([commit("modified", json!(vec!["a"; 3_000]))]), "main", false));
+}
+
+#[test]
 fn a_check_rerun_tells_whose_check_it_is() {
     let run = json!({ "action": "rerequested",
         "check_run": { "id": 5, "head_sha": oid('b'), "app": { "id": 42 } } });

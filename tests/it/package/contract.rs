@@ -58,6 +58,7 @@ fn each_flaw_of_a_manifest_is_told_where_it_stands() {
         ("dns.target:", "dns.aim:", "/wiring/dns.aim"),
         ("url: ${slots.dns.url}", "url: ${slots.dns.nope}", "/outputs/url"),
         ("protect: [site]", "protect: [nope]", "/protect/0"),
+        ("protect: [site]", "sensitive: [url, nope]", "/sensitive/1"),
     ] {
         is_told("package.yaml", (from, to), at);
     }

@@ -66,11 +66,17 @@ async fn a_file_that_is_no_database_is_left_alone() {
 }
 
 #[tokio::test]
-async fn the_password_of_a_postgres_that_is_not_there_is_not_shown() {
+async fn a_postgres_that_is_not_there_is_told_at_once_and_its_password_is_not() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
-    let refusal = refusal(&format!("postgres://bot:hunter2@127.0.0.1:{port}/planwright")).await;
+    let url = format!("postgres://bot:hunter2@127.0.0.1:{port}/planwright");
+    let start = std::time::Instant::now();
+    let error = Store::connect(&url).await.unwrap_err();
+    assert!(start.elapsed().as_secs() < 5, "it is tried once: {:?}", start.elapsed());
+    assert!(std::error::Error::source(&error).is_none(), "else a chain would say it twice");
+    let refusal = error.to_string();
+    assert!(refusal.contains("refused"), "{refusal}");
     assert!(refusal.contains(&format!("`planwright` at 127.0.0.1:{port}")), "{refusal}");
     assert!(refusal.contains("Does the server run there"), "{refusal}");
     assert!(!refusal.contains("hunter2"), "{refusal}");

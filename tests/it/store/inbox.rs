@@ -161,6 +161,9 @@ async fn a_pull_request_keeps_its_generation_when_its_head_is_recorded(database:
         (known.head.as_ref(), known.state),
         (Some(&sha('b')), Some(PullRequestState::Merged))
     );
+    // Whoever looked before the merge is late with what was seen then.
+    store.record_pull_request(PR, &sha('a'), PullRequestState::Open).await.unwrap();
+    assert_eq!(store.pull_request(PR).await.unwrap().as_ref(), Some(&known));
     let merged = store.pull_requests_in(PR.repository, PullRequestState::Merged).await.unwrap();
     assert_eq!(merged, [known]);
     let open = store.pull_requests_in(PR.repository, PullRequestState::Open).await.unwrap();

@@ -5,7 +5,10 @@ use planwright::{
         digest::Digest,
         names::{PrNumber, StackId},
     },
-    store::{AppliedStack, Error, Fenced, LockAnswer, LockHeld, LockState, QueuePosition, Store},
+    store::{
+        AppliedStack, Error, Fenced, LockAnswer, LockHeld, LockState, QueuePosition, RunKind,
+        RunState, StackLock, Store, Unlock,
+    },
 };
 
 use super::{Database, LEASE, at, on_both, pull_request, sha, stack};
@@ -138,15 +141,21 @@ async fn an_unlocked_holder_writes_nothing_more_and_the_audit_says_who_did_it(da
     let store = database.store().await;
     let stacks = [stack("network"), stack("website")];
     let repository = pull_request(1).repository;
+    assert_eq!(unlock(&store, 1, Some(&stacks[0])).await, [], "it was not even queued");
     queue(&store, 1, &stacks, 10).await;
-    assert_eq!(store.unlock(repository, &stacks[0], "carol", at(3)).await.unwrap(), None);
+    queue(&store, 2, &stacks[..1], 20).await;
     assert_eq!(store.audit_entries(9).await.unwrap(), [], "nothing was unlocked");
     let lock = take(&store, 1, &stacks).await.unwrap();
-    let freed = store.unlock(repository, &stacks[0], "carol", at(3)).await.unwrap().unwrap();
-    assert_eq!((freed.pull_request, freed.lease_until), (pull_request(1), Some(at(31))));
+    assert_eq!(unlock(&store, 2, Some(&stacks[1])).await, [], "another's lock is not its own");
+    let freed = unlock(&store, 1, Some(&stacks[0])).await;
+    assert_eq!((freed.len(), freed[0].pull_request), (1, pull_request(1)));
+    assert_eq!((freed[0].state, freed[0].lease_until), (LockState::Held, Some(at(31))));
     let audit = store.audit_entries(9).await.unwrap();
     assert_eq!((audit[0].actor.as_str(), audit[0].action.as_str()), ("carol", "unlock"));
-    assert_eq!(audit[0].detail["held_by"], 1);
+    assert_eq!(
+        (&audit[0].detail["number"], &audit[0].detail["state"]),
+        (&1.into(), &"held".into())
+    );
     assert_eq!(audit[0].detail["stack"], "network");
 
     assert_eq!(store.renew_locks(&lock, at(4), LEASE).await.unwrap(), Fenced::Lost);
@@ -155,7 +164,57 @@ async fn an_unlocked_holder_writes_nothing_more_and_the_audit_says_who_did_it(da
     let website = store.record_applied(&lock, &applied("website", 'a')).await.unwrap();
     assert_eq!(website, Fenced::Written, "the other lock is still its own");
     assert_eq!(store.release_locks(lock).await.unwrap(), Fenced::Lost);
-    assert_eq!(store.stack_locks(repository).await.unwrap(), [], "but it frees what it had");
+    let left = store.stack_locks(repository).await.unwrap();
+    assert_eq!(left.len(), 1, "but it frees what it had: {left:?}");
+    let freed = unlock(&store, 2, None).await;
+    assert_eq!((freed.len(), freed[0].state), (1, LockState::Waiting), "it waits no longer");
+}
+
+async fn unlock(store: &Store, number: i64, stack: Option<&StackId>) -> Vec<StackLock> {
+    match store.unlock(pull_request(number), stack, ("carol", at(3)), None).await.unwrap() {
+        Unlock::Freed(locks) => locks,
+        Unlock::InUse => panic!("in use"),
+    }
+}
+
+async fn a_run_starts_only_under_locks_that_are_held_and_then_nobody_frees_them(
+    database: &Database,
+) {
+    let store = database.store().await;
+    let stacks = [stack("network"), stack("website")];
+    queue(&store, 1, &stacks, 10).await;
+    let lock = take(&store, 1, &stacks).await.unwrap();
+    assert_eq!(unlock(&store, 1, Some(&stacks[0])).await.len(), 1);
+    assert_eq!(store.start_run(RunKind::Apply, &lock, at(4)).await.unwrap(), None);
+
+    queue(&store, 1, &stacks, 10).await;
+    let lock = take(&store, 1, &stacks).await.unwrap();
+    let run = store.start_run(RunKind::Apply, &lock, at(4)).await.unwrap().unwrap();
+    let refused = store.unlock(pull_request(1), None, ("carol", at(5)), None).await.unwrap();
+    assert_eq!(refused, Unlock::InUse);
+    assert_eq!(store.renew_locks(&lock, at(5), LEASE).await.unwrap(), Fenced::Written);
+
+    // A person says that nothing of the run is alive any more.
+    let freed = store.unlock(pull_request(1), None, ("carol", at(6)), Some(run)).await.unwrap();
+    assert!(matches!(&freed, Unlock::Freed(locks) if locks.len() == 2), "{freed:?}");
+    let ended = store.run(run).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.finished_at), (RunState::Failed, Some(at(6))));
+}
+
+async fn whoever_waits_sees_for_whom_until_nobody_comes_first(database: &Database) {
+    let store = database.store().await;
+    let both = [stack("network"), stack("website")];
+    queue(&store, 1, &both[1..], 10).await;
+    let lock = take(&store, 1, &both[1..]).await.unwrap();
+    queue(&store, 2, &both[1..], 20).await;
+    queue(&store, 3, &both, 30).await;
+    let position = QueuePosition { stack: stack("website"), ahead: vec![PrNumber(1), PrNumber(2)] };
+    assert_eq!(store.waits(pull_request(3)).await.unwrap(), [position]);
+    assert_eq!(store.waits(pull_request(1)).await.unwrap(), [], "who holds it does not wait");
+    let _ = store.release_locks(lock).await.unwrap();
+    assert_eq!(store.waits(pull_request(2)).await.unwrap(), []);
+    assert_eq!(store.waits(pull_request(3)).await.unwrap()[0].ahead, [PrNumber(2)]);
+    assert_eq!(store.waits(pull_request(4)).await.unwrap(), [], "nor who never queued");
 }
 
 async fn a_lock_is_for_the_stacks_it_names(database: &Database) {
@@ -194,6 +253,8 @@ on_both!(
     of_many_who_take_at_once_one_holds,
     a_lease_that_ran_out_passes_to_the_same_change_only,
     an_unlocked_holder_writes_nothing_more_and_the_audit_says_who_did_it,
+    a_run_starts_only_under_locks_that_are_held_and_then_nobody_frees_them,
+    whoever_waits_sees_for_whom_until_nobody_comes_first,
     a_lock_is_for_the_stacks_it_names,
     a_stack_keeps_what_was_last_applied,
 );

@@ -1,15 +1,28 @@
 //! Runs, their journal, and the audit.
 
-use planwright::store::{AuditEntry, Child, Fenced, JournalEntry, RunId, RunKind, RunState};
+use jiff::Timestamp;
+use planwright::store::{
+    AuditEntry, Child, Fenced, JournalEntry, LockAnswer, PullRequestId, RunId, RunKind, RunState,
+    Store,
+};
 use serde_json::json;
 
-use super::{Database, PR, at, on_both, pull_request, stack};
+use super::{Database, LEASE, PR, at, on_both, pull_request, stack};
+
+/// Starts a run of a change under the lock of a stack of its own.
+async fn start(store: &Store, kind: RunKind, id: PullRequestId, now: Timestamp) -> RunId {
+    let stacks = [stack(&format!("website-{}", id.number))];
+    store.queue_for_locks(id, &stacks, 1, now).await.unwrap();
+    let answer = store.take_locks(id, &stacks, now, LEASE).await.unwrap();
+    let LockAnswer::Held(lock) = answer else { panic!("{answer:?}") };
+    store.start_run(kind, &lock, now).await.unwrap().unwrap()
+}
 
 async fn what_a_crash_leaves_behind_is_found(database: &Database) {
     let store = database.store().await;
-    let finished = store.start_run(RunKind::Apply, PR, at(1)).await.unwrap();
-    let left = store.start_run(RunKind::Apply, pull_request(8), at(2)).await.unwrap();
-    store.start_run(RunKind::Plan, PR, at(3)).await.unwrap();
+    let finished = start(&store, RunKind::Apply, PR, at(1)).await;
+    let left = start(&store, RunKind::Apply, pull_request(8), at(2)).await;
+    start(&store, RunKind::Plan, PR, at(3)).await;
     let end = store.finish_run(finished, RunState::Partial, at(4)).await.unwrap();
     assert_eq!(end, Fenced::Written);
 
@@ -25,7 +38,7 @@ async fn what_a_crash_leaves_behind_is_found(database: &Database) {
 
 async fn the_journal_keeps_the_order_of_writing(database: &Database) {
     let store = database.store().await;
-    let run = store.start_run(RunKind::Apply, PR, at(1)).await.unwrap();
+    let run = start(&store, RunKind::Apply, PR, at(1)).await;
     let entry = |step: &str, child| JournalEntry {
         stack: Some(stack("website/prod")),
         step: step.into(),

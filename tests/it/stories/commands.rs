@@ -49,6 +49,29 @@ async fn questions_are_answered_for_anyone_who_can_read() {
 }
 
 #[tokio::test]
+async fn each_command_of_a_comment_has_a_reply_of_its_own() {
+    let (story, _starts, pr) = planned().await;
+    let body = "/infra drift\n/infra plan missing\n/infra status";
+    let comment = story.bob.comment(REPO, pr, body).unwrap();
+    story.settle().await;
+    let all = story.bot_comments(pr);
+    for (nth, said) in [(1, "no stack was checked"), (2, "does not affect"), (3, "4 to add")] {
+        let marker = format!("<!-- planwright:reply:{comment}:{nth} -->");
+        let reply = all.iter().find(|it| it.body.starts_with(&marker));
+        let reply = reply.unwrap_or_else(|| panic!("no reply {nth}: {all:#?}"));
+        assert!(reply.body.contains(said), "{}", reply.body);
+    }
+    assert_eq!(all.len(), 4, "the report and three replies: {all:#?}");
+
+    // What was answered before one is refused stays answered.
+    story.bob.comment(REPO, pr, "/infra help\n/infra unlock").unwrap();
+    story.settle().await;
+    let said: String = story.bot_comments(pr)[4..].iter().map(|it| it.body.as_str()).collect();
+    assert!(said.contains("Show this list") && said.contains("holds no lock"), "{said}");
+    story.finish().await;
+}
+
+#[tokio::test]
 async fn a_plan_is_made_anew_of_all_stacks_or_of_those_named() {
     let (story, starts, pr) = planned().await;
     let (reactions, reply) = say(&story, &story.bob, pr, "/infra plan").await;

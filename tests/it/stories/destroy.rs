@@ -4,7 +4,7 @@
 use planwright::localhub::Edit;
 
 use crate::support::{
-    bot::{REPO, Setup, Story, hello},
+    bot::{CONFIG, REPO, Setup, Story, borrowed, hello},
     world::Watched,
 };
 
@@ -76,6 +76,27 @@ async fn a_renamed_stack_is_refused_and_told_how_to_do_it() {
     story.assert_says(pr, "what is listed below cannot be");
     assert!(!story.report(pr).contains("--plan"), "{}", story.report(pr));
     assert_eq!((watched.count("apply"), story.recorded("old")), (1, 2));
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn who_may_approve_their_own_change_may_allow_in_it_too() {
+    let package = Package { protect: true, ..Package::default() };
+    let files = package.files();
+    let config = CONFIG.replace("self: false", "self: true");
+    let setup = Setup { files: &borrowed(&files), config: &config, ..Setup::default() };
+    let story = Story::with(setup).await;
+    story.applied("kept", &stack_of(&package, "kept", "Hello")).await;
+    story.alice.push(REPO, "remove", &without("kept")).unwrap();
+    let pr = story.alice.open_pull(REPO, "remove", "No more").unwrap();
+    story.settle().await;
+    story.bob.approve(REPO, pr).unwrap();
+    let both = "module.main.terraform_data.first module.main.terraform_data.second";
+    let (answer, reactions) =
+        story.say(&story.alice, pr, &format!("/infra allow kept {both}")).await;
+    assert_eq!((answer.as_str(), reactions.last().unwrap().as_str()), ("", "rocket"));
+    story.assert_says(pr, "allowed by `alice`");
+    assert_eq!(story.conclusion(pr), "success", "{}", story.report(pr));
     story.finish().await;
 }
 

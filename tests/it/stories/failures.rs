@@ -50,11 +50,13 @@ async fn an_apply_that_fails_half_way_says_what_stands_and_goes_on_only_when_con
     assert_eq!(watched.count("apply"), 1);
 
     fs::write(&ground, "").unwrap();
-    let (answer, _) = story.say(&story.bob, pr, "/infra apply").await;
+    let (answer, reactions) = story.say(&story.bob, pr, "/infra apply").await;
     println!("{answer}\n{}", story.report(pr));
     assert_eq!(watched.count("apply"), 1);
     story.assert_says(pr, "**not applied**");
     let digest = story.digest_to_confirm(pr);
+    assert!(answer.contains(&digest), "{answer}");
+    assert_eq!(reactions, ["eyes", "confused"], "it was asked for, and is not done");
     story.say(&story.bob, pr, &format!("/infra apply --plan {digest}")).await;
     story.assert_says(pr, "Applied and verified");
     assert_eq!((watched.count("apply"), story.recorded("half")), (2, 2));
@@ -72,14 +74,36 @@ async fn an_apply_that_changed_nothing_is_retried_as_it_was_approved() {
     story.assert_says(pr, "The apply failed");
     story.assert_says(pr, "the cloud is closed");
     assert_eq!((watched.count("apply"), story.state("hello")), (1, None));
+    let (answer, reactions) = story.say(&story.bob, pr, "/infra apply").await;
+    assert!(answer.contains("It is not applied"), "{answer}");
+    assert_eq!(reactions, ["eyes", "confused"]);
     watched.fail("apply", false);
     let (answer, _) = story.say(&story.alice, pr, "/infra apply").await;
     assert!(answer.contains("opened the pull request"), "{answer}");
-    assert_eq!(watched.count("apply"), 1);
+    assert_eq!(watched.count("apply"), 2);
     let (answer, reactions) = story.say(&story.bob, pr, "/infra apply").await;
     assert_eq!((answer.as_str(), reactions.last().unwrap().as_str()), ("", "rocket"));
     story.assert_says(pr, "Applied and verified");
-    assert_eq!((watched.count("apply"), story.recorded("hello")), (2, 2));
+    assert_eq!((watched.count("apply"), story.recorded("hello")), (3, 2));
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_stack_whose_outputs_cannot_be_read_keeps_nothing_from_the_others() {
+    let (watched, story) = story_of(&Package::default()).await;
+    let files = |word: &str| [hello("a", "Hello"), hello("b", word)].concat();
+    story.applied("start", &files("Hello")).await;
+    // Nothing of `a` changes in it.
+    let mut files = files("Goodbye");
+    files[0].1.insert_str(0, "# Looked at.\n");
+    let pr = story.approved("change", &files).await;
+    watched.fail("output", true);
+    story.merge(&story.bob, pr);
+    story.settle().await;
+    println!("{}", story.report(pr));
+    story.assert_says(pr, "its outputs cannot be read");
+    story.assert_says(pr, "Done before that, and stands");
+    assert_eq!((watched.count("apply"), story.output("b", "message")), (3, "Goodbye".into()));
     story.finish().await;
 }
 
@@ -146,6 +170,58 @@ async fn a_running_plan_is_cancelled_and_nothing_waits_for_it() {
 }
 
 #[tokio::test]
+async fn a_plan_that_fails_for_good_ends_its_check_and_says_under_which_id() {
+    let (_watched, story) = story_of(&Package::default()).await;
+    // Each of the five attempts is refused its comment; the check was put down before.
+    story.hub.fail(
+        "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
+        5,
+        Fault::Status(422),
+    );
+    let pr = story.open(&story.alice, "hello", &borrowed(&hello("hello", "Hello")));
+    story.settle().await;
+    let failed = story.store().failed_jobs(10).await.unwrap();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    let check = story.check(pr);
+    println!("{check:#?}");
+    assert_eq!(
+        (check.status.as_str(), check.conclusion.as_deref()),
+        ("completed", Some("failure"))
+    );
+    let summary = check.summary.unwrap();
+    assert!(summary.contains(&format!("`{}`", failed[0].id)), "{summary}");
+    assert!(summary.contains("`/infra plan` tries again"), "{summary}");
+
+    story.say(&story.bob, pr, "/infra plan").await;
+    assert_eq!(story.conclusion(pr), "action_required");
+    story.assert_says(pr, "2 to add");
+}
+
+#[tokio::test]
+async fn whoever_asked_for_what_is_stopped_is_told_so() {
+    let (watched, story) = story_of(&Package::default()).await;
+    let pr = story.open(&story.alice, "hello", &borrowed(&hello("hello", "Hello")));
+    story.settle().await;
+    let asked = story.bob.comment(REPO, pr, "/infra plan").unwrap();
+    story.hub.idle().await;
+    let held = watched.hold("plan");
+    let planning = async { worker::run_until_idle(story.app()).await.unwrap() };
+    let meanwhile = async {
+        let waits = held.reached().await;
+        story.hear(&story.carol, pr, "/infra cancel").await;
+        waits
+    };
+    tokio::join!(planning, meanwhile);
+    story.settle().await;
+    let comments = story.hub.comments(REPO, pr).unwrap();
+    let asked = comments.iter().find(|it| it.id == asked).unwrap();
+    let reactions: Vec<&str> = asked.reactions.iter().map(|(_, it)| it.as_str()).collect();
+    assert_eq!(reactions, ["eyes", "confused"]);
+    assert!(story.reply(pr).contains("Stopped before it was done"), "{}", story.reply(pr));
+    story.finish().await;
+}
+
+#[tokio::test]
 async fn what_is_closed_is_released_and_planned_again_when_reopened() {
     let (watched, story) = story_of(&Package::default()).await;
     let pr = story.approved("hello", &hello("hello", "Hello")).await;
@@ -191,6 +267,17 @@ async fn last_words_that_github_will_not_have_now_are_said_later_and_nothing_is_
         story.assert_says(pr, "The apply failed");
         assert_eq!((watched.count("apply"), story.state("hello")), (times, None));
     }
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn an_output_that_a_module_calls_sensitive_is_applied_and_not_shown() {
+    let package = Package { sensitive: true, ..Package::default() };
+    let (_watched, story) = story_of(&package).await;
+    let pr = story.applied("secret", &stack_of(&package, "secret", "hunter2222")).await;
+    println!("{}", story.report(pr));
+    story.assert_says(pr, "word = (sensitive)");
+    assert_eq!(story.output("secret", "word"), "hunter2222");
     story.finish().await;
 }
 

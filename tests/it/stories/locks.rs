@@ -1,11 +1,20 @@
 //! Several changes of one stack: one at a time, in the order of the merges, never backwards.
 
 use crate::support::{
-    bot::{REPO, Setup, Story},
+    bot::{REPO, Setup, Story, borrowed},
     world::Watched,
 };
 use jiff::SignedDuration;
-use planwright::worker;
+use planwright::{
+    domain::{
+        job::Job,
+        names::{PrNumber, RepositoryId, StackId},
+    },
+    flow,
+    store::PullRequestId,
+    worker,
+};
+use serde_json::json;
 
 use super::merging::card;
 
@@ -101,6 +110,17 @@ async fn changes_merged_together_wait_their_turn_in_the_order_of_the_merges() {
         story.work().await;
         story.assert_says(second, &format!("place 1 in the queue, behind #{holder}"));
         story.assert_says(third, &format!("place 2 in the queue, behind #{holder}"));
+        let calls = story.hub.calls().len();
+        for _ in 0..3 {
+            story.pass(SignedDuration::from_secs(6));
+            story.work().await;
+        }
+        assert_eq!(story.hub.calls().len(), calls, "waiting costs nothing at GitHub");
+        let (answer, _) = story.hear(&story.bob, second, "/infra unlock").await;
+        assert!(answer.contains("out of the queue of `two`"), "{answer}");
+        story.pass(SignedDuration::from_secs(6));
+        story.work().await;
+        story.assert_says(second, &format!("place 1 in the queue, behind #{holder}"));
         let (answer, _) = story.hear(&story.bob, holder, "/infra unlock").await;
         assert!(answer.contains("in use by an apply that runs"), "{answer}");
         assert_eq!(watched.count("apply"), before + 1);
@@ -113,4 +133,85 @@ async fn changes_merged_together_wait_their_turn_in_the_order_of_the_merges() {
     story.assert_says(third, "**not applied**");
     assert!(story.told_at(second) < story.told_at(third));
     story.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_that_stops_waiting_keeps_nobody_behind_it() {
+    for is_cancelled in [true, false] {
+        let (watched, story) = watched().await;
+        story.applied("start", &card("two", "Hello", "world")).await;
+        let holder = story.approved("holder", &card("two", "Hello", "world, moon")).await;
+        let second = story.approved("second", &card("two", "Second", "world")).await;
+        let third = story.open(&story.alice, "third", &borrowed(&card("two", "Third", "world")));
+        story.settle().await;
+        story.carol.approve(REPO, third).unwrap();
+        story.settle().await;
+
+        let held = watched.hold("apply");
+        story.merge(&story.carol, holder);
+        story.hub.idle().await;
+        let applying = async { worker::run_until_idle(story.app()).await.unwrap() };
+        let meanwhile = async {
+            let waits = held.reached().await;
+            story.merge(&story.carol, second);
+            story.work().await;
+            // As if both had been merged before the first was applied.
+            queue(&story, third, story.app().now().as_second() + 60).await;
+            let position = &story.store().waits(id(&story, third)).await.unwrap()[0];
+            assert_eq!(position.ahead, [PrNumber(holder), PrNumber(second)]);
+            if is_cancelled {
+                let (answer, reactions) = story.hear(&story.carol, second, "/infra cancel").await;
+                assert_eq!((answer.as_str(), reactions.last().unwrap().as_str()), ("", "rocket"));
+            } else {
+                // Whoever has approved it may not do so any more.
+                story.hub.set_permission(REPO, "bob", None).unwrap();
+            }
+            story.pass(SignedDuration::from_secs(6));
+            story.work().await;
+            drop(waits);
+        };
+        tokio::join!(applying, meanwhile);
+        story.settle().await;
+        println!("{}", story.report(second));
+        story.assert_says(holder, "Applied and verified");
+        match is_cancelled {
+            true => story.assert_says(second, "cancelled before it was begun"),
+            false => story.assert_says(second, "**not applied**"),
+        }
+        let waits = story.store().waits(id(&story, third)).await.unwrap();
+        assert_eq!(waits, [], "nobody comes first any more");
+        story.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn an_apply_that_is_given_up_on_leaves_the_queues() {
+    let (_watched, story) = watched().await;
+    let first = story.approved("first", &card("two", "Hello", "world")).await;
+    queue(&story, first, 1).await;
+    queue(&story, 99, 2).await;
+    assert_eq!(story.store().waits(id(&story, 99)).await.unwrap()[0].ahead, [PrNumber(first)]);
+    let told = story.hub.deliveries().unwrap().pop().unwrap().payload;
+    let repository = json!({
+        "id": story.hub.repository_id(REPO).unwrap(),
+        "name": REPO,
+        "installation": told["installation"]["id"],
+    });
+    let target = json!({ "repository": repository, "number": first });
+    let job =
+        Job::Apply { target: serde_json::from_value(target).unwrap(), asked: None, digest: None };
+    flow::give_up(story.app(), &job, "7").await.unwrap();
+    assert_eq!(story.store().waits(id(&story, 99)).await.unwrap(), []);
+    story.finish().await;
+}
+
+fn id(story: &Story, pr: i64) -> PullRequestId {
+    let repository = RepositoryId(story.hub.repository_id(REPO).unwrap());
+    PullRequestId { repository, number: PrNumber(pr) }
+}
+
+/// Queues a change for `two`.
+async fn queue(story: &Story, pr: i64, merge_order: i64) {
+    let (stacks, now) = ([StackId::parse("two").unwrap()], story.app().now());
+    story.store().queue_for_locks(id(story, pr), &stacks, merge_order, now).await.unwrap();
 }

@@ -10,6 +10,8 @@ use planwright::{
 pub struct Package {
     /// Deletes and replacements have to be allowed.
     pub protect: bool,
+    /// The module calls its output sensitive, and so does the manifest.
+    pub sensitive: bool,
     /// What the second resource needs, as an expression of the engine.
     pub condition: Option<&'static str>,
     /// What replaces the second resource when it changes, as an expression of the engine.
@@ -22,12 +24,13 @@ impl Package {
     /// The files of `packages/small`.
     pub fn files(&self) -> Vec<(String, String)> {
         let protect = if self.protect { "protect: [main]\n" } else { "" };
+        let sensitive = if self.sensitive { "sensitive: [word]\n" } else { "" };
         let manifest = format!(
             "apiVersion: planwright.dev/v1\nkind: Package\nname: small\nversion: 0.1.0\n\
              summary: Two resources.\nkeywords: [test]\nrequires:\n  planwright: \">=0.1\"\n  \
              engine: \">=1.9, <2\"\nparams: params.schema.json\ncontracts:\n  test.small/v1:\n    \
              outputs:\n      word: string\nslots:\n  main:\n    implements: test.small/v1\n    \
-             variants: [only]\noutputs:\n  word: ${{slots.main.word}}\n{protect}"
+             variants: [only]\noutputs:\n  word: ${{slots.main.word}}\n{sensitive}{protect}"
         );
         let condition = self.condition.map_or(String::new(), |condition| {
             format!(
@@ -39,11 +42,12 @@ impl Package {
             .triggers
             .map_or(String::new(), |triggers| format!("  triggers_replace = {triggers}\n"));
         let input = self.input.unwrap_or("terraform_data.first.output");
+        let is_sensitive = if self.sensitive { "  sensitive = true\n" } else { "" };
         let module = format!(
             "resource \"terraform_data\" \"first\" {{\n  input = var.word\n}}\n\n\
              resource \"terraform_data\" \"second\" {{\n  input      = {input}\n{triggers}  \
              depends_on = [terraform_data.first]\n{condition}}}\n\n\
-             output \"word\" {{\n  value = terraform_data.first.output\n}}\n\n\
+             output \"word\" {{\n  value = terraform_data.first.output\n{is_sensitive}}}\n\n\
              variable \"word\" {{\n  type = string\n}}\n"
         );
         [

@@ -1,8 +1,18 @@
 //! Webhooks as they really come: twice, late, in any order, forged, or not at all.
 
+use std::time::Duration;
+
 use hmac::{Hmac, Mac as _};
-use planwright::{flow::catch_up::catch_up, localhub::Fault};
+use jiff::SignedDuration;
+use planwright::{
+    flow::{
+        self,
+        catch_up::{Horizon, catch_up},
+    },
+    localhub::Fault,
+};
 use reqwest::Response;
+use serde_json::json;
 use sha2::Sha256;
 
 use crate::support::{
@@ -223,14 +233,106 @@ async fn webhooks_that_never_arrived_are_fetched_at_the_start() {
     story.settle().await;
     assert_eq!(starts.take(), Vec::<String>::new(), "nothing was heard of it");
     story.restart().await;
-    catch_up(story.app()).await.unwrap();
+    look(&story).await.unwrap();
     story.settle().await;
     assert!(story.report(pr).contains("input: \"Moin, world\""), "{}", story.report(pr));
     assert_eq!(starts.count("plan"), 1);
     assert!(story.reply(pr).contains("/infra plan"), "the help: {}", story.reply(pr));
-    catch_up(story.app()).await.unwrap();
+    look(&story).await.unwrap();
     story.settle().await;
     assert_eq!(starts.take(), Vec::<String>::new(), "a second look finds nothing new");
+    story.finish().await;
+}
+
+/// Looks for what was missed, as a bot does that has just started.
+async fn look(story: &Story) -> Result<(), flow::Error> {
+    catch_up(story.app(), &mut Horizon::of(story.app()).await?).await
+}
+
+#[tokio::test]
+async fn what_comes_after_the_start_hides_nothing_that_was_missed_before() {
+    let (mut story, starts) = counted().await;
+    let pr = open(&story);
+    story.settle().await;
+    starts.take();
+    story.hub.lose_webhooks(2);
+    story.alice.push(REPO, "hello", &edit(&borrowed(&hello("hello", "Moin")))).unwrap();
+    story.settle().await;
+    story.restart().await;
+    // Long after, so that the last delivery that was heard says nothing of the first one lost.
+    story.pass(SignedDuration::from_hours(1));
+    story.bob.comment(REPO, pr, "/infra help").unwrap();
+    story.settle().await;
+    assert_eq!(starts.take(), Vec::<String>::new());
+    let planned = async {
+        while story.store().open_jobs().await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = story.bot.keep_up(Duration::from_millis(10)) => {}
+        found = tokio::time::timeout(Duration::from_secs(20), planned) => found.unwrap(),
+    }
+    story.settle().await;
+    assert!(story.report(pr).contains("input: \"Moin, world\""), "{}", story.report(pr));
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_missed_webhook_that_cannot_be_had_keeps_nothing_from_the_others_and_is_looked_for_again()
+{
+    let (mut story, _starts) = counted().await;
+    let pr = open(&story);
+    story.settle().await;
+    story.hub.lose_webhooks(2);
+    let first = story.bob.comment(REPO, pr, "/infra help").unwrap();
+    let second = story.carol.comment(REPO, pr, "/infra help").unwrap();
+    story.settle().await;
+    story.restart().await;
+    let helped = |comment: i64| {
+        let marker = format!("<!-- planwright:reply:{comment} -->");
+        story.bot_comments(pr).iter().any(|it| it.body.starts_with(&marker))
+    };
+    let mut horizon = Horizon::of(story.app()).await.unwrap();
+    story.pass(SignedDuration::from_hours(1));
+    story.hub.fail("GET /app/hook/deliveries/{delivery_id}", 1, Fault::Status(404));
+    assert!(catch_up(story.app(), &mut horizon).await.is_err());
+    story.settle().await;
+    assert_eq!((helped(first), helped(second)), (false, true));
+    catch_up(story.app(), &mut horizon).await.unwrap();
+    story.settle().await;
+    assert!(helped(first));
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_write_that_cannot_be_finished_keeps_none_of_the_others_from_it() {
+    let (story, _starts) = counted().await;
+    let pr = open(&story);
+    story.settle().await;
+    let comment = story.bob.comment(REPO, pr, "Looks good.").unwrap();
+    story.settle().await;
+    let repository = story.hub.repository_id(REPO).unwrap();
+    let told = story.hub.deliveries().unwrap().pop().unwrap().payload;
+    let installation = &told["installation"]["id"];
+    let target = json!({
+        "repository": { "id": repository, "name": REPO, "installation": installation },
+        "number": pr,
+    });
+    let seen = json!({ "reaction": { "target": target, "comment": comment, "face": "seen" } });
+    let by = ("another", story.app().now());
+    story.store().put_request("a", &json!({ "of": "another version" }), by).await.unwrap();
+    let key = format!("reaction/{repository}/{comment}/Seen");
+    story.store().put_request(&key, &seen, by).await.unwrap();
+    let reactions = || {
+        let comments = story.hub.comments(REPO, pr).unwrap();
+        comments.iter().find(|it| it.id == comment).unwrap().reactions.len()
+    };
+    look(&story).await.unwrap();
+    assert_eq!(reactions(), 0, "whoever put it down may be about to send it");
+    story.pass(SignedDuration::from_mins(6));
+    look(&story).await.unwrap();
+    assert_eq!(reactions(), 1);
     story.finish().await;
 }
 

@@ -88,6 +88,7 @@ pub fn stack(name: &str, plan: PlanReport) -> StackReport {
         plan,
         drift: DriftReport::NeverApplied,
         protected: BTreeSet::new(),
+        changes_code: false,
         progress: None,
     }
 }
@@ -99,6 +100,7 @@ pub fn nothing(state: State) -> Report {
         digest: None,
         basis: None,
         stacks: Vec::new(),
+        settings: None,
         findings: Vec::new(),
         conflicts: Vec::new(),
         verdict: None,

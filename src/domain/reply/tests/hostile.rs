@@ -150,9 +150,15 @@ fn report_of(text: &str, action: Action) -> Report {
         stack("d", PlanReport::EngineFailed(text.into())),
         stack("e", PlanReport::NotPlanned(NotPlanned::PackageBytes(text.into()))),
     ];
+    let setting = crate::domain::repo_config::SettingChange {
+        setting: crate::domain::repo_config::Setting::Packages,
+        before: Some(text.into()),
+        after: text.into(),
+    };
+    report.settings = Some(SettingsReport::Changed(vec![setting.clone()]));
     report.findings = vec![finding];
     report.conflicts = vec![text.into()];
-    report.warnings = vec![Warning::Other(text.into())];
+    report.warnings = vec![Warning::PolicyChanged(vec![setting]), Warning::Other(text.into())];
     report
 }
 

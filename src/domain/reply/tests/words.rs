@@ -128,6 +128,8 @@ fn each_refusal_says_what_to_do() {
         Refusal::NotMet("approved by 0 of 1".into()),
         Refusal::AlreadyApplied,
         Refusal::Superseded,
+        Refusal::ApplyFailed,
+        Refusal::Stopped,
         Refusal::NothingLocked { stack: None },
         Refusal::LockInUse { stack: Some(id("logs")) },
         Refusal::NothingRunning,
@@ -158,7 +160,9 @@ What would happen now was not approved. Read it, then name its digest: `/infra a
 This change cannot be applied yet: approved by 0 of 1.
 Everything of this change is applied; there is nothing to retry.
 A newer change of the same stacks was applied before; this one would take it back.
-This change holds no lock.
+It is not applied, or only in part; the first comment of Planwright says why, and what stands.
+Stopped before it was done: it was cancelled, or something newer took its place.
+This change holds no lock and waits for none.
 The lock of `logs` is in use by an apply that runs; `/infra cancel` stops it.
 Nothing runs for this pull request.
 The branch is in a fork, to which Planwright never writes: change `logs` there by hand.
@@ -167,6 +171,22 @@ Somebody pushed to the branch at the same moment; nothing was committed. Ask aga
 The branch `planwright/3-logs` has commits of others; delete it, or work on it by hand.
 The issue is closed; reopen it first.
 "#);
+}
+
+#[test]
+fn each_refusal_of_code_and_settings_says_what_to_do() {
+    let package = "packages/web".into();
+    let refusals = [
+        Refusal::OwnCode { login: login("alice"), package, why: Why::Pushed },
+        Refusal::PolicyChanged { current: Digest::from_text("v1:0123456789abcdef") },
+        Refusal::NothingToApply,
+    ];
+    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert_snapshot!(said.join("\n"), @"
+This change brings other code of the package `packages/web`, and to have it run takes someone who had no part in the change; `alice` pushed to it.
+`planwright.yaml` has changed since this was planned. Read by what it is judged now, then confirm: `/infra apply --plan v1:0123456789ab`.
+This change affects no stack, so there is nothing to apply.
+");
 }
 
 #[test]
@@ -205,10 +225,11 @@ A command stands at the start of a line of a new comment; edits are not read.
 Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (co-authored a commit of it).
 ");
     let by = login("bob");
-    let unlock = Unlocked { by, stacks: vec![id("logs"), id("website/prod")] };
-    assert_snapshot!(Marker::Reply(CommentId(5)).on(&unlocked(&unlock)), @"
+    let held = vec![id("logs"), id("website/prod")];
+    let unlock = Unlocked { by, held, waiting: vec![id("network")] };
+    assert_snapshot!(Marker::Reply(CommentId(5), 0).on(&unlocked(&unlock)), @"
 <!-- planwright:reply:5 -->
-`bob` released the lock of `logs`, `website/prod`.
+`bob` released the lock of `logs`, `website/prod`, and took this change out of the queue of `network`.
 ");
 }
 

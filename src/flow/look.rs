@@ -1,0 +1,52 @@
+//! A look at a pull request on GitHub, and whether what it showed still holds.
+//!
+//! Planning, judging and applying have keys of their own and run side by side: what was read as open
+//! may be merged, and even applied, before a word is said of it.
+
+use crate::{
+    app::App,
+    domain::{
+        job::Target,
+        pull_request::{PullRequest, PullRequestState},
+    },
+    store,
+};
+
+use super::{Error, Result, id_of};
+
+/// A pull request as it was at one moment.
+pub struct Look {
+    pub pull: PullRequest,
+    id: store::PullRequestId,
+    generation: i64,
+}
+
+/// Reads a pull request and remembers what it showed.
+pub async fn look(app: &App, target: &Target) -> Result<Look> {
+    let id = id_of(target);
+    // Asked before the look, so that whatever is told of from here on is news.
+    let generation = app.store.generation(id).await?;
+    let pull = app.github.pull_request(&target.repository, target.number).await?;
+    app.store.record_pull_request(id, &pull.head, stored(pull.state)).await?;
+    Ok(Look { pull, id, generation })
+}
+
+impl Look {
+    /// Stops whoever is about to speak of a pull request that has moved on since: it was pushed to,
+    /// merged or closed, and the job of that has the last word.
+    pub async fn still_holds(&self, app: &App) -> Result<()> {
+        let known = app.store.pull_request(self.id).await?;
+        let holds = known.is_some_and(|known| {
+            known.generation == self.generation && known.state == Some(stored(self.pull.state))
+        });
+        if holds { Ok(()) } else { Err(Error::Stopped) }
+    }
+}
+
+fn stored(state: PullRequestState) -> store::PullRequestState {
+    match state {
+        PullRequestState::Open => store::PullRequestState::Open,
+        PullRequestState::Closed => store::PullRequestState::Closed,
+        PullRequestState::Merged => store::PullRequestState::Merged,
+    }
+}
