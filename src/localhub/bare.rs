@@ -17,6 +17,19 @@ pub enum FileChange {
     Symlink { path: String, target: String },
 }
 
+impl FileChange {
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Write { path, .. } | Self::Delete { path } | Self::Symlink { path, .. } => path,
+        }
+    }
+}
+
+/// Whether git takes it as the name of a branch.
+pub fn is_branch_name(name: &str) -> bool {
+    git2::Branch::name_is_valid(name).unwrap_or(false)
+}
+
 /// Who stands in a commit, and when.
 #[derive(Clone, Debug)]
 pub struct Stamp {
@@ -264,10 +277,23 @@ impl Bare {
     /// A file of a commit, or None when it has none of that path.
     pub fn file(&self, sha: &str, path: &str) -> Result<Option<Vec<u8>>> {
         match self.find(sha)?.tree()?.get_path(Path::new(path)) {
+            Ok(entry) if entry.kind() != Some(git2::ObjectType::Blob) => Ok(None),
             Ok(entry) => Ok(Some(self.0.find_blob(entry.id())?.content().to_vec())),
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The paths of all files of a commit, in git's order.
+    pub fn paths(&self, sha: &str) -> Result<Vec<String>> {
+        let mut paths = vec![];
+        self.find(sha)?.tree()?.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+            if entry.kind() != Some(git2::ObjectType::Tree) {
+                paths.push(format!("{folder}{}", text(entry.name_bytes())));
+            }
+            git2::TreeWalkResult::Ok
+        })?;
+        Ok(paths)
     }
 
     fn find(&self, sha: &str) -> Result<Commit<'_>> {

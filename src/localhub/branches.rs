@@ -5,10 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::bare::{FileChange, Inscription};
+use super::bare::{FileChange, Inscription, is_branch_name};
 use super::refusal::Refusal;
 use super::state::{By, Role};
-use super::world::World;
+use super::world::{WEB_FLOW, World};
 
 /// One commit as a person makes it.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +91,71 @@ impl World {
         let (author, committer) = (self.stamp(author, at)?, self.stamp(by.account, at)?);
         let inscription = Inscription { message, author, committer };
         Ok(self.bare(repo)?.commit(parent, &edit.files, &inscription)?)
+    }
+
+    /// One commit by the API on top of a branch that still is at `expected`.
+    ///
+    /// Errors with 409 when it has moved on, with 422 for paths that git or GitHub does not take.
+    pub fn commit_on_head(
+        &mut self,
+        repo: i64,
+        (branch, expected): (&str, &str),
+        (message, files): (&str, &[FileChange]),
+        by: By,
+    ) -> Result<String, Refusal> {
+        self.require_role(repo, by, Role::Write)?;
+        self.require_unarchived(repo)?;
+        let head = self.repository(repo)?.refs.get(branch).cloned();
+        let head = head.ok_or_else(|| {
+            Refusal::new(404, format!("Could not resolve to a branch of the name '{branch}'."))
+        })?;
+        if head != expected {
+            let message = format!(
+                "Expected branch to point to \"{expected}\" but it did not.  Pull and try again."
+            );
+            return Err(Refusal::new(409, message));
+        }
+        let bare = self.bare(repo)?;
+        for file in files {
+            let path = file.path();
+            let is_malformed =
+                |part| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");
+            if path.split('/').any(is_malformed) {
+                return Err(Refusal::new(422, format!("The path '{path}' is malformed")));
+            }
+            if matches!(file, FileChange::Delete { .. }) && bare.file(&head, path)?.is_none() {
+                let message = format!(
+                    "A path was requested for deletion which does not exist as of commit oid \
+                     `{head}`: {path}"
+                );
+                return Err(Refusal::new(422, message));
+            }
+        }
+        let at = self.tick();
+        let (author, committer) = (self.stamp(by.account, at)?, self.stamp(WEB_FLOW, at)?);
+        let inscription = Inscription { message: message.to_owned(), author, committer };
+        let sha = bare.commit(Some(&head), files, &inscription)?;
+        self.move_branch(repo, branch, Some(&sha), by)?;
+        Ok(sha)
+    }
+
+    /// Makes a branch at a commit of the repository. Errors with 422 when there is one.
+    pub fn create_branch(
+        &mut self,
+        repo: i64,
+        (branch, sha): (&str, &str),
+        by: By,
+    ) -> Result<(), Refusal> {
+        if self.repository(repo)?.refs.contains_key(branch) {
+            return Err(Refusal::new(422, "Reference already exists"));
+        }
+        if self.bare(repo)?.resolve(sha).as_deref() != Some(sha) {
+            return Err(Refusal::new(422, "Object does not exist"));
+        }
+        if !is_branch_name(branch) {
+            return Err(Refusal::new(422, "Reference name is not valid"));
+        }
+        self.move_branch(repo, branch, Some(sha), by)
     }
 
     /// Points a branch somewhere else (None deletes it), as a push by `by`.

@@ -11,6 +11,14 @@ use super::world::World;
 const BODY_LIMIT: usize = 65_536;
 const BODY_BYTES: usize = 262_144;
 
+/// What a reaction is given to.
+#[derive(Clone, Copy, Debug)]
+pub enum Reacted {
+    Comment(i64),
+    /// An issue or pull request, by its number.
+    Issue(i64),
+}
+
 /// Errors with 422 for a text that GitHub does not take as a body.
 pub fn check_body(resource: &str, body: &str) -> Result<(), Refusal> {
     if body.trim().is_empty() {
@@ -69,10 +77,11 @@ impl World {
     pub fn react(
         &mut self,
         repo: i64,
-        comment: i64,
+        to: Reacted,
         content: &str,
         by: By,
     ) -> Result<(Reaction, bool), Refusal> {
+        self.require_unarchived(repo)?;
         if !CONTENTS.contains(&content) {
             return Err(Refusal::invalid(
                 "Reaction",
@@ -81,7 +90,10 @@ impl World {
             ));
         }
         let (id, created_at) = (self.next_id(), self.tick());
-        let reactions = &mut self.comment_mut(repo, comment)?.reactions;
+        let reactions = match to {
+            Reacted::Comment(comment) => &mut self.comment_mut(repo, comment)?.reactions,
+            Reacted::Issue(number) => &mut self.issue_mut(repo, number)?.reactions,
+        };
         let is_it = |old: &&Reaction| old.by == by.account && old.content == content;
         if let Some(old) = reactions.iter().find(is_it) {
             return Ok((old.clone(), false));

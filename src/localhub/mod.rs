@@ -43,10 +43,11 @@ pub use bare::FileChange;
 pub use branches::Edit;
 pub use call_log::{Call, Kind, Phase};
 pub use faults::Fault;
+pub use issues::IssueEdit;
 pub use merge::MergeMethod;
 pub use people::Person;
 pub use pulls::{NewPull, PullEdit};
-pub use readers::{CheckRunView, CommentView, DeliveryView, PullView};
+pub use readers::{CheckRunView, CommentView, CommitView, DeliveryView, IssueView, PullView};
 pub use refusal::Refusal;
 pub use state::{Level, ReviewState, Role};
 

@@ -4,6 +4,8 @@
 //! here: it comes by HTTP only.
 
 use super::branches::Edit;
+use super::comments::Reacted;
+use super::issues::{IssueEdit, NewIssue};
 use super::merge::MergeMethod;
 use super::pulls::{NewPull, PullEdit};
 use super::refusal::Refusal;
@@ -232,7 +234,64 @@ impl Person {
     }
 
     pub fn open_issue(&self, repo: &str, title: &str, body: &str) -> Done<i64> {
-        self.act(repo, |world, id, by| world.open_issue(id, (title, Some(body)), vec![], by))
+        self.open_labeled_issue(repo, (title, body), &[])
+    }
+
+    pub fn open_labeled_issue(
+        &self,
+        repo: &str,
+        (title, body): (&str, &str),
+        labels: &[&str],
+    ) -> Done<i64> {
+        self.open_new_issue(repo, (title, body), (labels, false))
+    }
+
+    /// Opens an issue with a form, which has these labels.
+    pub fn fill_in_form(
+        &self,
+        repo: &str,
+        (title, body): (&str, &str),
+        labels: &[&str],
+    ) -> Done<i64> {
+        self.open_new_issue(repo, (title, body), (labels, true))
+    }
+
+    fn open_new_issue(
+        &self,
+        repo: &str,
+        (title, body): (&str, &str),
+        (labels, has_form): (&[&str], bool),
+    ) -> Done<i64> {
+        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+        let (title, body) = (title.to_owned(), Some(body.to_owned()));
+        let new = NewIssue { title, body, labels, has_form };
+        self.act(repo, |world, id, by| world.open_issue(id, &new, by))
+    }
+
+    pub fn edit_issue(&self, repo: &str, number: i64, edit: &IssueEdit) -> Done {
+        self.act(repo, |world, id, by| world.edit_issue((id, number), edit, by))
+    }
+
+    pub fn reopen_issue(&self, repo: &str, number: i64) -> Done {
+        self.act(repo, |world, id, by| world.reopen_issue(id, number, by))
+    }
+
+    pub fn label_issue(&self, repo: &str, number: i64, label: &str) -> Done {
+        self.act(repo, |world, id, by| world.label_issue((id, number), label, by))
+    }
+
+    pub fn unlabel_issue(&self, repo: &str, number: i64, label: &str) -> Done {
+        self.act(repo, |world, id, by| world.unlabel_issue((id, number), label, by))
+    }
+
+    pub fn close_issue(&self, repo: &str, number: i64) -> Done {
+        self.act(repo, |world, id, by| world.close_issue(id, number, by))
+    }
+
+    pub fn react(&self, repo: &str, comment: i64, content: &str) -> Done {
+        self.act(repo, |world, id, by| {
+            world.react(id, Reacted::Comment(comment), content, by).map(drop)
+        })
     }
 
     /// Presses *Re-run* at a check run.

@@ -43,10 +43,9 @@ impl World {
                 })
         };
         if self.repository(repo)?.issues.values().any(has_one) {
-            return Err(invalid(
-                "head",
-                &format!("A pull request already exists for {}.", new.head),
-            ));
+            let owner = &self.account(self.repository(head_repo)?.owner)?.login;
+            let why = format!("A pull request already exists for {owner}:{head_ref}.");
+            return Err(invalid("head", &why));
         }
         let (number, at) = (self.next_number(repo)?, self.tick());
         self.place_head(repo, number, (head_repo, &head_ref), &head_sha)?;
@@ -71,7 +70,9 @@ impl World {
             title: new.title.clone(),
             body: new.body.clone(),
             by,
+            edited_by: None,
             labels: vec![],
+            reactions: vec![],
             open: true,
             created_at: at,
             updated_at: at,
@@ -119,6 +120,20 @@ impl World {
             Some(true) if !self.issue(repo, number)?.open => self.reopen_pull(repo, number, by),
             _ => Ok(()),
         }
+    }
+
+    /// Ends the draft; one that is none stays as it is.
+    pub fn mark_ready(&mut self, (repo, number): (i64, i64), by: By) -> Result<(), Refusal> {
+        self.require_unarchived(repo)?;
+        if self.issue(repo, number)?.by != by {
+            self.require_role(repo, by, Role::Write)?;
+        }
+        let at = self.tick();
+        if !std::mem::take(&mut self.pull_mut(repo, number)?.draft) {
+            return Ok(());
+        }
+        self.issue_mut(repo, number)?.updated_at = at;
+        self.emit_pull((repo, number), "ready_for_review", by, json!({}))
     }
 
     /// Moves open pull requests of a branch to its new head, or closes them when it is gone.

@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Hub;
+use super::authors::authors;
+use super::bare::Stamp;
 use super::refusal::Refusal;
-use super::state::{CheckRun, Comment, Delivery};
+use super::state::{CheckRun, Comment, Delivery, Issue, Reaction};
 use super::world::World;
 
 #[derive(Clone, Debug)]
@@ -41,10 +43,34 @@ pub struct PullView {
     pub body: Option<String>,
     pub author: String,
     pub open: bool,
+    pub draft: bool,
     pub merge_commit_sha: Option<String>,
     pub head_ref: String,
     pub head_sha: String,
     pub base_ref: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct IssueView {
+    pub number: i64,
+    pub title: String,
+    pub body: Option<String>,
+    pub author: String,
+    pub via_app: bool,
+    pub labels: Vec<String>,
+    pub open: bool,
+    /// `(login, content)` in the order in which they were given.
+    pub reactions: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CommitView {
+    pub sha: String,
+    pub message: String,
+    pub parents: Vec<String>,
+    /// Logins, the author first, then the co-authors; `name <address>` for nobody's.
+    pub authors: Vec<String>,
+    pub committer: String,
 }
 
 #[derive(Clone, Debug)]
@@ -78,18 +104,36 @@ impl Hub {
 
     pub fn pull(&self, repo: &str, number: i64) -> Result<PullView, Refusal> {
         let world = self.0.read();
+        pull_view(&world, world.repository_named(repo)?, number)
+    }
+
+    /// The pull requests of a branch of the repository itself, whatever their state, oldest first.
+    pub fn pulls_of(&self, repo: &str, branch: &str) -> Result<Vec<PullView>, Refusal> {
+        let world = self.0.read();
         let id = world.repository_named(repo)?;
-        let (issue, pull) = (world.issue(id, number)?, world.pull(id, number)?);
-        Ok(PullView {
+        let is_of_it = |issue: &&Issue| {
+            issue
+                .pull
+                .as_ref()
+                .is_some_and(|it| (it.head_repo, it.head_ref.as_str()) == (id, branch))
+        };
+        let found = world.repository(id)?.issues.values().filter(is_of_it);
+        found.map(|issue| pull_view(&world, id, issue.number)).collect()
+    }
+
+    /// An issue, or a pull request seen as one.
+    pub fn issue(&self, repo: &str, number: i64) -> Result<IssueView, Refusal> {
+        let world = self.0.read();
+        let issue = world.issue(world.repository_named(repo)?, number)?;
+        Ok(IssueView {
             number,
             title: issue.title.clone(),
             body: issue.body.clone(),
             author: world.account(issue.by.account)?.login.clone(),
+            via_app: issue.by.via_app,
+            labels: issue.labels.clone(),
             open: issue.open,
-            merge_commit_sha: pull.merged.as_ref().map(|merged| merged.sha.clone()),
-            head_ref: pull.head_ref.clone(),
-            head_sha: pull.head_sha.clone(),
-            base_ref: pull.base_ref.clone(),
+            reactions: reactions(&world, &issue.reactions)?,
         })
     }
 
@@ -97,8 +141,8 @@ impl Hub {
     pub fn issues(&self, repo: &str) -> Result<Vec<(i64, String, String)>, Refusal> {
         let world = self.0.read();
         let issues = &world.repository(world.repository_named(repo)?)?.issues;
-        let is_issue = |issue: &&super::state::Issue| issue.pull.is_none();
-        let view = |issue: &super::state::Issue| {
+        let is_issue = |issue: &&Issue| issue.pull.is_none();
+        let view = |issue: &Issue| {
             (issue.number, issue.title.clone(), issue.body.clone().unwrap_or_default())
         };
         Ok(issues.values().filter(is_issue).map(view).collect())
@@ -114,6 +158,31 @@ impl Hub {
         let world = self.0.read();
         let bare = world.bare(world.repository_named(repo)?)?;
         bare.resolve(name).ok_or_else(Refusal::not_found)
+    }
+
+    /// The paths of all files of a branch or commit.
+    pub fn paths(&self, repo: &str, at: &str) -> Result<Vec<String>, Refusal> {
+        let sha = self.sha(repo, at)?;
+        let world = self.0.read();
+        Ok(world.bare(world.repository_named(repo)?)?.paths(&sha)?)
+    }
+
+    /// The commit that a branch (or abbreviated id) stands for.
+    pub fn commit(&self, repo: &str, at: &str) -> Result<CommitView, Refusal> {
+        let sha = self.sha(repo, at)?;
+        let world = self.0.read();
+        let facts = world.bare(world.repository_named(repo)?)?.facts(&sha)?;
+        let name = |stamp: &Stamp| match world.account_of_email(&stamp.email) {
+            Some(account) => account.login.clone(),
+            None => format!("{} <{}>", stamp.name, stamp.email),
+        };
+        Ok(CommitView {
+            authors: authors(&facts).iter().map(name).collect(),
+            committer: name(&facts.committer),
+            message: facts.message,
+            parents: facts.parents,
+            sha,
+        })
     }
 
     /// A file of a branch or commit as text; None when there is none.
@@ -132,9 +201,6 @@ impl Hub {
 }
 
 fn comment_view(world: &World, comment: &Comment) -> Result<CommentView, Refusal> {
-    let reaction = |reaction: &super::state::Reaction| {
-        Ok((world.account(reaction.by)?.login.clone(), reaction.content.clone()))
-    };
     Ok(CommentView {
         id: comment.id,
         author: world.account(comment.by.account)?.login.clone(),
@@ -142,7 +208,30 @@ fn comment_view(world: &World, comment: &Comment) -> Result<CommentView, Refusal
         body: comment.body.clone(),
         created_at: comment.created_at,
         updated_at: comment.updated_at,
-        reactions: comment.reactions.iter().map(reaction).collect::<Result<_, Refusal>>()?,
+        reactions: reactions(world, &comment.reactions)?,
+    })
+}
+
+fn reactions(world: &World, all: &[Reaction]) -> Result<Vec<(String, String)>, Refusal> {
+    let view = |reaction: &Reaction| {
+        Ok((world.account(reaction.by)?.login.clone(), reaction.content.clone()))
+    };
+    all.iter().map(view).collect()
+}
+
+fn pull_view(world: &World, repo: i64, number: i64) -> Result<PullView, Refusal> {
+    let (issue, pull) = (world.issue(repo, number)?, world.pull(repo, number)?);
+    Ok(PullView {
+        number,
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        author: world.account(issue.by.account)?.login.clone(),
+        open: issue.open,
+        draft: pull.draft,
+        merge_commit_sha: pull.merged.as_ref().map(|merged| merged.sha.clone()),
+        head_ref: pull.head_ref.clone(),
+        head_sha: pull.head_sha.clone(),
+        base_ref: pull.base_ref.clone(),
     })
 }
 

@@ -125,7 +125,12 @@ pub struct Issue {
     pub title: String,
     pub body: Option<String>,
     pub by: By,
+    /// Who changed the text last.
+    #[serde(default)]
+    pub edited_by: Option<i64>,
     pub labels: Vec<String>,
+    #[serde(default)]
+    pub reactions: Vec<Reaction>,
     pub open: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

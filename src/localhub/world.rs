@@ -29,7 +29,7 @@ pub const WEB_FLOW: i64 = 19_864_447;
 /// What the app asks for; an installation may be given less.
 const PERMISSIONS: [(&str, Level); 7] = [
     ("checks", Level::Write),
-    ("contents", Level::Read),
+    ("contents", Level::Write),
     ("issues", Level::Write),
     ("merge_queues", Level::Read),
     ("metadata", Level::Read),
@@ -37,10 +37,11 @@ const PERMISSIONS: [(&str, Level); 7] = [
     ("statuses", Level::Write),
 ];
 
-const EVENTS: [&str; 8] = [
+const EVENTS: [&str; 9] = [
     "check_run",
     "check_suite",
     "issue_comment",
+    "issues",
     "merge_group",
     "pull_request",
     "pull_request_review",

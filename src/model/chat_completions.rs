@@ -232,12 +232,13 @@ mod tests {
 
     #[test]
     fn what_a_model_wrote_wrongly_goes_back_in_a_form_that_servers_take() {
-        let calls = vec![
-            ("a".to_owned(), call("ap ply\n", "{\"a\":")),
-            ("b".to_owned(), call("", "[1]")),
-        ];
+        let calls =
+            vec![("a".to_owned(), call("ap ply\n", "{\"a\":")), ("b".to_owned(), call("", "[1]"))];
         let value = message(&Message::Assistant { text: String::new(), calls });
-        assert_eq!(value["tool_calls"][0]["function"], json!({ "name": "apply", "arguments": "{}" }));
+        assert_eq!(
+            value["tool_calls"][0]["function"],
+            json!({ "name": "apply", "arguments": "{}" })
+        );
         assert_eq!(value["tool_calls"][1]["function"]["name"], "unknown");
     }
 
@@ -266,7 +267,15 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_garbled() {
-        for body in ["", "{}", "[]", r#"{"choices":[]}"#, r#"{"choices":[{}]}"#, "\u{0}", r#"{"error":"x"}"#] {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"choices":[]}"#,
+            r#"{"choices":[{}]}"#,
+            "\u{0}",
+            r#"{"error":"x"}"#,
+        ] {
             assert!(decode(body.as_bytes()).is_err(), "{body}");
         }
         let negative = json!({ "choices": [{ "message": {} }], "usage": { "prompt_tokens": -5, "completion_tokens": 1 } });

@@ -99,7 +99,8 @@ impl Model {
     fn priced(&self, input_tokens: u64, output_tokens: u64) -> Amount {
         let microdollars = self.settings.prices.map_or(0, |prices| {
             // A price per million tokens in dollars is one per token in millionths; the casts saturate.
-            (input_tokens as f64 * prices.input + output_tokens as f64 * prices.output).ceil() as u64
+            (input_tokens as f64 * prices.input + output_tokens as f64 * prices.output).ceil()
+                as u64
         });
         Amount { model_calls: 1, input_tokens, output_tokens, microdollars, ..Amount::default() }
     }
@@ -145,7 +146,10 @@ mod tests {
             assert!(prices(text).is_err(), "{text}");
         }
         let estimate = model(Some(Prices { input: 3.0, output: 15.0 })).estimate(3_000);
-        assert_eq!((estimate.input_tokens, estimate.microdollars), (1_000, 3_000 + 15 * LONGEST_ANSWER));
+        assert_eq!(
+            (estimate.input_tokens, estimate.microdollars),
+            (1_000, 3_000 + 15 * LONGEST_ANSWER)
+        );
         assert_eq!(model(None).estimate(3_000).microdollars, 0);
     }
 

@@ -127,7 +127,10 @@ mod tests {
     #[test]
     fn a_server_says_when_to_come_back_in_one_of_two_headers() {
         let headers = |pairs: &[(&'static str, &str)]| {
-            pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+            pairs
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect()
         };
         let seconds = |pairs: &[(&'static str, &str)]| retry_after(&headers(pairs));
         assert_eq!(seconds(&[("retry-after", "2")]), Some(Duration::from_secs(2)));

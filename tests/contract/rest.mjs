@@ -38,7 +38,7 @@ export function rest(calls, report, violation) {
   }
 }
 
-/** The template of `path` with the fewest parameters. */
+/** The longest template of `path` with the fewest parameters; a ref at its end may have slashes. */
 function found(api, method, path) {
   const segments = path.split('/');
   const parameters = (template) => template.split('{').length;
@@ -46,10 +46,11 @@ function found(api, method, path) {
     .filter((template) => api.paths[template][method.toLowerCase()])
     .filter((template) => {
       const own = template.split('/');
-      return own.length === segments.length &&
+      const hasLength = own.at(-1) === '{ref}' ? own.length <= segments.length : own.length === segments.length;
+      return hasLength &&
         own.every((part, nth) => part.startsWith('{') || part === segments[nth]);
     })
-    .sort((a, b) => parameters(a) - parameters(b))[0];
+    .sort((a, b) => b.split('/').length - a.split('/').length || parameters(a) - parameters(b))[0];
 }
 
 function checkQuery({ api, call, violation }, operation, query) {

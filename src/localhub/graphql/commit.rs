@@ -27,6 +27,10 @@ pub fn field(
     };
     match name {
         "oid" => Out::leaf(sha),
+        "url" => {
+            let full_name = world.full_name(world.repository(repo)?)?;
+            Out::leaf(format!("{}/{full_name}/commit/{sha}", world.url))
+        }
         "message" => Out::leaf(facts.message),
         "messageHeadline" => Out::leaf(facts.message.lines().next().unwrap_or_default()),
         "committedDate" => date(facts.committer.second),

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::super::actor::Actor;
 use super::super::world::World;
 use super::thing::{Arguments, Failure, Out, Thing};
-use super::{account, commit, connection, pull, repository};
+use super::{account, commit, connection, issue, pull, repository};
 
 /// Something a document asks for that localhub does not have.
 #[derive(Debug)]
@@ -106,10 +106,23 @@ impl<'w, 'd> Execution<'w, 'd> {
         if field.name == "__typename" {
             return Ok(self.type_name(thing).into());
         }
-        let arguments =
-            field.arguments.iter().map(|(name, value)| (name.clone(), self.value(value)));
-        let arguments = Arguments(arguments.collect());
-        match self.resolve(thing, &field.name, &arguments) {
+        let outcome = self.resolve(thing, &field.name, &self.arguments(field));
+        self.outcome(outcome, field, path)
+    }
+
+    pub fn arguments(&self, field: &Field<'d, String>) -> Arguments {
+        let all = field.arguments.iter().map(|(name, value)| (name.clone(), self.value(value)));
+        Arguments(all.collect())
+    }
+
+    /// What a field gives, or null and an error.
+    pub fn outcome(
+        &mut self,
+        outcome: Result<Out, Failure>,
+        field: &Field<'d, String>,
+        path: Path<'_>,
+    ) -> Result<Value, Unknown> {
+        match outcome {
             Ok(Out::Leaf(value)) => Ok(value),
             Ok(Out::One(thing)) => {
                 self.select(&thing, &field.selection_set, path).map(Value::Object)
@@ -140,6 +153,10 @@ impl<'w, 'd> Execution<'w, 'd> {
             Thing::Repository(id) => repository::field(self, *id, name, arguments),
             Thing::Ref { repo, branch } => repository::ref_field(self.world, (*repo, branch), name),
             Thing::Pull(repo, number) => pull::field(self.world, (*repo, *number), name, arguments),
+            Thing::Issue(repo, number) => {
+                issue::field(self.world, (*repo, *number), name, arguments)
+            }
+            Thing::Label(label) => issue::label_field(label, name),
             Thing::Review { repo, number, id } => {
                 pull::review_field(self.world, (*repo, *number), *id, name)
             }
@@ -151,6 +168,11 @@ impl<'w, 'd> Execution<'w, 'd> {
             Thing::Account(id) => account::field(self.world, *id, name),
             Thing::Connection(of) => connection::field(of, name),
             Thing::PageInfo { .. } => connection::page_info_field(thing, name),
+            Thing::Payload { name: of, fields } => {
+                let found = fields.iter().find(|(field, _)| *field == name);
+                let (_, thing) = found.ok_or_else(|| Failure::unknown(of, name))?;
+                Ok(Out::One(thing.clone()))
+            }
             Thing::Edge { cursor, node } => match name {
                 "cursor" => Out::leaf(cursor.clone()),
                 "node" => Ok(Out::One((**node).clone())),
@@ -165,6 +187,8 @@ impl<'w, 'd> Execution<'w, 'd> {
             Thing::RateLimit => "RateLimit",
             Thing::Repository(_) => "Repository",
             Thing::Pull(..) => "PullRequest",
+            Thing::Issue(..) => "Issue",
+            Thing::Label(_) => "Label",
             Thing::PullCommit(..) => "PullRequestCommit",
             Thing::Commit(..) => "Commit",
             Thing::GitActor { .. } => "GitActor",
@@ -173,6 +197,7 @@ impl<'w, 'd> Execution<'w, 'd> {
             Thing::Review { .. } => "PullRequestReview",
             Thing::Connection(of) => of.name,
             Thing::PageInfo { .. } => "PageInfo",
+            Thing::Payload { name, .. } => name,
             Thing::Edge { .. } => "Edge",
         }
     }

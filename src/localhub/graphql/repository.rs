@@ -81,6 +81,17 @@ pub fn field(
                 }),
             }
         }
+        "issue" => {
+            world.admit(execution.actor, read(&["issues"]), Some(id))?;
+            let number = arguments.number("number").unwrap_or_default();
+            match world.issue(id, number) {
+                Ok(issue) if issue.pull.is_none() => Ok(Out::One(Thing::Issue(id, number))),
+                _ => Err(Failure::Refused {
+                    kind: "NOT_FOUND",
+                    message: format!("Could not resolve to an Issue with the number of {number}."),
+                }),
+            }
+        }
         "pullRequests" => {
             world.admit(execution.actor, read(&["pull_requests"]), Some(id))?;
             let states = arguments.texts("states");

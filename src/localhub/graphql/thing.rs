@@ -14,15 +14,40 @@ pub enum Thing {
     RateLimit,
     Repository(i64),
     Pull(i64, i64),
+    Issue(i64, i64),
+    Label(String),
     PullCommit(i64, String),
     Commit(i64, String),
-    GitActor { name: String, email: String },
-    Ref { repo: i64, branch: String },
+    GitActor {
+        name: String,
+        email: String,
+    },
+    Ref {
+        repo: i64,
+        branch: String,
+    },
     Account(i64),
-    Review { repo: i64, number: i64, id: i64 },
+    Review {
+        repo: i64,
+        number: i64,
+        id: i64,
+    },
     Connection(Connection),
-    PageInfo { end: Option<String>, has_next: bool, start: Option<String>, has_previous: bool },
-    Edge { cursor: String, node: Box<Thing> },
+    PageInfo {
+        end: Option<String>,
+        has_next: bool,
+        start: Option<String>,
+        has_previous: bool,
+    },
+    /// What a mutation gives, field by field.
+    Payload {
+        name: &'static str,
+        fields: Vec<(&'static str, Thing)>,
+    },
+    Edge {
+        cursor: String,
+        node: Box<Thing>,
+    },
 }
 
 /// A list, and the page of it that was asked for.
@@ -71,6 +96,8 @@ impl From<Refusal> for Failure {
         let kind = match refusal.status {
             403 => "FORBIDDEN",
             404 => "NOT_FOUND",
+            409 => "STALE_DATA",
+            422 => "UNPROCESSABLE",
             _ => "INTERNAL",
         };
         Self::Refused { kind, message: refusal.message }

@@ -2,14 +2,17 @@
 
 use jiff::Timestamp;
 
+use super::super::comments::Reacted;
 use super::super::refusal::Refusal;
 use super::super::server::Reply;
+use super::super::state::Level;
 use super::{Operation, Request, listed, read, write};
 
-/// Comments on pull requests are issue comments; either permission does for both.
+/// Comments on pull requests are issue comments; which permission reaches one depends on what it
+/// is of, see [`Request::reach`].
 const EITHER: &[&str] = &["issues", "pull_requests"];
 
-pub const OPERATIONS: [Operation; 5] = [
+pub const OPERATIONS: [Operation; 6] = [
     Operation {
         method: "GET",
         path: "/repos/{owner}/{repo}/issues/{issue_number}/comments",
@@ -40,11 +43,17 @@ pub const OPERATIONS: [Operation; 5] = [
         access: write(EITHER),
         perform: react,
     },
+    Operation {
+        method: "POST",
+        path: "/repos/{owner}/{repo}/issues/{issue_number}/reactions",
+        access: write(EITHER),
+        perform: react_to_issue,
+    },
 ];
 
 fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
     let issue = request.number("issue_number")?;
-    request.world.issue(request.repo, issue)?;
+    request.reach(issue, Level::Read)?;
     let since: Option<Timestamp> = match request.query.get("since") {
         Some(since) => Some(since.parse().map_err(|_| Refusal::new(422, "since is no time"))?),
         None => None,
@@ -60,29 +69,48 @@ fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
 }
 
 fn add(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let at = (request.repo, request.number("issue_number")?);
+    let number = request.number("issue_number")?;
+    request.reach(number, Level::Write)?;
     let body = request.text("body")?.to_owned();
-    let id = request.world.add_comment(at, &body, request.by)?;
+    let id = request.world.add_comment((request.repo, number), &body, request.by)?;
     shown(request, 201, id)
 }
 
 fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    shown(request, 200, request.number("comment_id")?)
+    let id = reached(request, Level::Read)?;
+    shown(request, 200, id)
 }
 
 fn edit(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let id = request.number("comment_id")?;
+    let id = reached(request, Level::Write)?;
     let body = request.text("body")?.to_owned();
     request.world.edit_comment(request.repo, id, &body, request.by)?;
     shown(request, 200, id)
 }
 
 fn react(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let id = request.number("comment_id")?;
+    let id = reached(request, Level::Write)?;
+    give_reaction(request, Reacted::Comment(id))
+}
+
+fn react_to_issue(request: &mut Request<'_>) -> Result<Reply, Refusal> {
+    let number = request.number("issue_number")?;
+    request.reach(number, Level::Write)?;
+    give_reaction(request, Reacted::Issue(number))
+}
+
+fn give_reaction(request: &mut Request<'_>, to: Reacted) -> Result<Reply, Refusal> {
     let content = request.text("content")?.to_owned();
-    let (reaction, is_new) = request.world.react(request.repo, id, &content, request.by)?;
+    let (reaction, is_new) = request.world.react(request.repo, to, &content, request.by)?;
     let status = if is_new { 201 } else { 200 };
     Ok(Reply::json(status, &request.world.reaction_json(&reaction)?))
+}
+
+/// The comment of the path, if the caller's permission reaches what it is of.
+fn reached(request: &Request<'_>, level: Level) -> Result<i64, Refusal> {
+    let id = request.number("comment_id")?;
+    let issue = request.world.comment(request.repo, id)?.issue;
+    request.reach(issue, level).map(|()| id)
 }
 
 fn shown(request: &Request<'_>, status: u16, id: i64) -> Result<Reply, Refusal> {

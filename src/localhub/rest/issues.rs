@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use super::super::issues::NewIssue;
 use super::super::refusal::Refusal;
 use super::super::server::Reply;
+use super::super::state::Level;
 use super::{Operation, Request, read, write};
 
 pub const OPERATIONS: [Operation; 2] = [
@@ -31,12 +33,13 @@ struct Fields {
 
 fn open(request: &mut Request<'_>) -> Result<Reply, Refusal> {
     let Fields { title, body, labels } = request.fields()?;
-    let new = (title.as_str(), body.as_deref());
-    let number = request.world.open_issue(request.repo, new, labels, request.by)?;
+    let new = NewIssue { title, body, labels, has_form: false };
+    let number = request.world.open_issue(request.repo, &new, request.by)?;
     Ok(Reply::json(201, &request.world.issue_json(request.repo, number)?))
 }
 
 fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
     let number = request.number("issue_number")?;
+    request.reach(number, Level::Read)?;
     Ok(Reply::json(200, &request.world.issue_json(request.repo, number)?))
 }

@@ -6,7 +6,7 @@ use super::super::merge::MergeMethod;
 use super::super::pulls::{NewPull, PullEdit};
 use super::super::refusal::Refusal;
 use super::super::server::Reply;
-use super::super::state::{Issue, ReviewState};
+use super::super::state::{Issue, Pull, ReviewState};
 use super::super::world::World;
 use super::{Operation, Request, listed, read, write};
 
@@ -104,7 +104,12 @@ fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
             "closed" => !issue.open,
             _ => true,
         };
-        is_of_state && query("base").is_none_or(|base| base == pull.base_ref)
+        // Without the owner GitHub takes no notice of `head`.
+        let is_of_head = match query("head").and_then(|head| head.split_once(':')) {
+            Some((owner, branch)) => is_branch_of(request.world, pull, (owner, branch)),
+            None => true,
+        };
+        is_of_state && is_of_head && query("base").is_none_or(|base| base == pull.base_ref)
     };
     let mut found: Vec<&Issue> =
         request.world.repository(request.repo)?.issues.values().filter(is_asked_for).collect();
@@ -118,6 +123,12 @@ fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
     let shown =
         found.iter().map(|issue| request.world.simple_pull_json(request.repo, issue.number));
     Ok(listed(request.page(shown.collect::<Result<_, _>>()?)))
+}
+
+fn is_branch_of(world: &World, pull: &Pull, (owner, branch): (&str, &str)) -> bool {
+    let Ok(repository) = world.repository(pull.head_repo) else { return false };
+    let login = world.account(repository.owner).map(|account| account.login.as_str());
+    pull.head_ref == branch && login.is_ok_and(|login| login.eq_ignore_ascii_case(owner))
 }
 
 fn open(request: &mut Request<'_>) -> Result<Reply, Refusal> {

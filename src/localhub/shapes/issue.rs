@@ -26,12 +26,8 @@ impl World {
                 ("timeline_url", "/timeline"),
             ],
         );
-        let label = |name: &String| {
-            json!({
-                "id": 1, "node_id": node_id("LA", 1), "url": format!("{api}/labels/{name}"),
-                "name": name, "color": "ededed", "default": false, "description": null,
-            })
-        };
+        let labels = issue.labels.iter().map(|name| self.label_json(repo, name));
+        let labels: Vec<Value> = labels.collect::<Result<_, _>>()?;
         let mut own = json!({
             "id": issue.id,
             "node_id": node_id("I", issue.id),
@@ -41,7 +37,7 @@ impl World {
             "title": issue.title,
             "body": issue.body,
             "user": self.user_json(issue.by.account)?,
-            "labels": issue.labels.iter().map(label).collect::<Value>(),
+            "labels": labels,
             "state": if issue.open { "open" } else { "closed" },
             "state_reason": (!issue.open).then_some("completed"),
             "locked": false,
@@ -55,7 +51,7 @@ impl World {
             "closed_at": issue.closed_at,
             "author_association": self.association(repository, issue.by.account),
             "performed_via_github_app": self.via_app_json(issue.by.via_app)?,
-            "reactions": rollup(&format!("{api}/issues/{number}"), &[]),
+            "reactions": rollup(&format!("{api}/issues/{number}"), &issue.reactions),
         });
         if let Some(pull) = &issue.pull {
             own["draft"] = pull.draft.into();
@@ -68,6 +64,20 @@ impl World {
             });
         }
         Ok(with(urls, own))
+    }
+
+    /// A label as issues and their webhooks carry it. Labels have no ids of their own here.
+    pub fn label_json(&self, repo: i64, name: &str) -> Result<Value, Refusal> {
+        let full_name = self.full_name(self.repository(repo)?)?;
+        Ok(json!({
+            "id": 1,
+            "node_id": node_id("LA", 1),
+            "url": format!("{}/api/v3/repos/{full_name}/labels/{name}", self.url),
+            "name": name,
+            "color": "ededed",
+            "default": false,
+            "description": null,
+        }))
     }
 
     /// `performed_via_github_app`: the one sure sign that our app wrote something.

@@ -103,8 +103,13 @@ async fn a_suspended_installation_neither_mints_nor_uses_tokens() {
 async fn nothing_is_written_to_an_archived_repository() {
     let scene = Scene::new().await;
     let number = scene.pull();
+    let issue = scene.alice.open_issue(REPO, "A bucket", "").unwrap();
+    let comment = scene.alice.comment(REPO, issue, "hi").unwrap();
     scene.hub.set_archived(REPO, true).unwrap();
     let refusals = [
+        scene.bob.label_issue(REPO, issue, "no").unwrap_err(),
+        scene.alice.close_issue(REPO, issue).unwrap_err(),
+        scene.alice.react(REPO, comment, "eyes").unwrap_err(),
         scene.alice.comment(REPO, number, "hi").unwrap_err(),
         scene.alice.push(REPO, "feature", &Edit::new("No")).unwrap_err(),
         scene.bob.merge(REPO, number, MergeMethod::Merge).unwrap_err(),

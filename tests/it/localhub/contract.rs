@@ -4,14 +4,18 @@
 use std::path::Path;
 use std::process::Command;
 
-use planwright::localhub::{Edit, Hub, MergeMethod, NewPull, ReviewState, Settings};
+use planwright::localhub::{Edit, Hub, IssueEdit, MergeMethod, NewPull, ReviewState, Settings};
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::client::Client;
 use super::graphql::SNAPSHOT;
+use super::proposing::{COMMIT, READY, changes};
 use super::receiver::Receiver;
 use super::{REPO, Scene};
+
+/// The bot's own document; it is judged with the others of the bot.
+const ISSUE: &str = include_str!("../../../src/github/issue.graphql");
 
 /// Runs the validator over a recording and the documents of the tests; answers what it printed.
 fn validated(recording: &Path) -> Result<String, String> {
@@ -24,7 +28,10 @@ fn validated(recording: &Path) -> Result<String, String> {
     let output = Command::new("node")
         .arg(contract.join("validate.mjs"))
         .arg(recording)
-        .arg(root.join("tests/it/localhub/snapshot.graphql"))
+        .args(
+            ["snapshot", "commit", "ready"]
+                .map(|name| root.join(format!("tests/it/localhub/{name}.graphql"))),
+        )
         .output()
         .expect("the contract test needs node 20 or later on the path");
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
@@ -47,6 +54,7 @@ async fn every_operation_is_as_github_describes_it() {
     let (scene, _receiver) = recording_scene().await;
     people_at_work(&scene).await;
     app_at_work(&scene).await;
+    app_proposing(&scene).await;
     scene.hub.idle().await;
     app_looking_after_its_deliveries(&scene).await;
     refusals(&scene).await;
@@ -175,6 +183,57 @@ async fn app_at_work(scene: &Scene) {
         assert_eq!(token.graphql(SNAPSHOT, variables).await.status, 200);
     }
     assert_eq!(token.delete("/installation/token").await.status, 204);
+}
+
+/// From an issue to the bot's own pull request.
+async fn app_proposing(scene: &Scene) {
+    let text = ("Bucket", "for build logs");
+    let issue = scene.alice.open_labeled_issue(REPO, text, &["infra"]).unwrap();
+    scene.alice.label_issue(REPO, issue, "s3").unwrap();
+    scene.alice.unlabel_issue(REPO, issue, "infra").unwrap();
+    let edit = IssueEdit { title: Some("A bucket".into()), body: Some("for logs".into()) };
+    scene.alice.edit_issue(REPO, issue, &edit).unwrap();
+    let permissions = json!({ "contents": "write", "issues": "write", "pull_requests": "write" });
+    let app = Client::installation(&scene.hub, permissions).await;
+    let at = format!("/repos/acme/infra/issues/{issue}");
+    assert_eq!(app.get(&at).await.status, 200);
+    let said = app.post(&format!("{at}/comments"), json!({ "body": "Working on it" })).await.body;
+    for at in [at, format!("/repos/acme/infra/issues/comments/{}", said["id"])] {
+        for status in [201, 200] {
+            let reacted = app.post(&format!("{at}/reactions"), json!({ "content": "eyes" })).await;
+            assert_eq!(reacted.status, status);
+        }
+    }
+    let main = scene.hub.sha(REPO, "main").unwrap();
+    let new = json!({ "ref": "refs/heads/planwright/1", "sha": main });
+    for status in [201, 422] {
+        assert_eq!(app.post("/repos/acme/infra/git/refs", new.clone()).await.status, status);
+    }
+    let branch = "/repos/acme/infra/git/ref/heads";
+    assert_eq!(app.get(&format!("{branch}/planwright/1")).await.status, 200);
+    assert_eq!(app.get(&format!("{branch}/nothing")).await.status, 404);
+    let files = [("f.txt", Some("f")), ("b.txt", None)];
+    let commit = changes(&main, ("Add f", "For #1"), &files);
+    for expected in [true, false] {
+        let answer = app.graphql(COMMIT, commit.clone()).await.body;
+        assert_eq!(answer.get("errors").is_none(), expected, "the second is stale: {answer}");
+    }
+    let new = json!({ "title": "Add f", "body": "For #1", "head": "planwright/1", "base": "main",
+        "draft": true });
+    let opened = app.post("/repos/acme/infra/pulls", new.clone()).await;
+    assert_eq!(opened.status, 201, "{}", opened.body);
+    assert_eq!(app.post("/repos/acme/infra/pulls", new).await.status, 422);
+    let found = app.get("/repos/acme/infra/pulls?head=acme:planwright/1&state=open").await.body;
+    let pull = format!("/repos/acme/infra/pulls/{}", found[0]["number"]);
+    let edit = json!({ "title": "Add f.txt", "body": "For #2" });
+    assert_eq!(app.patch(&pull, edit).await.status, 200);
+    let ready = app.graphql(READY, json!({ "id": opened.body["node_id"] })).await.body;
+    assert_eq!(ready.get("errors"), None, "{ready}");
+    scene.bob.close_issue(REPO, issue).unwrap();
+    scene.bob.reopen_issue(REPO, issue).unwrap();
+    let variables = json!({ "owner": "acme", "name": "infra", "number": issue });
+    let read = app.graphql(ISSUE, variables).await.body;
+    assert_eq!(read["data"]["repository"]["issue"]["editor"]["login"], "alice", "{read}");
 }
 
 async fn app_looking_after_its_deliveries(scene: &Scene) {
