@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     engine::{self, Engine, Secrets},
     git::Git,
     github::{self, GitHub},
+    model::{self, Model},
     settings::{self, Role, Variables},
     store::Store,
 };
@@ -49,6 +50,10 @@ pub struct App {
     pub apply_env: Environment,
     /// Accepted in webhook signatures; two during a rotation.
     pub webhook_secrets: Vec<SecretString>,
+    /// Reads free text; none where no model is set up.
+    pub model: Option<Model>,
+    /// Every secret of this process, none of which may ever be written anywhere.
+    pub secrets: Secrets,
     pub clock: Clock,
 }
 
@@ -71,21 +76,33 @@ impl App {
         let github = GitHub::new(&github::Settings {
             api_url: settings.github.github_url.clone(),
             app_id: AppId(settings.github.app_id),
-            private_key: private_key.into(),
+            private_key: private_key.clone().into(),
         })?
         .with_clock(clock.clone());
         let roles = settings.process.roles.clone();
+        let key = model_key(&settings.model, &roles)?;
         let ours = &settings.engine.variables;
+        let plan_env = Environment::of(&settings.engine.plan_env, (ours, "--plan-env"))?;
+        let apply_env = Environment::of(&settings.engine.apply_env, (ours, "--apply-env"))?;
+        let webhook_secrets = webhook_secrets(&settings.github.webhook_secret_file)?;
+        let own = [Some(private_key.as_str()), key.as_ref().map(ExposeSecret::expose_secret)];
+        let own = own
+            .into_iter()
+            .flatten()
+            .chain(webhook_secrets.iter().map(ExposeSecret::expose_secret));
+        let secrets = Secrets::new(own.chain(plan_env.values()).chain(apply_env.values()));
         Ok(Self {
+            model: model(&settings.model, key)?,
+            secrets,
             process: Uuid::now_v7().to_string(),
             workers: settings.process.workers,
             store,
             github,
             git: Git::new(data.join("mirrors")).context("opening the mirrors")?,
             engine: Engine::new(engine_settings(&settings.engine, &data)?),
-            plan_env: Environment::of(&settings.engine.plan_env, (ours, "--plan-env"))?,
-            apply_env: Environment::of(&settings.engine.apply_env, (ours, "--apply-env"))?,
-            webhook_secrets: webhook_secrets(&settings.github.webhook_secret_file)?,
+            plan_env,
+            apply_env,
+            webhook_secrets,
             roles,
             data,
             clock,
@@ -113,11 +130,55 @@ impl Environment {
             };
             variables.insert(theirs.to_owned(), value.clone());
         }
-        let is_secret = |name: &str| !PUBLIC.iter().any(|end| name.ends_with(end));
-        let secret = variables.iter().filter(|(name, _)| is_secret(name));
-        let values: Vec<&str> = secret.filter_map(|(_, value)| value.to_str()).collect();
-        Ok(Self { secrets: Secrets::new(values), variables })
+        Ok(Self { secrets: Secrets::new(secret_values(&variables)), variables })
     }
+
+    /// The values that are secrets.
+    fn values(&self) -> impl Iterator<Item = &str> {
+        secret_values(&self.variables)
+    }
+}
+
+fn secret_values(variables: &BTreeMap<String, OsString>) -> impl Iterator<Item = &str> {
+    let is_secret = |name: &str| !PUBLIC.iter().any(|end| name.ends_with(end));
+    let secret = variables.iter().filter(move |(name, _)| is_secret(name));
+    secret.filter_map(|(_, value)| value.to_str())
+}
+
+/// Only the role that asks the model reads its key.
+fn model_key(settings: &settings::Model, roles: &[Role]) -> Result<Option<SecretString>> {
+    let Some(file) = settings.model_key_file.as_ref().filter(|_| roles.contains(&Role::Agent))
+    else {
+        return Ok(None);
+    };
+    let key = read_secret(file, "--model-key-file")?;
+    let key = key.trim();
+    ensure!(!key.is_empty(), "{} of --model-key-file is empty", file.display());
+    Ok(Some(key.into()))
+}
+
+fn model(settings: &settings::Model, key: Option<SecretString>) -> Result<Option<Model>> {
+    let (Some(url), Some(name)) = (&settings.model_url, &settings.model) else { return Ok(None) };
+    ensure!(
+        settings.model_timeout > 0,
+        "--model-timeout is 0, so no answer would ever be read; give seconds"
+    );
+    let prices = settings.model_prices.as_deref().map(model::prices).transpose();
+    let feature = |feature: &settings::ModelFeature| match feature {
+        settings::ModelFeature::Strict => model::Feature::Strict,
+        settings::ModelFeature::ParallelToolCalls => model::Feature::ParallelToolCalls,
+        settings::ModelFeature::RequiredToolChoice => model::Feature::RequiredToolChoice,
+        settings::ModelFeature::MaxCompletionTokens => model::Feature::MaxCompletionTokens,
+    };
+    let model = Model::new(model::Settings {
+        url: url.clone(),
+        name: name.clone(),
+        key,
+        features: settings.model_features.iter().map(feature).collect(),
+        prices: prices.map_err(|why| anyhow::anyhow!("--model-prices: {why}"))?,
+        timeout: Duration::from_secs(settings.model_timeout),
+    })?;
+    Ok(Some(model))
 }
 
 /// Settings under which nothing would ever be done.
@@ -125,7 +186,7 @@ fn check(settings: &settings::Serve) -> Result<()> {
     let settings::Serve { process, engine, .. } = settings;
     ensure!(
         !process.roles.is_empty(),
-        "--roles names no role; give `web`, `plan`, `apply` or several"
+        "--roles names no role; give `web`, `plan`, `apply`, `agent` or several"
     );
     ensure!(process.workers > 0, "--workers is 0, so no job would ever run; give at least 1");
     for (flag, what, seconds) in [

@@ -8,7 +8,6 @@ mod transport;
 
 use std::time::Duration;
 
-use clap::ValueEnum;
 use secrecy::SecretString;
 
 use crate::domain::agent::{budget::Amount, event::Turn};
@@ -17,15 +16,15 @@ pub use chat_completions::{Garbled, Usage};
 pub use transport::Error;
 
 /// What a server understands beyond the least that all do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Feature {
-    /// `strict` in the schemas of tools
+    /// `strict` in the schemas of tools.
     Strict,
-    /// `parallel_tool_calls`, which is then set to false
+    /// `parallel_tool_calls`, which is then set to false.
     ParallelToolCalls,
-    /// `tool_choice: required`
+    /// `tool_choice: required`.
     RequiredToolChoice,
-    /// `max_completion_tokens` in the place of `max_tokens`
+    /// `max_completion_tokens` in the place of `max_tokens`.
     MaxCompletionTokens,
 }
 

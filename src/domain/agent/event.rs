@@ -195,6 +195,10 @@ pub enum Event {
     Rejected {
         why: String,
     },
+    /// The next step cannot be paid.
+    Exhausted {
+        limit: Limit,
+    },
     /// The gate has decided on the next call.
     Called {
         decision: Decision,

@@ -28,7 +28,7 @@ pub struct Facts<'a> {
     /// The stacks that a run may change, by the same settings.
     pub scope: &'a Scope,
     /// Whether a text holds a secret of ours, or what looks like one.
-    pub is_secret: &'a dyn Fn(&str) -> bool,
+    pub is_secret: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
 /// What becomes of a call, and what is debited for it; errors when nothing is left to debit.

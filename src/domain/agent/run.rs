@@ -248,6 +248,7 @@ impl Run {
                 self.settle(&Amount::default());
                 self.phase = Phase::Closing(End::Rejected(why.clone()));
             }
+            Event::Exhausted { limit } => self.phase = Phase::Closing(End::Exhausted(*limit)),
             Event::Called { decision, debit } => {
                 self.budget.debit(debit);
                 self.called(decision);
@@ -266,7 +267,10 @@ impl Run {
                 (self.loop_time, self.time) = Default::default();
                 self.reopen(prompt::revision(text));
             }
-            Event::PlanFailed { why, .. } => self.reopen(prompt::plan_failed(why)),
+            Event::PlanFailed { why, .. } => {
+                self.planned = None;
+                self.reopen(prompt::plan_failed(why));
+            }
             Event::Ended { how, published } => {
                 self.published = published.clone().or_else(|| self.published.take());
                 for (id, _) in std::mem::take(&mut self.queue) {

@@ -44,6 +44,13 @@ fn each_command_is_read() {
         ("/infra unlock", Command::Unlock { stack: None }),
         ("/infra unlock website/prod", Command::Unlock { stack: Some(website()) }),
         ("/infra cancel", Command::Cancel),
+        ("/infra propose", Command::Tell(Word::Propose(String::new()))),
+        (
+            "/infra propose a bucket, isn't it; $5?",
+            Command::Tell(Word::Propose("a bucket, isn't it; $5?".into())),
+        ),
+        ("/infra revise larger", Command::Tell(Word::Revise("larger".into()))),
+        ("/infra answer 2", Command::Tell(Word::Answer(2))),
     ] {
         assert_eq!(one(comment), Ok(command), "{comment}");
     }
@@ -55,6 +62,8 @@ fn each_row_of_the_table_leads_to_a_command_of_that_row() {
         let arguments = match entry.name {
             "allow" => "website a.b",
             "set" => "website a=b",
+            "revise" => "larger",
+            "answer" => "1",
             _ => "",
         };
         let command = one(&format!("/infra {} {arguments}", entry.name)).unwrap();

@@ -67,6 +67,8 @@ pub struct Setup<'a> {
     pub variables: BTreeMap<String, OsString>,
     pub provider_cache: Option<PathBuf>,
     pub engine: Option<PathBuf>,
+    /// Where a model server listens.
+    pub model: Option<String>,
 }
 
 impl Default for Setup<'_> {
@@ -79,6 +81,7 @@ impl Default for Setup<'_> {
             variables: BTreeMap::new(),
             provider_cache: None,
             engine: None,
+            model: None,
         }
     }
 }
@@ -240,7 +243,12 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
     variables.0.extend(own.map(|(name, value)| (name.into(), value.clone())));
     settings::Serve {
         process: settings::Process {
-            roles: vec![settings::Role::Web, settings::Role::Plan, settings::Role::Apply],
+            roles: vec![
+                settings::Role::Web,
+                settings::Role::Plan,
+                settings::Role::Apply,
+                settings::Role::Agent,
+            ],
             listen: "127.0.0.1:0".parse().unwrap(),
             workers: 2,
         },
@@ -260,6 +268,13 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             apply_timeout: 300,
             digest_key_file: None,
             variables,
+        },
+        model: settings::Model {
+            model_url: setup.model.clone(),
+            model: setup.model.as_ref().map(|_| "scripted".into()),
+            model_key_file: Some(file("model.key", super::model::KEY)),
+            model_timeout: 20,
+            ..settings::Model::default()
         },
     }
 }

@@ -1,0 +1,3 @@
+//! Issues in free text: a model server over HTTP, the bot, and what people see of it.
+
+mod story;
