@@ -118,6 +118,11 @@ impl Model {
             Box::new(move |_, _| script.pop_front().unwrap_or(Said::Status(418, None)));
     }
 
+    /// Goes on with another mind.
+    pub fn think(&self, mind: impl FnMut(&Value, usize) -> Said + Send + 'static) {
+        *self.mind.lock().unwrap() = Box::new(mind);
+    }
+
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
