@@ -239,7 +239,7 @@ fn the_page_of_the_app_has_every_setting() {
 
 #[test]
 fn each_link_to_a_file_leads_somewhere() {
-    let pages = ["README.md", "docs/app.md", "docs/cli.md", "docs/files.md"];
+    let pages = ["README.md", "docs/agent.md", "docs/app.md", "docs/cli.md", "docs/files.md"];
     let mut followed = 0;
     for name in pages {
         let folder = root().join(name).parent().unwrap().to_owned();

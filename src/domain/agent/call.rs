@@ -190,6 +190,46 @@ impl Call {
     }
 }
 
+/// Everything in a value that could carry something out: each text by itself, what is written in it
+/// as JSON, and the texts that stand together in one piece.
+pub fn texts(value: &Value) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut open = vec![(value.clone(), super::json::DEPTH)];
+    while let Some((value, left)) = open.pop() {
+        let below: Vec<Value> = match value {
+            Value::String(text) => {
+                // A text in a text, as values of params are.
+                let inner =
+                    strict(&text).ok().filter(|_| left > 0 && text.contains(['\"', '[', '{']));
+                open.extend(inner.map(|inner| (inner, left - 1)));
+                texts.push(text);
+                continue;
+            }
+            Value::Array(all) => all,
+            Value::Object(map) => {
+                texts.extend(map.keys().cloned());
+                map.into_iter().map(|(_, value)| value).collect()
+            }
+            _ => continue,
+        };
+        let pieces: Vec<&str> = below.iter().filter_map(Value::as_str).collect();
+        texts.push(pieces.concat());
+        open.extend(below.into_iter().map(|value| (value, left)));
+    }
+    texts
+}
+
+impl RawCall {
+    /// The same of a call as it was written.
+    pub fn texts(&self) -> Vec<String> {
+        let mut texts = vec![self.name.clone(), self.arguments.clone()];
+        if let Ok(value) = strict(&self.arguments) {
+            texts.extend(self::texts(&value));
+        }
+        texts
+    }
+}
+
 fn schema_of(name: &str) -> Option<&'static (Tool, Validator)> {
     static READ: OnceLock<Vec<(Tool, Validator)>> = OnceLock::new();
     let all = READ.get_or_init(|| {

@@ -22,9 +22,9 @@ pub const STACKS: usize = 3;
 /// What a decision depends on beside the run itself.
 pub struct Facts<'a> {
     /// The stacks of the base commit and those that the run added, less those that it removed.
-    pub stacks: BTreeSet<StackId>,
+    pub stacks: &'a BTreeSet<StackId>,
     /// The packages that the settings of the base commit allow.
-    pub packages: BTreeSet<String>,
+    pub packages: &'a BTreeSet<String>,
     /// The stacks that a run may change, by the same settings.
     pub scope: &'a Scope,
     /// Whether a text holds a secret of ours, or what looks like one.
@@ -54,7 +54,8 @@ fn passed(run: &Run, call: Call, facts: &Facts<'_>) -> Result<(Call, Option<Ques
         let message = "the tools of this run are not those of this version; begin a new run";
         return Err(Problem::new("other_tools", "", message));
     }
-    if texts(&call).iter().any(|text| (facts.is_secret)(text)) {
+    let value = serde_json::to_value(&call).unwrap_or_default();
+    if call::texts(&value).iter().any(|text| (facts.is_secret)(text)) {
         let message =
             "this holds what is, or looks like, a credential; those are never written here";
         return Err(Problem::new("secret", "", message));
@@ -70,31 +71,6 @@ fn passed(run: &Run, call: Call, facts: &Facts<'_>) -> Result<(Call, Option<Ques
     }
     let question = policy(run, &call)?;
     Ok((call, question))
-}
-
-/// Everything in a call that could carry something out: each text by itself, decoded, and all of it.
-fn texts(call: &Call) -> Vec<String> {
-    let value = serde_json::to_value(call).unwrap_or_default();
-    let mut texts = vec![call.canonical()];
-    let mut open = vec![&value];
-    while let Some(value) = open.pop() {
-        match value {
-            serde_json::Value::String(text) => texts.push(text.clone()),
-            serde_json::Value::Array(all) => {
-                let pieces: Vec<&str> = all.iter().filter_map(|one| one.as_str()).collect();
-                texts.push(pieces.concat());
-                open.extend(all);
-            }
-            serde_json::Value::Object(map) => {
-                texts.extend(map.keys().cloned());
-                let pieces: Vec<&str> = map.values().filter_map(|one| one.as_str()).collect();
-                texts.push(pieces.concat());
-                open.extend(map.values());
-            }
-            _ => {}
-        }
-    }
-    texts
 }
 
 fn in_scope(run: &Run, call: &Call, facts: &Facts<'_>) -> Result<(), Problem> {

@@ -144,6 +144,14 @@ impl Run {
         Ok(run)
     }
 
+    /// The state after one entry more, which has to follow the last one.
+    #[must_use]
+    pub fn after(&self, entry: &Entry) -> Self {
+        let mut run = self.clone();
+        run.apply(entry);
+        run
+    }
+
     /// Edits that hold; a write names the number that it was meant for.
     pub fn rev(&self) -> u64 {
         self.change_set.0.len() as u64

@@ -31,6 +31,10 @@ pub struct Desk {
     pub edited: Option<Edited>,
     /// All files as they are with the edits.
     pub now: MemoryFiles,
+    /// The stacks, with the edits.
+    pub stacks: BTreeSet<StackId>,
+    /// The packages that stacks may use, by name or folder.
+    pub packages: BTreeSet<String>,
     rev: u64,
 }
 
@@ -45,7 +49,7 @@ impl Desk {
         let is_fresh = kept.as_ref().is_some_and(|desk| desk.rev == run.rev());
         let desk = match kept.take() {
             Some(desk) if is_fresh => desk,
-            Some(desk) => Self::with(desk.configuration, run)?,
+            Some(desk) => Self::with((desk.configuration, desk.packages), run)?,
             None => Self::open(app, target, run).await?,
         };
         Ok(kept.insert(desk))
@@ -60,14 +64,20 @@ impl Desk {
         let configuration = Configuration::read(&mirror, &tree, &tree).await?;
         let configuration =
             configuration.map_err(|findings| unreadable("its base commit", &findings))?;
-        Self::with(configuration, run)
+        let packages = search::allowed(&configuration.trusted()).into_iter();
+        let packages = packages.map(|package| package.source.to_string()).collect();
+        Self::with((configuration, packages), run)
     }
 
-    fn with(configuration: Configuration, run: &Run) -> Result<Self> {
+    fn with(
+        (configuration, packages): (Configuration, BTreeSet<String>),
+        run: &Run,
+    ) -> Result<Self> {
         let rev = run.rev();
         if run.change_set.0.is_empty() {
             let now = configuration.files.clone();
-            return Ok(Self { configuration, edited: None, now, rev });
+            let stacks = stacks(&now);
+            return Ok(Self { configuration, edited: None, now, stacks, packages, rev });
         }
         // Each edit was carried out with all before it when it was accepted.
         let edited = configuration.edited(&run.change_set);
@@ -79,22 +89,12 @@ impl Desk {
                 None => now.0.remove(path),
             };
         }
-        Ok(Self { configuration, edited: Some(edited), now, rev })
+        let stacks = stacks(&now);
+        Ok(Self { configuration, edited: Some(edited), now, stacks, packages, rev })
     }
 
     pub fn trusted(&self) -> Trusted<'_> {
         self.configuration.trusted()
-    }
-
-    /// The stacks, with the edits.
-    pub fn stacks(&self) -> BTreeSet<StackId> {
-        repository::stacks(&self.now).map(|(stacks, _)| stacks).unwrap_or_default()
-    }
-
-    /// The packages that stacks may use, by name or folder.
-    pub fn packages(&self) -> BTreeSet<String> {
-        let all = search::allowed(&self.trusted()).into_iter();
-        all.map(|package| package.source.to_string()).collect()
     }
 
     /// Carries an allowed call out.
@@ -157,7 +157,7 @@ impl Desk {
     fn listed(&self) -> Value {
         let scope = &self.configuration.config.agent.stacks;
         let stacks: Vec<Value> = self
-            .stacks()
+            .stacks
             .iter()
             .map(|id| {
                 let package = Stack::read(&self.now, id).map(|stack| stack.source.to_string());
@@ -202,6 +202,10 @@ impl Desk {
     }
 }
 
+fn stacks(files: &MemoryFiles) -> BTreeSet<StackId> {
+    repository::stacks(files).map(|(stacks, _)| stacks).unwrap_or_default()
+}
+
 fn changes(edited: &Edited) -> Value {
     let names = |stacks: &BTreeSet<StackId>| -> Vec<String> {
         stacks.iter().map(ToString::to_string).collect()
@@ -234,7 +238,6 @@ fn unreadable(what: &str, findings: &[Finding]) -> anyhow::Error {
 
 /// The stacks that edits name, with whether each is still there.
 pub fn touched(run: &Run, desk: &Desk) -> BTreeMap<StackId, bool> {
-    let stacks = desk.stacks();
     let named = run.change_set.0.iter().map(|edit| edit.stack());
-    named.map(|stack| (stack.clone(), stacks.contains(stack))).collect()
+    named.map(|stack| (stack.clone(), desk.stacks.contains(stack))).collect()
 }

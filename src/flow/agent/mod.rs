@@ -11,6 +11,7 @@ mod tell;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
         agent::{
             budget::{Amount, Limit},
             call::RawCall,
-            event::{Decision, End, Entry, Event},
+            event::{Decision, End, Entry, Event, Turn},
             gate,
             run::{Phase, Run, Step},
         },
@@ -56,12 +57,11 @@ impl Logged {
     /// Appends an event; when somebody else appended one meanwhile, the job looks again.
     pub async fn append(&mut self, app: &App, event: Event) -> Result<()> {
         let entry = Entry::after(self.log.last(), event, app.now());
-        let mut log = self.log.clone();
-        log.push(entry.clone());
-        let run = Run::of(&log).with_context(|| format!("reading run {}", self.id))?;
+        let run = self.run.after(&entry);
         match app.store.append_agent_event(self.id, &entry, &facts(&run)).await? {
             Fenced::Written => {
-                (self.log, self.run) = (log, run);
+                self.log.push(entry);
+                self.run = run;
                 Ok(())
             }
             Fenced::Lost => {
@@ -181,7 +181,10 @@ fn heard(
     answered: Result<model::Answer, model::Error>,
 ) -> Result<Event> {
     Ok(match answered {
-        Ok(answer) => Event::Answered { used: model.cost(size, &answer), turn: answer.turn },
+        Ok(answer) => {
+            let used = model.cost(size, &answer);
+            Event::Answered { used, turn: without_secrets(app, answer.turn) }
+        }
         Err(model::Error::Garbled(why)) => Event::Garbled { why: why.to_string() },
         Err(model::Error::Rejected(why)) => Event::Rejected { why },
         Err(model::Error::Away { why, retry_after }) => {
@@ -194,12 +197,27 @@ fn heard(
     })
 }
 
+/// A secret that a model writes, wherever it has it from, goes no further: not into the log, and not
+/// back to the server.
+fn without_secrets(app: &App, mut turn: Turn) -> Turn {
+    const GONE: &str = "[secret]";
+    if is_secret(app, &turn.text) {
+        turn.text = GONE.into();
+    }
+    for call in &mut turn.calls {
+        if call.texts().iter().any(|text| is_secret(app, text)) {
+            *call = RawCall { name: "secret".into(), arguments: json!(GONE).to_string() };
+        }
+    }
+    turn
+}
+
 /// Decides on the next call of the model.
 async fn decide(app: &App, logged: &mut Logged, call: &RawCall, desk: &Desk) -> Result<()> {
     let is_secret = |text: &str| is_secret(app, text);
     let facts = gate::Facts {
-        stacks: desk.stacks(),
-        packages: desk.packages(),
+        stacks: &desk.stacks,
+        packages: &desk.packages,
         scope: &desk.configuration.config.agent.stacks,
         is_secret: &is_secret,
     };

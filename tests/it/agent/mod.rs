@@ -1,3 +1,6 @@
 //! Issues in free text: a model server over HTTP, the bot, and what people see of it.
 
+mod hostile;
+mod mind;
+mod outside;
 mod story;

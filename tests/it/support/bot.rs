@@ -67,6 +67,8 @@ pub struct Setup<'a> {
     pub variables: BTreeMap<String, OsString>,
     pub provider_cache: Option<PathBuf>,
     pub engine: Option<PathBuf>,
+    /// Where the calls are recorded, if not for the contract.
+    pub record: Option<PathBuf>,
     /// Where a model server listens.
     pub model: Option<String>,
 }
@@ -81,6 +83,7 @@ impl Default for Setup<'_> {
             variables: BTreeMap::new(),
             provider_cache: None,
             engine: None,
+            record: None,
             model: None,
         }
     }
@@ -94,7 +97,10 @@ impl Story {
     /// Alice, Bob and Carol may write; Eve is nobody.
     pub async fn with(setup: Setup<'_>) -> Self {
         let dir = TempDir::new().unwrap();
-        let hub = Settings { record: Some(recording()), ..Settings::new(dir.path().join("hub")) };
+        let hub = Settings {
+            record: setup.record.clone().or_else(|| Some(recording())),
+            ..Settings::new(dir.path().join("hub"))
+        };
         let hub = Hub::start(hub).await.unwrap();
         let files: Vec<(&str, &str)> = [("planwright.yaml", setup.config)]
             .into_iter()
@@ -130,10 +136,20 @@ impl Story {
 
     /// Delivers and works until nothing is left to do; what waits for a time is brought forward.
     pub async fn settle(&self) {
+        self.settle_with(1).await;
+    }
+
+    /// The same with several workers at a time.
+    pub async fn settle_together(&self) {
+        self.settle_with(4).await;
+    }
+
+    async fn settle_with(&self, workers: usize) {
         let kinds = queue::kinds(&self.app().roles).unwrap();
         for _ in 0..200 {
             self.hub.idle().await;
-            worker::run_until_idle(self.app()).await.unwrap();
+            let work = (0..workers).map(|_| worker::run_until_idle(self.app()));
+            futures::future::try_join_all(work).await.unwrap();
             self.hub.idle().await;
             match self.store().next_due(&kinds).await.unwrap() {
                 None => return,

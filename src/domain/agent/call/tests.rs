@@ -1,3 +1,5 @@
+//! What a call may look like, and what is none.
+
 use proptest::prelude::*;
 use serde_json::json;
 

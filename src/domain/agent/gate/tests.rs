@@ -1,3 +1,5 @@
+//! Each rule of the gate, on a run that is just so far.
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -13,8 +15,8 @@ fn stacks(names: &[&str]) -> BTreeSet<StackId> {
 fn decided(run: &Run, raw: &RawCall) -> Result<Decision, Limit> {
     let scope = Scope(vec!["web".into(), "logs".into(), "a".into(), "b".into(), "c".into()]);
     let facts = Facts {
-        stacks: stacks(&["web/dev", "web/prod", "logs", "a", "b", "c", "other"]),
-        packages: ["hello".to_owned(), "aws-bucket".to_owned()].into(),
+        stacks: &stacks(&["web/dev", "web/prod", "logs", "a", "b", "c", "other"]),
+        packages: &["hello".to_owned(), "aws-bucket".to_owned()].into(),
         scope: &scope,
         is_secret: &|text| text.contains("canary"),
     };

@@ -1,3 +1,5 @@
+//! How a log folds to a state, and what follows from that.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What nobody sees, case by case, and what everybody does.
+
 use proptest::prelude::*;
 
 use super::*;
