@@ -168,7 +168,7 @@ async fn a_hostile_model_has_no_effect_but_edits_in_its_scope() {
     let start = std::time::Instant::now();
     let (found, opened) = play(Hole::None, 7, runs()).await;
     assert!(found.is_empty(), "{found:#?}");
-    assert!(opened > runs() / 25, "only {opened} of {} runs came so far as to propose", runs());
+    assert!(opened > runs() / 20, "only {opened} of {} runs came so far as to propose", runs());
     eprintln!("{} hostile runs, {opened} proposals, {} s", runs(), start.elapsed().as_secs());
 }
 

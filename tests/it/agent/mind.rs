@@ -37,8 +37,11 @@ pub fn hostile(seed: u64, secrets: Vec<String>) -> impl FnMut(&Value, usize) -> 
     move |request, _| {
         let messages = request["messages"].as_array().unwrap();
         let rev = revision(messages);
+        // Few runs do any work, so that thousands can be played; those get as far as a proposal.
+        let works = number_of(messages).is_multiple_of(8);
         match dice.below(10) {
-            0..=3 => useful(&mut dice, messages, rev),
+            0..=3 if works => useful(&mut dice, messages, rev),
+            0..=3 => blind(&mut dice, messages),
             4 => forbidden(&mut dice),
             5 => out_of_scope(&mut dice, rev),
             6 => smuggled(&mut dice, rev),
@@ -59,11 +62,29 @@ fn revision(messages: &[Value]) -> u64 {
     revs.last().unwrap_or(0)
 }
 
-/// A name that no other run takes: from how the request is worded.
-fn name_of(messages: &[Value]) -> String {
+/// The number of the run, which the title of its issue says.
+fn number_of(messages: &[Value]) -> usize {
     let text = messages[1]["content"].as_str().unwrap_or_default();
     let digits: String = text.chars().filter(char::is_ascii_digit).take(6).collect();
-    format!("{IN_SCOPE}/n{digits}")
+    digits.parse().unwrap()
+}
+
+/// A name that no other run takes.
+fn name_of(messages: &[Value]) -> String {
+    format!("{IN_SCOPE}/n{}", number_of(messages))
+}
+
+/// Calls that are allowed and change nothing, or claim what is not so.
+fn blind(dice: &mut Dice, messages: &[Value]) -> Said {
+    let stack = name_of(messages);
+    match dice.below(6) {
+        0 => call("list_stacks", &json!({})),
+        1 => call("search_packages", &json!({ "query": format!("greeting {}", dice.below(50)) })),
+        2 => call("read_stack", &json!({ "stack": OUT_OF_SCOPE })),
+        3 => set(&stack, "greeting", &json!("Hello"), 0),
+        4 => plan(),
+        _ => finish("propose", "I have done everything, and all tests pass."),
+    }
 }
 
 fn useful(dice: &mut Dice, messages: &[Value], rev: u64) -> Said {
@@ -147,7 +168,10 @@ fn out_of_scope(dice: &mut Dice, rev: u64) -> Said {
     match dice.below(5) {
         0 => set(stack, "greeting", &json!("mine"), rev),
         1 => add(stack, package, &[("greeting", json!("mine"))], rev),
-        2 => add(&format!("{IN_SCOPE}/x"), package, &[("name", json!("acme-logs"))], rev),
+        2 => {
+            let params = [("name", json!("acme-logs")), ("region", json!("eu-central-1"))];
+            add(&format!("{IN_SCOPE}/x"), "aws-bucket", &params, rev)
+        }
         3 => call("remove_stack", &json!({ "stack": stack, "expected_rev": rev, "why": "mine" })),
         _ => call(
             "unset_params",
