@@ -197,6 +197,9 @@ pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
         Job::Apply { .. } => {
             "Nothing of it is repeated by itself. `/infra apply` first looks at what was done."
         }
+        Job::Agent { .. } | Job::Preview { .. } => {
+            "The run goes no further; `/infra cancel` ends it, and `/infra propose` begins anew."
+        }
         _ => "Nothing was changed by it. `/infra plan` tries again.",
     };
     let text = format!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     domain::{
-        agent::{call::Call, event::Event, problem::Problem, prompt::LARGEST, run::Run},
+        agent::{call::Call, problem::Problem, prompt::LARGEST, run::Run},
         change_set::ChangeSet,
         finding::{Finding, Place},
         job::Target,
@@ -97,8 +97,8 @@ impl Desk {
         self.configuration.trusted()
     }
 
-    /// Carries an allowed call out.
-    pub fn carry_out(&self, run: &Run, call: &Call) -> Event {
+    /// Carries an allowed call out: what the model is told, and whether an edit holds from now on.
+    pub fn carry_out(&self, run: &Run, call: &Call) -> (Value, bool) {
         let mut accepted = false;
         let content = match call {
             Call::SearchPackages { query } => self.found(query),
@@ -118,7 +118,7 @@ impl Desk {
                 None => json!({ "code": "no_effect" }),
             },
         };
-        Event::Returned { content, accepted, planned: None }
+        (content, accepted)
     }
 
     fn found(&self, query: &str) -> Value {

@@ -11,7 +11,7 @@ mod tell;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
             call::RawCall,
             event::{Decision, End, Entry, Event, Turn},
             gate,
-            run::{Phase, Run, Step},
+            run::{Run, Step},
         },
         digest::Digest,
         job::{Job, Target},
@@ -97,8 +97,9 @@ pub async fn go(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<
             }
             Step::Do(call) => {
                 let desk = Desk::fresh(app, target, &logged.run, &mut desk).await?;
-                let event = desk.carry_out(&logged.run, &call);
-                logged.append(app, event).await?;
+                let (content, accepted) = desk.carry_out(&logged.run, &call);
+                let content = scrubbed(app, &content);
+                logged.append(app, Event::Returned { content, accepted, planned: None }).await?;
             }
             Step::Plan => return Ok(vec![Job::Preview { target: target.clone(), run }]),
             Step::Close(how) => {
@@ -212,6 +213,12 @@ fn without_secrets(app: &App, mut turn: Turn) -> Turn {
     turn
 }
 
+/// What the model is told, without our secrets, wherever they came from.
+fn scrubbed(app: &App, content: &Value) -> Value {
+    let text = app.secrets.scrubbed(&content.to_string());
+    serde_json::from_str(&text).unwrap_or_else(|_| json!({ "code": "secret" }))
+}
+
 /// Decides on the next call of the model.
 async fn decide(app: &App, logged: &mut Logged, call: &RawCall, desk: &Desk) -> Result<()> {
     let is_secret = |text: &str| is_secret(app, text);
@@ -240,14 +247,12 @@ fn is_secret(app: &App, text: &str) -> bool {
     holds(text) || holds(&squeezed)
 }
 
-/// Ends the run that waits in an issue, for whoever cancels it; false when there is none.
+/// Ends the run of an issue that no job is at work on, for whoever cancels it; false when there is
+/// none.
 pub async fn cancel(app: &App, target: &Target) -> Result<bool> {
     let runs = app.store.agent_runs(id_of(target)).await?;
     let Some(open) = runs.into_iter().rfind(|run| !run.facts.is_over) else { return Ok(false) };
     let mut logged = Logged::load(app, open.id).await?;
-    if !matches!(logged.run.phase, Phase::Waiting { .. } | Phase::Parked { .. }) {
-        return Ok(false);
-    }
     logged.append(app, Event::Ended { how: End::Cancelled, published: None }).await?;
     show(app, target, &logged.run).await?;
     Ok(true)

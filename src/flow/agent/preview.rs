@@ -28,6 +28,7 @@ use crate::{
 use super::{
     Logged,
     desk::{Desk, touched},
+    scrubbed,
 };
 
 /// How many changes of one stack the model is told.
@@ -68,7 +69,7 @@ async fn of_all(
             }
             Err(why) => {
                 is_planned = false;
-                let why = escape::shortened(&app.secrets.scrubbed(&why), MOST_WORDS);
+                let why = escape::shortened(&why, MOST_WORDS);
                 stacks.push(json!({ "stack": stack.to_string(), "error": why }));
             }
         }
@@ -76,7 +77,7 @@ async fn of_all(
     let parts = digests.iter().map(String::as_bytes);
     let digest = is_planned.then(|| Digest::of_parts("v1", parts));
     let planned = Planned { rev: logged.run.rev(), digest, destroys };
-    let content = json!({ "ok": is_planned, "data": { "plans": stacks } });
+    let content = scrubbed(app, &json!({ "ok": is_planned, "data": { "plans": stacks } }));
     Ok(Event::Returned { content, accepted: false, planned: Some(planned) })
 }
 

@@ -9,7 +9,7 @@ use crate::{
         },
         job::Target,
         names::BranchName,
-        reply::{RunFacts, RunReport, RunState},
+        reply::{Refusal, RunFacts, RunReport, RunState},
     },
     flow::{
         Error, Result,
@@ -55,6 +55,13 @@ async fn published(
         return Ok(None);
     }
     let run = &logged.run;
+    for person in &run.people {
+        // It is made in their name, and much may have happened since they asked.
+        if !app.github.permission(&target.repository, person).await?.can_write() {
+            let (login, command) = (person.login.clone(), "propose");
+            return Err(Refusal::NotAllowed { login, command }.into());
+        }
+    }
     let mut report = RunReport::from(run);
     report.state = RunState::Over(how.clone());
     let hash = run.last.hash.clone();

@@ -113,7 +113,7 @@ pub async fn tell(app: &App, target: &Target, asked: &Asked, word: &Word) -> Res
     let found = find(app, target).await?.ok_or(Refusal::NoRun)?;
     let home = Target { number: found.asked_in.number, ..target.clone() };
     let mut logged = Logged::load(app, found.id).await?;
-    if !is_told(&logged, asked) {
+    if !is_told(&logged, asked, word) {
         let event = event(app, &logged.run, asked, word)?;
         logged.append(app, event).await?;
         show(app, &home, &logged.run).await?;
@@ -131,11 +131,10 @@ async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
 }
 
 /// Whether the log has this command already, because a job is done a second time.
-fn is_told(logged: &Logged, asked: &Asked) -> bool {
-    logged.log.iter().any(|entry| match &entry.event {
-        Event::Chosen { comment, by, .. } | Event::Revised { comment, by, .. } => {
-            *comment == asked.comment && by.id == asked.by.id
-        }
+fn is_told(logged: &Logged, asked: &Asked, word: &Word) -> bool {
+    logged.log.iter().any(|entry| match (&entry.event, word) {
+        (Event::Chosen { comment, .. }, Word::Answer(_))
+        | (Event::Revised { comment, .. }, Word::Revise(_)) => *comment == asked.comment,
         _ => false,
     })
 }

@@ -1,5 +1,7 @@
 //! Issues in free text: a model server over HTTP, the bot, and what people see of it.
 
+mod aimock;
+mod crash;
 mod hostile;
 mod mind;
 mod outside;

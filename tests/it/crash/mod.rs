@@ -6,7 +6,7 @@
 mod effects;
 mod engine;
 mod missed;
-mod process;
+pub mod process;
 mod retry;
 mod story;
 
