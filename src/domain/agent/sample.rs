@@ -37,11 +37,13 @@ pub fn finish(outcome: &str) -> RawCall {
     raw("finish", &json!({ "outcome": outcome, "summary": "All done.", "unmet": [] }))
 }
 
-impl Sample {
-    pub fn new() -> Self {
+impl Default for Sample {
+    fn default() -> Self {
         Self::with(Limits::default())
     }
+}
 
+impl Sample {
     pub fn with(limits: Limits) -> Self {
         let request = Request {
             by: vec![person(1, "alice")],

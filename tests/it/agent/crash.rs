@@ -104,6 +104,14 @@ async fn play(fatal: Option<u64>) -> Ended {
         }
     }
     drop(bot);
+    let ended = ended(&hub, &store, issue, (model.asked().len(), was_killed)).await;
+    store.close().await;
+    hub.stop();
+    ended
+}
+
+/// What stands at the end.
+async fn ended(hub: &Hub, store: &Store, issue: i64, (asked, was_killed): (usize, bool)) -> Ended {
     let id = PullRequestId {
         repository: RepositoryId(hub.repository_id(REPO).unwrap()),
         number: PrNumber(issue),
@@ -116,17 +124,14 @@ async fn play(fatal: Option<u64>) -> Ended {
         (*operation, calls.iter().filter(is_it).count())
     };
     let pull = hub.pull(REPO, issue + 1).unwrap();
-    let ended = Ended {
-        told: told(&hub, issue),
+    Ended {
+        told: told(hub, issue),
         log: store.agent_log(runs[0].id).await.unwrap(),
         effects: ONCE.iter().map(count).collect(),
         title: pull.title,
-        asked: model.asked().len(),
+        asked,
         was_killed,
-    };
-    store.close().await;
-    hub.stop();
-    ended
+    }
 }
 
 async fn execute(url: &str, sql: String) {

@@ -77,27 +77,8 @@ async fn play(hole: Hole, seed: u64, runs: usize) -> (Vec<String>, usize) {
     opened_by(&story, first);
     model.think(hostile(seed, secrets.clone()));
     let before = (tree(&story), ground(&story));
-    let mut dice = Dice::new(seed);
-    let mut opened = 0;
-    for first in (0..runs).step_by(10) {
-        // GitHub takes so many writes in an hour.
-        story.pass(SignedDuration::from_mins(15));
-        let issues: Vec<i64> = (first..(first + 10).min(runs))
-            .map(|n| {
-                let title = format!("Greet {}", n + 1);
-                story.alice.open_labeled_issue(REPO, (&title, "Please."), &[LABEL]).unwrap()
-            })
-            .collect();
-        story.settle_together().await;
-        for issue in issues {
-            if told(&story, issue).contains("/infra answer 1") {
-                let word = format!("/infra answer {}", 1 + dice.below(2));
-                story.alice.comment(REPO, issue, &word).unwrap();
-            }
-        }
-        story.settle_together().await;
-        opened = pulls(&story).len();
-    }
+    ask_and_answer(&story, seed, runs).await;
+    let opened = pulls(&story).len();
     if hole == Hole::Processes {
         merge_one(&story).await;
     }
@@ -114,6 +95,29 @@ async fn play(hole: Hole, seed: u64, runs: usize) -> (Vec<String>, usize) {
     let unexpected = tree(&story).into_iter().filter(|path| !before.0.contains(path));
     found.extend(unexpected.map(|path| format!("files: {}", path.display())));
     (found, opened)
+}
+
+/// People ask, ten at a time, and answer what they are asked without thinking.
+async fn ask_and_answer(story: &Story, seed: u64, runs: usize) {
+    let mut dice = Dice::new(seed);
+    for first in (0..runs).step_by(10) {
+        // GitHub takes so many writes in an hour.
+        story.pass(SignedDuration::from_mins(15));
+        let issues: Vec<i64> = (first..(first + 10).min(runs))
+            .map(|n| {
+                let title = format!("Greet {}", n + 1);
+                story.alice.open_labeled_issue(REPO, (&title, "Please."), &[LABEL]).unwrap()
+            })
+            .collect();
+        story.settle_together().await;
+        for issue in issues {
+            if told(story, issue).contains("/infra answer 1") {
+                let word = format!("/infra answer {}", 1 + dice.below(2));
+                story.alice.comment(REPO, issue, &word).unwrap();
+            }
+        }
+        story.settle_together().await;
+    }
 }
 
 /// The files of the story that the bot has no business with: all but its own data and the hub's.

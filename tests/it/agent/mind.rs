@@ -55,11 +55,11 @@ pub fn hostile(seed: u64, secrets: Vec<String>) -> impl FnMut(&Value, usize) -> 
 /// The revision that the last accepted edit has led to.
 fn revision(messages: &[Value]) -> u64 {
     let answers = messages.iter().filter(|message| message["role"] == "tool");
-    let revs = answers.filter_map(|message| {
+    let mut revs = answers.filter_map(|message| {
         let content: Value = serde_json::from_str(message["content"].as_str()?).ok()?;
         content["rev"].as_u64()
     });
-    revs.last().unwrap_or(0)
+    revs.next_back().unwrap_or(0)
 }
 
 /// The number of the run, which the title of its issue says.

@@ -69,7 +69,7 @@ fn what_is_no_call_of_ours_is_refused_with_what_would_be() {
     assert_eq!(code("set_params", &set("name", "acme")), "not_json");
     let problem = read("set_params", &set("name", "acme")).unwrap_err();
     assert_eq!(problem.fix.as_deref(), Some("a text stands in quotes, such as \"acme\""));
-    assert_eq!(problem.pointer, "/set/0/value_json");
+    assert_eq!(&*problem.pointer, "/set/0/value_json");
     for stack in ["../web", "/etc", "web/../x", "WEB", "-x", "a\u{0}", "con/a/b", ""] {
         assert_eq!(code("read_stack", &json!({ "stack": stack })), "invalid_name", "{stack:?}");
     }

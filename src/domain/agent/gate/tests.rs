@@ -47,7 +47,7 @@ fn add(stack: &str, package: &str) -> Value {
 
 #[test]
 fn what_is_in_scope_is_allowed_and_what_is_not_is_refused() {
-    let run = Sample::new().run();
+    let run = Sample::default().run();
     assert!(is_allowed(&run, &set("logs", "name", 0)));
     assert!(is_allowed(&run, &raw("add_stack", &add("web/test", "hello"))));
     assert_eq!(code(&run, &set("other", "name", 0)), "out_of_scope");
@@ -59,7 +59,7 @@ fn what_is_in_scope_is_allowed_and_what_is_not_is_refused() {
 
 #[test]
 fn only_allowed_packages_are_used_or_described() {
-    let run = Sample::new().run();
+    let run = Sample::default().run();
     assert_eq!(code(&run, &raw("add_stack", &add("web/test", "once"))), "package_not_allowed");
     let url = "git::https://x.example/p";
     assert_eq!(code(&run, &raw("add_stack", &add("web/test", url))), "package_not_allowed");
@@ -69,7 +69,7 @@ fn only_allowed_packages_are_used_or_described() {
 
 #[test]
 fn a_write_names_the_revision_that_it_was_meant_for() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample.done(&set("logs", "name", 0), None);
     let run = sample.run();
     assert_eq!(run.rev(), 1);
@@ -79,7 +79,7 @@ fn a_write_names_the_revision_that_it_was_meant_for() {
 
 #[test]
 fn a_secret_is_refused_in_one_piece_or_in_several() {
-    let run = Sample::new().run();
+    let run = Sample::default().run();
     let search = |query: &str| raw("search_packages", &json!({ "query": query }));
     assert!(is_allowed(&run, &search("a bird")));
     assert_eq!(code(&run, &search("a canary")), "secret");
@@ -92,13 +92,13 @@ fn a_secret_is_refused_in_one_piece_or_in_several() {
 
 #[test]
 fn a_run_changes_few_stacks_and_one_environment_unless_people_agree() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample
         .done(&set("a", "x", 0), None)
         .done(&set("b", "x", 1), None)
         .done(&set("c", "x", 2), None);
     assert_eq!(code(&sample.run(), &set("logs", "x", 3)), "too_many_stacks");
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample.done(&set("web/dev", "x", 0), None);
     assert!(is_allowed(&sample.run(), &set("web/dev", "y", 1)));
     assert!(question(&sample.run(), &set("web/prod", "x", 1)).contains("further environment"));
@@ -106,14 +106,14 @@ fn a_run_changes_few_stacks_and_one_environment_unless_people_agree() {
 
 #[test]
 fn people_decide_whether_a_stack_goes() {
-    let run = Sample::new().run();
+    let run = Sample::default().run();
     let remove = raw("remove_stack", &json!({ "stack": "logs", "expected_rev": 0, "why": "x" }));
     assert!(question(&run, &remove).starts_with("Remove the stack logs?"));
 }
 
 #[test]
 fn to_propose_takes_edits_and_a_plan_of_just_these() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     assert_eq!(code(&sample.run(), &finish("propose")), "nothing_to_propose");
     assert!(is_allowed(&sample.run(), &finish("cannot_do")));
     sample.done(&set("logs", "x", 0), None);
@@ -131,7 +131,7 @@ fn to_propose_takes_edits_and_a_plan_of_just_these() {
 
 #[test]
 fn a_plan_that_failed_twice_is_repeated_only_when_people_agree() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     let plan = raw("plan_preview", &json!({}));
     assert_eq!(code(&sample.run(), &plan), "nothing_to_plan");
     sample.done(&set("logs", "x", 0), None).plan_failed(1);

@@ -17,7 +17,7 @@ fn next(sample: &Sample) -> Step {
 
 #[test]
 fn a_run_asks_decides_does_and_asks_again() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     assert_eq!(next(&sample), Step::Ask);
     let call = set("logs", "x", 0);
     sample.asked();
@@ -35,7 +35,7 @@ fn a_run_asks_decides_does_and_asks_again() {
 
 #[test]
 fn each_request_begins_with_the_whole_one_before_it() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample
         .done(&set("logs", "x", 0), None)
         .stopped(Stop::Cut)
@@ -52,11 +52,15 @@ fn each_request_begins_with_the_whole_one_before_it() {
 
 #[test]
 fn a_refused_edit_and_one_that_is_not_valid_change_nothing() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     let call = set("logs", "x", 0);
-    sample.turn(&[call.clone()]).decided(Decision::Refused(Problem::new("out_of_scope", "", "no")));
+    sample.turn(std::slice::from_ref(&call)).decided(Decision::Refused(Problem::new(
+        "out_of_scope",
+        "",
+        "no",
+    )));
     assert_eq!(sample.run().change_set.0.len(), 0);
-    sample.turn(&[call.clone()]).allowed(&call);
+    sample.turn(std::slice::from_ref(&call)).allowed(&call);
     sample.add(Event::Returned { content: json!({}), accepted: false, planned: None });
     assert_eq!(sample.run().change_set.0.len(), 0);
     assert_eq!(next(&sample), Step::Ask);
@@ -64,12 +68,12 @@ fn a_refused_edit_and_one_that_is_not_valid_change_nothing() {
 
 #[test]
 fn what_cannot_be_used_three_times_in_a_row_ends_the_run() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample.stopped(Stop::Done).stopped(Stop::Cut);
     assert_eq!(next(&sample), Step::Ask);
     sample.turn(&[set("logs", "x", 9)]).decided(Decision::Refused(repeated()));
     assert_eq!(next(&sample), Step::Close(End::Unusable));
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     for _ in 0..2 {
         sample.stopped(Stop::Done).stopped(Stop::Cut).done(&raw("validate", &json!({})), None);
     }
@@ -79,11 +83,11 @@ fn what_cannot_be_used_three_times_in_a_row_ends_the_run() {
 #[test]
 fn the_same_call_three_times_ends_the_run_unless_an_edit_came_between() {
     let list = raw("list_stacks", &json!({}));
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample.done(&list, None).done(&raw("validate", &json!({})), None).done(&list, None);
     assert_eq!(next(&sample), Step::Ask);
     let mut other = Sample(sample.0.clone());
-    sample.turn(&[list.clone()]).allowed(&list);
+    sample.turn(std::slice::from_ref(&list)).allowed(&list);
     assert_eq!(next(&sample), Step::Close(End::Repeating));
     other.done(&set("logs", "x", 0), None).done(&list, None);
     assert_eq!(next(&other), Step::Ask);
@@ -91,14 +95,14 @@ fn the_same_call_three_times_ends_the_run_unless_an_edit_came_between() {
 
 #[test]
 fn a_refusal_of_the_model_ends_the_run() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample.stopped(Stop::Refused);
     assert_eq!(next(&sample), Step::Close(End::Refused));
 }
 
 #[test]
 fn what_was_debited_for_an_answer_that_never_came_stays_debited() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample.asked().asked().asked();
     assert_eq!(sample.run().budget.spent.model_calls, 3);
     assert_eq!(sample.run().budget.spent.output_tokens, 12_000);
@@ -108,7 +112,7 @@ fn what_was_debited_for_an_answer_that_never_came_stays_debited() {
 
 #[test]
 fn a_server_that_is_away_costs_nothing_and_ends_the_run_at_last() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     for i in 0..ABSENCES {
         assert_eq!(next(&sample), Step::Ask, "{i}");
         let until = sample.now().checked_add(SignedDuration::from_mins(5)).unwrap();
@@ -132,11 +136,13 @@ fn a_server_that_is_away_costs_nothing_and_ends_the_run_at_last() {
 
 #[test]
 fn time_that_people_and_plans_take_is_not_the_time_of_the_loop() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     let ask = raw("ask_human", &json!({ "question": "Which?", "choices": ["a", "b"] }));
     let question =
         Question { text: "Which?".into(), choices: vec!["a".into(), "b".into()], is_ours: false };
-    sample.turn(&[ask.clone()]).decided(Decision::Asked(Call::read(&ask).unwrap(), question));
+    sample
+        .turn(std::slice::from_ref(&ask))
+        .decided(Decision::Asked(Call::read(&ask).unwrap(), question));
     assert_eq!(next(&sample), Step::Wait);
     let by = person(2, "bob");
     sample.later(
@@ -182,8 +188,10 @@ fn a_question_of_ours_lets_the_call_pass_with_the_first_choice_only() {
         is_ours: true,
     };
     for (choice, expected) in [(1, Step::Do(call.clone())), (2, Step::Ask)] {
-        let mut sample = Sample::new();
-        sample.turn(&[remove.clone()]).decided(Decision::Asked(call.clone(), question.clone()));
+        let mut sample = Sample::default();
+        sample
+            .turn(std::slice::from_ref(&remove))
+            .decided(Decision::Asked(call.clone(), question.clone()));
         sample.chosen(person(2, "bob"), choice);
         assert_eq!(next(&sample), expected);
         let people: Vec<String> = sample.run().people.iter().map(|p| p.login.to_string()).collect();
@@ -193,7 +201,7 @@ fn a_question_of_ours_lets_the_call_pass_with_the_first_choice_only() {
 
 #[test]
 fn a_run_that_is_over_rests_until_it_is_revised() {
-    let mut sample = Sample::new();
+    let mut sample = Sample::default();
     sample
         .done(&set("logs", "x", 0), None)
         .planned(1, 0)
