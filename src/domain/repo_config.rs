@@ -248,6 +248,8 @@ mod tests {
                 "backend.type: local → s3",
                 "backend.config:  → bucket=states, region=eu",
                 "engine.version: * → >=1.9",
+                "agent.stacks: * → web, */dev",
+                "agent.limits:  → plans=1, cents=50",
             ]
         );
         assert_eq!(setting_changes(Some(&after), &after), []);

@@ -117,7 +117,8 @@ async fn once(
 fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let seconds = number("retry-after-ms").map(|ms| ms / 1_000.0).or_else(|| number("retry-after"));
-    Duration::try_from_secs_f64(seconds?.min(24.0 * 3600.0)).ok()
+    let seconds = seconds.filter(|seconds| !seconds.is_nan())?;
+    Duration::try_from_secs_f64(seconds.min(24.0 * 3600.0)).ok()
 }
 
 #[cfg(test)]

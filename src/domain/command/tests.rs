@@ -117,8 +117,8 @@ fn what_is_no_command_says_why() {
     let said: Vec<String> =
         comments.iter().map(|comment| one(comment).unwrap_err().to_string()).collect();
     assert_snapshot!(said.join("\n"), @"
-`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
-`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
+`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 `-destroy` is no flag, and nothing is passed on to the engine. Usage: `/infra plan [STACK…]`.
 `../../etc` is no stack, which is `name` or `name/environment` in lower case. Usage: `/infra plan [STACK…]`.
 `website;` has the character `;`, which no name has. Usage: `/infra plan [STACK…]`.
@@ -132,7 +132,7 @@ Something is missing. Usage: `/infra apply [--plan DIGEST]`.
 There is more than it takes. Usage: `/infra apply [--plan DIGEST]`.
 There is more than it takes. Usage: `/infra unlock [STACK]`.
 A quote is not closed. Usage: `/infra allow STACK ADDRESS…`.
-`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
+`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 A line holds the hidden character `⟨U+200B⟩`; type the command anew.
 ");
 }
@@ -156,6 +156,9 @@ fn the_table_is_written_for_people() {
 | `/infra status` | Show what is met, what is missing and what waits. | anyone |
 | `/infra allow STACK ADDRESS…` | Allow these protected resources to be deleted or replaced, in the plan shown. | write access, and no part in the change |
 | `/infra set STACK PATH=VALUE…` | Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it. | write access |
+| `/infra propose [TEXT]` | On an issue: have the agent propose what it asks for, and TEXT. | write access |
+| `/infra revise TEXT` | Have the agent change what it proposed. | write access |
+| `/infra answer N` | Answer the question of the agent with the choice of that number. | write access |
 | `/infra apply [--plan DIGEST]` | After the merge: retry a failed apply, or confirm by its digest a plan that differs. | write access, and no part in the change |
 | `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
 | `/infra cancel` | Stop what runs for this pull request. | write access |

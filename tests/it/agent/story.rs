@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use planwright::{
     domain::names::{PrNumber, RepositoryId},
-    localhub::{IssueEdit, MergeMethod, Person},
+    localhub::{IssueEdit, MergeMethod, Person, Role},
     store::PullRequestId,
     worker,
 };
@@ -434,5 +434,25 @@ async fn a_stack_that_exists_is_changed_or_removed_only_when_people_agree() {
     story.alice.comment(REPO, issue, "/infra answer 2").unwrap();
     story.settle().await;
     assert!(told(&story, issue).contains("- [ ] edit and validate\n"), "{}", told(&story, issue));
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_is_published_for_who_may_no_longer_write() {
+    let model = Model::scripted(vec![call(
+        "ask_human",
+        &json!({ "question": "Which?", "choices": ["a", "b"] }),
+    )])
+    .await;
+    let story = story(&model).await;
+    let issue = ask(&story.alice, "Greet.");
+    story.settle().await;
+    story.hub.set_permission(REPO, "alice", Some(Role::Read)).unwrap();
+    model.say(plain("hi").split_off(2));
+    story.bob.comment(REPO, issue, "/infra answer 1").unwrap();
+    story.settle().await;
+    let said = told(&story, issue);
+    assert!(said.contains("could not be published") && said.contains("`alice`"), "{said}");
+    assert!(story.hub.pull(REPO, issue + 1).is_err());
     story.finish().await;
 }
