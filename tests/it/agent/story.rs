@@ -230,6 +230,9 @@ async fn a_plan_of_the_pull_request_that_fails_is_fed_back_once_for_each_head() 
     let said = told(&story, issue);
     assert!(said.contains("The agent cannot do this."), "{said}");
     assert!(story.hub.pull(REPO, pr).unwrap().draft);
+    story.bob.comment(REPO, pr, "/infra plan").unwrap();
+    story.settle().await;
+    assert_eq!(model.asked().len(), 6, "the same failure is not told again");
     story.finish().await;
 }
 
@@ -454,5 +457,15 @@ async fn nothing_is_published_for_who_may_no_longer_write() {
     let said = told(&story, issue);
     assert!(said.contains("could not be published") && said.contains("`alice`"), "{said}");
     assert!(story.hub.pull(REPO, issue + 1).is_err());
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_run_goes_the_same_way_on_postgres() {
+    let model = Model::scripted(plain("hi")).await;
+    let story = with(&model, Setup { on_postgres: true, ..Setup::default() }).await;
+    let issue = ask(&story.alice, "Greet.");
+    story.settle().await;
+    assert!(!story.hub.pull(REPO, opened(&story, issue)).unwrap().draft);
     story.finish().await;
 }
