@@ -68,15 +68,6 @@ CREATE TABLE pushes (
 );
 CREATE INDEX pushes_after_sha ON pushes (repository, after_sha);
 
-CREATE TABLE principals (
-    repository BIGINT NOT NULL,
-    number BIGINT NOT NULL,
-    user_id BIGINT NOT NULL,
-    why TEXT NOT NULL,
-    added_at BIGINT NOT NULL,
-    PRIMARY KEY (repository, number, user_id, why)
-);
-
 CREATE TABLE plan_sets (
     id BIGINT NOT NULL PRIMARY KEY,
     repository BIGINT NOT NULL,

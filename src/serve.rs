@@ -128,7 +128,8 @@ pub async fn serve(settings: &Serve) -> Result<()> {
     bot.stop().await
 }
 
-async fn asked_to_end() {
+/// Until the process is interrupted or asked to end.
+pub async fn asked_to_end() {
     let interrupt = tokio::signal::ctrl_c();
     let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
     match terminate {

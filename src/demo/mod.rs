@@ -1,15 +1,23 @@
 //! `planwright demo`: a local GitHub, the bot and the real engine in one process, for anyone to try.
 //!
-//! The bot is the one that `serve` runs, spoken to over HTTP; only people are played. `play` tells
-//! the story step by step.
+//! The bot is the one that `serve` runs, spoken to over HTTP; only people are played. In a browser
+//! they are whoever looks; `play` tells the same story in a terminal, step by step.
 
+mod guide;
+mod home;
 mod play;
+mod sample;
 mod scene;
 
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
+use crate::serve::asked_to_end;
+
+use home::Home;
 use scene::Scene;
 
 /// Plays the whole story in the directory, or in one that is removed afterwards.
@@ -17,12 +25,49 @@ use scene::Scene;
 /// Returns whether every step passed; errors before the first where there is no engine.
 pub async fn play(data: Option<&Path>, engine: Option<&Path>) -> Result<bool> {
     let scratch = tempfile::tempdir()?;
-    let dir = data.unwrap_or(scratch.path());
-    let scene = Scene::open(dir, engine).await?;
+    let home = Home::take(data.unwrap_or(scratch.path()))?;
+    let scene = Scene::open(&home, engine, 0).await?;
     let played = match scene.engine().await {
         Ok(()) => Ok(play::play(&scene).await),
         Err(error) => Err(error),
     };
     scene.close().await?;
     played
+}
+
+/// Shows everything in a browser until the process is asked to end.
+///
+/// `port` is on loopback, 0 any free one; `is_new` deletes first what an earlier demo has left.
+/// Errors at the start where there is no engine.
+pub async fn show(data: &Path, engine: Option<&Path>, port: u16, is_new: bool) -> Result<()> {
+    let home = Home::take(data)?;
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| {
+        format!("port {port} of 127.0.0.1 cannot be had; give another with `--port PORT`")
+    })?;
+    if is_new {
+        home.reset()?;
+    }
+    let scene = Scene::open(&home, engine, port).await?;
+    if let Err(error) = scene.engine().await {
+        scene.close().await?;
+        return Err(error);
+    }
+    let (states, dir) = (scene.states(), home.dir.clone());
+    scene.hub.set_guide(move |hub| guide::guide(hub, (&states, &dir)));
+    let steps = guide::told(&guide::guide(&scene.hub, (&scene.states(), &home.dir)));
+    let text = format!(
+        "Planwright demo: {}\n\nOpen that page and try:\n\n{steps}\nEverything is kept in {}; \
+         `--reset` starts anew. Ctrl-C ends it.",
+        scene.hub.url(),
+        home.dir.display()
+    );
+    // Nobody reads on a closed terminal; the pages are there all the same.
+    let _ = writeln!(io::stdout(), "{text}");
+    let stop = scene.bot.stopper();
+    tokio::spawn(async move {
+        asked_to_end().await;
+        stop.cancel();
+    });
+    scene.bot.work().await?;
+    scene.close().await
 }

@@ -1,9 +1,9 @@
-//! The stage of the demo: a repository with one stack, three people, and the bot beside them.
+//! The stage of the demo: a repository of a few stacks, three people, and the bot beside them.
 
 use std::{
     fs,
     io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -22,27 +22,15 @@ use crate::{
     settings, worker,
 };
 
+use super::{home::Home, sample};
+
 /// The repository of the demo.
 pub const REPO: &str = "acme/infra";
-/// Its one stack.
+/// The stack of the story that is played.
 pub const STACK: &str = "hello";
 
 /// The versions of the engine that the config and the package allow.
 const ENGINE: &str = ">=1.9, <2";
-
-const CONFIG: &str = "# What Planwright may do in this repository; read at the base commit.
-apiVersion: planwright.dev/v1
-kind: Repository
-packages:
-  - hello
-backend:
-  type: local
-approvals:
-  required: 1
-  self: false
-engine:
-  version: \">=1.9, <2\"
-";
 
 pub struct Scene {
     pub hub: Hub,
@@ -54,20 +42,20 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Opens what an earlier demo has left in `dir`, or makes everything anew.
-    pub async fn open(dir: &Path, engine: Option<&Path>) -> Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .with_context(|| format!("making the directory {}", dir.display()))?;
-        let hub = Hub::start(localhub::Settings::new(dir.join("hub"))).await?;
+    /// Opens what an earlier demo has left in the home, or makes everything anew.
+    pub async fn open(home: &Home, engine: Option<&Path>, port: u16) -> Result<Self> {
+        let dir = home.dir.as_path();
+        let kept = localhub::Settings { port, ..localhub::Settings::new(dir.join("hub")) };
+        let hub = Hub::start(kept).await?;
         if hub.sha(REPO, "main").is_err() {
-            hub.add_repository(REPO, &[("planwright.yaml", CONFIG)])?;
+            let files = sample::files()?;
+            let files: Vec<(&str, &str)> =
+                files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+            hub.add_repository(REPO, &files)?;
         }
         let person = |login| hub.person(login).or_else(|_| hub.add_user(login));
-        let (alice, bob) = (person("alice")?, person("bob")?);
-        for person in [&alice, &bob] {
+        let (alice, bob, carol) = (person("alice")?, person("bob")?, person("carol")?);
+        for person in [&alice, &bob, &carol] {
             hub.set_permission(REPO, &person.login, Some(Role::Write))?;
         }
         let data = dir.join("bot");
@@ -85,7 +73,8 @@ impl Scene {
 
     /// The number of the newest pull request, 0 where there is none.
     pub fn newest(&self) -> i64 {
-        (1..).find(|number| self.hub.pull(REPO, *number).is_err()).unwrap_or(1) - 1
+        let pulls = self.hub.pulls(REPO).unwrap_or_default();
+        pulls.last().map_or(0, |pull| pull.number)
     }
 
     /// Lets webhooks arrive and the bot work until nothing is left to do.
@@ -127,14 +116,12 @@ impl Scene {
 
     /// Changes the recorded greeting as somebody would who goes round the configuration.
     pub fn tamper(&self, from: &str, to: &str) -> Result<()> {
-        let state = self.data.join("state").join(self.repository.to_string()).join(STACK);
-        let file = state.join("terraform.tfstate");
-        let text = fs::read_to_string(&file).context("reading the state")?;
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        if !text.contains(&quoted(from)) {
-            bail!("the state does not have `{from}`");
-        }
-        fs::write(&file, text.replace(&quoted(from), &quoted(to))).context("writing the state")
+        tamper(&self.states().join(STACK).join("terraform.tfstate"), from, to)
+    }
+
+    /// The folder of the states of the repository's stacks.
+    pub fn states(&self) -> PathBuf {
+        self.data.join("state").join(self.repository.to_string())
     }
 
     pub async fn close(self) -> Result<()> {
@@ -142,6 +129,16 @@ impl Scene {
         self.hub.stop();
         Ok(())
     }
+}
+
+/// Puts one text of a state in the place of another.
+pub fn tamper(file: &Path, from: &str, to: &str) -> Result<()> {
+    let text = fs::read_to_string(file).context("reading the state")?;
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    if !text.contains(&quoted(from)) {
+        bail!("the state does not have `{from}`");
+    }
+    fs::write(file, text.replace(&quoted(from), &quoted(to))).context("writing the state")
 }
 
 /// The stack and its lock, with this greeting.

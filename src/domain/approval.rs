@@ -45,12 +45,8 @@ pub struct Principal {
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     OpenedPullRequest,
-    OpenedIssue,
     Pushed,
     Authored,
-    CoAuthored,
-    /// Gave a command that edits the configuration, such as `set`.
-    Commanded,
 }
 
 /// What someone thinks of the change, as GitHub has it now.

@@ -150,7 +150,7 @@ async fn commit_files(
 
 /// A pull request for an issue: its branch, its commit, and itself, as far as they are not there.
 pub async fn open(app: &App, draft: &Draft<'_>, issue: &Issue) -> Result<PrNumber> {
-    let stacks = [&draft.edited.added, &draft.edited.removed].into_iter().flatten();
+    let stacks = draft.edited.added.keys().chain(&draft.edited.removed);
     let first = stacks.chain(draft.edited.params.iter().map(|change| &change.stack)).next();
     let Some(stack) = first else { return Err(Refusal::NothingToSet.into()) };
     let place = Place {

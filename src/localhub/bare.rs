@@ -74,6 +74,14 @@ pub struct Extent {
     pub changed_files: usize,
 }
 
+/// A file before and after; None where it is not there.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    pub path: String,
+    pub old: Option<Vec<u8>>,
+    pub new: Option<Vec<u8>>,
+}
+
 pub struct Bare(Repository);
 
 impl Bare {
@@ -246,6 +254,21 @@ impl Bare {
             deletions: stats.deletions(),
             changed_files: stats.files_changed(),
         })
+    }
+
+    /// What [`Bare::extent`] counts, file by file in the order of their paths.
+    pub fn changed(&self, base: &str, head: &str) -> Result<Vec<Changed>> {
+        let parted = self.0.merge_base(Oid::from_str(base)?, Oid::from_str(head)?)?;
+        let (old, new) = (self.0.find_commit(parted)?.tree()?, self.find(head)?.tree()?);
+        let diff = self.0.diff_tree_to_tree(Some(&old), Some(&new), None)?;
+        let mut changed = vec![];
+        for delta in diff.deltas() {
+            let path = delta.new_file().path().or(delta.old_file().path());
+            let path = path.unwrap_or(Path::new("")).to_string_lossy().into_owned();
+            let (old, new) = (self.file(&parted.to_string(), &path)?, self.file(head, &path)?);
+            changed.push(Changed { path, old, new });
+        }
+        Ok(changed)
     }
 
     pub fn facts(&self, sha: &str) -> Result<CommitFacts> {

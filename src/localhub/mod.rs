@@ -1,9 +1,9 @@
-//! The local GitHub: REST, GraphQL, git over HTTP and webhooks on this machine alone.
+//! The local GitHub: REST, GraphQL, git over HTTP, webhooks and pages, on this machine alone.
 //!
 //! `planwright demo` and the tests play against it as against github.com, over HTTP. It imports
 //! nothing of the rest of the crate, not one type, so that the two sides cannot share a
 //! misunderstanding. It has only what the demo or a test calls: anything else is answered 501 and
-//! listed by [`Hub::unknown`]. There is no web page for people here yet.
+//! listed by [`Hub::unknown`]. People get web pages at the same address.
 
 mod actor;
 mod authors;
@@ -19,6 +19,7 @@ mod git_http;
 mod graphql;
 mod issues;
 mod merge;
+mod pages;
 mod people;
 mod pulls;
 mod readers;
@@ -45,6 +46,7 @@ pub use call_log::{Call, Kind, Phase};
 pub use faults::Fault;
 pub use issues::IssueEdit;
 pub use merge::MergeMethod;
+pub use pages::{Deed, Guide, Step};
 pub use people::Person;
 pub use pulls::{NewPull, PullEdit};
 pub use readers::{CheckRunView, CommentView, CommitView, DeliveryView, IssueView, PullView};
@@ -93,6 +95,8 @@ struct Inner {
     webhooks: Webhooks,
     /// Held by a push over git from its start to its announcement, so that whoever pushes is known.
     pushing: tokio::sync::Mutex<()>,
+    /// What the start page tells.
+    guide: Mutex<Option<pages::Teller>>,
     stop: CancellationToken,
 }
 
@@ -131,6 +135,7 @@ impl Hub {
             faults: Faults::default(),
             webhooks: Webhooks::new()?,
             pushing: tokio::sync::Mutex::new(()),
+            guide: Mutex::default(),
             stop: CancellationToken::new(),
         };
         let hub = Self(Arc::new(inner));

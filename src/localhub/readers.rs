@@ -7,7 +7,7 @@ use super::Hub;
 use super::authors::authors;
 use super::bare::Stamp;
 use super::refusal::Refusal;
-use super::state::{CheckRun, Comment, Delivery, Issue, Reaction};
+use super::state::{CheckRun, Comment, Delivery, Issue, Reaction, Review, ReviewState};
 use super::world::World;
 
 #[derive(Clone, Debug)]
@@ -105,6 +105,23 @@ impl Hub {
     pub fn pull(&self, repo: &str, number: i64) -> Result<PullView, Refusal> {
         let world = self.0.read();
         pull_view(&world, world.repository_named(repo)?, number)
+    }
+
+    /// All pull requests, oldest first.
+    pub fn pulls(&self, repo: &str) -> Result<Vec<PullView>, Refusal> {
+        let world = self.0.read();
+        let id = world.repository_named(repo)?;
+        let pulls = world.repository(id)?.issues.values().filter(|issue| issue.pull.is_some());
+        pulls.map(|issue| pull_view(&world, id, issue.number)).collect()
+    }
+
+    /// The reviews of a pull request, oldest first: who, and what they said of it.
+    pub fn reviews(&self, repo: &str, number: i64) -> Result<Vec<(String, ReviewState)>, Refusal> {
+        let world = self.0.read();
+        let reviews = &world.pull(world.repository_named(repo)?, number)?.reviews;
+        let view =
+            |review: &Review| Ok((world.account(review.by.account)?.login.clone(), review.state));
+        reviews.iter().map(view).collect()
     }
 
     /// The pull requests of a branch of the repository itself, whatever their state, oldest first.

@@ -1,4 +1,5 @@
-//! The web server: tells REST, GraphQL and git apart, logs each call, and lets faults happen.
+//! The web server: tells pages, REST, GraphQL and git apart, logs each call of a program, and lets
+//! faults happen.
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -13,7 +14,7 @@ use super::actor::Actor;
 use super::call_log::{Call, Kind};
 use super::faults::Fault;
 use super::refusal::Refusal;
-use super::{Hub, git_http, graphql, rest};
+use super::{Hub, git_http, graphql, pages, rest};
 
 /// More than any pack of the tests; GitHub's own limit is two gigabytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -92,6 +93,9 @@ async fn answer(State(hub): State<Hub>, request: Request) -> Response {
         headers: parts.headers,
         body,
     };
+    if pages::is_for_people(&ask) {
+        return response(pages::answer(&hub, &ask));
+    }
     let actor = hub.0.read().actor(ask.header("authorization"));
     let mut call = hub.0.log.receive(described(&hub, &ask, &actor));
     let fault = hub.0.faults.take(&call.operation);

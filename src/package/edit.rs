@@ -34,7 +34,8 @@ pub struct Edited {
     pub files: BTreeMap<String, Option<Vec<u8>>>,
     /// Old and new value of each param that the edits name, in the order of stacks and paths.
     pub params: Vec<ParamChange>,
-    pub added: BTreeSet<StackId>,
+    /// With the package of each.
+    pub added: BTreeMap<StackId, String>,
     pub removed: BTreeSet<StackId>,
 }
 
@@ -60,12 +61,20 @@ pub fn edited(
     draft.lock()?;
     let params = params(files, &draft, change_set);
     let (before, after) = (stacks(files)?.0, stacks(&draft.files)?.0);
+    let is_new = |stack: &StackId| after.contains(stack) && !before.contains(stack);
     Ok(Edited {
         files: differing(files, &draft.files),
         params,
-        added: after.difference(&before).cloned().collect(),
+        added: change_set.0.iter().filter_map(added).filter(|(stack, _)| is_new(stack)).collect(),
         removed: before.difference(&after).cloned().collect(),
     })
+}
+
+fn added(edit: &Edit) -> Option<(StackId, String)> {
+    match edit {
+        Edit::AddStack { stack, package, .. } => Some((stack.clone(), package.clone())),
+        _ => None,
+    }
 }
 
 /// Files on their way.

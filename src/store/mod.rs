@@ -18,7 +18,6 @@ mod jobs;
 mod journal;
 mod outbox;
 mod plan_sets;
-mod principals;
 mod pull_requests;
 mod pushes;
 mod runs;
@@ -40,7 +39,6 @@ pub use outbox::{Request, RequestState, Sending};
 pub use plan_sets::{
     PlanInput, PlanKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan, StateVersion,
 };
-pub use principals::Principal;
 pub use pull_requests::{PullRequest, PullRequestId, PullRequestState};
 pub use pushes::Push;
 pub use runs::{Run, RunId, RunKind, RunState};

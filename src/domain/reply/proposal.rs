@@ -2,7 +2,7 @@
 //!
 //! All of it is made from the change itself; nobody's words go in but as values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     actor::Actor,
@@ -20,7 +20,8 @@ pub struct Proposal<'a> {
     pub asked_in: PrNumber,
     pub asked_by: &'a [Actor],
     pub params: &'a [ParamChange],
-    pub added: &'a BTreeSet<StackId>,
+    /// With the package of each.
+    pub added: &'a BTreeMap<StackId, String>,
     pub removed: &'a BTreeSet<StackId>,
     /// The run of the agent that made it, if one did.
     pub run: Option<&'a RunFacts>,
@@ -37,7 +38,7 @@ impl Proposal<'_> {
             format!("{}{more}", shown.join(", "))
         };
         if !self.added.is_empty() {
-            return format!("Add {}", names(&mut self.added.iter()));
+            return format!("Add {}", names(&mut self.added.keys()));
         }
         if !self.removed.is_empty() {
             return format!("Remove {}", names(&mut self.removed.iter()));
@@ -59,10 +60,14 @@ impl Proposal<'_> {
         let people: Vec<String> =
             self.asked_by.iter().map(|person| escape::code(person.login.as_str())).collect();
         page.push(&format!("Asked for by {} in #{}.", people.join(" and "), self.asked_in));
-        for (what, stacks) in [("Adds", self.added), ("Removes", self.removed)] {
+        let added = self.added.iter().map(|(stack, package)| {
+            format!("`{stack}` of the package {}", escape::code(&escape::shortened(package, 80)))
+        });
+        let removed = self.removed.iter().map(|stack| format!("`{stack}`"));
+        for (what, stacks) in [("Adds", added.collect()), ("Removes", removed.collect::<Vec<_>>())]
+        {
             if !stacks.is_empty() {
-                let names: Vec<String> = stacks.iter().map(|stack| format!("`{stack}`")).collect();
-                page.push(&format!("{what} {}.", names.join(", ")));
+                page.push(&format!("{what} {}.", stacks.join(", ")));
             }
         }
         let facts = self.run.map(run::facts).unwrap_or_default();
@@ -141,7 +146,7 @@ mod tests {
             asked_in: PrNumber(12),
             asked_by: &[alice],
             params: &params,
-            added: &[stack("logs/prod")].into(),
+            added: &[(stack("logs/prod"), "aws-bucket".into())].into(),
             removed: &BTreeSet::new(),
             run: None,
         })
@@ -153,7 +158,7 @@ mod tests {
             assert_eq!(proposal.title(), "Add logs/prod");
             let body = proposal.body();
             assert!(
-                body.starts_with("Asked for by `alice` in #12.\n\nAdds `logs/prod`.\n\n"),
+                body.starts_with("Asked for by `alice` in #12.\n\nAdds `logs/prod` of the package `aws-bucket`.\n\n"),
                 "{body}"
             );
             assert!(

@@ -52,11 +52,8 @@ pub fn discount(why: &Discount) -> String {
 pub fn part(why: Why) -> &'static str {
     match why {
         Why::OpenedPullRequest => "opened the pull request",
-        Why::OpenedIssue => "opened the issue",
         Why::Pushed => "pushed to it",
         Why::Authored => "wrote a commit of it",
-        Why::CoAuthored => "co-authored a commit of it",
-        Why::Commanded => "edited it by a command",
     }
 }
 

@@ -319,11 +319,14 @@ fn who_may_approve(principals: &[Principal], is_self_allowed: bool) -> String {
         return "Anyone with write access may approve.".into();
     }
     let mut parts = std::collections::BTreeMap::<_, Vec<&str>>::new();
-    for principal in principals {
+    for principal in principals.iter().filter(|principal| !is_nobody(principals, principal)) {
         let told = parts.entry(&principal.login).or_default();
         if !told.contains(&part(principal.why)) {
             told.push(part(principal.why));
         }
+    }
+    if parts.is_empty() {
+        return "Anyone with write access may approve who had no part in the change.".into();
     }
     let names: Vec<String> = parts
         .iter()
@@ -338,6 +341,13 @@ fn who_may_approve(principals: &[Principal], is_self_allowed: bool) -> String {
         "Anyone with write access may approve who had no part in the change; not {}{more}.",
         names.join(", ")
     )
+}
+
+/// Whether it is a bot, under any of its names, or GitHub's own hand in commits made on its pages:
+/// neither approves anyway.
+fn is_nobody(principals: &[Principal], principal: &Principal) -> bool {
+    let mut names = principals.iter().filter(|other| other.user == principal.user);
+    names.any(|other| other.login.as_str().ends_with("[bot]") || other.login.as_str() == "web-flow")
 }
 
 fn warnings(report: &Report) -> String {

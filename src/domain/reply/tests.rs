@@ -9,8 +9,30 @@ mod words;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::domain::plan::{Action, Path, Plan, Value};
+use crate::domain::{
+    approval::{Principal, Why},
+    names::UserId,
+    plan::{Action, Path, Plan, Value},
+};
 use fixtures::*;
+
+#[test]
+fn nobody_is_told_that_a_bot_does_not_approve() {
+    let principal =
+        |user: i64, name: &str, why| Principal { user: UserId(user), login: login(name), why };
+    let bots = [
+        principal(1, "planwright[bot]", Why::OpenedPullRequest),
+        principal(1, "planwright", Why::Authored),
+        principal(2, "web-flow", Why::Authored),
+    ];
+    let mut report = awaiting();
+    report.principals = bots.to_vec();
+    let text = comment(&report);
+    assert!(text.contains("may approve who had no part in the change.\n"), "{text}");
+    report.principals.push(principal(7, "alice", Why::Pushed));
+    let text = comment(&report);
+    assert!(text.contains("in the change; not `alice` (pushed to it).\n"), "{text}");
+}
 
 #[test]
 fn a_new_stack_awaits_its_approval() {
@@ -32,7 +54,7 @@ fn a_new_stack_awaits_its_approval() {
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more
 
-Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (co-authored a commit of it).
+Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (wrote a commit of it).
 
 <details><summary><code>logs/prod</code>: 2 to add</summary>
 

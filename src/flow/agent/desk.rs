@@ -207,13 +207,13 @@ fn stacks(files: &MemoryFiles) -> BTreeSet<StackId> {
 }
 
 fn changes(edited: &Edited) -> Value {
-    let names = |stacks: &BTreeSet<StackId>| -> Vec<String> {
-        stacks.iter().map(ToString::to_string).collect()
+    let names = |stacks: &mut dyn Iterator<Item = &StackId>| -> Vec<String> {
+        stacks.map(ToString::to_string).collect()
     };
     json!({
         "changes": edited.params,
-        "added": names(&edited.added),
-        "removed": names(&edited.removed),
+        "added": names(&mut edited.added.keys()),
+        "removed": names(&mut edited.removed.iter()),
     })
 }
 

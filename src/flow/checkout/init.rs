@@ -10,6 +10,7 @@ use crate::domain::repo_config::FILE;
 use crate::package::repository::STACKS;
 use crate::package::source;
 
+use super::forms::forms;
 use super::{Checkout, Error, lock};
 
 const STACK: &str = "apiVersion: planwright.dev/v1
@@ -66,6 +67,8 @@ pub fn init(root: &Path) -> Result<Initialized, Error> {
         let locked = lock::lock(&Checkout::find(root)?, &["hello".into()])?;
         written.extend(locked.into_iter().map(|locked| locked.path));
     }
+    let forms = forms(&Checkout::find(root)?)?.into_iter();
+    written.extend(forms.filter(|form| form.outcome == "written").map(|form| form.path));
     Ok(Initialized { written, kept })
 }
 

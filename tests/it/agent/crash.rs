@@ -2,6 +2,7 @@
 //! happened, and started again: the same end, nothing twice, and no budget refilled.
 
 use std::{
+    collections::BTreeMap,
     fs,
     time::{Duration, Instant},
 };
@@ -20,12 +21,10 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::story::{LABEL, plain};
-use crate::{
-    crash::process::Process,
-    support::{
-        bot::{CONFIG, REPO},
-        model::{KEY, Model, Said},
-    },
+use crate::support::{
+    bot::{CONFIG, REPO},
+    model::{KEY, Model, Said},
+    process::Process,
 };
 
 /// A story that takes longer is lost.
@@ -141,7 +140,7 @@ async fn execute(url: &str, sql: String) {
 }
 
 fn start(hub: &Hub, args: &[String], log: &std::path::Path) -> Process {
-    let bot = Process::start(args, log);
+    let bot = Process::start(args, &BTreeMap::new(), log);
     hub.set_webhook(&format!("http://{}/webhook", bot.address));
     bot
 }

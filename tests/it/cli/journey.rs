@@ -31,6 +31,9 @@ fn init_writes_a_repository_that_is_valid_and_says_what_to_do_next() {
     wrote stacks/hello/stack.yaml
     wrote .gitignore
     wrote stacks/hello/stack.lock.json
+    wrote .github/ISSUE_TEMPLATE/planwright-aws-bucket.yml
+    wrote .github/ISSUE_TEMPLATE/planwright-aws-static-site.yml
+    wrote .github/ISSUE_TEMPLATE/planwright-hello.yml
 
     Next:
       planwright render           the files that the engine would run
@@ -51,6 +54,9 @@ fn init_leaves_stacks_that_are_there_alone() {
     assert_snapshot!(repository.done(&["init"]), @r#"
     wrote planwright.yaml
     wrote .gitignore
+    wrote .github/ISSUE_TEMPLATE/planwright-aws-bucket.yml
+    wrote .github/ISSUE_TEMPLATE/planwright-aws-static-site.yml
+    wrote .github/ISSUE_TEMPLATE/planwright-hello.yml
     kept stacks/mine
 
     Next:
@@ -334,12 +340,32 @@ fn the_help_of_serve_shows_no_password() {
 }
 
 #[test]
-fn the_demo_says_that_there_is_no_engine_before_its_story_begins() {
+fn the_demo_says_that_there_is_no_engine_before_anything_else() {
     let mut repository = Repository::empty();
     repository.env.insert("PATH".into(), repository.path().into());
-    let said = repository.run(&["demo", "--play"]);
+    for arguments in [&["demo", "--play"][..], &["demo", "--data", "kept", "--port", "0"]] {
+        let said = repository.run(arguments);
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
+        let looked =
+            "error: no engine: looked for `tofu`, then `terraform`, on PATH. Install OpenTofu";
+        assert!(said.err.starts_with(looked), "{}", said.err);
+        assert!(said.err.ends_with("`--engine PATH` or PLANWRIGHT_ENGINE\n"), "{}", said.err);
+    }
+}
+
+#[test]
+fn the_demo_says_which_directory_or_port_it_cannot_have() {
+    let repository = Repository::empty();
+    repository.write("mine/hub", "mine");
+    let said = repository.run(&["demo", "--data", "mine", "--reset"]);
     assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
-    let looked = "error: no engine: looked for `tofu`, then `terraform`, on PATH. Install OpenTofu";
-    assert!(said.err.starts_with(looked), "{}", said.err);
-    assert!(said.err.ends_with("`--engine PATH` or PLANWRIGHT_ENGINE\n"), "{}", said.err);
+    assert!(said.err.contains("mine has files in it that no demo has made"), "{}", said.err);
+    assert_eq!(repository.read("mine/hub"), "mine");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let said = repository.run(&["demo", "--data", "kept", "--port", &port]);
+    assert_eq!((said.code, said.out.as_str()), (1, ""), "{}", said.err);
+    let cannot =
+        format!("error: port {port} of 127.0.0.1 cannot be had; give another with `--port PORT`");
+    assert!(said.err.starts_with(&cannot), "{}", said.err);
 }

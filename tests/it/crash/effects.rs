@@ -11,7 +11,7 @@ use std::{
 
 use planwright::localhub::{Fault, Hub, Kind, Phase};
 
-use super::process::Process;
+use crate::support::process::Process;
 
 pub struct Effects {
     /// None counts only.

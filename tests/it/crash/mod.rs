@@ -6,7 +6,6 @@
 mod effects;
 mod engine;
 mod missed;
-pub mod process;
 mod retry;
 mod story;
 

@@ -1,6 +1,7 @@
 //! The main story with one death in it: what people do, and what has to stand at the end.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::PathBuf,
     sync::Arc,
@@ -13,8 +14,11 @@ use planwright::{
 };
 use tempfile::TempDir;
 
-use super::{effects::Effects, engine::Engine, process::Process};
-use crate::support::bot::{CONFIG, REPO, borrowed, edit, hello};
+use super::{effects::Effects, engine::Engine};
+use crate::support::{
+    bot::{CONFIG, REPO, borrowed, edit, hello},
+    process::Process,
+};
 
 /// A story in which nothing happens for so long is lost. It is below the 30 s of a lease, so that
 /// whoever has to wait for one is lost, too.
@@ -124,7 +128,7 @@ impl Story {
         ];
         let args: Vec<String> =
             args.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
-        let address = self.effects.start(|| Process::start(&args, &self.log()));
+        let address = self.effects.start(|| Process::start(&args, &BTreeMap::new(), &self.log()));
         self.hub.set_webhook(&format!("http://{address}/webhook"));
     }
 

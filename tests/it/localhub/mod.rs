@@ -11,6 +11,7 @@ mod git;
 mod graphql;
 mod issues;
 mod merging;
+mod pages;
 mod proposing;
 mod pulls;
 mod receiver;

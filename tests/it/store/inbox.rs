@@ -1,13 +1,13 @@
-//! Deliveries, pushes, principals and pull requests.
+//! Deliveries, pushes and pull requests.
 
 use std::collections::BTreeMap;
 
 use planwright::{
     domain::names::{BranchName, DeliveryId, RepositoryId, UserId},
-    store::{Delivery, Effects, NewJob, Principal, PullRequestState, Push, Receipt},
+    store::{Delivery, Effects, NewJob, PullRequestState, Push, Receipt},
 };
 
-use super::{Database, PR, at, job, login, on_both, pull_request, sha};
+use super::{Database, PR, at, job, login, on_both, sha};
 
 fn delivery(id: &str) -> Delivery {
     Delivery {
@@ -134,17 +134,6 @@ async fn whoever_pushed_the_branch_or_its_head_is_known(database: &Database) {
     assert_eq!(pushers, expected);
 }
 
-async fn a_principal_is_added_once_and_stays(database: &Database) {
-    let store = database.store().await;
-    let opened = Principal { user: UserId(1), why: "opened the issue".into(), at: at(1) };
-    let revised = Principal { user: UserId(1), why: "revised".into(), at: at(2) };
-    for principal in [&opened, &revised, &Principal { at: at(9), ..opened.clone() }] {
-        store.add_principal(PR, principal).await.unwrap();
-    }
-    assert_eq!(store.principals(PR).await.unwrap(), [opened, revised]);
-    assert_eq!(store.principals(pull_request(8)).await.unwrap(), []);
-}
-
 async fn a_pull_request_keeps_its_generation_when_its_head_is_recorded(database: &Database) {
     let store = database.store().await;
     assert_eq!(store.pull_request(PR).await.unwrap(), None);
@@ -176,6 +165,5 @@ on_both!(
     a_delivery_cut_off_at_any_point_is_all_there_or_not_at_all,
     what_never_arrived_is_known,
     whoever_pushed_the_branch_or_its_head_is_known,
-    a_principal_is_added_once_and_stays,
     a_pull_request_keeps_its_generation_when_its_head_is_recorded,
 );

@@ -2,7 +2,7 @@
 
 use planwright::localhub::{IssueEdit, MergeMethod, Person};
 
-use crate::support::bot::{REPO, Story, borrowed, edit, hello};
+use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello};
 
 const LABEL: &str = "planwright";
 
@@ -203,5 +203,42 @@ async fn a_set_on_an_issue_opens_a_pull_request() {
     story.bob.approve(REPO, pr).unwrap();
     story.settle().await;
     assert_eq!(story.conclusion(pr), "action_required");
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn the_form_of_each_starter_package_becomes_a_pull_request() {
+    let config = CONFIG.replace("aws-bucket", "aws-bucket\n  - aws-static-site");
+    let story = Story::with(Setup { config: &config, ..Setup::default() }).await;
+    for (package, stack, fields) in [
+        ("hello", "greeting", &[("greeting", "Hello")][..]),
+        ("aws-bucket", "logs", &[("name", "logs-of-acme"), ("region", "eu-central-1")]),
+        ("aws-static-site", "web/prod", &[("bucket", "web-of-acme"), ("region", "eu-central-1")]),
+    ] {
+        let fields: String =
+            fields.iter().map(|(label, value)| format!("### {label}\n\n{value}\n\n")).collect();
+        let body = format!("### package\n\n{package}\n\n### stack\n\n{stack}\n\n{fields}");
+        let issue = ask(&story.alice, &body);
+        story.settle().await;
+        let pull = story.hub.pull(REPO, linked(&answer(&story, issue))).unwrap();
+        assert_eq!(pull.title, format!("Add {stack}"));
+        let body = pull.body.unwrap();
+        assert!(body.contains(&format!("`{package}`")), "{body}");
+    }
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_set_in_a_fork_is_refused() {
+    let story = Story::start().await;
+    let fork = story.eve.fork(REPO).unwrap();
+    story.eve.push(&fork, "hello", &edit(&borrowed(&hello("hello", "Hello")))).unwrap();
+    let pr = story.eve.open_pull(REPO, "eve:hello", "Say hello").unwrap();
+    story.settle().await;
+    let before = story.hub.pull(REPO, pr).unwrap().head_sha;
+    story.bob.comment(REPO, pr, "/infra set hello greeting=Hi").unwrap();
+    story.settle().await;
+    assert!(story.reply(pr).contains("to which Planwright never writes"), "{}", story.reply(pr));
+    assert_eq!(story.hub.pull(REPO, pr).unwrap().head_sha, before);
     story.finish().await;
 }

@@ -5,5 +5,6 @@ pub mod engine;
 pub mod model;
 pub mod moto;
 pub mod postgres;
+pub mod process;
 pub mod starts;
 pub mod world;

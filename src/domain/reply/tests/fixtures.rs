@@ -118,7 +118,7 @@ pub fn awaiting() -> Report {
         principals: vec![
             Principal { user: UserId(1), login: login("alice"), why: Why::OpenedPullRequest },
             Principal { user: UserId(1), login: login("alice"), why: Why::Pushed },
-            Principal { user: UserId(3), login: login("carol"), why: Why::CoAuthored },
+            Principal { user: UserId(3), login: login("carol"), why: Why::Authored },
         ],
         ..nothing(State::AwaitingApproval)
     }

@@ -82,7 +82,7 @@ fn a_plan_that_differs_after_the_merge_asks_for_its_digest() {
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more
 
-Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (co-authored a commit of it).
+Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (wrote a commit of it).
 
 <details open><summary><code>logs/prod</code>: 1 to add, 1 to destroy</summary>
 

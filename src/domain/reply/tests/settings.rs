@@ -39,7 +39,7 @@ fn a_change_of_the_settings_says_what_it_means_and_awaits_an_approval() {
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more
 
-Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (co-authored a commit of it).
+Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (wrote a commit of it).
 
 <sub>Head `bbbbbbb` · `/infra help` lists the commands</sub>
 ");

@@ -107,7 +107,7 @@ fn each_refusal_says_what_to_do() {
     let refusals = [
         Refusal::from(command("/infra aply")),
         Refusal::NotAllowed { login: login("mallory"), command: "plan" },
-        Refusal::Principal { login: login("alice"), command: "allow", why: Why::CoAuthored },
+        Refusal::Principal { login: login("alice"), command: "allow", why: Why::Authored },
         Refusal::Fork,
         Refusal::UnknownStack { stack: id("websit"), known: vec![id("website"), id("logs")] },
         Refusal::UnknownStack { stack: id("xyz"), known: vec![id("website"), id("logs")] },
@@ -138,7 +138,7 @@ fn each_refusal_says_what_to_do() {
     assert_snapshot!(said.join("\n"), @r#"
 `aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 `/infra plan` needs write access to the repository, which `mallory` does not have.
-`/infra allow` takes someone who had no part in the change; `alice` co-authored a commit of it.
+`/infra allow` takes someone who had no part in the change; `alice` wrote a commit of it.
 This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with `/infra plan`.
 There is no stack `websit`. Did you mean `website`?
 There is no stack `xyz`; the stacks are `website`, `logs`.
@@ -252,7 +252,7 @@ A command stands at the start of a line of a new comment; edits are not read.
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more
 
-Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (co-authored a commit of it).
+Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (wrote a commit of it).
 ");
     let by = login("bob");
     let held = vec![id("logs"), id("website/prod")];

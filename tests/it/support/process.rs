@@ -1,6 +1,8 @@
 //! The bot as a process of its own, which dies by `kill -9` and by nothing else.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
@@ -15,8 +17,9 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it and waits until it listens; what it logs is added to `log`.
-    pub fn start(args: &[String], log: &Path) -> Self {
+    /// Starts it with these variables and few others, and waits until it listens; what it logs is
+    /// added to `log`.
+    pub fn start(args: &[String], env: &BTreeMap<String, OsString>, log: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_planwright"))
             .arg("serve")
             .args(["--listen", "127.0.0.1:0"])
@@ -24,6 +27,7 @@ impl Process {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("NO_COLOR", "1")
+            .envs(env)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -47,6 +51,11 @@ impl Process {
             panic!("the bot does not listen (ended: {ended:?}); its log:\n{log}")
         });
         Self { child, address }
+    }
+
+    #[allow(dead_code, reason = "a bench looks at its memory")]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

@@ -1,0 +1,41 @@
+//! From webhook to comment, beside the bare engine on the same stacks in the same run.
+//!
+//! `cargo bench --bench pull_request` prints a table and writes `target/bench/pull_request.json`:
+//! a list of rows `{name, stacks, wall_s, bare_s, ratio, github_calls, engine_processes,
+//! peak_rss_mb}`. Times are medians of three rounds, in each of which the bare engine goes first.
+//! `github_calls` are REST and GraphQL, without tokens and git; `peak_rss_mb` is the bot's own,
+//! without its children. With `PLANWRIGHT_BENCH=hello` only the rows of that name are made.
+
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]
+
+#[allow(dead_code, reason = "the tests need more of it")]
+#[path = "../../tests/it/support/mod.rs"]
+mod support;
+
+mod bare;
+mod bot;
+mod case;
+mod row;
+
+use case::Case;
+use row::Row;
+
+const ROUNDS: usize = 3;
+
+#[tokio::main]
+async fn main() {
+    let only = std::env::var("PLANWRIGHT_BENCH").unwrap_or_default();
+    let cases = [("hello", 1), ("hello", 20), ("aws-bucket", 1), ("aws-bucket", 5)];
+    let mut rows = Vec::new();
+    for (package, stacks) in cases.into_iter().filter(|(package, _)| package.contains(&only)) {
+        let case = Case::new(package, stacks);
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let bare = bare::plan(&case);
+            rounds.push(bot::rows(&case, bare).await);
+        }
+        rows.extend(Row::medians(rounds));
+    }
+    print!("{}", row::table(&rows));
+    row::write(&rows);
+}

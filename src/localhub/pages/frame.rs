@@ -1,0 +1,101 @@
+//! What stands around every page: who looks, who else lives here, and where one is.
+
+use jiff::Timestamp;
+
+use super::super::state::{Account, AccountKind, Issue};
+use super::super::world::{WEB_FLOW, World};
+use super::{Place, Visit, segments_of};
+
+pub struct Frame {
+    pub viewer: Face,
+    pub people: Vec<Face>,
+    pub here: String,
+    pub repository: Option<Repository>,
+}
+
+pub struct Repository {
+    pub name: String,
+    pub url: String,
+    pub tab: &'static str,
+    pub open_issues: usize,
+    pub open_pulls: usize,
+}
+
+/// Somebody as pages show them.
+#[derive(Clone)]
+pub struct Face {
+    pub login: String,
+    pub initial: String,
+    /// Which of the colours of the style.
+    pub tint: i64,
+    pub is_bot: bool,
+}
+
+impl Face {
+    pub fn of(world: &World, account: i64) -> Self {
+        match world.account(account) {
+            Ok(account) => Self::shown(account),
+            Err(_) => Self { login: "ghost".into(), initial: "?".into(), tint: 0, is_bot: false },
+        }
+    }
+
+    fn shown(account: &Account) -> Self {
+        let initial = account.login.chars().next().unwrap_or('?').to_uppercase().to_string();
+        let login = account.login.clone();
+        Self { login, initial, tint: account.id % 5, is_bot: account.kind == AccountKind::Bot }
+    }
+}
+
+impl Frame {
+    pub fn new(visit: &Visit<'_>) -> Self {
+        Self {
+            viewer: Face::of(visit.world, visit.by.account),
+            people: people(visit.world).map(Face::shown).collect(),
+            here: visit.here.clone(),
+            repository: None,
+        }
+    }
+
+    pub fn within(place: Place<'_>, tab: &'static str) -> Self {
+        let issues = place.visit.world.repository(place.repo).map(|found| &found.issues);
+        let open = |is_asked_for: fn(&Issue) -> bool| {
+            issues
+                .as_ref()
+                .map_or(0, |all| all.values().filter(|it| it.open && is_asked_for(it)).count())
+        };
+        let repository = Repository {
+            name: place.name.to_owned(),
+            url: place.url(),
+            tab,
+            open_issues: open(|issue| issue.pull.is_none()),
+            open_pulls: open(|issue| issue.pull.is_some()),
+        };
+        Self { repository: Some(repository), ..Self::new(place.visit) }
+    }
+}
+
+impl Place<'_> {
+    pub fn url(&self) -> String {
+        format!("/{}", segments_of(self.name))
+    }
+}
+
+/// The people whom one can act as, in the order in which they came.
+pub fn people(world: &World) -> impl Iterator<Item = &Account> {
+    let is_person =
+        |account: &&Account| account.kind == AccountKind::User && account.id != WEB_FLOW;
+    world.state.accounts.values().filter(is_person)
+}
+
+/// A moment for people and for machines.
+#[derive(Clone)]
+pub struct Moment {
+    pub machine: String,
+    pub text: String,
+}
+
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self { machine: at.to_string(), text: at.strftime("%-d %b %Y, %H:%M:%S UTC").to_string() }
+    }
+}

@@ -1,0 +1,238 @@
+// The five steps of the demo's start page in a real browser, from the issue form to the drift, and a
+// restart that keeps it all. Six pictures go to target/screenshots.
+//
+//   node tests/browser/demo.mjs [PLANWRIGHT]
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const planwright = process.argv[2] ?? join(root, 'target/debug/planwright');
+const pictures = join(root, 'target/screenshots');
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** A plan starts an engine; on a busy machine that takes its time. */
+const PATIENCE = 60_000;
+/** Markdown that would show if anything of it ran. */
+const HOSTILE = 'Hello <img src=x onerror="window.hit = 1"><script>window.hit = 2</script> ' +
+  '[click](javascript:window.hit=3) <a href="javascript:window.hit=4" onclick="window.hit=5">or here</a>' +
+  '<style>body { display: none }</style><form action="https://e.example"><button>Send</button></form>';
+
+/** Starts the demo; answers its process and address. */
+async function demo(data, port) {
+  const child = spawn(planwright, ['demo', '--data', data, '--port', String(port)],
+    { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  const address = await new Promise((found, failed) => {
+    child.stdout.on('data', (text) => {
+      said += text;
+      const line = /Planwright demo: (http:\/\/127\.0\.0\.1:\d+)/.exec(said);
+      if (line && said.includes('Ctrl-C')) found(line[1]);
+    });
+    child.on('exit', (code) => failed(new Error(`the demo ended with ${code}: ${said}`)));
+  });
+  for (const step of ['Ask for something', 'Merge, and watch', 'find the drift']) {
+    assert.ok(said.includes(step), `the terminal should say "${step}": ${said}`);
+  }
+  return { child, address };
+}
+
+function ended({ child }) {
+  return new Promise((done) => {
+    child.removeAllListeners('exit');
+    child.on('exit', done);
+    child.kill('SIGTERM');
+  });
+}
+
+/** A page that remembers whatever the browser complains about. */
+async function opened(context, complaints) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('requestfailed', (request) => {
+    // A read of the live script that a click on a link has cut short is none.
+    const why = request.failure()?.errorText;
+    if (why !== 'net::ERR_ABORTED') complaints.push(`${request.url()}: ${why}`);
+  });
+  page.on('request', (request) => {
+    const host = new URL(request.url()).hostname;
+    if (host !== '127.0.0.1') complaints.push(`a request to ${host}`);
+  });
+  page.on('dialog', (dialog) => complaints.push(`a dialog: ${dialog.message()}`));
+  return page;
+}
+
+/** What axe finds against the rules of WCAG A and AA, in light and in dark. */
+async function accessible(page, where) {
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(axe);
+    // People head their texts as they like: GitHub itself makes forms into headings of level 3.
+    const { violations } = await page.evaluate(() => window.axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
+      rules: { 'heading-order': { enabled: false } },
+    }));
+    const found = violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html).join(' | ')}`);
+    assert.deepEqual(found, [], `${where} in ${colorScheme}`);
+  }
+}
+
+const become = async (page, person) => {
+  await page.getByRole('button', { name: person, exact: true }).click();
+  await page.locator(`button[value=${person}][aria-pressed=true]`).waitFor();
+};
+const picture = (page, name) => page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+const seen = (page, text) => page.getByText(text).first().waitFor();
+
+async function asked(page, address) {
+  await page.goto(address);
+  await page.getByRole('heading', { name: 'Try Planwright' }).waitFor();
+  assert.equal(await page.locator('.step').count(), 5);
+  assert.equal(await page.locator('.step.done').count(), 0);
+  await accessible(page, 'the start page');
+  await picture(page, '1-start');
+  // By keyboard alone, as far as the form.
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Fill in the form');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'New hello' }).waitFor();
+  await page.getByLabel('Title').fill('A greeting for the team');
+  await page.getByLabel('stack').fill('team');
+  await page.getByLabel('greeting').fill('Good morning');
+  await page.getByLabel('audience').fill('platform\nproduct');
+  await accessible(page, 'the form');
+  await picture(page, '2-form');
+  await page.getByRole('button', { name: 'Submit the issue' }).click();
+  await page.getByRole('heading', { name: 'A greeting for the team' }).waitFor();
+}
+
+async function planned(page) {
+  // The answer comes by itself: nobody reloads the page.
+  await seen(page, 'opened');
+  await accessible(page, 'the issue');
+  await page.locator('.timeline').getByRole('link', { name: /^#\d+$/ }).first().click();
+  await seen(page, 'Plan: 3 to add, 0 to change, 0 to destroy');
+  await page.locator('.state.open', { hasText: 'Open' }).waitFor();
+  await seen(page, 'Waiting for approval');
+  assert.equal(await page.evaluate(() => window.hit), undefined);
+  await page.locator('.timeline summary', { hasText: 'team' }).click();
+  await seen(page, 'module.greeting.terraform_data.greeting: create');
+  await accessible(page, 'the plan');
+  await picture(page, '3-plan');
+  await page.getByRole('link', { name: 'Changed files' }).click();
+  await seen(page, 'stacks/team/stack.yaml');
+  await accessible(page, 'the changed files');
+  await page.getByRole('link', { name: 'Conversation' }).click();
+  await page.getByRole('button', { name: 'Approve' }).click();
+  await seen(page, 'does not count');
+}
+
+async function approved(page) {
+  await become(page, 'bob');
+  await page.getByRole('button', { name: 'Approve' }).click();
+  await page.locator('.merge .dot.open').waitFor();
+  await seen(page, 'approved by 1 of 1');
+  await picture(page, '4-approved');
+}
+
+async function applied(page) {
+  await page.getByRole('button', { name: 'Merge', exact: true }).click();
+  await page.locator('.state.merged').waitFor();
+  await seen(page, 'Applied');
+  await seen(page, 'a second plan is empty');
+  await page.locator('.timeline summary', { hasText: 'team' }).click();
+  await seen(page, 'Good morning, platform');
+  await accessible(page, 'the applied change');
+  await picture(page, '5-applied');
+}
+
+async function drifted(page, address) {
+  const pull = page.url();
+  await page.goto(address);
+  await page.locator('.step.done').nth(3).waitFor();
+  await page.getByRole('button', { name: 'by hand' }).click();
+  await page.goto(pull);
+  await page.getByLabel('Comment as bob').fill('/infra drift');
+  await page.getByRole('button', { name: 'Comment', exact: true }).click();
+  await seen(page, 'Boo');
+  await picture(page, '6-drift');
+}
+
+async function guarded(page) {
+  await page.getByLabel('Comment as bob').fill(HOSTILE);
+  await page.getByRole('button', { name: 'Comment', exact: true }).click();
+  await seen(page, 'or here');
+  await page.waitForTimeout(500);
+  assert.equal(await page.evaluate(() => window.hit), undefined, 'something in a comment ran');
+  assert.equal(await page.locator('.timeline img, .timeline script, .timeline style').count(), 0);
+  assert.equal(await page.locator('.timeline a[href^="javascript"]').count(), 0);
+}
+
+/** Reading and typing are left alone while the bot writes. */
+async function leftAlone(page) {
+  const box = page.getByLabel('Comment as bob');
+  await box.fill('half a thought');
+  await box.focus();
+  const summary = page.locator('.timeline summary', { hasText: 'team' }).first();
+  await summary.evaluate((it) => { it.parentElement.open = true; it.dataset.mine = 'yes'; });
+  await page.waitForTimeout(4000);
+  assert.equal(await box.inputValue(), 'half a thought');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'comment');
+  assert.equal(await page.locator('.timeline summary[data-mine=yes]').count(), 1);
+}
+
+const data = mkdtempSync(join(tmpdir(), 'planwright-browser-'));
+rmSync(pictures, { recursive: true, force: true });
+mkdirSync(pictures, { recursive: true });
+const complaints = [];
+let running = await demo(data, 0);
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: process.getuid() === 0 ? ['--no-sandbox'] : [],
+});
+try {
+  const context = await browser.newContext({ viewport: { width: 1180, height: 820 } });
+  let page = await opened(context, complaints);
+  const { address } = running;
+  await asked(page, address);
+  await planned(page);
+  await approved(page);
+  await applied(page);
+  await drifted(page, address);
+  await guarded(page);
+  await leftAlone(page);
+  const pull = page.url().replace(/#.*/, '');
+  const before = await page.locator('.timeline').textContent();
+  await page.close();
+
+  await ended(running);
+  running = await demo(data, Number(new URL(address).port));
+  page = await opened(context, complaints);
+  await page.goto(pull);
+  assert.equal(await page.locator('.timeline').textContent(), before, 'a restart keeps it all');
+  await page.goto(address);
+  assert.equal(await page.locator('.step.done').count(), 5);
+
+  const plain = await browser.newContext({ javaScriptEnabled: false });
+  page = await opened(plain, complaints);
+  await page.goto(pull);
+  await seen(page, 'Applied');
+  assert.deepEqual(complaints, [], 'the browser complained');
+  console.log(`five steps and a restart, six pictures in ${pictures}`);
+} finally {
+  await browser.close();
+  await ended(running);
+  rmSync(data, { recursive: true, force: true });
+}
