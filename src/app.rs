@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use uuid::Uuid;
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     engine::{self, Engine, Secrets},
     git::Git,
     github::{self, GitHub},
+    model::{self, Model},
     settings::{self, Role, Variables},
     store::Store,
 };
@@ -53,6 +54,10 @@ pub struct App {
     pub apply_env: Environment,
     /// Accepted in webhook signatures; two during a rotation.
     pub webhook_secrets: Vec<SecretString>,
+    /// Reads free text; none where no model is set up.
+    pub model: Option<Model>,
+    /// Every secret of this process, none of which may ever be written anywhere.
+    pub secrets: Secrets,
     pub clock: Clock,
 }
 
@@ -69,10 +74,24 @@ impl App {
         check(settings)?;
         let data = private_dir(&settings.storage.data)?;
         let store = Store::connect(&database_url(&settings.storage, &data)).await?;
+        let private_key = private_key(&settings.github)?;
         let github = github(&settings.github)?.with_clock(clock.clone());
         let roles = settings.process.roles.clone();
+        let key = model_key(&settings.model, &roles)?;
         let ours = &settings.engine.variables;
+        let plan_env = Environment::of(&settings.engine.plan_env, (ours, "--plan-env"))?;
+        let apply_env = Environment::of(&settings.engine.apply_env, (ours, "--apply-env"))?;
+        let webhook_secrets = webhook_secrets(&settings.github)?;
+        let own =
+            [Some(private_key.expose_secret()), key.as_ref().map(ExposeSecret::expose_secret)];
+        let own = own
+            .into_iter()
+            .flatten()
+            .chain(webhook_secrets.iter().map(ExposeSecret::expose_secret));
+        let secrets = Secrets::new(own.chain(plan_env.values()).chain(apply_env.values()));
         Ok(Self {
+            model: model(&settings.model, key)?,
+            secrets,
             process: Uuid::now_v7().to_string(),
             workers: settings.process.workers,
             store,
@@ -82,9 +101,9 @@ impl App {
                 work: private_dir(&data.join("work"))?,
                 ..engine_settings(&settings.engine, &data, digest_key(&settings.engine, &data)?)
             }),
-            plan_env: Environment::of(&settings.engine.plan_env, (ours, "--plan-env"))?,
-            apply_env: Environment::of(&settings.engine.apply_env, (ours, "--apply-env"))?,
-            webhook_secrets: webhook_secrets(&settings.github)?,
+            plan_env,
+            apply_env,
+            webhook_secrets,
             roles,
             data,
             clock,
@@ -112,11 +131,55 @@ impl Environment {
             };
             variables.insert(theirs.to_owned(), value.clone());
         }
-        let is_secret = |name: &str| !PUBLIC.iter().any(|end| name.ends_with(end));
-        let secret = variables.iter().filter(|(name, _)| is_secret(name));
-        let values: Vec<&str> = secret.filter_map(|(_, value)| value.to_str()).collect();
-        Ok(Self { secrets: Secrets::new(values), variables })
+        Ok(Self { secrets: Secrets::new(secret_values(&variables)), variables })
     }
+
+    /// The values that are secrets.
+    fn values(&self) -> impl Iterator<Item = &str> {
+        secret_values(&self.variables)
+    }
+}
+
+fn secret_values(variables: &BTreeMap<String, OsString>) -> impl Iterator<Item = &str> {
+    let is_secret = |name: &str| !PUBLIC.iter().any(|end| name.ends_with(end));
+    let secret = variables.iter().filter(move |(name, _)| is_secret(name));
+    secret.filter_map(|(_, value)| value.to_str())
+}
+
+/// Only the role that asks the model reads its key.
+fn model_key(settings: &settings::Model, roles: &[Role]) -> Result<Option<SecretString>> {
+    let Some(file) = settings.model_key_file.as_ref().filter(|_| roles.contains(&Role::Agent))
+    else {
+        return Ok(None);
+    };
+    let key = secret("model-key", (&Some(file.clone()), &None))?;
+    let key = key.expose_secret().trim();
+    ensure!(!key.is_empty(), "{} of --model-key-file is empty", file.display());
+    Ok(Some(key.into()))
+}
+
+fn model(settings: &settings::Model, key: Option<SecretString>) -> Result<Option<Model>> {
+    let (Some(url), Some(name)) = (&settings.model_url, &settings.model) else { return Ok(None) };
+    ensure!(
+        settings.model_timeout > 0,
+        "--model-timeout is 0, so no answer would ever be read; give seconds"
+    );
+    let prices = settings.model_prices.as_deref().map(model::prices).transpose();
+    let feature = |feature: &settings::ModelFeature| match feature {
+        settings::ModelFeature::Strict => model::Feature::Strict,
+        settings::ModelFeature::ParallelToolCalls => model::Feature::ParallelToolCalls,
+        settings::ModelFeature::RequiredToolChoice => model::Feature::RequiredToolChoice,
+        settings::ModelFeature::MaxCompletionTokens => model::Feature::MaxCompletionTokens,
+    };
+    let model = Model::new(model::Settings {
+        url: url.clone(),
+        name: name.clone(),
+        key,
+        features: settings.model_features.iter().map(feature).collect(),
+        prices: prices.map_err(|why| anyhow::anyhow!("--model-prices: {why}"))?,
+        timeout: Duration::from_secs(settings.model_timeout),
+    })?;
+    Ok(Some(model))
 }
 
 /// Errors for settings under which nothing would ever be done.
@@ -124,7 +187,7 @@ pub fn check(settings: &settings::Serve) -> Result<()> {
     let settings::Serve { process, engine, .. } = settings;
     ensure!(
         !process.roles.is_empty(),
-        "--roles names no role; give `web`, `plan`, `apply` or several"
+        "--roles names no role; give `web`, `plan`, `apply`, `agent` or several"
     );
     ensure!(process.workers > 0, "--workers is 0, so no job would ever run; give at least 1");
     for (flag, what, seconds) in [
@@ -144,12 +207,15 @@ pub fn database_url(settings: &settings::Storage, data: &Path) -> String {
 
 /// The App at GitHub; asks GitHub nothing.
 pub fn github(settings: &settings::GitHub) -> Result<GitHub> {
-    let given = (&settings.private_key_file, &settings.private_key);
     Ok(GitHub::new(&github::Settings {
         api_url: settings.github_url.clone(),
         app_id: AppId(settings.app_id),
-        private_key: secret("private-key", given)?,
+        private_key: private_key(settings)?,
     })?)
+}
+
+fn private_key(settings: &settings::GitHub) -> Result<SecretString> {
+    secret("private-key", (&settings.private_key_file, &settings.private_key))
 }
 
 /// What webhooks are signed with: one secret, or two during a rotation.

@@ -65,7 +65,7 @@ async fn ask(github: &github::GitHub, clock: &Clock) -> Result<GitHub, String> {
 
 /// Finds the engine, where this process would start one.
 async fn engine(settings: &Serve) -> anyhow::Result<Option<Result<String, String>>> {
-    if settings.process.roles.iter().all(|role| *role == Role::Web) {
+    if !settings.process.roles.iter().any(|role| matches!(role, Role::Plan | Role::Apply)) {
         return Ok(None);
     }
     // The version is asked for in a place of our own; no stack is touched, so no key is needed.

@@ -13,6 +13,7 @@ pub mod git;
 pub mod github;
 pub mod http;
 pub mod localhub;
+pub mod model;
 pub mod package;
 pub mod queue;
 pub mod serve;

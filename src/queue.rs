@@ -50,6 +50,7 @@ pub fn kinds(roles: &[Role]) -> Result<Vec<store::JobKind>> {
         .flat_map(|role| match role {
             Role::Web => [JobKind::Acknowledge, JobKind::Keep].as_slice(),
             Role::Plan => &[JobKind::Plan],
+            Role::Agent => &[JobKind::Agent],
             Role::Apply => &[JobKind::Apply],
         })
         .map(|of| kind(*of))

@@ -24,6 +24,8 @@ pub enum Role {
     Plan,
     /// Applies, with write credentials.
     Apply,
+    /// Asks the model, with its key.
+    Agent,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -35,7 +37,7 @@ pub struct Process {
         env = "PLANWRIGHT_ROLES",
         value_enum,
         value_delimiter = ',',
-        default_value = "web,plan,apply"
+        default_value = "web,plan,apply,agent"
     )]
     pub roles: Vec<Role>,
     /// Address of the web server
@@ -142,6 +144,43 @@ pub struct Configured {
     pub settings: Serve,
 }
 
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Model")]
+pub struct Model {
+    /// Base of a Chat Completions API, such as `https://api.openai.com/v1` or
+    /// `http://127.0.0.1:11434/v1`; without it no free text is read
+    #[arg(long, env = "PLANWRIGHT_MODEL_URL", requires = "model")]
+    pub model_url: Option<String>,
+    /// Name of the model, as its server knows it
+    #[arg(long, env = "PLANWRIGHT_MODEL", requires = "model_url")]
+    pub model: Option<String>,
+    /// File with the key of the model's server, read by the role `agent` only
+    #[arg(long, env = "PLANWRIGHT_MODEL_KEY_FILE", requires = "model_url")]
+    pub model_key_file: Option<PathBuf>,
+    /// What the server understands beyond the least that all do
+    #[arg(long, env = "PLANWRIGHT_MODEL_FEATURES", value_enum, value_delimiter = ',')]
+    pub model_features: Vec<ModelFeature>,
+    /// Dollars per million tokens read and written, as `3,15`; without it only tokens are limited
+    #[arg(long, env = "PLANWRIGHT_MODEL_PRICES")]
+    pub model_prices: Option<String>,
+    /// Seconds that one answer may take
+    #[arg(long, env = "PLANWRIGHT_MODEL_TIMEOUT", default_value_t = 120)]
+    pub model_timeout: u64,
+}
+
+/// A field of requests that not all servers know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum ModelFeature {
+    /// `strict` in the schemas of tools
+    Strict,
+    /// `parallel_tool_calls`, set to false
+    ParallelToolCalls,
+    /// `tool_choice`, set to `required`
+    RequiredToolChoice,
+    /// `max_completion_tokens` in the place of `max_tokens`
+    MaxCompletionTokens,
+}
+
 /// All that `planwright serve` is told.
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
@@ -153,4 +192,6 @@ pub struct Serve {
     pub github: GitHub,
     #[command(flatten)]
     pub engine: Engine,
+    #[command(flatten)]
+    pub model: Model,
 }

@@ -43,6 +43,7 @@ EVERYTHING = merged(README, {
                 "annotations": {"a/b": "c"}},
     "networkPolicy": {"from": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 8443}]}]},
     "serviceAccount": {"annotations": {"a/b": "c"}},
+    "model": {"url": "http://model.example/v1", "name": "m", "existingSecret": "model"},
     "nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}],
     "affinity": {"podAntiAffinity": {}}, "podAnnotations": {"a/b": "c"},
 })
@@ -54,6 +55,10 @@ VARIANTS = {
         "plan": {"env": {"TOKEN": {"secret": "read", "key": "token"}}},
         "apply": {"env": {"TOKEN": {"secret": "write", "key": "token"}}},
     }),
+    "sqlite with a model": merged(SQLITE, {
+        "model": {"url": "http://model.example/v1", "name": "m", "existingSecret": "model"},
+    }),
+    "postgres with a model that takes no key": merged(POSTGRES, {"model": {"url": "http://model.example/v1", "name": "m"}}),
     "postgres": POSTGRES,
     "postgres of the README": README,
     "everything": EVERYTHING,
@@ -72,6 +77,7 @@ REFUSED = {
     "a credential of no form": (merged(SQLITE, {"plan": {"env": {"TOKEN": "s"}}}), "/plan/env/TOKEN"),
     "an ingress without certificate": (
         merged(SQLITE, {"ingress": {"enabled": True, "host": "bot.example"}}), "/ingress/tlsSecret"),
+    "a model without a name": (merged(SQLITE, {"model": {"url": "http://model.example/v1"}}), "/model/name"),
     "an old Kubernetes": (SQLITE, "1.26.0"),
 }
 
@@ -102,10 +108,11 @@ def mistakes(things, values):
 
     kinds = [thing["kind"] for thing in things]
     workloads = [thing for thing in things if thing["kind"] in ("Deployment", "StatefulSet")]
+    wanted = 4 if values.get("model", {}).get("url") else 3
     is_sqlite = values["database"]["type"] == "sqlite" if "database" in values else True
-    expect([one["kind"] for one in workloads] == (["StatefulSet"] if is_sqlite else ["Deployment"] * 3),
+    expect([one["kind"] for one in workloads] == (["StatefulSet"] if is_sqlite else ["Deployment"] * wanted),
            f"workloads are {kinds}")
-    budgets = 3 if values.get("replicas", 1) > 1 else 0
+    budgets = wanted if values.get("replicas", 1) > 1 else 0
     expect(kinds.count("PodDisruptionBudget") == budgets, f"{kinds.count('PodDisruptionBudget')} budgets")
     expect(kinds.count("NetworkPolicy") == 2, "no network policies")
     expect("Secret" not in kinds, "a secret is rendered")
@@ -130,7 +137,8 @@ def mistakes(things, values):
         for name, value in values.get("config", {}).items():
             variable = "PLANWRIGHT_" + name.upper().replace("-", "_")
             expect(env.get(variable) == str(value), f"{variable} is {env.get(variable)}")
-    expect(sorted(roles) == ["apply", "plan", "web"], f"the roles are {roles}")
+    all_roles = ["agent", "apply", "plan", "web"] if is_sqlite or wanted == 4 else ["apply", "plan", "web"]
+    expect(sorted(roles) == all_roles, f"the roles are {roles}")
     return found
 
 
@@ -156,6 +164,9 @@ def careful(pod, expect):
         expect("SECRET" not in name.upper() or "valueFrom" in entry, f"{name} is written out")
         for role in ("plan", "apply"):
             expect(not name.startswith(f"{role.upper()}_ENV_") or role in roles, f"{roles} have {name}")
+    has_key = "PLANWRIGHT_MODEL_KEY_FILE" in env
+    expect(has_key == ("model-key" in mounts), "the key of the model is named and not there, or there and not named")
+    expect("agent" in roles or not has_key, f"{roles} have the key of the model")
     is_web = "web" in roles
     probes = {name: container[name]["httpGet"]["path"]
               for name in ("livenessProbe", "readinessProbe", "startupProbe") if name in container}

@@ -218,7 +218,7 @@ mod tests {
             1:1: there is no setting `app_id`; rename `app_id` to `app-id`
             5:9: this has to be a text or a number
             6:1: there is no setting `nonsense`
-            4:3: invalid value 'wep' for '--roles <ROLES>' [possible values: web, plan, apply]; tip: a similar value exists: 'web'
+            4:3: invalid value 'wep' for '--roles <ROLES>' [possible values: web, plan, apply, agent]; tip: a similar value exists: 'web'
             2:10: invalid value 'many' for '--workers <WORKERS>': invalid digit found in string
             "
         );

@@ -172,7 +172,12 @@ fn settings(hub: &Hub, dir: &Path, engine: Option<&Path>) -> Result<settings::Se
     };
     Ok(settings::Serve {
         process: settings::Process {
-            roles: vec![settings::Role::Web, settings::Role::Plan, settings::Role::Apply],
+            roles: vec![
+                settings::Role::Web,
+                settings::Role::Plan,
+                settings::Role::Apply,
+                settings::Role::Agent,
+            ],
             listen: ([127, 0, 0, 1], 0).into(),
             workers: 2,
         },
@@ -195,5 +200,6 @@ fn settings(hub: &Hub, dir: &Path, engine: Option<&Path>) -> Result<settings::Se
             digest_key_file: None,
             variables: settings::Variables::of_process(),
         },
+        model: settings::Model::default(),
     })
 }

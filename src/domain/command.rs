@@ -3,9 +3,12 @@
 //! ```text
 //! comment  = lines; a command is a line that begins with `/infra`, outside quotes, code and HTML
 //! command  = "/infra" word argument…
-//! word     = help | plan | drift | status | allow | set | apply | unlock | cancel
+//! word     = help | plan | drift | status | allow | set | propose | revise | answer | apply
+//!          | unlock | cancel
 //! argument = STACK            website, website/prod
 //!          | ADDRESS          module.site.aws_s3_bucket.this["a b"]
+//!          | TEXT             what is wanted, in words, to the end of the line
+//!          | N                the number of a choice
 //!          | PATH=VALUE       encryption.algorithm=AES256, greeting="Good day"
 //!          | --plan DIGEST    v1:0123456789ab, or all of it
 //! ```
@@ -42,6 +45,8 @@ pub enum Command {
         addresses: Vec<String>,
     },
     Set(SetParams),
+    /// To a run of the agent.
+    Tell(Word),
     /// The digest as it was typed, perhaps short: compare with [`Digest::is_meant_by`].
     Apply {
         digest: Option<Digest>,
@@ -57,6 +62,18 @@ pub enum Command {
 pub struct SetParams {
     pub stack: StackId,
     pub params: Vec<(ParamPath, String)>,
+}
+
+/// What people say to a run of the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// Begin with what the issue says, and this; an empty text adds nothing.
+    Propose(String),
+    /// Go on with this.
+    Revise(String),
+    /// The choice of that number, from 1.
+    Answer(u64),
 }
 
 /// Who may give a command; `flow` asks GitHub each time.
@@ -134,6 +151,33 @@ pub const TABLE: &[Entry] = &[
         parse: set,
     },
     Entry {
+        name: "propose",
+        arguments: "[TEXT]",
+        help: "On an issue: have the agent propose what it asks for, and TEXT.",
+        who: Who::Writer,
+        takes_values: true,
+        parse: |words| Ok(Command::Tell(Word::Propose(words.join(" ")))),
+    },
+    Entry {
+        name: "revise",
+        arguments: "TEXT",
+        help: "Have the agent change what it proposed.",
+        who: Who::Writer,
+        takes_values: true,
+        parse: |words| match words {
+            [] => Err(Problem::Missing),
+            _ => Ok(Command::Tell(Word::Revise(words.join(" ")))),
+        },
+    },
+    Entry {
+        name: "answer",
+        arguments: "N",
+        help: "Answer the question of the agent with the choice of that number.",
+        who: Who::Writer,
+        takes_values: false,
+        parse: answer,
+    },
+    Entry {
         name: "apply",
         arguments: "[--plan DIGEST]",
         help: "After the merge: retry a failed apply, or confirm by its digest a plan that differs.",
@@ -189,6 +233,8 @@ pub enum Problem {
     Digest(String),
     #[error("{} is no value for a param, which is like `encryption.algorithm=AES256`", escape::code(.0))]
     Param(String),
+    #[error("{} is no number of a choice", escape::code(.0))]
+    Choice(String),
     #[error("{} is no flag, and nothing is passed on to the engine", escape::code(.0))]
     Flag(String),
     #[error("A quote is not closed")]
@@ -227,6 +273,9 @@ impl Command {
             Self::Status => "status",
             Self::Allow { .. } => "allow",
             Self::Set(_) => "set",
+            Self::Tell(Word::Propose(_)) => "propose",
+            Self::Tell(Word::Revise(_)) => "revise",
+            Self::Tell(Word::Answer(_)) => "answer",
             Self::Apply { .. } => "apply",
             Self::Unlock { .. } => "unlock",
             Self::Cancel => "cancel",
@@ -351,6 +400,17 @@ fn set(words: &[String]) -> Result<Command, Problem> {
     };
     let params = params.iter().map(param).collect::<Result<_, _>>()?;
     Ok(Command::Set(SetParams { stack, params }))
+}
+
+fn answer(words: &[String]) -> Result<Command, Problem> {
+    match words {
+        [] => Err(Problem::Missing),
+        [word] => match word.parse() {
+            Ok(choice @ 1..=99) => Ok(Command::Tell(Word::Answer(choice))),
+            _ => Err(Problem::Choice(cut(word))),
+        },
+        _ => Err(surplus(words)),
+    }
 }
 
 fn apply(words: &[String]) -> Result<Command, Problem> {

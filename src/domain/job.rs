@@ -5,10 +5,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     actor::Actor,
-    command::{Command, SetParams},
+    command::{Command, SetParams, Word},
     names::{CommentId, DeliveryId, PrNumber, StackId},
     pull_request::ReviewId,
     repository::Repository,
@@ -57,6 +58,12 @@ pub enum Job {
     Request { target: Target, by: Actor },
     /// Turn `/infra set` into a commit, or on an issue into a pull request.
     Set { target: Target, asked: Asked, change: SetParams, on_pull_request: bool },
+    /// Tell a run of the agent what people want of it.
+    Tell { target: Target, asked: Asked, word: Word },
+    /// Go on with a run of the agent; the target is where it was asked for.
+    Agent { target: Target, run: Uuid },
+    /// Plan what a run of the agent has edited.
+    Preview { target: Target, run: Uuid },
     /// The pull request was closed without a merge.
     Release { target: Target },
     /// Apply what was merged. `asked` is there when a comment wanted it, `digest` when it named a plan.
@@ -73,6 +80,9 @@ impl Job {
             | Self::Allow { target, .. }
             | Self::Request { target, .. }
             | Self::Set { target, .. }
+            | Self::Tell { target, .. }
+            | Self::Agent { target, .. }
+            | Self::Preview { target, .. }
             | Self::Release { target }
             | Self::Apply { target, .. } => target,
         }
@@ -85,6 +95,9 @@ impl Job {
         match self {
             Self::Acknowledge { delivery, .. } => format!("ack/{delivery}"),
             Self::Apply { .. } => format!("apply/{repository}/{number}"),
+            Self::Tell { .. } | Self::Agent { .. } | Self::Preview { .. } => {
+                format!("agent/{repository}/{number}")
+            }
             _ => format!("pr/{repository}/{number}"),
         }
     }
@@ -94,11 +107,13 @@ impl Job {
         match self {
             Self::Acknowledge { .. } => JobKind::Acknowledge,
             Self::Apply { .. } => JobKind::Apply,
-            Self::Plan { .. } | Self::Drift { .. } => JobKind::Plan,
+            Self::Plan { .. } | Self::Drift { .. } | Self::Preview { .. } => JobKind::Plan,
+            Self::Agent { .. } => JobKind::Agent,
             Self::Verdict { .. }
             | Self::Allow { .. }
             | Self::Request { .. }
             | Self::Set { .. }
+            | Self::Tell { .. }
             | Self::Release { .. } => JobKind::Keep,
         }
     }
@@ -113,6 +128,8 @@ pub enum JobKind {
     Apply,
     /// Keeps what is shown in step with what is known; starts no engine.
     Keep,
+    /// Asks a model; starts no engine.
+    Agent,
 }
 
 impl JobKind {
@@ -122,6 +139,7 @@ impl JobKind {
             Self::Plan => "plan",
             Self::Apply => "apply",
             Self::Keep => "keep",
+            Self::Agent => "agent",
         }
     }
 }
@@ -139,6 +157,7 @@ pub fn job_of(
         Command::Drift { stacks } => Some(Job::Drift { target, asked, stacks }),
         Command::Allow { stack, addresses } => Some(Job::Allow { target, asked, stack, addresses }),
         Command::Set(change) => Some(Job::Set { target, asked, change, on_pull_request }),
+        Command::Tell(word) => Some(Job::Tell { target, asked, word }),
         Command::Apply { digest } => {
             let digest = digest.map(|digest| digest.to_string());
             Some(Job::Apply { target, asked: Some(asked), digest })

@@ -4,6 +4,7 @@
 //! time matters) and returns a value; `flow` carries values out.
 
 pub mod actor;
+pub mod agent;
 pub mod approval;
 pub mod canonical;
 pub mod change_set;

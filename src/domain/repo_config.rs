@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::agent::{budget::Amount, scope::Scope};
+
 /// The file, at the root of the repository.
 pub const FILE: &str = "planwright.yaml";
 
@@ -17,6 +19,8 @@ pub struct RepoConfig {
     pub backend: Backend,
     pub approvals: Approvals,
     pub engine: EngineRule,
+    #[serde(default)]
+    pub agent: AgentRules,
 }
 
 /// Where the engine keeps its state; `config` goes to `init`, never into a file.
@@ -42,6 +46,58 @@ pub struct EngineRule {
     pub version: String,
 }
 
+/// What runs of the agent may do here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentRules {
+    /// The stacks that a run may change.
+    pub stacks: Scope,
+    pub limits: AgentLimits,
+}
+
+/// Lower limits of one run than the server's; a higher one has no effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentLimits {
+    pub model_calls: Option<u64>,
+    pub tool_calls: Option<u64>,
+    pub plans: Option<u64>,
+    pub questions: Option<u64>,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub cents: Option<u64>,
+}
+
+impl AgentLimits {
+    /// Those that are set, for people.
+    fn text(&self) -> String {
+        let all = [
+            ("model_calls", self.model_calls),
+            ("tool_calls", self.tool_calls),
+            ("plans", self.plans),
+            ("questions", self.questions),
+            ("input_tokens", self.input_tokens),
+            ("output_tokens", self.output_tokens),
+            ("cents", self.cents),
+        ];
+        let set = all.iter().filter_map(|(name, value)| Some(format!("{name}={}", (*value)?)));
+        set.collect::<Vec<_>>().join(", ")
+    }
+
+    pub fn amount(&self) -> Amount {
+        let none = u64::MAX;
+        Amount {
+            model_calls: self.model_calls.unwrap_or(none),
+            tool_calls: self.tool_calls.unwrap_or(none),
+            plans: self.plans.unwrap_or(none),
+            questions: self.questions.unwrap_or(none),
+            input_tokens: self.input_tokens.unwrap_or(none),
+            output_tokens: self.output_tokens.unwrap_or(none),
+            microdollars: self.cents.map_or(none, |cents| cents.saturating_mul(10_000)),
+        }
+    }
+}
+
 /// One setting of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Setting {
@@ -51,6 +107,8 @@ pub enum Setting {
     ApprovalsRequired,
     ApprovalsSelf,
     EngineVersion,
+    AgentStacks,
+    AgentLimits,
 }
 
 /// A setting that becomes another one.
@@ -63,13 +121,15 @@ pub struct SettingChange {
 }
 
 impl Setting {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ApprovalsRequired,
         Self::ApprovalsSelf,
         Self::Packages,
         Self::BackendType,
         Self::BackendConfig,
         Self::EngineVersion,
+        Self::AgentStacks,
+        Self::AgentLimits,
     ];
 
     /// As it stands in the file, level by level.
@@ -81,6 +141,8 @@ impl Setting {
             Self::ApprovalsRequired => "approvals.required",
             Self::ApprovalsSelf => "approvals.self",
             Self::EngineVersion => "engine.version",
+            Self::AgentStacks => "agent.stacks",
+            Self::AgentLimits => "agent.limits",
         }
     }
 
@@ -96,6 +158,8 @@ impl Setting {
             Self::ApprovalsRequired => config.approvals.required.to_string(),
             Self::ApprovalsSelf => config.approvals.own.to_string(),
             Self::EngineVersion => config.engine.version.clone(),
+            Self::AgentStacks => config.agent.stacks.0.join(", "),
+            Self::AgentLimits => config.agent.limits.text(),
         }
     }
 }
@@ -120,6 +184,7 @@ impl RepoConfig {
             backend: Backend { kind: "local".into(), config: BTreeMap::new() },
             approvals: Approvals { required: 1, own: false },
             engine: EngineRule { version: "*".into() },
+            agent: AgentRules::default(),
         }
     }
 
@@ -165,6 +230,10 @@ mod tests {
             },
             approvals: Approvals { required: 0, own: true },
             engine: EngineRule { version: ">=1.9".into() },
+            agent: AgentRules {
+                stacks: Scope(vec!["web".into(), "*/dev".into()]),
+                limits: AgentLimits { plans: Some(1), cents: Some(50), ..AgentLimits::default() },
+            },
         };
         let told: Vec<String> = setting_changes(Some(&before), &after)
             .into_iter()
@@ -179,6 +248,8 @@ mod tests {
                 "backend.type: local → s3",
                 "backend.config:  → bucket=states, region=eu",
                 "engine.version: * → >=1.9",
+                "agent.stacks: * → web, */dev",
+                "agent.limits:  → plans=1, cents=50",
             ]
         );
         assert_eq!(setting_changes(Some(&after), &after), []);

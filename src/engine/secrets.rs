@@ -46,6 +46,7 @@ fn forms(value: &str) -> Vec<String> {
         general_purpose::STANDARD.encode(value),
         general_purpose::STANDARD_NO_PAD.encode(value),
         general_purpose::URL_SAFE_NO_PAD.encode(value),
+        hex::encode(value),
     ];
     // The log comes in lines, so a key in PEM is never seen in one piece.
     forms.extend(value.lines().map(|line| line.trim().to_owned()).filter(|line| line.len() >= 8));

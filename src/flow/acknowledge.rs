@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    Result, apply, id_of,
+    Result, agent, apply, id_of,
     outbox::{self, Face},
 };
 
@@ -40,7 +40,7 @@ pub async fn acknowledge(
     let mut jobs = Vec::new();
     let is_only_one = commands.len() == 1;
     for (i, command) in commands.into_iter().enumerate() {
-        if !on_pull_request && !matches!(command, Command::Help | Command::Set(_)) {
+        if !on_pull_request && !is_for_issues(&command) {
             return Err(Refusal::NothingPlanned.into());
         }
         let asked = Asked { nth: if is_only_one { 0 } else { i + 1 }, ..asked.clone() };
@@ -57,6 +57,11 @@ pub async fn acknowledge(
         outlive_a_cancel(app, target).await?;
     }
     Ok(jobs)
+}
+
+/// What can be asked for where nothing is planned.
+fn is_for_issues(command: &Command) -> bool {
+    matches!(command, Command::Help | Command::Set(_) | Command::Tell(_) | Command::Cancel)
 }
 
 /// Whether someone has what a command takes, asked live; that approvers had no part in the change is
@@ -113,8 +118,12 @@ async fn answer(
 async fn cancel(app: &App, target: &Target) -> Result<()> {
     let id = id_of(target);
     let jobs = app.store.open_jobs().await?;
-    let is_work = |key: &str| key.starts_with("pr/") || key.starts_with("apply/");
+    let is_work = |key: &str| ["pr/", "apply/", "agent/"].iter().any(|of| key.starts_with(of));
     if !jobs.iter().any(|job| job.pull_request == Some(id) && is_work(&job.key)) {
+        // A run that waits for people has no job.
+        if agent::cancel(app, target).await? {
+            return Ok(());
+        }
         return Err(Refusal::NothingRunning.into());
     }
     let generation = app.store.generation(id).await?;

@@ -4,6 +4,7 @@
 //! Nothing here decides whose approval counts or how a comment reads.
 
 pub mod acknowledge;
+pub mod agent;
 pub mod allow;
 pub mod apply;
 pub mod backend;
@@ -144,7 +145,8 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
             acknowledge::acknowledge(app, target, asked, (comment, *on_pull_request)).await
         }
         Job::Plan { target, asked, stacks } => {
-            plan::plan(app, target, (asked.as_ref(), stacks), watch).await.map(|()| Vec::new())
+            plan::plan(app, target, (asked.as_ref(), stacks), watch).await?;
+            agent::plan_failed(app, target).await
         }
         Job::Drift { target, asked, stacks } => {
             drift::drift(app, target, (asked, stacks), watch).await.map(|()| Vec::new())
@@ -158,6 +160,9 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
             let how = (change, *on_pull_request);
             set::set(app, target, asked, how).await.map(|()| Vec::new())
         }
+        Job::Tell { target, asked, word } => agent::tell(app, target, asked, word).await,
+        Job::Agent { target, run } => agent::go(app, target, *run, watch).await,
+        Job::Preview { target, run } => agent::preview(app, target, *run, watch).await,
         Job::Release { target } => release::release(app, target).await.map(|()| Vec::new()),
         Job::Apply { target, asked, digest } => {
             apply::apply(app, target, (asked.as_ref(), digest.as_deref()), watch).await
@@ -171,9 +176,14 @@ fn asked(job: &Job) -> Option<&Asked> {
         Job::Acknowledge { asked, .. }
         | Job::Drift { asked, .. }
         | Job::Allow { asked, .. }
-        | Job::Set { asked, .. } => Some(asked),
+        | Job::Set { asked, .. }
+        | Job::Tell { asked, .. } => Some(asked),
         Job::Plan { asked, .. } | Job::Apply { asked, .. } => asked.as_ref(),
-        Job::Verdict { .. } | Job::Request { .. } | Job::Release { .. } => None,
+        Job::Verdict { .. }
+        | Job::Request { .. }
+        | Job::Agent { .. }
+        | Job::Preview { .. }
+        | Job::Release { .. } => None,
     }
 }
 
@@ -186,6 +196,9 @@ pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
     let then = match job {
         Job::Apply { .. } => {
             "Nothing of it is repeated by itself. `/infra apply` first looks at what was done."
+        }
+        Job::Agent { .. } | Job::Preview { .. } => {
+            "The run goes no further; `/infra cancel` ends it, and `/infra propose` begins anew."
         }
         _ => "Nothing was changed by it. `/infra plan` tries again.",
     };

@@ -13,7 +13,7 @@ use crate::{
         issue::{self, Issue},
         job::Target,
         names::{BranchName, PrNumber, Sha},
-        reply::{Proposal, Refusal},
+        reply::{Proposal, Refusal, RunFacts},
         repo_config::RepoConfig,
     },
     git::{Mirror, Want},
@@ -28,6 +28,9 @@ use crate::{
 };
 
 use super::{Error, Result, ground};
+
+/// New bytes by path; `None` where a file goes.
+type Files = BTreeMap<String, Option<Vec<u8>>>;
 
 /// A tree to be changed, and what is trusted about it.
 pub struct Configuration {
@@ -65,6 +68,17 @@ pub struct Draft<'a> {
     pub target: &'a Target,
     pub asked_by: &'a [Actor],
     pub edited: &'a Edited,
+    pub run: Option<&'a RunFacts>,
+}
+
+/// Where a pull request is opened.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub branch: BranchName,
+    pub base_ref: BranchName,
+    pub base: Sha,
+    /// The head of the branch that we left there before, which may be built upon.
+    pub ours: Option<Sha>,
 }
 
 impl Draft<'_> {
@@ -75,6 +89,7 @@ impl Draft<'_> {
             params: &self.edited.params,
             added: &self.edited.added,
             removed: &self.edited.removed,
+            run: self.run,
         }
     }
 }
@@ -85,8 +100,17 @@ pub async fn commit(
     draft: &Draft<'_>,
     (branch, parent): (&BranchName, &Sha),
 ) -> Result<Sha> {
+    commit_files(app, draft, (branch, parent), &draft.edited.files).await
+}
+
+async fn commit_files(
+    app: &App,
+    draft: &Draft<'_>,
+    (branch, parent): (&BranchName, &Sha),
+    files: &Files,
+) -> Result<Sha> {
     let is_stack = |path: &&String| path.starts_with(&format!("{STACKS}/"));
-    if let Some(path) = draft.edited.files.keys().find(|path| !is_stack(path)) {
+    if let Some(path) = files.keys().find(|path| !is_stack(path)) {
         return Err(anyhow::anyhow!("a change set touches {path}, which is no stack").into());
     }
     for person in draft.asked_by {
@@ -109,7 +133,7 @@ pub async fn commit(
         parent: parent.clone(),
         headline: proposal.title(),
         body: proposal.commit_body(&app.github.noreply_host()),
-        files: draft.edited.files.clone(),
+        files: files.clone(),
     };
     match app.github.commit(&draft.target.repository, &new).await {
         Ok(head) => Ok(head),
@@ -126,54 +150,77 @@ pub async fn commit(
 
 /// A pull request for an issue: its branch, its commit, and itself, as far as they are not there.
 pub async fn open(app: &App, draft: &Draft<'_>, issue: &Issue) -> Result<PrNumber> {
-    let repository = &draft.target.repository;
     let stacks = draft.edited.added.keys().chain(&draft.edited.removed);
     let first = stacks.chain(draft.edited.params.iter().map(|change| &change.stack)).next();
     let Some(stack) = first else { return Err(Refusal::NothingToSet.into()) };
-    let branch = issue::branch(issue.number, stack).map_err(anyhow::Error::from)?;
-    let head = match app.github.branch(repository, &branch).await? {
+    let place = Place {
+        branch: issue::branch(issue.number, stack).map_err(anyhow::Error::from)?,
+        base_ref: issue.base_ref.clone(),
+        base: issue.base.clone(),
+        ours: None,
+    };
+    Ok(open_at(app, draft, &place).await?.0)
+}
+
+/// The same at a place of one's own; returns the head, too.
+pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Place) -> Result<(PrNumber, Sha)> {
+    let repository = &draft.target.repository;
+    let branch = &place.branch;
+    let head = match app.github.branch(repository, branch).await? {
         Some(head) => head,
         None => {
-            let made = app.github.create_branch(repository, &branch, &issue.base).await;
+            let made = app.github.create_branch(repository, branch, &place.base).await;
             made.map_err(|error| unknown_is_later(app, error))?;
-            issue.base.clone()
+            place.base.clone()
         }
     };
-    if head == issue.base {
-        commit(app, draft, (&branch, &head)).await?;
-    } else if !has_files(app, draft.target, &branch, &draft.edited.files).await? {
-        return Err(Refusal::BranchTaken(branch).into());
-    }
-    if let Some(number) = app.github.find_pull_request(repository, &branch).await? {
-        return Ok(number);
-    }
+    let is_ours = head == place.base || place.ours.as_ref() == Some(&head);
+    let missing = missing(app, (draft, place), &head).await?;
+    let head = match (missing.is_empty(), is_ours) {
+        (true, _) => head,
+        (false, true) => commit_files(app, draft, (branch, &head), &missing).await?,
+        (false, false) => return Err(Refusal::BranchTaken(branch.clone()).into()),
+    };
     let proposal = draft.proposal();
+    if let Some(number) = app.github.find_pull_request(repository, branch).await? {
+        if draft.run.is_some() {
+            app.github.edit_pull_request(repository, number, &proposal.body()).await?;
+        }
+        return Ok((number, head));
+    }
     let new = NewPullRequest {
-        head: branch,
-        base: issue.base_ref.clone(),
+        head: branch.clone(),
+        base: place.base_ref.clone(),
         title: proposal.title(),
         body: proposal.body(),
     };
     let opened = app.github.open_pull_request(repository, &new).await;
-    opened.map_err(|error| unknown_is_later(app, error))
+    Ok((opened.map_err(|error| unknown_is_later(app, error))?, head))
 }
 
-/// Whether the head of a branch has just these files: then it is our own commit of before.
-async fn has_files(
-    app: &App,
-    target: &Target,
-    branch: &BranchName,
-    files: &BTreeMap<String, Option<Vec<u8>>>,
-) -> Result<bool> {
-    let want = Want::Branch(branch.clone());
-    let mirror = ground::fetch(app, target, std::slice::from_ref(&want)).await?;
-    let tree = mirror.tree(&mirror.tip(&want).await?).await?;
-    for (path, bytes) in files {
-        if mirror.read(&tree, path).await? != *bytes {
-            return Ok(false);
+/// What has to be committed on `head` so that it is the base with the edits: nothing when it is our
+/// own commit of before.
+async fn missing(app: &App, (draft, place): (&Draft<'_>, &Place), head: &Sha) -> Result<Files> {
+    let wants = [Want::Branch(place.base_ref.clone()), Want::Branch(place.branch.clone())];
+    let mirror = ground::fetch(app, draft.target, &wants).await?;
+    let (base, tree) = (mirror.tree(&place.base).await?, mirror.tree(head).await?);
+    let mut wanted = draft.edited.files.clone();
+    if place.ours.as_ref() == Some(head) {
+        // What an earlier commit of ours changed and the edits no longer do goes back.
+        for changed in mirror.changed_paths(&base, &tree).await? {
+            if let std::collections::btree_map::Entry::Vacant(entry) = wanted.entry(changed.path) {
+                let before = mirror.read(&base, entry.key()).await?;
+                entry.insert(before);
+            }
         }
     }
-    Ok(true)
+    let mut missing = Files::new();
+    for (path, bytes) in wanted {
+        if mirror.read(&tree, &path).await? != bytes {
+            missing.insert(path, bytes);
+        }
+    }
+    Ok(missing)
 }
 
 /// What may have been carried out is looked for by the next attempt.

@@ -22,7 +22,9 @@ use crate::{
 };
 
 use super::{
-    Error, Result, ground, outbox,
+    Error, Result,
+    agent::{self, Wish},
+    ground, outbox,
     propose::{self, Configuration, Draft},
 };
 
@@ -40,40 +42,52 @@ pub async fn request(app: &App, target: &Target, by: &Actor) -> Result<Vec<Job>>
         let report = RequestReport::NotAllowed { login: by.login.clone() };
         return outbox::request(app, target, &report).await.map(|()| Vec::new());
     }
-    let report = match answered(app, target, (&issue, by)).await {
-        Err(Error::Refused(refusal)) => {
-            return outbox::note(app, target, &refusal.to_string()).await.map(|()| Vec::new());
+    match answered(app, target, (&issue, by)).await {
+        Ok(Answered::Reported(report)) => {
+            outbox::request(app, target, &report).await.map(|()| Vec::new())
         }
-        report => report?,
-    };
-    outbox::request(app, target, &report).await.map(|()| Vec::new())
+        Ok(Answered::Begun(job)) => Ok(vec![job]),
+        Err(Error::Refused(refusal)) => {
+            outbox::note(app, target, &refusal.to_string()).await.map(|()| Vec::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
-async fn answered(
-    app: &App,
-    target: &Target,
-    (issue, by): (&Issue, &Actor),
-) -> Result<RequestReport> {
+enum Answered {
+    Reported(RequestReport),
+    /// A run of the agent was begun.
+    Begun(Job),
+}
+
+async fn answered(app: &App, target: &Target, (issue, by): (&Issue, &Actor)) -> Result<Answered> {
     let mirror = ground::fetch(app, target, &[Want::Branch(issue.base_ref.clone())]).await?;
     let tree = mirror.tree(&issue.base).await?;
     let configuration = match Configuration::read(&mirror, &tree, &tree).await? {
         Ok(configuration) => configuration,
-        Err(findings) => return Ok(RequestReport::Invalid(findings)),
+        Err(findings) => return Ok(Answered::Reported(RequestReport::Invalid(findings))),
     };
     let Some(name) = form::package_of(&issue.body) else {
-        return Ok(RequestReport::Unclear { forms: fitting(app, target, &configuration, issue) });
+        if app.model.is_some() {
+            let wish = Wish { issue, by, text: "", key: agent::key_of(issue) };
+            return agent::begin(app, target, &wish, &configuration.config)
+                .await
+                .map(Answered::Begun);
+        }
+        let forms = fitting(app, target, &configuration, issue);
+        return Ok(Answered::Reported(RequestReport::Unclear { forms }));
     };
-    match change_of(&configuration, &name, issue) {
-        Err(findings) => Ok(RequestReport::Invalid(findings)),
+    Ok(Answered::Reported(match change_of(&configuration, &name, issue) {
+        Err(findings) => RequestReport::Invalid(findings),
         Ok(edited) => {
             let mut people: Vec<Actor> = vec![by.clone()];
             let others = issue.writers().filter(|it| it.is_user() && it.id != by.id);
             people.extend(others.cloned());
-            let draft = Draft { target, asked_by: &people, edited: &edited };
+            let draft = Draft { target, asked_by: &people, edited: &edited, run: None };
             let pull_request = propose::open(app, &draft, issue).await?;
-            Ok(RequestReport::Opened { pull_request, title: draft.proposal().title() })
+            RequestReport::Opened { pull_request, title: draft.proposal().title() }
         }
-    }
+    }))
 }
 
 /// What a form asks for, carried out; findings name the fields of the form.

@@ -49,7 +49,7 @@ async fn on_pull(app: &App, target: &Target, asked: &Asked, change: &SetParams) 
     let trees = (mirror.tree(&pull.base).await?, mirror.tree(&pull.head).await?);
     let edited = change_of(&mirror, (&trees.0, &trees.1), change).await?;
     let people = [asked.by.clone()];
-    let draft = Draft { target, asked_by: &people, edited: &edited };
+    let draft = Draft { target, asked_by: &people, edited: &edited, run: None };
     let head = propose::commit(app, &draft, (&pull.head_ref, &pull.head)).await?;
     let text = format!("Committed {head}: {}.", draft.proposal().title());
     outbox::reply(app, target, asked, &text).await
@@ -67,7 +67,7 @@ async fn on_issue(app: &App, target: &Target, asked: &Asked, change: &SetParams)
     let tree = mirror.tree(&issue.base).await?;
     let edited = change_of(&mirror, (&tree, &tree), change).await?;
     let people = [asked.by.clone()];
-    let draft = Draft { target, asked_by: &people, edited: &edited };
+    let draft = Draft { target, asked_by: &people, edited: &edited, run: None };
     let number = propose::open(app, &draft, &issue).await?;
     let text = format!("Opened #{number}: {}.", draft.proposal().title());
     outbox::reply(app, target, asked, &text).await

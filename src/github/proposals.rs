@@ -56,6 +56,18 @@ impl GitHub {
         Ok(found.first().map(|found| found.number))
     }
 
+    /// Replaces the text of a pull request.
+    pub async fn edit_pull_request(
+        &self,
+        repository: &Repository,
+        number: PrNumber,
+        body: &str,
+    ) -> Result<()> {
+        let path = format!("/repos/{}/pulls/{number}", repository.name);
+        let call = Call::write(Method::PATCH, path, json!({ "body": body }));
+        self.send(repository, Task::Propose, &call).await.map(drop)
+    }
+
     /// Takes a pull request out of draft; one that is out already stays so.
     pub async fn mark_ready(&self, repository: &Repository, node_id: &str) -> Result<()> {
         let call = Call::mutation("MarkReady", MARK_READY, json!({ "id": node_id }));

@@ -50,7 +50,7 @@ fn finding(pointer: String, node: &Node) -> Option<Finding> {
 }
 
 /// The credential that a text contains, by its form.
-fn likeness(text: &str) -> Option<&'static str> {
+pub fn likeness(text: &str) -> Option<&'static str> {
     if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----") {
         return Some("a private key");
     }

@@ -61,6 +61,11 @@ impl Form {
         Self { package, summary, fields }
     }
 
+    /// The fields as data, for whoever fills them in without a form.
+    pub fn params(&self) -> Vec<Value> {
+        self.fields.iter().map(Field::data).collect()
+    }
+
     /// Where the form lies in a repository.
     pub fn path(&self) -> String {
         format!("{FOLDER}/{}", self.file_name())
@@ -195,6 +200,19 @@ impl Element {
 }
 
 impl Field {
+    fn data(&self) -> Value {
+        let mut data = serde_json::json!({ "path": self.path, "required": self.is_required });
+        for name in ["type", "enum", "default", "description", "examples", "pattern"] {
+            if let Some(value) = self.schema.get(name) {
+                data[name] = value.clone();
+            }
+        }
+        if let Some(condition) = &self.condition {
+            data["only_with"] = condition.as_str().into();
+        }
+        data
+    }
+
     fn element(&self) -> Element {
         let (label, description) = (self.path.to_string(), self.description());
         if let Some(options) = self.options() {

@@ -4,6 +4,7 @@
 //! Public values are plain data with domain types. Every time is an argument, there is no clock
 //! here; no decision is made here either, and nothing is known of GitHub, git or the engine.
 
+mod agent_runs;
 mod allowances;
 mod approvals;
 mod audit;
@@ -26,6 +27,7 @@ mod stacks;
 
 use tokio::sync::watch;
 
+pub use agent_runs::{AgentFacts, AgentRun};
 pub use allowances::Allowance;
 pub use approvals::{Approval, ApprovalKind};
 pub use audit::AuditEntry;

@@ -3,6 +3,7 @@
 //! A case is a plain function of a [`Database`]; `on_both!` at the end of each file makes two tests
 //! of it. Time is a number that the case chooses; nothing here sleeps.
 
+mod agent_runs;
 mod approvals;
 mod files;
 mod inbox;

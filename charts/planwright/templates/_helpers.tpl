@@ -58,6 +58,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "planwright.pod" -}}
 {{- $context := .context -}}
 {{- $roles := .roles -}}
+{{- $model := .context.Values.model -}}
+{{- $reads := and $model.url $model.existingSecret (has "agent" $roles) -}}
 {{- with $context -}}
 metadata:
   labels:
@@ -116,6 +118,16 @@ spec:
         - name: PLANWRIGHT_DIGEST_KEY_FILE
           value: /etc/planwright/digest-key/digest.key
         {{- end }}
+        {{- with .Values.model.url }}
+        - name: PLANWRIGHT_MODEL_URL
+          value: {{ . | quote }}
+        - name: PLANWRIGHT_MODEL
+          value: {{ $context.Values.model.name | quote }}
+        {{- end }}
+        {{- if $reads }}
+        - name: PLANWRIGHT_MODEL_KEY_FILE
+          value: /etc/planwright/model-key/model.key
+        {{- end }}
         {{- if has "plan" $roles }}
         {{- with include "planwright.engineEnv" (dict "role" "plan" "env" .Values.plan.env) | trim }}
         {{- . | nindent 8 }}
@@ -160,6 +172,11 @@ spec:
         - name: settings
           mountPath: /etc/planwright/settings
           readOnly: true
+        {{- if $reads }}
+        - name: model-key
+          mountPath: /etc/planwright/model-key
+          readOnly: true
+        {{- end }}
         {{- if eq .Values.database.type "postgres" }}
         - name: digest-key
           mountPath: /etc/planwright/digest-key
@@ -174,6 +191,14 @@ spec:
         defaultMode: 0440
         items:
           - { key: settings.yaml, path: settings.yaml }
+    {{- if $reads }}
+    - name: model-key
+      secret:
+        secretName: {{ $model.existingSecret | quote }}
+        defaultMode: 0440
+        items:
+          - { key: {{ $model.key | quote }}, path: model.key }
+    {{- end }}
     {{- if eq .Values.database.type "postgres" }}
     - name: data
       emptyDir: {}

@@ -44,6 +44,13 @@ fn each_command_is_read() {
         ("/infra unlock", Command::Unlock { stack: None }),
         ("/infra unlock website/prod", Command::Unlock { stack: Some(website()) }),
         ("/infra cancel", Command::Cancel),
+        ("/infra propose", Command::Tell(Word::Propose(String::new()))),
+        (
+            "/infra propose a bucket, isn't it; $5?",
+            Command::Tell(Word::Propose("a bucket, isn't it; $5?".into())),
+        ),
+        ("/infra revise larger", Command::Tell(Word::Revise("larger".into()))),
+        ("/infra answer 2", Command::Tell(Word::Answer(2))),
     ] {
         assert_eq!(one(comment), Ok(command), "{comment}");
     }
@@ -55,6 +62,8 @@ fn each_row_of_the_table_leads_to_a_command_of_that_row() {
         let arguments = match entry.name {
             "allow" => "website a.b",
             "set" => "website a=b",
+            "revise" => "larger",
+            "answer" => "1",
             _ => "",
         };
         let command = one(&format!("/infra {} {arguments}", entry.name)).unwrap();
@@ -108,8 +117,8 @@ fn what_is_no_command_says_why() {
     let said: Vec<String> =
         comments.iter().map(|comment| one(comment).unwrap_err().to_string()).collect();
     assert_snapshot!(said.join("\n"), @"
-`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
-`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
+`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 `-destroy` is no flag, and nothing is passed on to the engine. Usage: `/infra plan [STACK…]`.
 `../../etc` is no stack, which is `name` or `name/environment` in lower case. Usage: `/infra plan [STACK…]`.
 `website;` has the character `;`, which no name has. Usage: `/infra plan [STACK…]`.
@@ -123,7 +132,7 @@ Something is missing. Usage: `/infra apply [--plan DIGEST]`.
 There is more than it takes. Usage: `/infra apply [--plan DIGEST]`.
 There is more than it takes. Usage: `/infra unlock [STACK]`.
 A quote is not closed. Usage: `/infra allow STACK ADDRESS…`.
-`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
+`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 A line holds the hidden character `⟨U+200B⟩`; type the command anew.
 ");
 }
@@ -147,6 +156,9 @@ fn the_table_is_written_for_people() {
 | `/infra status` | Show what is met, what is missing and what waits. | anyone |
 | `/infra allow STACK ADDRESS…` | Allow these protected resources to be deleted or replaced, in the plan shown. | write access, and no part in the change |
 | `/infra set STACK PATH=VALUE…` | Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it. | write access |
+| `/infra propose [TEXT]` | On an issue: have the agent propose what it asks for, and TEXT. | write access |
+| `/infra revise TEXT` | Have the agent change what it proposed. | write access |
+| `/infra answer N` | Answer the question of the agent with the choice of that number. | write access |
 | `/infra apply [--plan DIGEST]` | After the merge: retry a failed apply, or confirm by its digest a plan that differs. | write access, and no part in the change |
 | `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
 | `/infra cancel` | Stop what runs for this pull request. | write access |

@@ -16,6 +16,7 @@ mod refusal;
 mod report;
 mod request;
 mod requirement;
+mod run;
 mod settings;
 mod stack;
 mod summary;
@@ -34,6 +35,7 @@ pub use report::{
 };
 pub use request::{FormLink, RequestReport, request};
 pub use requirement::first_unmet;
+pub use run::{RunFacts, RunReport, RunState};
 pub use summary::counts;
 pub use value::{difference_text, value_text};
 

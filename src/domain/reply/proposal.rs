@@ -11,7 +11,7 @@ use crate::domain::{
     names::{PrNumber, StackId},
 };
 
-use super::{LIMIT, page::Page, value::value_text};
+use super::{LIMIT, RunFacts, page::Page, run, value::value_text};
 
 /// What a proposal is about.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Proposal<'a> {
     /// With the package of each.
     pub added: &'a BTreeMap<StackId, String>,
     pub removed: &'a BTreeSet<StackId>,
+    /// The run of the agent that made it, if one did.
+    pub run: Option<&'a RunFacts>,
 }
 
 impl Proposal<'_> {
@@ -68,7 +70,9 @@ impl Proposal<'_> {
                 page.push(&format!("{what} {}.", stacks.join(", ")));
             }
         }
-        page.push(&self.table(page.room().saturating_sub(1_000)));
+        let facts = self.run.map(run::facts).unwrap_or_default();
+        page.push(&self.table(page.room().saturating_sub(1_000 + facts.len())));
+        page.push(&facts);
         page.push(
             "It becomes ready for review when its plan succeeds. Whoever asked for it cannot approve \
              it. `/infra set STACK PATH=VALUE` in a comment changes it.",
@@ -108,7 +112,9 @@ impl Proposal<'_> {
             format!("Co-authored-by: {0} <{1}+{0}@{noreply}>", person.login, person.id)
         });
         let trailers: Vec<String> = trailers.collect();
-        format!("Asked for in #{}.\n\n{}", self.asked_in, trailers.join("\n"))
+        let run = self.run.map(|run| format!("Planwright-Run: {} {}\n", run.id, run.hash));
+        let run = run.unwrap_or_default();
+        format!("Asked for in #{}.\n\n{run}{}", self.asked_in, trailers.join("\n"))
     }
 }
 
@@ -142,6 +148,7 @@ mod tests {
             params: &params,
             added: &[(stack("logs/prod"), "aws-bucket".into())].into(),
             removed: &BTreeSet::new(),
+            run: None,
         })
     }
 

@@ -87,6 +87,28 @@ pub enum Refusal {
     BranchTaken(BranchName),
     #[error("The issue is closed; reopen it first.")]
     IssueClosed,
+    #[error(
+        "No model is set up for this Planwright, so it reads no free text. `/infra set STACK PATH=VALUE` changes a param, and an issue form asks for a stack."
+    )]
+    NoModel,
+    #[error("There is no run of the agent here; `/infra propose` on an issue begins one.")]
+    NoRun,
+    #[error("The agent asks nothing here that could be answered.")]
+    NoQuestion,
+    #[error("That is none of the {0} choices.")]
+    NoSuchChoice(usize),
+    #[error("The question is older than a week; `/infra propose` begins anew.")]
+    Expired,
+    #[error("The agent is still at work; `/infra cancel` stops it.")]
+    StillAtWork,
+    #[error("This run was superseded or cancelled; `/infra propose` begins a new one.")]
+    RunGone,
+    #[error("`/infra propose` is for issues; `/infra revise` changes what was proposed here.")]
+    ProposeOnPullRequest,
+    #[error(
+        "The issue has words of `{0}`, who has no write access, so they are not read. Say yourself what is wanted: `/infra propose TEXT`."
+    )]
+    Outsider(Login),
     #[error("Nothing runs for this pull request.")]
     NothingRunning,
 }

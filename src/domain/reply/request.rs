@@ -6,9 +6,9 @@ use crate::domain::{
     names::{Login, PrNumber},
 };
 
-use super::{marker::Marker, stack::finding_list};
+use super::{marker::Marker, run::RunReport, stack::finding_list};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RequestReport {
     /// A pull request answers it.
     Opened { pull_request: PrNumber, title: String },
@@ -16,6 +16,8 @@ pub enum RequestReport {
     Invalid(Vec<Finding>),
     /// It is no form; these would fit, best first.
     Unclear { forms: Vec<FormLink> },
+    /// A run of the agent answers it.
+    Run(RunReport),
     /// Whoever put it before us may not ask for anything.
     NotAllowed { login: Login },
 }
@@ -62,6 +64,7 @@ pub fn request(report: &RequestReport) -> String {
                 forms.join("\n")
             )
         }
+        RequestReport::Run(report) => super::run::run(report),
         RequestReport::NotAllowed { login } => format!(
             "`{login}` has no write access to this repository, so nothing was done. Someone who has \
              can take the label `planwright` off and put it on again: then it is done for both."

@@ -287,6 +287,9 @@ async fn record(
 async fn make_ready(app: &App, change: &Change<'_>, report: &Report) -> Result<()> {
     let (target, pull) = (change.target, &change.look.pull);
     let is_due = pull.is_draft && pull.state == PullRequestState::Open && !report.has_errors();
+    // What a run left unfinished is for people to finish.
+    let run = app.store.agent_run_of_pull_request(id_of(target)).await?;
+    let is_due = is_due && run.is_none_or(|run| run.facts.is_complete);
     if is_due && pull.author.login == *app.github.login().await? {
         app.github.mark_ready(&target.repository, &pull.node_id).await?;
     }

@@ -24,6 +24,7 @@ pub fn config() -> RepoConfig {
         backend: Backend { kind: "local".into(), config: Default::default() },
         approvals: Approvals { required: 1, own: false },
         engine: EngineRule { version: "*".into() },
+        agent: Default::default(),
     }
 }
 

@@ -67,6 +67,10 @@ pub struct Setup<'a> {
     pub variables: BTreeMap<String, OsString>,
     pub provider_cache: Option<PathBuf>,
     pub engine: Option<PathBuf>,
+    /// Where the calls are recorded, if not for the contract.
+    pub record: Option<PathBuf>,
+    /// Where a model server listens.
+    pub model: Option<String>,
 }
 
 impl Default for Setup<'_> {
@@ -79,6 +83,8 @@ impl Default for Setup<'_> {
             variables: BTreeMap::new(),
             provider_cache: None,
             engine: None,
+            record: None,
+            model: None,
         }
     }
 }
@@ -91,7 +97,10 @@ impl Story {
     /// Alice, Bob and Carol may write; Eve is nobody.
     pub async fn with(setup: Setup<'_>) -> Self {
         let dir = TempDir::new().unwrap();
-        let hub = Settings { record: Some(recording()), ..Settings::new(dir.path().join("hub")) };
+        let hub = Settings {
+            record: setup.record.clone().or_else(|| Some(recording())),
+            ..Settings::new(dir.path().join("hub"))
+        };
         let hub = Hub::start(hub).await.unwrap();
         let files: Vec<(&str, &str)> = [("planwright.yaml", setup.config)]
             .into_iter()
@@ -132,10 +141,20 @@ impl Story {
 
     /// Delivers and works until nothing is left to do; what waits for a time is brought forward.
     pub async fn settle(&self) {
+        self.settle_with(1).await;
+    }
+
+    /// The same with several workers at a time.
+    pub async fn settle_together(&self) {
+        self.settle_with(4).await;
+    }
+
+    async fn settle_with(&self, workers: usize) {
         let kinds = queue::kinds(&self.app().roles).unwrap();
         for _ in 0..200 {
             self.hub.idle().await;
-            worker::run_until_idle(self.app()).await.unwrap();
+            let work = (0..workers).map(|_| worker::run_until_idle(self.app()));
+            futures::future::try_join_all(work).await.unwrap();
             self.hub.idle().await;
             match self.store().next_due(&kinds).await.unwrap() {
                 None => return,
@@ -245,7 +264,12 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
     variables.0.extend(own.map(|(name, value)| (name.into(), value.clone())));
     settings::Serve {
         process: settings::Process {
-            roles: vec![settings::Role::Web, settings::Role::Plan, settings::Role::Apply],
+            roles: vec![
+                settings::Role::Web,
+                settings::Role::Plan,
+                settings::Role::Apply,
+                settings::Role::Agent,
+            ],
             listen: "127.0.0.1:0".parse().unwrap(),
             workers: 2,
         },
@@ -267,6 +291,13 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             apply_timeout: 300,
             digest_key_file: None,
             variables,
+        },
+        model: settings::Model {
+            model_url: setup.model.clone(),
+            model: setup.model.as_ref().map(|_| "scripted".into()),
+            model_key_file: Some(file("model.key", super::model::KEY)),
+            model_timeout: 20,
+            ..settings::Model::default()
         },
     }
 }

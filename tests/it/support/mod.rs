@@ -2,6 +2,7 @@
 
 pub mod bot;
 pub mod engine;
+pub mod model;
 pub mod moto;
 pub mod postgres;
 pub mod process;

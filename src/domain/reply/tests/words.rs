@@ -136,7 +136,7 @@ fn each_refusal_says_what_to_do() {
     ];
     let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     assert_snapshot!(said.join("\n"), @r#"
-`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `apply`, `unlock`, `cancel`.
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 `/infra plan` needs write access to the repository, which `mallory` does not have.
 `/infra allow` takes someone who had no part in the change; `alice` wrote a commit of it.
 This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with `/infra plan`.
@@ -171,6 +171,15 @@ fn each_refusal_of_a_request_says_what_to_do() {
         Refusal::HeadMoved,
         Refusal::BranchTaken(BranchName::parse("planwright/3-logs").unwrap()),
         Refusal::IssueClosed,
+        Refusal::NoModel,
+        Refusal::NoRun,
+        Refusal::NoQuestion,
+        Refusal::NoSuchChoice(2),
+        Refusal::Expired,
+        Refusal::StillAtWork,
+        Refusal::RunGone,
+        Refusal::ProposeOnPullRequest,
+        Refusal::Outsider(login("eve")),
     ];
     let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     assert_snapshot!(said.join("\n"), @"
@@ -179,6 +188,15 @@ The params have these values already; nothing was committed.
 Somebody pushed to the branch at the same moment; nothing was committed. Ask again.
 The branch `planwright/3-logs` has commits of others; delete it, or work on it by hand.
 The issue is closed; reopen it first.
+No model is set up for this Planwright, so it reads no free text. `/infra set STACK PATH=VALUE` changes a param, and an issue form asks for a stack.
+There is no run of the agent here; `/infra propose` on an issue begins one.
+The agent asks nothing here that could be answered.
+That is none of the 2 choices.
+The question is older than a week; `/infra propose` begins anew.
+The agent is still at work; `/infra cancel` stops it.
+This run was superseded or cancelled; `/infra propose` begins a new one.
+`/infra propose` is for issues; `/infra revise` changes what was proposed here.
+The issue has words of `eve`, who has no write access, so they are not read. Say yourself what is wanted: `/infra propose TEXT`.
 ");
 }
 
@@ -211,6 +229,9 @@ A command stands at the start of a line of a new comment; edits are not read.
 | `/infra status` | Show what is met, what is missing and what waits. | anyone |
 | `/infra allow STACK ADDRESS…` | Allow these protected resources to be deleted or replaced, in the plan shown. | write access, and no part in the change |
 | `/infra set STACK PATH=VALUE…` | Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it. | write access |
+| `/infra propose [TEXT]` | On an issue: have the agent propose what it asks for, and TEXT. | write access |
+| `/infra revise TEXT` | Have the agent change what it proposed. | write access |
+| `/infra answer N` | Answer the question of the agent with the choice of that number. | write access |
 | `/infra apply [--plan DIGEST]` | After the merge: retry a failed apply, or confirm by its digest a plan that differs. | write access, and no part in the change |
 | `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
 | `/infra cancel` | Stop what runs for this pull request. | write access |

@@ -1,0 +1,243 @@
+//! What a run works on: the files of its base commit, with its edits, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    domain::{
+        agent::{call::Call, problem::Problem, prompt::LARGEST, run::Run},
+        change_set::ChangeSet,
+        finding::{Finding, Place},
+        job::Target,
+        names::StackId,
+        repo_config::FILE,
+    },
+    flow::{Result, ground, propose::Configuration},
+    git::Want,
+    package::{
+        Prepared, Trusted, edit::Edited, files::MemoryFiles, form::Form, repository, search,
+        source::Source, stack::Stack,
+    },
+};
+
+/// How many problems of one edit are told.
+const MOST_PROBLEMS: usize = 8;
+
+pub struct Desk {
+    pub configuration: Configuration,
+    /// What the edits of the run make of it; none where there are none.
+    pub edited: Option<Edited>,
+    /// All files as they are with the edits.
+    pub now: MemoryFiles,
+    /// The stacks, with the edits.
+    pub stacks: BTreeSet<StackId>,
+    /// The packages that stacks may use, by name or folder.
+    pub packages: BTreeSet<String>,
+    rev: u64,
+}
+
+impl Desk {
+    /// The desk of a run at its present revision: `kept` when it still is that one.
+    pub async fn fresh<'a>(
+        app: &App,
+        target: &Target,
+        run: &Run,
+        kept: &'a mut Option<Self>,
+    ) -> Result<&'a Self> {
+        let is_fresh = kept.as_ref().is_some_and(|desk| desk.rev == run.rev());
+        let desk = match kept.take() {
+            Some(desk) if is_fresh => desk,
+            Some(desk) => Self::with((desk.configuration, desk.packages), run)?,
+            None => Self::open(app, target, run).await?,
+        };
+        Ok(kept.insert(desk))
+    }
+
+    /// Reads the base commit of a run, and carries its edits out.
+    pub async fn open(app: &App, target: &Target, run: &Run) -> Result<Self> {
+        let base = &run.request.base;
+        let want = Want::Branch(run.request.base_ref.clone());
+        let mirror = ground::fetch(app, target, &[want]).await?;
+        let tree = mirror.tree(base).await?;
+        let configuration = Configuration::read(&mirror, &tree, &tree).await?;
+        let configuration =
+            configuration.map_err(|findings| unreadable("its base commit", &findings))?;
+        let packages = search::allowed(&configuration.trusted()).into_iter();
+        let packages = packages.map(|package| package.source.to_string()).collect();
+        Self::with((configuration, packages), run)
+    }
+
+    fn with(
+        (configuration, packages): (Configuration, BTreeSet<String>),
+        run: &Run,
+    ) -> Result<Self> {
+        let rev = run.rev();
+        if run.change_set.0.is_empty() {
+            let now = configuration.files.clone();
+            let stacks = stacks(&now);
+            return Ok(Self { configuration, edited: None, now, stacks, packages, rev });
+        }
+        // Each edit was carried out with all before it when it was accepted.
+        let edited = configuration.edited(&run.change_set);
+        let edited = edited.map_err(|findings| unreadable("its edits", &findings))?;
+        let mut now = configuration.files.clone();
+        for (path, bytes) in &edited.files {
+            match bytes {
+                Some(bytes) => now.0.insert(path.clone(), bytes.clone()),
+                None => now.0.remove(path),
+            };
+        }
+        let stacks = stacks(&now);
+        Ok(Self { configuration, edited: Some(edited), now, stacks, packages, rev })
+    }
+
+    pub fn trusted(&self) -> Trusted<'_> {
+        self.configuration.trusted()
+    }
+
+    /// Carries an allowed call out: what the model is told, and whether an edit holds from now on.
+    pub fn carry_out(&self, run: &Run, call: &Call) -> (Value, bool) {
+        let mut accepted = false;
+        let content = match call {
+            Call::SearchPackages { query } => self.found(query),
+            Call::DescribePackage { package } => self.described(package),
+            Call::ListStacks {} => self.listed(),
+            Call::ReadStack { stack } => self.read(run, stack),
+            Call::Validate {} => self.validated(run),
+            call => match call.edit() {
+                Some((edit, _)) => {
+                    let mut change_set = run.change_set.clone();
+                    change_set.0.push(edit);
+                    let (content, is_valid) = self.tried(run, &change_set);
+                    accepted = is_valid;
+                    content
+                }
+                // The others are no work on files: planning, asking and finishing.
+                None => json!({ "code": "no_effect" }),
+            },
+        };
+        (content, accepted)
+    }
+
+    fn found(&self, query: &str) -> Value {
+        let found = search::search(&self.trusted(), query);
+        let packages: Vec<Value> = found
+            .iter()
+            .map(|package| {
+                json!({
+                    "package": package.source.to_string(),
+                    "version": package.manifest.version,
+                    "summary": package.manifest.summary,
+                })
+            })
+            .collect();
+        json!({ "data": { "packages": packages } })
+    }
+
+    fn described(&self, name: &str) -> Value {
+        let place = Place { file: FILE.into(), line: 1, column: 1 };
+        let source = Source::parse(name)
+            .ok_or_else(|| vec![Finding::error("unknown_package", place.clone(), "no package")]);
+        match source.and_then(|source| source.package(self.trusted().packages, &place)) {
+            Ok(package) => {
+                let full = json!({ "data": {
+                    "package": name,
+                    "version": package.manifest.version,
+                    "summary": package.manifest.summary,
+                    "params": Form::of(&package).params(),
+                }});
+                if full.to_string().len() <= LARGEST { full } else { without_words(full) }
+            }
+            Err(findings) => problems(&findings),
+        }
+    }
+
+    fn listed(&self) -> Value {
+        let scope = &self.configuration.config.agent.stacks;
+        let stacks: Vec<Value> = self
+            .stacks
+            .iter()
+            .map(|id| {
+                let package = Stack::read(&self.now, id).map(|stack| stack.source.to_string());
+                json!({
+                    "stack": id.to_string(),
+                    "package": package.unwrap_or_default(),
+                    "may_change": scope.allows(id),
+                })
+            })
+            .collect();
+        json!({ "data": { "stacks": stacks } })
+    }
+
+    fn read(&self, run: &Run, id: &StackId) -> Value {
+        match Prepared::of(&self.now, &self.trusted(), id) {
+            Ok(prepared) => json!({ "rev": run.rev(), "data": {
+                "stack": id.to_string(),
+                "package": prepared.stack.source.to_string(),
+                "version": prepared.package.manifest.version,
+                "params": prepared.resolved.params.value(),
+            }}),
+            Err(findings) => problems(&findings),
+        }
+    }
+
+    fn validated(&self, run: &Run) -> Value {
+        match &self.edited {
+            Some(edited) => json!({ "ok": true, "rev": run.rev(), "data": changes(edited) }),
+            None => json!({ "ok": true, "rev": run.rev(), "data": { "changes": [] } }),
+        }
+    }
+
+    /// What one edit more would make of it, and whether it holds.
+    fn tried(&self, run: &Run, change_set: &ChangeSet) -> (Value, bool) {
+        match self.configuration.edited(change_set) {
+            Ok(edited) => {
+                let rev = run.rev() + 1;
+                (json!({ "ok": true, "rev": rev, "data": changes(&edited) }), true)
+            }
+            Err(findings) => (problems(&findings), false),
+        }
+    }
+}
+
+fn stacks(files: &MemoryFiles) -> BTreeSet<StackId> {
+    repository::stacks(files).map(|(stacks, _)| stacks).unwrap_or_default()
+}
+
+fn changes(edited: &Edited) -> Value {
+    let names = |stacks: &mut dyn Iterator<Item = &StackId>| -> Vec<String> {
+        stacks.map(ToString::to_string).collect()
+    };
+    json!({
+        "changes": edited.params,
+        "added": names(&mut edited.added.keys()),
+        "removed": names(&mut edited.removed.iter()),
+    })
+}
+
+fn problems(findings: &[Finding]) -> Value {
+    let problems: Vec<Problem> = findings.iter().take(MOST_PROBLEMS).map(Problem::from).collect();
+    json!({ "ok": false, "problems": problems })
+}
+
+/// A package with many params is told without their descriptions.
+fn without_words(mut full: Value) -> Value {
+    let params = full["data"]["params"].as_array_mut().into_iter().flatten();
+    for param in params.filter_map(Value::as_object_mut) {
+        param.remove("description");
+    }
+    full
+}
+
+fn unreadable(what: &str, findings: &[Finding]) -> anyhow::Error {
+    let first = findings.first().map_or(String::new(), |finding| finding.message.clone());
+    anyhow::anyhow!("{what} can no longer be read: {first}")
+}
+
+/// The stacks that edits name, with whether each is still there.
+pub fn touched(run: &Run, desk: &Desk) -> BTreeMap<StackId, bool> {
+    let named = run.change_set.0.iter().map(|edit| edit.stack());
+    named.map(|stack| (stack.clone(), desk.stacks.contains(stack))).collect()
+}

@@ -1,0 +1,259 @@
+//! A run of the agent, step by step: each step ends with an event, so that a run goes on after a
+//! crash where its log ends.
+//!
+//! What comes next, and whether a call is allowed, `domain::agent` decides. The model is asked here,
+//! and its calls are carried out on files in memory; planning and publishing are plain code.
+
+mod desk;
+mod preview;
+mod publish;
+mod tell;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::{
+        agent::{
+            budget::{Amount, Limit},
+            call::RawCall,
+            event::{Decision, End, Entry, Event, Turn},
+            gate,
+            run::{Run, Step},
+        },
+        digest::Digest,
+        job::{Job, Target},
+        reply::{RequestReport, RunReport},
+    },
+    model::{self, Model},
+    package::credentials,
+    store::{AgentFacts, Fenced, RunId},
+};
+
+use super::{Error, Result, Watch, id_of, outbox, soon};
+
+pub use preview::preview;
+pub use tell::{Wish, begin, key_of, plan_failed, tell};
+
+use desk::Desk;
+
+/// A log with the state that it leads to.
+pub(super) struct Logged {
+    pub id: RunId,
+    pub log: Vec<Entry>,
+    pub run: Run,
+}
+
+impl Logged {
+    pub async fn load(app: &App, id: RunId) -> Result<Self> {
+        let log = app.store.agent_log(id).await?;
+        let run = Run::of(&log).with_context(|| format!("reading run {id}"))?;
+        Ok(Self { id, log, run })
+    }
+
+    /// Appends an event; when somebody else appended one meanwhile, the job looks again.
+    pub async fn append(&mut self, app: &App, event: Event) -> Result<()> {
+        let entry = Entry::after(self.log.last(), event, app.now());
+        let run = self.run.after(&entry);
+        match app.store.append_agent_event(self.id, &entry, &facts(&run)).await? {
+            Fenced::Written => {
+                self.log.push(entry);
+                self.run = run;
+                Ok(())
+            }
+            Fenced::Lost => {
+                let why = "the run went on elsewhere".into();
+                Err(Error::Later { at: soon(app, 1), why })
+            }
+        }
+    }
+}
+
+fn facts(run: &Run) -> AgentFacts {
+    AgentFacts {
+        pull_request: run.published.as_ref().map(|published| published.pull_request),
+        is_over: run.is_over(),
+        is_complete: run.is_complete(),
+        spent: i64::try_from(run.spent().microdollars).unwrap_or(i64::MAX),
+    }
+}
+
+/// Goes on with a run until people, a plan or time have to come first.
+pub async fn go(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<Vec<Job>> {
+    let mut logged = Logged::load(app, RunId(run)).await?;
+    let mut desk = None;
+    loop {
+        if watch.stop.is_cancelled() {
+            return stopped(app, target, &mut logged).await;
+        }
+        match logged.run.next(app.now()) {
+            Step::Ask => ask(app, target, &mut logged, watch).await?,
+            Step::Decide(call) => {
+                let desk = Desk::fresh(app, target, &logged.run, &mut desk).await?;
+                decide(app, &mut logged, &call, desk).await?;
+            }
+            Step::Do(call) => {
+                let desk = Desk::fresh(app, target, &logged.run, &mut desk).await?;
+                let (content, accepted) = desk.carry_out(&logged.run, &call);
+                let content = scrubbed(app, &content);
+                logged.append(app, Event::Returned { content, accepted, planned: None }).await?;
+            }
+            Step::Plan => return Ok(vec![Job::Preview { target: target.clone(), run }]),
+            Step::Close(how) => {
+                let desk = Desk::fresh(app, target, &logged.run, &mut desk).await?;
+                publish::close(app, target, &mut logged, (how, desk)).await?;
+            }
+            Step::Park(until) => {
+                show(app, target, &logged.run).await?;
+                return Err(Error::Later { at: until, why: "the model server is away".into() });
+            }
+            Step::Wait | Step::Rest => {
+                show(app, target, &logged.run).await?;
+                return Ok(Vec::new());
+            }
+        }
+    }
+}
+
+/// Ends a run that people cancelled; one that only changes hands goes on elsewhere.
+async fn stopped(app: &App, target: &Target, logged: &mut Logged) -> Result<Vec<Job>> {
+    let known = app.store.pull_request(id_of(target)).await?;
+    let is_cancelled = known.is_some_and(|it| it.cancel_requested >= Some(it.generation));
+    if is_cancelled && !logged.run.is_over() {
+        logged.append(app, Event::Ended { how: End::Cancelled, published: None }).await?;
+        show(app, target, &logged.run).await?;
+    }
+    Err(Error::Stopped)
+}
+
+/// The comment on the issue.
+async fn show(app: &App, target: &Target, run: &Run) -> Result<()> {
+    outbox::request(app, target, &RequestReport::Run(RunReport::from(run))).await
+}
+
+/// Asks the model; what it may cost at most is debited before.
+async fn ask(app: &App, target: &Target, logged: &mut Logged, watch: &Watch) -> Result<()> {
+    let model = app.model.as_ref().context("a run goes on where no model is set up")?;
+    let body = model.body(&logged.run.conversation);
+    let debit = model.estimate(body.len());
+    if let Err(limit) = affords(app, target, &logged.run, &debit).await? {
+        return exhausted(app, logged, limit).await;
+    }
+    logged.append(app, Event::Asked { debit, body: Digest::sha256(&body) }).await?;
+    let size = body.len();
+    let answered = tokio::select! {
+        answered = model.complete(body) => answered,
+        () = watch.stop.cancelled() => return Ok(()),
+    };
+    let event = heard(app, (model, size), answered)?;
+    logged.append(app, event).await
+}
+
+/// Ends the run at its next step, with the limit as the reason.
+async fn exhausted(app: &App, logged: &mut Logged, limit: Limit) -> Result<()> {
+    logged.append(app, Event::Exhausted { limit }).await
+}
+
+async fn affords(
+    app: &App,
+    target: &Target,
+    run: &Run,
+    debit: &Amount,
+) -> Result<Result<(), Limit>> {
+    if debit.microdollars > 0 {
+        let yesterday = app.now().checked_sub(SignedDuration::from_hours(24));
+        let since = yesterday.unwrap_or(Timestamp::MIN);
+        let spent = app.store.agent_spending(target.repository.id, since).await?;
+        let after = u64::try_from(spent).unwrap_or(0).saturating_add(debit.microdollars);
+        if after > run.budget.limits.daily_microdollars {
+            return Ok(Err(Limit::DailyMicrodollars));
+        }
+    }
+    Ok(run.budget.affords(debit))
+}
+
+/// What came back, as an event.
+fn heard(
+    app: &App,
+    (model, size): (&Model, usize),
+    answered: Result<model::Answer, model::Error>,
+) -> Result<Event> {
+    Ok(match answered {
+        Ok(answer) => {
+            let used = model.cost(size, &answer);
+            Event::Answered { used, turn: without_secrets(app, answer.turn) }
+        }
+        Err(model::Error::Garbled(why)) => Event::Garbled { why: why.to_string() },
+        Err(model::Error::Rejected(why)) => Event::Rejected { why },
+        Err(model::Error::Away { why, retry_after }) => {
+            tracing::warn!(why, "the model server is away");
+            let pause = retry_after.map_or(60, |after| after.as_secs() + 1);
+            let until = soon(app, i64::try_from(pause).unwrap_or(60));
+            Event::Failed { why, until }
+        }
+        Err(error @ model::Error::Address(_)) => return Err(anyhow::Error::from(error).into()),
+    })
+}
+
+/// A secret that a model writes, wherever it has it from, goes no further: not into the log, and not
+/// back to the server.
+fn without_secrets(app: &App, mut turn: Turn) -> Turn {
+    const GONE: &str = "[secret]";
+    if is_secret(app, &turn.text) {
+        turn.text = GONE.into();
+    }
+    for call in &mut turn.calls {
+        if call.texts().iter().any(|text| is_secret(app, text)) {
+            *call = RawCall { name: "secret".into(), arguments: json!(GONE).to_string() };
+        }
+    }
+    turn
+}
+
+/// What the model is told, without our secrets, wherever they came from.
+fn scrubbed(app: &App, content: &Value) -> Value {
+    let text = app.secrets.scrubbed(&content.to_string());
+    serde_json::from_str(&text).unwrap_or_else(|_| json!({ "code": "secret" }))
+}
+
+/// Decides on the next call of the model.
+async fn decide(app: &App, logged: &mut Logged, call: &RawCall, desk: &Desk) -> Result<()> {
+    let is_secret = |text: &str| is_secret(app, text);
+    let facts = gate::Facts {
+        stacks: &desk.stacks,
+        packages: &desk.packages,
+        scope: &desk.configuration.config.agent.stacks,
+        is_secret: &is_secret,
+    };
+    match gate::decide(&logged.run, call, &facts) {
+        Err(limit) => exhausted(app, logged, limit).await,
+        Ok((decision, debit)) => {
+            if let Decision::Refused(problem) = &decision {
+                tracing::info!(run = %logged.id, code = %problem.code, "a call is refused");
+            }
+            logged.append(app, Event::Called { decision, debit }).await
+        }
+    }
+}
+
+/// Whether a text holds a secret of ours, in one of its forms or with blanks in it, or what has the
+/// form of a credential.
+fn is_secret(app: &App, text: &str) -> bool {
+    let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let holds = |text: &str| app.secrets.is_in(text) || credentials::likeness(text).is_some();
+    holds(text) || holds(&squeezed)
+}
+
+/// Ends the run of an issue that no job is at work on, for whoever cancels it; false when there is
+/// none.
+pub async fn cancel(app: &App, target: &Target) -> Result<bool> {
+    let runs = app.store.agent_runs(id_of(target)).await?;
+    let Some(open) = runs.into_iter().rfind(|run| !run.facts.is_over) else { return Ok(false) };
+    let mut logged = Logged::load(app, open.id).await?;
+    logged.append(app, Event::Ended { how: End::Cancelled, published: None }).await?;
+    show(app, target, &logged.run).await?;
+    Ok(true)
+}

@@ -1,0 +1,138 @@
+//! Plans what a run has edited, before there is a branch: on files in memory, with the read
+//! credentials of plans.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    domain::{
+        agent::{
+            event::{Event, Planned},
+            run::Step,
+        },
+        digest::Digest,
+        escape,
+        job::{Job, Target},
+        names::StackId,
+        plan::Plan,
+    },
+    flow::{
+        Result, Watch,
+        plan::{Kind, Work, planned},
+    },
+    package::Prepared,
+    store::RunId,
+};
+
+use super::{
+    Logged,
+    desk::{Desk, touched},
+    scrubbed,
+};
+
+/// How many changes of one stack the model is told.
+const MOST_CHANGES: usize = 30;
+/// How much of what the engine says it is told.
+const MOST_WORDS: usize = 1_500;
+
+/// Plans, writes the outcome down, and lets the run go on.
+pub async fn preview(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<Vec<Job>> {
+    let next = vec![Job::Agent { target: target.clone(), run }];
+    let mut logged = Logged::load(app, RunId(run)).await?;
+    if logged.run.next(app.now()) != Step::Plan {
+        return Ok(next);
+    }
+    let desk = Desk::open(app, target, &logged.run).await?;
+    let event = of_all(app, target, (&logged, &desk), watch).await?;
+    logged.append(app, event).await?;
+    Ok(next)
+}
+
+async fn of_all(
+    app: &App,
+    target: &Target,
+    (logged, desk): (&Logged, &Desk),
+    watch: &Watch,
+) -> Result<Event> {
+    let mut stacks = Vec::new();
+    let mut digests = Vec::new();
+    let mut destroys = 0;
+    let mut is_planned = true;
+    for (stack, is_there) in touched(&logged.run, desk) {
+        match of_stack(app, (target, logged.id), (&stack, is_there, desk), watch).await? {
+            Ok(plan) => {
+                let gone = plan.resources.iter().filter(|it| it.action.is_destructive()).count();
+                destroys += gone;
+                digests.push(format!("{stack} {}", plan.digest()));
+                stacks.push(told(&stack, &plan));
+            }
+            Err(why) => {
+                is_planned = false;
+                let why = escape::shortened(&why, MOST_WORDS);
+                stacks.push(json!({ "stack": stack.to_string(), "error": why }));
+            }
+        }
+    }
+    let parts = digests.iter().map(String::as_bytes);
+    let digest = is_planned.then(|| Digest::of_parts("v1", parts));
+    let planned = Planned { rev: logged.run.rev(), digest, destroys };
+    let content = scrubbed(app, &json!({ "ok": is_planned, "data": { "plans": stacks } }));
+    Ok(Event::Returned { content, accepted: false, planned: Some(planned) })
+}
+
+/// Errors of the inner result are worded for whoever can mend the configuration.
+async fn of_stack(
+    app: &App,
+    (target, run): (&Target, RunId),
+    (stack, is_there, desk): (&StackId, bool, &Desk),
+    watch: &Watch,
+) -> Result<Result<Plan, String>> {
+    let (kind, files) = if is_there {
+        (Kind::Change, &desk.now)
+    } else {
+        (Kind::Destroy, &desk.configuration.files)
+    };
+    let prepared = match Prepared::of(files, &desk.trusted(), stack) {
+        Ok(prepared) => prepared,
+        Err(findings) => {
+            return Ok(Err(findings.first().map_or(String::new(), |it| it.message.clone())));
+        }
+    };
+    // A directory of its own: the pull request of the same stack may be planned at the same time.
+    let dir = app.data.join("preview").join(run.to_string()).join(stack.to_string());
+    let config = &desk.configuration.config;
+    let work = Work::of(app, (target.repository.id, config), (kind, prepared), dir.clone()).await;
+    let plan = match work {
+        Ok(work) => planned(work.plan(app, &app.plan_env, watch).await),
+        Err(why) => Ok(Err(why)),
+    };
+    if let Err(error) = tokio::fs::remove_dir_all(&dir).await
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, dir = %dir.display(), "a directory is left over");
+    }
+    Ok(plan?.map(|planned| planned.plan.clone()))
+}
+
+/// A plan as the model is told it: addresses and what happens to them, no values.
+fn told(stack: &StackId, plan: &Plan) -> Value {
+    let summary = plan.summary();
+    let changes: Vec<Value> = plan
+        .resources
+        .iter()
+        .take(MOST_CHANGES)
+        .map(|change| {
+            let address = escape::shortened(&change.address, 120);
+            json!({ "address": address, "action": change.action.to_string() })
+        })
+        .collect();
+    json!({
+        "stack": stack.to_string(),
+        "create": summary.create,
+        "update": summary.update,
+        "replace": summary.replace,
+        "delete": summary.delete,
+        "changes": changes,
+    })
+}

@@ -1,0 +1,85 @@
+//! The end of a run: what it made becomes a draft pull request, or nothing does.
+
+use crate::{
+    app::App,
+    domain::{
+        agent::{
+            call::Outcome,
+            event::{End, Event, Published},
+        },
+        job::Target,
+        names::BranchName,
+        reply::{Refusal, RunFacts, RunReport, RunState},
+    },
+    flow::{
+        Error, Result,
+        propose::{self, Draft, Place},
+    },
+};
+
+use super::{Logged, desk::Desk, show};
+
+/// Publishes what there is to publish, and writes the end down.
+pub async fn close(
+    app: &App,
+    target: &Target,
+    logged: &mut Logged,
+    (how, desk): (End, &Desk),
+) -> Result<()> {
+    // People may have been asked or told something else since: the comment says what is now.
+    show(app, target, &logged.run).await?;
+    let (how, published) = match published(app, target, logged, (&how, desk)).await {
+        Ok(published) => (how, published),
+        Err(Error::Refused(refusal)) => (End::Unpublished(refusal.to_string()), None),
+        Err(error) => return Err(error),
+    };
+    logged.append(app, Event::Ended { how, published }).await
+}
+
+/// Whether what was made is for people to see, whatever is missing of it.
+fn is_worth_seeing(how: &End) -> bool {
+    !matches!(how, End::Superseded | End::Cancelled)
+        && !matches!(how, End::Finished(outcome) if *outcome != Outcome::Propose)
+}
+
+async fn published(
+    app: &App,
+    target: &Target,
+    logged: &Logged,
+    (how, desk): (&End, &Desk),
+) -> Result<Option<Published>> {
+    let Some(edited) = desk.edited.as_ref().filter(|edited| !edited.files.is_empty()) else {
+        return Ok(None);
+    };
+    if !is_worth_seeing(how) {
+        return Ok(None);
+    }
+    let run = &logged.run;
+    for person in &run.people {
+        // It is made in their name, and much may have happened since they asked.
+        if !app.github.permission(&target.repository, person).await?.can_write() {
+            let (login, command) = (person.login.clone(), "propose");
+            return Err(Refusal::NotAllowed { login, command }.into());
+        }
+    }
+    let mut report = RunReport::from(run);
+    report.state = RunState::Over(how.clone());
+    let hash = run.last.hash.clone();
+    let facts = RunFacts { report, id: logged.id.to_string(), hash };
+    let draft = Draft { target, asked_by: &run.people, edited, run: Some(&facts) };
+    let place = Place {
+        branch: branch(target, logged)?,
+        base_ref: run.request.base_ref.clone(),
+        base: run.request.base.clone(),
+        ours: run.published.as_ref().map(|published| published.head.clone()),
+    };
+    let (pull_request, head) = propose::open_at(app, &draft, &place).await?;
+    Ok(Some(Published { pull_request, branch: place.branch, head }))
+}
+
+/// A branch that no other run has.
+fn branch(target: &Target, logged: &Logged) -> Result<BranchName> {
+    let id = logged.id.0.simple().to_string();
+    let branch = BranchName::parse(format!("planwright/{}-{}", target.number, &id[20..]));
+    Ok(branch.map_err(anyhow::Error::from)?)
+}

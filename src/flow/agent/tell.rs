@@ -1,0 +1,233 @@
+//! What people tell a run: to begin, to go on with other words, an answer.
+
+use crate::{
+    app::App,
+    domain::{
+        actor::Actor,
+        agent::{
+            budget::Limits,
+            call::tools_digest,
+            event::{End, Entry, Event, Request},
+            run::{Phase, Run},
+            visible::{self, Visible},
+        },
+        command::Word,
+        digest::Digest,
+        escape,
+        issue::Issue,
+        job::{Asked, Job, Target},
+        reply::{PlanReport, Refusal, Report},
+        repo_config::RepoConfig,
+    },
+    flow::{Result, ground, id_of},
+    git::Want,
+    github,
+    store::AgentRun,
+};
+
+use super::{Logged, show};
+
+/// What a run is begun with.
+pub struct Wish<'a> {
+    pub issue: &'a Issue,
+    /// Who put it before us; may write.
+    pub by: &'a Actor,
+    /// What they say beside the issue.
+    pub text: &'a str,
+    /// A natural key: the same wish is the same run.
+    pub key: String,
+}
+
+/// Begins a run, or finds the one of the same wish; a run that still goes on there is superseded.
+pub async fn begin(
+    app: &App,
+    target: &Target,
+    wish: &Wish<'_>,
+    config: &RepoConfig,
+) -> Result<Job> {
+    let request = request(app, target, wish).await?;
+    let limits = Limits::default().lowered(&config.agent.limits.amount());
+    let event = Event::Started { request, limits, tools: tools_digest() };
+    let first = Entry::after(None, event, app.now());
+    let repository = target.repository.id;
+    let key = format!("{repository}/{}/{}", target.number, wish.key);
+    let run = app.store.start_agent_run(&key, id_of(target), &first).await?;
+    for other in app.store.agent_runs(id_of(target)).await? {
+        if other.id < run.id && !other.facts.is_over {
+            let mut logged = Logged::load(app, other.id).await?;
+            logged.append(app, Event::Ended { how: End::Superseded, published: None }).await?;
+        }
+    }
+    let logged = Logged::load(app, run.id).await?;
+    if !logged.run.is_over() {
+        show(app, target, &logged.run).await?;
+    }
+    Ok(Job::Agent { target: target.clone(), run: run.id.0 })
+}
+
+/// What is visible of the issue and of the words beside it. Words of people who may not write are
+/// not read: where there are any, only the words beside count.
+async fn request(app: &App, target: &Target, wish: &Wish<'_>) -> Result<Request> {
+    let Wish { issue, by, text, .. } = wish;
+    let mut people = vec![(*by).clone()];
+    let mut outsider = None;
+    for writer in issue.writers().filter(|writer| writer.id != by.id) {
+        let may_write = writer.is_user()
+            && app.github.permission(&target.repository, writer).await?.can_write();
+        if may_write {
+            people.push(writer.clone());
+        } else {
+            outsider = Some(writer.login.clone());
+        }
+    }
+    let said = visible::visible(text);
+    let (title, body) = match outsider {
+        Some(login) if said.text.is_empty() => return Err(Refusal::Outsider(login).into()),
+        Some(_) => {
+            people.truncate(1);
+            (Visible::default(), Visible::default())
+        }
+        None => (visible::line(&issue.title), visible::visible(&issue.body)),
+    };
+    let parts = [body.text.as_str(), said.text.as_str()];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Ok(Request {
+        by: people,
+        issue: issue.number,
+        title: app.secrets.scrubbed(&title.text),
+        text: app.secrets.scrubbed(&parts.join("\n")),
+        dropped: title.dropped + body.dropped + said.dropped,
+        base_ref: issue.base_ref.clone(),
+        base: issue.base.clone(),
+    })
+}
+
+/// Carries `/infra propose`, `revise` and `answer` out.
+pub async fn tell(app: &App, target: &Target, asked: &Asked, word: &Word) -> Result<Vec<Job>> {
+    if app.model.is_none() {
+        return Err(Refusal::NoModel.into());
+    }
+    if let Word::Propose(text) = word {
+        return propose(app, target, asked, text).await.map(|job| vec![job]);
+    }
+    let found = find(app, target).await?.ok_or(Refusal::NoRun)?;
+    let home = Target { number: found.asked_in.number, ..target.clone() };
+    let mut logged = Logged::load(app, found.id).await?;
+    if !is_told(&logged, asked, word) {
+        let event = event(app, &logged.run, asked, word)?;
+        logged.append(app, event).await?;
+        show(app, &home, &logged.run).await?;
+    }
+    Ok(vec![Job::Agent { target: home, run: found.id.0 }])
+}
+
+/// The newest run of an issue, or the one whose result a pull request is.
+async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
+    let id = id_of(target);
+    match app.store.agent_runs(id).await?.pop() {
+        Some(run) => Ok(Some(run)),
+        None => Ok(app.store.agent_run_of_pull_request(id).await?),
+    }
+}
+
+/// Whether the log has this command already, because a job is done a second time.
+fn is_told(logged: &Logged, asked: &Asked, word: &Word) -> bool {
+    logged.log.iter().any(|entry| match (&entry.event, word) {
+        (Event::Chosen { comment, .. }, Word::Answer(_))
+        | (Event::Revised { comment, .. }, Word::Revise(_)) => *comment == asked.comment,
+        _ => false,
+    })
+}
+
+fn event(app: &App, run: &Run, asked: &Asked, word: &Word) -> Result<Event, Refusal> {
+    let (by, comment) = (asked.by.clone(), asked.comment);
+    match (word, &run.phase) {
+        (Word::Answer(choice), Phase::Waiting { question, .. }) => {
+            if run.is_expired(app.now()) {
+                return Err(Refusal::Expired);
+            }
+            let count = question.choices.len();
+            if !usize::try_from(*choice).is_ok_and(|choice| (1..=count).contains(&choice)) {
+                return Err(Refusal::NoSuchChoice(count));
+            }
+            Ok(Event::Chosen { by, comment, choice: *choice })
+        }
+        (Word::Answer(_), _) => Err(Refusal::NoQuestion),
+        (_, Phase::Over(End::Superseded | End::Cancelled)) => Err(Refusal::RunGone),
+        (Word::Revise(text), Phase::Over(_)) => {
+            let Visible { text, dropped } = visible::visible(text);
+            Ok(Event::Revised { by, comment, text: app.secrets.scrubbed(&text), dropped })
+        }
+        _ => Err(Refusal::StillAtWork),
+    }
+}
+
+async fn propose(app: &App, target: &Target, asked: &Asked, text: &str) -> Result<Job> {
+    let issue = match app.github.issue(&target.repository, target.number).await {
+        Err(github::Error::NotFound { .. }) => return Err(Refusal::ProposeOnPullRequest.into()),
+        issue => issue?,
+    };
+    if !issue.is_open {
+        return Err(Refusal::IssueClosed.into());
+    }
+    let config = settings(app, target, &issue).await?;
+    let key = format!("comment/{}/{}", asked.comment, asked.nth);
+    begin(app, target, &Wish { issue: &issue, by: &asked.by, text, key }, &config).await
+}
+
+async fn settings(app: &App, target: &Target, issue: &Issue) -> Result<RepoConfig> {
+    let want = Want::Branch(issue.base_ref.clone());
+    let mirror = ground::fetch(app, target, &[want]).await?;
+    let tree = mirror.tree(&issue.base).await?;
+    Ok(ground::config(&mirror, &tree).await?.map_err(Refusal::Invalid)?)
+}
+
+/// The key of the run that the text of an issue asks for.
+pub fn key_of(issue: &Issue) -> String {
+    let parts = [issue.title.as_bytes(), issue.body.as_bytes()];
+    format!("issue/{}", Digest::of_parts("v1", parts))
+}
+
+/// Feeds the failed plan of a pull request back to the run that made it, once for each head.
+pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
+    let Some(found) = app.store.agent_run_of_pull_request(id_of(target)).await? else {
+        return Ok(Vec::new());
+    };
+    let Some(shown) = app.store.latest_plan_set(id_of(target)).await? else {
+        return Ok(Vec::new());
+    };
+    let plan_set = shown.plan_set;
+    let mut logged = Logged::load(app, found.id).await?;
+    let published = logged.run.published.as_ref();
+    let is_its_own = published.is_some_and(|published| published.head == plan_set.head);
+    if app.model.is_none() || !is_its_own || !plan_set.report.has_errors() {
+        return Ok(Vec::new());
+    }
+    let of_head = |entry: &Entry| matches!(&entry.event, Event::PlanFailed { head, .. } if *head == plan_set.head);
+    let is_told = logged.log.iter().any(of_head);
+    if !is_told && !logged.run.is_complete() {
+        return Ok(Vec::new());
+    }
+    let home = Target { number: found.asked_in.number, ..target.clone() };
+    if !is_told {
+        let why = app.secrets.scrubbed(&failure(&plan_set.report));
+        logged.append(app, Event::PlanFailed { head: plan_set.head, why }).await?;
+        show(app, &home, &logged.run).await?;
+    }
+    Ok(vec![Job::Agent { target: home, run: found.id.0 }])
+}
+
+/// What is wrong in a report, for the model.
+fn failure(report: &Report) -> String {
+    let stacks = report.stacks.iter().filter_map(|stack| {
+        let why = match &stack.plan {
+            PlanReport::EngineFailed(why) => why.clone(),
+            PlanReport::Invalid(findings) => findings.first()?.message.clone(),
+            _ => return None,
+        };
+        Some(format!("{}: {}", stack.stack, escape::shortened(&why, 1_500)))
+    });
+    let findings = report.findings.iter().map(|finding| finding.message.clone());
+    let all: Vec<String> = stacks.chain(findings).take(5).collect();
+    all.join("\n")
+}

@@ -1,0 +1,145 @@
+//! Sending a request: a time limit, a size limit, and another try for what passes by itself.
+//!
+//! Only 429, 5xx and connections that fail are tried again, at the time that the server names. What
+//! lasts longer than a few tries is for the caller, who can wait without holding anything.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use reqwest::{StatusCode, header, redirect};
+use secrecy::ExposeSecret as _;
+
+use super::{Garbled, Settings};
+
+/// How many tries one call has.
+const TRIES: u32 = 4;
+/// A longer wait is not waited out here.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How long a server is left alone that names no time.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How large an answer may be.
+const LARGEST: usize = 1024 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("`--model-url` is no address of a model server: {0}")]
+    Address(String),
+    /// It may be there later.
+    #[error("the model server is away: {why}")]
+    Away { why: String, retry_after: Option<Duration> },
+    /// The same request will not be taken later, either.
+    #[error("the model server refuses the request: {0}")]
+    Rejected(String),
+    #[error(transparent)]
+    Garbled(Garbled),
+}
+
+pub fn client(settings: &Settings) -> Result<reqwest::Client, Error> {
+    let wrong = |why: &str| Error::Address(why.to_owned());
+    let url: reqwest::Url = settings.url.parse().map_err(|_| wrong("it cannot be read"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(wrong("it has to begin with http:// or https://"));
+    }
+    // The key goes to the server that was named, and to no other.
+    reqwest::Client::builder()
+        .redirect(redirect::Policy::none())
+        .timeout(settings.timeout)
+        .connect_timeout(Duration::from_secs(10))
+        .build()
+        .map_err(|e| wrong(&e.to_string()))
+}
+
+/// The bytes of the answer.
+pub async fn send(
+    client: &reqwest::Client,
+    settings: &Settings,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, Error> {
+    let mut pause = PAUSE;
+    for attempt in 1.. {
+        match once(client, settings, body.clone()).await {
+            Err(Error::Away { why, retry_after }) => {
+                let wait = retry_after.unwrap_or(pause);
+                if attempt >= TRIES || wait > LONGEST_WAIT {
+                    return Err(Error::Away { why, retry_after });
+                }
+                tracing::info!(why, ?wait, "the model server is away");
+                tokio::time::sleep(wait).await;
+                pause *= 2;
+            }
+            ended => return ended,
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+async fn once(
+    client: &reqwest::Client,
+    settings: &Settings,
+    body: Vec<u8>,
+) -> Result<Vec<u8>, Error> {
+    let url = format!("{}/chat/completions", settings.url.trim_end_matches('/'));
+    let mut request = client.post(url).header(header::CONTENT_TYPE, "application/json").body(body);
+    if let Some(key) = &settings.key {
+        request = request.bearer_auth(key.expose_secret());
+    }
+    let away = |error: reqwest::Error| Error::Away {
+        // Its words may hold the address, which is ours to tell or not.
+        why: error.without_url().to_string(),
+        retry_after: None,
+    };
+    let response = request.send().await.map_err(away)?;
+    let status = response.status();
+    let retry_after = retry_after(response.headers());
+    let mut stream = response.bytes_stream();
+    let mut bytes = Vec::new();
+    while let Some(piece) = stream.next().await {
+        bytes.extend_from_slice(&piece.map_err(away)?);
+        if bytes.len() > LARGEST {
+            return Err(Error::Garbled(Garbled(format!("it has more than {LARGEST} bytes"))));
+        }
+    }
+    match status {
+        status if status.is_success() => Ok(bytes),
+        StatusCode::TOO_MANY_REQUESTS => Err(Error::Away { why: status.to_string(), retry_after }),
+        status if status.is_server_error() => {
+            Err(Error::Away { why: status.to_string(), retry_after })
+        }
+        status => {
+            let said: String = String::from_utf8_lossy(&bytes).chars().take(300).collect();
+            tracing::warn!(%status, said, "the model server refuses a request");
+            Err(Error::Rejected(status.to_string()))
+        }
+    }
+}
+
+/// Milliseconds or seconds; a date is not asked for by any server of this kind.
+fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let seconds = number("retry-after-ms").map(|ms| ms / 1_000.0).or_else(|| number("retry-after"));
+    let seconds = seconds.filter(|seconds| !seconds.is_nan())?;
+    Duration::try_from_secs_f64(seconds.min(24.0 * 3600.0)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_when_to_come_back_in_one_of_two_headers() {
+        let headers = |pairs: &[(&'static str, &str)]| {
+            pairs
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect()
+        };
+        let seconds = |pairs: &[(&'static str, &str)]| retry_after(&headers(pairs));
+        assert_eq!(seconds(&[("retry-after", "2")]), Some(Duration::from_secs(2)));
+        let both = [("retry-after", "2"), ("retry-after-ms", "1500")];
+        assert_eq!(seconds(&both), Some(Duration::from_millis(1_500)));
+        assert_eq!(seconds(&[("retry-after", "1e300")]), Some(Duration::from_hours(24)));
+        for odd in ["-1", "soon", "NaN", ""] {
+            assert_eq!(seconds(&[("retry-after", odd)]), None, "{odd}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Issues in free text: a model server over HTTP, the bot, and what people see of it.
+
+mod aimock;
+mod crash;
+mod hostile;
+mod mind;
+mod outside;
+mod story;
