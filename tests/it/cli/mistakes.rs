@@ -268,7 +268,7 @@ fn a_misspelled_field_of_the_config() {
     assert_snapshot!(said(BUCKET, "planwright.yaml", "approvals:", "aprovals:"), @r#"
     error[unknown_field]: there is no field `aprovals`
       --> planwright.yaml:11:1 (/aprovals)
-      allowed: apiVersion, approvals, backend, engine, kind, packages
+      allowed: agent, apiVersion, approvals, backend, engine, kind, packages
       did you mean `approvals`?
       to mend it: rename `aprovals` to `approvals`
 
