@@ -22,7 +22,7 @@ use crate::{
     store::{Fenced, RequestState, Sending},
 };
 
-use super::{Error, Result, id_of, plan::digest_of, soon};
+use super::{Error, Result, id_of, soon};
 
 /// The name of our check; a ruleset requires it under this name.
 pub const CHECK: &str = "planwright";
@@ -118,7 +118,7 @@ pub async fn show(app: &App, target: &Target, report: &Report) -> Result<()> {
 
 fn comment_write(target: &Target, report: &Report) -> Write {
     let (marker, body) = (Marker::Report.to_string(), reply::comment(report));
-    let digest = report.digest.clone().unwrap_or_else(|| digest_of(report));
+    let digest = report.digest.clone().unwrap_or_else(|| report.plan_set_digest());
     let shows = Some((report.head.clone(), digest));
     Write::Comment { target: target.clone(), marker, body, shows }
 }

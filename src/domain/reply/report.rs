@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    approval::Principal,
+    approval::{Principal, plan_set_digest},
     digest::Digest,
     finding::{Finding, Severity},
     names::{BranchName, PrNumber, Sha, StackId},
@@ -221,6 +221,13 @@ impl Report {
             sum += plan.summary();
         }
         sum
+    }
+
+    /// Over the plans of all stacks that have one: what an approval is bound to.
+    pub fn plan_set_digest(&self) -> Digest {
+        let digest =
+            |stack: &StackReport| Some((stack.stack.clone(), stack.plan_at_stake()?.digest()));
+        plan_set_digest(&self.stacks.iter().filter_map(digest).collect())
     }
 
     /// Whether no stack is affected, and the settings neither.

@@ -9,7 +9,7 @@ use crate::{
         reply::{Basis, Refusal, Report, State, Warning, first_unmet},
         repo_config::setting_changes,
     },
-    flow::{Result, id_of, judge, outbox, plan::digest_of},
+    flow::{Result, id_of, judge, outbox},
     store::{Approval, ApprovalKind, PlanSet, RecordedPlanSet, StackPlan},
 };
 
@@ -101,7 +101,7 @@ pub async fn await_confirmation(
     report.tell_self_approval(ground.config.approvals.own);
     report.digest = digest_to_confirm(report, &plans);
     let set = PlanSet {
-        digest: digest_of(report),
+        digest: report.plan_set_digest(),
         policy_digest: ground.policy.clone(),
         created_at: app.now(),
         report: report.clone(),
@@ -120,5 +120,5 @@ pub async fn await_confirmation(
 /// What cannot be applied is not to be confirmed either.
 fn digest_to_confirm(report: &Report, plans: &[StackPlan]) -> Option<Digest> {
     let is_applicable = !report.has_errors() && !plans.is_empty();
-    is_applicable.then(|| digest_of(report))
+    is_applicable.then(|| report.plan_set_digest())
 }

@@ -13,7 +13,6 @@ use futures::future;
 use crate::{
     app::App,
     domain::{
-        approval::plan_set_digest,
         digest::Digest,
         finding::Finding,
         job::{Asked, Target},
@@ -130,7 +129,7 @@ async fn other_base(app: &App, target: &Target, look: &Look, mut report: Report)
         base_commit: pull.base.clone(),
         merge_tree: pull.base.clone(),
         base_ref: pull.base_ref.clone(),
-        digest: digest_of(&report),
+        digest: report.plan_set_digest(),
         policy_digest: policy,
         created_at: app.now(),
         report: report.clone(),
@@ -231,16 +230,6 @@ async fn nothing_affected(app: &App, change: &Change<'_>, mut report: Report) ->
     }
 }
 
-/// Over the plans of all stacks that have one.
-pub fn digest_of(report: &Report) -> Digest {
-    let digests: BTreeMap<StackId, Digest> = report
-        .stacks
-        .iter()
-        .filter_map(|stack| Some((stack.stack.clone(), stack.plan_at_stake()?.digest())))
-        .collect();
-    plan_set_digest(&digests)
-}
-
 /// Stores the plan set, judges it, shows it, and notes when it was first shown.
 async fn record(
     app: &App,
@@ -253,7 +242,7 @@ async fn record(
     report.tell_self_approval(config.approvals.own && !report.is_about_nothing());
     // The digest of no plan at all would look like one that can be confirmed.
     let is_planned = report.stacks.iter().any(|stack| stack.plan.is_planned());
-    report.digest = is_planned.then(|| digest_of(&report));
+    report.digest = is_planned.then(|| report.plan_set_digest());
     report.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
     let set = PlanSet {
         pull_request: id_of(target),
@@ -261,7 +250,7 @@ async fn record(
         base_commit: ground.base_commit.clone(),
         merge_tree: ground.tree.clone(),
         base_ref: pull.base_ref.clone(),
-        digest: digest_of(&report),
+        digest: report.plan_set_digest(),
         policy_digest: policy,
         created_at: app.now(),
         report: report.clone(),
