@@ -19,6 +19,7 @@ pub mod finding;
 pub mod inbox;
 pub mod issue;
 pub mod job;
+pub mod markdown;
 pub mod names;
 pub mod plan;
 pub mod pull_request;

@@ -6,11 +6,11 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd, html};
 use scraper::{Html, Node, node::Element};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::escape;
+use crate::domain::{escape, markdown::GITHUB};
 
 /// How much of one text is read, in bytes.
 pub const LIMIT: usize = 16 * 1024;
@@ -87,13 +87,7 @@ pub fn line(text: &str) -> Visible {
 
 /// The page, without the pieces of Markdown that are not shown as text.
 fn rendered(markdown: &str, dropped: &mut Dropped) -> String {
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS
-        | Options::ENABLE_MATH
-        | Options::ENABLE_GFM;
-    let events: Vec<Event<'_>> = Parser::new_ext(markdown, options).collect();
+    let events: Vec<Event<'_>> = Parser::new_ext(markdown, GITHUB).collect();
     let referred: BTreeSet<String> = events
         .iter()
         .filter_map(|event| match event {

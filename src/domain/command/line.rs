@@ -4,7 +4,9 @@
 //! line counts only if its first character begins a visible text; anything unknown does not.
 //! What the words mean is `command`'s business.
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+
+use crate::domain::markdown;
 
 /// What a line has to begin with to speak to us.
 pub const PREFIX: &str = "/infra";
@@ -24,16 +26,9 @@ pub fn command_lines(comment: &str) -> Vec<&str> {
 
 /// Offsets at which visible text begins, outside of everything that is not said by the author.
 fn visible_starts(comment: &str) -> Vec<usize> {
-    // What GitHub reads as markup, we have to read as markup too.
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS
-        | Options::ENABLE_MATH
-        | Options::ENABLE_GFM;
     let mut starts = Vec::new();
     let mut hidden_depth = 0_usize;
-    for (event, range) in Parser::new_ext(comment, options).into_offset_iter() {
+    for (event, range) in Parser::new_ext(comment, markdown::GITHUB).into_offset_iter() {
         match event {
             Event::Start(tag) if is_not_said(&tag) => hidden_depth += 1,
             Event::End(tag) if is_end_of_not_said(tag) => {

@@ -1,0 +1,10 @@
+//! What GitHub reads as markup in a comment or an issue, and so have we to.
+
+use pulldown_cmark::Options;
+
+pub const GITHUB: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_FOOTNOTES)
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_MATH)
+    .union(Options::ENABLE_GFM);
