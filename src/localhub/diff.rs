@@ -2,7 +2,7 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::super::bare::Changed;
+use super::bare::Changed;
 
 /// Lines around a change that are shown with it.
 const AROUND: usize = 3;

@@ -13,6 +13,7 @@ mod call_log;
 mod checks;
 mod clock;
 mod comments;
+mod diff;
 mod events;
 mod faults;
 mod git_http;

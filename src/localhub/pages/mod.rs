@@ -6,7 +6,6 @@
 //! or sanitised Markdown, under a policy that runs only our own script.
 
 mod check;
-mod diff;
 mod files;
 mod form;
 mod frame;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::super::diff;
 use super::super::merge::MergeMethod;
 use super::super::pulls::PullEdit;
 use super::super::refusal::Refusal;
 use super::super::state::{Issue, Pull, ReviewState, Role};
 use super::super::world::World;
 use super::check;
-use super::diff;
 use super::frame::{Face, Frame};
 use super::issue::{Line, List, State};
 use super::timeline::{self, Entry};

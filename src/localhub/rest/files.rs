@@ -1,9 +1,9 @@
 //! The files that a pull request changes.
 
 use serde_json::{Value, json};
-use similar::{ChangeTag, TextDiff};
 
 use super::super::bare::Changed;
+use super::super::diff;
 use super::super::refusal::Refusal;
 use super::super::server::Reply;
 use super::{Operation, Request, listed, read};
@@ -32,15 +32,9 @@ fn file(changed: &Changed, (url, repo, head): (&str, &str, &str)) -> Result<Valu
         (_, None) => "removed",
         _ => "modified",
     };
-    let (old, new) = (changed.old.as_deref(), changed.new.as_deref());
-    let blob = new.or(old).unwrap_or_default();
+    let blob = changed.new.as_deref().or(changed.old.as_deref()).unwrap_or_default();
     let sha = git2::Oid::hash_object(git2::ObjectType::Blob, blob)?.to_string();
-    let text =
-        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let (old, new) = (text(old), text(new));
-    let diff = TextDiff::from_lines(&old, &new);
-    let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
-    let (additions, deletions) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
+    let diff::File { additions, deletions, .. } = diff::file(changed);
     let path = &changed.path;
     Ok(json!({
         "sha": sha,
