@@ -11,7 +11,7 @@ use planwright::{
 use serde_json::json;
 
 use crate::support::{
-    bot::{CONFIG, REPO, Setup, Story, borrowed, hello},
+    bot::{CONFIG, REPO, Setup, Story, borrowed, hello, linked},
     model::{KEY, Model, Said, add, call, finish, plan, set},
     world::Watched,
 };
@@ -42,9 +42,7 @@ pub fn told(story: &Story, issue: i64) -> String {
 
 /// The pull request that a run opened.
 pub fn opened(story: &Story, issue: i64) -> i64 {
-    let told = told(story, issue);
-    let (_, rest) = told.split_once("opened #").unwrap_or_else(|| panic!("{told}"));
-    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    linked(&told(story, issue))
 }
 
 /// The plain way: find, add, plan, finish.

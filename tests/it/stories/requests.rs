@@ -2,7 +2,7 @@
 
 use planwright::localhub::{IssueEdit, MergeMethod, Person};
 
-use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello};
+use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello, linked};
 
 const LABEL: &str = "planwright";
 
@@ -23,12 +23,6 @@ fn answer(story: &Story, issue: i64) -> String {
     let answers = story.bot_comments(issue);
     assert_eq!(answers.len(), 1, "{answers:#?}");
     answers[0].body.clone()
-}
-
-/// The pull request that an answer links.
-fn linked(answer: &str) -> i64 {
-    let (_, rest) = answer.split_once("opened #").unwrap_or_else(|| panic!("{answer}"));
-    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
 #[tokio::test]

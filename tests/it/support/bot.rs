@@ -331,3 +331,9 @@ pub fn locked(stack: &str, text: &str) -> Vec<(String, String)> {
 pub fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
     files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect()
 }
+
+/// The pull request that an answer on an issue links.
+pub fn linked(answer: &str) -> i64 {
+    let (_, rest) = answer.split_once("opened #").unwrap_or_else(|| panic!("{answer}"));
+    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
