@@ -283,6 +283,7 @@ pub fn engine_settings(
         key,
         limits,
         concurrency: None,
+        warm: engine::WarmSettings::default(),
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Never retried here. A failure keeps what is known of each resource.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::Deserialize;
 
@@ -72,6 +75,8 @@ impl Engine {
         (control, transcript): (&Control<'_>, &mut Transcript<'_>),
     ) -> Result<BTreeMap<String, Output>, Error> {
         let _turn = self.turn("apply", control).await?;
+        // A plan may have been made with providers that ran already; an apply starts its own.
+        self.initialise(root, &planned.ready, &BTreeSet::new(), control).await?;
         let args = vec![planned.file.0.clone().into_os_string()];
         let command = Command { name: "apply", args, captures: false };
         self.run(root, &planned.ready, command, (control, transcript)).await?;
@@ -85,7 +90,8 @@ impl Engine {
         control: &Control<'_>,
     ) -> Result<BTreeMap<String, Output>, Error> {
         let _turn = self.turn("output", control).await?;
-        let ready = self.ready(root, control).await?;
+        let ready = self.hold(root, control).await?;
+        self.initialise(root, &ready, &BTreeSet::new(), control).await?;
         self.read_outputs(root, &ready, control).await
     }
 

@@ -3,7 +3,12 @@
 //! The values of `terraform.tfvars.json` are not among those things. The stamp is written inside
 //! the engine's own data directory, so it cannot outlive what it speaks of.
 
-use std::{collections::BTreeMap, ffi::OsString, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs,
+    path::Path,
+};
 
 use serde::Deserialize;
 
@@ -25,6 +30,8 @@ const VALUES: &str = "terraform.tfvars.json";
 pub(super) struct Ready {
     pub workdir: WorkDir,
     pub env: BTreeMap<String, OsString>,
+    /// Whether `HOME` is a directory of its own.
+    pub has_own_home: bool,
 }
 
 /// A command of the engine in a ready root.
@@ -35,8 +42,8 @@ pub(super) struct Command {
 }
 
 impl Engine {
-    /// Holds the work directory, writes the tree, and initialises it if that is needed.
-    pub(super) async fn ready(
+    /// Holds the work directory, and writes the tree.
+    pub(super) async fn hold(
         &self,
         root: &Root<'_>,
         control: &Control<'_>,
@@ -46,18 +53,29 @@ impl Engine {
         let workdir = WorkDir::hold(root.dir, &settings.tmp, settings.limits.plan, control).await?;
         let env = self.environment(&workdir.home(), workdir.tmp(), root.env);
         workdir.write(root.files)?;
+        Ok(Ready { workdir, env, has_own_home: settings.home.is_none() })
+    }
+
+    /// Initialises a held directory if that is needed, with all providers but those that are
+    /// `running` already.
+    pub(super) async fn initialise(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        running: &BTreeSet<String>,
+        control: &Control<'_>,
+    ) -> Result<(), Error> {
         let lock = lockfile::text(root.providers, root.binary.kind)?;
-        let ready = Ready { workdir, env };
         let stamp = stamp(root, lock.as_deref());
         let tree = ready.workdir.tree();
         let file = tree.join(DATA).join(STAMP);
         let is_current = fs::read_to_string(&file).is_ok_and(|old| old == stamp.as_str())
-            && has_providers(&tree, root)?;
+            && has_providers(&tree, root, running)?;
         if !is_current {
-            self.init(root, &ready, lock, control).await?;
+            self.init(root, ready, lock, control).await?;
             fs::write(&file, stamp.as_str()).map_err(Error::io("writing the stamp of init"))?;
         }
-        Ok(ready)
+        Ok(())
     }
 
     async fn init(
@@ -207,9 +225,10 @@ fn stamp(root: &Root<'_>, lock: Option<&str>) -> Digest {
     Digest::of_parts("init-v1", parts.iter().map(Vec::as_slice))
 }
 
-/// Whether the locked providers are still where `init` has put (or linked) them.
-fn has_providers(tree: &Path, root: &Root<'_>) -> Result<bool, Error> {
-    for (source, lock) in root.providers {
+/// Whether the locked providers, but for those that are `running`, are still where `init` has put
+/// (or linked) them.
+fn has_providers(tree: &Path, root: &Root<'_>, running: &BTreeSet<String>) -> Result<bool, Error> {
+    for (source, lock) in root.providers.iter().filter(|(source, _)| !running.contains(*source)) {
         let address = lockfile::address(source, root.binary.kind)?;
         let dir = tree.join(DATA).join("providers").join(address).join(lock.version.to_string());
         let has_one = fs::read_dir(&dir).is_ok_and(|entries| {

@@ -2,7 +2,7 @@
 //!
 //! [`Engine`] finds the binary and gives out turns; [`Root`] is one rendered stack with the
 //! directory it is worked on in. Not here: what a plan means (`domain::plan`), who may apply it
-//! (`flow`), how a tree is rendered (`package`). Ansible and warm plans have no code yet.
+//! (`flow`), how a tree is rendered (`package`). Ansible has no code yet.
 
 mod apply;
 mod binary;
@@ -20,6 +20,7 @@ mod secrets;
 mod settings;
 mod state;
 mod transcript;
+mod warm;
 mod workdir;
 
 use std::{
@@ -45,6 +46,9 @@ pub use secrets::Secrets;
 pub use settings::{Limits, Settings};
 pub use state::StateId;
 pub use transcript::{Outcome, Step};
+pub use warm::{
+    Bounds as WarmBounds, Kept as KeptProvider, Settings as WarmSettings, Status as WarmStatus,
+};
 pub use workdir::is_held;
 
 /// Told of each child right after its start, before anything else happens.
@@ -85,6 +89,8 @@ pub struct Root<'a> {
     /// Beside what every child gets.
     pub env: &'a BTreeMap<String, OsString>,
     pub secrets: &'a Secrets,
+    /// The repository, among whose roots started providers may be shared; none: nothing is kept.
+    pub warm: Option<&'a str>,
 }
 
 /// The adapter; one per process.
@@ -94,6 +100,7 @@ pub struct Engine {
     /// Two `init`s must not write to one provider cache at a time.
     init: tokio::sync::Mutex<()>,
     versions: Mutex<HashMap<binary::Fingerprint, Binary>>,
+    warm: warm::Warm,
 }
 
 impl Engine {
@@ -101,6 +108,7 @@ impl Engine {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let turns = settings.concurrency.map_or(cores, std::num::NonZero::get);
         Self {
+            warm: warm::Warm::new(&settings),
             settings,
             turns: Semaphore::new(turns),
             init: tokio::sync::Mutex::default(),

@@ -3,7 +3,7 @@
 //! The plan file has secrets in clear: it lies in the private work directory and is removed with
 //! the value that names it.
 
-use std::{ffi::OsString, fmt, fs, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, fmt, fs, path::PathBuf};
 
 use secrecy::ExposeSecret as _;
 
@@ -12,6 +12,7 @@ use super::{
     init::{Command, Ready},
     plan_json,
     transcript::Transcript,
+    warm::REATTACH,
 };
 use crate::domain::{finding::Severity, plan::Plan};
 
@@ -40,6 +41,21 @@ impl fmt::Debug for Planned {
     }
 }
 
+/// A plan without the directory that it was made in.
+struct Made {
+    plan: Plan,
+    state: Option<StateId>,
+    warnings: Vec<Diagnostic>,
+    file: PlanFile,
+}
+
+impl Made {
+    fn held_in(self, ready: Ready) -> Planned {
+        let Self { plan, state, warnings, file } = self;
+        Planned { plan, state, warnings, file, ready }
+    }
+}
+
 /// Removes the file when it is dropped.
 pub(super) struct PlanFile(pub PathBuf);
 
@@ -52,6 +68,9 @@ impl Drop for PlanFile {
 
 impl Engine {
     /// Plans one root; errors unless the plan is complete and every part of it was understood.
+    ///
+    /// Warm where that can be; whatever goes wrong with it, the plan is made once more, cold, and
+    /// only what comes of that is an error.
     pub async fn plan(
         &self,
         root: &Root<'_>,
@@ -59,13 +78,46 @@ impl Engine {
         control: &Control<'_>,
     ) -> Result<Planned, Error> {
         let _turn = self.turn("plan", control).await?;
-        let ready = self.ready(root, control).await?;
+        let mut ready = self.hold(root, control).await?;
+        if let Some(session) = self.warmed(root, &ready, control).await? {
+            ready.env.insert(REATTACH.into(), session.reattach.clone());
+            let planned = self.plan_in(root, &ready, (mode, &session.sources), control).await;
+            ready.env.remove(REATTACH);
+            match planned {
+                Ok(made) => {
+                    self.warm.hit();
+                    return Ok(made.held_in(ready));
+                }
+                Err(error @ (Error::Cancelled { .. } | Error::TimedOut { .. })) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    let troubles = session.troubles();
+                    let why =
+                        if troubles.is_empty() { error.to_string() } else { troubles.join("; ") };
+                    self.cold(root, &why);
+                }
+            }
+        }
+        let made = self.plan_in(root, &ready, (mode, &BTreeSet::new()), control).await?;
+        Ok(made.held_in(ready))
+    }
+
+    /// Plans in a held directory; `running` are the providers that the engine need not start.
+    async fn plan_in(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        (mode, running): (Mode, &BTreeSet<String>),
+        control: &Control<'_>,
+    ) -> Result<Made, Error> {
+        self.initialise(root, ready, running, control).await?;
         let file = PlanFile(ready.workdir.new_plan_file());
-        let warnings = self.plan_into(&file, root, (&ready, mode), control).await?;
-        let json = self.show(&file, root, &ready, control).await?;
+        let warnings = self.plan_into(&file, root, (ready, mode), control).await?;
+        let json = self.show(&file, root, ready, control).await?;
         let plan = plan_json::read(&json, self.settings.key.expose_secret(), root.secrets)?;
         let state = StateId::of_plan(&file.0)?;
-        Ok(Planned { plan, state, warnings, file, ready })
+        Ok(Made { plan, state, warnings, file })
     }
 
     async fn plan_into(

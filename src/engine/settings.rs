@@ -31,6 +31,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How many roots are worked on at a time. Unset: as many as there are cores.
     pub concurrency: Option<NonZeroUsize>,
+    /// Providers that are kept between plans.
+    pub warm: super::WarmSettings,
 }
 
 /// How long each step may take before its process group is ended.

@@ -96,6 +96,7 @@ impl Work {
             backend: &self.backend,
             env,
             secrets,
+            warm: None,
         }
     }
 

@@ -23,3 +23,4 @@ mod store;
 mod stories;
 mod support;
 mod tidy;
+mod warm;

@@ -69,6 +69,7 @@ impl<'a> Session<'a> {
             key: engine::own_digest_key(&dir.join("digest.key")).map_err(anyhow::Error::from)?,
             limits: engine::Limits::default(),
             concurrency: None,
+            warm: engine::WarmSettings::default(),
         };
         Ok(Self {
             checkout,

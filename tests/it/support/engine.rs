@@ -39,6 +39,7 @@ pub fn settings(engine: &str, dir: &Path) -> Settings {
         key: b"one key for all roles".to_vec().into(),
         limits: Limits::default(),
         concurrency: None,
+        warm: Default::default(),
     }
 }
 
@@ -52,6 +53,8 @@ pub struct Stack {
     pub env: BTreeMap<String, OsString>,
     pub secrets: Secrets,
     pub started: Mutex<Vec<&'static str>>,
+    /// The repository, where providers may be kept.
+    pub warm: Option<String>,
     pub dir: TempDir,
 }
 
@@ -81,6 +84,7 @@ impl Stack {
             env: BTreeMap::new(),
             secrets: Secrets::default(),
             started: Mutex::default(),
+            warm: None,
             dir,
         };
         stack.tree(tree);
@@ -107,6 +111,7 @@ impl Stack {
             backend: &self.backend,
             env: &self.env,
             secrets: &self.secrets,
+            warm: self.warm.as_deref(),
         }
     }
 

@@ -1,0 +1,119 @@
+//! How long a provider process may be kept, and which one goes first.
+//!
+//! Pure: who is asked and who ends them is `pool`'s.
+
+use std::time::Duration;
+
+/// What one bot may keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Since its start: providers keep caches of what they read.
+    pub age: Duration,
+    /// How many connections of engines it may serve.
+    pub uses: u64,
+    /// Since it was last in use.
+    pub idle: Duration,
+    /// Bytes of all together.
+    pub memory: u64,
+    /// How long one may take to start.
+    pub start: Duration,
+    /// How long it may take to answer one call.
+    pub call: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            age: Duration::from_secs(15 * 60),
+            uses: 1000,
+            idle: Duration::from_secs(5 * 60),
+            memory: 2 << 30,
+            start: Duration::from_secs(30),
+            call: Duration::from_secs(120),
+        }
+    }
+}
+
+/// What counts of one process, at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    pub id: u64,
+    pub age: Duration,
+    pub uses: u64,
+    /// Since it was last in use; none while it is.
+    pub idle: Option<Duration>,
+    pub memory: u64,
+    pub is_alive: bool,
+}
+
+impl Bounds {
+    /// Whether it may be given to one more connection.
+    pub(super) fn allow(&self, look: &Look) -> bool {
+        look.is_alive && look.age < self.age && look.uses < self.uses
+    }
+
+    /// Those to be ended now: what may not be used again and is not in use, what was idle for too
+    /// long, and then the longest idle ones, until the rest fits into the memory.
+    pub(super) fn to_end(&self, looks: &[Look]) -> Vec<u64> {
+        let (mut ended, mut kept): (Vec<Look>, Vec<Look>) =
+            looks.iter().partition(|look| match look.idle {
+                Some(idle) => !self.allow(look) || idle >= self.idle,
+                None => !look.is_alive,
+            });
+        kept.sort_by_key(|look| std::cmp::Reverse(look.idle));
+        let mut memory: u64 = kept.iter().map(|look| look.memory).sum();
+        for look in kept.into_iter().filter(|look| look.idle.is_some()) {
+            if memory <= self.memory {
+                break;
+            }
+            memory -= look.memory;
+            ended.push(look);
+        }
+        ended.into_iter().map(|look| look.id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn idle(id: u64, minutes: u32) -> Look {
+        let idle = Some(MINUTE * minutes);
+        Look { id, age: MINUTE * 4, uses: 5, idle, memory: 300 << 20, is_alive: true }
+    }
+
+    #[test]
+    fn each_bound_ends_one_that_is_idle() {
+        let bounds = Bounds::default();
+        let fine = idle(1, 1);
+        for (look, is_ended) in [
+            (fine, false),
+            (Look { age: bounds.age, ..fine }, true),
+            (Look { uses: bounds.uses, ..fine }, true),
+            (Look { idle: Some(bounds.idle), ..fine }, true),
+            (Look { is_alive: false, ..fine }, true),
+        ] {
+            assert_eq!(!bounds.to_end(&[look]).is_empty(), is_ended, "{look:?}");
+        }
+    }
+
+    #[test]
+    fn one_in_use_is_not_ended_but_gets_no_more_to_do() {
+        let bounds = Bounds::default();
+        let look = Look { idle: None, age: bounds.age, ..idle(1, 0) };
+        assert_eq!(bounds.to_end(&[look]), [0; 0]);
+        assert!(!bounds.allow(&look));
+    }
+
+    #[test]
+    fn the_longest_idle_goes_first_until_the_rest_fits() {
+        let bounds = Bounds { memory: 700 << 20, ..Bounds::default() };
+        let busy = Look { idle: None, ..idle(1, 0) };
+        assert_eq!(bounds.to_end(&[busy, idle(2, 1), idle(3, 3), idle(4, 2)]), [3, 4]);
+        assert_eq!(bounds.to_end(&[busy, idle(2, 1)]), [0; 0]);
+        let tight = Bounds { memory: 1, ..bounds };
+        assert_eq!(tight.to_end(&[busy, idle(2, 1)]), [2]);
+    }
+}

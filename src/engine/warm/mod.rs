@@ -1,0 +1,297 @@
+//! Warm plans: providers that Planwright starts itself and keeps, behind relays that the engine
+//! takes for its providers.
+//!
+//! Almost all the time of a plan goes into starting a provider and into its checks of itself, which
+//! say the same each time. A [`Session`] is what one plan gets: a socket per provider. Whatever goes
+//! wrong with it, the plan is made cold, once; nothing here can fail a plan. An apply is never warm.
+//! The facts of the protocol are the engines' own; `docs/warm.md` says what people should know.
+
+mod bounds;
+mod memory;
+mod package;
+mod pool;
+mod provider;
+mod relay;
+mod schema;
+mod wire;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde_json::json;
+
+pub use bounds::Bounds;
+pub use pool::Kept;
+
+use self::{
+    memory::Memory,
+    package::{Package, Packages},
+    pool::{Base, Pool},
+    provider::Protocol,
+    relay::{Behind, Relay},
+};
+use super::{Error, ProviderLock, Root, init::Ready, lockfile, workdir::DATA};
+
+/// Where an engine looks for providers that run already.
+pub(super) const REATTACH: &str = "TF_REATTACH_PROVIDERS";
+
+/// Which providers may be kept, and for how long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// By source; none of them: every plan is cold.
+    pub providers: BTreeSet<String>,
+    pub bounds: Bounds,
+}
+
+/// How plans went since the start of the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Status {
+    pub processes: Vec<Kept>,
+    /// Plans that were made warm.
+    pub hits: u64,
+    /// Plans that were begun warm, or should have been, and made cold.
+    pub fallbacks: u64,
+}
+
+/// The kept providers of one bot.
+pub(super) struct Warm {
+    settings: Settings,
+    pool: Arc<Pool>,
+    memory: Arc<Memory>,
+    packages: Arc<Packages>,
+    /// By digest of the provider.
+    protocols: Mutex<HashMap<String, Protocol>>,
+    cache: Option<PathBuf>,
+    hits: AtomicU64,
+    fallbacks: AtomicU64,
+}
+
+/// What one plan gets; ends with it.
+pub(super) struct Session {
+    relays: Vec<Relay>,
+    /// By source: those that the engine does not start.
+    pub sources: BTreeSet<String>,
+    /// The value of [`REATTACH`].
+    pub reattach: OsString,
+}
+
+impl Session {
+    /// What went wrong behind the sockets, if anything did.
+    pub fn troubles(&self) -> Vec<String> {
+        let of = |relay: &Relay| {
+            relay.behind.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        self.relays.iter().flat_map(of).collect()
+    }
+}
+
+/// The packages that a root needs and that may be kept, by source.
+pub(super) type Unpacked = BTreeMap<String, Package>;
+
+impl Warm {
+    pub fn new(settings: &super::Settings) -> Self {
+        let super::Settings { warm, tmp, plugin_cache, path, .. } = settings;
+        // Where there is none, no provider can be started, and every plan is cold.
+        let shell = std::env::split_paths(path).map(|dir| dir.join("sh")).find(|sh| sh.is_file());
+        let shell = shell.unwrap_or_else(|| "/bin/sh".into());
+        Self {
+            pool: Arc::new(Pool::new(warm.bounds.clone(), shell, tmp.clone())),
+            settings: warm.clone(),
+            memory: Arc::default(),
+            packages: Arc::default(),
+            protocols: Mutex::default(),
+            cache: plugin_cache.clone(),
+            hits: AtomicU64::new(0),
+            fallbacks: AtomicU64::new(0),
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        Status {
+            processes: self.pool.kept(),
+            hits: self.hits.load(Ordering::Relaxed),
+            fallbacks: self.fallbacks.load(Ordering::Relaxed),
+        }
+    }
+
+    pub fn hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn fall_back(&self) {
+        self.fallbacks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The sources that a root needs and that may be kept.
+    pub fn trusted(&self, root: &Root<'_>) -> BTreeSet<String> {
+        if root.warm.is_none() {
+            return BTreeSet::new();
+        }
+        let all = root.providers.keys();
+        all.filter(|source| self.settings.providers.contains(*source)).cloned().collect()
+    }
+
+    /// The unpacked packages of `trusted`; `None` while one of them is not installed. An error says
+    /// why one must not run.
+    pub async fn unpacked(
+        &self,
+        root: &Root<'_>,
+        (ready, trusted): (&Ready, &BTreeSet<String>),
+    ) -> Result<Option<Unpacked>, String> {
+        let mut unpacked = Unpacked::new();
+        for source in trusted {
+            let lock = &root.providers[source];
+            let address = lockfile::address(source, root.binary.kind).map_err(|e| e.to_string())?;
+            let installed = ready.workdir.tree().join(DATA).join("providers");
+            let dirs: Vec<PathBuf> = std::iter::once(installed)
+                .chain(self.cache.clone())
+                .map(|dir| {
+                    dir.join(&address).join(lock.version.to_string()).join(package::platform())
+                })
+                .collect();
+            match self.package(dirs, lock).await? {
+                Some(package) => unpacked.insert(source.clone(), package),
+                None => return Ok(None),
+            };
+        }
+        Ok(Some(unpacked))
+    }
+
+    async fn package(
+        &self,
+        dirs: Vec<PathBuf>,
+        lock: &ProviderLock,
+    ) -> Result<Option<Package>, String> {
+        let (packages, lock) = (Arc::clone(&self.packages), lock.clone());
+        let find = move || {
+            for dir in dirs {
+                if let Some(package) = packages.at(&dir, &lock)? {
+                    return Ok(Some(package));
+                }
+            }
+            Ok(None)
+        };
+        tokio::task::spawn_blocking(find).await.map_err(|why| why.to_string())?
+    }
+
+    /// Opens a socket for each provider; an error says, for the log, why the plan has to be cold.
+    pub async fn session(
+        &self,
+        root: &Root<'_>,
+        (ready, unpacked): (&Ready, Unpacked),
+        types: Option<BTreeSet<String>>,
+    ) -> Result<Session, String> {
+        let repository = root.warm.unwrap_or_default();
+        let (mut relays, mut reattach) = (Vec::new(), serde_json::Map::new());
+        let sources = unpacked.keys().cloned().collect();
+        for (i, (source, package)) in unpacked.into_iter().enumerate() {
+            let address =
+                lockfile::address(&source, root.binary.kind).map_err(|e| e.to_string())?;
+            let env = self.environment(ready);
+            let base = Arc::new(Base::new((repository, &source), package, env));
+            let protocol = self.protocol(&base).await?;
+            let socket = ready.workdir.tmp().join(format!("r{i}"));
+            let behind = Behind {
+                pool: Arc::clone(&self.pool),
+                memory: Arc::clone(&self.memory),
+                base,
+                protocol,
+                types: types.clone(),
+                troubles: Mutex::default(),
+            };
+            let relay = Relay::listen(&socket, behind)
+                .map_err(|why| format!("listening on {}: {why}", socket.display()))?;
+            relays.push(relay);
+            reattach.insert(address, attached(protocol, &socket));
+        }
+        Ok(Session { relays, sources, reattach: json!(reattach).to_string().into() })
+    }
+
+    /// As a provider gets it that the engine starts, but for directories that are a plan's own.
+    fn environment(&self, ready: &Ready) -> BTreeMap<String, OsString> {
+        let mut env = ready.env.clone();
+        env.remove("TMPDIR");
+        env.remove(REATTACH);
+        if ready.has_own_home {
+            env.remove("HOME");
+        }
+        env
+    }
+
+    /// What a provider speaks; one that is not known yet is started for it.
+    async fn protocol(&self, base: &Arc<Base>) -> Result<Protocol, String> {
+        let known = || self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(protocol) = known().get(&base.package.digest) {
+            return Ok(*protocol);
+        }
+        let protocol = self.pool.any(base).await?.provider.protocol;
+        known().insert(base.package.digest.clone(), protocol);
+        Ok(protocol)
+    }
+}
+
+/// A running provider, as the engine wants to be told of it. Never its process id: an engine that
+/// cannot reach the socket kills the process of that id, and 0 is none.
+fn attached(protocol: Protocol, socket: &Path) -> serde_json::Value {
+    json!({
+        "Protocol": "grpc",
+        "ProtocolVersion": protocol.number(),
+        "Pid": 0,
+        "Test": true,
+        "Addr": {"Network": "unix", "String": socket},
+    })
+}
+
+impl super::Engine {
+    /// How plans went since the start, and which providers are kept.
+    pub fn warm_status(&self) -> Status {
+        self.warm.status()
+    }
+
+    /// The session of one plan; `None` where it has to be cold, and the log says why where somebody
+    /// would wonder. Installs the providers where they are not.
+    pub(super) async fn warmed(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        control: &super::Control<'_>,
+    ) -> Result<Option<Session>, Error> {
+        let trusted = self.warm.trusted(root);
+        if trusted.is_empty() {
+            return Ok(None);
+        }
+        let mut unpacked = self.warm.unpacked(root, (ready, &trusted)).await;
+        if matches!(unpacked, Ok(None)) {
+            self.initialise(root, ready, &BTreeSet::new(), control).await?;
+            unpacked = self.warm.unpacked(root, (ready, &trusted)).await;
+        }
+        let session = match unpacked {
+            Ok(Some(unpacked)) => self.warm.session(root, (ready, unpacked), None).await,
+            Ok(None) => {
+                Err("the engine did not install the provider where it is looked for".into())
+            }
+            Err(why) => Err(why),
+        };
+        match session {
+            Ok(session) => Ok(Some(session)),
+            Err(why) => {
+                self.cold(root, &why);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Says why a plan that could have been warm is made cold.
+    pub(super) fn cold(&self, root: &Root<'_>, why: &str) {
+        self.warm.fall_back();
+        let why = root.secrets.scrubbed(why);
+        tracing::warn!(dir = %root.dir.display(), "planning cold, without kept providers: {why}");
+    }
+}

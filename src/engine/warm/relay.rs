@@ -1,0 +1,326 @@
+//! What an engine takes for its provider: a socket in a private directory that answers pure
+//! questions from memory and passes the others on.
+//!
+//! Each connection of the engine is one provider block; the process behind it is chosen when that
+//! configures itself. Nothing that would change the world is passed on, and nothing that would stop
+//! a provider for the others.
+
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http2,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::domain::digest::Digest;
+
+use super::{
+    memory::{self, Memory},
+    pool::{Base, Lease, Pool},
+    provider::Protocol,
+    schema,
+    wire::{self, Body, Status},
+};
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The schema, from memory, cut.
+    Schema,
+    /// Another answer that depends on nothing but the question.
+    Pure,
+    Configure,
+    /// Would stop the provider for the others.
+    Swallow,
+    Pass,
+    /// Would change the world, or was not heard of when this was written.
+    Refuse,
+}
+
+impl Way {
+    fn of(method: &str) -> Self {
+        match method {
+            "GetSchema" | "GetProviderSchema" => Self::Schema,
+            "GetMetadata"
+            | "GetResourceIdentitySchemas"
+            | "GetFunctions"
+            | "PrepareProviderConfig"
+            | "ValidateProviderConfig" => Self::Pure,
+            "Configure" | "ConfigureProvider" => Self::Configure,
+            "Stop" | "StopProvider" => Self::Swallow,
+            "ValidateResourceTypeConfig"
+            | "ValidateResourceConfig"
+            | "ValidateDataSourceConfig"
+            | "ValidateDataResourceConfig"
+            | "ValidateEphemeralResourceConfig"
+            | "ValidateListResourceConfig"
+            | "ValidateActionConfig"
+            | "UpgradeResourceState"
+            | "UpgradeResourceIdentity"
+            | "ReadResource"
+            | "ReadDataSource"
+            | "PlanResourceChange"
+            | "PlanAction"
+            | "ImportResourceState"
+            | "MoveResourceState"
+            | "GenerateResourceConfig"
+            | "ListResource"
+            | "OpenEphemeralResource"
+            | "RenewEphemeralResource"
+            | "CloseEphemeralResource"
+            | "CallFunction" => Self::Pass,
+            _ => Self::Refuse,
+        }
+    }
+}
+
+/// What stands behind the socket of one provider in one plan.
+pub(super) struct Behind {
+    pub pool: Arc<Pool>,
+    pub memory: Arc<Memory>,
+    pub base: Arc<Base>,
+    pub protocol: Protocol,
+    /// The types in use; none where they are not known, and then nothing is cut.
+    pub types: Option<BTreeSet<String>>,
+    /// What went wrong, for the log.
+    pub troubles: Mutex<Vec<String>>,
+}
+
+/// Listens until it is dropped.
+pub(super) struct Relay {
+    pub behind: Arc<Behind>,
+    _stop: DropGuard,
+}
+
+impl Relay {
+    pub fn listen(socket: &Path, behind: Behind) -> std::io::Result<Self> {
+        let listener = UnixListener::bind(socket)?;
+        let behind = Arc::new(behind);
+        let stop = CancellationToken::new();
+        tokio::spawn(accept(listener, Arc::clone(&behind), stop.clone()));
+        Ok(Self { behind, _stop: stop.drop_guard() })
+    }
+}
+
+async fn accept(listener: UnixListener, behind: Arc<Behind>, stop: CancellationToken) {
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(why) => return behind.note(&format!("its socket: {why}")),
+            },
+        };
+        let (behind, stop) = (Arc::clone(&behind), stop.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = converse(stream, behind) => {}
+            }
+        });
+    }
+}
+
+async fn converse(stream: UnixStream, behind: Arc<Behind>) {
+    let connection = Arc::new(Connection { behind, lease: tokio::sync::Mutex::default() });
+    let service = service_fn(move |request| {
+        let connection = Arc::clone(&connection);
+        async move { Ok::<_, Infallible>(connection.answer(request).await) }
+    });
+    // It ends with the engine, in whichever way; what that means, the engine's own end says.
+    let _ = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(wire::WINDOW)
+        .initial_connection_window_size(wire::WINDOW)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+impl Behind {
+    fn note(&self, why: &str) {
+        tracing::debug!(provider = self.base.source, "relay: {why}");
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).push(why.to_owned());
+    }
+}
+
+/// One connection of an engine.
+struct Connection {
+    behind: Arc<Behind>,
+    lease: tokio::sync::Mutex<Option<Arc<Lease>>>,
+}
+
+impl Connection {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        let service = self.behind.protocol.service();
+        let method = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let Some((_, method)) = method.filter(|(asked, _)| *asked == service) else {
+            return wire::refusal(Status::Unimplemented, &format!("{path} is not passed on"));
+        };
+        let answered = match Way::of(method) {
+            Way::Schema => self.schema(method, request).await,
+            Way::Pure => self.pure(method, request).await.map(wire::answer),
+            Way::Configure => self.configure(method, request).await.map(wire::answer),
+            Way::Swallow => Ok(wire::answer(wire::framed(b""))),
+            Way::Refuse => {
+                let why = format!("{method} needs a provider that the engine has started itself");
+                self.behind.note(&why);
+                Ok(wire::refusal(Status::PermissionDenied, &why))
+            }
+            Way::Pass => self.pass(method, request).await,
+        };
+        answered.unwrap_or_else(|why| {
+            self.behind.note(&why);
+            wire::refusal(Status::Unavailable, &why)
+        })
+    }
+
+    async fn schema(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, String> {
+        let (question, asked) = self.question(method, request).await?;
+        let Some(types) = &self.behind.types else {
+            return self.known(method, (question, asked)).await.map(wire::answer);
+        };
+        let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
+        let cut = memory::question(&[vec![question.as_str().as_bytes()], names].concat());
+        if let Some(answer) = self.behind.memory.get(&cut) {
+            return Ok(wire::answer(answer));
+        }
+        let whole = self.known(method, (question, asked)).await?;
+        let message = wire::unframed(&whole);
+        let Some(message) = message.and_then(|all| schema::cut(all, types)) else {
+            return Ok(wire::answer(whole));
+        };
+        let answer = wire::framed(&message);
+        self.behind.memory.keep(cut, answer.clone());
+        Ok(wire::answer(answer))
+    }
+
+    async fn pure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
+        let asked = self.question(method, request).await?;
+        self.known(method, asked).await
+    }
+
+    async fn question(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<(Digest, Bytes), String> {
+        let (asked, _) = wire::collected(request.into_body()).await?;
+        let Base { package, env_digest, .. } = &*self.behind.base;
+        let question = memory::question(&[
+            package.digest.as_bytes(),
+            env_digest.as_str().as_bytes(),
+            method.as_bytes(),
+            &asked,
+        ]);
+        Ok((question, asked))
+    }
+
+    /// From memory, or asked now and kept.
+    async fn known(
+        &self,
+        method: &str,
+        (question, asked): (Digest, Bytes),
+    ) -> Result<Bytes, String> {
+        if let Some(answer) = self.behind.memory.get(&question) {
+            return Ok(answer);
+        }
+        let request = wire::request(self.behind.protocol.service(), method, wire::full(asked));
+        let lease = self.lease().await?;
+        let answered = async {
+            let (parts, body) = lease.provider.call(request).await?.into_parts();
+            let (answer, trailers) = wire::collected(body).await?;
+            match wire::is_ok(&parts.headers, &trailers) {
+                true => Ok(answer),
+                false => Err(format!("`{method}` failed")),
+            }
+        };
+        let answer = self.limited(method, &lease, answered).await?;
+        self.behind.memory.keep(question, answer.clone());
+        Ok(answer)
+    }
+
+    async fn configure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
+        let (asked, _) = wire::collected(request.into_body()).await?;
+        let names = (self.behind.protocol.service(), method);
+        // What served this connection so far may be the one that is configured now.
+        let mut held = self.lease.lock().await;
+        *held = None;
+        let (lease, answer) = self.behind.pool.configured(&self.behind.base, names, asked).await?;
+        *held = Some(Arc::new(lease));
+        Ok(answer)
+    }
+
+    async fn pass(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, String> {
+        let lease = self.lease().await?;
+        let service = self.behind.protocol.service();
+        let request = wire::request(service, method, wire::passed(request.into_body()));
+        let response = self.limited(method, &lease, lease.provider.call(request)).await?;
+        let (parts, body) = response.into_parts();
+        Ok(Response::from_parts(parts, wire::passed(body)))
+    }
+
+    /// The process of this connection; before it is configured, any that may answer.
+    async fn lease(&self) -> Result<Arc<Lease>, String> {
+        let mut held = self.lease.lock().await;
+        if let Some(lease) = &*held {
+            return Ok(Arc::clone(lease));
+        }
+        let lease = Arc::new(self.behind.pool.any(&self.behind.base).await?);
+        *held = Some(Arc::clone(&lease));
+        Ok(lease)
+    }
+
+    /// A provider that does not answer in time is ended: it would not answer the next one either.
+    async fn limited<T>(
+        &self,
+        method: &str,
+        lease: &Lease,
+        call: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, String> {
+        let limit = self.behind.pool.bounds().call;
+        match tokio::time::timeout(limit, call).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                lease.provider.end();
+                self.behind.pool.retire(lease);
+                Err(format!("`{method}` took longer than {} s", limit.as_secs_f64()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_changes_the_world_is_passed_on() {
+        for method in ["ApplyResourceChange", "InvokeAction", "WriteStateBytes", "Unheard"] {
+            assert_eq!(Way::of(method), Way::Refuse, "{method}");
+        }
+        for method in ["Stop", "StopProvider"] {
+            assert_eq!(Way::of(method), Way::Swallow, "{method}");
+        }
+        for method in ["ReadResource", "PlanResourceChange", "ImportResourceState"] {
+            assert_eq!(Way::of(method), Way::Pass, "{method}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! gRPC on HTTP/2 with messages as bytes: what a relay has to know of it, and nothing of protocol
+//! buffers.
+
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::{
+    HeaderMap, Request, Response,
+    body::{Bytes, Incoming},
+    header::{CONTENT_TYPE, HeaderValue, TE},
+};
+
+pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+/// How much may be under way on one stream; a schema of 5 MB should not wait for permissions.
+pub(super) const WINDOW: u32 = 8 << 20;
+
+/// The largest message that is held in memory; schemas have 5 MB.
+const MOST: usize = 256 << 20;
+
+/// A flag and the length of what follows.
+const PREFIX: usize = 5;
+
+const STATUS: &str = "grpc-status";
+
+/// Statuses of gRPC that the relay gives by itself.
+#[derive(Clone, Copy)]
+pub(super) enum Status {
+    PermissionDenied = 7,
+    Unimplemented = 12,
+    Unavailable = 14,
+}
+
+/// A request to a provider with one message.
+pub(super) fn request(service: &str, method: &str, body: Body) -> Request<Body> {
+    let mut request = Request::new(body);
+    *request.method_mut() = hyper::Method::POST;
+    // Both names are constants or were a path of a request.
+    *request.uri_mut() = format!("http://localhost/{service}/{method}").parse().unwrap_or_default();
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+    request
+}
+
+/// A message with its prefix, as it came or goes on the wire.
+pub(super) fn framed(message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [[0].as_slice(), &length, message].concat().into()
+}
+
+/// The message in its frame, if it is one, whole, and not compressed.
+pub(super) fn unframed(framed: &[u8]) -> Option<&[u8]> {
+    let (prefix, message) = framed.split_at_checked(PREFIX)?;
+    let length = u32::from_be_bytes(prefix[1..].try_into().ok()?);
+    (prefix[0] == 0 && usize::try_from(length).ok()? == message.len()).then_some(message)
+}
+
+pub(super) fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+pub(super) fn passed(body: Incoming) -> Body {
+    body.map_err(Into::into).boxed_unsync()
+}
+
+/// All bytes of a body and its trailers.
+pub(super) async fn collected(body: Incoming) -> Result<(Bytes, HeaderMap), String> {
+    let limited = http_body_util::Limited::new(body, MOST);
+    let collected = limited.collect().await.map_err(|why| why.to_string())?;
+    let trailers = collected.trailers().cloned().unwrap_or_default();
+    Ok((collected.to_bytes(), trailers))
+}
+
+/// Whether an answer's headers or trailers say that the call succeeded.
+pub(super) fn is_ok(headers: &HeaderMap, trailers: &HeaderMap) -> bool {
+    trailers.get(STATUS).or_else(|| headers.get(STATUS)).is_some_and(|status| status == "0")
+}
+
+/// An answer with one message, in its frame already.
+pub(super) fn answer(framed: Bytes) -> Response<Body> {
+    let mut trailers = HeaderMap::new();
+    trailers.insert(STATUS, HeaderValue::from_static("0"));
+    let body = Full::new(framed).with_trailers(std::future::ready(Some(Ok(trailers))));
+    with_type(Response::new(body.map_err(|never| match never {}).boxed_unsync()))
+}
+
+/// An answer without a message.
+pub(super) fn refusal(status: Status, why: &str) -> Response<Body> {
+    let mut response = with_type(Response::new(full(Bytes::new())));
+    let headers = response.headers_mut();
+    headers.insert(STATUS, HeaderValue::from(status as u16));
+    let why: String = why.chars().filter(|c| (' '..='~').contains(c) && *c != '%').collect();
+    if let Ok(why) = HeaderValue::from_str(&why) {
+        headers.insert("grpc-message", why);
+    }
+    response
+}
+
+fn with_type(mut response: Response<Body>) -> Response<Body> {
+    let kind = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_taken_out_of_the_frame_that_it_was_put_in() {
+        assert_eq!(unframed(&framed(b"schema")), Some(b"schema".as_slice()));
+        for broken in
+            [b"".as_slice(), b"\0\0\0", b"\0\0\0\0\x02a", b"\0\0\0\0\x01ab", b"\x01\0\0\0\x01a"]
+        {
+            assert_eq!(unframed(broken), None, "{broken:?}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Warm plans with real providers and both engines.
+
+mod aws;
