@@ -48,6 +48,9 @@ fn shown(prepared: &Prepared) -> (Value, String) {
         let value = document.pointer(pointer).cloned().unwrap_or_default();
         text += &format!("  {pointer} = {value}  ({}, {})\n", origin.from.as_str(), origin.place);
     }
+    for (source, types) in &resolved.types {
+        text += &format!("  types of {source}: {types}\n");
+    }
     let json = json!({ "stack": resolved.stack, "document": document, "provenance": provenance });
     (json, text)
 }

@@ -35,6 +35,8 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::provider_types::Types;
+
 pub use apply::{Applied, ApplyFailed, Output};
 pub use binary::{Binary, Kind};
 pub use error::{Diagnostic, Error};
@@ -85,6 +87,8 @@ pub struct Root<'a> {
     pub files: &'a BTreeMap<String, Vec<u8>>,
     /// By source, e.g. `hashicorp/aws`, or with a host where it is not the engine's own registry.
     pub providers: &'a BTreeMap<String, ProviderLock>,
+    /// What `files` use, by source as in `providers`; the state may hold types beside these.
+    pub types: &'a BTreeMap<String, Types>,
     pub backend: &'a Backend,
     /// Beside what every child gets.
     pub env: &'a BTreeMap<String, OsString>,

@@ -13,12 +13,13 @@ use crate::{
     domain::{
         names::StackId,
         plan::Plan,
+        provider_types::Types,
         repo_config::{FILE, RepoConfig},
         verdict::protected_changes,
     },
     engine::{self, Binary, Control, Engine, ProviderLock, Root, Secrets},
     flow::backend::backend,
-    package::{Prepared, lock, repository::lock_file},
+    package::{Prepared, lock, repository::lock_file, uses},
 };
 
 /// What a plan of a stack is made from, beside its state and the engine.
@@ -53,6 +54,7 @@ pub struct Work {
     pub binary: Binary,
     pub backend: engine::Backend,
     providers: BTreeMap<String, ProviderLock>,
+    types: BTreeMap<String, Types>,
     dir: PathBuf,
 }
 
@@ -80,7 +82,11 @@ impl Work {
             let hashes = locked.hashes.clone();
             providers.insert(source.clone(), ProviderLock { version, hashes });
         }
-        Ok(Self { stack, tree, binary, backend, providers, dir })
+        let types = uses::types(&stack.to_string(), &tree.files).map_err(|findings| {
+            let why: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            unusable("the rendered modules", why.join("\n"))
+        })?;
+        Ok(Self { stack, tree, binary, backend, providers, types, dir })
     }
 
     pub fn root<'a>(
@@ -93,6 +99,7 @@ impl Work {
             dir: &self.dir,
             files: &self.tree.files,
             providers: &self.providers,
+            types: &self.types,
             backend: &self.backend,
             env,
             secrets,

@@ -31,6 +31,7 @@ pub mod source;
 pub mod stack;
 pub mod types;
 pub mod unpacked;
+pub mod uses;
 pub mod variant;
 pub mod yaml;
 pub mod yaml_edit;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::finding::{Finding, Place};
 use crate::domain::names::StackId;
+use crate::domain::provider_types::Types;
 
 use super::Checked;
 use super::document::finding_at;
@@ -18,7 +19,8 @@ use super::overrides::Override;
 use super::params::Params;
 use super::stack::{From, Stack};
 use super::types::Type;
-use super::unpacked::Package;
+use super::unpacked::{Package, folder};
+use super::uses;
 use super::yaml::{Kind, Node, escaped};
 
 /// All that a render needs to know of a stack.
@@ -32,6 +34,8 @@ pub struct Resolved {
     /// Settings by provider and name.
     pub providers: BTreeMap<String, BTreeMap<String, Binding>>,
     pub outputs: BTreeMap<String, Reference>,
+    /// What the modules of the chosen variants use, by source of the provider.
+    pub types: BTreeMap<String, Types>,
     /// Layer of each file with params; a place elsewhere is the package's.
     layers: Vec<(String, From)>,
 }
@@ -113,6 +117,7 @@ impl Resolved {
             version: package.manifest.version.clone(),
             outputs: outputs.collect(),
             params: params.node,
+            types: types(package, &slots)?,
             slots,
             providers,
             layers: stack.layers.iter().map(|l| (l.params.place.file.clone(), l.from)).collect(),
@@ -159,6 +164,7 @@ impl Resolved {
             "slots": slots,
             "providers": providers,
             "outputs": outputs,
+            "types": self.types,
         })
     }
 
@@ -308,6 +314,17 @@ impl Binding {
 
 fn values(settings: &BTreeMap<String, Binding>) -> BTreeMap<&String, Value> {
     settings.iter().map(|(name, binding)| (name, binding.value())).collect()
+}
+
+/// What the modules of the chosen variants use.
+fn types(
+    package: &Package,
+    slots: &BTreeMap<String, ResolvedSlot>,
+) -> Checked<BTreeMap<String, Types>> {
+    let folders: Vec<String> =
+        slots.iter().map(|(slot, filled)| folder(slot, &filled.variant) + "/").collect();
+    let is_chosen = |path: &str| folders.iter().any(|folder| path.starts_with(folder));
+    uses::types(&package.origin, package.files.iter().filter(|(path, _)| is_chosen(path)))
 }
 
 /// The bindings of a slot's module variables.

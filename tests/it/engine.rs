@@ -5,10 +5,12 @@ use std::{fs, path::Path, sync::Mutex, time::Duration};
 use futures::FutureExt as _;
 use planwright::{
     domain::plan::{Action, Value},
-    engine::{Control, Engine, Error, Limits, Mode, Outcome, Process},
+    engine::{Control, Engine, Error, Limits, Mode, Outcome, Process, Secrets},
+    flow::work::{Tree, Work},
 };
 use serde_json::{Value as Json, json};
 
+use crate::package::{bucket, config, prepared};
 use crate::support::engine::{Stack, settings};
 
 const ENGINES: [&str; 2] = ["tofu", "terraform"];
@@ -465,4 +467,28 @@ async fn the_plan_file_is_private_while_it_is_there_and_gone_with_its_value() {
     assert_eq!(mode & 0o777, 0o700);
     drop(planned);
     assert_eq!(plan_files(&workdir), 0);
+}
+
+#[tokio::test]
+async fn a_root_says_which_types_its_rendered_modules_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::new(settings("terraform", dir.path()));
+    let prepared = prepared(&bucket("")).unwrap();
+    let (config, control) = (config(), Control::default());
+    let work = async |tree| {
+        let (stack, dir) = (prepared.stack.id.clone(), dir.path().join("work"));
+        Work::of(&engine, (stack, tree), (&config, &dir), (dir.clone(), &control)).await
+    };
+    let mut tree = Tree::of(&prepared);
+    let work_of_bucket = work(tree.clone()).await.unwrap();
+    let (env, secrets) = (std::collections::BTreeMap::new(), Secrets::default());
+    let root = work_of_bucket.root(&env, &secrets);
+    assert!(root.types["hashicorp/aws"].resources.contains("aws_s3_bucket_versioning"));
+    assert_eq!(*root.types, prepared.resolved.types);
+
+    tree.files.insert("modules/bucket/s3/more.tf".into(), b"resource {".to_vec());
+    let Err(refused) = work(tree).await else { panic!("a module that no engine can read") };
+    let said = refused.to_string();
+    assert!(said.starts_with("cannot use the rendered modules: error[invalid_hcl]"), "{said}");
+    assert!(said.contains("s/modules/bucket/s3/more.tf:1:"), "{said}");
 }

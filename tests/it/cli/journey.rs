@@ -117,6 +117,7 @@ fn resolve_explains_each_value() {
       /slots/bucket/vars/name = "acme-build-logs"  (stack, stacks/logs/stack.yaml:6:9)
       /slots/bucket/vars/tags/team = "platform"  (stack, stacks/logs/stack.yaml:9:11)
       /slots/bucket/vars/versioning = true  (default, builtin:aws-bucket/params.schema.json:30:18)
+      types of hashicorp/aws: resources aws_s3_bucket, aws_s3_bucket_lifecycle_configuration, aws_s3_bucket_ownership_controls, aws_s3_bucket_public_access_block, aws_s3_bucket_server_side_encryption_configuration, aws_s3_bucket_versioning
     "#);
     assert_snapshot!(repository.done(&["resolve", "logs", "--why", "/providers/aws/region"]), @r#"
     logs/prod
@@ -248,6 +249,8 @@ fn every_command_answers_in_json() {
         one["provenance"]["/slots/bucket/vars/name"],
         json!({"from": "stack", "file": "stacks/logs/stack.yaml", "line": 6, "column": 9})
     );
+    let types = &one["document"]["types"]["hashicorp/aws"];
+    assert_eq!(types["resources"][0], "aws_s3_bucket");
     let (rendered, _) = repository.json(&["render", "logs"]);
     assert!(rendered["stacks"][0]["files"]["main.tf.json"].is_string());
     let (packages, _) = repository.json(&["package", "list"]);

@@ -226,8 +226,8 @@ fn a_key_that_stands_twice() {
 
 #[test]
 fn a_lock_with_another_digest() {
-    assert_snapshot!(said(BUCKET, LOCK, "\"sha256:6", "\"sha256:0"), @r#"
-    error[lock_outdated]: the lock says `sha256:057987ad73e0`, and the stack now uses `sha256:657987ad73e0`
+    assert_snapshot!(said(BUCKET, LOCK, "\"sha256:2", "\"sha256:0"), @r#"
+    error[lock_outdated]: the lock says `sha256:06a0720dfc9f`, and the stack now uses `sha256:26a0720dfc9f`
       --> stacks/web/stack.lock.json:6:5 (/package/digest)
       to mend it: planwright lock web
 

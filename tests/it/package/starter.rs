@@ -20,14 +20,14 @@ const RELEASED: [(&str, &str, &str); 3] = [
     (
         "aws-bucket",
         "0.1.0",
-        "sha256:657987ad73e0f6924e0f6cd221c39cfd5ff6f52797e0f2ff8c46fa08f49e9bdf",
+        "sha256:26a0720dfc9f5de452727641017734cbb74ff3e1990e9d8a888e1f0fea07ae0f",
     ),
     (
         "aws-static-site",
         "0.1.0",
-        "sha256:4a3bb4b7b24e639fd8c17a3a3abbc1fbb6889ac1a498c1e7e4805425f1722692",
+        "sha256:c5162caf4ba1ba18cdc459235bed79181d4a21eedc284840028c93406ee3c965",
     ),
-    ("hello", "0.1.0", "sha256:b1ddf5cd701d12253f4689c5682ec5654f0b49a40fb003c9cabcdce07bc9dbd2"),
+    ("hello", "0.1.0", "sha256:f6e57cbe0b11631aebffd1bc8bdd975f213d7e1f04dfcbcec5ca0526a89212fd"),
 ];
 
 fn packages() -> PathBuf {

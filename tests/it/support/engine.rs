@@ -8,8 +8,13 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use planwright::engine::{
-    Backend, Binary, Control, Engine, Limits, Mode, Planned, ProviderLock, Root, Secrets, Settings,
+use planwright::{
+    domain::provider_types::Types,
+    engine::{
+        Backend, Binary, Control, Engine, Limits, Mode, Planned, ProviderLock, Root, Secrets,
+        Settings,
+    },
+    package::uses,
 };
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -49,6 +54,7 @@ pub struct Stack {
     pub binary: Binary,
     pub files: BTreeMap<String, Vec<u8>>,
     pub providers: BTreeMap<String, ProviderLock>,
+    pub types: BTreeMap<String, Types>,
     pub backend: Backend,
     pub env: BTreeMap<String, OsString>,
     pub secrets: Secrets,
@@ -77,6 +83,7 @@ impl Stack {
             binary,
             files: BTreeMap::new(),
             providers: BTreeMap::new(),
+            types: BTreeMap::new(),
             backend: Backend {
                 kind: "local".into(),
                 config: [("path".into(), state.display().to_string())].into(),
@@ -96,6 +103,7 @@ impl Stack {
         let mut tree = tree.clone();
         tree["terraform"]["backend"] = serde_json::json!({"local": {}});
         self.files.insert("main.tf.json".into(), tree.to_string().into());
+        self.types = uses::types("stack", &self.files).unwrap();
     }
 
     pub fn values(&mut self, values: &Json) {
@@ -108,6 +116,7 @@ impl Stack {
             dir,
             files: &self.files,
             providers: &self.providers,
+            types: &self.types,
             backend: &self.backend,
             env: &self.env,
             secrets: &self.secrets,
