@@ -283,7 +283,19 @@ pub fn engine_settings(
         key,
         limits,
         concurrency: None,
-        warm: engine::WarmSettings::default(),
+        warm: warm(settings),
+    }
+}
+
+fn warm(settings: &settings::Engine) -> engine::WarmSettings {
+    let providers = match settings.warm {
+        settings::Warm::Auto => settings.warm_providers.iter().cloned().collect(),
+        settings::Warm::Off => Default::default(),
+    };
+    let memory = settings.warm_memory << 20;
+    engine::WarmSettings {
+        providers,
+        bounds: engine::WarmBounds { memory, ..engine::WarmBounds::default() },
     }
 }
 

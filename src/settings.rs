@@ -87,6 +87,15 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
     Ok(text.into())
 }
 
+/// Whether providers are kept between plans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Warm {
+    /// Those of `--warm-providers`
+    Auto,
+    /// None: the engine starts each provider for each plan
+    Off,
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Engine")]
 pub struct Engine {
@@ -108,6 +117,20 @@ pub struct Engine {
     /// Seconds after which an apply is ended
     #[arg(long, env = "PLANWRIGHT_APPLY_TIMEOUT", default_value_t = 2 * 60 * 60)]
     pub apply_timeout: u64,
+    /// Whether providers are kept between plans, which makes plans much faster
+    #[arg(long, env = "PLANWRIGHT_WARM", value_enum, default_value = "auto")]
+    pub warm: Warm,
+    /// Providers that may be kept, of which it was tested that plans are the same
+    #[arg(
+        long,
+        env = "PLANWRIGHT_WARM_PROVIDERS",
+        value_delimiter = ',',
+        default_value = "hashicorp/aws"
+    )]
+    pub warm_providers: Vec<String>,
+    /// Megabytes of memory that the kept providers may have together
+    #[arg(long, env = "PLANWRIGHT_WARM_MEMORY", default_value_t = 2048)]
+    pub warm_memory: u64,
     /// File with the key under which sensitive values enter digests; the same for all roles.
     /// Made in the data directory if not given
     #[arg(long, env = "PLANWRIGHT_DIGEST_KEY_FILE")]

@@ -44,6 +44,34 @@ pub struct Approvals {
 pub struct EngineRule {
     /// A range of versions, met beside the range of the package.
     pub version: String,
+    #[serde(default)]
+    pub warm: Warm,
+    /// Of the providers that the bot may keep, those that it may keep for this repository; none
+    /// named: all of them.
+    #[serde(default)]
+    pub warm_providers: Option<Vec<String>>,
+}
+
+/// Whether providers are kept between plans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Warm {
+    #[default]
+    Auto,
+    Off,
+}
+
+impl EngineRule {
+    /// The engines of this range, with everything else as it is where nothing is said.
+    pub fn of(version: &str) -> Self {
+        Self { version: version.into(), warm: Warm::default(), warm_providers: None }
+    }
+
+    /// Whether a provider that the bot may keep may be kept for this repository.
+    pub fn keeps(&self, source: &str) -> bool {
+        let named = self.warm_providers.as_ref();
+        self.warm == Warm::Auto && named.is_none_or(|named| named.iter().any(|it| it == source))
+    }
 }
 
 /// What runs of the agent may do here.
@@ -107,6 +135,8 @@ pub enum Setting {
     ApprovalsRequired,
     ApprovalsSelf,
     EngineVersion,
+    EngineWarm,
+    EngineWarmProviders,
     AgentStacks,
     AgentLimits,
 }
@@ -121,13 +151,15 @@ pub struct SettingChange {
 }
 
 impl Setting {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ApprovalsRequired,
         Self::ApprovalsSelf,
         Self::Packages,
         Self::BackendType,
         Self::BackendConfig,
         Self::EngineVersion,
+        Self::EngineWarm,
+        Self::EngineWarmProviders,
         Self::AgentStacks,
         Self::AgentLimits,
     ];
@@ -141,6 +173,8 @@ impl Setting {
             Self::ApprovalsRequired => "approvals.required",
             Self::ApprovalsSelf => "approvals.self",
             Self::EngineVersion => "engine.version",
+            Self::EngineWarm => "engine.warm",
+            Self::EngineWarmProviders => "engine.warm_providers",
             Self::AgentStacks => "agent.stacks",
             Self::AgentLimits => "agent.limits",
         }
@@ -158,6 +192,14 @@ impl Setting {
             Self::ApprovalsRequired => config.approvals.required.to_string(),
             Self::ApprovalsSelf => config.approvals.own.to_string(),
             Self::EngineVersion => config.engine.version.clone(),
+            Self::EngineWarm => match config.engine.warm {
+                Warm::Auto => "auto".into(),
+                Warm::Off => "off".into(),
+            },
+            Self::EngineWarmProviders => match &config.engine.warm_providers {
+                None => "*".into(),
+                Some(named) => named.join(", "),
+            },
             Self::AgentStacks => config.agent.stacks.0.join(", "),
             Self::AgentLimits => config.agent.limits.text(),
         }
@@ -183,7 +225,7 @@ impl RepoConfig {
             packages: Vec::new(),
             backend: Backend { kind: "local".into(), config: BTreeMap::new() },
             approvals: Approvals { required: 1, own: false },
-            engine: EngineRule { version: "*".into() },
+            engine: EngineRule::of("*"),
             agent: AgentRules::default(),
         }
     }
@@ -220,6 +262,15 @@ mod tests {
     }
 
     #[test]
+    fn a_repository_can_only_narrow_what_is_kept() {
+        let all = EngineRule::of("*");
+        assert!(all.keeps("hashicorp/aws"));
+        assert!(!EngineRule { warm: Warm::Off, ..all.clone() }.keeps("hashicorp/aws"));
+        let one = EngineRule { warm_providers: Some(vec!["hashicorp/aws".into()]), ..all };
+        assert!(one.keeps("hashicorp/aws") && !one.keeps("hashicorp/google"));
+    }
+
+    #[test]
     fn each_setting_that_differs_is_told_with_both_values() {
         let before = RepoConfig::strict();
         let after = RepoConfig {
@@ -229,7 +280,11 @@ mod tests {
                 config: [("bucket".into(), "states".into()), ("region".into(), "eu".into())].into(),
             },
             approvals: Approvals { required: 0, own: true },
-            engine: EngineRule { version: ">=1.9".into() },
+            engine: EngineRule {
+                version: ">=1.9".into(),
+                warm: Warm::Off,
+                warm_providers: Some(vec!["hashicorp/aws".into()]),
+            },
             agent: AgentRules {
                 stacks: Scope(vec!["web".into(), "*/dev".into()]),
                 limits: AgentLimits { plans: Some(1), cents: Some(50), ..AgentLimits::default() },
@@ -248,6 +303,8 @@ mod tests {
                 "backend.type: local → s3",
                 "backend.config:  → bucket=states, region=eu",
                 "engine.version: * → >=1.9",
+                "engine.warm: auto → off",
+                "engine.warm_providers: * → hashicorp/aws",
                 "agent.stacks: * → web, */dev",
                 "agent.limits:  → plans=1, cents=50",
             ]

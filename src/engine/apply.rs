@@ -91,7 +91,9 @@ impl Engine {
     ) -> Result<BTreeMap<String, Output>, Error> {
         let _turn = self.turn("output", control).await?;
         let ready = self.hold(root, control).await?;
-        self.initialise(root, &ready, &BTreeSet::new(), control).await?;
+        // Outputs are read from the state alone, so a directory that lacks providers will do.
+        let all = root.providers.keys().cloned().collect();
+        self.initialise(root, &ready, &all, control).await?;
         self.read_outputs(root, &ready, control).await
     }
 

@@ -35,7 +35,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::provider_types::Types;
+use crate::domain::{provider_types::Types, repo_config::EngineRule};
 
 pub use apply::{Applied, ApplyFailed, Output};
 pub use binary::{Binary, Kind};
@@ -93,8 +93,17 @@ pub struct Root<'a> {
     /// Beside what every child gets.
     pub env: &'a BTreeMap<String, OsString>,
     pub secrets: &'a Secrets,
-    /// The repository, among whose roots started providers may be shared; none: nothing is kept.
-    pub warm: Option<&'a str>,
+    /// With whom started providers may be shared; none: the engine starts its own.
+    pub warm: Option<Sharing<'a>>,
+}
+
+/// Who may share a provider that was started for one of them.
+#[derive(Clone, Copy)]
+pub struct Sharing<'a> {
+    /// All roots of one repository, and no others.
+    pub repository: &'a str,
+    /// Which providers its settings let us keep.
+    pub rule: &'a EngineRule,
 }
 
 /// The adapter; one per process.

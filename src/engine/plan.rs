@@ -12,7 +12,7 @@ use super::{
     init::{Command, Ready},
     plan_json,
     transcript::Transcript,
-    warm::REATTACH,
+    warm::{REATTACH, state_types},
 };
 use crate::domain::{finding::Severity, plan::Plan};
 
@@ -117,6 +117,7 @@ impl Engine {
         let json = self.show(&file, root, ready, control).await?;
         let plan = plan_json::read(&json, self.settings.key.expose_secret(), root.secrets)?;
         let state = StateId::of_plan(&file.0)?;
+        state_types::remember(&self.settings.work, root, &state_types::of_plan(&json));
         Ok(Made { plan, state, warnings, file })
     }
 

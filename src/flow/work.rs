@@ -14,10 +14,10 @@ use crate::{
         names::StackId,
         plan::Plan,
         provider_types::Types,
-        repo_config::{FILE, RepoConfig},
+        repo_config::{EngineRule, FILE, RepoConfig},
         verdict::protected_changes,
     },
-    engine::{self, Binary, Control, Engine, ProviderLock, Root, Secrets},
+    engine::{self, Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing},
     flow::backend::backend,
     package::{Prepared, lock, repository::lock_file, uses},
 };
@@ -55,16 +55,27 @@ pub struct Work {
     pub backend: engine::Backend,
     providers: BTreeMap<String, ProviderLock>,
     types: BTreeMap<String, Types>,
+    repository: String,
+    rule: EngineRule,
     dir: PathBuf,
 }
 
+/// What all stacks of a repository share.
+#[derive(Clone, Copy)]
+pub struct Home<'a> {
+    /// Its name, unlike that of any other.
+    pub repository: &'a str,
+    pub config: &'a RepoConfig,
+    /// Where states of a local backend are kept.
+    pub states: &'a Path,
+}
+
 impl Work {
-    /// Finds the engine and the state; errors are worded for people. States of a local backend are
-    /// kept under `states`.
+    /// Finds the engine and the state; errors are worded for people.
     pub async fn of(
         engine: &Engine,
         (stack, tree): (StackId, Tree),
-        (config, states): (&RepoConfig, &Path),
+        Home { repository, config, states }: Home<'_>,
         (dir, control): (PathBuf, &Control<'_>),
     ) -> Result<Self, engine::Error> {
         let unusable =
@@ -86,7 +97,8 @@ impl Work {
             let why: Vec<String> = findings.iter().map(ToString::to_string).collect();
             unusable("the rendered modules", why.join("\n"))
         })?;
-        Ok(Self { stack, tree, binary, backend, providers, types, dir })
+        let (repository, rule) = (repository.to_owned(), config.engine.clone());
+        Ok(Self { stack, tree, binary, backend, providers, types, repository, rule, dir })
     }
 
     pub fn root<'a>(
@@ -103,7 +115,7 @@ impl Work {
             backend: &self.backend,
             env,
             secrets,
-            warm: None,
+            warm: Some(Sharing { repository: &self.repository, rule: &self.rule }),
         }
     }
 

@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use planwright::{
     domain::plan::{Action, Value},
     engine::{Control, Engine, Error, Limits, Mode, Outcome, Process, Secrets},
-    flow::work::{Tree, Work},
+    flow::work::{Home, Tree, Work},
 };
 use serde_json::{Value as Json, json};
 
@@ -477,7 +477,13 @@ async fn a_root_says_which_types_its_rendered_modules_use() {
     let (config, control) = (config(), Control::default());
     let work = async |tree| {
         let (stack, dir) = (prepared.stack.id.clone(), dir.path().join("work"));
-        Work::of(&engine, (stack, tree), (&config, &dir), (dir.clone(), &control)).await
+        Work::of(
+            &engine,
+            (stack, tree),
+            Home { repository: "repository", config: &config, states: &dir },
+            (dir.clone(), &control),
+        )
+        .await
     };
     let mut tree = Tree::of(&prepared);
     let work_of_bucket = work(tree.clone()).await.unwrap();

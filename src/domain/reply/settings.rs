@@ -51,6 +51,9 @@ fn meaning(setting: Setting) -> &'static str {
             "where the states are kept; those that are there stay where they are"
         }
         Setting::EngineVersion => "which versions of the engine run",
+        Setting::EngineWarm | Setting::EngineWarmProviders => {
+            "which providers are kept between plans"
+        }
         Setting::AgentStacks | Setting::AgentLimits => "what runs of the agent may change and cost",
     }
 }

@@ -13,6 +13,7 @@ mod pool;
 mod provider;
 mod relay;
 mod schema;
+pub(super) mod state_types;
 mod wire;
 
 use std::{
@@ -48,6 +49,13 @@ pub struct Settings {
     /// By source; none of them: every plan is cold.
     pub providers: BTreeSet<String>,
     pub bounds: Bounds,
+}
+
+impl Settings {
+    /// The providers of which the tests show that warm and cold plans are the same.
+    pub fn trusted() -> Self {
+        Self { providers: ["hashicorp/aws".to_owned()].into(), bounds: Bounds::default() }
+    }
 }
 
 /// How plans went since the start of the process.
@@ -93,7 +101,7 @@ impl Session {
 }
 
 /// The packages that a root needs and that may be kept, by source.
-pub(super) type Unpacked = BTreeMap<String, Package>;
+type Unpacked = BTreeMap<String, Package>;
 
 impl Warm {
     pub fn new(settings: &super::Settings) -> Self {
@@ -121,26 +129,24 @@ impl Warm {
         }
     }
 
-    pub fn hit(&self) {
+    pub(super) fn hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn fall_back(&self) {
+    fn fall_back(&self) {
         self.fallbacks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The sources that a root needs and that may be kept.
-    pub fn trusted(&self, root: &Root<'_>) -> BTreeSet<String> {
-        if root.warm.is_none() {
-            return BTreeSet::new();
-        }
-        let all = root.providers.keys();
+    fn trusted(&self, root: &Root<'_>) -> BTreeSet<String> {
+        let Some(sharing) = root.warm else { return BTreeSet::new() };
+        let all = root.providers.keys().filter(|source| sharing.rule.keeps(source));
         all.filter(|source| self.settings.providers.contains(*source)).cloned().collect()
     }
 
     /// The unpacked packages of `trusted`; `None` while one of them is not installed. An error says
     /// why one must not run.
-    pub async fn unpacked(
+    async fn unpacked(
         &self,
         root: &Root<'_>,
         (ready, trusted): (&Ready, &BTreeSet<String>),
@@ -182,13 +188,13 @@ impl Warm {
     }
 
     /// Opens a socket for each provider; an error says, for the log, why the plan has to be cold.
-    pub async fn session(
+    async fn session(
         &self,
         root: &Root<'_>,
         (ready, unpacked): (&Ready, Unpacked),
-        types: Option<BTreeSet<String>>,
+        types: BTreeSet<String>,
     ) -> Result<Session, String> {
-        let repository = root.warm.unwrap_or_default();
+        let repository = root.warm.map_or("", |sharing| sharing.repository);
         let (mut relays, mut reattach) = (Vec::new(), serde_json::Map::new());
         let sources = unpacked.keys().cloned().collect();
         for (i, (source, package)) in unpacked.into_iter().enumerate() {
@@ -273,7 +279,11 @@ impl super::Engine {
             unpacked = self.warm.unpacked(root, (ready, &trusted)).await;
         }
         let session = match unpacked {
-            Ok(Some(unpacked)) => self.warm.session(root, (ready, unpacked), None).await,
+            Ok(Some(unpacked)) => {
+                let mut types = state_types::known(&self.settings.work, root.backend);
+                types.extend(state_types::of_modules(root));
+                self.warm.session(root, (ready, unpacked), types).await
+            }
             Ok(None) => {
                 Err("the engine did not install the provider where it is looked for".into())
             }

@@ -90,8 +90,8 @@ pub(super) struct Behind {
     pub memory: Arc<Memory>,
     pub base: Arc<Base>,
     pub protocol: Protocol,
-    /// The types in use; none where they are not known, and then nothing is cut.
-    pub types: Option<BTreeSet<String>>,
+    /// The names of types and functions in use.
+    pub types: BTreeSet<String>,
     /// What went wrong, for the log.
     pub troubles: Mutex<Vec<String>>,
 }
@@ -190,9 +190,7 @@ impl Connection {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, String> {
         let (question, asked) = self.question(method, request).await?;
-        let Some(types) = &self.behind.types else {
-            return self.known(method, (question, asked)).await.map(wire::answer);
-        };
+        let types = &self.behind.types;
         let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
         let cut = memory::question(&[vec![question.as_str().as_bytes()], names].concat());
         if let Some(answer) = self.behind.memory.get(&cut) {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::names::StackId;
 use crate::engine::{self, Control, Engine, Root, Secrets};
-use crate::flow::work::{Tree, Work};
+use crate::flow::work::{Home, Tree, Work};
 use crate::package::repository;
 
 use super::applied::Applied;
@@ -69,7 +69,7 @@ impl<'a> Session<'a> {
             key: engine::own_digest_key(&dir.join("digest.key")).map_err(anyhow::Error::from)?,
             limits: engine::Limits::default(),
             concurrency: None,
-            warm: engine::WarmSettings::default(),
+            warm: engine::WarmSettings::trusted(),
         };
         Ok(Self {
             checkout,
@@ -125,7 +125,9 @@ impl<'a> Session<'a> {
         let dir = self.dir.join("work").join(stack.to_string());
         let control = Control { cancel: self.cancel.clone(), ..Control::default() };
         let states = self.dir.join("state");
-        Work::of(&self.engine, (stack, tree), (config, &states), (dir, &control)).await
+        let repository = self.checkout.root.display().to_string();
+        let home = Home { repository: &repository, config, states: &states };
+        Work::of(&self.engine, (stack, tree), home, (dir, &control)).await
     }
 
     pub fn root<'w>(&'w self, work: &'w Work) -> Root<'w> {

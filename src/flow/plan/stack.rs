@@ -60,10 +60,11 @@ impl Work {
                 .into());
         }
         let states = app.data.join("state").join(repository.to_string());
+        let name = repository.to_string();
+        let home = work::Home { repository: &name, config, states: &states };
         let stack = prepared.stack.id.clone();
         let tree = (stack.clone(), Tree::of(&prepared));
-        let work =
-            work::Work::of(&app.engine, tree, (config, &states), (dir, &Control::default())).await;
+        let work = work::Work::of(&app.engine, tree, home, (dir, &Control::default())).await;
         Ok(Self { stack, kind, prepared, work: work.map_err(|error| error.to_string())? })
     }
 

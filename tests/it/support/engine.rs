@@ -9,10 +9,10 @@ use std::{
 
 use futures::FutureExt as _;
 use planwright::{
-    domain::provider_types::Types,
+    domain::{provider_types::Types, repo_config::EngineRule},
     engine::{
         Backend, Binary, Control, Engine, Limits, Mode, Planned, ProviderLock, Root, Secrets,
-        Settings,
+        Settings, Sharing,
     },
     package::uses,
 };
@@ -60,7 +60,7 @@ pub struct Stack {
     pub secrets: Secrets,
     pub started: Mutex<Vec<&'static str>>,
     /// The repository, where providers may be kept.
-    pub warm: Option<String>,
+    pub warm: Option<(String, EngineRule)>,
     pub dir: TempDir,
 }
 
@@ -120,7 +120,7 @@ impl Stack {
             backend: &self.backend,
             env: &self.env,
             secrets: &self.secrets,
-            warm: self.warm.as_deref(),
+            warm: self.warm.as_ref().map(|(repository, rule)| Sharing { repository, rule }),
         }
     }
 

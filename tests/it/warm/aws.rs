@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use planwright::engine::{Control, Mode};
+use planwright::{
+    domain::repo_config::EngineRule,
+    engine::{Control, Mode},
+};
 use serde_json::json;
 
 use crate::support::{engine::Stack, moto::Moto};
@@ -26,7 +29,7 @@ async fn bucket(engine: &str, moto: &Moto) -> Stack {
     stack.providers =
         stack.engine.provider_locks(&stack.binary, &required, &Control::default()).await.unwrap();
     stack.env = moto.env();
-    stack.warm = Some("repository".into());
+    stack.warm = Some(("repository".into(), EngineRule::of("*")));
     stack
 }
 
@@ -35,14 +38,14 @@ async fn first() {
     let moto = Moto::shared();
     for engine in ["terraform", "tofu"] {
         let mut stack = bucket(engine, &moto).await;
-        for warm in [None, Some("repository".to_owned())] {
+        for warm in [None, Some(("repository".to_owned(), EngineRule::of("*")))] {
             stack.warm = warm;
             for _ in 0..3 {
                 let start = Instant::now();
                 let plan = stack.plan(Mode::Normal).await.plan;
                 println!(
                     "{engine} warm {:?}: {:?} {}",
-                    stack.warm,
+                    stack.warm.is_some(),
                     start.elapsed(),
                     plan.resources.len()
                 );
