@@ -20,6 +20,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ffi::OsString,
     path::{Path, PathBuf},
+    process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -27,6 +28,7 @@ use std::{
 };
 
 use serde_json::json;
+use tokio::process::{Child, Command};
 
 pub use bounds::Bounds;
 pub use pool::Kept;
@@ -66,6 +68,8 @@ pub struct Status {
     pub hits: u64,
     /// Plans that were begun warm, or should have been, and made cold.
     pub fallbacks: u64,
+    /// Why the last of these was.
+    pub last_fallback: Option<String>,
 }
 
 /// The kept providers of one bot.
@@ -74,11 +78,12 @@ pub(super) struct Warm {
     pool: Arc<Pool>,
     memory: Arc<Memory>,
     packages: Arc<Packages>,
+    shell: PathBuf,
     /// By digest of the provider.
     protocols: Mutex<HashMap<String, Protocol>>,
     cache: Option<PathBuf>,
     hits: AtomicU64,
-    fallbacks: AtomicU64,
+    fallbacks: Mutex<(u64, Option<String>)>,
 }
 
 /// What one plan gets; ends with it.
@@ -88,6 +93,34 @@ pub(super) struct Session {
     pub sources: BTreeSet<String>,
     /// The value of [`REATTACH`].
     pub reattach: OsString,
+    _stand_in: StandIn,
+}
+
+/// A process that does nothing, whose id the engine is told as that of its providers.
+///
+/// There has to be one: an engine looks once a second whether it lives, and breaks off its calls when
+/// it does not, which it takes 0 for. It may not be the provider's: where the socket cannot be
+/// reached, the engine kills it.
+struct StandIn {
+    pid: u32,
+    /// Its standard input ends with us, and with that it does.
+    _process: Child,
+}
+
+impl StandIn {
+    fn start(shell: &Path) -> std::io::Result<Self> {
+        let process = Command::new(shell)
+            .args(["-c", "read -r _"])
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = process.id().ok_or_else(|| std::io::Error::other("it has no id"))?;
+        Ok(Self { pid, _process: process })
+    }
 }
 
 impl Session {
@@ -110,31 +143,32 @@ impl Warm {
         let shell = std::env::split_paths(path).map(|dir| dir.join("sh")).find(|sh| sh.is_file());
         let shell = shell.unwrap_or_else(|| "/bin/sh".into());
         Self {
-            pool: Arc::new(Pool::new(warm.bounds.clone(), shell, tmp.clone())),
+            pool: Arc::new(Pool::new(warm.bounds.clone(), shell.clone(), tmp.clone())),
+            shell,
             settings: warm.clone(),
             memory: Arc::default(),
             packages: Arc::default(),
             protocols: Mutex::default(),
             cache: plugin_cache.clone(),
             hits: AtomicU64::new(0),
-            fallbacks: AtomicU64::new(0),
+            fallbacks: Mutex::default(),
         }
     }
 
     pub fn status(&self) -> Status {
-        Status {
-            processes: self.pool.kept(),
-            hits: self.hits.load(Ordering::Relaxed),
-            fallbacks: self.fallbacks.load(Ordering::Relaxed),
-        }
+        let (fallbacks, last_fallback) =
+            self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let hits = self.hits.load(Ordering::Relaxed);
+        Status { processes: self.pool.kept(), hits, fallbacks, last_fallback }
     }
 
     pub(super) fn hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn fall_back(&self) {
-        self.fallbacks.fetch_add(1, Ordering::Relaxed);
+    fn fall_back(&self, why: String) {
+        let mut fallbacks = self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        *fallbacks = (fallbacks.0 + 1, Some(why));
     }
 
     /// The sources that a root needs and that may be kept.
@@ -195,6 +229,8 @@ impl Warm {
         types: BTreeSet<String>,
     ) -> Result<Session, String> {
         let repository = root.warm.map_or("", |sharing| sharing.repository);
+        let stand_in = StandIn::start(&self.shell)
+            .map_err(|why| format!("starting {}: {why}", self.shell.display()))?;
         let (mut relays, mut reattach) = (Vec::new(), serde_json::Map::new());
         let sources = unpacked.keys().cloned().collect();
         for (i, (source, package)) in unpacked.into_iter().enumerate() {
@@ -215,9 +251,10 @@ impl Warm {
             let relay = Relay::listen(&socket, behind)
                 .map_err(|why| format!("listening on {}: {why}", socket.display()))?;
             relays.push(relay);
-            reattach.insert(address, attached(protocol, &socket));
+            reattach.insert(address, attached(protocol, &socket, stand_in.pid));
         }
-        Ok(Session { relays, sources, reattach: json!(reattach).to_string().into() })
+        let reattach = json!(reattach).to_string().into();
+        Ok(Session { relays, sources, reattach, _stand_in: stand_in })
     }
 
     /// As a provider gets it that the engine starts, but for directories that are a plan's own.
@@ -243,13 +280,12 @@ impl Warm {
     }
 }
 
-/// A running provider, as the engine wants to be told of it. Never its process id: an engine that
-/// cannot reach the socket kills the process of that id, and 0 is none.
-fn attached(protocol: Protocol, socket: &Path) -> serde_json::Value {
+/// A running provider, as the engine wants to be told of it.
+fn attached(protocol: Protocol, socket: &Path, pid: u32) -> serde_json::Value {
     json!({
         "Protocol": "grpc",
         "ProtocolVersion": protocol.number(),
-        "Pid": 0,
+        "Pid": pid,
         "Test": true,
         "Addr": {"Network": "unix", "String": socket},
     })
@@ -300,8 +336,8 @@ impl super::Engine {
 
     /// Says why a plan that could have been warm is made cold.
     pub(super) fn cold(&self, root: &Root<'_>, why: &str) {
-        self.warm.fall_back();
         let why = root.secrets.scrubbed(why);
         tracing::warn!(dir = %root.dir.display(), "planning cold, without kept providers: {why}");
+        self.warm.fall_back(why);
     }
 }

@@ -11,8 +11,8 @@ use futures::FutureExt as _;
 use planwright::{
     domain::{provider_types::Types, repo_config::EngineRule},
     engine::{
-        Backend, Binary, Control, Engine, Limits, Mode, Planned, ProviderLock, Root, Secrets,
-        Settings, Sharing,
+        Backend, Binary, Control, Engine, Error, Limits, Mode, Planned, ProviderLock, Root,
+        Secrets, Settings, Sharing,
     },
     package::uses,
 };
@@ -130,12 +130,17 @@ impl Stack {
 
     /// Plans, and notes what is started for it.
     pub async fn plan(&self, mode: Mode) -> Planned {
+        self.plan_in(&self.workdir(), mode).await.unwrap()
+    }
+
+    /// The same in another directory.
+    pub async fn plan_in(&self, dir: &Path, mode: Mode) -> Result<Planned, Error> {
         let on_start = |command, _| {
             self.started.lock().unwrap().push(command);
             std::future::ready(()).boxed()
         };
         let control = Control { on_start: Some(&on_start), ..Control::default() };
-        self.engine.plan(&self.root(&self.workdir()), mode, &control).await.unwrap()
+        self.engine.plan(&self.root(dir), mode, &control).await
     }
 
     /// Plans and applies.
