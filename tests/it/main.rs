@@ -12,6 +12,7 @@ mod deploy;
 mod docs;
 mod engine;
 mod engine_aws;
+mod engine_echo;
 mod git;
 mod github;
 mod http;

@@ -3,6 +3,7 @@
 mod bucket;
 mod consent;
 mod endings;
+mod files;
 mod life;
 mod refusals;
 

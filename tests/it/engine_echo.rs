@@ -1,0 +1,177 @@
+//! The engine adapter with a provider on protocol 6, whose faults a test can choose.
+
+use std::{fs, time::Duration};
+
+use planwright::{
+    domain::plan::{Action, Plan, Value},
+    engine::{Control, Engine, Error, Limits, Mode},
+};
+use serde_json::{Value as Json, json};
+
+use crate::support::{
+    echo::Echo,
+    engine::{Stack, settings},
+};
+
+const ENGINES: [&str; 2] = ["terraform", "tofu"];
+
+fn file(arguments: &Json) -> Json {
+    json!({"resource": {"echo_file": {"this": arguments}}})
+}
+
+/// The one action of a plan with one change, and its differences as text.
+fn change(plan: &Plan) -> (Action, Vec<String>) {
+    let [change] = plan.resources.as_slice() else { panic!("{plan:?}") };
+    let shown = |value: &Value| match value {
+        Value::Known(value) => value.to_string(),
+        Value::Sensitive(_) => "(sensitive)".into(),
+        other => format!("{other:?}"),
+    };
+    let differences = change.differences.iter();
+    let differences =
+        differences.map(|d| format!("{}: {} → {}", d.path, shown(&d.before), shown(&d.after)));
+    (change.action, differences.collect())
+}
+
+async fn refused(stack: &Stack) -> Error {
+    let workdir = stack.workdir();
+    stack
+        .engine
+        .plan(&stack.root(&workdir), Mode::Normal, &Control::default())
+        .await
+        .expect_err("the plan is refused")
+}
+
+#[tokio::test]
+async fn a_file_is_made_changed_behind_the_engines_back_and_mended() {
+    for engine in ENGINES {
+        let echo = Echo::new();
+        let mut blocks = file(&json!({
+            "name": "note",
+            "content": "${provider::echo::upper(\"hello\")}",
+            "tags": {"team": "web"},
+            "secret": "hunter2222",
+        }));
+        blocks["data"] = json!({"echo_read": {"this": {"name": "${echo_file.this.id}"}}});
+        blocks["output"] = json!({"content": {"value": "${data.echo_read.this.content}"}});
+        let stack = echo.stack(engine, &blocks).await;
+        assert_eq!(
+            stack.types["planwright/echo"].to_string(),
+            "resources echo_file; data sources echo_read; functions upper"
+        );
+
+        assert_eq!(
+            change(&stack.plan(Mode::Normal).await.plan),
+            (
+                Action::Create,
+                [
+                    "content: Absent → \"HELLO\"",
+                    "digest: Absent → Unknown",
+                    "id: Absent → Unknown",
+                    "name: Absent → \"note\"",
+                    "secret: Absent → (sensitive)",
+                    "tags.team: Absent → \"web\"",
+                ]
+                .map(str::to_owned)
+                .into()
+            ),
+            "{engine}"
+        );
+        let applied = stack.apply().await;
+        assert_eq!(applied.outputs["content"].value, "HELLO");
+        let made = json!({"content": "HELLO", "tags": {"team": "web"}, "secret": "hunter2222"});
+        assert_eq!(echo.read("note"), Some(made.clone()));
+        assert!(stack.plan(Mode::Normal).await.plan.resources.is_empty());
+
+        let drifted = json!({"content": "HELLO", "tags": {"team": "ops"}, "secret": "elsewhere"});
+        echo.write("note", &drifted);
+        let (action, differences) = change(&stack.plan(Mode::Normal).await.plan);
+        assert_eq!(action, Action::Update);
+        assert_eq!(
+            differences.iter().filter(|d| !d.starts_with("digest")).collect::<Vec<_>>(),
+            ["secret: (sensitive) → (sensitive)", "tags.team: \"ops\" → \"web\""],
+            "{engine}"
+        );
+        stack.apply().await;
+        assert_eq!(echo.read("note"), Some(made));
+
+        echo.remove("note");
+        assert_eq!(change(&stack.plan(Mode::Normal).await.plan).0, Action::Create);
+    }
+}
+
+#[tokio::test]
+async fn a_new_name_replaces_the_file_and_a_file_that_is_there_is_imported() {
+    for engine in ENGINES {
+        let echo = Echo::new();
+        let mut stack = echo.stack(engine, &file(&json!({"name": "old"}))).await;
+        stack.apply().await;
+        stack.tree(&echo.tree(&file(&json!({"name": "new"}))));
+        let (action, _) = change(&stack.plan(Mode::Normal).await.plan);
+        assert_eq!(action, Action::DeleteThenCreate);
+        stack.apply().await;
+        assert_eq!((echo.read("old"), echo.read("new").is_some()), (None, true));
+
+        echo.write("there", &json!({"content": "already"}));
+        let mut blocks = json!({"resource": {"echo_file": {
+            "this": {"name": "new"},
+            "there": {"name": "there", "content": "already"},
+        }}});
+        blocks["import"] = json!([{"to": "echo_file.there", "id": "there"}]);
+        stack.tree(&echo.tree(&blocks));
+        let plan = stack.plan(Mode::Normal).await.plan;
+        let [change] = plan.resources.as_slice() else { panic!("{plan:?}") };
+        assert_eq!((change.action, change.importing.as_deref()), (Action::NoOp, Some("there")));
+        stack.apply().await;
+        assert!(stack.plan(Mode::Normal).await.plan.resources.is_empty(), "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_provider_refuses_is_told_in_its_words() {
+    for engine in ENGINES {
+        let echo = Echo::new();
+        let stack = echo.stack(engine, &file(&json!({"name": "Not/Allowed"}))).await;
+        let said = refused(&stack).await.to_string();
+        assert!(said.contains("has other characters than"), "{engine}: {said}");
+
+        let mut tree = echo.tree(&file(&json!({"name": "note"})));
+        tree["provider"]["echo"]["reject"] = "the moon is full".into();
+        let mut stack = stack;
+        stack.tree(&tree);
+        let said = refused(&stack).await.to_string();
+        assert!(said.contains("the moon is full"), "{engine}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_strikes_in_its_call_and_one_in_a_file_only_once() {
+    let echo = Echo::new();
+    let mut stack = echo.stack("terraform", &file(&json!({"name": "note"}))).await;
+    let calls = stack.dir.path().join("calls");
+    let once = stack.dir.path().join("fault");
+    stack.env.insert("ECHO_CALLS".into(), calls.clone().into());
+    stack.env.insert("ECHO_FAULT_FILE".into(), once.clone().into());
+
+    fs::write(&once, "crash:PlanResourceChange\n").unwrap();
+    let crashed = refused(&stack).await;
+    assert!(matches!(crashed, Error::Engine { command: "plan", .. }), "{crashed}");
+    let last = fs::read_to_string(&calls).unwrap();
+    assert!(last.trim_end().ends_with("PlanResourceChange"), "{last}");
+    assert!(!once.exists());
+    stack.apply().await;
+    assert!(echo.read("note").is_some());
+
+    stack.env.insert("ECHO_FAULT".into(), "slow:ReadResource:1.5".into());
+    let start = std::time::Instant::now();
+    assert!(stack.plan(Mode::Normal).await.plan.resources.is_empty());
+    assert!(start.elapsed() > Duration::from_millis(1500));
+
+    stack.env.insert("ECHO_FAULT".into(), "hang:ReadResource".into());
+    let mut impatient = settings("terraform", stack.dir.path());
+    let second = Duration::from_secs(1);
+    impatient.limits = Limits { plan: 5 * second, grace: second, ..Limits::default() };
+    stack.engine = Engine::new(impatient);
+    let hung = refused(&stack).await;
+    assert!(matches!(hung, Error::TimedOut { command: "plan", .. }), "{hung}");
+}

@@ -1,0 +1,96 @@
+//! `planwright/echo`, the provider of `tests/provider`: its reality is a directory of files.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use planwright::engine::{Control, Engine, ProviderLock};
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+use super::engine::{Stack, settings};
+use crate::cli::Repository;
+
+const SOURCE: &str = "planwright/echo";
+
+/// One reality, which resources are made in and which a test changes behind the engine's back.
+pub struct Echo(TempDir);
+
+impl Echo {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path().join(format!("{name}.json"))
+    }
+
+    /// What stands in a file: `content`, `tags` and `secret`.
+    pub fn read(&self, name: &str) -> Option<Json> {
+        fs::read(self.file(name)).ok().map(|bytes| serde_json::from_slice(&bytes).unwrap())
+    }
+
+    pub fn write(&self, name: &str, thing: &Json) {
+        fs::write(self.file(name), thing.to_string()).unwrap();
+    }
+
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.file(name)).unwrap();
+    }
+
+    /// A root module with these blocks beside the provider's own.
+    pub fn tree(&self, blocks: &Json) -> Json {
+        let mut tree = json!({
+            "terraform": {"required_providers": {
+                "echo": {"source": SOURCE, "version": "1.0.0"},
+            }},
+            "provider": {"echo": {"path": self.path()}},
+        });
+        for (name, block) in blocks.as_object().unwrap() {
+            tree[name] = block.clone();
+        }
+        tree
+    }
+
+    /// A stack of such a root module.
+    pub async fn stack(&self, engine: &str, blocks: &Json) -> Stack {
+        let mut stack = Stack::new(engine, &self.tree(blocks)).await;
+        stack.providers.insert(SOURCE.into(), lock(&stack.engine).await);
+        stack
+    }
+
+    /// Puts the package `files` and a stack `files` of it into a repository, unlocked.
+    pub async fn package(&self, engine: &str, repository: &Repository) {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = lock(&Engine::new(settings(engine, dir.path()))).await;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages");
+        for entry in walkdir::WalkDir::new(folder.join("files")) {
+            let entry = entry.unwrap();
+            if entry.file_type().is_file() {
+                let path = entry.path().strip_prefix(&folder).unwrap().to_str().unwrap();
+                let text = fs::read_to_string(entry.path()).unwrap();
+                let text = text.replace("HASH", &lock.hashes[0]);
+                repository.write(&format!("packages/{path}"), &text);
+            }
+        }
+        let stack = format!(
+            "apiVersion: planwright.dev/v1\nkind: Stack\npackage: packages/files\n\
+             version: \"^0.1\"\nparams:\n  path: {}\n  texts:\n    one: first\n    two: second\n",
+            self.path().display()
+        );
+        repository.write("stacks/files/stack.yaml", &stack);
+    }
+}
+
+/// The provider as it was built here: its hash is not the same everywhere.
+async fn lock(engine: &Engine) -> ProviderLock {
+    let control = Control::default();
+    let binary = engine.binary(">=1.9, <2", &control).await.unwrap();
+    let required = [(SOURCE.to_owned(), "1.0.0".to_owned())].into();
+    engine.provider_locks(&binary, &required, &control).await.unwrap().remove(SOURCE).unwrap()
+}

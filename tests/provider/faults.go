@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+// What goes wrong, and in which call of the protocol, e.g. `crash:PlanResourceChange`:
+//
+//	crash:CALL         the process ends
+//	hang:CALL          the call is never answered
+//	slow:CALL:SECONDS  the answer comes late
+type faults struct {
+	// ECHO_FAULT: strikes in each such call.
+	always string
+	// ECHO_FAULT_FILE: a file with a fault that strikes once; the file is removed then.
+	once string
+	// ECHO_CALLS: a file that gets a line `PID CALL` for each call.
+	calls string
+}
+
+func faultsFromEnvironment() faults {
+	return faults{
+		always: os.Getenv("ECHO_FAULT"),
+		once:   os.Getenv("ECHO_FAULT_FILE"),
+		calls:  os.Getenv("ECHO_CALLS"),
+	}
+}
+
+func (f faults) strike(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	call := path.Base(info.FullMethod)
+	f.note(call)
+	act(f.always, call)
+	if f.once != "" {
+		// Whoever removes it, strikes.
+		text, err := os.ReadFile(f.once)
+		fault := strings.TrimSpace(string(text))
+		if err == nil && of(fault, call) && os.Remove(f.once) == nil {
+			act(fault, call)
+		}
+	}
+	return next(ctx, request)
+}
+
+func (f faults) note(call string) {
+	if f.calls == "" {
+		return
+	}
+	file, err := os.OpenFile(f.calls, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	fmt.Fprintf(file, "%d %s\n", os.Getpid(), call)
+}
+
+func of(fault, call string) bool {
+	parts := strings.Split(fault, ":")
+	return len(parts) > 1 && parts[1] == call
+}
+
+func act(fault, call string) {
+	if !of(fault, call) {
+		return
+	}
+	parts := strings.Split(fault, ":")
+	switch parts[0] {
+	case "crash":
+		os.Exit(3)
+	case "hang":
+		select {}
+	case "slow":
+		if seconds, err := strconv.ParseFloat(parts[len(parts)-1], 64); err == nil {
+			time.Sleep(time.Duration(seconds * float64(time.Second)))
+		}
+	}
+}
