@@ -79,7 +79,8 @@ impl Engine {
     ) -> Result<Planned, Error> {
         let _turn = self.turn("plan", control).await?;
         let mut ready = self.hold(root, control).await?;
-        if let Some(session) = self.warmed(root, &ready, control).await? {
+        let session = self.warmed(root, &ready, control).await?;
+        if let Some(session) = &session {
             ready.env.insert(REATTACH.into(), session.reattach.clone());
             let planned = self.plan_in(root, &ready, (mode, &session.sources), control).await;
             ready.env.remove(REATTACH);
@@ -91,15 +92,13 @@ impl Engine {
                 Err(error @ (Error::Cancelled { .. } | Error::TimedOut { .. })) => {
                     return Err(error);
                 }
-                Err(error) => {
-                    let troubles = session.troubles();
-                    let why =
-                        if troubles.is_empty() { error.to_string() } else { troubles.join("; ") };
-                    self.cold(root, &why);
-                }
+                Err(error) => self.cold(root, &session.why(&error)),
             }
         }
         let made = self.plan_in(root, &ready, (mode, &BTreeSet::new()), control).await?;
+        if let Some(session) = session {
+            session.distrust();
+        }
         Ok(made.held_in(ready))
     }
 

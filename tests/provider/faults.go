@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
 )
 
 // What goes wrong, and in which call of the protocol, e.g. `crash:PlanResourceChange`:
@@ -17,6 +19,7 @@ import (
 //	crash:CALL         the process ends
 //	hang:CALL          the call is never answered
 //	slow:CALL:SECONDS  the answer comes late
+//	garbage:CALL       the answer is none
 type faults struct {
 	// ECHO_FAULT: strikes in each such call.
 	always string
@@ -37,13 +40,17 @@ func faultsFromEnvironment() faults {
 func (f faults) strike(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	call := path.Base(info.FullMethod)
 	f.note(call)
-	act(f.always, call)
+	if act(f.always, call) {
+		return garbage(), nil
+	}
 	if f.once != "" {
 		// Whoever removes it, strikes.
 		text, err := os.ReadFile(f.once)
 		fault := strings.TrimSpace(string(text))
 		if err == nil && of(fault, call) && os.Remove(f.once) == nil {
-			act(fault, call)
+			if act(fault, call) {
+				return garbage(), nil
+			}
 		}
 	}
 	return next(ctx, request)
@@ -66,9 +73,17 @@ func of(fault, call string) bool {
 	return len(parts) > 1 && parts[1] == call
 }
 
-func act(fault, call string) {
+// Bytes that are no message at all: a tag that does not end.
+func garbage() proto.Message {
+	message := &emptypb.Empty{}
+	message.ProtoReflect().SetUnknown([]byte{0xff})
+	return message
+}
+
+// Whether the answer has to be garbage.
+func act(fault, call string) bool {
 	if !of(fault, call) {
-		return
+		return false
 	}
 	parts := strings.Split(fault, ":")
 	switch parts[0] {
@@ -80,5 +95,8 @@ func act(fault, call string) {
 		if seconds, err := strconv.ParseFloat(parts[len(parts)-1], 64); err == nil {
 			time.Sleep(time.Duration(seconds * float64(time.Second)))
 		}
+	case "garbage":
+		return true
 	}
+	return false
 }

@@ -37,6 +37,17 @@ impl Memory {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).answers.get(question).cloned()
     }
 
+    /// Forgets these answers, because one of them may be wrong.
+    pub fn forget<'q>(&self, questions: impl IntoIterator<Item = &'q Digest>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for question in questions {
+            if let Some(answer) = kept.answers.remove(question) {
+                kept.size -= answer.len();
+                kept.order.retain(|other| other != question);
+            }
+        }
+    }
+
     pub fn keep(&self, question: Digest, answer: Bytes) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.size += answer.len();
@@ -69,5 +80,8 @@ mod tests {
         memory.keep(ask(2), Bytes::from_static(b"new"));
         assert_eq!(memory.get(&ask(2)).unwrap(), "new");
         assert!(memory.get(&ask(1)).is_some());
+        memory.forget([&ask(1), &ask(7)]);
+        assert_eq!(memory.get(&ask(1)), None);
+        assert!(memory.get(&ask(2)).is_some());
     }
 }

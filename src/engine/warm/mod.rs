@@ -124,12 +124,19 @@ impl StandIn {
 }
 
 impl Session {
-    /// What went wrong behind the sockets, if anything did.
-    pub fn troubles(&self) -> Vec<String> {
-        let of = |relay: &Relay| {
-            relay.behind.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        };
-        self.relays.iter().flat_map(of).collect()
+    /// Why a plan failed: what went wrong behind the sockets, if anything did, else what the engine
+    /// said.
+    pub fn why(&self, error: &Error) -> String {
+        let troubles: Vec<String> =
+            self.relays.iter().flat_map(|relay| relay.behind.notes().troubles.clone()).collect();
+        if troubles.is_empty() { error.to_string() } else { troubles.join("; ") }
+    }
+
+    /// Forgets and ends what served this plan, since a cold one went otherwise.
+    pub fn distrust(&self) {
+        for relay in &self.relays {
+            relay.behind.distrust();
+        }
     }
 }
 
@@ -246,7 +253,7 @@ impl Warm {
                 base,
                 protocol,
                 types: types.clone(),
-                troubles: Mutex::default(),
+                notes: Mutex::default(),
             };
             let relay = Relay::listen(&socket, behind)
                 .map_err(|why| format!("listening on {}: {why}", socket.display()))?;

@@ -238,6 +238,15 @@ impl Pool {
         self.state().entries.iter().map(kept).collect()
     }
 
+    /// Lets nobody have the processes of this base any more.
+    pub fn retire_all(&self, base: &Base) {
+        let mut state = self.state();
+        for entry in state.entries.iter_mut().filter(|entry| entry.base.key == base.key) {
+            entry.is_retired = true;
+        }
+        self.sweep(&mut state);
+    }
+
     /// Lets nobody else have this process.
     pub fn retire(&self, lease: &Lease) {
         self.of(lease, |entry| entry.is_retired = true);

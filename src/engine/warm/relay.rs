@@ -9,7 +9,7 @@ use std::{
     collections::BTreeSet,
     convert::Infallible,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use hyper::{
@@ -92,8 +92,16 @@ pub(super) struct Behind {
     pub protocol: Protocol,
     /// The names of types and functions in use.
     pub types: BTreeSet<String>,
+    pub notes: Mutex<Notes>,
+}
+
+/// What a plan that fails wants to know of its relay.
+#[derive(Default)]
+pub(super) struct Notes {
     /// What went wrong, for the log.
-    pub troubles: Mutex<Vec<String>>,
+    pub troubles: Vec<String>,
+    /// The questions that were answered from memory, or kept there.
+    pub questions: BTreeSet<Digest>,
 }
 
 /// Listens until it is dropped.
@@ -148,7 +156,17 @@ async fn converse(stream: UnixStream, behind: Arc<Behind>) {
 impl Behind {
     fn note(&self, why: &str) {
         tracing::debug!(provider = self.base.source, "relay: {why}");
-        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).push(why.to_owned());
+        self.notes().troubles.push(why.to_owned());
+    }
+
+    pub fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Trusts nothing any more that served this relay.
+    pub fn distrust(&self) {
+        self.memory.forget(&self.notes().questions);
+        self.pool.retire_all(&self.base);
     }
 }
 
@@ -193,6 +211,7 @@ impl Connection {
         let types = &self.behind.types;
         let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
         let cut = memory::question(&[vec![question.as_str().as_bytes()], names].concat());
+        self.behind.notes().questions.insert(cut.clone());
         if let Some(answer) = self.behind.memory.get(&cut) {
             return Ok(wire::answer(answer));
         }
@@ -224,6 +243,7 @@ impl Connection {
             method.as_bytes(),
             &asked,
         ]);
+        self.behind.notes().questions.insert(question.clone());
         Ok((question, asked))
     }
 

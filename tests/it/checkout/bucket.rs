@@ -7,7 +7,7 @@ use crate::{cli::Repository, support::moto::Moto};
 use super::{ENGINES, repository, stable};
 
 /// A stack `logs` with a bucket of this name.
-fn with_bucket(engine: &str, name: &str, moto: &Moto) -> Repository {
+pub fn with_bucket(engine: &str, name: &str, moto: &Moto) -> Repository {
     let mut repository = repository(engine);
     repository.env.extend(moto.env());
     let stack = format!(

@@ -1,6 +1,6 @@
 //! The commands that drive the engine, through the real binary and on real engines.
 
-mod bucket;
+pub mod bucket;
 mod consent;
 mod endings;
 mod files;

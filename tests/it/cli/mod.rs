@@ -64,14 +64,15 @@ impl Repository {
         self.write(path, &text.replacen(from, to, 1));
     }
 
+    /// A command that is not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_planwright"));
+        command.args(arguments).current_dir(self.path()).env_clear().envs(&self.env);
+        command
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_planwright"))
-            .args(arguments)
-            .current_dir(self.path())
-            .env_clear()
-            .envs(&self.env)
-            .output()
-            .unwrap();
+        let output = self.command(arguments).output().unwrap();
         Said {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use planwright::engine::{Control, Engine, ProviderLock};
+use planwright::engine::{Control, Engine, ProviderLock, WarmSettings};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -59,7 +59,21 @@ impl Echo {
 
     /// A stack of such a root module.
     pub async fn stack(&self, engine: &str, blocks: &Json) -> Stack {
-        let mut stack = Stack::new(engine, &self.tree(blocks)).await;
+        self.warm_stack(engine, blocks, |warm| warm.providers.clear()).await
+    }
+
+    /// The same, whose provider may be kept.
+    pub async fn warm_stack(
+        &self,
+        engine: &str,
+        blocks: &Json,
+        set: impl FnOnce(&mut WarmSettings),
+    ) -> Stack {
+        let mut stack = Stack::with(engine, &self.tree(blocks), |settings| {
+            settings.warm.providers = [SOURCE.to_owned()].into();
+            set(&mut settings.warm);
+        })
+        .await;
         stack.providers.insert(SOURCE.into(), lock(&stack.engine).await);
         stack
     }

@@ -1,6 +1,10 @@
 //! Warm plans, with real providers and both engines: they are the cold ones, only sooner.
 
 mod aws;
+mod bounds;
+mod faults;
+
+use std::time::Duration;
 
 use planwright::domain::repo_config::EngineRule;
 
@@ -14,4 +18,22 @@ fn in_repository(name: &str) -> Option<(String, EngineRule)> {
 /// The ids of the providers that are kept.
 fn pids(stack: &Stack) -> Vec<u32> {
     stack.engine.warm_status().processes.iter().map(|kept| kept.pid).collect()
+}
+
+/// Whether a process of this id does anything yet.
+fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.is_some_and(|state| state != 'Z')
+}
+
+/// Waits until it does not.
+async fn gone(pid: u32) {
+    for _ in 0..500 {
+        if !is_running(pid) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{pid} is still there");
 }

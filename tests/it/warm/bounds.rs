@@ -1,0 +1,86 @@
+//! How long providers are kept, and that none outlives the bot.
+
+use std::{fs, process::Stdio, time::Duration};
+
+use planwright::engine::{Mode, WarmBounds};
+use serde_json::json;
+
+use super::{gone, in_repository, is_running, pids};
+use crate::{
+    checkout::bucket::with_bucket,
+    support::{echo::Echo, engine::Stack, moto::Moto},
+};
+
+async fn stack(echo: &Echo, bounds: WarmBounds) -> Stack {
+    let blocks = json!({"resource": {"echo_file": {"this": {"name": "note"}}}});
+    let mut stack = echo.warm_stack("terraform", &blocks, |warm| warm.bounds = bounds).await;
+    stack.warm = in_repository("one");
+    stack
+}
+
+#[tokio::test]
+async fn what_was_used_often_enough_or_too_long_ago_is_ended() {
+    let echo = Echo::new();
+    let bounds = WarmBounds { uses: 1, ..WarmBounds::default() };
+    let often = stack(&echo, bounds).await;
+    often.plan(Mode::Normal).await;
+    assert_eq!(pids(&often), [0; 0]);
+    let bounds = WarmBounds { idle: Duration::from_millis(200), ..WarmBounds::default() };
+    let idle = stack(&echo, bounds).await;
+    idle.plan(Mode::Normal).await;
+    let kept = pids(&idle);
+    assert_eq!(kept.len(), 1);
+    gone(kept[0]).await;
+}
+
+#[tokio::test]
+async fn one_more_than_fits_into_the_memory_ends_the_longest_idle() {
+    let echo = Echo::new();
+    let bounds = WarmBounds { memory: 1 << 20, ..WarmBounds::default() };
+    let mut stack = stack(&echo, bounds).await;
+    stack.plan(Mode::Normal).await;
+    stack.warm = in_repository("another");
+    stack.plan(Mode::Normal).await;
+    let status = stack.engine.warm_status();
+    assert!(status.processes.len() <= 1, "{status:?}");
+    assert_eq!((status.hits, status.fallbacks), (2, 0), "{status:?}");
+}
+
+/// The id of a process that this one, or one of its own, has started, by the name of its program.
+fn descendant(of: u32, name: &str) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{of}/task/{of}/children")).ok()?;
+    children.split_whitespace().find_map(|child| {
+        let child: u32 = child.parse().ok()?;
+        let program = fs::read_link(format!("/proc/{child}/exe")).ok()?;
+        let is_it = program.to_string_lossy().contains(name);
+        // One that the engine has started itself is not meant.
+        if is_it {
+            Some(child)
+        } else {
+            descendant(child, name).filter(|_| !program.ends_with("terraform"))
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_bot_that_is_killed_leaves_no_provider_behind() {
+    let moto = Moto::shared();
+    let repository = with_bucket("terraform", "killed", &moto);
+    let mut bot = repository
+        .command(&["plan", "stacks/logs"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let provider = loop {
+        if let Some(provider) = descendant(bot.id(), "terraform-provider-aws") {
+            break provider;
+        }
+        assert!(bot.try_wait().unwrap().is_none(), "it ended before it had a provider");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert!(is_running(provider));
+    bot.kill().unwrap();
+    bot.wait().unwrap();
+    gone(provider).await;
+}

@@ -1,0 +1,157 @@
+//! Whatever goes wrong with a kept provider: the plan is made, it is right, and nothing stays behind.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use futures::FutureExt as _;
+use planwright::engine::{Control, Mode};
+use serde_json::{Value as Json, json};
+
+use super::{in_repository, is_running, pids};
+use crate::support::{echo::Echo, engine::Stack};
+
+/// A file that is there already, data that is read, and a function that is called: every call that a
+/// plan can make.
+fn blocks(content: &str) -> Json {
+    json!({
+        "resource": {"echo_file": {"this": {
+            "name": "note",
+            "content": format!("${{provider::echo::upper(\"{content}\")}}"),
+        }}},
+        "data": {"echo_read": {"this": {"name": "note"}}},
+        "output": {"content": {"value": "${data.echo_read.this.content}"}},
+    })
+}
+
+const CALLS: [&str; 9] = [
+    "GetProviderSchema",
+    "ValidateProviderConfig",
+    "ConfigureProvider",
+    "ValidateResourceConfig",
+    "UpgradeResourceState",
+    "ReadResource",
+    "PlanResourceChange",
+    "ReadDataSource",
+    "CallFunction",
+];
+
+/// A stack with a state, whose provider waits for one call before it gives up on it.
+async fn stack(echo: &Echo, call: Duration) -> Stack {
+    let mut stack =
+        echo.warm_stack("terraform", &blocks("one"), |warm| warm.bounds.call = call).await;
+    echo.write("note", &json!({"content": "there before"}));
+    stack.warm = None;
+    stack.tree(&echo.tree(&json!({"resource": blocks("one")["resource"].clone()})));
+    echo.remove("note");
+    stack.apply().await;
+    stack.tree(&echo.tree(&blocks("two")));
+    stack
+}
+
+/// Lets one fault happen, in the first process that gets to it.
+fn fault(stack: &mut Stack, fault: &str) -> PathBuf {
+    let file = stack.dir.path().join("fault");
+    fs::write(&file, fault).unwrap();
+    // In the environment, so each fault meets a process that has answered nothing yet.
+    stack.env.insert("ECHO_FAULT_FILE".into(), file.clone().into());
+    stack.env.insert("ECHO_RUN".into(), fault.into());
+    file
+}
+
+#[tokio::test]
+async fn a_provider_that_dies_hangs_or_lies_in_any_call_costs_time_and_nothing_else() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(1)).await;
+    let expected = stack.plan(Mode::Normal).await.plan;
+    assert_eq!(expected.resources.len(), 1, "{expected:?}");
+    stack.warm = in_repository("one");
+    for kind in ["crash", "hang", "garbage"] {
+        for call in CALLS {
+            let what = format!("{kind}:{call}");
+            let file = fault(&mut stack, &what);
+            let before = stack.engine.warm_status();
+            let plan = stack.plan(Mode::Normal).await.plan;
+            assert_eq!(plan.digest(), expected.digest(), "{what}");
+            assert!(!file.exists(), "{what} was never called");
+            let after = stack.engine.warm_status();
+            assert_eq!(after.fallbacks, before.fallbacks + 1, "{what}: {after:?}");
+            let plan = stack.plan(Mode::Normal).await.plan;
+            assert_eq!(plan.digest(), expected.digest(), "after {what}");
+            let again = stack.engine.warm_status();
+            assert_eq!(
+                (again.hits, again.fallbacks),
+                (before.hits + 1, after.fallbacks),
+                "{again:?}"
+            );
+        }
+    }
+    let left = pids(&stack);
+    drop(stack.engine);
+    for pid in left {
+        super::gone(pid).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_may_take_longer_than_the_engine_looks_for_its_provider() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    stack.warm = in_repository("one");
+    fault(&mut stack, "slow:PlanResourceChange:2.5");
+    stack.plan(Mode::Normal).await;
+    let status = stack.engine.warm_status();
+    assert_eq!((status.hits, status.fallbacks), (1, 0), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_killed_between_two_plans_is_started_again() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    stack.warm = in_repository("one");
+    stack.plan(Mode::Normal).await;
+    let [first] = pids(&stack)[..] else { panic!("{:?}", pids(&stack)) };
+    assert!(is_running(first));
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(first as i32), nix::sys::signal::SIGKILL)
+        .unwrap();
+    super::gone(first).await;
+    stack.plan(Mode::Normal).await;
+    let status = stack.engine.warm_status();
+    assert_eq!((status.hits, status.fallbacks), (2, 0), "{status:?}");
+    assert_ne!(pids(&stack), [first]);
+}
+
+#[tokio::test]
+async fn a_socket_that_is_removed_makes_the_plan_cold() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    let expected = stack.plan(Mode::Normal).await.plan;
+    stack.warm = in_repository("one");
+    stack.plan(Mode::Normal).await;
+    let kept = pids(&stack);
+    let on_start = |command, process: planwright::engine::Process| {
+        if command == "plan" {
+            remove_socket(process.pid);
+        }
+        std::future::ready(()).boxed()
+    };
+    let control = Control { on_start: Some(&on_start), ..Control::default() };
+    let workdir = stack.workdir();
+    let planned = stack.engine.plan(&stack.root(&workdir), Mode::Normal, &control).await.unwrap();
+    assert_eq!(planned.plan.digest(), expected.digest());
+    assert_eq!(stack.engine.warm_status().fallbacks, 1);
+    // The engine kills the process that it takes for its provider, which was only told to it.
+    assert!(is_running(kept[0]) || !pids(&stack).contains(&kept[0]));
+}
+
+/// The socket that this engine was told of.
+fn remove_socket(engine: u32) {
+    let environ = fs::read(format!("/proc/{engine}/environ")).unwrap();
+    let environ = String::from_utf8(environ).unwrap();
+    let Some(told) = environ.split('\0').find_map(|it| it.strip_prefix("TF_REATTACH_PROVIDERS="))
+    else {
+        return;
+    };
+    let told: Json = serde_json::from_str(told).unwrap();
+    for provider in told.as_object().unwrap().values() {
+        fs::remove_file(provider["Addr"]["String"].as_str().unwrap()).unwrap();
+    }
+}
