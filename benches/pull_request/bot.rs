@@ -24,7 +24,7 @@ pub async fn rows(case: &Case, bare: Duration) -> Vec<Row> {
     let round = Round::start(dir.path(), &[("planwright.yaml", CONFIG)]).await;
     let head = round.alice.push(REPO, BRANCH, &edit(&borrowed(&case.files))).unwrap();
     let start = Instant::now();
-    let process = started(&round, case, dir.path());
+    let process = started(&round, case, dir.path(), &[]);
     let ready = start.elapsed();
     round.hub.set_webhook(&format!("http://{}/webhook", process.address));
     round.silence().await;
@@ -53,7 +53,8 @@ pub async fn rows(case: &Case, bare: Duration) -> Vec<Row> {
         .into()
 }
 
-fn started(round: &Round, case: &Case, dir: &Path) -> Process {
+/// The bot, with these settings beside those that it needs.
+pub fn started(round: &Round, case: &Case, dir: &Path, more: &[(&str, String)]) -> Process {
     let hub = &round.hub;
     let app = hub.app();
     let file = |name: &str, text: &str| {
@@ -73,7 +74,10 @@ fn started(round: &Round, case: &Case, dir: &Path) -> Process {
         ("--provider-cache", case.provider_cache.display().to_string()),
         ("--plan-env", names.join(",")),
     ];
-    let args: Vec<String> =
-        args.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect();
+    let args: Vec<String> = args
+        .iter()
+        .chain(more)
+        .flat_map(|(flag, value)| [(*flag).to_owned(), value.clone()])
+        .collect();
     Process::start(&args, &case.env, &dir.join("bot.log"))
 }

@@ -10,7 +10,6 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::engine::{Stack, settings};
-use crate::cli::Repository;
 
 const SOURCE: &str = "planwright/echo";
 
@@ -78,8 +77,8 @@ impl Echo {
         stack
     }
 
-    /// Puts the package `files` and a stack `files` of it into a repository, unlocked.
-    pub async fn package(&self, engine: &str, repository: &Repository) {
+    /// Writes the package `files` and a stack `files` of it, unlocked, by path and text.
+    pub async fn package(&self, engine: &str, write: impl Fn(&str, &str)) {
         let dir = tempfile::tempdir().unwrap();
         let lock = lock(&Engine::new(settings(engine, dir.path()))).await;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages");
@@ -89,7 +88,7 @@ impl Echo {
                 let path = entry.path().strip_prefix(&folder).unwrap().to_str().unwrap();
                 let text = fs::read_to_string(entry.path()).unwrap();
                 let text = text.replace("HASH", &lock.hashes[0]);
-                repository.write(&format!("packages/{path}"), &text);
+                write(&format!("packages/{path}"), &text);
             }
         }
         let stack = format!(
@@ -97,7 +96,7 @@ impl Echo {
              version: \"^0.1\"\nparams:\n  path: {}\n  texts:\n    one: first\n    two: second\n",
             self.path().display()
         );
-        repository.write("stacks/files/stack.yaml", &stack);
+        write("stacks/files/stack.yaml", &stack);
     }
 }
 

@@ -1,0 +1,98 @@
+//! Warm plans beside cold ones, of the same stacks in the same run.
+//!
+//! `cargo bench --bench warm` prints a table and writes `target/bench/warm.json`: a list of rows
+//! `{name, stacks, state, cold_s, warm_s, ratio, tree_peak_mb}`. A row `plan` is what the engine
+//! adapter needs for the plan and its JSON, in directories that are initialised, as many at a time as
+//! the machine has cores; the warm ones with a provider that has planned once. A row `/infra plan` is
+//! from webhook to comment, by a bot that has planned these stacks once. `tree_peak_mb` is resident
+//! memory, summed over the process and all that it started, while planning warm.
+
+#![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]
+
+#[allow(dead_code, reason = "the tests need more of it")]
+#[path = "../../tests/it/support/mod.rs"]
+mod support;
+
+#[allow(dead_code, reason = "only its start is measured here")]
+#[path = "../pull_request/bot.rs"]
+mod bot;
+#[path = "../pull_request/case.rs"]
+mod case;
+#[path = "../pull_request/round.rs"]
+mod round;
+#[allow(dead_code, reason = "of a row of the other bench only the time is read here")]
+#[path = "../pull_request/row.rs"]
+mod row;
+
+mod comment;
+mod peak;
+mod plans;
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use case::Case;
+use serde_json::json;
+
+/// One line of the table; times in seconds.
+pub struct Line {
+    pub name: &'static str,
+    pub stacks: usize,
+    pub state: bool,
+    pub cold: f64,
+    pub warm: f64,
+    pub tree_peak_mb: f64,
+}
+
+#[tokio::main]
+async fn main() {
+    let mut lines = Vec::new();
+    for stacks in [1, 8, 20] {
+        lines.extend(plans::lines(&Case::new("aws-bucket", stacks)).await);
+    }
+    for stacks in [1, 20] {
+        lines.push(comment::line(&Case::new("aws-bucket", stacks)).await);
+    }
+    print!("{}", table(&lines));
+    write(&lines);
+}
+
+/// In Markdown, as it stands in the documentation.
+fn table(lines: &[Line]) -> String {
+    let mut table = String::from(
+        "| | stacks | state | cold, s | warm, s | ratio | peak memory of all processes, MB |\n\
+         | --- | ---: | --- | ---: | ---: | ---: | ---: |\n",
+    );
+    for line in lines {
+        let Line { name, stacks, state, cold, warm, tree_peak_mb } = line;
+        let state = if *state { "yes" } else { "no" };
+        writeln!(
+            table,
+            "| {name} | {stacks} | {state} | {cold:.2} | {warm:.2} | {:.3} | {tree_peak_mb:.0} |",
+            warm / cold
+        )
+        .unwrap();
+    }
+    table
+}
+
+fn write(lines: &[Line]) {
+    let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            json!({
+                "name": line.name,
+                "stacks": line.stacks,
+                "state": line.state,
+                "cold_s": rounded(line.cold),
+                "warm_s": rounded(line.warm),
+                "ratio": rounded(line.warm / line.cold),
+                "tree_peak_mb": rounded(line.tree_peak_mb),
+            })
+        })
+        .collect();
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    fs::create_dir_all(&dir).unwrap();
+    let text = serde_json::to_string_pretty(&rows).unwrap() + "\n";
+    fs::write(dir.join("warm.json"), text).unwrap();
+}
