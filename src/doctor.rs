@@ -2,14 +2,21 @@
 //!
 //! What of it is wrong, `domain::diagnosis` decides.
 
-use std::{fmt::Display, fs, io, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fmt::Display,
+    fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    time::Duration,
+};
 
 use crate::{
     app::{self, Clock},
-    domain::diagnosis::{App, DigestKey, Directory, ENGINE, File, GitHub, Seen},
+    domain::diagnosis::{App, DigestKey, Directory, ENGINE, File, GitHub, Kept, KeptNow, Seen},
     engine::{self, Control, Engine},
     github::{self, Manifest},
-    settings::{Role, Serve},
+    settings::{Role, Serve, Warm},
     store::Store,
 };
 
@@ -33,6 +40,7 @@ pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyh
             Err(_) => Err("GitHub was not asked, since there is no key to ask with".into()),
         },
         engine: engine(settings).await?,
+        kept: kept(settings).await,
         database: Store::look(&app::database_url(&settings.storage, &data)).await.map_err(told),
         digest_key: digest_key(settings, &data),
         data: directory(&data),
@@ -80,6 +88,49 @@ async fn engine(settings: &Serve) -> anyhow::Result<Option<Result<String, String
         }
         Err(error) => Err(told(error)),
     }))
+}
+
+/// Asks the bot that runs with these settings, if one does.
+async fn kept(settings: &Serve) -> Kept {
+    if settings.engine.warm == Warm::Off || !settings.process.roles.contains(&Role::Plan) {
+        return Kept::Off;
+    }
+    let mut address = settings.process.listen;
+    if address.ip().is_unspecified() {
+        // Every address of this machine, and this one is reached from here.
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    match metrics(address).await {
+        Ok(text) => Kept::Seen(kept_now(&text)),
+        Err(_) => Kept::Silent(address.to_string()),
+    }
+}
+
+async fn metrics(address: SocketAddr) -> reqwest::Result<String> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
+    let answer = client.get(format!("http://{address}/metrics")).send().await?;
+    answer.error_for_status()?.text().await
+}
+
+/// What our own metrics say; `name{labels} value` a line.
+fn kept_now(text: &str) -> KeptNow {
+    let values = |name: &str| -> Vec<u64> {
+        let of = |line: &str| {
+            let rest = line.strip_prefix(name)?;
+            let value = rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next())??;
+            // Written as decimals, though they count things.
+            value.parse::<f64>().ok().map(|value| value as u64)
+        };
+        text.lines().filter_map(of).collect()
+    };
+    let sum = |name: &str| values(name).iter().sum();
+    KeptNow {
+        processes: sum("planwright_warm_processes"),
+        oldest: values("planwright_warm_oldest_seconds").into_iter().max().unwrap_or(0),
+        memory: sum("planwright_warm_memory_bytes"),
+        warm: sum("planwright_warm_plans_total"),
+        fallbacks: sum("planwright_warm_fallbacks_total"),
+    }
 }
 
 fn digest_key(settings: &Serve, data: &Path) -> Result<DigestKey, String> {

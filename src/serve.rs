@@ -46,7 +46,8 @@ impl Bot {
                 .await
                 .with_context(|| format!("listening on {listen}"))?;
             address = Some(listener.local_addr().context("the address that we listen on")?);
-            let router = http::router(Arc::new(AppInbox(app.clone())), secrets(&app)?);
+            let router = http::router(Arc::new(AppInbox(app.clone())), secrets(&app)?)
+                .merge(http::metrics(app.clone()));
             server = Some(tokio::spawn(http::serve(listener, router, stop.clone())));
         }
         Ok(Self { app, address, missed, stop, server })
@@ -57,7 +58,12 @@ impl Bot {
         let name = worker::Name::take(&self.app).await?;
         self.look().await;
         let worked = worker::run_until(self.app.clone(), &name, self.stop.clone());
-        tokio::join!(worked, self.keep_up(LOOK)).0
+        let ahead = async {
+            if self.app.roles.contains(&Role::Plan) {
+                self.app.engine.warm_ahead(&self.app.plan_env.variables).await;
+            }
+        };
+        tokio::join!(worked, self.keep_up(LOOK), self.stop.run_until_cancelled(ahead)).0
     }
 
     /// Looks for what was missed every so often, until [`Bot::stop`] is called elsewhere.

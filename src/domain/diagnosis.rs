@@ -34,9 +34,34 @@ pub struct Seen {
     pub github: Result<GitHub, String>,
     /// Name, version and place; none where this process starts no engine.
     pub engine: Option<Result<String, String>>,
+    /// What the bot that runs says of the providers that it keeps.
+    pub kept: Kept,
     pub database: Result<Tables, String>,
     pub data: Directory,
     pub digest_key: Result<DigestKey, String>,
+}
+
+/// Providers that are kept between plans.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// The settings say so, or this process plans nothing.
+    Off,
+    /// No bot answers at this address.
+    Silent(String),
+    Seen(KeptNow),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeptNow {
+    pub processes: u64,
+    /// Age of the oldest, in seconds.
+    pub oldest: u64,
+    /// Bytes of all.
+    pub memory: u64,
+    /// Plans since the start of the bot.
+    pub warm: u64,
+    /// Those of them that should have been warm and were made cold.
+    pub fallbacks: u64,
 }
 
 /// A file that only its owner should read.
@@ -157,6 +182,7 @@ pub fn checks(seen: &Seen) -> Vec<Check> {
         checks::database(seen),
     ];
     checks.extend(checks::engine(seen));
+    checks.push(checks::kept(seen));
     checks.extend(github::checks(seen));
     checks
 }

@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// An engine that was found, asked for its version, and fits the constraint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binary {
     pub kind: Kind,
     pub path: PathBuf,

@@ -12,7 +12,7 @@ use super::{
     init::{Command, Ready},
     plan_json,
     transcript::Transcript,
-    warm::{REATTACH, state_types},
+    warm::{REATTACH, ahead, state_types},
 };
 use crate::domain::{finding::Severity, plan::Plan};
 
@@ -87,6 +87,7 @@ impl Engine {
             match planned {
                 Ok(made) => {
                     self.warm.hit();
+                    ahead::note(&self.settings.work, root, session);
                     return Ok(made.held_in(ready));
                 }
                 Err(error @ (Error::Cancelled { .. } | Error::TimedOut { .. })) => {

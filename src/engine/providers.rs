@@ -3,7 +3,7 @@
 //! Asks the registry or mirror through the engine's own `init`, in a directory of its own. When to
 //! lock again is `package`'s.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use super::{
     child::{self, Invocation},
     lockfile,
     transcript::Transcript,
-    workdir::{self, LOCK_FILE},
+    workdir::{self, DATA, LOCK_FILE},
 };
 
 impl Engine {
@@ -38,7 +38,10 @@ impl Engine {
         let tree = json!({"terraform": {"required_providers": providers}}).to_string();
         fs::write(dir.path().join("versions.tf.json"), tree)
             .map_err(Error::io("writing the required providers"))?;
-        let env = self.environment(dir.path(), dir.path(), &BTreeMap::new());
+        let mut env = self.environment(dir.path(), dir.path(), &BTreeMap::new());
+        // Without a lock file the engine installs what is in the cache once more, and somebody may be
+        // about to start it just then.
+        env.remove("TF_PLUGIN_CACHE_DIR");
         let invocation = Invocation {
             command: "init",
             program: &binary.path,
@@ -56,7 +59,6 @@ impl Engine {
         };
         let secrets = Secrets::default();
         let mut transcript = Transcript::new(&secrets, control.log);
-        let _cache = self.provider_cache(control).await?;
         let ended = child::run(&invocation, control, &mut transcript).await?;
         if ended.code() != Some(0) {
             let tail = transcript.tail.into_iter().chain(ended.signal()).collect();
@@ -65,6 +67,25 @@ impl Engine {
         }
         let text = fs::read_to_string(dir.path().join(LOCK_FILE))
             .map_err(Error::io("reading the lock file that the engine wrote"))?;
+        self.adopt(&dir.path().join(DATA).join("providers"), control).await?;
         lockfile::parse(&text, binary.kind)
+    }
+
+    /// Moves packages into the cache that are not there yet, so that nobody gets them a second time.
+    async fn adopt(&self, installed: &Path, control: &Control<'_>) -> Result<(), Error> {
+        let Some(cache) = &self.settings.plugin_cache else { return Ok(()) };
+        let _cache = self.provider_cache(control).await?;
+        // host/namespace/type/version/platform
+        let packages = walkdir::WalkDir::new(installed).min_depth(5).max_depth(5);
+        for package in packages.into_iter().flatten() {
+            let Ok(path) = package.path().strip_prefix(installed) else { continue };
+            let kept = cache.join(path);
+            let parent = kept.parent().unwrap_or(cache);
+            if fs::symlink_metadata(&kept).is_err() {
+                // From another file system it is not moved, and gotten again when it is needed.
+                let _ = fs::create_dir_all(parent).and_then(|()| fs::rename(package.path(), &kept));
+            }
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What the bot answers over HTTP: webhooks, and whether it lives and is ready.
+//! What the bot answers over HTTP: webhooks, whether it lives and is ready, and its metrics.
 //!
 //! A webhook is checked, handed to the [`Inbox`], which stores it, and only then acknowledged. No
 //! flow runs here and nothing is decided here.
@@ -6,6 +6,7 @@
 mod app;
 mod health;
 mod inbox;
+mod metrics;
 mod setup;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tower_http::trace::TraceLayer;
 
 pub use self::app::AppInbox;
 pub use self::inbox::{Inbox, Incoming, Receipt};
+pub use self::metrics::router as metrics;
 pub use self::setup::{CREATED, Form, Registrar, router as setup};
 
 use crate::github::webhook::Secrets;

@@ -1,6 +1,6 @@
 //! Checks of this machine: settings, files, database, engine.
 
-use super::{Check, DigestKey, File, Seen, Tables, named};
+use super::{Check, DigestKey, File, Kept, Seen, Tables, named};
 
 pub fn settings(seen: &Seen) -> Check {
     const NAME: &str = "settings";
@@ -102,4 +102,30 @@ pub fn engine(seen: &Seen) -> Option<Check> {
             "OpenTofu or Terraform, 1.9 or newer; --engine PATH names one that is not on PATH",
         ),
     })
+}
+
+pub fn kept(seen: &Seen) -> Check {
+    const NAME: &str = "kept-providers";
+    let now = match &seen.kept {
+        Kept::Off => return Check::ok(NAME, "none: the engine starts each provider for each plan"),
+        Kept::Silent(address) => {
+            let found = format!("none now, since no bot answers at {address}");
+            return Check::ok(NAME, found);
+        }
+        Kept::Seen(now) => now,
+    };
+    let found = format!(
+        "{} processes with {} MB, the oldest for {} s; {} plans were warm, and {} were made cold \
+         that should have been",
+        now.processes,
+        now.memory >> 20,
+        now.oldest,
+        now.warm,
+        now.fallbacks
+    );
+    if now.fallbacks > now.warm {
+        let mend = "the log says of each why, after `planning cold`; --warm off ends the attempts";
+        return Check::warning(NAME, found, mend);
+    }
+    Check::ok(NAME, found)
 }

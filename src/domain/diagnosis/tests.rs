@@ -54,6 +54,7 @@ fn seen() -> Seen {
             }),
         }),
         engine: Some(Ok("OpenTofu 1.12.6, /usr/bin/tofu".into())),
+        kept: Kept::Seen(KeptNow { processes: 1, warm: 2, ..KeptNow::default() }),
         database: Ok(Tables::Current),
         data: Directory { path: "/data".into(), mode: Some(0o700), write: Ok(()) },
         digest_key: Ok(DigestKey::There(private("/data/digest.key"))),
@@ -249,4 +250,21 @@ fn a_webhook_that_arrived_counts_more_than_those_before() {
     let all = checks(&seen);
     assert!(is_healthy(&all));
     assert!(lines(&all).contains("the last webhook arrived; 1 before did not"), "{}", lines(&all));
+}
+
+#[test]
+fn kept_providers_are_told_and_plans_that_are_often_cold_are_a_warning() {
+    let line = |kept| {
+        let check = checks::kept(&Seen { kept, ..seen() });
+        format!("{:?}: {}", check.status, check.found)
+    };
+    let now = KeptNow { processes: 2, oldest: 61, memory: 700 << 20, warm: 5, fallbacks: 1 };
+    assert_eq!(
+        line(Kept::Seen(now.clone())),
+        "Ok: 2 processes with 700 MB, the oldest for 61 s; 5 plans were warm, and 1 were made cold \
+         that should have been"
+    );
+    assert!(line(Kept::Seen(KeptNow { fallbacks: 6, ..now })).starts_with("Warning: "));
+    assert!(line(Kept::Off).starts_with("Ok: none: the engine starts"));
+    assert!(line(Kept::Silent("[::1]:8080".into())).contains("no bot answers at [::1]:8080"));
 }

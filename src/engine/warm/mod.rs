@@ -6,6 +6,7 @@
 //! wrong with it, the plan is made cold, once; nothing here can fail a plan. An apply is never warm.
 //! The facts of the protocol are the engines' own; `docs/warm.md` says what people should know.
 
+pub(super) mod ahead;
 mod bounds;
 mod memory;
 mod package;
@@ -40,6 +41,8 @@ use self::{
     provider::Protocol,
     relay::{Behind, Relay},
 };
+use crate::domain::digest::Digest;
+
 use super::{Error, ProviderLock, Root, init::Ready, lockfile, workdir::DATA};
 
 /// Where an engine looks for providers that run already.
@@ -273,6 +276,11 @@ impl Warm {
             env.remove("HOME");
         }
         env
+    }
+
+    /// Of what a provider gets that is started for this root.
+    fn env_digest(&self, ready: &Ready) -> Digest {
+        pool::env_digest(&self.environment(ready))
     }
 
     /// What a provider speaks; one that is not known yet is started for it.

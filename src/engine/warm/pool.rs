@@ -44,9 +44,7 @@ impl Base {
         package: Package,
         env: BTreeMap<String, OsString>,
     ) -> Self {
-        let parts =
-            env.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_encoded_bytes()]);
-        let env_digest = Digest::of_parts("env-v1", parts);
+        let env_digest = env_digest(&env);
         let executable = package.executable.as_os_str().as_encoded_bytes();
         let key = Digest::of_parts(
             "base-v1",
@@ -61,6 +59,12 @@ impl Base {
         let (repository, source) = (repository.to_owned(), source.to_owned());
         Self { repository, source, package, env, env_digest, key }
     }
+}
+
+/// Of names and values.
+pub(super) fn env_digest(env: &BTreeMap<String, OsString>) -> Digest {
+    let parts = env.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_encoded_bytes()]);
+    Digest::of_parts("env-v1", parts)
 }
 
 /// One kept process, for people.

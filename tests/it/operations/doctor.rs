@@ -64,6 +64,17 @@ async fn all_is_well_with_a_bot_that_runs() {
     for name in ["engine", "database", "clock", "deliveries", "installation"] {
         assert!(looked(name), "{name}: {all:#?}");
     }
+    let kept = |all: &[Check]| {
+        let check = all.iter().find(|check| check.check == "kept-providers").unwrap();
+        check.found.clone()
+    };
+    assert_eq!(kept(&all), "none now, since no bot answers at 127.0.0.1:0");
+    let mut settings = story.settings();
+    settings.process.listen = story.address();
+    let all = examined(&settings).await;
+    assert!(kept(&all).starts_with("0 processes with 0 MB"), "{all:#?}");
+    settings.engine.warm = planwright::settings::Warm::Off;
+    assert!(kept(&examined(&settings).await).starts_with("none: the engine starts"));
     story.finish().await;
 }
 

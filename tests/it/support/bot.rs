@@ -131,6 +131,11 @@ impl Story {
         self.settings.clone()
     }
 
+    /// Where the bot listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.bot.address.unwrap()
+    }
+
     pub fn app(&self) -> &App {
         &self.bot.app
     }

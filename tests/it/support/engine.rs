@@ -62,6 +62,7 @@ pub struct Stack {
     /// The repository, where providers may be kept.
     pub warm: Option<(String, EngineRule)>,
     pub dir: TempDir,
+    settings: Settings,
 }
 
 impl Stack {
@@ -75,7 +76,7 @@ impl Stack {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = settings(engine, dir.path());
         set(&mut settings);
-        let engine = Engine::new(settings);
+        let engine = Engine::new(settings.clone());
         let binary = engine.binary(">=1.9, <2", &Control::default()).await.unwrap();
         let state = dir.path().join("state/terraform.tfstate");
         let mut stack = Self {
@@ -93,9 +94,15 @@ impl Stack {
             started: Mutex::default(),
             warm: None,
             dir,
+            settings,
         };
         stack.tree(tree);
         stack
+    }
+
+    /// Ends the engine adapter, and everything that it keeps, and starts it anew.
+    pub fn restart(&mut self) {
+        self.engine = Engine::new(self.settings.clone());
     }
 
     /// Replaces the root module; an empty local backend block is added.

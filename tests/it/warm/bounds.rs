@@ -84,3 +84,33 @@ async fn a_bot_that_is_killed_leaves_no_provider_behind() {
     bot.wait().unwrap();
     gone(provider).await;
 }
+
+#[tokio::test]
+async fn after_a_start_the_providers_of_what_was_planned_last_run_before_they_are_needed() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, WarmBounds::default()).await;
+    let calls = stack.dir.path().join("calls");
+    stack.env.insert("ECHO_CALLS".into(), calls.clone().into());
+    let expected = stack.plan(Mode::Normal).await.plan;
+    stack.restart();
+    assert_eq!(pids(&stack), [0; 0]);
+    fs::remove_file(&calls).unwrap();
+    stack.engine.warm_ahead(&stack.env).await;
+    let kept = stack.engine.warm_status().processes;
+    assert!(kept.len() == 1 && kept[0].is_configured, "{kept:?}");
+    let ahead = fs::read_to_string(&calls).unwrap();
+    assert!(ahead.contains("ConfigureProvider") && !ahead.contains("ApplyResourceChange"));
+    fs::remove_file(&calls).unwrap();
+    assert_eq!(stack.plan(Mode::Normal).await.plan.digest(), expected.digest());
+    assert_eq!(pids(&stack), [kept[0].pid]);
+    let asked = fs::read_to_string(&calls).unwrap();
+    for call in ["GetProviderSchema", "ValidateProviderConfig", "ConfigureProvider"] {
+        assert!(!asked.contains(call), "{call} was asked again");
+    }
+
+    stack.restart();
+    let mut other = stack.env.clone();
+    other.insert("CREDENTIALS".into(), "other".into());
+    stack.engine.warm_ahead(&other).await;
+    assert_eq!(pids(&stack), [0; 0], "with other credentials nothing is known of what is needed");
+}

@@ -144,12 +144,15 @@ async fn a_socket_that_is_removed_makes_the_plan_cold() {
 
 /// The socket that this engine was told of.
 fn remove_socket(engine: u32) {
+    let exe = format!("/proc/{engine}/exe");
+    while !fs::read_link(&exe).unwrap().ends_with("terraform") {
+        std::thread::yield_now();
+    }
     let environ = fs::read(format!("/proc/{engine}/environ")).unwrap();
     let environ = String::from_utf8(environ).unwrap();
-    let Some(told) = environ.split('\0').find_map(|it| it.strip_prefix("TF_REATTACH_PROVIDERS="))
-    else {
-        return;
-    };
+    let told = environ.split('\0').find_map(|it| it.strip_prefix("TF_REATTACH_PROVIDERS="));
+    // The second time it is planned cold.
+    let Some(told) = told else { return };
     let told: Json = serde_json::from_str(told).unwrap();
     for provider in told.as_object().unwrap().values() {
         fs::remove_file(provider["Addr"]["String"].as_str().unwrap()).unwrap();

@@ -1,0 +1,149 @@
+//! Warming ahead: after a start, before anybody waits, the providers of what was planned last are
+//! started and configured again.
+//!
+//! Each warm plan leaves a recipe, one for each repository, provider and environment: where its tree
+//! lies and what it was locked to. No values and no credentials are in it; the tree is as that plan
+//! left it. What comes of it is thrown away, and what goes wrong with it concerns nobody.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{REATTACH, Session};
+use crate::{
+    domain::{digest::Digest, provider_types::Types, repo_config::EngineRule},
+    engine::{
+        Backend, Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing,
+        init::{Command, Ready},
+        transcript::Transcript,
+        workdir::WorkDir,
+    },
+};
+
+/// How many of the latest recipes are followed.
+const MOST: usize = 5;
+
+/// How long to wait before it is looked again whether somebody works.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What one plan was made with, but for its values.
+#[derive(Serialize, Deserialize)]
+struct Recipe {
+    repository: String,
+    rule: EngineRule,
+    binary: Binary,
+    dir: PathBuf,
+    providers: BTreeMap<String, ProviderLock>,
+    types: BTreeSet<String>,
+    /// Of the environment that the providers had.
+    env: Digest,
+}
+
+/// Leaves the recipe of a plan that went warm.
+pub(in crate::engine) fn note(work: &Path, root: &Root<'_>, session: &Session) {
+    let (Some(sharing), Some(first)) = (root.warm, session.relays.first()) else { return };
+    let recipe = Recipe {
+        repository: sharing.repository.to_owned(),
+        rule: sharing.rule.clone(),
+        binary: root.binary.clone(),
+        dir: root.dir.to_owned(),
+        providers: root.providers.clone(),
+        types: first.behind.types.clone(),
+        env: first.behind.base.env_digest.clone(),
+    };
+    let sources = recipe.providers.keys().map(String::as_bytes);
+    let parts = [recipe.repository.as_bytes(), recipe.env.as_str().as_bytes()];
+    let name = Digest::of_parts("ahead-v1", parts.into_iter().chain(sources));
+    let file = folder(work).join(name.as_str().replace(':', "-"));
+    let written = fs::create_dir_all(folder(work))
+        .and_then(|()| fs::write(&file, serde_json::to_vec(&recipe).unwrap_or_default()));
+    if let Err(why) = written {
+        tracing::debug!("nothing is warmed ahead: {}: {why}", file.display());
+    }
+}
+
+fn folder(work: &Path) -> PathBuf {
+    work.join("ahead")
+}
+
+/// The latest first; what cannot be read is left out.
+fn recipes(work: &Path) -> Vec<Recipe> {
+    let entries = fs::read_dir(folder(work)).into_iter().flatten().flatten();
+    let mut files: Vec<(SystemTime, PathBuf)> = entries
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    let old = files.split_off(files.len().min(MOST));
+    for (_, file) in old {
+        let _ = fs::remove_file(file);
+    }
+    let read = |file: &PathBuf| serde_json::from_slice(&fs::read(file).ok()?).ok();
+    files.iter().filter_map(|(_, file)| read(file)).collect()
+}
+
+impl Engine {
+    /// Starts and configures the providers of what was planned last, one after the other, whenever
+    /// nobody else works. `env` is what plans get.
+    pub async fn warm_ahead(&self, env: &BTreeMap<String, OsString>) {
+        let all = self.turns.available_permits();
+        for recipe in recipes(&self.settings.work) {
+            while self.turns.available_permits() < all {
+                tokio::time::sleep(LOOK).await;
+            }
+            if let Err(why) = self.follow(&recipe, env).await {
+                tracing::debug!(dir = %recipe.dir.display(), "not warmed ahead: {why}");
+            }
+        }
+    }
+
+    async fn follow(
+        &self,
+        recipe: &Recipe,
+        env: &BTreeMap<String, OsString>,
+    ) -> Result<(), String> {
+        let (control, secrets) = (Control::default(), Secrets::default());
+        let nothing = BTreeMap::new();
+        let backend = Backend { kind: String::new(), config: BTreeMap::new() };
+        let types: BTreeMap<String, Types> = BTreeMap::new();
+        let root = Root {
+            binary: &recipe.binary,
+            dir: &recipe.dir,
+            files: &nothing,
+            providers: &recipe.providers,
+            types: &types,
+            backend: &backend,
+            env,
+            secrets: &secrets,
+            warm: Some(Sharing { repository: &recipe.repository, rule: &recipe.rule }),
+        };
+        if !recipe.dir.exists() {
+            return Err("its directory is gone".into());
+        }
+        let _turn = self.turn("plan", &control).await.map_err(|why| why.to_string())?;
+        let held = WorkDir::hold(&recipe.dir, &self.settings.tmp, Duration::ZERO, &control).await;
+        let workdir = held.map_err(|why| why.to_string())?;
+        let env = self.environment(&workdir.home(), workdir.tmp(), env);
+        let mut ready = Ready { workdir, env, has_own_home: self.settings.home.is_none() };
+        if self.warm.env_digest(&ready) != recipe.env {
+            return Err("plans have another environment now".into());
+        }
+        let trusted = self.warm.trusted(&root);
+        let unpacked = self.warm.unpacked(&root, (&ready, &trusted)).await?;
+        let unpacked = unpacked.filter(|unpacked| !unpacked.is_empty());
+        let unpacked = unpacked.ok_or("nothing of it may be kept, or it is not installed")?;
+        let session = self.warm.session(&root, (&ready, unpacked), recipe.types.clone()).await?;
+        ready.env.insert(REATTACH.into(), session.reattach.clone());
+        // Reads nothing of the world and locks nothing; the answer is of no interest.
+        let args = vec!["-lock=false".into(), "-refresh=false".into()];
+        let command = Command { name: "plan", args, captures: false };
+        let mut transcript = Transcript::new(&secrets, None);
+        let ended = self.run(&root, &ready, command, (&control, &mut transcript)).await;
+        ended.map(drop).map_err(|error| session.why(&error))
+    }
+}
