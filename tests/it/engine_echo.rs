@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::support::{
     echo::Echo,
     engine::{Stack, settings},
+    variations::{COUNT, Then, Variation, World, features, variation},
 };
 
 const ENGINES: [&str; 2] = ["terraform", "tofu"];
@@ -174,4 +175,57 @@ async fn a_fault_strikes_in_its_call_and_one_in_a_file_only_once() {
     stack.engine = Engine::new(impatient);
     let hung = refused(&stack).await;
     assert!(matches!(hung, Error::TimedOut { command: "plan", .. }), "{hung}");
+}
+
+#[test]
+fn a_life_is_the_same_for_the_same_index_and_each_feature_is_in_many() {
+    for world in [World::Echo("/reality".into()), World::Aws] {
+        let lives = || (0..COUNT).map(|index| variation(&world, index)).collect::<Vec<_>>();
+        assert_eq!(lives(), lives());
+    }
+    let mut often = std::collections::BTreeMap::new();
+    for feature in (0..COUNT).flat_map(features) {
+        *often.entry(format!("{feature:?}")).or_insert(0) += 1;
+    }
+    assert_eq!(often.len(), 16, "{often:?}");
+    for (feature, count) in often {
+        let least = if feature.starts_with("Wrong") { 4 } else { 10 };
+        assert!(count >= least, "{feature} is in {count} lives of {COUNT}");
+    }
+}
+
+/// Lives a life to its end, in which nothing is left to do.
+async fn live(stack: &mut Stack, life: &Variation) {
+    let name = &life.name;
+    let mut left = None;
+    for (i, step) in life.steps.iter().enumerate() {
+        for outside in &step.outside {
+            outside.happen(None);
+        }
+        stack.tree(&step.tree);
+        stack.values(&step.values);
+        match step.then {
+            Then::Refuse => {
+                let refused = refused(stack).await;
+                let Error::Engine { diagnostics, .. } = &refused else {
+                    panic!("{name}: {refused}")
+                };
+                assert!(!diagnostics.is_empty(), "{name}, step {i}: {refused}");
+            }
+            Then::Apply => drop(stack.apply().await),
+            Then::Leave => left = Some(stack.plan(Mode::Normal).await.plan),
+        }
+    }
+    let left = left.unwrap();
+    assert!(left.resources.is_empty(), "{name}: {left:?}");
+}
+
+#[tokio::test]
+async fn generated_lives_end_as_they_should() {
+    for (i, index) in (0..COUNT).step_by(5).enumerate() {
+        let echo = Echo::new();
+        let life = variation(&World::echo(&echo), index);
+        let mut stack = echo.stack(ENGINES[i % 2], &json!({})).await;
+        live(&mut stack, &life).await;
+    }
 }

@@ -10,7 +10,9 @@ use super::{ENGINES, repository, stable};
 async fn files_are_made_changed_behind_our_back_and_mended() {
     for engine in ENGINES {
         let (echo, repository) = (Echo::new(), repository(engine));
-        echo.package(engine, |path, text| repository.write(path, text)).await;
+        for (path, text) in echo.package(engine).await {
+            repository.write(&path, &text);
+        }
         repository.done(&["lock", "files"]);
         let (resolved, _) = repository.json(&["resolve", "files"]);
         // Also what only the module within the module uses.

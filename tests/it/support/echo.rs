@@ -1,6 +1,7 @@
 //! `planwright/echo`, the provider of `tests/provider`: its reality is a directory of files.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -77,8 +78,9 @@ impl Echo {
         stack
     }
 
-    /// Writes the package `files` and a stack `files` of it, unlocked, by path and text.
-    pub async fn package(&self, engine: &str, write: impl Fn(&str, &str)) {
+    /// The package `files` and a stack `files` of it: texts by their path in a repository.
+    pub async fn package(&self, engine: &str) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
         let dir = tempfile::tempdir().unwrap();
         let lock = lock(&Engine::new(settings(engine, dir.path()))).await;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/packages");
@@ -88,7 +90,7 @@ impl Echo {
                 let path = entry.path().strip_prefix(&folder).unwrap().to_str().unwrap();
                 let text = fs::read_to_string(entry.path()).unwrap();
                 let text = text.replace("HASH", &lock.hashes[0]);
-                write(&format!("packages/{path}"), &text);
+                files.insert(format!("packages/{path}"), text);
             }
         }
         let stack = format!(
@@ -96,7 +98,8 @@ impl Echo {
              version: \"^0.1\"\nparams:\n  path: {}\n  texts:\n    one: first\n    two: second\n",
             self.path().display()
         );
-        write("stacks/files/stack.yaml", &stack);
+        files.insert("stacks/files/stack.yaml".into(), stack);
+        files
     }
 }
 

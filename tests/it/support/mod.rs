@@ -8,4 +8,5 @@ pub mod moto;
 pub mod postgres;
 pub mod process;
 pub mod starts;
+pub mod variations;
 pub mod world;

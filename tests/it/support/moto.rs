@@ -41,7 +41,8 @@ impl Moto {
         })
     }
 
-    fn start() -> Self {
+    /// One of its own.
+    pub fn start() -> Self {
         let mut server = Command::new(component("venv/bin/python"))
             .args(["-c", SERVER])
             .stdin(Stdio::piped())

@@ -4,7 +4,7 @@ use planwright::{
     domain::repo_config::EngineRule,
     engine::{Control, Mode},
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{in_repository, pids};
 use crate::support::{engine::Stack, moto::Moto};
@@ -21,7 +21,12 @@ async fn bucket(engine: &str, moto: &Moto, name: &str) -> Stack {
         }}},
         "output": {"arn": {"value": "${aws_s3_bucket.this.arn}"}},
     });
-    let mut stack = Stack::with(engine, &tree, |settings| {
+    stack(engine, moto, &tree).await
+}
+
+/// A stack whose provider may be kept.
+pub async fn stack(engine: &str, moto: &Moto, tree: &Json) -> Stack {
+    let mut stack = Stack::with(engine, tree, |settings| {
         settings.warm.providers = ["hashicorp/aws".to_owned()].into();
     })
     .await;

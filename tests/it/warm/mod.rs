@@ -2,6 +2,7 @@
 
 mod aws;
 mod bounds;
+mod equality;
 mod faults;
 
 use std::time::Duration;

@@ -1,0 +1,139 @@
+//! Generated lives of stacks, each step planned cold and warm: the same plan, the same drift, the same
+//! error.
+//!
+//! Ten of each provider; all of them, with both engines, where `PLANWRIGHT_VARIATIONS=all`.
+
+use std::path::Path;
+
+use planwright::{
+    domain::plan::Plan,
+    engine::{Control, Mode, Planned},
+};
+
+use super::in_repository;
+use crate::support::{
+    echo::Echo,
+    engine::Stack,
+    moto::Moto,
+    variations::{COUNT, Step, Then, Variation, World, variation},
+};
+
+const ENGINES: [&str; 2] = ["terraform", "tofu"];
+
+/// Which lives are lived, and by which engines.
+fn chosen() -> impl Iterator<Item = (u64, &'static str)> {
+    let all = std::env::var("PLANWRIGHT_VARIATIONS").is_ok_and(|which| which == "all");
+    let count = if all { COUNT } else { 10 };
+    (0..count).flat_map(move |index| {
+        let engines = ENGINES.into_iter().enumerate();
+        engines.filter(move |(i, _)| all || *i as u64 == index % 2).map(move |(_, it)| (index, it))
+    })
+}
+
+#[tokio::test]
+async fn lives_of_files_are_the_same_warm_and_cold() {
+    let mut tally = Tally::default();
+    for (index, engine) in chosen() {
+        let echo = Echo::new();
+        let life = variation(&World::echo(&echo), index);
+        let stack = echo.warm_stack(engine, &serde_json::json!({}), |_| ()).await;
+        tally.add(&live(stack, &life, None).await);
+    }
+    tally.told("echo");
+}
+
+#[tokio::test]
+async fn lives_of_parameters_are_the_same_warm_and_cold() {
+    let mut tally = Tally::default();
+    // Each engine has a world of its own, since lives of one index have the same names.
+    let motos = ENGINES.map(|engine| (engine, Moto::start()));
+    for (index, engine) in chosen() {
+        let (_, moto) = motos.iter().find(|(of, _)| *of == engine).unwrap();
+        let life = variation(&World::Aws, index);
+        let stack = super::aws::stack(engine, moto, &life.steps[0].tree).await;
+        tally.add(&live(stack, &life, Some(moto)).await);
+    }
+    tally.told("aws");
+}
+
+#[derive(Default)]
+struct Tally {
+    plans: u64,
+    refused: u64,
+    /// Plans that nothing was wrong with and that were cold all the same.
+    needless: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, other: &Self) {
+        self.plans += other.plans;
+        self.refused += other.refused;
+        self.needless.extend(other.needless.clone());
+    }
+
+    /// Without this, every plan could have been cold.
+    fn told(&self, label: &str) {
+        let Self { plans, refused, needless } = self;
+        println!(
+            "{label}: {plans} plans the same, {refused} refused alike, cold again {needless:?}"
+        );
+        assert!(needless.is_empty(), "{needless:?}");
+        assert!(*plans > 20 && *refused > 0);
+    }
+}
+
+async fn live(mut stack: Stack, life: &Variation, moto: Option<&Moto>) -> Tally {
+    let mut tally = Tally::default();
+    let (cold, warm) = (stack.dir.path().join("cold"), stack.dir.path().join("warm"));
+    for (i, step) in life.steps.iter().enumerate() {
+        let what = format!("{}, step {i}", life.name);
+        set(&mut stack, step, moto);
+        let expected = planned(&mut stack, &cold, false).await;
+        let before = stack.engine.warm_status();
+        let found = planned(&mut stack, &warm, true).await;
+        let status = stack.engine.warm_status();
+        match (&expected, &found) {
+            (Ok(expected), Ok(found)) => {
+                assert_eq!(found.plan.digest(), expected.plan.digest(), "{what}");
+                assert_eq!(told(&found.plan), told(&expected.plan), "{what}");
+                tally.plans += 1;
+                if status.fallbacks > before.fallbacks {
+                    tally.needless.push(format!("{what}: {:?}", status.last_fallback));
+                }
+            }
+            (Err(expected), Err(found)) => {
+                assert_eq!(found, expected, "{what}");
+                tally.refused += 1;
+            }
+            _ => panic!("{what}: cold {expected:?}, warm {found:?}"),
+        }
+        match step.then {
+            Then::Leave => assert!(found.is_ok(), "{what}: {found:?}"),
+            Then::Refuse => assert!(found.is_err(), "{what} was not refused"),
+            Then::Apply => {
+                let root = stack.root(&warm);
+                stack.engine.apply(&root, found.unwrap(), &Control::default()).await.unwrap();
+            }
+        }
+    }
+    tally
+}
+
+fn set(stack: &mut Stack, step: &Step, moto: Option<&Moto>) {
+    for outside in &step.outside {
+        outside.happen(moto);
+    }
+    stack.tree(&step.tree);
+    stack.values(&step.values);
+}
+
+/// A plan, or what was said of why there is none.
+async fn planned(stack: &mut Stack, dir: &Path, is_warm: bool) -> Result<Planned, String> {
+    stack.warm = in_repository("one").filter(|_| is_warm);
+    stack.plan_in(dir, Mode::Normal).await.map_err(|error| error.to_string())
+}
+
+/// All of a plan, drift too.
+fn told(plan: &Plan) -> String {
+    serde_json::to_string_pretty(plan).unwrap()
+}
