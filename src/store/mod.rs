@@ -21,6 +21,7 @@ mod outbox;
 mod plan_sets;
 mod pull_requests;
 mod pushes;
+mod run_notes;
 mod runs;
 mod stack_locks;
 mod stacks;
@@ -42,6 +43,7 @@ pub use plan_sets::{
 };
 pub use pull_requests::{PullRequest, PullRequestId, PullRequestState};
 pub use pushes::Push;
+pub use run_notes::{NotedRun, RunLines, RunStep, Stage, StepState, Subject};
 pub use runs::{Run, RunId, RunKind, RunState};
 pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock, Unlock};
 pub use stacks::AppliedStack;
