@@ -76,7 +76,8 @@ fn line(requirement: &Requirement, depth: usize) -> String {
     format!("{}- {sign} {}", "  ".repeat(depth), words(requirement))
 }
 
-fn words(requirement: &Requirement) -> String {
+/// A requirement and why it is met or not, in a line of Markdown.
+pub fn words(requirement: &Requirement) -> String {
     let met = requirement.met;
     match &requirement.what {
         What::Applicable => if met { "can be applied" } else { "cannot be applied yet" }.into(),
