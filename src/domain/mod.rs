@@ -22,6 +22,7 @@ pub mod job;
 pub mod markdown;
 pub mod names;
 pub mod plan;
+pub mod public_url;
 pub mod pull_request;
 pub mod registration;
 pub mod reply;

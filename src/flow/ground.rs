@@ -28,9 +28,10 @@ use crate::{
         lock::shared_state,
         repository::{self, STACKS},
     },
+    store::Stage,
 };
 
-use super::{Error, Result, soon};
+use super::{Error, Result, notes::Notes, soon};
 
 /// Rises when the rules that are part of the binary change what a plan is judged by.
 const RULES: &str = "rules/1";
@@ -60,13 +61,25 @@ pub enum Merged {
 }
 
 /// Fetches head and base, merges them, and reads what concerns us.
-pub async fn ground(app: &App, target: &Target, pull: &PullRequest) -> Result<Merged> {
+pub async fn ground(
+    app: &App,
+    target: &Target,
+    pull: &PullRequest,
+    notes: &Notes,
+) -> Result<Merged> {
+    let step = notes.step(None, Stage::Fetch);
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
     let mirror = fetch(app, target, &wants).await?;
+    step.done();
+    let step = notes.step(None, Stage::Merge);
     let tree = match mirror.merge(&pull.base, &pull.head).await? {
         Merge::Tree(tree) => tree,
-        Merge::Conflict { paths } => return Ok(Merged::Conflict(paths.into_iter().collect())),
+        Merge::Conflict { paths } => {
+            step.failed();
+            return Ok(Merged::Conflict(paths.into_iter().collect()));
+        }
     };
+    step.done();
     between(mirror, pull.base.clone(), tree).await.map(Merged::Ground)
 }
 

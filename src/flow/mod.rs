@@ -14,6 +14,7 @@ pub mod drift;
 pub mod ground;
 pub mod judge;
 pub mod look;
+pub mod notes;
 pub mod outbox;
 pub mod plan;
 pub mod propose;
@@ -36,6 +37,7 @@ use crate::{
     store::{self, JobId, PullRequestId},
 };
 
+use notes::Notes;
 use outbox::Face;
 
 /// How a flow ends that does not end well.
@@ -67,6 +69,20 @@ pub struct Watch {
     pub stop: CancellationToken,
     /// The job itself, by which a run knows whose it is.
     pub job: Option<JobId>,
+    /// What is noted of it for people.
+    pub notes: Notes,
+}
+
+impl Watch {
+    /// The same, with notes that are taken from here on.
+    fn noting(&self, app: &App) -> Self {
+        Self { notes: Notes::of(app), ..self.clone() }
+    }
+
+    /// The same for what nobody may stop.
+    fn unstoppable(&self) -> Self {
+        Self { stop: CancellationToken::new(), ..self.clone() }
+    }
 }
 
 impl From<Refusal> for Error {

@@ -25,6 +25,7 @@ fn seen() -> Seen {
         settings: Ok(()),
         secrets: vec![private("key.pem")],
         webhook_secret: Ok(()),
+        pages: Ok(Some("https://bot.example.org".into())),
         private_key: Ok(()),
         wanted: grants(),
         github: Ok(GitHub {
@@ -138,6 +139,7 @@ fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
         |seen| seen.config = Some(File { path: "settings.yaml".into(), mode: Some(0o644) }),
         |seen| seen.secrets[0].mode = Some(0o604),
         |seen| seen.webhook_secret = Err("the webhook secret has 0 lines".into()),
+        |seen| seen.pages = Err("people cannot sign in".into()),
         |seen| seen.private_key = Err("the key is none".into()),
         |seen| seen.data.write = Err("Permission denied".into()),
         |seen| seen.data.mode = Some(0o755),

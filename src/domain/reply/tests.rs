@@ -16,6 +16,20 @@ use crate::domain::{
 };
 use fixtures::*;
 
+/// The comment of a bot without pages.
+fn comment(report: &Report) -> String {
+    super::comment(report, None)
+}
+
+#[test]
+fn the_page_is_linked_below_the_first_line_and_changes_nothing_else() {
+    let url = "https://bot.example/runs/7";
+    let linked = super::comment(&awaiting(), Some(url));
+    let line = format!("  \n[Steps, log and whole plan]({url})");
+    assert!(linked.lines().nth(4).unwrap().contains(url), "{linked}");
+    assert_eq!(linked.replace(&line, ""), comment(&awaiting()));
+}
+
 #[test]
 fn nobody_is_told_that_a_bot_does_not_approve() {
     let principal =

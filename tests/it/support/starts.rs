@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub struct Starts {
     pub engine: PathBuf,
     log: PathBuf,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// Does the work of the first stack, and what it did then for all others: for stories with many
@@ -44,7 +44,8 @@ impl Starts {
         Self::with(REPEATS)
     }
 
-    fn with(body: &str) -> Self {
+    /// An engine that does `body` first, a piece of a shell script; `$kept` is [`Starts::dir`].
+    pub fn with(body: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let (engine, log) = (dir.path().join("terraform-counted"), dir.path().join("starts"));
         let (real, kept) = (real_engine(), dir.path());
@@ -56,7 +57,12 @@ impl Starts {
         );
         fs::write(&engine, script).unwrap();
         fs::set_permissions(&engine, fs::Permissions::from_mode(0o755)).unwrap();
-        Self { engine, log, _dir: dir }
+        Self { engine, log, dir }
+    }
+
+    /// A directory that the script and the story share.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// The commands that were started since the last time, but `version`, which runs no provider.
