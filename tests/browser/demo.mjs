@@ -1,5 +1,5 @@
 // The five steps of the demo's start page in a real browser, from the issue form to the drift, and a
-// restart that keeps it all. Six pictures go to target/screenshots.
+// restart that keeps it all; on the way, the bot's own page of a plan. Seven pictures go to target/screenshots.
 //
 //   node tests/browser/demo.mjs [PLANWRIGHT]
 
@@ -142,6 +142,48 @@ async function planned(page) {
   await seen(page, 'does not count');
 }
 
+/** From the check, over the sign-in, to the bot's own page of the plan. */
+async function detailed(page, address) {
+  const pull = page.url();
+  await page.goto(`${address}${new URL(pull).pathname}`);
+  await page.getByRole('link', { name: 'planwright', exact: true }).click();
+  const details = page.getByRole('link', { name: 'Details' });
+  const to = await details.getAttribute('href');
+  await details.click();
+  await page.getByRole('heading', { name: 'Plan planned' }).waitFor();
+  assert.equal(page.url(), to);
+  await seen(page, 'Signed in as alice');
+  await seen(page, 'module.greeting.terraform_data.greeting');
+  await page.getByText('Log of the engine').click();
+  await seen(page, 'Plan to create');
+  await accessible(page, 'the page of a run');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await picture(page, '7-page-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await picture(page, '7-page');
+  await page.setViewportSize({ width: 390, height: 820 });
+  const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  assert.equal(await page.evaluate(overflow), 0, 'it fits a phone');
+  await accessible(page, 'the page of a run on a phone');
+  await page.setViewportSize({ width: 1180, height: 820 });
+  await page.goto(pull);
+  await page.getByRole('link', { name: 'Steps, log and whole plan' }).click();
+  await page.getByRole('heading', { name: 'Plan planned' }).waitFor();
+  // By keyboard alone, past the head of the page.
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
+  await page.goto(pull);
+}
+
+/** The page of an apply, opened while it goes on or just after: it follows by itself to the end. */
+async function followed(page) {
+  const pull = page.url();
+  await page.getByRole('link', { name: 'Steps, log and whole plan' }).click();
+  await page.getByRole('heading', { name: 'Apply applied' }).waitFor();
+  await seen(page, 'Verify');
+  await page.goto(pull);
+}
+
 async function approved(page) {
   await become(page, 'bob');
   await page.getByRole('button', { name: 'Approve' }).click();
@@ -238,8 +280,10 @@ try {
   const { address } = running;
   await asked(page, address);
   await planned(page);
+  await detailed(page, address);
   await approved(page);
   await applied(page);
+  await followed(page);
   await drifted(page, address);
   await guarded(page);
   await leftAlone(page, address);
@@ -274,7 +318,7 @@ try {
   await page.goto(running.address);
   assert.equal(await page.locator('.step.done').count(), 0, 'a reset starts anew');
   assert.deepEqual(complaints, [], 'the browser complained');
-  console.log(`five steps, a restart and a reset, six pictures in ${pictures}`);
+  console.log(`five steps, a restart and a reset, seven pictures in ${pictures}`);
 } finally {
   await browser.close();
   await ended(running);
