@@ -5,10 +5,10 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -184,6 +184,37 @@ async function followed(page) {
   await page.goto(pull);
 }
 
+/** An engine that takes its time and says so. */
+const SLOW = `#!/bin/sh
+if [ "$1" = plan ]; then for n in 1 2 3 4 5 6 7 8; do echo "waiting, $n"; sleep 0.5; done; fi
+exec terraform "$@"
+`;
+
+/** The page of a plan grows while the engine is at work, and asks no more when it has ended. */
+async function watched(page, address) {
+  await page.goto(`${address}/acme/infra/edit/main/stacks/newsletter/stack.yaml`);
+  const text = page.getByLabel('Text');
+  await text.fill((await text.inputValue()).replace('Good news', 'Best news'));
+  await page.getByRole('button', { name: 'Commit the change' }).click();
+  await page.getByRole('link', { name: 'planwright', exact: true }).click();
+  await page.getByRole('link', { name: 'Details' }).click();
+  await page.getByRole('heading', { name: 'Plan in progress' }).waitFor();
+  await page.getByText('waiting, 2').waitFor();
+  await accessible(page, 'the page of a run that goes on');
+  const summary = page.getByText('Log of the engine');
+  await summary.click();
+  await summary.evaluate((it) => { it.dataset.mine = 'yes'; });
+  await page.getByRole('heading', { name: 'Plan planned' }).waitFor();
+  await page.getByText('Waiting for approval').waitFor();
+  assert.equal(await page.locator('.log[open] summary[data-mine=yes]').count(), 0, 'it stays folded');
+  assert.equal(await page.locator('summary[data-mine=yes]').count(), 1, 'and is the same');
+  assert.match(await page.locator('.log pre').textContent(), /waiting, 8[^]*Plan to create/);
+  let asked = 0;
+  page.on('request', () => { asked += 1; });
+  await page.waitForTimeout(2500);
+  assert.equal(asked, 0, 'a run that has ended is asked for no more');
+}
+
 async function approved(page) {
   await become(page, 'bob');
   await page.getByRole('button', { name: 'Approve' }).click();
@@ -317,6 +348,15 @@ try {
   page = await opened(context, complaints);
   await page.goto(running.address);
   assert.equal(await page.locator('.step.done').count(), 0, 'a reset starts anew');
+  await page.close();
+
+  await ended(running);
+  const slow = join(data, '..', `${basename(data)}-terraform`);
+  writeFileSync(slow, SLOW, { mode: 0o755 });
+  running = await demo(data, 0, '--reset', '--engine', slow);
+  page = await opened(context, complaints);
+  await watched(page, running.address);
+  rmSync(slow);
   assert.deepEqual(complaints, [], 'the browser complained');
   console.log(`five steps, a restart and a reset, seven pictures in ${pictures}`);
 } finally {

@@ -131,7 +131,7 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
         cause: match (&subject.asked_by, run.kind) {
             (Some(login), _) => format!("asked for by {login}"),
             (None, RunKind::Apply) => "after the merge".into(),
-            (None, _) => "of what was pushed".into(),
+            (None, _) => "as it was pushed".into(),
         },
         started: run.started_at.into(),
         took: took(run.finished_at.unwrap_or(now).duration_since(run.started_at)),

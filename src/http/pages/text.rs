@@ -81,9 +81,10 @@ impl From<Timestamp> for Moment {
 
 /// How long something took, as exactly as anyone wants to know.
 pub fn took(time: SignedDuration) -> String {
-    let tenths = time.as_millis().max(0) / 100;
-    match tenths / 10 {
-        seconds @ 0..60 => format!("{seconds}.{} s", tenths % 10),
+    let millis = time.as_millis().max(0);
+    match millis / 1_000 {
+        0 => format!("{millis} ms"),
+        seconds @ 1..60 => format!("{seconds}.{} s", millis % 1_000 / 100),
         seconds @ 60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         seconds => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn a_time_is_told_in_the_units_that_matter() {
         let of = |millis| took(SignedDuration::from_millis(millis));
-        assert_eq!([of(-5), of(120), of(59_990)], ["0.0 s", "0.1 s", "59.9 s"]);
+        assert_eq!([of(-5), of(120), of(59_990)], ["0 ms", "120 ms", "59.9 s"]);
         assert_eq!([of(61_000), of(3_661_000)], ["1 min 1 s", "1 h 1 min"]);
     }
 }

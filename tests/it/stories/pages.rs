@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use planwright::localhub::{Fault, Hub};
+use planwright::{
+    engine::Host,
+    localhub::{Fault, Hub},
+};
 use reqwest::StatusCode;
 
+use super::lost::lose;
 use crate::support::{
     bot::{REPO, Setup, Story, borrowed, hello},
     browser::{Browser, Shown, location},
@@ -138,6 +142,21 @@ async fn an_apply_has_a_page_with_its_steps() {
 }
 
 #[tokio::test]
+async fn an_apply_that_was_lost_keeps_its_page_and_says_what_was_found() {
+    let story = with_pages().await;
+    let pr = planned(&story, "Hello").await;
+    story.bob.approve(REPO, pr).unwrap();
+    story.settle().await;
+    lose(&story, pr, &Host::here(), None).await;
+    story.merge(&story.bob, pr);
+    story.settle().await;
+    let text = said(&Browser::of("bob").open(&linked(&story, pr)).await);
+    assert!(text.contains("Apply ✗ failed") && text.contains("Plan again, done"), "{text}");
+    assert!(text.contains("2 resources would still change"), "{text}");
+    story.finish().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_planned_says_so_on_its_page() {
     let story = with_pages().await;
     let mut files = hello("hello", "Hello");
@@ -204,6 +223,21 @@ async fn no_secret_of_the_engine_reaches_a_page() {
     let page = Browser::of("bob").open(&details(&story, pr)).await;
     assert!(page.text.contains("the password is [secret]"), "{}", page.text);
     assert!(!page.text.contains(CANARY));
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn no_secret_of_the_bot_reaches_a_page_whatever_the_engine_says() {
+    let starts = Starts::with("[ \"$1\" != plan ] || cat \"$kept/secret\"");
+    let engine = Some(starts.engine.clone());
+    let story = Story::with(Setup { has_pages: true, engine, ..Setup::default() }).await;
+    let app = story.hub.app();
+    let secrets = format!("{}\n{}\n", app.webhook_secret, app.client_secret);
+    std::fs::write(starts.dir().join("secret"), secrets).unwrap();
+    let pr = planned(&story, "Hello").await;
+    let page = Browser::of("bob").open(&details(&story, pr)).await;
+    assert_eq!(page.text.matches("[secret]").count(), 2, "{}", page.text);
+    assert!(!page.text.contains(&app.webhook_secret) && !page.text.contains(&app.client_secret));
     story.finish().await;
 }
 
