@@ -87,6 +87,8 @@ pub struct AppCredentials {
     pub webhook_secret: String,
     pub client_id: String,
     pub client_secret: String,
+    /// Where people who sign in may be sent back to.
+    pub callback_urls: Vec<String>,
 }
 
 /// A running local GitHub; clones are the same one.
@@ -174,6 +176,7 @@ impl Hub {
             webhook_secret: app.webhook_secret,
             client_id: app.client_id,
             client_secret: app.client_secret,
+            callback_urls: app.callback_urls,
         }
     }
 
