@@ -50,9 +50,7 @@ pub fn pages(seen: &Seen) -> Check {
             );
             Check::ok(NAME, found)
         }
-        Err(why) => {
-            Check::failed(NAME, why, "give what is missing, or leave all three of the settings out")
-        }
+        Err(why) => Check::failed(NAME, why, "mend that setting, or leave --public-url out"),
     }
 }
 
