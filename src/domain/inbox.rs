@@ -10,7 +10,6 @@ use super::{
         CommentAction, CommentEvent, Envelope, Event, IssueEvent, PullRequestAction, Push,
         ReviewEvent,
     },
-    issue::LABEL,
     job::{Asked, Job, Target},
     names::{DeliveryId, PrNumber},
     repository::Repository,
@@ -89,13 +88,15 @@ fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
     }
 }
 
-/// Only an issue with our label, of a person: whoever writes or labels it asks for what it says.
+/// Only an issue that a person has put before us: whoever writes or labels it asks for what it says.
+/// Which label does that is for the flow to say, which knows the settings.
 fn of_issue(repository: Repository, issue: &IssueEvent, envelope: &Envelope) -> Effects {
-    if !envelope.sender.is_user() || !issue.labels.iter().any(|label| label == LABEL) {
+    if !envelope.sender.is_user() || issue.labels.is_empty() {
         return Effects::default();
     }
     let target = Target { repository, number: issue.number };
-    let job = Job::Request { target, by: envelope.sender.clone() };
+    let (by, labels) = (envelope.sender.clone(), issue.labels.clone());
+    let job = Job::Request { target, by, labels };
     Effects { jobs: vec![job], ..Effects::default() }
 }
 
@@ -239,17 +240,16 @@ mod tests {
     }
 
     #[test]
-    fn an_issue_with_our_label_is_answered_for_whoever_put_it_before_us() {
-        let issue = |label: &str| {
-            Event::Issue(IssueEvent {
-                number: PrNumber(5),
-                labels: vec!["bug".into(), label.into()],
-            })
+    fn an_issue_with_a_label_is_looked_at_for_whoever_put_it_before_us() {
+        let issue = |labels: &[&str]| {
+            let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+            envelope(Event::Issue(IssueEvent { number: PrNumber(5), labels }))
         };
-        let asked = effects_of(&envelope(issue(LABEL)));
-        assert!(matches!(&asked.jobs[..], [Job::Request { by, .. }] if by.id == UserId(1)));
-        assert_eq!(effects_of(&envelope(issue("question"))), Effects::default());
-        let of_a_bot = Envelope { sender: actor(ActorKind::Bot), ..envelope(issue(LABEL)) };
+        let asked = effects_of(&issue(&["bug", "infra"]));
+        assert!(matches!(&asked.jobs[..], [Job::Request { by, labels, .. }]
+                if by.id == UserId(1) && *labels == ["bug", "infra"]));
+        assert_eq!(effects_of(&issue(&[])), Effects::default());
+        let of_a_bot = Envelope { sender: actor(ActorKind::Bot), ..issue(&["infra"]) };
         assert_eq!(effects_of(&of_a_bot), Effects::default());
     }
 

@@ -54,8 +54,14 @@ pub enum Job {
     Verdict { target: Target, review: Option<ReviewId> },
     /// Record that deletes and replacements of protected resources are meant.
     Allow { target: Target, asked: Asked, stack: StackId, addresses: Vec<String> },
-    /// Turn what an issue asks for into a pull request. `by` whom the issue was put before us.
-    Request { target: Target, by: Actor },
+    /// Turn what an issue asks for into a pull request, if it has the label. `by` whom the issue was
+    /// put before us; `labels` as the event had them, none where that is not known.
+    Request {
+        target: Target,
+        by: Actor,
+        #[serde(default)]
+        labels: Vec<String>,
+    },
     /// Turn `/infra set` into a commit, or on an issue into a pull request.
     Set { target: Target, asked: Asked, change: SetParams, on_pull_request: bool },
     /// Tell a run of the agent what people want of it.

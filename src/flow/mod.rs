@@ -155,7 +155,7 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
         Job::Allow { target, asked, stack, addresses } => {
             allow::allow(app, target, asked, (stack, addresses)).await.map(|()| Vec::new())
         }
-        Job::Request { target, by } => request::request(app, target, by).await,
+        Job::Request { target, by, labels } => request::request(app, target, by, labels).await,
         Job::Set { target, asked, change, on_pull_request } => {
             let how = (change, *on_pull_request);
             set::set(app, target, asked, how).await.map(|()| Vec::new())

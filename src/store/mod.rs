@@ -14,6 +14,7 @@ mod connect;
 mod db;
 mod deliveries;
 mod error;
+mod issue_labels;
 mod jobs;
 mod journal;
 mod look;
