@@ -28,7 +28,7 @@ mod stacks;
 
 use tokio::sync::watch;
 
-pub use agent_runs::{AgentFacts, AgentRun};
+pub use agent_runs::{AgentFacts, AgentRun, Unfinished};
 pub use allowances::Allowance;
 pub use approvals::{Approval, ApprovalKind};
 pub use audit::AuditEntry;

@@ -48,6 +48,8 @@ pub struct Run {
     /// What the model says of it, for people.
     pub note: Option<Note>,
     pub published: Option<Published>,
+    /// How it ended when it published that, unless it was finished then.
+    pub unfinished: Option<End>,
     /// The head of the log.
     pub last: Entry,
     queue: VecDeque<(String, RawCall)>,
@@ -129,6 +131,7 @@ impl Run {
             failed_plans: 0,
             note: None,
             published: None,
+            unfinished: None,
             last: first.clone(),
             queue: VecDeque::new(),
             turns: 0,
@@ -280,7 +283,11 @@ impl Run {
                 self.reopen(prompt::plan_failed(why));
             }
             Event::Ended { how, published } => {
-                self.published = published.clone().or_else(|| self.published.take());
+                if let Some(published) = published {
+                    self.published = Some(published.clone());
+                    let is_finished = *how == End::Finished(Outcome::Propose);
+                    self.unfinished = (!is_finished).then(|| how.clone());
+                }
                 for (id, _) in std::mem::take(&mut self.queue) {
                     self.conversation.push(Message::tool(id, &json!({ "code": "over" })));
                 }

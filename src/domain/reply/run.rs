@@ -12,7 +12,7 @@ use crate::domain::{
     },
     digest::Digest,
     escape,
-    names::PrNumber,
+    names::{PrNumber, Sha},
 };
 
 /// How much of the model's note is shown.
@@ -86,6 +86,18 @@ pub fn run(report: &RunReport) -> String {
     parts.extend(note(report));
     parts.push(format!("<sub>Used: {}.</sub>", report.spent));
     parts.join("\n\n")
+}
+
+/// What is missing of the head that a run has published without finishing it.
+pub fn unfinished(run: &Run) -> Option<(Sha, String)> {
+    let (how, published) = (run.unfinished.as_ref()?, run.published.as_ref()?);
+    let is_planned = run.planned.as_ref().is_some_and(|it| it.rev == run.rev());
+    let plan = if is_planned { "" } else { " Its last edits were not planned." };
+    let why = format!(
+        "{}{plan} `/infra revise TEXT` goes on, and so does a commit or `/infra set`.",
+        why(how)
+    );
+    Some((published.head.clone(), why))
 }
 
 /// What stands in the pull request, below the table.

@@ -26,11 +26,12 @@ use crate::{
         },
         digest::Digest,
         job::{Job, Target},
-        reply::{RequestReport, RunReport},
+        reply::{self, RequestReport, RunReport},
     },
     model::{self, Model},
     package::credentials,
-    store::{AgentFacts, Fenced, RunId},
+    queue,
+    store::{AgentFacts, Fenced, RunId, Unfinished},
 };
 
 use super::{Error, Result, Watch, id_of, outbox, soon};
@@ -77,6 +78,7 @@ fn facts(run: &Run) -> AgentFacts {
         pull_request: run.published.as_ref().map(|published| published.pull_request),
         is_over: run.is_over(),
         is_complete: run.is_complete(),
+        unfinished: reply::unfinished(run).map(|(head, why)| Unfinished { head, why }),
         spent: i64::try_from(run.spent().microdollars).unwrap_or(i64::MAX),
     }
 }
@@ -112,10 +114,34 @@ pub async fn go(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<
             }
             Step::Wait | Step::Rest => {
                 show(app, target, &logged.run).await?;
+                look_again(app, target, &logged).await?;
                 return Ok(Vec::new());
             }
         }
     }
+}
+
+/// Has the pull request of a run looked at once more after its end, once: it is opened before the end
+/// is written down, so it may have been judged without that.
+async fn look_again(app: &App, target: &Target, logged: &Logged) -> Result<()> {
+    let Some(job) = afterwards(target, logged) else { return Ok(()) };
+    let once = format!("published/{}", logged.run.last.hash);
+    let row = queue::new_job(&job, Some(once), app.now())?;
+    Ok(app.store.enqueue(&row, app.now()).await.map(drop)?)
+}
+
+fn afterwards(target: &Target, logged: &Logged) -> Option<Job> {
+    let mut published = logged.log.iter().rev().map(|entry| match &entry.event {
+        Event::Ended { published, .. } => published.as_ref(),
+        _ => None,
+    });
+    let now = published.next().flatten()?;
+    let target = Target { number: now.pull_request, ..target.clone() };
+    if published.flatten().next().is_some_and(|before| before.head == now.head) {
+        // No push tells of it.
+        return Some(Job::Plan { target, asked: None, stacks: Vec::new() });
+    }
+    logged.run.unfinished.as_ref().map(|_| Job::Verdict { target, review: None })
 }
 
 /// Ends a run that people cancelled; one that only changes hands goes on elsewhere.

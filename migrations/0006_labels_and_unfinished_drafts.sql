@@ -8,3 +8,7 @@ CREATE TABLE issue_labels (
     -- When the settings were read, or changed.
     known_at BIGINT NOT NULL
 );
+
+-- The head that a run has published without finishing it, and what is missing.
+ALTER TABLE agent_runs ADD COLUMN unfinished_head TEXT;
+ALTER TABLE agent_runs ADD COLUMN unfinished_why TEXT;
