@@ -189,16 +189,11 @@ async fn affords(
     run: &Run,
     debit: &Amount,
 ) -> Result<Result<(), Limit>> {
-    if debit.microdollars > 0 {
-        let yesterday = app.now().checked_sub(SignedDuration::from_hours(24));
-        let since = yesterday.unwrap_or(Timestamp::MIN);
-        let spent = app.store.agent_spending(target.repository.id, since).await?;
-        let after = u64::try_from(spent).unwrap_or(0).saturating_add(debit.microdollars);
-        if after > run.budget.limits.daily_microdollars {
-            return Ok(Err(Limit::DailyMicrodollars));
-        }
-    }
-    Ok(run.budget.affords(debit))
+    let yesterday = app.now().checked_sub(SignedDuration::from_hours(24));
+    let since = yesterday.unwrap_or(Timestamp::MIN);
+    let spent = app.store.agent_spending(target.repository.id, since).await?;
+    let today = run.budget.limits.affords_today(u64::try_from(spent).unwrap_or(0), debit);
+    Ok(today.and_then(|()| run.budget.affords(debit)))
 }
 
 /// What came back, as an event.

@@ -2,6 +2,7 @@
 
 mod aimock;
 mod crash;
+mod guards;
 mod hostile;
 mod mind;
 mod outside;

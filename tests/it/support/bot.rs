@@ -71,6 +71,8 @@ pub struct Setup<'a> {
     pub record: Option<PathBuf>,
     /// Where a model server listens.
     pub model: Option<String>,
+    /// What it takes, as `--model-prices`.
+    pub prices: Option<String>,
 }
 
 impl Default for Setup<'_> {
@@ -85,6 +87,7 @@ impl Default for Setup<'_> {
             engine: None,
             record: None,
             model: None,
+            prices: None,
         }
     }
 }
@@ -297,6 +300,7 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             model: setup.model.as_ref().map(|_| "scripted".into()),
             model_key_file: Some(file("model.key", super::model::KEY)),
             model_timeout: 20,
+            model_prices: setup.prices.clone(),
             ..settings::Model::default()
         },
     }
