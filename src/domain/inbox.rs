@@ -8,10 +8,11 @@ use super::{
     command,
     event::{
         CommentAction, CommentEvent, Envelope, Event, IssueEvent, PullRequestAction, Push,
-        ReviewEvent,
+        ReviewAction, ReviewEvent,
     },
     job::{Asked, Job, Target},
     names::{DeliveryId, PrNumber},
+    pull_request::ReviewState,
     repository::Repository,
 };
 
@@ -82,10 +83,18 @@ fn of_pull_request(
 
 fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
     let target = Target { repository, number: review.number };
-    Effects {
-        jobs: vec![Job::Verdict { target, review: Some(review.review) }],
-        ..Effects::default()
-    }
+    let asks = review.action == ReviewAction::Submitted
+        && review.state == ReviewState::ChangesRequested
+        && review.by.is_user()
+        && !review.body.trim().is_empty();
+    let revise = asks.then(|| Job::Revise {
+        target: target.clone(),
+        by: review.by.clone(),
+        review: review.review,
+        text: review.body.clone(),
+    });
+    let verdict = Job::Verdict { target, review: Some(review.review) };
+    Effects { jobs: [verdict].into_iter().chain(revise).collect(), ..Effects::default() }
 }
 
 /// Only an issue that a person has put before us: whoever writes or labels it asks for what it says.
@@ -205,19 +214,37 @@ mod tests {
         assert!(matches!(closed.jobs[..], [Job::Release { .. }]));
     }
 
-    #[test]
-    fn a_review_asks_for_a_new_verdict() {
-        let effects = effects_of(&envelope(Event::Review(ReviewEvent {
+    fn review(state: ReviewState, by: ActorKind, body: &str) -> Effects {
+        effects_of(&envelope(Event::Review(ReviewEvent {
             number: PrNumber(5),
             review: ReviewId(4),
-            by: actor(ActorKind::User),
-            action: crate::domain::event::ReviewAction::Submitted,
-            state: ReviewState::Approved,
+            by: actor(by),
+            action: ReviewAction::Submitted,
+            state,
+            body: body.into(),
             head: None,
             pull_request_head: Sha::parse("a".repeat(40)).unwrap(),
             at: None,
-        })));
+        })))
+    }
+
+    #[test]
+    fn a_review_asks_for_a_new_verdict_and_one_with_wishes_for_a_revision() {
+        use ReviewState::{Approved, ChangesRequested, Commented};
+        let effects = review(Approved, ActorKind::User, "Fine.");
         assert!(matches!(effects.jobs[..], [Job::Verdict { review: Some(ReviewId(4)), .. }]));
+        let effects = review(ChangesRequested, ActorKind::User, "Make it larger.");
+        assert!(
+            matches!(&effects.jobs[..], [Job::Verdict { .. }, Job::Revise { text, review: ReviewId(4), .. }]
+                if text == "Make it larger.")
+        );
+        for (state, by, body) in [
+            (Commented, ActorKind::User, "Make it larger."),
+            (ChangesRequested, ActorKind::User, " "),
+            (ChangesRequested, ActorKind::Bot, "Make it larger."),
+        ] {
+            assert_eq!(review(state, by, body).jobs.len(), 1, "{state:?} {by:?} {body}");
+        }
     }
 
     #[test]

@@ -66,6 +66,11 @@ pub enum Job {
     Set { target: Target, asked: Asked, change: SetParams, on_pull_request: bool },
     /// Tell a run of the agent what people want of it.
     Tell { target: Target, asked: Asked, word: Word },
+    /// Tell the run whose result a pull request is what a review wants changed. The text as it was
+    /// written.
+    Revise { target: Target, by: Actor, review: ReviewId, text: String },
+    /// Remind people of the question that a run asked with the event of that number.
+    Remind { target: Target, run: Uuid, question: u64 },
     /// Go on with a run of the agent; the target is where it was asked for.
     Agent { target: Target, run: Uuid },
     /// Plan what a run of the agent has edited.
@@ -87,6 +92,8 @@ impl Job {
             | Self::Request { target, .. }
             | Self::Set { target, .. }
             | Self::Tell { target, .. }
+            | Self::Revise { target, .. }
+            | Self::Remind { target, .. }
             | Self::Agent { target, .. }
             | Self::Preview { target, .. }
             | Self::Release { target }
@@ -101,7 +108,9 @@ impl Job {
         match self {
             Self::Acknowledge { delivery, .. } => format!("ack/{delivery}"),
             Self::Apply { .. } => format!("apply/{repository}/{number}"),
-            Self::Tell { .. } | Self::Agent { .. } | Self::Preview { .. } => {
+            // It waits for a day, and nothing is to wait behind it.
+            Self::Remind { .. } => format!("remind/{repository}/{number}"),
+            Self::Tell { .. } | Self::Revise { .. } | Self::Agent { .. } | Self::Preview { .. } => {
                 format!("agent/{repository}/{number}")
             }
             _ => format!("pr/{repository}/{number}"),
@@ -120,6 +129,8 @@ impl Job {
             | Self::Request { .. }
             | Self::Set { .. }
             | Self::Tell { .. }
+            | Self::Revise { .. }
+            | Self::Remind { .. }
             | Self::Release { .. } => JobKind::Keep,
         }
     }

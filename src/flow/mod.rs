@@ -161,6 +161,12 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
             set::set(app, target, asked, how).await.map(|()| Vec::new())
         }
         Job::Tell { target, asked, word } => agent::tell(app, target, asked, word).await,
+        Job::Revise { target, by, review, text } => {
+            agent::revise(app, target, by, (*review, text)).await
+        }
+        Job::Remind { target, run, question } => {
+            agent::remind(app, target, *run, *question).await.map(|()| Vec::new())
+        }
         Job::Agent { target, run } => agent::go(app, target, *run, watch).await,
         Job::Preview { target, run } => agent::preview(app, target, *run, watch).await,
         Job::Release { target } => release::release(app, target).await.map(|()| Vec::new()),
@@ -181,6 +187,8 @@ fn asked(job: &Job) -> Option<&Asked> {
         Job::Plan { asked, .. } | Job::Apply { asked, .. } => asked.as_ref(),
         Job::Verdict { .. }
         | Job::Request { .. }
+        | Job::Revise { .. }
+        | Job::Remind { .. }
         | Job::Agent { .. }
         | Job::Preview { .. }
         | Job::Release { .. } => None,

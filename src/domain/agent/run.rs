@@ -27,6 +27,8 @@ const ABSENCES: u32 = 16;
 const LONGEST_STEP: SignedDuration = SignedDuration::from_mins(3);
 /// A question is open for so long.
 const EXPIRY: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// After so long people are reminded of it.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// A plan that failed so often is planned again only when a person says so.
 pub const FAILED_PLANS: u32 = 2;
 
@@ -181,6 +183,13 @@ impl Run {
         now.duration_since(self.last.at) > EXPIRY
     }
 
+    /// When people are to be reminded of the question that it waits for, and which event asked it.
+    pub fn reminder(&self) -> Option<(Timestamp, u64)> {
+        let is_waiting = matches!(self.phase, Phase::Waiting { .. });
+        let at = self.last.at.checked_add(PATIENCE).unwrap_or(Timestamp::MAX);
+        is_waiting.then_some((at, self.last.seq))
+    }
+
     /// What comes next.
     pub fn next(&self, now: Timestamp) -> Step {
         let step = match &self.phase {
@@ -271,7 +280,7 @@ impl Run {
                 self.join(by);
                 self.chosen(*choice);
             }
-            Event::Revised { by, text, .. } => {
+            Event::Revised { by, text, .. } | Event::Reviewed { by, text, .. } => {
                 self.join(by);
                 self.spent_before = self.spent();
                 self.budget.spent = Amount::default();

@@ -35,7 +35,7 @@ pub use report::{
 };
 pub use request::{FormLink, RequestReport, request};
 pub use requirement::first_unmet;
-pub use run::{RunFacts, RunReport, RunState, unfinished};
+pub use run::{RunFacts, RunReport, RunState, reminder, unfinished};
 pub use summary::counts;
 pub use value::{difference_text, value_text};
 

@@ -159,6 +159,15 @@ fn asking(question: &Question) -> String {
     )
 }
 
+/// What people are told a day after a question.
+pub fn reminder(question: &Question) -> String {
+    format!(
+        "The run still waits for an answer: {} `/infra answer` chooses, as the comment above says; \
+         after a week the question is closed.",
+        escape::prose(&question.text)
+    )
+}
+
 fn over(how: &End, pull_request: Option<PrNumber>) -> String {
     match (how, pull_request) {
         (End::Finished(Outcome::Propose), Some(number)) => format!(

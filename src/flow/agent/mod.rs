@@ -22,22 +22,22 @@ use crate::{
             call::RawCall,
             event::{Decision, End, Entry, Event, Turn},
             gate,
-            run::{Run, Step},
+            run::{Phase, Run, Step},
         },
         digest::Digest,
         job::{Job, Target},
-        reply::{self, RequestReport, RunReport},
+        reply::{self, Marker, RequestReport, RunReport},
     },
     model::{self, Model},
     package::credentials,
     queue,
-    store::{AgentFacts, Fenced, RunId, Unfinished},
+    store::{AgentFacts, Fenced, NewJob, RunId, Unfinished},
 };
 
 use super::{Error, Result, Watch, id_of, outbox, soon};
 
 pub use preview::preview;
-pub use tell::{Wish, begin, key_of, plan_failed, tell};
+pub use tell::{Wish, begin, key_of, plan_failed, revise, tell};
 
 use desk::Desk;
 
@@ -112,12 +112,38 @@ pub async fn go(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<
                 show(app, target, &logged.run).await?;
                 return Err(Error::Later { at: until, why: "the model server is away".into() });
             }
-            Step::Wait | Step::Rest => {
+            Step::Wait => {
+                show(app, target, &logged.run).await?;
+                remind_later(app, target, &logged).await?;
+                return Ok(Vec::new());
+            }
+            Step::Rest => {
                 show(app, target, &logged.run).await?;
                 look_again(app, target, &logged).await?;
                 return Ok(Vec::new());
             }
         }
+    }
+}
+
+/// People are reminded of each question once, however often the job that asks is done.
+async fn remind_later(app: &App, target: &Target, logged: &Logged) -> Result<()> {
+    let Some((at, question)) = logged.run.reminder() else { return Ok(()) };
+    let job = Job::Remind { target: target.clone(), run: logged.id.0, question };
+    let once = format!("remind/{}/{question}", logged.id);
+    let row = NewJob { run_at: at, ..queue::new_job(&job, Some(once), app.now())? };
+    Ok(app.store.enqueue(&row, app.now()).await.map(drop)?)
+}
+
+/// Reminds people of a question, if it still is the one that the run waits for.
+pub async fn remind(app: &App, target: &Target, run: Uuid, question: u64) -> Result<()> {
+    let logged = Logged::load(app, RunId(run)).await?;
+    match &logged.run.phase {
+        Phase::Waiting { question: asked, .. } if logged.run.last.seq == question => {
+            let marker = Marker::Reminder(run.as_u128(), question);
+            outbox::say(app, target, marker, &reply::reminder(asked)).await
+        }
+        _ => Ok(()),
     }
 }
 

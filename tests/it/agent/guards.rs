@@ -144,7 +144,7 @@ async fn a_question_of_last_week_is_not_answered_any_more() {
     let question = || call("ask_human", &json!({ "question": "Which?", "choices": ["a", "b"] }));
     let model = Model::scripted(vec![question(), finish("cannot_do", "No."), question()]).await;
     let story = with(&model, Setup::default()).await;
-    for (days, answer) in [(6, ""), (8, "older than a week")] {
+    for (days, answer) in [(5, ""), (8, "older than a week")] {
         let issue = ask(&story.alice, "Greet.");
         story.settle().await;
         let before = model.asked().len();

@@ -6,4 +6,5 @@ mod guards;
 mod hostile;
 mod mind;
 mod outside;
+mod people;
 mod story;
