@@ -282,26 +282,13 @@ impl Run {
             }
             Event::Revised { by, text, .. } | Event::Reviewed { by, text, .. } => {
                 self.join(by);
-                self.spent_before = self.spent();
-                self.budget.spent = Amount::default();
-                (self.loop_time, self.time) = Default::default();
-                self.reopen(prompt::revision(text));
+                self.revised(text);
             }
             Event::PlanFailed { why, .. } => {
                 self.planned = None;
                 self.reopen(prompt::plan_failed(why));
             }
-            Event::Ended { how, published } => {
-                if let Some(published) = published {
-                    self.published = Some(published.clone());
-                    let is_finished = *how == End::Finished(Outcome::Propose);
-                    self.unfinished = (!is_finished).then(|| how.clone());
-                }
-                for (id, _) in std::mem::take(&mut self.queue) {
-                    self.conversation.push(Message::tool(id, &json!({ "code": "over" })));
-                }
-                self.phase = Phase::Over(how.clone());
-            }
+            Event::Ended { how, published } => self.ended(how, published.as_ref()),
         }
         self.last = entry.clone();
     }
@@ -452,6 +439,26 @@ impl Run {
         self.unusable = 0;
         self.absences = 0;
         self.seen.clear();
+    }
+
+    /// People give it another wish, and a budget anew.
+    fn revised(&mut self, text: &str) {
+        self.spent_before = self.spent();
+        self.budget.spent = Amount::default();
+        (self.loop_time, self.time) = Default::default();
+        self.reopen(prompt::revision(text));
+    }
+
+    fn ended(&mut self, how: &End, published: Option<&Published>) {
+        if let Some(published) = published {
+            self.published = Some(published.clone());
+            let is_finished = *how == End::Finished(Outcome::Propose);
+            self.unfinished = (!is_finished).then(|| how.clone());
+        }
+        for (id, _) in std::mem::take(&mut self.queue) {
+            self.conversation.push(Message::tool(id, &json!({ "code": "over" })));
+        }
+        self.phase = Phase::Over(how.clone());
     }
 
     fn answer(&mut self, id: String, content: &Value) {

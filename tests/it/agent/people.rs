@@ -95,10 +95,14 @@ async fn people_are_reminded_of_a_question_after_a_day_and_once() {
     story.alice.comment(REPO, issue, "/infra answer 1").unwrap();
     story.hub.idle().await;
     worker::run_until_idle(story.app()).await.unwrap();
+    model.say(vec![question()]);
+    story.bob.comment(REPO, issue, "/infra answer 2").unwrap();
+    story.settle().await;
+    assert_eq!(saying(&story, issue, reminder), 2, "of the first and the third");
     model.say(vec![finish("cannot_do", "No.")]);
     story.bob.comment(REPO, issue, "/infra answer 2").unwrap();
     story.settle().await;
     assert!(told(&story, issue).contains("cannot do this"), "{}", told(&story, issue));
-    assert_eq!(saying(&story, issue, "still waits for an answer"), 1);
+    assert_eq!(saying(&story, issue, reminder), 2);
     story.finish().await;
 }
