@@ -149,12 +149,12 @@ async fn the_settings_say_which_label_asks_and_any_other_costs_nothing_at_github
     let changed = edit(&[("planwright.yaml", &config("request"))]);
     story.alice.push(REPO, "main", &changed).unwrap();
     story.settle().await;
-    let old = open("Infra wish", "three");
-    story.settle().await;
-    assert_eq!(story.bot_comments(old).len(), 0, "the push was heard");
-    let new = open("request", "four");
+    let new = open("request", "three");
     story.settle().await;
     linked(&answer(&story, new));
+    let old = open("Infra wish", "four");
+    story.settle().await;
+    assert_eq!(story.bot_comments(old).len(), 0);
 
     // A lost webhook is made up for after a while.
     story.hub.lose_webhooks(1);
