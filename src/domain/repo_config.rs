@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::agent::{budget::Amount, scope::Scope};
+use super::{
+    agent::{budget::Amount, scope::Scope},
+    issue::LABEL,
+};
 
 /// The file, at the root of the repository.
 pub const FILE: &str = "planwright.yaml";
@@ -46,13 +49,21 @@ pub struct EngineRule {
     pub version: String,
 }
 
-/// What runs of the agent may do here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which issues ask for something, and what runs of the agent may do here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AgentRules {
+    /// The label of an issue that asks for something, also with a form and without a model.
+    pub label: String,
     /// The stacks that a run may change.
     pub stacks: Scope,
     pub limits: AgentLimits,
+}
+
+impl Default for AgentRules {
+    fn default() -> Self {
+        Self { label: LABEL.into(), stacks: Scope::default(), limits: AgentLimits::default() }
+    }
 }
 
 /// Lower limits of one run than the server's; a higher one has no effect.
@@ -107,6 +118,7 @@ pub enum Setting {
     ApprovalsRequired,
     ApprovalsSelf,
     EngineVersion,
+    AgentLabel,
     AgentStacks,
     AgentLimits,
 }
@@ -121,13 +133,14 @@ pub struct SettingChange {
 }
 
 impl Setting {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ApprovalsRequired,
         Self::ApprovalsSelf,
         Self::Packages,
         Self::BackendType,
         Self::BackendConfig,
         Self::EngineVersion,
+        Self::AgentLabel,
         Self::AgentStacks,
         Self::AgentLimits,
     ];
@@ -141,6 +154,7 @@ impl Setting {
             Self::ApprovalsRequired => "approvals.required",
             Self::ApprovalsSelf => "approvals.self",
             Self::EngineVersion => "engine.version",
+            Self::AgentLabel => "agent.label",
             Self::AgentStacks => "agent.stacks",
             Self::AgentLimits => "agent.limits",
         }
@@ -158,6 +172,7 @@ impl Setting {
             Self::ApprovalsRequired => config.approvals.required.to_string(),
             Self::ApprovalsSelf => config.approvals.own.to_string(),
             Self::EngineVersion => config.engine.version.clone(),
+            Self::AgentLabel => config.agent.label.clone(),
             Self::AgentStacks => config.agent.stacks.0.join(", "),
             Self::AgentLimits => config.agent.limits.text(),
         }
@@ -231,6 +246,7 @@ mod tests {
             approvals: Approvals { required: 0, own: true },
             engine: EngineRule { version: ">=1.9".into() },
             agent: AgentRules {
+                label: "infra".into(),
                 stacks: Scope(vec!["web".into(), "*/dev".into()]),
                 limits: AgentLimits { plans: Some(1), cents: Some(50), ..AgentLimits::default() },
             },
@@ -248,6 +264,7 @@ mod tests {
                 "backend.type: local → s3",
                 "backend.config:  → bucket=states, region=eu",
                 "engine.version: * → >=1.9",
+                "agent.label: planwright → infra",
                 "agent.stacks: * → web, */dev",
                 "agent.limits:  → plans=1, cents=50",
             ]

@@ -15,7 +15,7 @@ use crate::{
         digest::Digest,
         finding::Finding,
         job::Target,
-        names::{Sha, StackId},
+        names::{BranchName, Sha, StackId},
         pull_request::PullRequest,
         reply::SettingsReport,
         repo_config::{FILE, RepoConfig, setting_changes},
@@ -117,6 +117,19 @@ pub async fn fetch(app: &App, target: &Target, wants: &[Want]) -> Result<Mirror>
     let token = app.github.git_token(repository).await?;
     let source = Source::new(app.github.clone_url(&repository.name), Some(token))?;
     Ok(app.git.fetch(repository.id, &source, wants).await?)
+}
+
+/// The mirror with a commit of `branch` in it, fetched only where it is not there yet.
+pub async fn with(
+    app: &App,
+    target: &Target,
+    (branch, commit): (&BranchName, &Sha),
+) -> Result<Mirror> {
+    let mirror = app.git.mirror(target.repository.id);
+    if mirror.has(commit).await? {
+        return Ok(mirror);
+    }
+    fetch(app, target, &[Want::Branch(branch.clone())]).await
 }
 
 /// The commit of a merge and its tree. A webhook may be ahead of git: then it is looked for later.

@@ -190,6 +190,12 @@ pub async fn note(app: &App, target: &Target, text: &str) -> Result<()> {
     send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
 }
 
+/// Says something once, under a marker of its own.
+pub async fn say(app: &App, target: &Target, marker: Marker, text: &str) -> Result<()> {
+    let (marker, body) = (marker.to_string(), marker.on(text));
+    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
+}
+
 /// Says that something of ours failed, under the id that the log has.
 pub async fn failure(app: &App, target: &Target, (id, text): (&str, &str)) -> Result<()> {
     let marker = format!("<!-- planwright:failure:{id} -->");

@@ -14,6 +14,7 @@ mod connect;
 mod db;
 mod deliveries;
 mod error;
+mod issue_labels;
 mod jobs;
 mod journal;
 mod look;
@@ -28,7 +29,7 @@ mod stacks;
 
 use tokio::sync::watch;
 
-pub use agent_runs::{AgentFacts, AgentRun};
+pub use agent_runs::{AgentFacts, AgentRun, Unfinished};
 pub use allowances::Allowance;
 pub use approvals::{Approval, ApprovalKind};
 pub use audit::AuditEntry;

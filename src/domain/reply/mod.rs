@@ -35,7 +35,7 @@ pub use report::{
 };
 pub use request::{FormLink, RequestReport, request};
 pub use requirement::{first_unmet, words as requirement_words};
-pub use run::{RunFacts, RunReport, RunState};
+pub use run::{RunFacts, RunReport, RunState, reminder, unfinished};
 pub use settings::change_list;
 pub use stack::{not_planned, outline};
 pub use summary::{counts, headline, progress_words, state_line};

@@ -51,6 +51,7 @@ fn meaning(setting: Setting) -> &'static str {
             "where the states are kept; those that are there stay where they are"
         }
         Setting::EngineVersion => "which versions of the engine run",
+        Setting::AgentLabel => "which issues ask for something; `planwright forms` writes it anew",
         Setting::AgentStacks | Setting::AgentLimits => "what runs of the agent may change and cost",
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::{
     approval::{Principal, Why},
     names::UserId,
     plan::{Action, Path, Plan, Value},
+    verdict::{Reason, Requirement, What},
 };
 use fixtures::*;
 
@@ -340,6 +341,19 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
         let report = Report { state, verdict, ..awaiting() };
         assert_eq!(check(&report).conclusion, conclusion, "{state:?}");
     }
+    let mut unfinished = met();
+    unfinished.met = false;
+    let why = Reason::Unfinished("The run reached its limit of plans.".into());
+    let leaf = Requirement { what: What::Finished, met: false, why, children: Vec::new() };
+    unfinished.children.insert(0, leaf);
+    let report = Report { verdict: Some(unfinished), ..awaiting() };
+    assert_eq!(State::before_merge(&report, report.verdict.as_ref()), State::Blocked);
+    let told = check(&Report { state: State::Blocked, ..report });
+    assert_eq!(told.conclusion, Some(Conclusion::Failure));
+    assert!(
+        told.title.ends_with("; not finished: The run reached its limit of plans."),
+        "{told:?}"
+    );
     let mut broken = Report { verdict: Some(met()), state: State::Approved, ..awaiting() };
     broken.findings = vec![finding("planwright.yaml")];
     assert_eq!(check(&broken).conclusion, Some(Conclusion::Failure));

@@ -77,6 +77,8 @@ pub struct Setup<'a> {
     pub model: Option<String>,
     /// Whether there are pages of runs.
     pub has_pages: bool,
+    /// What it takes, as `--model-prices`.
+    pub prices: Option<String>,
 }
 
 impl Default for Setup<'_> {
@@ -92,6 +94,7 @@ impl Default for Setup<'_> {
             record: None,
             model: None,
             has_pages: false,
+            prices: None,
         }
     }
 }
@@ -316,6 +319,7 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             model: setup.model.as_ref().map(|_| "scripted".into()),
             model_key_file: Some(file("model.key", super::model::KEY)),
             model_timeout: 20,
+            model_prices: setup.prices.clone(),
             ..settings::Model::default()
         },
     }
