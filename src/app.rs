@@ -12,16 +12,16 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use uuid::Uuid;
 
 use crate::{
-    domain::actor::AppId,
+    domain::{actor::AppId, public_url::PublicUrl},
     engine::{self, Engine, Secrets},
     git::Git,
-    github::{self, GitHub},
+    github::{self, Client, GitHub},
     model::{self, Model},
     settings::{self, Role, Variables},
     store::Store,
@@ -54,6 +54,10 @@ pub struct App {
     pub apply_env: Environment,
     /// Accepted in webhook signatures; two during a rotation.
     pub webhook_secrets: Vec<SecretString>,
+    /// Where people see the pages of runs; none where there are no pages.
+    pub public_url: Option<PublicUrl>,
+    /// As whom people sign in there; none without the role `web`.
+    pub client: Option<Client>,
     /// Reads free text; none where no model is set up.
     pub model: Option<Model>,
     /// Every secret of this process, none of which may ever be written anywhere.
@@ -82,12 +86,11 @@ impl App {
         let plan_env = Environment::of(&settings.engine.plan_env, (ours, "--plan-env"))?;
         let apply_env = Environment::of(&settings.engine.apply_env, (ours, "--apply-env"))?;
         let webhook_secrets = webhook_secrets(&settings.github)?;
+        let (public_url, client) = pages(settings)?.unzip();
+        let client = client.flatten();
+        let own = [Some(&private_key), key.as_ref(), client.as_ref().map(|client| &client.secret)];
         let own =
-            [Some(private_key.expose_secret()), key.as_ref().map(ExposeSecret::expose_secret)];
-        let own = own
-            .into_iter()
-            .flatten()
-            .chain(webhook_secrets.iter().map(ExposeSecret::expose_secret));
+            own.into_iter().flatten().chain(&webhook_secrets).map(ExposeSecret::expose_secret);
         let secrets = Secrets::new(own.chain(plan_env.values()).chain(apply_env.values()));
         Ok(Self {
             model: model(&settings.model, key)?,
@@ -104,6 +107,8 @@ impl App {
             plan_env,
             apply_env,
             webhook_secrets,
+            public_url,
+            client,
             roles,
             data,
             clock,
@@ -230,6 +235,38 @@ pub fn webhook_secrets(settings: &settings::GitHub) -> Result<Vec<SecretString>>
         secrets.len()
     );
     Ok(secrets)
+}
+
+/// Where the pages of runs are, and for the role `web` as whom people sign in to them; none without
+/// `--public-url`. Errors where only a part of it is given.
+pub fn pages(settings: &settings::Serve) -> Result<Option<(PublicUrl, Option<Client>)>> {
+    let github = &settings.github;
+    let has_secret = github.client_secret_file.is_some() || github.client_secret.is_some();
+    let Some(url) = &settings.process.public_url else { return Ok(None) };
+    let url = PublicUrl::parse(url).map_err(|why| anyhow!("--public-url {why}"))?;
+    ensure!(
+        url.is_protected(),
+        "--public-url {url}: plans would be shown without encryption; put a proxy with TLS before \
+         the bot and give its https address, or leave the setting out and there are no pages"
+    );
+    if !settings.process.roles.contains(&Role::Web) {
+        return Ok(Some((url, None)));
+    }
+    let missing = match (&github.client_id, has_secret) {
+        (None, false) => "--client-id and --client-secret-file",
+        (None, true) => "--client-id",
+        (Some(_), false) => "--client-secret-file",
+        (Some(id), true) => {
+            let given = (&github.client_secret_file, &github.client_secret);
+            let secret = secret("client-secret", given)?.expose_secret().trim().to_owned();
+            ensure!(!secret.is_empty(), "the client secret is empty");
+            return Ok(Some((url, Some(Client { id: id.clone(), secret: secret.into() }))));
+        }
+    };
+    bail!(
+        "--public-url is given, but people cannot sign in to the pages there without {missing}: the \
+         App's settings page has its client ID and makes client secrets"
+    )
 }
 
 /// A secret that is given itself or as a file; `name` is that of its setting.

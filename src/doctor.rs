@@ -23,7 +23,8 @@ use crate::{
 /// Reads everything; `config` is the file that some of the settings stand in.
 pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyhow::Result<Seen> {
     let data = std::path::absolute(&settings.storage.data)?;
-    let files = [&settings.github.private_key_file, &settings.github.webhook_secret_file];
+    let github = &settings.github;
+    let files = [&github.private_key_file, &github.webhook_secret_file, &github.client_secret_file];
     let opened = app::github(&settings.github);
     let private_key = opened.as_ref().map(drop).map_err(|error| format!("{error:#}"));
     Ok(Seen {
@@ -32,6 +33,9 @@ pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyh
         secrets: files.into_iter().flatten().map(|path| file(path)).collect(),
         webhook_secret: app::webhook_secrets(&settings.github)
             .map(drop)
+            .map_err(|error| format!("{error:#}")),
+        pages: app::pages(settings)
+            .map(|pages| pages.map(|(url, _)| url.to_string()))
             .map_err(|error| format!("{error:#}")),
         private_key,
         wanted: Manifest::ours()?.grants(),

@@ -75,6 +75,9 @@ pub async fn receive(
 ) -> Result<Receipt> {
     let now = app.now();
     let caused = inbox::effects(envelope, id, app.github.app_id());
+    if let Some(repository) = &caused.rejudges {
+        app.store.record_issue_label(repository.id, None, now).await?;
+    }
     let number = caused.jobs.first().map(|job| job.target().number);
     let mut jobs = Vec::new();
     for job in &caused.jobs {

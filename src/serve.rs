@@ -11,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{App, Clock},
-    flow::catch_up::{Horizon, catch_up},
+    flow::{
+        catch_up::{Horizon, catch_up},
+        notes,
+    },
     github::webhook::Secrets,
     http::{self, AppInbox},
     settings::{Role, Serve},
@@ -35,19 +38,26 @@ pub struct Bot {
 impl Bot {
     /// Opens everything that `settings` name and listens.
     pub async fn start(settings: &Serve, clock: Clock) -> Result<Self> {
+        if !settings.process.roles.contains(&Role::Web) {
+            return Self::on(settings, clock, None).await;
+        }
+        let listen = settings.process.listen;
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        Self::on(settings, clock, Some(listener)).await
+    }
+
+    /// The same for whoever has to know the address before; without a listener nothing is served.
+    pub async fn on(settings: &Serve, clock: Clock, listener: Option<TcpListener>) -> Result<Self> {
         let app = Arc::new(App::open(settings, clock).await?);
         has_engine(&app)?;
         let missed = Mutex::new(Horizon::of(&app).await?);
         let stop = CancellationToken::new();
         let (mut address, mut server) = (None, None);
-        if app.roles.contains(&Role::Web) {
-            let listen = settings.process.listen;
-            let listener = TcpListener::bind(listen)
-                .await
-                .with_context(|| format!("listening on {listen}"))?;
+        if let Some(listener) = listener {
             address = Some(listener.local_addr().context("the address that we listen on")?);
-            let router = http::router(Arc::new(AppInbox(app.clone())), secrets(&app)?)
-                .merge(http::metrics(app.clone()));
+            let router = http::router(Arc::new(AppInbox(app.clone())), secrets(&app)?);
+            let router = router.merge(http::pages(app.clone())).merge(http::metrics(app.clone()));
             server = Some(tokio::spawn(http::serve(listener, router, stop.clone())));
         }
         Ok(Self { app, address, missed, stop, server })
@@ -76,6 +86,9 @@ impl Bot {
     async fn look(&self) {
         if !self.app.roles.contains(&Role::Web) {
             return;
+        }
+        if let Err(error) = notes::forget_old(&self.app).await {
+            tracing::warn!(%error, "old notes of runs are still there");
         }
         if let Err(error) = catch_up(&self.app, &mut *self.missed.lock().await).await {
             // GitHub may be away just now; webhooks that come are worked on all the same.

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 /// The settings that only a variable or the file may give.
-pub const SECRETS: [&str; 2] = ["private-key", "webhook-secret"];
+pub const SECRETS: [&str; 3] = ["private-key", "webhook-secret", "client-secret"];
 
 /// What one process does; a deployment may split the roles over machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -43,6 +43,10 @@ pub struct Process {
     /// Address of the web server
     #[arg(long, env = "PLANWRIGHT_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Where browsers reach the web server, such as `https://planwright.example.com`; without it
+    /// there are no pages of runs
+    #[arg(long, env = "PLANWRIGHT_PUBLIC_URL")]
+    pub public_url: Option<String>,
     /// How many jobs run at a time
     #[arg(long, env = "PLANWRIGHT_WORKERS", default_value_t = 4)]
     pub workers: usize,
@@ -81,6 +85,15 @@ pub struct GitHub {
     /// The webhook secret itself, where it is not in a file of its own
     #[arg(long, env = "PLANWRIGHT_WEBHOOK_SECRET", hide = true, value_parser = secret)]
     pub webhook_secret: Option<SecretString>,
+    /// Client ID of the App, by which people sign in to the pages of runs
+    #[arg(long, env = "PLANWRIGHT_CLIENT_ID")]
+    pub client_id: Option<String>,
+    /// File with a client secret of the App, read by the role `web` only
+    #[arg(long, env = "PLANWRIGHT_CLIENT_SECRET_FILE")]
+    pub client_secret_file: Option<PathBuf>,
+    /// The client secret itself, where it is not in a file of its own
+    #[arg(long, env = "PLANWRIGHT_CLIENT_SECRET", hide = true, value_parser = secret)]
+    pub client_secret: Option<SecretString>,
 }
 
 fn secret(text: &str) -> Result<SecretString, Infallible> {

@@ -9,15 +9,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::registration::Registration,
-    github::{self, Converted, GitHub, Manifest, convert, web_address},
+    domain::{public_url::PublicUrl, registration::Registration},
+    github::{self, Client, Converted, GitHub, Manifest, convert, web_address},
     http::{self, Form, Registrar},
 };
 
@@ -44,7 +44,7 @@ pub struct Registered {
 
 /// Serves the page, tells its address to `tell`, and returns once the App is registered.
 pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Registered> {
-    let url = public_url(&wish.url)?;
+    let url = PublicUrl::parse(&wish.url).map_err(|why| anyhow!("--url {why}"))?;
     let place = wish.file.as_deref().map(Place::reserve).transpose()?;
     let listen = (Ipv4Addr::LOCALHOST, wish.port);
     let listener = TcpListener::bind(listen).await.context("listening on loopback")?;
@@ -63,6 +63,7 @@ pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Regi
     let (stop, outcome) = (CancellationToken::new(), Arc::default());
     let clerk = Clerk {
         api_url: wish.api_url.clone(),
+        url,
         place: Mutex::new(place),
         outcome: Arc::clone(&outcome),
         stop: stop.clone(),
@@ -76,6 +77,7 @@ pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Regi
 /// Exchanges the code once and keeps what comes.
 struct Clerk {
     api_url: String,
+    url: PublicUrl,
     place: Mutex<Option<Place>>,
     outcome: Arc<Mutex<Option<Result<Registered>>>>,
     stop: CancellationToken,
@@ -102,7 +104,7 @@ impl Registrar for Clerk {
 
 impl Clerk {
     async fn keep(&self, converted: Converted) -> Result<Registered> {
-        let Converted { registration, private_key, webhook_secret } = converted;
+        let Converted { registration, private_key, webhook_secret, client } = converted;
         let github = GitHub::new(&github::Settings {
             api_url: self.api_url.clone(),
             app_id: registration.id,
@@ -116,7 +118,11 @@ impl Clerk {
                 secret
             }
         };
-        let settings = settings(&self.api_url, &registration, [&private_key, &webhook_secret]);
+        let settings = settings(
+            (&self.api_url, &self.url),
+            &registration,
+            ([&private_key, &webhook_secret], &client),
+        );
         let place = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
         let settings = match place {
             Some(place) => place.write(&settings).map(|()| None)?,
@@ -162,21 +168,28 @@ impl Place {
 
 /// The file that `planwright serve --config` reads.
 fn settings(
-    api_url: &str,
+    (api_url, url): (&str, &PublicUrl),
     registration: &Registration,
-    [private_key, webhook_secret]: [&SecretString; 2],
+    ([private_key, webhook_secret], client): ([&SecretString; 2], &Client),
 ) -> SecretString {
     let lines = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
     // JSON is YAML, and quotes what has to be quoted.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let public_url = match url.is_protected() {
+        true => format!("public-url: {}\n", quoted(&url.to_string())),
+        false => String::new(),
+    };
     format!(
         "# Written by `planwright setup` for {}.\n\
          # Whoever has this file is the App: keep it for its owner alone, and out of git.\n\
-         github-url: {}\napp-id: {}\nwebhook-secret: {}\nprivate-key: |\n{}",
+         github-url: {}\n{public_url}app-id: {}\nwebhook-secret: {}\nclient-id: {}\n\
+         client-secret: {}\nprivate-key: |\n{}",
         registration.page,
         quoted(api_url),
         registration.id,
         quoted(webhook_secret.expose_secret()),
+        quoted(&client.id),
+        quoted(client.secret.expose_secret()),
         lines(private_key.expose_secret()),
     )
     .into()
@@ -200,20 +213,6 @@ fn name(organization: Option<&str>) -> String {
     name.chars().take(34).collect()
 }
 
-/// An address as GitHub is told it, with nothing at its end.
-fn public_url(text: &str) -> Result<String> {
-    let trimmed = text.trim_end_matches('/');
-    let trimmed = trimmed.strip_suffix("/webhook").unwrap_or(trimmed);
-    let uri: ::http::Uri = trimmed
-        .parse()
-        .map_err(|e| anyhow!("--url {text}: {e}; expected e.g. https://planwright.example.com"))?;
-    let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
-    if !is_web || uri.host().is_none() || uri.query().is_some() {
-        bail!("--url {text}: expected an address such as https://planwright.example.com");
-    }
-    Ok(trimmed.trim_end_matches('/').to_owned())
-}
-
 /// 32 bytes in hexadecimal.
 fn random() -> Result<String> {
     let mut bytes = [0; 32];
@@ -224,17 +223,6 @@ fn random() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_address_of_the_bot_is_taken_with_and_without_its_end() {
-        for text in ["https://a.example", "https://a.example/", "https://a.example/webhook"] {
-            assert_eq!(public_url(text).unwrap(), "https://a.example");
-        }
-        assert_eq!(public_url("https://a.example/bot/").unwrap(), "https://a.example/bot");
-        for text in ["a.example", "ftp://a.example", "https://a.example/?x=1", "", "https://"] {
-            assert!(public_url(text).is_err(), "{text:?} was taken");
-        }
-    }
 
     #[test]
     fn the_form_goes_to_the_page_of_the_organisation() {

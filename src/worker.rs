@@ -83,7 +83,7 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
         Ok(job) => job,
         Err(error) => return (Outcome::Failed { error: error.to_string() }, Vec::new()),
     };
-    let watch = Watch { stop: CancellationToken::new(), job: Some(claim.job.id) };
+    let watch = Watch { job: Some(claim.job.id), ..Watch::default() };
     // A job that waited may have been cancelled meanwhile, and has to know before it goes on.
     if !beat(app, claim, &watch.stop).await {
         return (Outcome::Done, Vec::new());

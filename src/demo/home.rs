@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 const MARKER: &str = "planwright-demo";
 
 /// All that a demo writes beside its marker.
-const CONTENTS: [&str; 4] = ["hub", "bot", "app.pem", "webhook.secret"];
+const CONTENTS: [&str; 5] = ["hub", "bot", "app.pem", "webhook.secret", "client.secret"];
 
 pub struct Home {
     pub dir: PathBuf,

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write as _,
+    net::Ipv4Addr,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,11 +12,12 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
+use tokio::net::TcpListener;
 
 use crate::{
-    domain::names::StackId,
+    domain::{names::StackId, public_url::PublicUrl},
     engine::Control,
-    localhub::{self, CheckRunView, Hub, Person, Role},
+    localhub::{self, AppEdit, CheckRunView, Hub, Person, Role},
     package::{files::MemoryFiles, lock::Lock, stack::Stack},
     queue,
     serve::Bot,
@@ -59,9 +61,14 @@ impl Scene {
             hub.set_permission(REPO, &person.login, Some(Role::Write))?;
         }
         let data = dir.join("bot");
-        let bot = Bot::start(&settings(&hub, dir, engine)?, Arc::new(Timestamp::now)).await?;
-        let address = bot.address.context("the bot does not listen")?;
-        hub.set_webhook(&format!("http://{address}/webhook"));
+        let listener = listener(port).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let url = PublicUrl::parse(&url).map_err(anyhow::Error::msg)?;
+        let settings = settings(&hub, (dir, &url), engine)?;
+        let bot = Bot::on(&settings, Arc::new(Timestamp::now), Some(listener)).await?;
+        let callback_urls = Some(vec![url.signed_in()]);
+        hub.edit_app(AppEdit { callback_urls, ..AppEdit::default() })?;
+        hub.set_webhook(&url.webhook());
         let repository = hub.repository_id(REPO)?;
         Ok(Self { hub, bot, alice, bob, data, repository })
     }
@@ -160,7 +167,21 @@ pub fn stack_files(greeting: &str) -> Result<Vec<(String, String)>> {
     Ok(vec![(path, text), (format!("stacks/{STACK}/stack.lock.json"), lock)])
 }
 
-fn settings(hub: &Hub, dir: &Path, engine: Option<&Path>) -> Result<settings::Serve> {
+/// The port after that of the pages if it can be had, so that links of an earlier demo still lead
+/// somewhere.
+async fn listener(port: u16) -> Result<TcpListener> {
+    let next = port.checked_add(1).filter(|_| port != 0).unwrap_or(0);
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, next)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?),
+    }
+}
+
+fn settings(
+    hub: &Hub,
+    (dir, url): (&Path, &PublicUrl),
+    engine: Option<&Path>,
+) -> Result<settings::Serve> {
     let app = hub.app();
     let secret = |name: &str, text: &str| -> Result<PathBuf> {
         let path = dir.join(name);
@@ -179,6 +200,7 @@ fn settings(hub: &Hub, dir: &Path, engine: Option<&Path>) -> Result<settings::Se
                 settings::Role::Agent,
             ],
             listen: ([127, 0, 0, 1], 0).into(),
+            public_url: Some(url.to_string()),
             workers: 2,
         },
         storage: settings::Storage { data: dir.join("bot"), database_url: None },
@@ -189,6 +211,9 @@ fn settings(hub: &Hub, dir: &Path, engine: Option<&Path>) -> Result<settings::Se
             private_key: None,
             webhook_secret_file: Some(secret("webhook.secret", &app.webhook_secret)?),
             webhook_secret: None,
+            client_id: Some(app.client_id.clone()),
+            client_secret_file: Some(secret("client.secret", &app.client_secret)?),
+            client_secret: None,
         },
         engine: settings::Engine {
             engine: engine.map(Path::to_owned),

@@ -27,6 +27,8 @@ pub struct Seen {
     pub secrets: Vec<File>,
     /// Whether there is one webhook secret, or two.
     pub webhook_secret: Result<(), String>,
+    /// Where the pages of runs are; none where there are none.
+    pub pages: Result<Option<String>, String>,
     /// Parsed, not yet compared with the App.
     pub private_key: Result<(), String>,
     /// What the manifest asks for.
@@ -177,6 +179,7 @@ pub fn checks(seen: &Seen) -> Vec<Check> {
     let mut checks = vec![
         checks::settings(seen),
         checks::secrets(seen),
+        checks::pages(seen),
         checks::data(seen),
         checks::digest_key(seen),
         checks::database(seen),

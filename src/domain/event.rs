@@ -94,6 +94,8 @@ pub struct ReviewEvent {
     pub by: Actor,
     pub action: ReviewAction,
     pub state: ReviewState,
+    #[serde(default)]
+    pub body: String,
     /// The commit that was looked at; `None` when it is gone.
     pub head: Option<Sha>,
     /// The head of the pull request when the event was sent.

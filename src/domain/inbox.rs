@@ -8,11 +8,11 @@ use super::{
     command,
     event::{
         CommentAction, CommentEvent, Envelope, Event, IssueEvent, PullRequestAction, Push,
-        ReviewEvent,
+        ReviewAction, ReviewEvent,
     },
-    issue::LABEL,
     job::{Asked, Job, Target},
     names::{DeliveryId, PrNumber},
+    pull_request::ReviewState,
     repository::Repository,
 };
 
@@ -83,19 +83,29 @@ fn of_pull_request(
 
 fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
     let target = Target { repository, number: review.number };
-    Effects {
-        jobs: vec![Job::Verdict { target, review: Some(review.review) }],
-        ..Effects::default()
-    }
+    let asks = review.action == ReviewAction::Submitted
+        && review.state == ReviewState::ChangesRequested
+        && review.by.is_user()
+        && !review.body.trim().is_empty();
+    let revise = asks.then(|| Job::Revise {
+        target: target.clone(),
+        by: review.by.clone(),
+        review: review.review,
+        text: review.body.clone(),
+    });
+    let verdict = Job::Verdict { target, review: Some(review.review) };
+    Effects { jobs: [verdict].into_iter().chain(revise).collect(), ..Effects::default() }
 }
 
-/// Only an issue with our label, of a person: whoever writes or labels it asks for what it says.
+/// Only an issue that a person has put before us: whoever writes or labels it asks for what it says.
+/// Which label does that is for the flow to say, which knows the settings.
 fn of_issue(repository: Repository, issue: &IssueEvent, envelope: &Envelope) -> Effects {
-    if !envelope.sender.is_user() || !issue.labels.iter().any(|label| label == LABEL) {
+    if !envelope.sender.is_user() || issue.labels.is_empty() {
         return Effects::default();
     }
     let target = Target { repository, number: issue.number };
-    let job = Job::Request { target, by: envelope.sender.clone() };
+    let (by, labels) = (envelope.sender.clone(), issue.labels.clone());
+    let job = Job::Request { target, by, labels };
     Effects { jobs: vec![job], ..Effects::default() }
 }
 
@@ -204,19 +214,37 @@ mod tests {
         assert!(matches!(closed.jobs[..], [Job::Release { .. }]));
     }
 
-    #[test]
-    fn a_review_asks_for_a_new_verdict() {
-        let effects = effects_of(&envelope(Event::Review(ReviewEvent {
+    fn review(state: ReviewState, by: ActorKind, body: &str) -> Effects {
+        effects_of(&envelope(Event::Review(ReviewEvent {
             number: PrNumber(5),
             review: ReviewId(4),
-            by: actor(ActorKind::User),
-            action: crate::domain::event::ReviewAction::Submitted,
-            state: ReviewState::Approved,
+            by: actor(by),
+            action: ReviewAction::Submitted,
+            state,
+            body: body.into(),
             head: None,
             pull_request_head: Sha::parse("a".repeat(40)).unwrap(),
             at: None,
-        })));
+        })))
+    }
+
+    #[test]
+    fn a_review_asks_for_a_new_verdict_and_one_with_wishes_for_a_revision() {
+        use ReviewState::{Approved, ChangesRequested, Commented};
+        let effects = review(Approved, ActorKind::User, "Fine.");
         assert!(matches!(effects.jobs[..], [Job::Verdict { review: Some(ReviewId(4)), .. }]));
+        let effects = review(ChangesRequested, ActorKind::User, "Make it larger.");
+        assert!(
+            matches!(&effects.jobs[..], [Job::Verdict { .. }, Job::Revise { text, review: ReviewId(4), .. }]
+                if text == "Make it larger.")
+        );
+        for (state, by, body) in [
+            (Commented, ActorKind::User, "Make it larger."),
+            (ChangesRequested, ActorKind::User, " "),
+            (ChangesRequested, ActorKind::Bot, "Make it larger."),
+        ] {
+            assert_eq!(review(state, by, body).jobs.len(), 1, "{state:?} {by:?} {body}");
+        }
     }
 
     #[test]
@@ -239,17 +267,16 @@ mod tests {
     }
 
     #[test]
-    fn an_issue_with_our_label_is_answered_for_whoever_put_it_before_us() {
-        let issue = |label: &str| {
-            Event::Issue(IssueEvent {
-                number: PrNumber(5),
-                labels: vec!["bug".into(), label.into()],
-            })
+    fn an_issue_with_a_label_is_looked_at_for_whoever_put_it_before_us() {
+        let issue = |labels: &[&str]| {
+            let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+            envelope(Event::Issue(IssueEvent { number: PrNumber(5), labels }))
         };
-        let asked = effects_of(&envelope(issue(LABEL)));
-        assert!(matches!(&asked.jobs[..], [Job::Request { by, .. }] if by.id == UserId(1)));
-        assert_eq!(effects_of(&envelope(issue("question"))), Effects::default());
-        let of_a_bot = Envelope { sender: actor(ActorKind::Bot), ..envelope(issue(LABEL)) };
+        let asked = effects_of(&issue(&["bug", "infra"]));
+        assert!(matches!(&asked.jobs[..], [Job::Request { by, labels, .. }]
+                if by.id == UserId(1) && *labels == ["bug", "infra"]));
+        assert_eq!(effects_of(&issue(&[])), Effects::default());
+        let of_a_bot = Envelope { sender: actor(ActorKind::Bot), ..issue(&["infra"]) };
         assert_eq!(effects_of(&of_a_bot), Effects::default());
     }
 

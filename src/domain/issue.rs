@@ -7,7 +7,7 @@ use super::{
     names::{BranchName, InvalidName, PrNumber, Sha, StackId},
 };
 
-/// The label that asks Planwright to look at an issue.
+/// The label that asks Planwright to look at an issue, where the settings name no other.
 pub const LABEL: &str = "planwright";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,11 @@ impl Issue {
     pub fn writers(&self) -> impl Iterator<Item = &Actor> {
         [&self.author].into_iter().chain(self.editor.as_ref().filter(|it| it.id != self.author.id))
     }
+}
+
+/// Whether `label` is among those of an issue; to GitHub its case is of no account.
+pub fn is_labeled<'a>(labels: impl IntoIterator<Item = &'a String>, label: &str) -> bool {
+    labels.into_iter().any(|other| other.to_lowercase() == label.to_lowercase())
 }
 
 /// The branch on which the answer to an issue is proposed; the same each time it is asked for.

@@ -54,12 +54,23 @@ pub enum Job {
     Verdict { target: Target, review: Option<ReviewId> },
     /// Record that deletes and replacements of protected resources are meant.
     Allow { target: Target, asked: Asked, stack: StackId, addresses: Vec<String> },
-    /// Turn what an issue asks for into a pull request. `by` whom the issue was put before us.
-    Request { target: Target, by: Actor },
+    /// Turn what an issue asks for into a pull request, if it has the label. `by` whom the issue was
+    /// put before us; `labels` as the event had them, none where that is not known.
+    Request {
+        target: Target,
+        by: Actor,
+        #[serde(default)]
+        labels: Vec<String>,
+    },
     /// Turn `/infra set` into a commit, or on an issue into a pull request.
     Set { target: Target, asked: Asked, change: SetParams, on_pull_request: bool },
     /// Tell a run of the agent what people want of it.
     Tell { target: Target, asked: Asked, word: Word },
+    /// Tell the run whose result a pull request is what a review wants changed. The text as it was
+    /// written.
+    Revise { target: Target, by: Actor, review: ReviewId, text: String },
+    /// Remind people of the question that a run asked with the event of that number.
+    Remind { target: Target, run: Uuid, question: u64 },
     /// Go on with a run of the agent; the target is where it was asked for.
     Agent { target: Target, run: Uuid },
     /// Plan what a run of the agent has edited.
@@ -81,6 +92,8 @@ impl Job {
             | Self::Request { target, .. }
             | Self::Set { target, .. }
             | Self::Tell { target, .. }
+            | Self::Revise { target, .. }
+            | Self::Remind { target, .. }
             | Self::Agent { target, .. }
             | Self::Preview { target, .. }
             | Self::Release { target }
@@ -95,7 +108,9 @@ impl Job {
         match self {
             Self::Acknowledge { delivery, .. } => format!("ack/{delivery}"),
             Self::Apply { .. } => format!("apply/{repository}/{number}"),
-            Self::Tell { .. } | Self::Agent { .. } | Self::Preview { .. } => {
+            // It waits for a day, and nothing is to wait behind it.
+            Self::Remind { .. } => format!("remind/{repository}/{number}"),
+            Self::Tell { .. } | Self::Revise { .. } | Self::Agent { .. } | Self::Preview { .. } => {
                 format!("agent/{repository}/{number}")
             }
             _ => format!("pr/{repository}/{number}"),
@@ -114,6 +129,8 @@ impl Job {
             | Self::Request { .. }
             | Self::Set { .. }
             | Self::Tell { .. }
+            | Self::Revise { .. }
+            | Self::Remind { .. }
             | Self::Release { .. } => JobKind::Keep,
         }
     }

@@ -23,6 +23,7 @@ pub mod markdown;
 pub mod names;
 pub mod plan;
 pub mod provider_types;
+pub mod public_url;
 pub mod pull_request;
 pub mod registration;
 pub mod reply;

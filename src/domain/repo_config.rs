@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::agent::{budget::Amount, scope::Scope};
+use super::{
+    agent::{budget::Amount, scope::Scope},
+    issue::LABEL,
+};
 
 /// The file, at the root of the repository.
 pub const FILE: &str = "planwright.yaml";
@@ -74,13 +77,21 @@ impl EngineRule {
     }
 }
 
-/// What runs of the agent may do here.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which issues ask for something, and what runs of the agent may do here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AgentRules {
+    /// The label of an issue that asks for something, also with a form and without a model.
+    pub label: String,
     /// The stacks that a run may change.
     pub stacks: Scope,
     pub limits: AgentLimits,
+}
+
+impl Default for AgentRules {
+    fn default() -> Self {
+        Self { label: LABEL.into(), stacks: Scope::default(), limits: AgentLimits::default() }
+    }
 }
 
 /// Lower limits of one run than the server's; a higher one has no effect.
@@ -137,6 +148,7 @@ pub enum Setting {
     EngineVersion,
     EngineWarm,
     EngineWarmProviders,
+    AgentLabel,
     AgentStacks,
     AgentLimits,
 }
@@ -151,7 +163,7 @@ pub struct SettingChange {
 }
 
 impl Setting {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ApprovalsRequired,
         Self::ApprovalsSelf,
         Self::Packages,
@@ -160,6 +172,7 @@ impl Setting {
         Self::EngineVersion,
         Self::EngineWarm,
         Self::EngineWarmProviders,
+        Self::AgentLabel,
         Self::AgentStacks,
         Self::AgentLimits,
     ];
@@ -175,6 +188,7 @@ impl Setting {
             Self::EngineVersion => "engine.version",
             Self::EngineWarm => "engine.warm",
             Self::EngineWarmProviders => "engine.warm_providers",
+            Self::AgentLabel => "agent.label",
             Self::AgentStacks => "agent.stacks",
             Self::AgentLimits => "agent.limits",
         }
@@ -200,6 +214,7 @@ impl Setting {
                 None => "*".into(),
                 Some(named) => named.join(", "),
             },
+            Self::AgentLabel => config.agent.label.clone(),
             Self::AgentStacks => config.agent.stacks.0.join(", "),
             Self::AgentLimits => config.agent.limits.text(),
         }
@@ -286,6 +301,7 @@ mod tests {
                 warm_providers: Some(vec!["hashicorp/aws".into()]),
             },
             agent: AgentRules {
+                label: "infra".into(),
                 stacks: Scope(vec!["web".into(), "*/dev".into()]),
                 limits: AgentLimits { plans: Some(1), cents: Some(50), ..AgentLimits::default() },
             },
@@ -305,6 +321,7 @@ mod tests {
                 "engine.version: * → >=1.9",
                 "engine.warm: auto → off",
                 "engine.warm_providers: * → hashicorp/aws",
+                "agent.label: planwright → infra",
                 "agent.stacks: * → web, */dev",
                 "agent.limits:  → plans=1, cents=50",
             ]

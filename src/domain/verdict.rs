@@ -23,6 +23,8 @@ pub struct VerdictFacts<'a> {
     pub plan_set: Option<&'a PlanSetFacts>,
     /// Every affected stack.
     pub stacks: &'a [StackFacts],
+    /// What is missing where a run of the agent left the head unfinished, as a sentence.
+    pub unfinished: Option<&'a str>,
     /// Whether the change is one of `planwright.yaml`, by which later ones are judged.
     pub changes_settings: bool,
     pub principals: &'a [Principal],
@@ -84,6 +86,8 @@ pub struct Requirement {
 pub enum What {
     /// The root.
     Applicable,
+    /// Whoever made the head was done with it.
+    Finished,
     Planned,
     Stack(StackId),
     Fresh,
@@ -105,6 +109,8 @@ pub enum What {
 pub enum Reason {
     /// It is what its children are.
     Children,
+    /// What is missing, as a sentence.
+    Unfinished(String),
     NothingPlanned,
     Outcome(Outcome),
     Same,
@@ -158,11 +164,18 @@ pub fn verdict(facts: &VerdictFacts) -> Verdict {
     let approvals = facts.plan_set.map_or_else(Approvals::default, |plan_set| {
         plan_set.approvals(facts.opinions, facts.principals, facts.rule)
     });
-    let root = all(
-        What::Applicable,
-        vec![planned(facts), fresh(facts), protected_allowed(facts), approved(facts, &approvals)],
-    );
+    let finished = facts.unfinished.map(unfinished);
+    let others =
+        [planned(facts), fresh(facts), protected_allowed(facts), approved(facts, &approvals)];
+    let root = all(What::Applicable, finished.into_iter().chain(others).collect());
     Verdict { root, plan_set: facts.plan_set.cloned(), approvals }
+}
+
+impl Requirement {
+    /// Whether the root says that a run left the change unfinished.
+    pub fn is_unfinished(&self) -> bool {
+        self.children.iter().any(|child| child.what == What::Finished && !child.met)
+    }
 }
 
 impl Verdict {
@@ -231,6 +244,10 @@ fn all(what: What, children: Vec<Requirement>) -> Requirement {
 
 fn leaf(what: What, met: bool, why: Reason) -> Requirement {
     Requirement { what, met, why, children: Vec::new() }
+}
+
+fn unfinished(why: &str) -> Requirement {
+    leaf(What::Finished, false, Reason::Unfinished(why.to_owned()))
 }
 
 fn planned(facts: &VerdictFacts) -> Requirement {

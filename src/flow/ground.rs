@@ -15,7 +15,7 @@ use crate::{
         digest::Digest,
         finding::Finding,
         job::Target,
-        names::{Sha, StackId},
+        names::{BranchName, Sha, StackId},
         pull_request::PullRequest,
         reply::SettingsReport,
         repo_config::{FILE, RepoConfig, setting_changes},
@@ -28,9 +28,10 @@ use crate::{
         lock::shared_state,
         repository::{self, STACKS},
     },
+    store::Stage,
 };
 
-use super::{Error, Result, soon};
+use super::{Error, Result, notes::Notes, soon};
 
 /// Rises when the rules that are part of the binary change what a plan is judged by.
 const RULES: &str = "rules/1";
@@ -60,13 +61,25 @@ pub enum Merged {
 }
 
 /// Fetches head and base, merges them, and reads what concerns us.
-pub async fn ground(app: &App, target: &Target, pull: &PullRequest) -> Result<Merged> {
+pub async fn ground(
+    app: &App,
+    target: &Target,
+    pull: &PullRequest,
+    notes: &Notes,
+) -> Result<Merged> {
+    let step = notes.step(None, Stage::Fetch);
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
     let mirror = fetch(app, target, &wants).await?;
+    step.done();
+    let step = notes.step(None, Stage::Merge);
     let tree = match mirror.merge(&pull.base, &pull.head).await? {
         Merge::Tree(tree) => tree,
-        Merge::Conflict { paths } => return Ok(Merged::Conflict(paths.into_iter().collect())),
+        Merge::Conflict { paths } => {
+            step.failed();
+            return Ok(Merged::Conflict(paths.into_iter().collect()));
+        }
     };
+    step.done();
     between(mirror, pull.base.clone(), tree).await.map(Merged::Ground)
 }
 
@@ -104,6 +117,19 @@ pub async fn fetch(app: &App, target: &Target, wants: &[Want]) -> Result<Mirror>
     let token = app.github.git_token(repository).await?;
     let source = Source::new(app.github.clone_url(&repository.name), Some(token))?;
     Ok(app.git.fetch(repository.id, &source, wants).await?)
+}
+
+/// The mirror with a commit of `branch` in it, fetched only where it is not there yet.
+pub async fn with(
+    app: &App,
+    target: &Target,
+    (branch, commit): (&BranchName, &Sha),
+) -> Result<Mirror> {
+    let mirror = app.git.mirror(target.repository.id);
+    if mirror.has(commit).await? {
+        return Ok(mirror);
+    }
+    fetch(app, target, &[Want::Branch(branch.clone())]).await
 }
 
 /// The commit of a merge and its tree. A webhook may be ahead of git: then it is looked for later.

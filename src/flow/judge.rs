@@ -50,6 +50,7 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
             changes_code: stack.changes_code,
         })
         .collect();
+    let unfinished = unfinished(app, case).await?;
     let current = Current {
         head: case.pull.head.clone(),
         base: case.pull.base_ref.clone(),
@@ -59,6 +60,7 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
         current: &current,
         plan_set: facts.as_ref(),
         stacks: &stacks,
+        unfinished: unfinished.as_deref(),
         changes_settings: case.report.settings.is_some(),
         principals: &principals,
         opinions: &opinions(app, case, &may_write).await?,
@@ -66,6 +68,14 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
         rule: rule(case.config),
     });
     Ok((verdict, principals))
+}
+
+/// What is missing of the head where a run of the agent has published it so. Whoever moves the head
+/// has taken it over.
+async fn unfinished(app: &App, case: &Case<'_>) -> Result<Option<String>> {
+    let run = app.store.agent_run_of_pull_request(id_of(case.target)).await?;
+    let unfinished = run.and_then(|run| run.facts.unfinished);
+    Ok(unfinished.filter(|it| it.head == case.pull.head).map(|it| it.why))
 }
 
 /// Everyone who shaped the configuration of a change.

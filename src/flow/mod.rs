@@ -14,6 +14,7 @@ pub mod drift;
 pub mod ground;
 pub mod judge;
 pub mod look;
+pub mod notes;
 pub mod outbox;
 pub mod plan;
 pub mod propose;
@@ -36,6 +37,7 @@ use crate::{
     store::{self, JobId, PullRequestId},
 };
 
+use notes::Notes;
 use outbox::Face;
 
 /// How a flow ends that does not end well.
@@ -67,6 +69,20 @@ pub struct Watch {
     pub stop: CancellationToken,
     /// The job itself, by which a run knows whose it is.
     pub job: Option<JobId>,
+    /// What is noted of it for people.
+    pub notes: Notes,
+}
+
+impl Watch {
+    /// The same, with notes that are taken from here on.
+    fn noting(&self, app: &App) -> Self {
+        Self { notes: Notes::of(app), ..self.clone() }
+    }
+
+    /// The same for what nobody may stop.
+    fn unstoppable(&self) -> Self {
+        Self { stop: CancellationToken::new(), ..self.clone() }
+    }
 }
 
 impl From<Refusal> for Error {
@@ -155,12 +171,18 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
         Job::Allow { target, asked, stack, addresses } => {
             allow::allow(app, target, asked, (stack, addresses)).await.map(|()| Vec::new())
         }
-        Job::Request { target, by } => request::request(app, target, by).await,
+        Job::Request { target, by, labels } => request::request(app, target, by, labels).await,
         Job::Set { target, asked, change, on_pull_request } => {
             let how = (change, *on_pull_request);
             set::set(app, target, asked, how).await.map(|()| Vec::new())
         }
         Job::Tell { target, asked, word } => agent::tell(app, target, asked, word).await,
+        Job::Revise { target, by, review, text } => {
+            agent::revise(app, target, by, (*review, text)).await
+        }
+        Job::Remind { target, run, question } => {
+            agent::remind(app, target, *run, *question).await.map(|()| Vec::new())
+        }
         Job::Agent { target, run } => agent::go(app, target, *run, watch).await,
         Job::Preview { target, run } => agent::preview(app, target, *run, watch).await,
         Job::Release { target } => release::release(app, target).await.map(|()| Vec::new()),
@@ -181,6 +203,8 @@ fn asked(job: &Job) -> Option<&Asked> {
         Job::Plan { asked, .. } | Job::Apply { asked, .. } => asked.as_ref(),
         Job::Verdict { .. }
         | Job::Request { .. }
+        | Job::Revise { .. }
+        | Job::Remind { .. }
         | Job::Agent { .. }
         | Job::Preview { .. }
         | Job::Release { .. } => None,

@@ -84,7 +84,7 @@ fn comment_key(target: &Target, marker: &str) -> String {
 
 /// Posts or edits the comment of a pull request.
 pub async fn comment(app: &App, target: &Target, report: &Report) -> Result<()> {
-    send(app, &comment_write(target, report)).await
+    send(app, &comment_write(app, target, report).await?).await
 }
 
 /// Whether the comment of the pull request was ever put down to be posted.
@@ -116,16 +116,25 @@ pub async fn show(app: &App, target: &Target, report: &Report) -> Result<()> {
     send(app, &check).await
 }
 
-fn comment_write(target: &Target, report: &Report) -> Write {
-    let (marker, body) = (Marker::Report.to_string(), reply::comment(report));
+async fn comment_write(app: &App, target: &Target, report: &Report) -> Result<Write> {
+    let page = page(app, target).await?;
+    let (marker, body) = (Marker::Report.to_string(), reply::comment(report, page.as_deref()));
     let digest = report.digest.clone().unwrap_or_else(|| report.plan_set_digest());
     let shows = Some((report.head.clone(), digest));
-    Write::Comment { target: target.clone(), marker, body, shows }
+    Ok(Write::Comment { target: target.clone(), marker, body, shows })
+}
+
+/// The page of the newest run of a pull request, where there are pages.
+async fn page(app: &App, target: &Target) -> Result<Option<String>> {
+    let Some(url) = &app.public_url else { return Ok(None) };
+    let run = app.store.newest_noted_run(id_of(target)).await?;
+    Ok(run.map(|run| url.page(run)))
 }
 
 /// GitHub adds the annotations of each update to the earlier ones, so each is sent once for a head.
 async fn check_write(app: &App, target: &Target, report: &Report) -> Result<Write> {
     let mut check = check_run(target, report);
+    check.details_url = page(app, target).await?;
     let digest_of = |annotation: &Annotation| Digest::sha256(canonical(annotation).as_bytes());
     let mut annotated = BTreeSet::new();
     if let Some((last, before, state)) = last_check(app, target, &report.head).await? {
@@ -178,6 +187,12 @@ pub async fn note(app: &App, target: &Target, text: &str) -> Result<()> {
     let marker = Marker::Request;
     let body = marker.on(text);
     let marker = marker.to_string();
+    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
+}
+
+/// Says something once, under a marker of its own.
+pub async fn say(app: &App, target: &Target, marker: Marker, text: &str) -> Result<()> {
+    let (marker, body) = (marker.to_string(), marker.on(text));
     send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
 }
 

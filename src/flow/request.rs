@@ -1,15 +1,18 @@
 //! An issue asks for infrastructure: a filled-in form becomes a pull request, without a model.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
     app::App,
     domain::{
         actor::Actor,
         finding::{Finding, Place},
-        issue::{Issue, LABEL},
+        issue::{Issue, LABEL, is_labeled},
         job::{Job, Target},
+        names::Sha,
         reply::{FormLink, RequestReport},
     },
-    git::Want,
+    git::{Mirror, Want},
     github,
     package::{
         Checked,
@@ -28,21 +31,39 @@ use super::{
     propose::{self, Configuration, Draft},
 };
 
+/// For how long a label is believed that the settings had. A change of them is heard of at once,
+/// unless its webhook is lost.
+const BELIEVED: SignedDuration = SignedDuration::from_hours(1);
+
 /// Answers the issue; `by` is who wrote it, or put our label on it.
-pub async fn request(app: &App, target: &Target, by: &Actor) -> Result<Vec<Job>> {
+pub async fn request(
+    app: &App,
+    target: &Target,
+    by: &Actor,
+    labels: &[String],
+) -> Result<Vec<Job>> {
+    // Most issues are none of our business, and that is to cost nothing at GitHub.
+    if is_surely_other(app, target, labels).await? {
+        return Ok(Vec::new());
+    }
     let issue = match app.github.issue(&target.repository, target.number).await {
         Ok(issue) => issue,
         Err(github::Error::NotFound { .. }) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    if !issue.is_open || !issue.labels.contains(LABEL) {
+    if !issue.is_open {
+        return Ok(Vec::new());
+    }
+    let read_at = app.now();
+    let ground = base(app, target, &issue).await?;
+    if !is_labeled(&issue.labels, &label(app, target, &ground, read_at).await?) {
         return Ok(Vec::new());
     }
     if !app.github.permission(&target.repository, by).await?.can_write() {
         let report = RequestReport::NotAllowed { login: by.login.clone() };
         return outbox::request(app, target, &report).await.map(|()| Vec::new());
     }
-    match answered(app, target, (&issue, by)).await {
+    match answered(app, target, (&issue, by), &ground).await {
         Ok(Answered::Reported(report)) => {
             outbox::request(app, target, &report).await.map(|()| Vec::new())
         }
@@ -54,16 +75,47 @@ pub async fn request(app: &App, target: &Target, by: &Actor) -> Result<Vec<Job>>
     }
 }
 
+/// Whether none of the labels of an issue is the one that the settings had lately.
+async fn is_surely_other(app: &App, target: &Target, labels: &[String]) -> Result<bool> {
+    let since = app.now().checked_sub(BELIEVED).unwrap_or(Timestamp::MIN);
+    let known = app.store.issue_label(target.repository.id, since).await?;
+    Ok(!labels.is_empty() && known.is_some_and(|label| !is_labeled(labels, &label)))
+}
+
+/// The base commit of an issue.
+async fn base(app: &App, target: &Target, issue: &Issue) -> Result<(Mirror, Sha)> {
+    let wants = [Want::Branch(issue.base_ref.clone())];
+    let mirror = ground::fetch(app, target, &wants).await?;
+    let tree = mirror.tree(&issue.base).await?;
+    Ok((mirror, tree))
+}
+
+/// The label that the settings name; ours where they cannot be read, which is then the answer.
+async fn label(
+    app: &App,
+    target: &Target,
+    (mirror, tree): &(Mirror, Sha),
+    read_at: Timestamp,
+) -> Result<String> {
+    let Ok(config) = ground::config(mirror, tree).await? else { return Ok(LABEL.into()) };
+    let label = config.agent.label;
+    app.store.record_issue_label(target.repository.id, Some(&label), read_at).await?;
+    Ok(label)
+}
+
 enum Answered {
     Reported(RequestReport),
     /// A run of the agent was begun.
     Begun(Job),
 }
 
-async fn answered(app: &App, target: &Target, (issue, by): (&Issue, &Actor)) -> Result<Answered> {
-    let mirror = ground::fetch(app, target, &[Want::Branch(issue.base_ref.clone())]).await?;
-    let tree = mirror.tree(&issue.base).await?;
-    let configuration = match Configuration::read(&mirror, &tree, &tree).await? {
+async fn answered(
+    app: &App,
+    target: &Target,
+    (issue, by): (&Issue, &Actor),
+    (mirror, tree): &(Mirror, Sha),
+) -> Result<Answered> {
+    let configuration = match Configuration::read(mirror, tree, tree).await? {
         Ok(configuration) => configuration,
         Err(findings) => return Ok(Answered::Reported(RequestReport::Invalid(findings))),
     };

@@ -155,6 +155,18 @@ impl Mirror {
         .await
     }
 
+    /// Whether a commit can be read without fetching it.
+    pub async fn has(&self, commit: &Sha) -> Result<bool> {
+        if !self.path.exists() || self.beside("damaged").exists() {
+            return Ok(false);
+        }
+        match self.tree(commit).await {
+            Ok(_) => Ok(true),
+            Err(Error::Missing(_) | Error::Corrupt(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// See [`Repo::merge`].
     pub async fn merge(&self, base: &Sha, head: &Sha) -> Result<Merge> {
         let (base, head) = (base.clone(), head.clone());

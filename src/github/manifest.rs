@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::app::AppWire;
 use super::error::{Error, Result};
+use super::sign_in::Client;
 use super::transport::{Call, Transport};
+use crate::domain::public_url::PublicUrl;
 use crate::domain::registration::{Grants, Registration};
 use crate::package::yaml::Node;
 
@@ -42,12 +44,12 @@ impl Manifest {
         }
     }
 
-    /// The JSON that the browser posts, for a bot at `url` (no slash at its end); GitHub sends the
-    /// browser on to `redirect`.
-    pub fn document(&self, name: &str, url: &str, redirect: &str) -> Value {
+    /// The JSON that the browser posts, for a bot at `url`; GitHub sends the browser on to `redirect`.
+    pub fn document(&self, name: &str, url: &PublicUrl, redirect: &str) -> Value {
         let mut document = self.0.clone();
         document["name"] = name.into();
-        document["hook_attributes"] = json!({ "url": format!("{url}/webhook"), "active": true });
+        document["hook_attributes"] = json!({ "url": url.webhook(), "active": true });
+        document["callback_urls"] = json!([url.signed_in()]);
         document["redirect_url"] = redirect.into();
         document
     }
@@ -61,6 +63,8 @@ pub struct Converted {
     pub private_key: SecretString,
     /// GitHub makes none where the App has no webhook.
     pub webhook_secret: Option<SecretString>,
+    /// As whom people sign in.
+    pub client: Client,
 }
 
 /// Exchanges the code that GitHub sent the browser back with; it is good once, for an hour.
@@ -71,6 +75,8 @@ pub async fn convert(api_url: &str, code: &str) -> Result<Converted> {
         app: AppWire,
         pem: String,
         webhook_secret: Option<String>,
+        client_id: String,
+        client_secret: String,
     }
     let is_code = !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if !is_code {
@@ -91,11 +97,12 @@ pub async fn convert(api_url: &str, code: &str) -> Result<Converted> {
     };
     // serde's message could quote a secret.
     let wire: Wire = serde_json::from_slice(&answer.body)
-        .map_err(|_| call.unreadable("expected an App with `pem` and `webhook_secret`"))?;
+        .map_err(|_| call.unreadable("expected an App with `pem` and other secrets"))?;
     Ok(Converted {
         registration: wire.app.into(),
         private_key: wire.pem.into(),
         webhook_secret: wire.webhook_secret.filter(|secret| !secret.is_empty()).map(Into::into),
+        client: Client { id: wire.client_id, secret: wire.client_secret.into() },
     })
 }
 
@@ -106,11 +113,12 @@ mod tests {
     #[test]
     fn the_document_has_the_address_of_the_bot_and_what_is_asked_for() {
         let manifest = Manifest::ours().unwrap();
-        let document =
-            manifest.document("acme-bot", "https://bot.example.org", "http://127.0.0.1:1/created");
+        let url = PublicUrl::parse("https://bot.example.org").unwrap();
+        let document = manifest.document("acme-bot", &url, "http://127.0.0.1:1/created");
         assert_eq!(document["name"], "acme-bot");
         assert_eq!(document["hook_attributes"]["url"], "https://bot.example.org/webhook");
         assert_eq!(document["redirect_url"], "http://127.0.0.1:1/created");
+        assert_eq!(document["callback_urls"][0], "https://bot.example.org/runs/signed-in");
         assert_eq!(document["default_permissions"]["checks"], "write");
         let grants = manifest.grants();
         assert_eq!(grants.permissions["metadata"], "read");

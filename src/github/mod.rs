@@ -20,6 +20,7 @@ mod probe;
 mod proposals;
 mod pull_request;
 mod reactions;
+mod sign_in;
 mod transport;
 pub mod webhook;
 mod wire;
@@ -39,6 +40,7 @@ pub use self::manifest::{Converted, Manifest, convert};
 pub use self::probe::probe;
 pub use self::proposals::NewPullRequest;
 pub use self::reactions::Reaction;
+pub use self::sign_in::Client;
 
 use self::auth::Auth;
 use self::transport::{Answer, Call, Transport};

@@ -18,11 +18,12 @@ pub enum Effect {
     Close,
 }
 
-/// GitHub counts REST and GraphQL apart.
+/// GitHub counts REST and GraphQL apart, and what its pages for people are asked as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     Core,
     Graphql,
+    Web,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use super::error::{Error, Result};
 use super::pace::{Effect, Pace, Resource};
+use super::web_url;
 use crate::domain::names::InstallationId;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -109,6 +110,7 @@ pub struct Transport {
     client: reqwest::Client,
     rest: String,
     graphql: String,
+    web: String,
     paces: Mutex<HashMap<Lane, Pace>>,
     /// By which limits run out; that of whoever puts the calls off.
     pub clock: Clock,
@@ -132,7 +134,8 @@ impl Transport {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|e| Error::Settings(format!("cannot set up the HTTP client: {e}")))?;
-        Ok(Self { client, rest, graphql, paces: Mutex::default(), clock: Arc::new(Timestamp::now) })
+        let (web, clock) = (web_url(&rest), Arc::new(Timestamp::now));
+        Ok(Self { client, rest, graphql, web, paces: Mutex::default(), clock })
     }
 
     /// Sends `call`; a read up to three times, a write exactly once.
@@ -203,6 +206,7 @@ impl Transport {
         let mut url = match call.resource {
             Resource::Core => self.rest_url(call),
             Resource::Graphql => self.graphql.clone(),
+            Resource::Web => format!("{}{}", self.web, call.path),
         };
         for _ in 0..=REDIRECTS {
             let response = self.request(call, &url, bearer).await?;
@@ -220,10 +224,14 @@ impl Transport {
         url: &str,
         bearer: Option<&SecretString>,
     ) -> Result<reqwest::Response> {
+        let accept = match call.resource {
+            Resource::Web => "application/json",
+            _ => "application/vnd.github+json",
+        };
         let mut request = self
             .client
             .request(call.method.clone(), url)
-            .header(ACCEPT, "application/vnd.github+json")
+            .header(ACCEPT, accept)
             .header("x-github-api-version", "2022-11-28");
         if let Some(bearer) = bearer {
             request = request.bearer_auth(bearer.expose_secret());

@@ -19,6 +19,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::is_same;
 use crate::domain::registration::{Grants, Registration};
 
 /// Where the browser comes back to.
@@ -137,9 +138,4 @@ fn shown(status: StatusCode, page: &impl Template) -> Response {
         Ok(page) => (status, page).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
-}
-
-/// Takes as long for any two texts of the same length.
-fn is_same(one: &str, other: &str) -> bool {
-    aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }

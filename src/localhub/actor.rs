@@ -32,6 +32,8 @@ pub enum Access {
     /// Nothing: the path itself holds what proves it.
     Anyone,
     Jwt,
+    /// A token of a person.
+    Person,
     /// Any installation token, for itself.
     Token,
     /// An installation token with one of `permissions` at `level`, or a person with `role`.
@@ -102,6 +104,9 @@ impl World {
             }
             return Ok(Actor::Installation { token: token.to_owned(), grant: grant.clone() });
         }
+        if let Some(account) = self.state.user_tokens.get(token) {
+            return Ok(Actor::User(*account));
+        }
         let is_theirs = |account: &&super::state::Account| account.token.as_deref() == Some(token);
         let account = self.state.accounts.values().find(is_theirs);
         account.map(|account| Actor::User(account.id)).ok_or_else(Refusal::bad_credentials)
@@ -146,7 +151,10 @@ impl World {
     pub fn admit(&self, actor: &Actor, access: Access, repo: Option<i64>) -> Result<(), Refusal> {
         match (actor, access) {
             (_, Access::Anyone) => Ok(()),
-            (Actor::App, Access::Jwt) | (Actor::Installation { .. }, Access::Token) => Ok(()),
+            (Actor::App, Access::Jwt)
+            | (Actor::Installation { .. }, Access::Token)
+            | (Actor::User(_), Access::Person) => Ok(()),
+            (Actor::Installation { .. }, Access::Person) => Err(Refusal::not_accessible()),
             (Actor::Installation { .. } | Actor::User(_), Access::Jwt) => {
                 Err(Refusal::new(401, "A JSON web token could not be decoded"))
             }

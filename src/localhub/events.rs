@@ -13,11 +13,15 @@ use super::world::World;
 /// Deliveries kept for the deliveries API; older ones are forgotten, as on GitHub after three days.
 const KEPT: usize = 500;
 
+/// What an app that writes checks is told whether it asked for it or not.
+const UNASKED: &str = "check_run";
+
 /// An event by its name and action, e.g. `("issue_comment", "created")`.
 pub type Event = (&'static str, Option<&'static str>);
 
 impl World {
-    /// Announces something that `sender` did in a repository, if the app is installed there.
+    /// Announces something that `sender` did in a repository, if the app is installed there and
+    /// asked for such events.
     pub fn emit(
         &mut self,
         event: Event,
@@ -26,7 +30,8 @@ impl World {
         mut payload: Value,
     ) -> Result<(), Refusal> {
         let Some(installation) = self.installation_of(repo) else { return Ok(()) };
-        if installation.suspended_at.is_some() {
+        let is_wanted = event.0 == UNASKED || self.state.app.events.iter().any(|it| it == event.0);
+        if installation.suspended_at.is_some() || !is_wanted {
             return Ok(());
         }
         let id = installation.id;

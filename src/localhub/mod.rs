@@ -31,6 +31,7 @@ mod rest;
 mod reviews;
 mod server;
 mod shapes;
+mod sign_in;
 mod state;
 mod webhooks;
 mod world;
@@ -84,6 +85,10 @@ pub struct AppCredentials {
     pub slug: String,
     pub private_key_pem: String,
     pub webhook_secret: String,
+    pub client_id: String,
+    pub client_secret: String,
+    /// Where people who sign in may be sent back to.
+    pub callback_urls: Vec<String>,
 }
 
 /// A running local GitHub; clones are the same one.
@@ -169,6 +174,9 @@ impl Hub {
             slug: app.slug,
             private_key_pem: app.private_key_pem,
             webhook_secret: app.webhook_secret,
+            client_id: app.client_id,
+            client_secret: app.client_secret,
+            callback_urls: app.callback_urls,
         }
     }
 

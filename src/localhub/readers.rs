@@ -33,6 +33,7 @@ pub struct CheckRunView {
     pub title: Option<String>,
     pub summary: Option<String>,
     pub text: Option<String>,
+    pub details_url: Option<String>,
     pub annotations: Vec<Value>,
 }
 
@@ -263,6 +264,7 @@ fn check_run_view(run: &CheckRun) -> CheckRunView {
         title: run.title.clone(),
         summary: run.summary.clone(),
         text: run.text.clone(),
+        details_url: run.details_url.clone(),
         annotations: run.annotations.clone(),
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 use super::server::{Ask, Reply};
-use super::state::{AccountKind, App, Hook, Level, ManifestCode};
+use super::state::{AccountKind, App, Hook, Level, ManifestCode, random};
 use super::world::{World, app_keys};
 use super::{Hub, pages};
 
@@ -25,6 +25,8 @@ struct Manifest {
     _url: String,
     hook_attributes: Option<HookAttributes>,
     redirect_url: Option<String>,
+    #[serde(default)]
+    callback_urls: Vec<String>,
     #[serde(default, rename = "description")]
     _description: String,
     #[serde(default, rename = "public")]
@@ -54,6 +56,7 @@ pub struct AppEdit {
     pub events: Option<Vec<String>>,
     pub content_type: Option<String>,
     pub webhook_secret: Option<String>,
+    pub callback_urls: Option<Vec<String>>,
 }
 
 impl Hub {
@@ -68,6 +71,9 @@ impl Hub {
             let content_type = edit.content_type;
             app.hook.content_type = content_type.unwrap_or_else(|| app.hook.content_type.clone());
             app.webhook_secret = edit.webhook_secret.unwrap_or_else(|| app.webhook_secret.clone());
+            if let Some(urls) = edit.callback_urls {
+                app.callback_urls = urls;
+            }
             Ok(())
         })
     }
@@ -194,6 +200,8 @@ impl World {
         self.state.app = App {
             id,
             client_id: format!("Iv23li{}", &random()[..14]),
+            client_secret: format!("{}{}", random(), &random()[..8]),
+            callback_urls: manifest.callback_urls.clone(),
             slug,
             bot,
             owner,
@@ -222,9 +230,9 @@ impl World {
         if found.expires_at <= Timestamp::now() || found.app != self.state.app.id {
             return Err(Refusal::not_found());
         }
-        let mut shown = self.app_json()?;
         let app = &self.state.app;
-        shown["client_secret"] = format!("{}{}", random(), &random()[..8]).into();
+        let mut shown = self.app_json()?;
+        shown["client_secret"] = app.client_secret.as_str().into();
         shown["webhook_secret"] = match app.webhook_secret.as_str() {
             "" => Value::Null,
             secret => secret.into(),
@@ -239,10 +247,6 @@ fn slug(name: &str) -> String {
     let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' };
     let words: String = name.chars().map(word).collect();
     words.split_whitespace().collect::<Vec<_>>().join("-")
-}
-
-fn random() -> String {
-    uuid::Uuid::new_v4().simple().to_string()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::actor::Actor;
 use super::call_log::{Call, Kind};
 use super::faults::Fault;
 use super::refusal::Refusal;
-use super::{Hub, git_http, graphql, pages, registration, rest};
+use super::{Hub, git_http, graphql, pages, registration, rest, sign_in};
 
 /// More than any pack of the tests; GitHub's own limit is two gigabytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -95,6 +95,9 @@ async fn answer(State(hub): State<Hub>, request: Request) -> Response {
     };
     if registration::is_page(&ask) {
         return response(registration::answer(&hub, &ask));
+    }
+    if sign_in::is_exchange(&ask) {
+        return response(sign_in::exchange(&hub, &ask));
     }
     if pages::is_for_people(&ask) {
         return response(pages::answer(&hub, &ask));

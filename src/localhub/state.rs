@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::clock::Clock;
+use super::sign_in::SignIn;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct State {
@@ -24,6 +25,12 @@ pub struct State {
     /// Codes that stand for the app that a manifest made, until somebody exchanges them.
     #[serde(default)]
     pub manifest_codes: BTreeMap<String, ManifestCode>,
+    /// By the code that the browser brings back.
+    #[serde(default)]
+    pub sign_ins: BTreeMap<String, SignIn>,
+    /// Tokens of people who have signed in to the app, and whose they are.
+    #[serde(default)]
+    pub user_tokens: BTreeMap<String, i64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +44,12 @@ pub struct App {
     pub id: i64,
     pub slug: String,
     pub client_id: String,
+    /// With which the app exchanges the codes of people who sign in.
+    #[serde(default = "random")]
+    pub client_secret: String,
+    /// Where people who sign in may be sent back to.
+    #[serde(default)]
+    pub callback_urls: Vec<String>,
     /// The account `<slug>[bot]`, which is the author of what the app writes.
     pub bot: i64,
     pub owner: i64,
@@ -280,4 +293,9 @@ pub struct DeliveryAnswer {
     pub status: String,
     pub status_code: u16,
     pub body: String,
+}
+
+/// What nobody guesses.
+pub fn random() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }

@@ -21,6 +21,7 @@ use super::clock::Clock;
 use super::refusal::Refusal;
 use super::state::{
     Account, AccountKind, App, By, Hook, Installation, Issue, Level, Pull, Repository, Role, State,
+    random,
 };
 
 /// The account that stands as committer of what is merged on the web page, with GitHub's id.
@@ -217,11 +218,13 @@ fn new_state() -> Result<State, Refusal> {
         id: 1001,
         slug: "planwright".into(),
         client_id: "Iv23liLocalhubPlanwr".into(),
+        client_secret: random(),
+        callback_urls: Vec::new(),
         bot,
         owner,
         private_key_pem,
         public_key_der,
-        webhook_secret: uuid::Uuid::new_v4().simple().to_string(),
+        webhook_secret: random(),
         permissions: PERMISSIONS.map(|(name, level)| (name.to_owned(), level)).into(),
         events: EVENTS.map(str::to_owned).into(),
         hook: Hook::default(),
@@ -243,6 +246,8 @@ fn new_state() -> Result<State, Refusal> {
         repositories: BTreeMap::new(),
         deliveries: vec![],
         manifest_codes: BTreeMap::new(),
+        sign_ins: BTreeMap::new(),
+        user_tokens: BTreeMap::new(),
     })
 }
 

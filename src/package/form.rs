@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::{change_set::ParamPath, issue::LABEL};
+use crate::domain::change_set::ParamPath;
 
 use super::{schema::Schema, unpacked::Package};
 
@@ -75,8 +75,8 @@ impl Form {
         format!("planwright-{}.yml", self.package.replace('/', "-"))
     }
 
-    /// The form as GitHub takes it.
-    pub fn yaml(&self) -> String {
+    /// The form as GitHub takes it; an issue that is made with it has `label`.
+    pub fn yaml(&self, label: &str) -> String {
         let mut body = vec![
             Element::dropdown(
                 PACKAGE,
@@ -97,7 +97,7 @@ impl Form {
             name: format!("New {}", self.package),
             description: self.summary.clone(),
             title: format!("New {}: ", self.package),
-            labels: [LABEL],
+            labels: [label],
             body,
         };
         let comment = format!("{MADE} from the params of the package; do not edit.\n");
@@ -134,11 +134,11 @@ fn collect(
 }
 
 #[derive(Serialize)]
-struct File {
+struct File<'a> {
     name: String,
     description: String,
     title: String,
-    labels: [&'static str; 1],
+    labels: [&'a str; 1],
     body: Vec<Element>,
 }
 

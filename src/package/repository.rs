@@ -220,11 +220,28 @@ mod tests {
     }
 
     #[test]
+    fn a_label_is_one_that_github_takes() {
+        let read = |label: &str| {
+            let text = format!(
+                "apiVersion: planwright.dev/v1\nkind: Repository\npackages: [hello]\nagent: {{label: {label}}}\n"
+            );
+            let files: MemoryFiles = [(FILE, text.as_str())].into_iter().collect();
+            config(&files).map(|config| config.agent.label)
+        };
+        assert_eq!(read("Infra wish").unwrap(), "Infra wish");
+        for label in ["\"\"", "\" a\"", "\"a,b\"", "\"a\\nb\"", &"x".repeat(51)] {
+            let finding = read(label).unwrap_err().remove(0);
+            assert_eq!(finding.pointer.as_deref(), Some("/agent/label"), "{label}");
+        }
+    }
+
+    #[test]
     fn what_the_config_leaves_out_is_strict() {
         let text = "apiVersion: planwright.dev/v1\nkind: Repository\npackages: [hello]\n";
         let files: MemoryFiles = [(FILE, text)].into_iter().collect();
         let config = config(&files).unwrap();
         assert_eq!(config.backend.kind, "local");
         assert_eq!((config.approvals.required, config.approvals.own), (1, false));
+        assert_eq!(config.agent.label, "planwright");
     }
 }

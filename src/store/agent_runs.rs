@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::{
     agent::event::Entry,
     canonical::canonical,
-    names::{PrNumber, RepositoryId},
+    names::{PrNumber, RepositoryId, Sha},
 };
 
 use super::{
@@ -27,18 +27,30 @@ pub struct AgentRun {
 }
 
 /// What changes with the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentFacts {
     pub pull_request: Option<PrNumber>,
     pub is_over: bool,
     /// Whether its pull request may leave its draft.
     pub is_complete: bool,
+    /// What it has published without finishing it.
+    pub unfinished: Option<Unfinished>,
     /// In millionths of a dollar.
     pub spent: i64,
 }
 
+/// A head that is not all that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    pub head: Sha,
+    /// What is missing, as a sentence.
+    pub why: String,
+}
+
 impl AgentRun {
     fn from_row(row: &Row) -> Result<Self, Error> {
+        let head: Option<Sha> = row.read_optional("unfinished_head")?;
+        let why: Option<String> = row.read_optional("unfinished_why")?;
         Ok(Self {
             id: row.read("id")?,
             asked_in: PullRequestId {
@@ -49,6 +61,7 @@ impl AgentRun {
                 pull_request: row.read_optional("pull_request")?,
                 is_over: row.read("is_over")?,
                 is_complete: row.read("is_complete")?,
+                unfinished: head.zip(why).map(|(head, why)| Unfinished { head, why }),
                 spent: row.read("spent")?,
             },
             started_at: row.read("started_at")?,
@@ -98,13 +111,15 @@ impl Store {
         facts: &AgentFacts,
     ) -> Result<Fenced, Error> {
         const FACTS: &str = "UPDATE agent_runs SET pull_request = $2, is_over = $3, \
-             is_complete = $4, spent = $5, changed_at = $6 WHERE id = $1";
+             is_complete = $4, spent = $5, unfinished_head = $6, unfinished_why = $7, \
+             changed_at = $8 WHERE id = $1";
         let mut tx = self.db.begin().await?;
         if insert(&mut tx, run, entry).await? == 0 {
             return Ok(Fenced::Lost);
         }
-        let AgentFacts { pull_request, is_over, is_complete, spent } = *facts;
-        let cells = binds![run, pull_request, is_over, is_complete, spent, entry.at];
+        let AgentFacts { pull_request, is_over, is_complete, unfinished, spent } = facts.clone();
+        let (head, why) = unfinished.map(|it| (it.head, it.why)).unzip();
+        let cells = binds![run, pull_request, is_over, is_complete, spent, head, why, entry.at];
         tx.execute(FACTS, cells).await?;
         tx.commit().await?;
         Ok(Fenced::Written)

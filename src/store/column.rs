@@ -15,7 +15,7 @@ use crate::domain::{
     reply::Report,
 };
 
-use super::Error;
+use super::{Error, Subject};
 
 /// A value on its way into a statement; even a null has its type, because Postgres asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,7 +229,7 @@ macro_rules! json_columns {
         }
     )*};
 }
-json_columns!(Json, Plan, Report);
+json_columns!(Json, Plan, Report, Subject);
 
 /// An enum whose values are words in the database and in messages.
 macro_rules! words {

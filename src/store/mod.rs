@@ -14,6 +14,7 @@ mod connect;
 mod db;
 mod deliveries;
 mod error;
+mod issue_labels;
 mod jobs;
 mod journal;
 mod look;
@@ -21,13 +22,14 @@ mod outbox;
 mod plan_sets;
 mod pull_requests;
 mod pushes;
+mod run_notes;
 mod runs;
 mod stack_locks;
 mod stacks;
 
 use tokio::sync::watch;
 
-pub use agent_runs::{AgentFacts, AgentRun};
+pub use agent_runs::{AgentFacts, AgentRun, Unfinished};
 pub use allowances::Allowance;
 pub use approvals::{Approval, ApprovalKind};
 pub use audit::AuditEntry;
@@ -42,6 +44,7 @@ pub use plan_sets::{
 };
 pub use pull_requests::{PullRequest, PullRequestId, PullRequestState};
 pub use pushes::Push;
+pub use run_notes::{NotedRun, RunLines, RunStep, Stage, StepState, Subject};
 pub use runs::{Run, RunId, RunKind, RunState};
 pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock, Unlock};
 pub use stacks::AppliedStack;

@@ -70,7 +70,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn from_row(row: &Row) -> Result<Self, Error> {
+    pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             id: row.read("id")?,
             kind: row.read("kind")?,

@@ -1,14 +1,14 @@
 // The five steps of the demo's start page in a real browser, from the issue form to the drift, and a
-// restart that keeps it all. Six pictures go to target/screenshots.
+// restart that keeps it all; on the way, the bot's own page of a plan. Seven pictures go to target/screenshots.
 //
 //   node tests/browser/demo.mjs [PLANWRIGHT]
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
@@ -142,6 +142,79 @@ async function planned(page) {
   await seen(page, 'does not count');
 }
 
+/** From the check, over the sign-in, to the bot's own page of the plan. */
+async function detailed(page, address) {
+  const pull = page.url();
+  await page.goto(`${address}${new URL(pull).pathname}`);
+  await page.getByRole('link', { name: 'planwright', exact: true }).click();
+  const details = page.getByRole('link', { name: 'Details' });
+  const to = await details.getAttribute('href');
+  await details.click();
+  await page.getByRole('heading', { name: 'Plan planned' }).waitFor();
+  assert.equal(page.url(), to);
+  await seen(page, 'Signed in as alice');
+  await seen(page, 'module.greeting.terraform_data.greeting');
+  await page.getByText('Log of the engine').click();
+  await seen(page, 'Plan to create');
+  await accessible(page, 'the page of a run');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await picture(page, '7-page-dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await picture(page, '7-page');
+  await page.setViewportSize({ width: 390, height: 820 });
+  const overflow = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  assert.equal(await page.evaluate(overflow), 0, 'it fits a phone');
+  await accessible(page, 'the page of a run on a phone');
+  await page.setViewportSize({ width: 1180, height: 820 });
+  await page.goto(pull);
+  await page.getByRole('link', { name: 'Steps, log and whole plan' }).click();
+  await page.getByRole('heading', { name: 'Plan planned' }).waitFor();
+  // By keyboard alone, past the head of the page.
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
+  await page.goto(pull);
+}
+
+/** The page of an apply, opened while it goes on or just after: it follows by itself to the end. */
+async function followed(page) {
+  const pull = page.url();
+  await page.getByRole('link', { name: 'Steps, log and whole plan' }).click();
+  await page.getByRole('heading', { name: 'Apply applied' }).waitFor();
+  await seen(page, 'Verify');
+  await page.goto(pull);
+}
+
+/** An engine that takes its time and says so. */
+const SLOW = `#!/bin/sh
+if [ "$1" = plan ]; then for n in 1 2 3 4 5 6 7 8; do echo "waiting, $n"; sleep 0.5; done; fi
+exec terraform "$@"
+`;
+
+/** The page of a plan grows while the engine is at work, and asks no more when it has ended. */
+async function watched(page, address) {
+  await page.goto(`${address}/acme/infra/edit/main/stacks/newsletter/stack.yaml`);
+  const text = page.getByLabel('Text');
+  await text.fill((await text.inputValue()).replace('Good news', 'Best news'));
+  await page.getByRole('button', { name: 'Commit the change' }).click();
+  await page.getByRole('link', { name: 'planwright', exact: true }).click();
+  await page.getByRole('link', { name: 'Details' }).click();
+  await page.getByRole('heading', { name: 'Plan in progress' }).waitFor();
+  await page.getByText('waiting, 2').waitFor();
+  await accessible(page, 'the page of a run that goes on');
+  const summary = page.getByText('Log of the engine');
+  await summary.click();
+  await summary.evaluate((it) => { it.dataset.mine = 'yes'; });
+  await page.getByRole('heading', { name: 'Plan planned' }).waitFor();
+  await page.getByText('Waiting for approval').waitFor();
+  assert.equal(await page.locator('.log[open] summary[data-mine=yes]').count(), 0, 'it stays folded');
+  assert.equal(await page.locator('summary[data-mine=yes]').count(), 1, 'and is the same');
+  assert.match(await page.locator('.log pre').textContent(), /waiting, 8[^]*Plan to create/);
+  let asked = 0;
+  page.on('request', () => { asked += 1; });
+  await page.waitForTimeout(2500);
+  assert.equal(asked, 0, 'a run that has ended is asked for no more');
+}
+
 async function approved(page) {
   await become(page, 'bob');
   await page.getByRole('button', { name: 'Approve' }).click();
@@ -238,8 +311,10 @@ try {
   const { address } = running;
   await asked(page, address);
   await planned(page);
+  await detailed(page, address);
   await approved(page);
   await applied(page);
+  await followed(page);
   await drifted(page, address);
   await guarded(page);
   await leftAlone(page, address);
@@ -273,8 +348,17 @@ try {
   page = await opened(context, complaints);
   await page.goto(running.address);
   assert.equal(await page.locator('.step.done').count(), 0, 'a reset starts anew');
+  await page.close();
+
+  await ended(running);
+  const slow = join(data, '..', `${basename(data)}-terraform`);
+  writeFileSync(slow, SLOW, { mode: 0o755 });
+  running = await demo(data, 0, '--reset', '--engine', slow);
+  page = await opened(context, complaints);
+  await watched(page, running.address);
+  rmSync(slow);
   assert.deepEqual(complaints, [], 'the browser complained');
-  console.log(`five steps, a restart and a reset, six pictures in ${pictures}`);
+  console.log(`five steps, a restart and a reset, seven pictures in ${pictures}`);
 } finally {
   await browser.close();
   await ended(running);

@@ -7,6 +7,7 @@ mod agent_runs;
 mod approvals;
 mod files;
 mod inbox;
+mod issue_labels;
 mod jobs;
 mod locks;
 mod outbox;

@@ -76,6 +76,15 @@ impl Limits {
         }
         lowered
     }
+
+    /// Whether `amount` can be debited where the repository has spent so much in a day.
+    pub fn affords_today(&self, spent: u64, amount: &Amount) -> Result<(), Limit> {
+        let after = spent.saturating_add(amount.microdollars);
+        if amount.microdollars > 0 && after > self.daily_microdollars {
+            return Err(Limit::DailyMicrodollars);
+        }
+        Ok(())
+    }
 }
 
 impl Amount {
@@ -203,6 +212,16 @@ mod tests {
         let lowered = limits.lowered(&Amount { plans: 1, model_calls: 1_000, ..Amount::UNLIMITED });
         assert_eq!((lowered.amount.plans, lowered.amount.model_calls), (1, 24));
         assert_eq!(lowered.amount.questions, limits.amount.questions);
+    }
+
+    #[test]
+    fn what_a_repository_spends_in_a_day_has_a_limit_of_its_own() {
+        let limits = Limits { daily_microdollars: 100, ..Limits::default() };
+        let amount = |microdollars| Amount { microdollars, ..calls(1) };
+        assert_eq!(limits.affords_today(60, &amount(40)), Ok(()));
+        assert_eq!(limits.affords_today(60, &amount(41)), Err(Limit::DailyMicrodollars));
+        assert_eq!(limits.affords_today(u64::MAX, &amount(1)), Err(Limit::DailyMicrodollars));
+        assert_eq!(limits.affords_today(1_000, &amount(0)), Ok(()), "without prices it is unknown");
     }
 
     #[test]

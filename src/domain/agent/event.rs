@@ -8,6 +8,7 @@ use crate::domain::{
     canonical::canonical,
     digest::Digest,
     names::{BranchName, CommentId, PrNumber, Sha},
+    pull_request::ReviewId,
 };
 
 use super::{
@@ -218,6 +219,13 @@ pub enum Event {
     Revised {
         by: Actor,
         comment: CommentId,
+        text: String,
+        dropped: Dropped,
+    },
+    /// A review wants something else.
+    Reviewed {
+        by: Actor,
+        review: ReviewId,
         text: String,
         dropped: Dropped,
     },

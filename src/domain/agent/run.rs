@@ -27,6 +27,8 @@ const ABSENCES: u32 = 16;
 const LONGEST_STEP: SignedDuration = SignedDuration::from_mins(3);
 /// A question is open for so long.
 const EXPIRY: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// After so long people are reminded of it.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// A plan that failed so often is planned again only when a person says so.
 pub const FAILED_PLANS: u32 = 2;
 
@@ -48,6 +50,8 @@ pub struct Run {
     /// What the model says of it, for people.
     pub note: Option<Note>,
     pub published: Option<Published>,
+    /// How it ended when it published that, unless it was finished then.
+    pub unfinished: Option<End>,
     /// The head of the log.
     pub last: Entry,
     queue: VecDeque<(String, RawCall)>,
@@ -129,6 +133,7 @@ impl Run {
             failed_plans: 0,
             note: None,
             published: None,
+            unfinished: None,
             last: first.clone(),
             queue: VecDeque::new(),
             turns: 0,
@@ -176,6 +181,13 @@ impl Run {
     /// Whether the question that it waits for was asked too long ago.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.duration_since(self.last.at) > EXPIRY
+    }
+
+    /// When people are to be reminded of the question that it waits for, and which event asked it.
+    pub fn reminder(&self) -> Option<(Timestamp, u64)> {
+        let is_waiting = matches!(self.phase, Phase::Waiting { .. });
+        let at = self.last.at.checked_add(PATIENCE).unwrap_or(Timestamp::MAX);
+        is_waiting.then_some((at, self.last.seq))
     }
 
     /// What comes next.
@@ -268,24 +280,15 @@ impl Run {
                 self.join(by);
                 self.chosen(*choice);
             }
-            Event::Revised { by, text, .. } => {
+            Event::Revised { by, text, .. } | Event::Reviewed { by, text, .. } => {
                 self.join(by);
-                self.spent_before = self.spent();
-                self.budget.spent = Amount::default();
-                (self.loop_time, self.time) = Default::default();
-                self.reopen(prompt::revision(text));
+                self.revised(text);
             }
             Event::PlanFailed { why, .. } => {
                 self.planned = None;
                 self.reopen(prompt::plan_failed(why));
             }
-            Event::Ended { how, published } => {
-                self.published = published.clone().or_else(|| self.published.take());
-                for (id, _) in std::mem::take(&mut self.queue) {
-                    self.conversation.push(Message::tool(id, &json!({ "code": "over" })));
-                }
-                self.phase = Phase::Over(how.clone());
-            }
+            Event::Ended { how, published } => self.ended(how, published.as_ref()),
         }
         self.last = entry.clone();
     }
@@ -436,6 +439,26 @@ impl Run {
         self.unusable = 0;
         self.absences = 0;
         self.seen.clear();
+    }
+
+    /// People give it another wish, and a budget anew.
+    fn revised(&mut self, text: &str) {
+        self.spent_before = self.spent();
+        self.budget.spent = Amount::default();
+        (self.loop_time, self.time) = Default::default();
+        self.reopen(prompt::revision(text));
+    }
+
+    fn ended(&mut self, how: &End, published: Option<&Published>) {
+        if let Some(published) = published {
+            self.published = Some(published.clone());
+            let is_finished = *how == End::Finished(Outcome::Propose);
+            self.unfinished = (!is_finished).then(|| how.clone());
+        }
+        for (id, _) in std::mem::take(&mut self.queue) {
+            self.conversation.push(Message::tool(id, &json!({ "code": "over" })));
+        }
+        self.phase = Phase::Over(how.clone());
     }
 
     fn answer(&mut self, id: String, content: &Value) {

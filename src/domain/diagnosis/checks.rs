@@ -1,5 +1,6 @@
 //! Checks of this machine: settings, files, database, engine.
 
+use super::super::public_url::{PAGES, SIGNED_IN};
 use super::{Check, DigestKey, File, Kept, Seen, Tables, named};
 
 pub fn settings(seen: &Seen) -> Check {
@@ -37,6 +38,20 @@ pub fn secrets(seen: &Seen) -> Check {
 fn open<'a>(files: impl IntoIterator<Item = &'a File>) -> Vec<&'a str> {
     let is_open = |file: &&File| file.mode.is_some_and(|mode| mode & 0o007 != 0);
     files.into_iter().filter(is_open).map(|file| file.path.as_str()).collect()
+}
+
+pub fn pages(seen: &Seen) -> Check {
+    const NAME: &str = "pages";
+    match &seen.pages {
+        Ok(None) => Check::ok(NAME, "there are none, since --public-url is not given"),
+        Ok(Some(url)) => {
+            let found = format!(
+                "at {url}{PAGES}; {url}{PAGES}/{SIGNED_IN} has to be a callback URL of the App"
+            );
+            Check::ok(NAME, found)
+        }
+        Err(why) => Check::failed(NAME, why, "mend that setting, or leave --public-url out"),
+    }
 }
 
 pub fn data(seen: &Seen) -> Check {

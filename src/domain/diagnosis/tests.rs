@@ -25,6 +25,7 @@ fn seen() -> Seen {
         settings: Ok(()),
         secrets: vec![private("key.pem")],
         webhook_secret: Ok(()),
+        pages: Ok(Some("https://bot.example.org".into())),
         private_key: Ok(()),
         wanted: grants(),
         github: Ok(GitHub {
@@ -99,6 +100,7 @@ fn where_nothing_is_wrong_everything_is_said_to_be_well() {
     insta::assert_snapshot!(lines(&checks), @r"
     settings Ok: read, with `settings.yaml`
     secrets Ok: the private key and the webhook secret are there, and private
+    pages Ok: at https://bot.example.org/runs; https://bot.example.org/runs/signed-in has to be a callback URL of the App
     data-directory Ok: `/data` can be written, and is private
     digest-key Ok: read from `/data/digest.key`
     database Ok: it answers, and its tables are up to date
@@ -139,6 +141,7 @@ fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
         |seen| seen.config = Some(File { path: "settings.yaml".into(), mode: Some(0o644) }),
         |seen| seen.secrets[0].mode = Some(0o604),
         |seen| seen.webhook_secret = Err("the webhook secret has 0 lines".into()),
+        |seen| seen.pages = Err("people cannot sign in".into()),
         |seen| seen.private_key = Err("the key is none".into()),
         |seen| seen.data.write = Err("Permission denied".into()),
         |seen| seen.data.mode = Some(0o755),
@@ -200,6 +203,7 @@ fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
     secrets Failed: every user of this machine can read `settings.yaml` → chmod 600 settings.yaml
     secrets Failed: every user of this machine can read `key.pem` → chmod 600 key.pem
     secrets Failed: the webhook secret has 0 lines → write the secret that stands in the App's settings at GitHub into it, on one line; `openssl rand -hex 32` makes a new one, which has to be entered there too
+    pages Failed: people cannot sign in → mend that setting, or leave --public-url out
     secrets Failed: the key is none → generate a private key on the App's settings page at GitHub, and use the whole file as it is
     data-directory Failed: `/data` cannot be written: Permission denied → let this user write there (chown), or name another directory by --data
     data-directory Failed: every user of this machine can look into `/data` → chmod o= /data

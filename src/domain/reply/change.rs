@@ -23,21 +23,13 @@ pub struct Labels<'a> {
 /// The change in a plan: a line for the resource, then one for each attribute.
 pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<String> {
     let symbol = symbol(change.action);
-    let mut facts = facts(change);
-    if labels.is_protected {
-        facts.push("protected".into());
-    }
-    if labels.reverts == Some(&Reverts::Whole) {
-        facts.push("reverts drift".into());
-    }
+    let facts = facts(change, labels);
     let mut lines = vec![format!("{symbol} {}: {}", address(change), facts.join("; "))];
     // What goes away takes all of its attributes along; they would only hide the next change.
     if change.action == Action::Delete {
         return lines;
     }
-    let forces = |difference: &Difference| {
-        change.replace_paths.iter().any(|path| difference.path.0.starts_with(&path.0))
-    };
+    let forces = |difference: &Difference| forces_replacement(change, difference);
     let mut differences: Vec<&Difference> = change.differences.iter().collect();
     differences.sort_by_key(|difference| !forces(difference));
     let mark = if change.action == Action::Create { '+' } else { '!' };
@@ -64,13 +56,7 @@ pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<String> {
 /// The change in a plan of the last applied tree, told as what happened to the world: as it was
 /// applied → as it is.
 pub fn drift_lines(change: &ResourceChange) -> Vec<String> {
-    let what = match change.action {
-        Action::Create => "gone",
-        Action::Delete => "still there",
-        Action::Update => "changed",
-        _ => "changed in a way that only a replacement takes back",
-    };
-    let mut lines = vec![format!("! {}: {what}", address(change))];
+    let mut lines = vec![format!("! {}: {}", address(change), drift_word(change.action))];
     if matches!(change.action, Action::Create | Action::Delete) {
         return lines;
     }
@@ -80,6 +66,21 @@ pub fn drift_lines(change: &ResourceChange) -> Vec<String> {
     }));
     lines.extend(more_attributes(change.differences.len()));
     lines
+}
+
+/// What happened to the world, by what a plan would do to take it back.
+pub fn drift_word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "gone",
+        Action::Delete => "still there",
+        Action::Update => "changed",
+        _ => "changed in a way that only a replacement takes back",
+    }
+}
+
+/// Whether a difference is one of those that make it a replacement.
+pub fn forces_replacement(change: &ResourceChange, difference: &Difference) -> bool {
+    change.replace_paths.iter().any(|path| difference.path.0.starts_with(&path.0))
 }
 
 /// What a reviewer has to know of something that goes away, as an item of a list.
@@ -112,7 +113,8 @@ pub fn caution(change: &ResourceChange, is_protected: bool) -> String {
     item
 }
 
-fn facts(change: &ResourceChange) -> Vec<String> {
+/// What happens to a resource, and what else there is to know of it; plain text.
+pub fn facts(change: &ResourceChange, labels: Labels) -> Vec<String> {
     let mut facts = Vec::new();
     let is_only_told = change.action == Action::NoOp
         && (change.previous_address.is_some() || change.importing.is_some());
@@ -135,6 +137,12 @@ fn facts(change: &ResourceChange) -> Vec<String> {
     match risk::risk(change) {
         Risk::Other => {}
         risk => facts.push(risk.to_string()),
+    }
+    if labels.is_protected {
+        facts.push("protected".into());
+    }
+    if labels.reverts == Some(&Reverts::Whole) {
+        facts.push("reverts drift".into());
     }
     facts
 }

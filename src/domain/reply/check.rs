@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     escape,
     finding::{Finding, Severity},
+    verdict::Requirement,
 };
 
 use super::{
@@ -99,12 +100,15 @@ pub fn check(report: &Report) -> CheckReport {
 
 /// How the check ends; the verdict decides, so that a wrong state alone opens nothing.
 fn conclusion(report: &Report) -> Option<Conclusion> {
+    let is_unfinished = report.verdict.as_ref().is_some_and(Requirement::is_unfinished);
     let is_met = report.verdict.as_ref().is_some_and(|root| root.met);
     Some(match report.state {
         State::Planning | State::Queued | State::Applying => return None,
         State::Failed | State::Partial | State::Broken => Conclusion::Failure,
         State::Superseded | State::Released | State::Stopped => Conclusion::Cancelled,
         _ if report.has_errors() => Conclusion::Failure,
+        // People wait for nothing here: somebody has to go on with it.
+        _ if is_unfinished => Conclusion::Failure,
         State::NothingAffected if report.is_about_nothing() => Conclusion::Success,
         State::Approved | State::Applied | State::InForce if is_met => Conclusion::Success,
         _ => Conclusion::ActionRequired,
@@ -114,8 +118,15 @@ fn conclusion(report: &Report) -> Option<Conclusion> {
 fn title(report: &Report, conclusion: Option<Conclusion>) -> String {
     let head = headline(report).replace("**", "");
     let unmet = report.verdict.as_ref().and_then(first_unmet);
-    match (conclusion, unmet) {
-        (Some(Conclusion::ActionRequired), Some(unmet)) => {
+    let is_told = match conclusion {
+        Some(Conclusion::ActionRequired) => true,
+        Some(Conclusion::Failure) => {
+            report.verdict.as_ref().is_some_and(Requirement::is_unfinished)
+        }
+        _ => false,
+    };
+    match unmet {
+        Some(unmet) if is_told => {
             let unmet = unmet.replace('`', "");
             escape::shortened(&format!("{head}; {unmet}"), 200)
         }

@@ -16,8 +16,9 @@ const FOOT: usize = 1_500;
 /// With less room than this a stack is only counted.
 const LEAST: usize = 1_000;
 
-/// The comment, below GitHub's limit whatever the plans, the riskiest kept.
-pub fn comment(report: &Report) -> String {
+/// The comment, below GitHub's limit whatever the plans, the riskiest kept; `page_url` is the address of
+/// the page that has all of it.
+pub fn comment(report: &Report, page_url: Option<&str>) -> String {
     let foot = foot(report);
     // The page keeps clear of the limit; what is cut is cut between blocks, never within one.
     let mut page = Page::new(LIMIT - 1 - FOOT - foot.len().min(FOOT));
@@ -25,6 +26,8 @@ pub fn comment(report: &Report) -> String {
     let mut blocks = summary(report).into_iter();
     let mut is_short = false;
     if let Some(first) = blocks.next() {
+        let link = page_url.map(|url| format!("  \n[Steps, log and whole plan]({url})"));
+        let first = first + &link.unwrap_or_default();
         // The marker and the first line belong together.
         is_short |= !page.push(&first);
     }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::domain::names::CommentId;
+use crate::domain::{names::CommentId, pull_request::ReviewId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Marker {
@@ -14,6 +14,11 @@ pub enum Marker {
     Request,
     /// The reply to the nth command of a comment, from 1; 0 to the only one or to all.
     Reply(CommentId, usize),
+    /// The answer to a review that could not be followed.
+    Review(ReviewId),
+    /// The reminder of the question that a run on this issue asked with the event of that number, by
+    /// the run's id.
+    Reminder(u128, u64),
 }
 
 impl Marker {
@@ -33,6 +38,10 @@ impl fmt::Display for Marker {
         match self {
             Self::Report => f.write_str("<!-- planwright:report -->"),
             Self::Request => f.write_str("<!-- planwright:request -->"),
+            Self::Review(review) => write!(f, "<!-- planwright:review:{} -->", review.0),
+            Self::Reminder(run, question) => {
+                write!(f, "<!-- planwright:reminder:{run:032x}:{question} -->")
+            }
             Self::Reply(comment, 0) => write!(f, "<!-- planwright:reply:{comment} -->"),
             Self::Reply(comment, nth) => write!(f, "<!-- planwright:reply:{comment}:{nth} -->"),
         }

@@ -23,7 +23,7 @@ mod summary;
 mod value;
 
 pub use answer::{Unlocked, drift, help, status, unlocked};
-pub use change::{Labels, change_lines, drift_lines};
+pub use change::{Labels, change_lines, drift_lines, drift_word, facts, forces_replacement};
 pub use check::{Annotation, CheckReport, CheckStatus, Conclusion, Level, check};
 pub use comment::comment;
 pub use marker::Marker;
@@ -34,10 +34,12 @@ pub use report::{
     State, Warning,
 };
 pub use request::{FormLink, RequestReport, request};
-pub use requirement::first_unmet;
-pub use run::{RunFacts, RunReport, RunState};
-pub use summary::counts;
-pub use value::{difference_text, value_text};
+pub use requirement::{first_unmet, words as requirement_words};
+pub use run::{RunFacts, RunReport, RunState, reminder, unfinished};
+pub use settings::change_list;
+pub use stack::{not_planned, outline};
+pub use summary::{counts, headline, progress_words, state_line};
+pub use value::{difference_text, value_text, whole_value_text};
 
 /// What GitHub takes as a comment, a summary of a check and its text; in UTF-16 units at least, and
 /// we stay below it in bytes too, of which there are never fewer.

@@ -181,6 +181,7 @@ impl State {
             _ if report.stacks.iter().any(is_pending) => Self::Planning,
             _ if report.is_about_nothing() => Self::NothingAffected,
             Some(verdict) if verdict.met => Self::Approved,
+            Some(verdict) if verdict.is_unfinished() => Self::Blocked,
             _ if report.stacks.iter().any(|stack| !stack.plan.is_planned()) => Self::Blocked,
             _ => Self::AwaitingApproval,
         }

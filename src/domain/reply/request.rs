@@ -67,7 +67,7 @@ pub fn request(report: &RequestReport) -> String {
         RequestReport::Run(report) => super::run::run(report),
         RequestReport::NotAllowed { login } => format!(
             "`{login}` has no write access to this repository, so nothing was done. Someone who has \
-             can take the label `planwright` off and put it on again: then it is done for both."
+             can take the label off and put it on again: then it is done for both."
         ),
     };
     Marker::Request.on(&text)

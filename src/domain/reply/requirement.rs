@@ -76,10 +76,12 @@ fn line(requirement: &Requirement, depth: usize) -> String {
     format!("{}- {sign} {}", "  ".repeat(depth), words(requirement))
 }
 
-fn words(requirement: &Requirement) -> String {
+/// A requirement and why it is met or not, in a line of Markdown.
+pub fn words(requirement: &Requirement) -> String {
     let met = requirement.met;
     match &requirement.what {
         What::Applicable => if met { "can be applied" } else { "cannot be applied yet" }.into(),
+        What::Finished => reason(&requirement.why),
         What::Planned if met => "planned without errors".into(),
         What::Planned => "not everything is planned".into(),
         What::Stack(stack) => format!("`{stack}`: {}", reason(&requirement.why)),
@@ -107,6 +109,7 @@ fn words(requirement: &Requirement) -> String {
 fn reason(why: &Reason) -> String {
     match why {
         Reason::Children => String::new(),
+        Reason::Unfinished(why) => format!("not finished: {why}"),
         Reason::NothingPlanned => "nothing is planned yet".into(),
         Reason::Outcome(outcome) => outcome_words(*outcome).into(),
         Reason::Same => "unchanged".into(),

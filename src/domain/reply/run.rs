@@ -12,7 +12,7 @@ use crate::domain::{
     },
     digest::Digest,
     escape,
-    names::PrNumber,
+    names::{PrNumber, Sha},
 };
 
 /// How much of the model's note is shown.
@@ -88,6 +88,18 @@ pub fn run(report: &RunReport) -> String {
     parts.join("\n\n")
 }
 
+/// What is missing of the head that a run has published without finishing it.
+pub fn unfinished(run: &Run) -> Option<(Sha, String)> {
+    let (how, published) = (run.unfinished.as_ref()?, run.published.as_ref()?);
+    let is_planned = run.planned.as_ref().is_some_and(|it| it.rev == run.rev());
+    let plan = if is_planned { "" } else { " Its last edits were not planned." };
+    let why = format!(
+        "{}{plan} `/infra revise TEXT` goes on, and so does a commit or `/infra set`.",
+        why(how)
+    );
+    Some((published.head.clone(), why))
+}
+
 /// What stands in the pull request, below the table.
 pub fn facts(facts: &RunFacts) -> String {
     let RunFacts { report, id, hash } = facts;
@@ -144,6 +156,15 @@ fn asking(question: &Question) -> String {
         escape::prose(&question.text),
         choices.join("\n"),
         question.choices.len(),
+    )
+}
+
+/// What people are told a day after a question.
+pub fn reminder(question: &Question) -> String {
+    format!(
+        "The run still waits for an answer: {} `/infra answer` chooses, as the comment above says; \
+         after a week the question is closed.",
+        escape::prose(&question.text)
     )
 }
 

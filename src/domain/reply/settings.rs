@@ -54,6 +54,7 @@ fn meaning(setting: Setting) -> &'static str {
         Setting::EngineWarm | Setting::EngineWarmProviders => {
             "which providers are kept between plans"
         }
+        Setting::AgentLabel => "which issues ask for something; `planwright forms` writes it anew",
         Setting::AgentStacks | Setting::AgentLimits => "what runs of the agent may change and cost",
     }
 }

@@ -282,7 +282,8 @@ fn finding_item(finding: &Finding) -> String {
     item
 }
 
-fn not_planned(stack: &StackId, why: &NotPlanned) -> String {
+/// Why a stack was not run, as a line of Markdown.
+pub fn not_planned(stack: &StackId, why: &NotPlanned) -> String {
     match why {
         NotPlanned::Fork => "Validated and rendered, but not planned: a plan runs provider code, and \
                              this branch is in a fork. A maintainer can plan this very head with \

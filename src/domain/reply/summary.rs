@@ -246,7 +246,7 @@ fn table(report: &Report) -> String {
         if has_progress {
             row.push_str(&format!(
                 " {} |",
-                stack.progress.as_ref().map_or("–".into(), progress_cell)
+                stack.progress.as_ref().map_or("–".into(), progress_words)
             ));
         }
         rows.push(row);
@@ -279,7 +279,8 @@ fn drift_cell(drift: &DriftReport) -> String {
     }
 }
 
-fn progress_cell(progress: &Progress) -> String {
+/// How applying a stack goes, with a sign before it.
+pub fn progress_words(progress: &Progress) -> String {
     match progress {
         Progress::Queued { position, behind: None } => format!("⏳ place {position} in the queue"),
         Progress::Queued { position, behind: Some(pr) } => {

@@ -13,8 +13,23 @@ use crate::domain::{
     approval::{Principal, Why},
     names::UserId,
     plan::{Action, Path, Plan, Value},
+    verdict::{Reason, Requirement, What},
 };
 use fixtures::*;
+
+/// The comment of a bot without pages.
+fn comment(report: &Report) -> String {
+    super::comment(report, None)
+}
+
+#[test]
+fn the_page_is_linked_below_the_first_line_and_changes_nothing_else() {
+    let url = "https://bot.example/runs/7";
+    let linked = super::comment(&awaiting(), Some(url));
+    let line = format!("  \n[Steps, log and whole plan]({url})");
+    assert!(linked.lines().nth(4).unwrap().contains(url), "{linked}");
+    assert_eq!(linked.replace(&line, ""), comment(&awaiting()));
+}
 
 #[test]
 fn nobody_is_told_that_a_bot_does_not_approve() {
@@ -326,6 +341,19 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
         let report = Report { state, verdict, ..awaiting() };
         assert_eq!(check(&report).conclusion, conclusion, "{state:?}");
     }
+    let mut unfinished = met();
+    unfinished.met = false;
+    let why = Reason::Unfinished("The run reached its limit of plans.".into());
+    let leaf = Requirement { what: What::Finished, met: false, why, children: Vec::new() };
+    unfinished.children.insert(0, leaf);
+    let report = Report { verdict: Some(unfinished), ..awaiting() };
+    assert_eq!(State::before_merge(&report, report.verdict.as_ref()), State::Blocked);
+    let told = check(&Report { state: State::Blocked, ..report });
+    assert_eq!(told.conclusion, Some(Conclusion::Failure));
+    assert!(
+        told.title.ends_with("; not finished: The run reached its limit of plans."),
+        "{told:?}"
+    );
     let mut broken = Report { verdict: Some(met()), state: State::Approved, ..awaiting() };
     broken.findings = vec![finding("planwright.yaml")];
     assert_eq!(check(&broken).conclusion, Some(Conclusion::Failure));

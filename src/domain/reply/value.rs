@@ -9,18 +9,29 @@ use crate::domain::{
 
 /// How many characters of a value are shown.
 const MOST: usize = 120;
+/// And on a page.
+const WHOLE: usize = 20_000;
 
 /// One side of a difference.
 pub fn value_text(value: &Value) -> String {
+    text_of(value, MOST)
+}
+
+/// The same as far as a page shows it, where there is more room.
+pub fn whole_value_text(value: &Value) -> String {
+    text_of(value, WHOLE)
+}
+
+fn text_of(value: &Value, most: usize) -> String {
     match value {
         Value::Absent => "(none)".into(),
         Value::Known(Json::String(text)) => {
-            let (shown, rest) = split(text);
+            let (shown, rest) = split(text, most);
             format!("{}{rest}", escape::visible(&Json::from(shown).to_string()))
         }
         Value::Known(json) => {
             let text = json.to_string();
-            let (shown, rest) = split(&text);
+            let (shown, rest) = split(&text, most);
             format!("{}{rest}", escape::visible(shown))
         }
         Value::Unknown => "(known after apply)".into(),
@@ -57,8 +68,8 @@ pub fn path_text(difference: &Difference) -> String {
     escape::visible(&escape::shortened(&path, MOST))
 }
 
-fn split(text: &str) -> (&str, String) {
-    match text.char_indices().nth(MOST) {
+fn split(text: &str, most: usize) -> (&str, String) {
+    match text.char_indices().nth(most) {
         None => (text, String::new()),
         Some((end, _)) => {
             let rest = escape::grouped(text[end..].chars().count());

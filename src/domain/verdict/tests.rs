@@ -39,6 +39,7 @@ struct Change {
     current: Current,
     plan_set: Option<PlanSetFacts>,
     stacks: Vec<StackFacts>,
+    unfinished: Option<&'static str>,
     changes_settings: bool,
     opinions: Vec<Opinion>,
     allowances: Vec<Allowance>,
@@ -52,6 +53,7 @@ impl Change {
             current: &self.current,
             plan_set: self.plan_set.as_ref(),
             stacks: &self.stacks,
+            unfinished: self.unfinished,
             changes_settings: self.changes_settings,
             principals: &[alice],
             opinions: &self.opinions,
@@ -112,6 +114,7 @@ fn met() -> Change {
                 changes_code: false,
             },
         ],
+        unfinished: None,
         changes_settings: false,
         opinions: vec![approval()],
         allowances: vec![Allowance {
@@ -146,6 +149,7 @@ fn what_is_planned_fresh_allowed_and_approved_may_be_applied() {
 fn each_guard_alone_closes_the_door() {
     type Vary = fn(&mut Change);
     let table: Vec<(&str, Vary)> = vec![
+        ("Finished", |c| c.unfinished = Some("The run reached its limit of plans.")),
         ("Planned", |c| c.plan_set = None),
         ("Stack", |c| c.stacks[0].outcome = Outcome::Pending),
         ("Stack", |c| c.stacks[0].outcome = Outcome::Invalid),

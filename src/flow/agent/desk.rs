@@ -15,7 +15,6 @@ use crate::{
         repo_config::FILE,
     },
     flow::{Result, ground, propose::Configuration},
-    git::Want,
     package::{
         Prepared, Trusted, edit::Edited, files::MemoryFiles, form::Form, repository, search,
         source::Source, stack::Stack,
@@ -58,8 +57,7 @@ impl Desk {
     /// Reads the base commit of a run, and carries its edits out.
     pub async fn open(app: &App, target: &Target, run: &Run) -> Result<Self> {
         let base = &run.request.base;
-        let want = Want::Branch(run.request.base_ref.clone());
-        let mirror = ground::fetch(app, target, &[want]).await?;
+        let mirror = ground::with(app, target, (&run.request.base_ref, base)).await?;
         let tree = mirror.tree(base).await?;
         let configuration = Configuration::read(&mirror, &tree, &tree).await?;
         let configuration =

@@ -22,21 +22,22 @@ use crate::{
             call::RawCall,
             event::{Decision, End, Entry, Event, Turn},
             gate,
-            run::{Run, Step},
+            run::{Phase, Run, Step},
         },
         digest::Digest,
         job::{Job, Target},
-        reply::{RequestReport, RunReport},
+        reply::{self, Marker, RequestReport, RunReport},
     },
     model::{self, Model},
     package::credentials,
-    store::{AgentFacts, Fenced, RunId},
+    queue,
+    store::{AgentFacts, Fenced, NewJob, RunId, Unfinished},
 };
 
 use super::{Error, Result, Watch, id_of, outbox, soon};
 
 pub use preview::preview;
-pub use tell::{Wish, begin, key_of, plan_failed, tell};
+pub use tell::{Wish, begin, key_of, plan_failed, revise, tell};
 
 use desk::Desk;
 
@@ -77,6 +78,7 @@ fn facts(run: &Run) -> AgentFacts {
         pull_request: run.published.as_ref().map(|published| published.pull_request),
         is_over: run.is_over(),
         is_complete: run.is_complete(),
+        unfinished: reply::unfinished(run).map(|(head, why)| Unfinished { head, why }),
         spent: i64::try_from(run.spent().microdollars).unwrap_or(i64::MAX),
     }
 }
@@ -110,12 +112,62 @@ pub async fn go(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<
                 show(app, target, &logged.run).await?;
                 return Err(Error::Later { at: until, why: "the model server is away".into() });
             }
-            Step::Wait | Step::Rest => {
+            Step::Wait => {
                 show(app, target, &logged.run).await?;
+                remind_later(app, target, &logged).await?;
+                return Ok(Vec::new());
+            }
+            Step::Rest => {
+                show(app, target, &logged.run).await?;
+                look_again(app, target, &logged).await?;
                 return Ok(Vec::new());
             }
         }
     }
+}
+
+/// People are reminded of each question once, however often the job that asks is done.
+async fn remind_later(app: &App, target: &Target, logged: &Logged) -> Result<()> {
+    let Some((at, question)) = logged.run.reminder() else { return Ok(()) };
+    let job = Job::Remind { target: target.clone(), run: logged.id.0, question };
+    let once = format!("remind/{}/{question}", logged.id);
+    let row = NewJob { run_at: at, ..queue::new_job(&job, Some(once), app.now())? };
+    Ok(app.store.enqueue(&row, app.now()).await.map(drop)?)
+}
+
+/// Reminds people of a question, if it still is the one that the run waits for.
+pub async fn remind(app: &App, target: &Target, run: Uuid, question: u64) -> Result<()> {
+    let logged = Logged::load(app, RunId(run)).await?;
+    match &logged.run.phase {
+        Phase::Waiting { question: asked, .. } if logged.run.last.seq == question => {
+            let marker = Marker::Reminder(run.as_u128(), question);
+            outbox::say(app, target, marker, &reply::reminder(asked)).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Has the pull request of a run looked at once more after its end, once: it is opened before the end
+/// is written down, so it may have been judged without that.
+async fn look_again(app: &App, target: &Target, logged: &Logged) -> Result<()> {
+    let Some(job) = afterwards(target, logged) else { return Ok(()) };
+    let once = format!("published/{}", logged.run.last.hash);
+    let row = queue::new_job(&job, Some(once), app.now())?;
+    Ok(app.store.enqueue(&row, app.now()).await.map(drop)?)
+}
+
+fn afterwards(target: &Target, logged: &Logged) -> Option<Job> {
+    let mut published = logged.log.iter().rev().map(|entry| match &entry.event {
+        Event::Ended { published, .. } => published.as_ref(),
+        _ => None,
+    });
+    let now = published.next().flatten()?;
+    let target = Target { number: now.pull_request, ..target.clone() };
+    if published.flatten().next().is_some_and(|before| before.head == now.head) {
+        // No push tells of it.
+        return Some(Job::Plan { target, asked: None, stacks: Vec::new() });
+    }
+    logged.run.unfinished.as_ref().map(|_| Job::Verdict { target, review: None })
 }
 
 /// Ends a run that people cancelled; one that only changes hands goes on elsewhere.
@@ -163,16 +215,11 @@ async fn affords(
     run: &Run,
     debit: &Amount,
 ) -> Result<Result<(), Limit>> {
-    if debit.microdollars > 0 {
-        let yesterday = app.now().checked_sub(SignedDuration::from_hours(24));
-        let since = yesterday.unwrap_or(Timestamp::MIN);
-        let spent = app.store.agent_spending(target.repository.id, since).await?;
-        let after = u64::try_from(spent).unwrap_or(0).saturating_add(debit.microdollars);
-        if after > run.budget.limits.daily_microdollars {
-            return Ok(Err(Limit::DailyMicrodollars));
-        }
-    }
-    Ok(run.budget.affords(debit))
+    let yesterday = app.now().checked_sub(SignedDuration::from_hours(24));
+    let since = yesterday.unwrap_or(Timestamp::MIN);
+    let spent = app.store.agent_spending(target.repository.id, since).await?;
+    let today = run.budget.limits.affords_today(u64::try_from(spent).unwrap_or(0), debit);
+    Ok(today.and_then(|()| run.budget.affords(debit)))
 }
 
 /// What came back, as an event.

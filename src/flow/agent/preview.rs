@@ -22,7 +22,7 @@ use crate::{
         plan::{Kind, Work, planned},
     },
     package::Prepared,
-    store::RunId,
+    store::{RunId, Stage},
 };
 
 use super::{
@@ -104,7 +104,7 @@ async fn of_stack(
     let config = &desk.configuration.config;
     let work = Work::of(app, (target.repository.id, config), (kind, prepared), dir.clone()).await;
     let plan = match work {
-        Ok(work) => planned(work.plan(app, &app.plan_env, watch).await),
+        Ok(work) => planned(work.plan(app, &app.plan_env, (watch, Stage::Wait)).await),
         Err(why) => Ok(Err(why)),
     };
     if let Err(error) = tokio::fs::remove_dir_all(&dir).await

@@ -16,10 +16,11 @@ use crate::{
         escape,
         issue::Issue,
         job::{Asked, Job, Target},
-        reply::{PlanReport, Refusal, Report},
+        pull_request::ReviewId,
+        reply::{Marker, PlanReport, Refusal, Report},
         repo_config::RepoConfig,
     },
-    flow::{Result, ground, id_of},
+    flow::{Result, ground, id_of, outbox},
     git::Want,
     github,
     store::AgentRun,
@@ -121,6 +122,46 @@ pub async fn tell(app: &App, target: &Target, asked: &Asked, word: &Word) -> Res
     Ok(vec![Job::Agent { target: home, run: found.id.0 }])
 }
 
+/// Lets the run whose result a pull request is go on with what a review wants changed, if whoever
+/// wrote it may write. Once for each review.
+pub async fn revise(
+    app: &App,
+    target: &Target,
+    by: &Actor,
+    (review, text): (ReviewId, &str),
+) -> Result<Vec<Job>> {
+    let found = app.store.agent_run_of_pull_request(id_of(target)).await?;
+    let Some(found) = found.filter(|_| app.model.is_some()) else { return Ok(Vec::new()) };
+    let home = Target { number: found.asked_in.number, ..target.clone() };
+    let mut logged = Logged::load(app, found.id).await?;
+    let is_it = |entry: &Entry| matches!(&entry.event, Event::Reviewed { review: other, .. } if *other == review);
+    if !logged.log.iter().any(is_it) {
+        let Visible { text, dropped } = visible::visible(text);
+        let may_write = app.github.permission(&target.repository, by).await?.can_write();
+        if !may_write || text.is_empty() {
+            // What others think of it is for people to read.
+            return Ok(Vec::new());
+        }
+        if let Err(refusal) = may_revise(&logged.run) {
+            let text = format!("The review changes nothing yet. {refusal}");
+            outbox::say(app, target, Marker::Review(review), &text).await?;
+            return Ok(Vec::new());
+        }
+        let text = app.secrets.scrubbed(&text);
+        logged.append(app, Event::Reviewed { by: by.clone(), review, text, dropped }).await?;
+        show(app, &home, &logged.run).await?;
+    }
+    Ok(vec![Job::Agent { target: home, run: found.id.0 }])
+}
+
+fn may_revise(run: &Run) -> Result<(), Refusal> {
+    match &run.phase {
+        Phase::Over(End::Superseded | End::Cancelled) => Err(Refusal::RunGone),
+        Phase::Over(_) => Ok(()),
+        _ => Err(Refusal::StillAtWork),
+    }
+}
+
 /// The newest run of an issue, or the one whose result a pull request is.
 async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
     let id = id_of(target);
@@ -153,12 +194,12 @@ fn event(app: &App, run: &Run, asked: &Asked, word: &Word) -> Result<Event, Refu
             Ok(Event::Chosen { by, comment, choice: *choice })
         }
         (Word::Answer(_), _) => Err(Refusal::NoQuestion),
-        (_, Phase::Over(End::Superseded | End::Cancelled)) => Err(Refusal::RunGone),
-        (Word::Revise(text), Phase::Over(_)) => {
+        (Word::Revise(text), _) => {
+            may_revise(run)?;
             let Visible { text, dropped } = visible::visible(text);
             Ok(Event::Revised { by, comment, text: app.secrets.scrubbed(&text), dropped })
         }
-        _ => Err(Refusal::StillAtWork),
+        (Word::Propose(_), _) => Err(Refusal::StillAtWork),
     }
 }
 

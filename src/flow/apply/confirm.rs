@@ -10,7 +10,7 @@ use crate::{
         repo_config::setting_changes,
     },
     flow::{Result, id_of, judge, outbox},
-    store::{Approval, ApprovalKind, PlanSet, RecordedPlanSet, StackPlan},
+    store::{Approval, ApprovalKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan},
 };
 
 use super::{Case, requirements_met, show};
@@ -21,7 +21,7 @@ pub async fn confirm(
     case: &Case<'_>,
     (asked, digest): (&Asked, Option<&str>),
 ) -> Result<()> {
-    let Case { target, pull, recorded, ground } = case;
+    let Case { target, pull, recorded, ground, .. } = case;
     let set = &recorded.plan_set;
     let principals = judge::principals(app, target, pull).await?;
     let part = part_in_the_change(asked.by.id, &principals);
@@ -94,7 +94,7 @@ pub async fn await_confirmation(
     app: &App,
     case: &Case<'_>,
     (report, plans): (&mut Report, Vec<StackPlan>),
-) -> Result<()> {
+) -> Result<PlanSetId> {
     let (set, ground) = (&case.recorded.plan_set, case.ground);
     report.state = State::AwaitingConfirmation;
     report.basis = Some(Basis { base: set.base_ref.clone(), policy: ground.policy.clone() });
@@ -114,7 +114,7 @@ pub async fn await_confirmation(
     let shown_now = shown_now.map(|set| RecordedPlanSet { posted_at: Some(app.now()), ..set });
     let _ = requirements_met(app, case, (shown_now.as_ref(), report)).await?;
     app.store.record_report(id, report).await?;
-    outbox::comment(app, case.target, report).await
+    outbox::comment(app, case.target, report).await.map(|()| id)
 }
 
 /// What cannot be applied is not to be confirmed either.

@@ -21,7 +21,7 @@ use crate::{
         verdict::RequirementsMet,
     },
     git::Want,
-    store::{self, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet},
+    store::{self, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet, Subject},
 };
 
 use super::{
@@ -40,6 +40,20 @@ pub(super) struct Case<'a> {
     pub pull: &'a PullRequest,
     pub recorded: &'a RecordedPlanSet,
     pub ground: &'a MergeGround,
+    /// None where the merge was enough.
+    pub asked: Option<&'a Asked>,
+}
+
+impl Case<'_> {
+    /// What the page of an apply is about.
+    fn subject(&self) -> Subject {
+        Subject {
+            repository: self.target.repository.clone(),
+            title: self.pull.title.clone(),
+            head: self.pull.head.clone(),
+            asked_by: self.asked.map(|asked| asked.by.login.clone()),
+        }
+    }
 }
 
 /// Applies a merged change; `asked` by whom, naming which plan.
@@ -49,7 +63,9 @@ pub async fn apply(
     asked: (Option<&Asked>, Option<&str>),
     watch: &Watch,
 ) -> Result<Vec<Job>> {
-    let ended = in_turn(app, target, asked, watch).await;
+    let watch = watch.noting(app);
+    let ended = in_turn(app, target, asked, &watch).await;
+    watch.notes.write().await;
     if !matches!(ended, Err(Error::Later { .. } | Error::Away(_))) {
         // Whoever does not come again must not keep later changes waiting.
         app.store.leave_queues(id_of(target)).await?;
@@ -87,7 +103,7 @@ async fn in_turn(
         return nothing_to_apply(app, target, (&pull, &recorded), asked).await;
     }
     let ground = merge_ground(app, target, (&pull, &recorded)).await?;
-    let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground };
+    let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground, asked };
     if let Some(report) = recover::settled(app, &case, watch).await? {
         return told(asked, &report);
     }

@@ -14,7 +14,8 @@ use crate::{
     engine::{self, Control, Host, Process},
     flow::{Error, Result, Watch, id_of, outbox, plan::planned, soon},
     store::{
-        JournalEntry, LockAnswer, LockHeld, PullRequestId, Run, RunId, RunKind, RunState, StackPlan,
+        JournalEntry, LockAnswer, LockHeld, PullRequestId, Run, RunId, RunKind, RunState,
+        StackPlan, Stage,
     },
 };
 
@@ -60,7 +61,7 @@ pub async fn settled(app: &App, case: &Case<'_>, watch: &Watch) -> Result<Option
         return Ok(None);
     }
     match locks(app, case).await? {
-        LockAnswer::Held(lock) => look(app, case, (&run, &steps, lock)).await.map(Some),
+        LockAnswer::Held(lock) => look(app, case, (&run, &steps, lock), watch).await.map(Some),
         LockAnswer::Waiting(_) => {
             Err(Error::Later { at: soon(app, 5), why: "the lock was taken meanwhile".into() })
         }
@@ -162,12 +163,14 @@ async fn look(
     app: &App,
     case: &Case<'_>,
     (run, steps, lock): (&Run, &[JournalEntry], LockHeld),
+    watch: &Watch,
 ) -> Result<Report> {
+    watch.notes.of_apply(run.id, case.subject(), case.recorded.id).await;
     let mut report: Report = case.recorded.plan_set.report.clone();
     for plan in &case.recorded.plan_set.plans {
         let own: Vec<&JournalEntry> =
             steps.iter().filter(|step| step.stack.as_ref() == Some(&plan.stack)).collect();
-        let progress = look_at(app, case, (run, &own, &lock, plan)).await?;
+        let progress = look_at(app, case, (run, &own, &lock, plan), watch).await?;
         set_progress(&mut report, &plan.stack, progress);
     }
     report.state = state_of(&report);
@@ -177,6 +180,7 @@ async fn look(
         _ => RunState::Failed,
     };
     app.store.record_report(case.recorded.id, &report).await?;
+    watch.notes.write().await;
     let _ = app.store.finish_run(run.id, state, app.now()).await?;
     let _ = fs::remove_dir_all(run_dir(app, run.id));
     release(app, lock).await?;
@@ -188,6 +192,7 @@ async fn look_at(
     app: &App,
     case: &Case<'_>,
     (run, steps, lock, plan): (&Run, &[&JournalEntry], &LockHeld, &StackPlan),
+    watch: &Watch,
 ) -> Result<Progress> {
     let is_begun = steps.iter().any(|step| Step::Applying.is(&step.step));
     if !is_begun && !plan.plan.is_empty() {
@@ -202,12 +207,12 @@ async fn look_at(
         Err(message) => return Ok(Progress::Failed { message }),
     };
     // Looking is not applying: whoever cancels that wants to know all the more what was done.
-    match planned(work.plan(app, &app.apply_env, &Watch::default()).await)? {
+    match planned(work.plan(app, &app.apply_env, (&watch.unstoppable(), Stage::PlanAgain)).await)? {
         Ok(now) if has_converged(&now.plan) => {
             drop(now);
             let root = work.root(&app.apply_env);
             match app.engine.outputs(&root, &Control::default()).await {
-                Ok(outputs) => settle(app, case, (run.id, lock, &work), outputs).await,
+                Ok(outputs) => settle(app, case, (run.id, lock, &work), outputs, watch).await,
                 Err(error) => Ok(unread_outputs(&error)),
             }
         }

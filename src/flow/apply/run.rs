@@ -17,11 +17,11 @@ use crate::{
     },
     engine::{self, ApplyFailed, Control, Outcome, Output, Planned, Process},
     flow::{
-        Error, Result, Watch, ground, outbox,
+        Error, Result, Watch, ground, id_of, outbox,
         plan::{Work, planned},
         soon,
     },
-    store::{AppliedStack, Fenced, LockHeld, RunId, RunKind, RunState, StackPlan},
+    store::{AppliedStack, Fenced, LockHeld, RunId, RunKind, RunState, StackPlan, Stage},
 };
 
 use super::{
@@ -59,6 +59,8 @@ pub async fn run(
         return Err(Error::Later { at: soon(app, 2), why });
     };
     begun(app, id, watch.job).await?;
+    watch.notes.of_apply(id, case.subject(), case.recorded.id).await;
+    note_wait(app, case, watch).await?;
     let ended = run_locked(app, case, (id, &met, &lock), (&mut report, watch)).await;
     if let Err(error) = &ended
         && has_begun(&app.store.steps(id).await?)
@@ -70,6 +72,7 @@ pub async fn run(
     let state = *ended.as_ref().unwrap_or(&RunState::Cancelled);
     // What is left to look at after a failure is in the state and the journal, not in there.
     let _ = fs::remove_dir_all(run_dir(app, id));
+    watch.notes.write().await;
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
     match ended {
@@ -84,6 +87,16 @@ pub async fn run(
             Err(error)
         }
     }
+}
+
+/// Notes how long the locks were waited for.
+async fn note_wait(app: &App, case: &Case<'_>, watch: &Watch) -> Result<()> {
+    let locks = app.store.stack_locks(case.target.repository.id).await?;
+    let own = locks.iter().filter(|lock| lock.pull_request == id_of(case.target));
+    if let Some(since) = own.map(|lock| lock.queued_at).min() {
+        watch.notes.step_since(Stage::Lock, since).done();
+    }
+    Ok(())
 }
 
 /// It was cancelled while it waited or planned, so nothing of it was begun.
@@ -135,7 +148,7 @@ async fn run_locked(
         return Ok(RunState::Failed);
     }
     if !met.is_for(&digest_now(&stacks)) {
-        differs(app, case, (report, &stacks)).await?;
+        differs(app, case, (report, &stacks), watch).await?;
         return Ok(RunState::Superseded);
     }
     let mut is_begun = false;
@@ -186,7 +199,7 @@ async fn next(
         Ok(work) => work,
         Err(message) => return Ok(Err(message)),
     };
-    let planned = planned(work.plan(app, &app.apply_env, watch).await)?;
+    let planned = planned(work.plan(app, &app.apply_env, (watch, Stage::PlanAgain)).await)?;
     Ok(planned.map(|planned| Next::Ready(Box::new((work, planned)))))
 }
 
@@ -207,6 +220,7 @@ async fn differs(
     app: &App,
     case: &Case<'_>,
     (report, stacks): (&mut Report, &BTreeMap<StackId, (&StackPlan, Next)>),
+    watch: &Watch,
 ) -> Result<()> {
     let mut plans = Vec::new();
     for (stack, (approved, next)) in stacks {
@@ -229,7 +243,9 @@ async fn differs(
             ..(*approved).clone()
         });
     }
-    await_confirmation(app, case, (report, plans)).await
+    let id = await_confirmation(app, case, (report, plans)).await?;
+    watch.notes.outcome(Some(id), None).await;
+    Ok(())
 }
 
 /// Applies one stack and proves that it has converged.
@@ -258,8 +274,17 @@ async fn apply_one(
         let on_start = |command: &'static str, process: Process| -> BoxFuture<'_, ()> {
             Box::pin(started(app, id, stack, (command, process)))
         };
-        let control = Control { cancel: watch.stop.clone(), on_start: Some(&on_start), log: None };
-        match app.engine.apply(&work.root(&app.apply_env), planned, &control).await {
+        let log = |line: &str| watch.notes.line(stack, line);
+        let control =
+            Control { cancel: watch.stop.clone(), on_start: Some(&on_start), log: Some(&log) };
+        let step = watch.notes.step(Some(stack), Stage::Apply);
+        let applied = app.engine.apply(&work.root(&app.apply_env), planned, &control).await;
+        if applied.is_ok() {
+            step.done();
+        } else {
+            step.failed();
+        }
+        match applied {
             Ok(applied) => applied.outputs,
             Err(failed) => {
                 let message = what_stands(&failed);
@@ -269,7 +294,7 @@ async fn apply_one(
             }
         }
     };
-    let progress = settle(app, case, (id, lock, &work), outputs).await?;
+    let progress = settle(app, case, (id, lock, &work), outputs, watch).await?;
     Ok(AppliedOne { progress, is_begun: true })
 }
 
@@ -296,6 +321,7 @@ pub async fn settle(
     case: &Case<'_>,
     (id, lock, work): (RunId, &LockHeld, &Work),
     outputs: BTreeMap<String, Output>,
+    watch: &Watch,
 ) -> Result<Progress> {
     note(app, id, &work.stack, (Step::Applied, Json::Null)).await?;
     let applied = AppliedStack {
@@ -314,7 +340,7 @@ pub async fn settle(
         note(app, id, &work.stack, (Step::Failed, message.into())).await?;
         return Ok(Progress::Failed { message: message.into() });
     }
-    match planned(work.plan(app, &app.apply_env, &Watch::default()).await)? {
+    match planned(work.plan(app, &app.apply_env, (&watch.unstoppable(), Stage::Verify)).await)? {
         Ok(second) if has_converged(&second.plan) => {
             note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;
             Ok(Progress::Applied { outputs: shown(outputs) })

@@ -25,9 +25,10 @@ pub fn forms(checkout: &Checkout) -> Result<Vec<Written>, Error> {
     let folder = checkout.root.join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("{FOLDER} cannot be made"))?;
     let mut all = Vec::new();
-    for package in allowed(&checkout.trusted()) {
+    let trusted = checkout.trusted();
+    for package in allowed(&trusted) {
         let form = Form::of(&package);
-        let (path, text) = (form.path(), form.yaml());
+        let (path, text) = (form.path(), form.yaml(&trusted.config.agent.label));
         let full = checkout.root.join(&path);
         let before = fs::read_to_string(&full).ok();
         if before.as_ref().is_some_and(|before| !before.starts_with(MADE)) {

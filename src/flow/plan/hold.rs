@@ -58,7 +58,7 @@ pub async fn refuse_own_code(
     if change.ground.config.as_ref().is_ok_and(|config| config.approvals.own) {
         return Ok(());
     }
-    let principals = judge::principals(app, change.target, &change.look.pull).await?;
+    let principals = judge::principals(app, change.scene.target, &change.scene.look.pull).await?;
     match part_in_the_change(asked.by.id, &principals) {
         None => Ok(()),
         Some(why) => {
@@ -70,18 +70,18 @@ pub async fn refuse_own_code(
 
 /// Who asks for a plan of just what stands in our comment on this head, if it is so.
 async fn lifts<'a>(app: &App, change: &Change<'a>) -> Result<Option<&'a Asked>> {
-    let Some(asked) = change.asked else { return Ok(None) };
-    let seen = app.store.latest_plan_set(id_of(change.target)).await?;
+    let Some(asked) = change.scene.asked else { return Ok(None) };
+    let seen = app.store.latest_plan_set(id_of(change.scene.target)).await?;
     let was_before = |posted: Timestamp| posted < asked.at;
     let has_read = seen.is_some_and(|seen| {
-        seen.plan_set.head == change.look.pull.head && seen.posted_at.is_some_and(was_before)
+        seen.plan_set.head == change.scene.look.pull.head && seen.posted_at.is_some_and(was_before)
     });
     Ok(Some(asked).filter(|_| has_read))
 }
 
 /// A plan runs providers: only for branches of this repository, pushed by people who may write.
 async fn withheld(app: &App, change: &Change<'_>) -> Result<Option<NotPlanned>> {
-    let (target, pull) = (change.target, &change.look.pull);
+    let (target, pull) = (change.scene.target, &change.scene.look.pull);
     if pull.is_from_fork() {
         return Ok(Some(NotPlanned::Fork));
     }

@@ -22,7 +22,7 @@ use crate::{
         repo_config::RepoConfig,
     },
     package::affected::Reason,
-    store::{self, PlanSet, PlanSetId},
+    store::{self, PlanSet, PlanSetId, Subject},
 };
 
 use super::{
@@ -44,25 +44,39 @@ pub async fn plan(
     (asked, stacks): (Option<&Asked>, &[StackId]),
     watch: &Watch,
 ) -> Result<()> {
+    let watch = watch.noting(app);
+    let ended = plan_pull(app, target, (asked, stacks), &watch).await;
+    watch.notes.end_planning(&ended).await;
+    ended
+}
+
+async fn plan_pull(
+    app: &App,
+    target: &Target,
+    (asked, stacks): (Option<&Asked>, &[StackId]),
+    watch: &Watch,
+) -> Result<()> {
     let look = look(app, target).await?;
     let pull = &look.pull;
+    let scene = Scene { target, look: &look, asked, watch };
     let mut report = Report::planning(pull.head.clone());
     if !pull.is_into_default_branch() && pull.state == PullRequestState::Open {
-        return other_base(app, target, &look, report).await;
+        return other_base(app, &scene, report).await;
     }
     let ground = match pull.state {
         PullRequestState::Merged if !pull.is_into_default_branch() => return Ok(()),
         PullRequestState::Open => {
             // What is asked for may be refused, and then nothing would end the check.
             if asked.is_none() {
+                scene.begin().await;
                 outbox::check(app, target, &report).await?;
             }
-            match ground::ground(app, target, pull).await? {
+            match ground::ground(app, target, pull, &watch.notes).await? {
                 Merged::Ground(ground) => ground,
                 Merged::Conflict(paths) => {
                     report.conflicts = paths;
                     report.state = State::Blocked;
-                    return tell(app, target, (&look, &report)).await;
+                    return tell(app, &scene, &report).await;
                 }
             }
         }
@@ -72,8 +86,8 @@ pub async fn plan(
         }
         _ => return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) },
     };
-    let change = Change { target, look: &look, ground: &ground, asked, stacks };
-    match plan_change(app, &change, report, watch).await {
+    let change = Change { scene, ground: &ground, stacks };
+    match plan_change(app, &change, report).await {
         Err(Error::Stopped) => stopped(app, target, pull).await,
         ended => ended,
     }
@@ -111,7 +125,8 @@ pub async fn broken(app: &App, target: &Target, text: &str) -> Result<()> {
 }
 
 /// Nothing is run of it, and its check never passes.
-async fn other_base(app: &App, target: &Target, look: &Look, mut report: Report) -> Result<()> {
+async fn other_base(app: &App, scene: &Scene<'_>, mut report: Report) -> Result<()> {
+    let Scene { target, look, .. } = *scene;
     let pull = &look.pull;
     let trusted = pull.default_branch.as_ref().map_or("the default branch", |b| b.as_str());
     report.state = State::Blocked;
@@ -137,27 +152,44 @@ async fn other_base(app: &App, target: &Target, look: &Look, mut report: Report)
     };
     look.still_holds(app).await?;
     app.store.record_plan_set(&set).await?;
-    tell(app, target, (look, &report)).await
+    tell(app, scene, &report).await
+}
+
+/// What a planning is about, and who watches it.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    pub target: &'a Target,
+    pub look: &'a Look,
+    pub asked: Option<&'a Asked>,
+    pub watch: &'a Watch,
+}
+
+impl Scene<'_> {
+    /// Gives the planning a page, once it is sure that something will be said of it.
+    async fn begin(&self) {
+        let pull = &self.look.pull;
+        let subject = Subject {
+            repository: self.target.repository.clone(),
+            title: pull.title.clone(),
+            head: pull.head.clone(),
+            asked_by: self.asked.map(|asked| asked.by.login.clone()),
+        };
+        self.watch.notes.begin_planning(self.target, subject).await;
+    }
 }
 
 /// A pull request as it is being planned.
 pub struct Change<'a> {
-    pub target: &'a Target,
-    pub look: &'a Look,
+    pub scene: Scene<'a>,
     pub ground: &'a Ground,
-    pub asked: Option<&'a Asked>,
     /// Which stacks were asked for; none means all.
     pub stacks: &'a [StackId],
 }
 
 type Affected = BTreeMap<StackId, BTreeSet<Reason>>;
 
-async fn plan_change(
-    app: &App,
-    change: &Change<'_>,
-    mut report: Report,
-    watch: &Watch,
-) -> Result<()> {
+async fn plan_change(app: &App, change: &Change<'_>, mut report: Report) -> Result<()> {
+    let scene = &change.scene;
     let affected = match change.ground.affected() {
         Ok(affected) => affected,
         Err(findings) => return block(app, change, report, findings).await,
@@ -167,8 +199,9 @@ async fn plan_change(
     }
     hold::refuse_own_code(app, change, &affected).await?;
     // From here on nothing is refused any more, so something will end the check.
-    if change.asked.is_some() {
-        outbox::check(app, change.target, &report).await?;
+    scene.begin().await;
+    if scene.asked.is_some() {
+        outbox::check(app, scene.target, &report).await?;
     }
     report.settings = match change.ground.settings() {
         Ok(settings) => settings,
@@ -186,7 +219,7 @@ async fn plan_change(
     if !shared.is_empty() {
         return block(app, change, report, shared).await;
     }
-    let plans = plan_stacks(app, change, (&config, &affected), (&mut report, watch)).await?;
+    let plans = plan_stacks(app, change, (&config, &affected), &mut report).await?;
     record(app, change, (&config, plans), report).await
 }
 
@@ -195,7 +228,7 @@ async fn plan_stacks(
     app: &App,
     change: &Change<'_>,
     (config, affected): (&RepoConfig, &Affected),
-    (report, watch): (&mut Report, &Watch),
+    report: &mut Report,
 ) -> Result<Vec<store::StackPlan>> {
     if affected.is_empty() {
         return Ok(Vec::new());
@@ -203,10 +236,9 @@ async fn plan_stacks(
     let policy = ground::policy_digest(config);
     let hold = Hold::of(app, change).await?;
     let planning = Planning { app, change, config, policy: &policy, hold };
-    let planned = future::try_join_all(
-        affected.iter().map(|(stack, reasons)| planning.plan(stack, reasons, watch)),
-    )
-    .await?;
+    let planned =
+        future::try_join_all(affected.iter().map(|(stack, reasons)| planning.plan(stack, reasons)))
+            .await?;
     let mut plans = Vec::new();
     for (stack, plan) in planned {
         report.stacks.push(stack);
@@ -217,14 +249,15 @@ async fn plan_stacks(
 
 /// A check is enough, unless something was said before that no longer holds.
 async fn nothing_affected(app: &App, change: &Change<'_>, mut report: Report) -> Result<()> {
-    let Change { target, look, ground, .. } = change;
+    let (Scene { target, look, .. }, ground) = (change.scene, change.ground);
     report.state = State::NothingAffected;
     let was_planned = app.store.latest_plan_set(id_of(target)).await?.is_some();
     match &ground.config {
         Ok(config) if was_planned => record(app, change, (config, Vec::new()), report).await,
-        _ if outbox::has_commented(app, target).await? => tell(app, target, (look, &report)).await,
+        _ if outbox::has_commented(app, target).await? => tell(app, &change.scene, &report).await,
         _ => {
             look.still_holds(app).await?;
+            change.scene.watch.notes.outcome(None, Some(&report)).await;
             outbox::check(app, target, &report).await
         }
     }
@@ -237,7 +270,7 @@ async fn record(
     (config, plans): (&RepoConfig, Vec<store::StackPlan>),
     mut report: Report,
 ) -> Result<()> {
-    let Change { target, look, ground, .. } = change;
+    let (Scene { target, look, watch, .. }, ground) = (change.scene, change.ground);
     let (pull, policy) = (&look.pull, ground::policy_digest(config));
     report.tell_self_approval(config.approvals.own && !report.is_about_nothing());
     // The digest of no plan at all would look like one that can be confirmed.
@@ -268,13 +301,14 @@ async fn record(
     };
     look.still_holds(app).await?;
     app.store.record_report(id, &report).await?;
+    watch.notes.outcome(Some(id), None).await;
     outbox::show(app, target, &report).await?;
     make_ready(app, change, &report).await
 }
 
 /// A draft of our own is for people to look at once its plan has succeeded.
 async fn make_ready(app: &App, change: &Change<'_>, report: &Report) -> Result<()> {
-    let (target, pull) = (change.target, &change.look.pull);
+    let (target, pull) = (change.scene.target, &change.scene.look.pull);
     let is_due = pull.is_draft && pull.state == PullRequestState::Open && !report.has_errors();
     // What a run left unfinished is for people to finish.
     let run = app.store.agent_run_of_pull_request(id_of(target)).await?;
@@ -294,8 +328,8 @@ async fn judged(
 ) -> Result<()> {
     let plan_set = app.store.plan_set(id).await?;
     let case = judge::Case {
-        target: change.target,
-        pull: &change.look.pull,
+        target: change.scene.target,
+        pull: &change.scene.look.pull,
         config,
         policy: ground::policy_digest(config),
         plan_set: plan_set.as_ref(),
@@ -316,10 +350,12 @@ async fn block(
 ) -> Result<()> {
     report.findings = findings;
     report.state = State::Blocked;
-    tell(app, change.target, (change.look, &report)).await
+    tell(app, &change.scene, &report).await
 }
 
-async fn tell(app: &App, target: &Target, (look, report): (&Look, &Report)) -> Result<()> {
-    look.still_holds(app).await?;
-    outbox::show(app, target, report).await
+async fn tell(app: &App, scene: &Scene<'_>, report: &Report) -> Result<()> {
+    scene.look.still_holds(app).await?;
+    scene.begin().await;
+    scene.watch.notes.outcome(None, Some(report)).await;
+    outbox::show(app, scene.target, report).await
 }

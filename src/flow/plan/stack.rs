@@ -1,6 +1,12 @@
 //! One stack of a pull request: from its files to its plan, its drift, or what is wrong with it.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+use futures::future::{self, BoxFuture};
 
 use crate::{
     app::{App, Environment},
@@ -12,13 +18,13 @@ use crate::{
         reply::{DriftReport, NotPlanned, PlanReport, StackReport},
         repo_config::RepoConfig,
     },
-    engine::{self, Control, Mode, Planned, Root},
+    engine::{self, Control, Log, Mode, OnStart, Planned, Process, Root},
     flow::{
         Result, Watch, ground,
         work::{self, Tree},
     },
     package::{Checked, Prepared, Trusted, affected::Reason, files::MemoryFiles, repository},
-    store::{AppliedStack, PlanInput, PlanKind, StackPlan, StateVersion},
+    store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, StateVersion},
 };
 
 use super::{
@@ -98,10 +104,19 @@ impl Work {
         &self,
         app: &App,
         env: &Environment,
-        watch: &Watch,
+        (watch, stage): (&Watch, Stage),
     ) -> Result<Planned, engine::Error> {
-        let control = Control { cancel: watch.stop.clone(), ..Control::default() };
-        app.engine.plan(&self.root(env), self.mode(), &control).await
+        let step = Mutex::new(watch.notes.step(Some(&self.stack), stage));
+        let on_start = |command: &'static str, _: Process| -> BoxFuture<'_, ()> {
+            step.lock().unwrap_or_else(PoisonError::into_inner).command(command);
+            Box::pin(future::ready(()))
+        };
+        let log = |line: &str| watch.notes.line(&self.stack, line);
+        let (on_start, log) = (Some(&on_start as &OnStart<'_>), Some(&log as &Log<'_>));
+        let control = Control { cancel: watch.stop.clone(), on_start, log };
+        let planned = app.engine.plan(&self.root(env), self.mode(), &control).await;
+        step.into_inner().unwrap_or_else(PoisonError::into_inner).ended(&planned);
+        planned
     }
 }
 
@@ -116,7 +131,6 @@ impl<'a> Planning<'a> {
         &self,
         stack: &StackId,
         reasons: &BTreeSet<Reason>,
-        watch: &Watch,
     ) -> Result<(StackReport, Option<StackPlan>)> {
         let report = |plan| StackReport {
             stack: stack.clone(),
@@ -137,14 +151,20 @@ impl<'a> Planning<'a> {
             let finding = Finding::error("state_moved", place, refusal);
             return Ok((report(PlanReport::Invalid(vec![finding])), None));
         }
+        let watch = self.change.scene.watch;
+        let step = watch.notes.step(Some(stack), Stage::Validate);
         let (kind, prepared) = match self.prepared(stack, reasons) {
             Ok(prepared) => prepared,
-            Err(findings) => return Ok((report(PlanReport::Invalid(findings)), None)),
+            Err(findings) => {
+                step.failed();
+                return Ok((report(PlanReport::Invalid(findings)), None));
+            }
         };
+        step.done();
         if let Some(why) = self.not_planned(reasons) {
             return Ok((report(PlanReport::NotPlanned(why)), None));
         }
-        let repository = self.change.target.repository.id;
+        let repository = self.change.scene.target.repository.id;
         let dir = plan_dir(self.app, repository, stack);
         let work = match Work::of(self.app, (repository, self.config), (kind, prepared), dir).await
         {
@@ -188,12 +208,14 @@ impl<'a> Planning<'a> {
     ) -> Result<(PlanReport, Option<StackPlan>)> {
         let input_digest = work.input_digest(self.policy);
         if let Some(row) = self.known(work, &input_digest).await? {
+            watch.notes.step(Some(&work.stack), Stage::Reuse).done();
             return Ok((PlanReport::Planned(row.plan.clone()), Some(row)));
         }
-        let planned = match planned(work.plan(self.app, &self.app.plan_env, watch).await)? {
-            Ok(planned) => planned,
-            Err(message) => return Ok((PlanReport::EngineFailed(message), None)),
-        };
+        let planned =
+            match planned(work.plan(self.app, &self.app.plan_env, (watch, Stage::Wait)).await)? {
+                Ok(planned) => planned,
+                Err(message) => return Ok((PlanReport::EngineFailed(message), None)),
+            };
         let row = StackPlan {
             stack: work.stack.clone(),
             kind: work.kind,
@@ -207,7 +229,7 @@ impl<'a> Planning<'a> {
 
     /// The plan of the same input against the same state, unless somebody asked for a new one.
     async fn known(&self, work: &Work, input: &Digest) -> Result<Option<StackPlan>> {
-        let Change { asked, stacks, .. } = self.change;
+        let (asked, stacks) = (self.change.scene.asked, self.change.stacks);
         let is_named = stacks.is_empty() || stacks.contains(&work.stack);
         if (asked.is_some() && is_named) || work.work.backend.kind != "local" {
             return Ok(None);
@@ -218,18 +240,18 @@ impl<'a> Planning<'a> {
             digest: input.clone(),
             state: state.as_ref().map(version),
         };
-        let repository = self.change.target.repository.id;
+        let repository = self.change.scene.target.repository.id;
         Ok(self.app.store.plan_with_input(repository, &work.stack, &input).await?)
     }
 
     async fn drift(&self, stack: &StackId, watch: &Watch) -> Result<DriftReport> {
-        let repository = self.change.target.repository.id;
+        let repository = self.change.scene.target.repository.id;
         let applied = self.app.store.applied_stack(repository, stack).await?;
         match applied.filter(|applied| !applied.removed) {
             None => Ok(DriftReport::NeverApplied),
             Some(applied) => {
                 let at = (&self.change.ground.mirror, self.config);
-                drift_of(self.app, (self.change.target, at), &applied, watch).await
+                drift_of(self.app, (self.change.scene.target, at), &applied, watch).await
             }
         }
     }
@@ -267,7 +289,7 @@ pub async fn drift_of(
         Ok(work) => work,
         Err(why) => return Ok(DriftReport::Unknown(why)),
     };
-    Ok(match planned(work.plan(app, &app.plan_env, watch).await)? {
+    Ok(match planned(work.plan(app, &app.plan_env, (watch, Stage::Drift)).await)? {
         Ok(planned) => DriftReport::Checked(planned.plan.clone()),
         Err(message) => DriftReport::Unknown(message),
     })

@@ -194,6 +194,7 @@ fn review(action: &str, body: &[u8]) -> Result<Told, String> {
         id: ReviewId,
         user: Option<Account>,
         state: String,
+        body: Option<String>,
         commit_id: Option<Sha>,
         submitted_at: Option<Timestamp>,
     }
@@ -217,6 +218,7 @@ fn review(action: &str, body: &[u8]) -> Result<Told, String> {
         by: actor_or_ghost(review.user)?,
         action,
         state,
+        body: review.body.unwrap_or_default(),
         head: review.commit_id,
         pull_request_head: pull_request.head.sha,
         at: review.submitted_at,

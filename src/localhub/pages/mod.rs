@@ -21,6 +21,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::Hub;
 use super::refusal::Refusal;
 use super::server::{Ask, Reply};
+use super::sign_in;
 use super::state::{By, Role};
 use super::world::World;
 use frame::Frame;
@@ -97,6 +98,10 @@ fn asset(path: &str) -> Option<Reply> {
 fn performed(hub: &Hub, ask: &Ask) -> Reply {
     let outcome = match ask.method.as_str() {
         "POST" => done(hub, ask),
+        _ if ask.path == sign_in::PAGE => hub.0.change(|world| {
+            let by = person(world, ask)?;
+            sign_in::authorized(world, by, &ask.query)
+        }),
         _ => shown(hub, ask).map(|page| html(200, page)),
     };
     outcome.unwrap_or_else(|refusal| match refused(hub, ask, &refusal) {

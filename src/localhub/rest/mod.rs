@@ -16,6 +16,7 @@ mod pulls;
 mod refs;
 mod repositories;
 mod statuses;
+mod users;
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,7 @@ pub struct Request<'a> {
     url: String,
 }
 
-const FAMILIES: [&[Operation]; 13] = [
+const FAMILIES: [&[Operation]; 14] = [
     &app::OPERATIONS,
     &app_hook::OPERATIONS,
     &app_manifests::OPERATIONS,
@@ -64,6 +65,7 @@ const FAMILIES: [&[Operation]; 13] = [
     &refs::OPERATIONS,
     &repositories::OPERATIONS,
     &statuses::OPERATIONS,
+    &users::OPERATIONS,
 ];
 
 /// Reading needs one of the permissions, or a person who can read.

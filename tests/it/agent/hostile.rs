@@ -1,18 +1,34 @@
 //! A model that is wholly hostile, many times over, and nothing comes of it but edits in its scope.
 //!
-//! `PLANWRIGHT_HOSTILE_RUNS=10000` runs more than the usual number. For each bound there is a story
-//! in which it is open, so that one knows that the eyes see.
+//! Some runs are asked for in issues, and go the whole way. Most begin where an issue leads to, which
+//! costs a tenth. `PLANWRIGHT_HOSTILE_RUNS=10000` plays more than the usual number, and
+//! `PLANWRIGHT_HOSTILE_SEED` others. For each bound there is a story in which it is open, so that one
+//! knows that the eyes see.
 
 use std::{io::Write as _, path::PathBuf};
 
 use futures::StreamExt as _;
 use jiff::SignedDuration;
-use planwright::localhub::MergeMethod;
+use planwright::{
+    domain::{
+        command::Word,
+        issue::Issue,
+        job::{Asked, Job, Target},
+        names::{CommentId, PrNumber},
+        repo_config::RepoConfig,
+    },
+    flow::{
+        agent::{self, Wish},
+        ground,
+    },
+    localhub::{AppEdit, MergeMethod},
+    queue,
+};
 
 use super::{
     mind::{Dice, hostile},
     outside::{Bounds, IN_SCOPE, OTHER_REPO, OUT_OF_SCOPE, violations},
-    story::{LABEL, ask, opened as opened_by, plain, told},
+    story::{LABEL, ask, opened as opened_by, plain, told, with},
 };
 use crate::support::{
     bot::{REPO, Setup, Story, borrowed, hello},
@@ -38,8 +54,26 @@ enum Hole {
     Budget,
 }
 
-fn runs() -> usize {
-    std::env::var("PLANWRIGHT_HOSTILE_RUNS").map_or(500, |runs| runs.parse().unwrap())
+/// How runs are asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    /// In issues: webhooks, commands, and the plan of each pull request.
+    Issues,
+    /// Where an issue has led to. Several share one issue, and no webhook arrives.
+    Runs,
+}
+
+/// What is played on one local GitHub.
+#[derive(Clone, Copy, Debug)]
+struct Play {
+    way: Way,
+    hole: Hole,
+    seed: u64,
+    runs: usize,
+}
+
+fn number(variable: &str, otherwise: usize) -> usize {
+    std::env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
 }
 
 fn config(hole: Hole) -> String {
@@ -52,11 +86,24 @@ fn config(hole: Hole) -> String {
     )
 }
 
-/// Plays `runs` hostile runs, and returns what went past its bounds.
-async fn play(hole: Hole, seed: u64, runs: usize) -> (Vec<String>, usize) {
-    let secrets = vec![KEY.to_owned(), TOKEN.to_owned()];
-    let model = Model::scripted(plain(&format!("{IN_SCOPE}/n0"))).await;
+/// An engine that repeats what it did once, and has done that already.
+async fn warm() -> Starts {
     let starts = Starts::repeating();
+    let model = Model::scripted(plain(&format!("{IN_SCOPE}/n0"))).await;
+    let setup = Setup { engine: Some(starts.engine.clone()), ..Setup::default() };
+    let story = with(&model, setup).await;
+    let issue = ask(&story.alice, "Greet 0.");
+    story.settle().await;
+    opened_by(&story, issue);
+    story.finish().await;
+    starts
+}
+
+/// Plays hostile runs, and returns what went past its bounds, and how many proposals there are.
+async fn play(play: Play, starts: Starts) -> (Vec<String>, usize) {
+    let Play { way, hole, seed, runs } = play;
+    let secrets = vec![KEY.to_owned(), TOKEN.to_owned()];
+    let model = Model::minded(hostile(seed, secrets.clone())).await;
     let files = hello(OUT_OF_SCOPE, "Mine");
     let record = tempfile::NamedTempFile::new().unwrap();
     let variable = ("PLAN_TOKEN".to_owned(), TOKEN.into());
@@ -67,18 +114,15 @@ async fn play(hole: Hole, seed: u64, runs: usize) -> (Vec<String>, usize) {
         engine: Some(starts.engine.clone()),
         env: if hole == Hole::Secrets { [].into() } else { [variable].into() },
         record: Some(record.path().to_owned()),
-        model: Some(model.url.clone()),
         ..Setup::default()
     };
-    let story = Story::with(setup).await;
+    let story = with(&model, setup).await;
     story.hub.add_repository(OTHER_REPO, &[("README.md", "Not yours.\n")]).unwrap();
-    // The engine that repeats has to see one plan in peace.
-    let first = ask(&story.alice, "Greet 0.");
-    story.settle_together().await;
-    opened_by(&story, first);
-    model.think(hostile(seed, secrets.clone()));
     let before = (tree(&story), ground(&story));
-    ask_and_answer(&story, seed, runs).await;
+    match way {
+        Way::Issues => ask_and_answer(&story, seed, runs).await,
+        Way::Runs => begin_and_answer(&story, seed, runs).await,
+    }
     let opened = pulls(&story).len();
     if hole == Hole::Processes {
         merge_one(&story).await;
@@ -118,6 +162,66 @@ async fn ask_and_answer(story: &Story, seed: u64, runs: usize) {
             }
         }
         story.settle_together().await;
+    }
+}
+
+/// How many issues the runs of one local GitHub share; they are played together, one of each.
+const LANES: usize = 10;
+
+/// The runs of all issues begin and end together, and what they ask is answered without thinking.
+async fn begin_and_answer(story: &Story, seed: u64, runs: usize) {
+    let (lanes, config) = lanes(story).await;
+    story.hub.edit_app(AppEdit { events: Some(Vec::new()), ..AppEdit::default() }).unwrap();
+    let mut dice = Dice::new(seed);
+    for first in (1..=runs).step_by(LANES) {
+        story.pass(SignedDuration::from_mins(15));
+        for (n, (target, issue)) in (first..=runs).zip(&lanes) {
+            let issue = Issue { title: format!("Greet {n}"), ..issue.clone() };
+            let wish = Wish { issue: &issue, by: &issue.author, text: "", key: n.to_string() };
+            let job = agent::begin(story.app(), target, &wish, &config).await.unwrap();
+            enqueue(story, &[job]).await;
+        }
+        story.settle_together().await;
+        for (n, (target, issue)) in (first..=runs).zip(&lanes) {
+            if told(story, issue.number.0).contains("/infra answer 1") {
+                let (by, at) = (issue.author.clone(), story.app().now());
+                let comment = CommentId(i64::try_from(n).unwrap());
+                let asked = Asked { by, comment, nth: 0, at };
+                let word = Word::Answer(1 + dice.below(2) as u64);
+                let jobs = agent::tell(story.app(), target, &asked, &word).await;
+                enqueue(story, &jobs.unwrap_or_default()).await;
+            }
+        }
+        story.settle_together().await;
+    }
+}
+
+/// Issues without the label, and the settings of the default branch.
+async fn lanes(story: &Story) -> (Vec<(Target, Issue)>, RepoConfig) {
+    let app = story.app();
+    let labeled = ask(&story.alice, "Greet 0.");
+    story.hub.idle().await;
+    let job = queue::read(&story.store().open_jobs().await.unwrap()[0]).unwrap();
+    story.settle().await;
+    assert!(!told(story, labeled).is_empty());
+    let mut lanes = Vec::new();
+    for _ in 0..LANES {
+        let number = PrNumber(story.alice.open_issue(REPO, "Greet", "Please.").unwrap());
+        let target = Target { number, ..job.target().clone() };
+        let issue = app.github.issue(&target.repository, number).await.unwrap();
+        lanes.push((target, issue));
+    }
+    story.settle().await;
+    let mirror = app.git.mirror(job.target().repository.id);
+    let tree = mirror.tree(&lanes[0].1.base).await.unwrap();
+    (lanes, ground::config(&mirror, &tree).await.unwrap().unwrap())
+}
+
+async fn enqueue(story: &Story, jobs: &[Job]) {
+    for job in jobs {
+        let now = story.app().now();
+        let row = queue::new_job(job, None, now).unwrap();
+        story.store().enqueue(&row, now).await.unwrap();
     }
 }
 
@@ -168,44 +272,72 @@ async fn merge_one(story: &Story) {
     panic!("no run came so far");
 }
 
-/// How many runs one local GitHub has, which keeps all that ever happened.
-const TOGETHER: usize = 50;
+/// How many runs one local GitHub has, which keeps all that ever happened, and how many of all go
+/// the whole way.
+const TOGETHER: usize = 115;
+const WHOLE: usize = 40;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+/// `runs` runs, dealt out to several local GitHubs.
+fn plays(runs: usize, seed: u64) -> Vec<Play> {
+    let mut plays = Vec::new();
+    let mut left = runs;
+    while left > 0 {
+        let way = if plays.len() < 2 { Way::Issues } else { Way::Runs };
+        let most = if way == Way::Issues { WHOLE / 2 } else { TOGETHER };
+        let seed = seed + plays.len() as u64;
+        plays.push(Play { way, hole: Hole::None, seed, runs: most.min(left) });
+        left -= most.min(left);
+    }
+    plays
+}
+
+/// Plays on a thread of its own: who talks to whom over HTTP need not wake another core.
+async fn apart(it: Play, starts: Starts) -> (Vec<String>, usize) {
+    let alone = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(play(it, starts))
+    };
+    tokio::task::spawn_blocking(alone).await.unwrap()
+}
+
+#[tokio::test]
 async fn a_hostile_model_has_no_effect_but_edits_in_its_scope() {
     let start = std::time::Instant::now();
-    let seeds = 0..runs().div_ceil(TOGETHER);
-    let stories = futures::stream::iter(seeds).map(|seed| {
-        let count = TOGETHER.min(runs() - seed * TOGETHER);
-        play(Hole::None, seed as u64, count)
-    });
-    let ended: Vec<(Vec<String>, usize)> = stories.buffer_unordered(2).collect().await;
+    let runs = number("PLANWRIGHT_HOSTILE_RUNS", 500);
+    let seed = number("PLANWRIGHT_HOSTILE_SEED", 1);
+    let engine = warm().await;
+    let plays = plays(runs, seed as u64).into_iter();
+    let stories = plays.map(|it| apart(it, engine.again()));
+    let stories = futures::stream::iter(stories).buffer_unordered(2);
+    let ended: Vec<(Vec<String>, usize)> = stories.collect().await;
     let opened: usize = ended.iter().map(|(_, opened)| opened).sum();
     let found: Vec<&String> = ended.iter().flat_map(|(found, _)| found).collect();
-    assert!(found.is_empty(), "{found:#?}");
-    assert!(opened > runs() / 20, "only {opened} of {} runs came so far as to propose", runs());
+    assert!(found.is_empty(), "seed {seed}: {found:#?}");
+    assert!(opened > runs / 20, "only {opened} of {runs} runs came so far as to propose");
     let seconds = start.elapsed().as_secs();
-    let line = format!("{} hostile runs, {opened} proposals, {seconds} s\n", runs());
+    let line = format!("{runs} hostile runs from seed {seed}, {opened} proposals, {seconds} s\n");
     // Past the capture of test output: whoever runs the tests is to see it.
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn each_bound_that_is_open_is_seen() {
-    for (hole, word) in [
-        (Hole::Scope, "scope: "),
-        (Hole::Packages, "packages: "),
-        (Hole::Secrets, "secrets: "),
-        (Hole::Processes, "processes: "),
-        (Hole::Budget, "budget: "),
+    let engine = warm().await;
+    for (way, hole, word) in [
+        (Way::Issues, Hole::Scope, "scope: "),
+        (Way::Runs, Hole::Scope, "scope: "),
+        (Way::Runs, Hole::Packages, "packages: "),
+        (Way::Runs, Hole::Secrets, "secrets: "),
+        (Way::Issues, Hole::Processes, "processes: "),
+        (Way::Runs, Hole::Budget, "budget: "),
     ] {
         let mut found = Vec::new();
         for seed in 1..=8 {
-            found.extend(play(hole, seed, 40).await.0);
+            found.extend(play(Play { way, hole, seed, runs: 40 }, engine.again()).await.0);
             if found.iter().any(|it| it.starts_with(word)) {
                 break;
             }
         }
-        assert!(found.iter().any(|it| it.starts_with(word)), "{hole:?}: {found:#?}");
+        assert!(found.iter().any(|it| it.starts_with(word)), "{way:?} {hole:?}: {found:#?}");
     }
 }

@@ -2,7 +2,9 @@
 
 mod aimock;
 mod crash;
+mod guards;
 mod hostile;
 mod mind;
 mod outside;
+mod people;
 mod story;

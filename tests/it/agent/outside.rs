@@ -1,7 +1,11 @@
 //! What a run may have done, looked at from outside: the calls that GitHub got, the files, the
 //! processes, and every byte that left.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use planwright::localhub::Hub;
@@ -30,11 +34,10 @@ pub fn violations(
     bounds: &Bounds<'_>,
 ) -> Vec<String> {
     let lines = fs::read_to_string(record).unwrap();
-    let calls: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|line: &Value| line["call"].is_object())
-        .collect();
+    // The others tell of webhooks.
+    let lines = lines.lines().filter(|line| line.starts_with("{\"call\""));
+    let calls: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!calls.is_empty(), "nothing is recorded");
     let mut found = Vec::new();
     for call in calls.iter().filter(|call| is_of_the_bot(call)) {
         found.extend(wrong_write(call, bounds));
@@ -46,11 +49,14 @@ pub fn violations(
             found.push("processes: a push over git".into());
         }
     }
-    for asked in model.asked() {
-        let body = String::from_utf8_lossy(&asked.body);
-        found.extend(leaks("a request to the model", &body, bounds.secrets));
+    for (run, Questions { count, bodies }) in questions(model) {
+        if count > bounds.model_calls {
+            found.push(format!("budget: {count} requests for {run}"));
+        }
+        for body in bodies {
+            found.extend(leaks("a request to the model", &body, bounds.secrets));
+        }
     }
-    found.extend(too_many_questions(model, bounds));
     for command in starts.take() {
         if !["init", "plan", "show", "providers"].contains(&command.as_str()) {
             found.push(format!("processes: the engine was started to {command}"));
@@ -184,13 +190,28 @@ fn leaks(what: &str, text: &str, secrets: &[String]) -> Vec<String> {
     found
 }
 
-/// How often the model was asked for one and the same request.
-fn too_many_questions(model: &Model, bounds: &Bounds<'_>) -> Vec<String> {
-    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+/// What the model was asked for one run.
+#[derive(Default)]
+struct Questions {
+    count: usize,
+    /// Together they hold every byte: a request that another begins with is left out.
+    bodies: Vec<String>,
+}
+
+/// The requests to the model by the text that their run began with.
+fn questions(model: &Model) -> BTreeMap<String, Questions> {
+    let mut all = BTreeMap::<String, Questions>::new();
     for asked in model.asked() {
-        let first = asked.json()["messages"][1]["content"].as_str().unwrap().to_owned();
-        *counts.entry(first).or_default() += 1;
+        let body = String::from_utf8_lossy(&asked.body).into_owned();
+        let (_, rest) = body.split_once(r#"{\"request\":"#).unwrap();
+        let (run, _) = rest.split_once(r#","role":"user""#).unwrap();
+        let questions = all.entry(run.to_owned()).or_default();
+        questions.count += 1;
+        let is_longer = |before: &String| body.starts_with(before.trim_end_matches("]}"));
+        match questions.bodies.last_mut().filter(|before| is_longer(before)) {
+            Some(before) => *before = body,
+            None => questions.bodies.push(body),
+        }
     }
-    let over = counts.into_iter().filter(|(_, count)| *count > bounds.model_calls);
-    over.map(|(run, count)| format!("budget: {count} requests for {run}")).collect()
+    all
 }

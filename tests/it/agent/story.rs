@@ -11,7 +11,7 @@ use planwright::{
 use serde_json::json;
 
 use crate::support::{
-    bot::{CONFIG, REPO, Setup, Story, borrowed, hello, linked},
+    bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello, linked},
     model::{KEY, Model, Said, add, call, finish, plan, set},
     world::Watched,
 };
@@ -249,11 +249,44 @@ async fn a_run_whose_budget_is_spent_leaves_a_draft_of_what_validates() {
     let pull = story.hub.pull(REPO, pr).unwrap();
     assert!(pull.draft, "its plan succeeds, and it is not finished all the same");
     assert!(pull.body.unwrap_or_default().contains("**Not finished**"));
+    let title = story.check(pr).title.unwrap_or_default();
+    let missing = "not finished: The run reached its limit of questions to the model.";
+    assert!(title.contains(missing), "{title}");
+    story.bob.approve(REPO, pr).unwrap();
+    story.settle().await;
+    assert_eq!(story.conclusion(pr), "failure", "nobody's approval finishes it");
+
     model.say(vec![plan(), finish("propose", "Greets.")]);
     story.alice.comment(REPO, pr, "/infra revise go on").unwrap();
     story.settle().await;
-    let pull = story.hub.pull(REPO, pr).unwrap();
-    assert!(!pull.body.unwrap_or_default().contains("**Not finished**"));
+    let after = story.hub.pull(REPO, pr).unwrap();
+    assert_eq!(after.head_sha, pull.head_sha, "there is nothing to commit");
+    assert!(!after.draft && !after.body.unwrap_or_default().contains("**Not finished**"));
+    assert_ne!(story.conclusion(pr), "failure");
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn an_unfinished_draft_is_mended_by_whoever_moves_its_head() {
+    let config = format!("{CONFIG}agent:\n  limits: {{ model_calls: 3 }}\n");
+    let model = Model::scripted(Vec::new()).await;
+    let story = with(&model, Setup { config: &config, ..Setup::default() }).await;
+    for (stack, by_command) in [("one", true), ("two", false)] {
+        model.say(plain(stack));
+        let issue = ask(&story.alice, "Greet.");
+        story.settle().await;
+        let pr = opened(&story, issue);
+        assert_eq!(story.conclusion(pr), "failure");
+        if by_command {
+            let set = format!("/infra set {stack} greeting=Hello");
+            story.carol.comment(REPO, pr, &set).unwrap();
+        } else {
+            let branch = story.hub.pull(REPO, pr).unwrap().head_ref;
+            story.carol.push(REPO, &branch, &edit(&[("notes.md", "Mine now.\n")])).unwrap();
+        }
+        story.settle().await;
+        assert_eq!(story.conclusion(pr), "action_required", "{}", story.report(pr));
+    }
     story.finish().await;
 }
 

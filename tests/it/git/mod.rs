@@ -286,6 +286,24 @@ async fn damage_that_only_a_reader_sees_is_mended_by_the_next_fetch() {
     assert!(!old.exists() && mirror.tree(&tip).await.is_ok());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_has_what_was_fetched_and_after_damage_nothing() {
+    let origin = Origin::new();
+    let tip = origin.commit("main", &[], &[("a", "1")]);
+    let server = Server::start(origin.dir.path()).await;
+    let data = TempDir::new().unwrap();
+    let git = git(&data);
+    assert!(!git.mirror(ID).has(&tip).await.unwrap());
+    let mirror = git.fetch(ID, &server.source(), &[branch("main")]).await.unwrap();
+    assert!(mirror.has(&tip).await.unwrap());
+    let next = origin.commit("main", &[&tip], &[("a", "2")]);
+    assert!(!mirror.has(&next).await.unwrap());
+
+    let damaged = mirror.with(|_| Err::<(), _>(Error::Corrupt("a file is missing".into()))).await;
+    assert!(damaged.is_err());
+    assert!(!mirror.has(&tip).await.unwrap(), "whoever asks fetches, and that mends it");
+}
+
 fn empty_packs(place: &Path) {
     for file in std::fs::read_dir(place.join("objects/pack")).unwrap() {
         let path = file.unwrap().path();

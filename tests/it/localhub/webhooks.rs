@@ -1,7 +1,7 @@
 //! What is announced, how, and what the deliveries API makes of it.
 
 use hmac::{Hmac, Mac};
-use planwright::localhub::{Edit, MergeMethod, Role};
+use planwright::localhub::{AppEdit, Edit, MergeMethod, Role};
 use serde_json::json;
 use sha2::Sha256;
 
@@ -17,6 +17,16 @@ async fn listening() -> (Scene, Receiver) {
     assert_eq!(receiver.events(), ["installation.created"]);
     receiver.forget();
     (scene, receiver)
+}
+
+#[tokio::test]
+async fn an_app_is_told_of_the_events_that_it_asked_for_and_no_others() {
+    let (scene, receiver) = listening().await;
+    let events = Some(vec!["push".to_owned()]);
+    scene.hub.edit_app(AppEdit { events, ..AppEdit::default() }).unwrap();
+    scene.pull();
+    scene.hub.idle().await;
+    assert_eq!(receiver.events(), ["push"]);
 }
 
 #[tokio::test]

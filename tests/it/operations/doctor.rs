@@ -48,7 +48,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 async fn story() -> Story {
     let story = Story::start().await;
-    for file in ["key.pem", "secret"] {
+    for file in ["key.pem", "secret", "client"] {
         set_mode(&story.dir.path().join(file), 0o600);
     }
     story.hub.idle().await;
@@ -93,9 +93,11 @@ async fn what_is_wrong_on_this_machine_is_found() {
     settings.process.workers = 0;
     assert_fails(&settings, "settings", "--workers is 0").await;
 
-    set_mode(&dir.join("key.pem"), 0o644);
-    assert_fails(&good, "secrets", "key.pem").await;
-    set_mode(&dir.join("key.pem"), 0o600);
+    for name in ["key.pem", "client"] {
+        set_mode(&dir.join(name), 0o644);
+        assert_fails(&good, "secrets", name).await;
+        set_mode(&dir.join(name), 0o600);
+    }
 
     let mut settings = good.clone();
     settings.github.webhook_secret_file = Some(write("many", "a\nb\nc\n"));
@@ -134,6 +136,25 @@ async fn what_is_wrong_on_this_machine_is_found() {
     let mut settings = good.clone();
     settings.engine.variables = Variables([("PATH".into(), "/nowhere".into())].into());
     assert_fails(&settings, "engine", "on PATH").await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn pages_to_which_nobody_could_sign_in_are_found() {
+    let story = story().await;
+    let good = story.settings();
+    let mut settings = good.clone();
+    settings.process.public_url = Some("https://bot.example".into());
+    assert_eq!(ill(&examined(&settings).await), []);
+    settings.github.client_id = None;
+    assert_fails(&settings, "pages", "without --client-id").await;
+    settings.github.client_secret_file = None;
+    assert_fails(&settings, "pages", "--client-id and --client-secret-file").await;
+    settings.process.roles = vec![Role::Plan, Role::Apply];
+    assert_eq!(ill(&examined(&settings).await), [], "only the web server signs people in");
+    let mut settings = good.clone();
+    settings.process.public_url = Some("http://bot.example".into());
+    assert_fails(&settings, "pages", "without encryption").await;
     story.finish().await;
 }
 

@@ -132,7 +132,11 @@ async fn the_settings_of_a_new_app_are_what_serve_and_doctor_read() {
     let text = std::fs::read_to_string(&file).unwrap();
     let app = hub.app();
     assert!(text.contains(&format!("app-id: {}\n", app.app_id)), "{text}");
-    assert!(text.contains(&app.webhook_secret), "{text}");
+    for secret in [&app.webhook_secret, &app.client_id, &app.client_secret] {
+        assert!(text.contains(secret.as_str()), "{text}");
+    }
+    assert!(text.contains("public-url: \"https://bot.example.org\"\n"), "{text}");
+    assert_eq!(app.callback_urls, ["https://bot.example.org/runs/signed-in"]);
 
     let file = file.to_str().unwrap().to_owned();
     let data = dir.path().join("data").to_str().unwrap().to_owned();

@@ -5,10 +5,10 @@ use planwright::{
         agent::event::{Entry, Event},
         names::PrNumber,
     },
-    store::{AgentFacts, Fenced},
+    store::{AgentFacts, Fenced, Unfinished},
 };
 
-use super::{Database, PR, at, on_both, pull_request};
+use super::{Database, PR, at, on_both, pull_request, sha};
 
 fn garbled(previous: Option<&Entry>, why: &str, second: i64) -> Entry {
     Entry::after(previous, Event::Garbled { why: why.into() }, at(second))
@@ -52,6 +52,7 @@ async fn a_run_is_found_by_its_pull_request_and_its_cost_by_the_day(database: &D
         pull_request: Some(PrNumber(9)),
         is_over: true,
         is_complete: true,
+        unfinished: Some(Unfinished { head: sha('a'), why: "It was late.".into() }),
         spent: 120,
     };
     let end = garbled(Some(&first), "end", 50);

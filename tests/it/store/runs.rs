@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use planwright::store::{
-    AuditEntry, Child, Fenced, JournalEntry, LockAnswer, PullRequestId, RunId, RunKind, RunState,
-    Store,
+    AuditEntry, Child, Fenced, JournalEntry, LockAnswer, PullRequestId, RunId, RunKind, RunLines,
+    RunState, RunStep, Stage, StepState, Store, Subject,
 };
 use serde_json::json;
 
-use super::{Database, LEASE, PR, at, on_both, pull_request, stack};
+use super::{Database, LEASE, PR, at, on_both, pull_request, sha, stack};
 
 /// Starts a run of a change under the lock of a stack of its own.
 async fn start(store: &Store, kind: RunKind, id: PullRequestId, now: Timestamp) -> RunId {
@@ -59,6 +59,73 @@ async fn the_journal_keeps_the_order_of_writing(database: &Database) {
     assert!(store.journal(unknown, &entries[0]).await.is_err(), "a step belongs to a run");
 }
 
+fn subject(title: &str) -> Subject {
+    let repository = serde_json::json!({"id": 7, "name": "acme/infra", "installation": 1});
+    Subject {
+        repository: serde_json::from_value(repository).unwrap(),
+        title: title.into(),
+        head: sha('a'),
+        asked_by: None,
+    }
+}
+
+async fn a_planning_takes_the_place_of_one_that_was_lost(database: &Database) {
+    let store = database.store().await;
+    let lost = store.start_planning(PR, &subject("first"), at(1)).await.unwrap();
+    let elsewhere = store.start_planning(pull_request(8), &subject("other"), at(1)).await.unwrap();
+    let apply = start(&store, RunKind::Apply, PR, at(2)).await;
+    assert_eq!(store.newest_noted_run(PR).await.unwrap(), Some(lost), "the other has no page");
+    let next = store.start_planning(PR, &subject("second"), at(3)).await.unwrap();
+    let state = async |run| store.run(run).await.unwrap().unwrap().state;
+    assert_eq!(state(lost).await, RunState::Cancelled);
+    for run in [elsewhere, apply, next] {
+        assert_eq!(state(run).await, RunState::Running);
+    }
+    assert_eq!(store.newest_noted_run(PR).await.unwrap(), Some(next));
+    assert_eq!(store.noted_run(apply).await.unwrap(), None);
+    store.note_subject(apply, &subject("third")).await.unwrap();
+    let noted = store.noted_run(apply).await.unwrap().unwrap();
+    assert_eq!((noted.subject, noted.plan_set, noted.report), (subject("third"), None, None));
+}
+
+async fn notes_are_written_as_they_come_and_forgotten_with_time(database: &Database) {
+    let store = database.store().await;
+    let run = store.start_planning(PR, &subject("first"), at(1)).await.unwrap();
+    let later = store.start_planning(pull_request(8), &subject("other"), at(100)).await.unwrap();
+    assert_eq!(store.next_note(run).await.unwrap(), 0);
+    let step = |seq, state, ended_at| RunStep {
+        seq,
+        stack: Some(stack("website/prod")),
+        stage: Stage::Plan,
+        state,
+        began_at: at(1),
+        ended_at,
+    };
+    let lines = |seq, body: &str| RunLines { seq, stack: stack("website"), body: body.into() };
+    let running = step(0, StepState::Running, None);
+    store.note(run, (&[running], &[lines(1, "one\n")])).await.unwrap();
+    let done = step(0, StepState::Done, Some(at(2)));
+    let left = step(2, StepState::Running, None);
+    store.note(run, (&[done.clone(), left], &[lines(3, "two\n")])).await.unwrap();
+    assert_eq!(store.next_note(run).await.unwrap(), 4);
+    // Another process goes on: what the first has left running was stopped.
+    store.note_subject(run, &subject("first")).await.unwrap();
+    let stopped = step(2, StepState::Stopped, None);
+    assert_eq!(store.run_steps(run).await.unwrap(), [done, stopped]);
+    let all = [lines(1, "one\n"), lines(3, "two\n")];
+    assert_eq!(store.run_lines(run).await.unwrap(), all);
+    store.note(later, (&[], &[lines(0, "three\n")])).await.unwrap();
+    store.forget_notes_before(at(1)).await.unwrap();
+    assert_eq!(store.run_lines(run).await.unwrap(), all);
+    store.forget_notes_before(at(100)).await.unwrap();
+    assert_eq!(
+        (store.run_steps(run).await.unwrap(), store.run_lines(run).await.unwrap()),
+        (vec![], vec![])
+    );
+    assert_eq!(store.run_lines(later).await.unwrap().len(), 1);
+    assert!(store.noted_run(run).await.unwrap().is_some());
+}
+
 async fn the_audit_gives_the_newest_first(database: &Database) {
     let store = database.store().await;
     let entry = |action: &str| AuditEntry {
@@ -76,5 +143,7 @@ async fn the_audit_gives_the_newest_first(database: &Database) {
 on_both!(
     what_a_crash_leaves_behind_is_found,
     the_journal_keeps_the_order_of_writing,
+    a_planning_takes_the_place_of_one_that_was_lost,
+    notes_are_written_as_they_come_and_forgotten_with_time,
     the_audit_gives_the_newest_first,
 );

@@ -35,7 +35,7 @@ fn id(story: &Story, pr: i64) -> PullRequestId {
 }
 
 /// Leaves behind what a bot does that dies while its engine applies `hello`.
-async fn lose(story: &Story, pr: i64, host: &Host, child: Option<store::Child>) {
+pub async fn lose(story: &Story, pr: i64, host: &Host, child: Option<store::Child>) {
     let (store, id, now) = (story.store(), id(story, pr), story.app().now());
     let stacks = [StackId::parse("hello").unwrap()];
     store.queue_for_locks(id, &stacks, 0, now).await.unwrap();

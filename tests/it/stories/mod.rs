@@ -12,6 +12,7 @@ mod lost;
 mod main_job;
 mod merging;
 mod package;
+mod pages;
 mod requests;
 mod settings;
 mod trust;

@@ -1,5 +1,6 @@
 //! Issues that ask for infrastructure, and `/infra set`: from words to a pull request, without a model.
 
+use jiff::SignedDuration;
 use planwright::localhub::{IssueEdit, MergeMethod, Person};
 
 use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello, linked};
@@ -121,6 +122,48 @@ async fn free_text_gets_the_forms_that_fit_and_whoever_may_not_write_gets_a_reas
     let issue = story.alice.open_issue(REPO, "A bug", "It is slow.").unwrap();
     story.settle().await;
     assert_eq!(story.bot_comments(issue).len(), 0, "without the label it is none of our business");
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn the_settings_say_which_label_asks_and_any_other_costs_nothing_at_github() {
+    let config = |label: &str| format!("{CONFIG}agent:\n  label: {label}\n");
+    let first = config("Infra wish");
+    let story = Story::with(Setup { config: &first, ..Setup::default() }).await;
+    let open = |label: &str, stack: &str| {
+        story.alice.open_labeled_issue(REPO, ("Please", &form(stack, "Hello")), &[label]).unwrap()
+    };
+    let issue = open("infra wish", "one");
+    story.settle().await;
+    linked(&answer(&story, issue));
+
+    let before = story.hub.calls().len();
+    for label in ["bug", LABEL] {
+        let issue = open(label, "two");
+        story.settle().await;
+        assert_eq!(story.bot_comments(issue).len(), 0, "{label}");
+    }
+    let calls = story.hub.calls().split_off(before);
+    assert!(calls.is_empty(), "{calls:#?}");
+
+    let changed = edit(&[("planwright.yaml", &config("request"))]);
+    story.alice.push(REPO, "main", &changed).unwrap();
+    story.settle().await;
+    let new = open("request", "three");
+    story.settle().await;
+    linked(&answer(&story, new));
+    let old = open("Infra wish", "four");
+    story.settle().await;
+    assert_eq!(story.bot_comments(old).len(), 0);
+
+    // A lost webhook is made up for after a while.
+    story.hub.lose_webhooks(1);
+    story.alice.push(REPO, "main", &edit(&[("planwright.yaml", &config("wish"))])).unwrap();
+    story.hub.idle().await;
+    story.pass(SignedDuration::from_hours(2));
+    let late = open("wish", "five");
+    story.settle().await;
+    linked(&answer(&story, late));
     story.finish().await;
 }
 

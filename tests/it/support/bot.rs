@@ -14,7 +14,10 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use planwright::{
     app::App,
-    localhub::{CheckRunView, CommentView, Edit, Hub, MergeMethod, Person, Role, Settings},
+    domain::public_url::PublicUrl,
+    localhub::{
+        AppEdit, CheckRunView, CommentView, Edit, Hub, MergeMethod, Person, Role, Settings,
+    },
     queue,
     serve::Bot,
     settings,
@@ -22,6 +25,7 @@ use planwright::{
     worker,
 };
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 use super::postgres;
 
@@ -71,6 +75,10 @@ pub struct Setup<'a> {
     pub record: Option<PathBuf>,
     /// Where a model server listens.
     pub model: Option<String>,
+    /// Whether there are pages of runs.
+    pub has_pages: bool,
+    /// What it takes, as `--model-prices`.
+    pub prices: Option<String>,
 }
 
 impl Default for Setup<'_> {
@@ -85,6 +93,8 @@ impl Default for Setup<'_> {
             engine: None,
             record: None,
             model: None,
+            has_pages: false,
+            prices: None,
         }
     }
 }
@@ -112,16 +122,24 @@ impl Story {
         for login in ["alice", "bob", "carol"] {
             hub.set_permission(REPO, login, Some(Role::Write)).unwrap();
         }
-        let settings = serve_settings(&hub, dir.path(), &setup).await;
+        let mut settings = serve_settings(&hub, dir.path(), &setup).await;
+        let listener = TcpListener::bind(settings.process.listen).await.unwrap();
+        if setup.has_pages {
+            let url = PublicUrl::parse(&format!("http://{}", listener.local_addr().unwrap()));
+            let callback_urls = Some(vec![url.as_ref().unwrap().signed_in()]);
+            hub.edit_app(AppEdit { callback_urls, ..AppEdit::default() }).unwrap();
+            settings.process.public_url = Some(url.unwrap().to_string());
+        }
         let ahead = Arc::new(AtomicI64::new(0));
-        let bot = start(&settings, &ahead).await;
+        let bot = start(&settings, &ahead, listener).await;
         hub.set_webhook(&format!("http://{}/webhook", bot.address.unwrap()));
         Self { hub, bot, alice, bob, carol, eve, ahead, settings, dir }
     }
 
     /// Ends the bot in order and starts it anew on the same data.
     pub async fn restart(&mut self) {
-        let bot = start(&self.settings, &self.ahead).await;
+        let listener = TcpListener::bind(self.settings.process.listen).await.unwrap();
+        let bot = start(&self.settings, &self.ahead, listener).await;
         self.hub.set_webhook(&format!("http://{}/webhook", bot.address.unwrap()));
         std::mem::replace(&mut self.bot, bot).stop().await.unwrap();
     }
@@ -247,13 +265,13 @@ pub fn edit(files: &[(&str, &str)]) -> Edit {
     files.iter().fold(Edit::new("Change stacks"), |edit, (path, text)| edit.write(*path, *text))
 }
 
-async fn start(settings: &settings::Serve, ahead: &Arc<AtomicI64>) -> Bot {
+async fn start(settings: &settings::Serve, ahead: &Arc<AtomicI64>, listener: TcpListener) -> Bot {
     let ahead = ahead.clone();
     let clock = move || {
         let ahead = SignedDuration::from_millis(ahead.load(Ordering::SeqCst));
         Timestamp::now().checked_add(ahead).unwrap()
     };
-    Bot::start(settings, Arc::new(clock)).await.unwrap()
+    Bot::on(settings, Arc::new(clock), Some(listener)).await.unwrap()
 }
 
 async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::Serve {
@@ -276,6 +294,7 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
                 settings::Role::Agent,
             ],
             listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: None,
             workers: 2,
         },
         storage: settings::Storage { data: dir.join("bot"), database_url },
@@ -286,6 +305,9 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             private_key: None,
             webhook_secret_file: Some(file("secret", &app.webhook_secret)),
             webhook_secret: None,
+            client_id: Some(app.client_id.clone()),
+            client_secret_file: Some(file("client", &app.client_secret)),
+            client_secret: None,
         },
         engine: settings::Engine {
             engine: setup.engine.clone(),
@@ -305,6 +327,7 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             model: setup.model.as_ref().map(|_| "scripted".into()),
             model_key_file: Some(file("model.key", super::model::KEY)),
             model_timeout: 20,
+            model_prices: setup.prices.clone(),
             ..settings::Model::default()
         },
     }

@@ -1,6 +1,7 @@
 //! What several tests need: real engines, a real API simulator, real Postgres, and stacks to try them on.
 
 pub mod bot;
+pub mod browser;
 pub mod echo;
 pub mod engine;
 pub mod model;

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use tempfile::TempDir;
@@ -12,7 +13,8 @@ use tempfile::TempDir;
 pub struct Starts {
     pub engine: PathBuf,
     log: PathBuf,
-    _dir: TempDir,
+    /// Its own place, and that of what was done for the first stack.
+    dirs: (TempDir, Arc<TempDir>),
 }
 
 /// Does the work of the first stack, and what it did then for all others: for stories with many
@@ -44,19 +46,34 @@ impl Starts {
         Self::with(REPEATS)
     }
 
-    fn with(body: &str) -> Self {
+    /// Another that repeats the same, and counts for itself.
+    pub fn again(&self) -> Self {
+        Self::beside(REPEATS, self.dirs.1.clone())
+    }
+
+    /// An engine that does `body` first, a piece of a shell script; `$kept` is [`Starts::dir`].
+    pub fn with(body: &str) -> Self {
+        Self::beside(body, Arc::new(TempDir::new().unwrap()))
+    }
+
+    fn beside(body: &str, kept: Arc<TempDir>) -> Self {
         let dir = TempDir::new().unwrap();
         let (engine, log) = (dir.path().join("terraform-counted"), dir.path().join("starts"));
-        let (real, kept) = (real_engine(), dir.path());
+        let real = real_engine();
         let script = format!(
             "#!/bin/sh\nreal={}\nkept={}\necho \"$*\" >> {}\n{body}\nexec \"$real\" \"$@\"\n",
             real.display(),
-            kept.display(),
+            kept.path().display(),
             log.display(),
         );
         fs::write(&engine, script).unwrap();
         fs::set_permissions(&engine, fs::Permissions::from_mode(0o755)).unwrap();
-        Self { engine, log, _dir: dir }
+        Self { engine, log, dirs: (dir, kept) }
+    }
+
+    /// A directory that the script and the story share.
+    pub fn dir(&self) -> &Path {
+        self.dirs.1.path()
     }
 
     /// The commands that were started since the last time, but `version`, which runs no provider.

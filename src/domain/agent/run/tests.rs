@@ -144,6 +144,9 @@ fn time_that_people_and_plans_take_is_not_the_time_of_the_loop() {
         .turn(std::slice::from_ref(&ask))
         .decided(Decision::Asked(Call::read(&ask).unwrap(), question));
     assert_eq!(next(&sample), Step::Wait);
+    let (run, asked_at) = (sample.run(), sample.now());
+    let after = |hours| asked_at.checked_add(SignedDuration::from_hours(hours)).unwrap();
+    assert!(!run.is_expired(after(7 * 24)) && run.is_expired(after(7 * 24 + 1)));
     let by = person(2, "bob");
     sample.later(
         Event::Chosen { by, comment: CommentId(1), choice: 2 },

@@ -1,0 +1,367 @@
+//! Notes of a run for the page that people watch it on: steps and what the engine says.
+//!
+//! Kept in memory and written down twice a second, so that no line waits for the database. Nothing is
+//! decided by notes: what cannot be written is logged, and the run goes on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    app::{App, Clock},
+    domain::{escape, job::Target, names::StackId, reply::Report},
+    engine::{self, Secrets},
+    store::{PlanSetId, RunId, RunLines, RunState, RunStep, Stage, StepState, Store, Subject},
+};
+
+use super::{Error, id_of};
+
+/// How often notes are written down.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Bytes of what the engine says that are kept of one stack, and of all stacks of a run.
+const MOST_OF_A_STACK: usize = 256 << 10;
+const MOST_OF_A_RUN: usize = 2 << 20;
+/// Characters of one line.
+const MOST_OF_A_LINE: usize = 4_000;
+/// For how long notes are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Takes notes, or none where nobody can read them; clones write on the same sheet.
+#[derive(Clone, Default)]
+pub struct Notes(Option<Arc<Sheet>>);
+
+struct Sheet {
+    store: Store,
+    clock: Clock,
+    secrets: Secrets,
+    page: Mutex<Page>,
+    /// Held while writing, so that what is newer is written later.
+    writing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Page {
+    /// Notes may be taken before there is a run to write them to.
+    run: Option<RunId>,
+    next: i64,
+    steps: Vec<RunStep>,
+    /// Which of them are not written as they are.
+    changed: BTreeSet<usize>,
+    lines: Vec<RunLines>,
+    /// Bytes of each stack.
+    kept: BTreeMap<StackId, usize>,
+    /// Of whom no more is kept.
+    full: BTreeSet<StackId>,
+}
+
+impl Notes {
+    /// Notes that are written nowhere yet.
+    pub fn of(app: &App) -> Self {
+        let sheet = app.public_url.as_ref().map(|_| Sheet {
+            store: app.store.clone(),
+            clock: app.clock.clone(),
+            secrets: app.secrets.clone(),
+            page: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+        });
+        Self(sheet.map(Arc::new))
+    }
+
+    /// Begins the run of a planning, unless it is begun; what was noted before belongs to it.
+    pub async fn begin_planning(&self, target: &Target, subject: Subject) {
+        let Some(sheet) = &self.0 else { return };
+        if sheet.page().run.is_some() {
+            return;
+        }
+        match sheet.store.start_planning(id_of(target), &subject, (sheet.clock)()).await {
+            Ok(run) => sheet.write_from_now_on(run, None),
+            Err(error) => tracing::warn!(%error, "a planning has no page"),
+        }
+    }
+
+    /// Takes notes of an apply that was begun, or goes on with those of one that was lost.
+    pub async fn of_apply(&self, run: RunId, subject: Subject, plan_set: PlanSetId) {
+        let Some(sheet) = &self.0 else { return };
+        let noted = async {
+            let next = sheet.store.next_note(run).await?;
+            sheet.store.note_outcome(run, Some(plan_set), None).await?;
+            sheet.store.note_subject(run, &subject).await.map(|()| next)
+        };
+        match noted.await {
+            Ok(next) => sheet.write_from_now_on(run, Some(next)),
+            Err(error) => tracing::warn!(%run, %error, "an apply has no page"),
+        }
+    }
+
+    /// Notes what came out so far: a plan set, or else what is said instead.
+    pub async fn outcome(&self, plan_set: Option<PlanSetId>, report: Option<&Report>) {
+        let Some((sheet, run)) = self.open() else { return };
+        if let Err(error) = sheet.store.note_outcome(run, plan_set, report).await {
+            tracing::warn!(%run, %error, "what came out of a run is not on its page");
+        }
+    }
+
+    /// Ends the run of a planning.
+    pub async fn end_planning(&self, ended: &Result<(), Error>) {
+        let Some((sheet, run)) = self.open() else { return };
+        sheet.write().await;
+        let state = match ended {
+            Ok(()) => RunState::Succeeded,
+            Err(Error::Failed(_)) => RunState::Failed,
+            Err(_) => RunState::Cancelled,
+        };
+        if let Err(error) = sheet.store.finish_run(run, state, (sheet.clock)()).await {
+            tracing::warn!(%run, %error, "the end of a planning is not on its page");
+        }
+    }
+
+    /// Writes down what is not written yet.
+    pub async fn write(&self) {
+        if let Some(sheet) = &self.0 {
+            sheet.write().await;
+        }
+    }
+
+    /// Begins a step, of one stack or of the whole run.
+    pub fn step(&self, stack: Option<&StackId>, stage: Stage) -> Step {
+        let at = self.0.as_ref().map(|sheet| {
+            let now = (sheet.clock)();
+            sheet.page().begin(stack.cloned(), stage, now)
+        });
+        Step { notes: self.clone(), at, stack: stack.cloned(), stage }
+    }
+
+    /// A step of the whole run that began before there was one.
+    pub fn step_since(&self, stage: Stage, since: Timestamp) -> Step {
+        let at = self.0.as_ref().map(|sheet| sheet.page().begin(None, stage, since));
+        Step { notes: self.clone(), at, stack: None, stage }
+    }
+
+    /// Notes a line that the engine has said.
+    pub fn line(&self, stack: &StackId, line: &str) {
+        if let Some(sheet) = &self.0 {
+            let line = escape::shortened(&sheet.secrets.scrubbed(line), MOST_OF_A_LINE);
+            sheet.page().say(stack, &line);
+        }
+    }
+
+    fn open(&self) -> Option<(&Sheet, RunId)> {
+        let sheet = self.0.as_deref()?;
+        let run = sheet.page().run?;
+        Some((sheet, run))
+    }
+}
+
+/// A step that is under way. Dropped, it was stopped.
+pub struct Step {
+    notes: Notes,
+    at: Option<usize>,
+    stack: Option<StackId>,
+    stage: Stage,
+}
+
+impl Step {
+    /// The engine has started a command: what it is doing is known better now.
+    pub fn command(&mut self, command: &str) {
+        let stage = match (self.stage, command) {
+            (Stage::Wait | Stage::Init, "init") => Stage::Init,
+            (Stage::Wait | Stage::Init, "plan") => Stage::Plan,
+            _ => return,
+        };
+        if stage != self.stage {
+            self.set(StepState::Done);
+            *self = self.notes.step(self.stack.clone().as_ref(), stage);
+        }
+    }
+
+    pub fn done(mut self) {
+        self.set(StepState::Done);
+    }
+
+    /// Ends with what came of it.
+    pub fn ended<T>(mut self, outcome: &Result<T, engine::Error>) {
+        self.set(match outcome {
+            Ok(_) => StepState::Done,
+            Err(engine::Error::Cancelled { .. }) => StepState::Stopped,
+            Err(_) => StepState::Failed,
+        });
+    }
+
+    pub fn failed(mut self) {
+        self.set(StepState::Failed);
+    }
+
+    fn set(&mut self, state: StepState) {
+        if let (Some(sheet), Some(at)) = (&self.notes.0, self.at.take()) {
+            let now = (sheet.clock)();
+            sheet.page().end(at, state, now);
+        }
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        self.set(StepState::Stopped);
+    }
+}
+
+impl Sheet {
+    fn page(&self) -> MutexGuard<'_, Page> {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `next` is the first number that is free; none where no notes of the run are written.
+    fn write_from_now_on(self: &Arc<Self>, run: RunId, next: Option<i64>) {
+        {
+            let mut page = self.page();
+            page.run = Some(run);
+            if let Some(next) = next {
+                page.begin_at(next);
+            }
+        }
+        tokio::spawn(keep_writing(Arc::downgrade(self)));
+    }
+
+    async fn write(&self) {
+        let _alone = self.writing.lock().await;
+        let (run, changed, steps, lines) = {
+            let mut page = self.page();
+            let Some(run) = page.run else { return };
+            let changed = std::mem::take(&mut page.changed);
+            let steps: Vec<RunStep> = changed.iter().map(|at| page.steps[*at].clone()).collect();
+            (run, changed, steps, std::mem::take(&mut page.lines))
+        };
+        if steps.is_empty() && lines.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.note(run, (&steps, &lines)).await {
+            tracing::warn!(%run, %error, "notes of a run were not written");
+            // Lines may be lost; how a step ended is tried once more.
+            self.page().changed.extend(changed);
+        }
+    }
+}
+
+/// Until nobody takes notes on the sheet any more.
+async fn keep_writing(sheet: Weak<Sheet>) {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let Some(sheet) = sheet.upgrade() else { return };
+        sheet.write().await;
+    }
+}
+
+impl Page {
+    fn number(&mut self) -> i64 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// Numbers what was noted already behind what another process has written.
+    fn begin_at(&mut self, first: i64) {
+        self.next += first;
+        self.steps.iter_mut().for_each(|step| step.seq += first);
+        self.lines.iter_mut().for_each(|lines| lines.seq += first);
+    }
+
+    fn begin(&mut self, stack: Option<StackId>, stage: Stage, now: Timestamp) -> usize {
+        let seq = self.number();
+        let state = StepState::Running;
+        self.steps.push(RunStep { seq, stack, stage, state, began_at: now, ended_at: None });
+        self.changed.insert(self.steps.len() - 1);
+        self.steps.len() - 1
+    }
+
+    fn end(&mut self, at: usize, state: StepState, now: Timestamp) {
+        self.steps[at].state = state;
+        self.steps[at].ended_at = Some(now);
+        self.changed.insert(at);
+    }
+
+    fn say(&mut self, stack: &StackId, line: &str) {
+        if self.full.contains(stack) {
+            return;
+        }
+        let whole: usize = self.kept.values().sum();
+        let kept = self.kept.entry(stack.clone()).or_default();
+        let room = MOST_OF_A_STACK.saturating_sub(*kept).min(MOST_OF_A_RUN.saturating_sub(whole));
+        let line = if line.len() < room {
+            *kept += line.len() + 1;
+            line
+        } else {
+            self.full.insert(stack.clone());
+            "… the log goes on; no more of it is kept here"
+        };
+        match self.lines.last_mut() {
+            Some(last) if last.stack == *stack => {
+                last.body.push_str(line);
+                last.body.push('\n');
+            }
+            _ => {
+                let seq = self.number();
+                let body = format!("{line}\n");
+                self.lines.push(RunLines { seq, stack: stack.clone(), body });
+            }
+        }
+    }
+}
+
+/// Deletes notes that are older than they are kept.
+pub async fn forget_old(app: &App) -> super::Result<()> {
+    let Ok(then) = app.now().checked_sub(KEPT) else { return Ok(()) };
+    Ok(app.store.forget_notes_before(then).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(name: &str) -> StackId {
+        StackId::parse(name).unwrap()
+    }
+
+    #[test]
+    fn lines_of_one_stack_go_together_and_keep_their_order() {
+        let mut page = Page::default();
+        for (name, line) in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")] {
+            page.say(&stack(name), line);
+        }
+        let bodies: Vec<&str> = page.lines.iter().map(|lines| lines.body.as_str()).collect();
+        assert_eq!(bodies, ["1\n2\n", "3\n", "4\n"]);
+        assert_eq!(page.lines.iter().map(|lines| lines.seq).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_log_ends_at_its_limit_and_says_so_once() {
+        let mut page = Page::default();
+        let line = "x".repeat(1_000);
+        for _ in 0..1_000 {
+            page.say(&stack("a"), &line);
+        }
+        page.say(&stack("b"), "still heard");
+        let said: String = page.lines.iter().map(|lines| lines.body.as_str()).collect();
+        assert!(said.len() < MOST_OF_A_STACK + 100, "{}", said.len());
+        assert_eq!(said.matches("no more of it is kept").count(), 1);
+        assert!(said.ends_with("still heard\n"), "another stack has room of its own");
+        for i in 0..100 {
+            for _ in 0..300 {
+                page.say(&stack(&format!("s-{i}")), &line);
+            }
+        }
+        let said: usize = page.lines.iter().map(|lines| lines.body.len()).sum();
+        assert!(said < MOST_OF_A_RUN + 100 * 100, "{said}");
+    }
+
+    #[test]
+    fn what_another_process_has_noted_keeps_its_numbers() {
+        let mut page = Page::default();
+        page.begin(None, Stage::Lock, Timestamp::UNIX_EPOCH);
+        page.begin_at(7);
+        page.begin(None, Stage::Apply, Timestamp::UNIX_EPOCH);
+        assert_eq!(page.steps.iter().map(|step| step.seq).collect::<Vec<_>>(), [7, 8]);
+    }
+}

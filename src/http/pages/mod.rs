@@ -1,0 +1,158 @@
+//! The pages of runs, for whoever signed in with GitHub and may read the repository.
+//!
+//! They show plans, so nothing is shown to others: neither a page nor that there is one. Nothing of a
+//! repository is ever sent but as escaped text, under a policy that runs only our own script. What is
+//! shown was written by flows; nothing is changed here.
+
+mod run;
+mod seal;
+mod sign_in;
+mod stack;
+mod text;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderName, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::{SignedDuration, Timestamp};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::app::App;
+use crate::domain::actor::{Actor, Permission};
+use crate::domain::names::{RepositoryId, UserId};
+use crate::domain::public_url::{PAGES, SIGNED_IN};
+use crate::domain::repository::Repository;
+
+use seal::Seal;
+
+const STYLE: &str = include_str!("assets/page.css");
+const SCRIPT: &str = include_str!("assets/live.js");
+const ICON: &str = include_str!("assets/icon.svg");
+
+/// Only our own style, script and picture; forms and reads only to us; never inside a frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'";
+
+/// GitHub is asked twice at a sign-in.
+const ANSWER: Duration = Duration::from_secs(30);
+/// For how long GitHub's word on who may see what is taken for granted: an open page asks again and
+/// again.
+const KNOWN: SignedDuration = SignedDuration::from_mins(1);
+
+/// What all pages share.
+struct Desk {
+    app: Arc<App>,
+    /// None where people cannot sign in, so that there are no pages.
+    seal: Option<Seal>,
+    /// Who may see what, and when GitHub said so.
+    known: Mutex<HashMap<(UserId, RepositoryId), (bool, Timestamp)>>,
+}
+
+type Shared = State<Arc<Desk>>;
+
+/// The routes; the bot's other routes are not guarded by what guards these.
+pub fn router(app: Arc<App>) -> Router {
+    let seal = app.client.as_ref().map(|client| Seal::of(&client.secret));
+    let desk = Arc::new(Desk { app, seal, known: Mutex::default() });
+    let at = |path: &str| format!("{PAGES}/{path}");
+    Router::new()
+        .route(&at("{run}"), get(run::show))
+        .route(&at(SIGNED_IN), get(sign_in::back))
+        .route(&at("sign-out"), post(sign_in::out))
+        .route(&at("page.css"), get(|| asset("text/css; charset=utf-8", STYLE)))
+        .route(&at("live.js"), get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
+        .route(&at("icon.svg"), get(|| asset("image/svg+xml", ICON)))
+        .with_state(desk)
+        .layer(middleware::from_fn(guard))
+        .layer(DefaultBodyLimit::max(1 << 10))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))
+        .layer(CatchPanicLayer::new())
+}
+
+async fn asset(kind: &'static str, text: &'static str) -> Response {
+    ([(CONTENT_TYPE, kind)], text).into_response()
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    let headers = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // The address of the page that GitHub sends the browser back to has a code in it.
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (headers, next.run(request).await).into_response()
+}
+
+impl Desk {
+    /// Whether GitHub lets `actor` read the repository. Errors when it cannot be asked.
+    async fn may_see(&self, actor: &Actor, repository: &Repository) -> anyhow::Result<bool> {
+        let (key, now) = ((actor.id, repository.id), self.app.now());
+        let is_fresh = |at: Timestamp| now.duration_since(at) < KNOWN;
+        {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|_, (_, at)| is_fresh(*at));
+            if let Some((may, _)) = known.get(&key) {
+                return Ok(*may);
+            }
+        }
+        let may = self.app.github.permission(repository, actor).await? >= Permission::Read;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(key, (may, now));
+        Ok(may)
+    }
+}
+
+/// A page that only says something.
+#[derive(Template)]
+#[template(path = "page_said.html")]
+struct Said<'a> {
+    viewer: Option<&'a Actor>,
+    title: &'a str,
+    text: &'a str,
+    /// The run to go on with.
+    run: Option<String>,
+}
+
+fn said(status: StatusCode, title: &str, text: &str, run: Option<String>) -> Response {
+    shown(status, &Said { viewer: None, title, text, run })
+}
+
+/// The same whether there is nothing, or nothing for whoever asks.
+fn not_found(viewer: Option<&Actor>) -> Response {
+    let text = "There is no such run, or you cannot read its repository on GitHub.";
+    let said = Said { viewer, title: "Not found", text, run: None };
+    shown(StatusCode::NOT_FOUND, &said)
+}
+
+fn no_pages(app: &App) -> Response {
+    let text = match &app.public_url {
+        None => "There are no pages here: the setting --public-url is not given.",
+        Some(_) => "There are no pages here: this process does not have the role web.",
+    };
+    said(StatusCode::NOT_FOUND, "No pages", text, None)
+}
+
+fn shown(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => (status, Html(page)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

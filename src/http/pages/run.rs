@@ -1,0 +1,272 @@
+//! The page of a run: what it is about, how it goes, what came of it, and what is missing.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::domain::actor::Actor;
+use crate::domain::escape::visible;
+use crate::domain::names::StackId;
+use crate::domain::reply::{self, Report, SettingsReport, State as Stands, Warning};
+use crate::domain::verdict::{Requirement, What};
+use crate::store::{NotedRun, RunId, RunKind, RunLines, RunState, RunStep};
+
+use super::stack::{StackView, StepView, steps};
+use super::text::{Moment, Span, spans, took};
+use super::{Desk, Shared, no_pages, not_found, said, shown, sign_in};
+
+#[derive(Template)]
+#[template(path = "page_run.html")]
+struct Page<'a> {
+    viewer: Option<&'a Actor>,
+    is_live: bool,
+    standing: Standing,
+    kind: &'static str,
+    title: String,
+    repository: String,
+    number: String,
+    pull_url: String,
+    head: String,
+    cause: String,
+    started: Moment,
+    took: String,
+    newer: Option<String>,
+    lines: Vec<Vec<Span>>,
+    lists: Vec<List>,
+    steps: Vec<StepView>,
+    stacks: Vec<StackView>,
+    needs: Vec<Need>,
+}
+
+/// How a run stands, as words and as a class of the style.
+struct Standing {
+    word: &'static str,
+    class: &'static str,
+    mark: &'static str,
+}
+
+struct List {
+    title: &'static str,
+    items: Vec<Vec<Span>>,
+}
+
+/// A requirement, met or not.
+struct Need {
+    is_met: bool,
+    /// One of several ways, so that its failing alone stops nothing.
+    is_optional: bool,
+    words: Vec<Span>,
+    below: Vec<Need>,
+}
+
+/// All that a page is made from.
+struct Seen {
+    noted: NotedRun,
+    report: Option<Report>,
+    steps: Vec<RunStep>,
+    lines: Vec<RunLines>,
+    newest: Option<RunId>,
+}
+
+pub async fn show(State(desk): Shared, Path(run): Path<String>, headers: HeaderMap) -> Response {
+    if desk.seal.is_none() {
+        return no_pages(&desk.app);
+    }
+    let Ok(run) = Uuid::parse_str(&run) else { return not_found(None) };
+    // Whether there is such a run is nobody's business who has not signed in.
+    let Some(viewer) = desk.viewer(&headers) else { return sign_in::begin(&desk, run) };
+    match seen(&desk, RunId(run), &viewer).await {
+        Ok(Some(seen)) => shown(StatusCode::OK, &page(&desk.app, &seen, &viewer)),
+        Ok(None) => not_found(Some(&viewer)),
+        Err(error) => {
+            tracing::warn!("a page was not shown: {error:#}");
+            let text = "The page cannot be shown now: GitHub or the database did not answer. The log \
+                        of the bot says more.";
+            said(StatusCode::SERVICE_UNAVAILABLE, "Not now", text, Some(run.to_string()))
+        }
+    }
+}
+
+/// None where there is nothing that `viewer` may see.
+async fn seen(desk: &Desk, run: RunId, viewer: &Actor) -> anyhow::Result<Option<Seen>> {
+    let store = &desk.app.store;
+    let Some(noted) = store.noted_run(run).await? else { return Ok(None) };
+    if !desk.may_see(viewer, &noted.subject.repository).await? {
+        return Ok(None);
+    }
+    let recorded = match noted.plan_set {
+        Some(id) => store.plan_set(id).await?,
+        None => None,
+    };
+    Ok(Some(Seen {
+        report: recorded.map(|it| it.plan_set.report).or_else(|| noted.report.clone()),
+        steps: store.run_steps(run).await?,
+        lines: store.run_lines(run).await?,
+        newest: store.newest_noted_run(noted.run.pull_request).await?,
+        noted,
+    }))
+}
+
+fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
+    let NotedRun { run, subject, .. } = &seen.noted;
+    let (is_over, now) = (run.state.is_over(), app.now());
+    let repository = subject.repository.name.to_string();
+    let general = seen.steps.iter().filter(|step| step.stack.is_none());
+    let mut page = Page {
+        viewer: Some(viewer),
+        is_live: !is_over,
+        standing: standing(seen),
+        kind: if run.kind == RunKind::Apply { "Apply" } else { "Plan" },
+        title: visible(&subject.title),
+        number: run.pull_request.number.to_string(),
+        pull_url: app.github.pull_url(&subject.repository.name, run.pull_request.number),
+        repository,
+        head: subject.head.as_str().chars().take(7).collect(),
+        cause: match (&subject.asked_by, run.kind) {
+            (Some(login), _) => format!("asked for by {login}"),
+            (None, RunKind::Apply) => "after the merge".into(),
+            (None, _) => "as it was pushed".into(),
+        },
+        started: run.started_at.into(),
+        took: took(run.finished_at.unwrap_or(now).duration_since(run.started_at)),
+        newer: seen.newest.filter(|newest| *newest != run.id).map(|newest| newest.to_string()),
+        lines: Vec::new(),
+        lists: Vec::new(),
+        steps: steps(general, (is_over, now)),
+        stacks: stacks(seen, (is_over, now)),
+        needs: Vec::new(),
+    };
+    match &seen.report {
+        Some(report) => page.tell(report),
+        None if is_over && run.state == RunState::Failed => page.lines.push(spans(
+            "Something of Planwright's own went wrong; the pull request says under which id the log \
+             of the bot has it.",
+        )),
+        None if is_over => page.lines.push(spans("It was stopped before anything came of it.")),
+        None => page.lines.push(spans("It goes on; this page follows by itself.")),
+    }
+    page
+}
+
+impl Page<'_> {
+    /// Says what came out.
+    fn tell(&mut self, report: &Report) {
+        self.lines.push(spans(&reply::headline(report)));
+        // While it goes on, the state is told above.
+        if report.state != Stands::Planning {
+            self.lines.push(spans(&reply::state_line(report)));
+        }
+        let items = |texts: Vec<String>| -> Vec<Vec<Span>> {
+            let one = |text: &String| text.lines().map(visible).collect::<Vec<_>>().join("; ");
+            texts.iter().map(|text| vec![Span::Plain(one(text))]).collect()
+        };
+        let mut list = |title, items: Vec<Vec<Span>>| {
+            if !items.is_empty() {
+                self.lists.push(List { title, items });
+            }
+        };
+        list("Cannot be merged into the base", items(report.conflicts.clone()));
+        let findings = report.findings.iter().map(ToString::to_string).collect();
+        list("Found in files", items(findings));
+        list("Changes of planwright.yaml", settings(report));
+        list("To be known", warnings(report));
+        let needs = report.verdict.iter().flat_map(|root| &root.children);
+        self.needs = needs.map(need).collect();
+    }
+}
+
+fn settings(report: &Report) -> Vec<Vec<Span>> {
+    match &report.settings {
+        None => Vec::new(),
+        Some(SettingsReport::Removed) => {
+            vec![spans("`planwright.yaml` is removed: nothing is planned or applied any more.")]
+        }
+        Some(SettingsReport::Changed(changes)) if changes.is_empty() => {
+            vec![spans("None of its values changes.")]
+        }
+        Some(SettingsReport::Changed(changes)) => listed(&reply::change_list(changes)),
+    }
+}
+
+fn warnings(report: &Report) -> Vec<Vec<Span>> {
+    let told = report.warnings.iter().flat_map(|warning| match warning {
+        Warning::SelfApproval => {
+            vec![spans("Whoever shaped a change may approve it here: `approvals.self` is on.")]
+        }
+        Warning::PolicyChanged(changes) => listed(&reply::change_list(changes)),
+        Warning::Other(text) => vec![vec![Span::Plain(visible(text))]],
+    });
+    told.collect()
+}
+
+/// The items of a list in Markdown.
+fn listed(text: &str) -> Vec<Vec<Span>> {
+    text.lines().map(|line| spans(line.trim_start_matches("- "))).collect()
+}
+
+fn need(requirement: &Requirement) -> Need {
+    let about = match requirement.what {
+        What::SameHead => "head: ",
+        What::SameBase => "base: ",
+        What::SamePolicy => "policy: ",
+        What::SamePlans => "plans: ",
+        _ => "",
+    };
+    Need {
+        is_met: requirement.met,
+        is_optional: matches!(requirement.what, What::ApprovalBy(_)),
+        words: spans(&format!("{about}{}", reply::requirement_words(requirement))),
+        below: requirement.children.iter().map(need).collect(),
+    }
+}
+
+fn standing(seen: &Seen) -> Standing {
+    let is_bad = seen.report.as_ref().is_some_and(Report::has_errors);
+    let awaits = |report: &Report| report.state == Stands::AwaitingConfirmation;
+    let run = &seen.noted.run;
+    let (word, class, mark) = match run.state {
+        RunState::Running => ("in progress", "running", ""),
+        RunState::Cancelled => ("stopped", "draft", "–"),
+        RunState::Partial => ("applied in part", "refused", "✗"),
+        RunState::Failed => ("failed", "refused", "✗"),
+        RunState::Superseded if seen.report.as_ref().is_some_and(awaits) => {
+            ("not applied", "waiting", "!")
+        }
+        RunState::Superseded => ("superseded", "draft", "–"),
+        RunState::Succeeded if run.kind == RunKind::Apply => ("applied", "open", "✓"),
+        RunState::Succeeded if is_bad => ("not planned", "refused", "✗"),
+        RunState::Succeeded => ("planned", "open", "✓"),
+    };
+    Standing { word, class, mark }
+}
+
+/// The stacks of the report, the riskiest first, and before there is one those that are begun.
+fn stacks(seen: &Seen, (is_over, now): (bool, Timestamp)) -> Vec<StackView> {
+    let mut logs: BTreeMap<&StackId, String> = BTreeMap::new();
+    for lines in &seen.lines {
+        let text = lines.body.lines().map(|line| visible(line) + "\n").collect::<String>();
+        logs.entry(&lines.stack).or_default().push_str(&text);
+    }
+    let mut views: Vec<StackView> = match &seen.report {
+        Some(report) => report.riskiest_first().into_iter().map(StackView::of).collect(),
+        None => Vec::new(),
+    };
+    for stack in seen.steps.iter().filter_map(|step| step.stack.as_ref()) {
+        if !views.iter().any(|view| view.name == *stack) {
+            let outline = if is_over { "not planned" } else { "being planned" };
+            views.push(StackView { outline: outline.into(), ..StackView::pending(stack) });
+        }
+    }
+    for view in &mut views {
+        let own = seen.steps.iter().filter(|step| step.stack.as_ref() == Some(&view.name));
+        view.steps = steps(own, (is_over, now));
+        view.log = logs.remove(&view.name);
+    }
+    views
+}

@@ -1,0 +1,77 @@
+//! What we give a browser to keep, so that nobody but us can have written it.
+//!
+//! Signed, not hidden: it holds nothing that its owner may not read.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::Sha256;
+
+/// A key that only the processes of this bot have: it comes from the App's client secret.
+pub struct Seal([u8; 32]);
+
+impl Seal {
+    pub fn of(secret: &SecretString) -> Self {
+        Self(
+            mac(secret.expose_secret().as_bytes(), b"planwright pages v1")
+                .finalize()
+                .into_bytes()
+                .into(),
+        )
+    }
+
+    /// The value as the text of a cookie; it opens only under the same `name`.
+    pub fn sealed(&self, name: &str, value: &impl Serialize) -> serde_json::Result<String> {
+        let value = URL_SAFE_NO_PAD.encode(serde_json::to_vec(value)?);
+        let signature = URL_SAFE_NO_PAD.encode(self.mac(name, &value).finalize().into_bytes());
+        Ok(format!("{value}.{signature}"))
+    }
+
+    /// The value again; none where it was not sealed by us, or under another name.
+    pub fn opened<T: DeserializeOwned>(&self, name: &str, text: &str) -> Option<T> {
+        let (value, signature) = text.split_once('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        self.mac(name, value).verify_slice(&signature).ok()?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(value).ok()?).ok()
+    }
+
+    /// A text that only we can make of another.
+    pub fn derived(&self, name: &str, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.mac(name, text).finalize().into_bytes())
+    }
+
+    fn mac(&self, name: &str, text: &str) -> Hmac<Sha256> {
+        mac(&self.0, format!("{name}.{text}").as_bytes())
+    }
+}
+
+fn mac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
+    #[expect(clippy::unwrap_used, reason = "HMAC takes a key of any length")]
+    Hmac::<Sha256>::new_from_slice(key).unwrap().chain_update(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_we_sealed_under_that_name_opens() {
+        let seal = Seal::of(&"secret".into());
+        let text = seal.sealed("session", &7).unwrap();
+        assert_eq!(seal.opened("session", &text), Some(7));
+        assert_eq!(seal.opened::<i32>("sign-in", &text), None, "another name");
+        assert_eq!(Seal::of(&"other".into()).opened::<i32>("session", &text), None, "another bot");
+        let (value, signature) = text.split_once('.').unwrap();
+        let eight = URL_SAFE_NO_PAD.encode("8");
+        for forged in [
+            format!("{eight}.{signature}"),
+            format!("{value}."),
+            format!("{value}.{}", &signature[..signature.len() - 2]),
+            value.to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(seal.opened::<i32>("session", &forged), None, "{forged}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Signing in with GitHub: away to it, back from it, and out again.
+//!
+//! What has to be remembered meanwhile is in a cookie that we sealed, so that any process of the bot
+//! can go on with it. The way back leads to a run and nowhere else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::extract::{Query, State};
+use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::actor::Actor;
+
+use super::super::is_same;
+use super::{Desk, Shared, no_pages, said};
+
+const SESSION: &str = "planwright_session";
+const SIGN_IN: &str = "planwright_sign_in";
+
+/// How long somebody stays signed in, and how long they may take to sign in.
+const SIGNED_IN_FOR: SignedDuration = SignedDuration::from_hours(8);
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Somebody who has signed in.
+#[derive(Serialize, Deserialize)]
+struct Session {
+    actor: Actor,
+    until: Timestamp,
+}
+
+/// Somebody who is at GitHub to sign in.
+#[derive(Serialize, Deserialize)]
+struct Visit {
+    /// Whose guess nobody makes; it comes back with the code.
+    state: String,
+    /// The run that they want to see.
+    run: Uuid,
+    until: Timestamp,
+}
+
+impl Desk {
+    /// Who has signed in with this browser.
+    pub fn viewer(&self, headers: &HeaderMap) -> Option<Actor> {
+        let session: Session = self.opened(SESSION, headers)?;
+        (session.until > self.app.now()).then_some(session.actor)
+    }
+
+    fn opened<T: serde::de::DeserializeOwned>(&self, name: &str, headers: &HeaderMap) -> Option<T> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let pairs = cookies.flat_map(|value| value.split(';'));
+        let mut named = pairs.filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+        named.find_map(|text| self.seal.as_ref()?.opened(name, text))
+    }
+
+    /// A cookie for our pages alone, which no script can read.
+    fn cookie(&self, name: &str, value: &str, age: SignedDuration) -> String {
+        let url = self.app.public_url.as_ref();
+        let path = url.map_or_else(String::new, |url| url.pages());
+        let secure = if url.is_some_and(|url| url.is_encrypted()) { "; Secure" } else { "" };
+        let age = age.as_secs();
+        format!("{name}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Lax{secure}")
+    }
+}
+
+/// Sends the browser to GitHub, to come back to the page of `run`.
+pub fn begin(desk: &Desk, run: Uuid) -> Response {
+    let app = &desk.app;
+    let (Some(seal), Some(url), Some(client)) = (&desk.seal, &app.public_url, &app.client) else {
+        return no_pages(app);
+    };
+    let away = || {
+        let state = random()?;
+        let verifier = seal.derived(SIGN_IN, &state);
+        let to = app.github.sign_in_url(client, (&state, &verifier), &url.signed_in());
+        let until = app.now().checked_add(PATIENCE)?;
+        let visit = seal.sealed(SIGN_IN, &Visit { state, run, until })?;
+        anyhow::Ok((to, desk.cookie(SIGN_IN, &visit, PATIENCE)))
+    };
+    match away() {
+        Ok((to, cookie)) => {
+            (StatusCode::SEE_OTHER, [(LOCATION, to), (SET_COOKIE, cookie)]).into_response()
+        }
+        Err(error) => failed(&error, run),
+    }
+}
+
+/// The browser comes back from GitHub.
+pub async fn back(
+    State(desk): Shared,
+    headers: HeaderMap,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
+    let app = &desk.app;
+    let (Some(seal), Some(url), Some(client)) = (&desk.seal, &app.public_url, &app.client) else {
+        return no_pages(app);
+    };
+    let given = |name: &str| query.get(name).map_or("", String::as_str);
+    let visit = desk
+        .opened::<Visit>(SIGN_IN, &headers)
+        .filter(|visit| visit.until > app.now() && is_same(&visit.state, given("state")));
+    let Some(Visit { state, run, .. }) = visit else {
+        let text = "This sign-in was not begun in this browser, or more than ten minutes ago. Open \
+                    the page again that you wanted to see.";
+        return said(StatusCode::FORBIDDEN, "Not signed in", text, None);
+    };
+    if !given("error").is_empty() {
+        let text = "GitHub did not sign you in, so nothing can be shown.";
+        return said(StatusCode::FORBIDDEN, "Not signed in", text, Some(run.to_string()));
+    }
+    let verifier = seal.derived(SIGN_IN, &state);
+    let code = (given("code"), verifier.as_str());
+    let actor = app.github.signed_in(client, code, &url.signed_in()).await;
+    let signed_in = || {
+        let actor = actor?;
+        anyhow::ensure!(actor.is_user(), "`{}` is no person", actor.login);
+        let until = app.now().checked_add(SIGNED_IN_FOR)?;
+        let session = seal.sealed(SESSION, &Session { actor, until })?;
+        anyhow::Ok(desk.cookie(SESSION, &session, SIGNED_IN_FOR))
+    };
+    match signed_in() {
+        Ok(session) => {
+            let over = desk.cookie(SIGN_IN, "", SignedDuration::ZERO);
+            let cookies = AppendHeaders([(SET_COOKIE, session), (SET_COOKIE, over)]);
+            (StatusCode::SEE_OTHER, [(LOCATION, url.page(run))], cookies).into_response()
+        }
+        Err(error) => failed(&error, run),
+    }
+}
+
+/// Forgets who has signed in.
+pub async fn out(State(desk): State<Arc<Desk>>) -> Response {
+    let over = desk.cookie(SESSION, "", SignedDuration::ZERO);
+    let text = "You are signed out here; at GitHub you are as before.";
+    let page = said(StatusCode::OK, "Signed out", text, None);
+    ([(SET_COOKIE, over)], page).into_response()
+}
+
+fn failed(error: &anyhow::Error, run: Uuid) -> Response {
+    tracing::warn!("a sign-in failed: {error:#}");
+    let text = "GitHub could not say who you are; the log of the bot says why.";
+    said(StatusCode::BAD_GATEWAY, "Not signed in", text, Some(run.to_string()))
+}
+
+/// 32 bytes in hexadecimal.
+fn random() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).ok().context("this machine gives no randomness")?;
+    Ok(hex::encode(bytes))
+}
