@@ -2,14 +2,7 @@
 //!
 //! What of it is wrong, `domain::diagnosis` decides.
 
-use std::{
-    fmt::Display,
-    fs, io,
-    net::{Ipv4Addr, SocketAddr},
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-    time::Duration,
-};
+use std::{fmt::Display, fs, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path};
 
 use crate::{
     app::{self, Clock},
@@ -104,16 +97,10 @@ async fn kept(settings: &Serve) -> Kept {
         // Every address of this machine, and this one is reached from here.
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
-    match metrics(address).await {
+    match github::metrics(address).await {
         Ok(text) => Kept::Seen(kept_now(&text)),
         Err(_) => Kept::Silent(address.to_string()),
     }
-}
-
-async fn metrics(address: SocketAddr) -> reqwest::Result<String> {
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
-    let answer = client.get(format!("http://{address}/metrics")).send().await?;
-    answer.error_for_status()?.text().await
 }
 
 /// What our own metrics say; `name{labels} value` a line.

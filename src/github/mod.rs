@@ -37,7 +37,7 @@ pub use self::commits::NewCommit;
 pub use self::deliveries::{DeliveredPayload, Delivery, DeliveryAttempt};
 pub use self::error::{Error, Result};
 pub use self::manifest::{Converted, Manifest, convert};
-pub use self::probe::probe;
+pub use self::probe::{metrics, probe};
 pub use self::proposals::NewPullRequest;
 pub use self::reactions::Reaction;
 pub use self::sign_in::Client;

@@ -130,8 +130,7 @@ pub fn kept(seen: &Seen) -> Check {
         Kept::Seen(now) => now,
     };
     let found = format!(
-        "{} processes with {} MB, the oldest for {} s; {} plans were warm, and {} were made cold \
-         that should have been",
+        "processes: {} with {} MB, the oldest for {} s; plans made warm: {}, cold in spite of that: {}",
         now.processes,
         now.memory >> 20,
         now.oldest,

@@ -105,6 +105,7 @@ fn where_nothing_is_wrong_everything_is_said_to_be_well() {
     digest-key Ok: read from `/data/digest.key`
     database Ok: it answers, and its tables are up to date
     engine Ok: OpenTofu 1.12.6, /usr/bin/tofu
+    kept-providers Ok: processes: 1 with 0 MB, the oldest for 0 s; plans made warm: 2, cold in spite of that: 0
     clock Ok: it agrees with GitHub's
     app Ok: the private key is that of `planwright` (https://github.com/apps/planwright)
     app-permissions Ok: the App has those that it needs, and no others
@@ -265,8 +266,7 @@ fn kept_providers_are_told_and_plans_that_are_often_cold_are_a_warning() {
     let now = KeptNow { processes: 2, oldest: 61, memory: 700 << 20, warm: 5, fallbacks: 1 };
     assert_eq!(
         line(Kept::Seen(now.clone())),
-        "Ok: 2 processes with 700 MB, the oldest for 61 s; 5 plans were warm, and 1 were made cold \
-         that should have been"
+        "Ok: processes: 2 with 700 MB, the oldest for 61 s; plans made warm: 5, cold in spite of that: 1"
     );
     assert!(line(Kept::Seen(KeptNow { fallbacks: 6, ..now })).starts_with("Warning: "));
     assert!(line(Kept::Off).starts_with("Ok: none: the engine starts"));

@@ -72,7 +72,7 @@ async fn all_is_well_with_a_bot_that_runs() {
     let mut settings = story.settings();
     settings.process.listen = story.address();
     let all = examined(&settings).await;
-    assert!(kept(&all).starts_with("0 processes with 0 MB"), "{all:#?}");
+    assert!(kept(&all).starts_with("processes: 0 with 0 MB"), "{all:#?}");
     settings.engine.warm = planwright::settings::Warm::Off;
     assert!(kept(&examined(&settings).await).starts_with("none: the engine starts"));
     story.finish().await;
