@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::drift::Drift;
+use crate::domain::drift::{Drift, OutputDrift};
 use crate::domain::escape;
 use crate::domain::names::StackId;
-use crate::domain::plan::{Action, OutputChange, Plan, ResourceChange, Value};
+use crate::domain::plan::{Action, Plan, ResourceChange, Value};
 use crate::domain::reply::{
     Labels, change_lines, counts, difference_text, drift_lines, value_text,
 };
@@ -43,21 +43,21 @@ pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> String {
         let is_protected = protected.contains(&change.address);
         change_lines(change, Labels { reverts: None, is_protected })
     });
-    let outputs = plan.outputs.iter().map(|(name, output)| output_line(name, output));
+    let outputs = plan.outputs.iter();
+    let outputs = outputs.map(|(name, it)| output_line(name, it.action, (&it.before, &it.after)));
     indented(resources.chain(outputs))
 }
 
-/// What has drifted, without what a plan leaves unknown: that follows from the rest, and nobody has
-/// applied "known after apply".
+/// What has drifted, without attributes that a plan leaves unknown: they follow from the rest, and
+/// nobody has applied "known after apply".
 pub struct Drifted<'a> {
     resources: Vec<ResourceChange>,
-    outputs: BTreeMap<&'a str, &'a OutputChange>,
+    outputs: BTreeMap<&'a str, OutputDrift<'a>>,
 }
 
 impl<'a> Drifted<'a> {
     pub fn of(plan: &'a Plan) -> Self {
-        let Drift { resources, mut outputs } = Drift::of(plan);
-        outputs.retain(|_, output| !is_unknown(&output.after));
+        let Drift { resources, outputs } = Drift::of(plan);
         Self { resources: resources.into_iter().map(known).collect(), outputs }
     }
 
@@ -73,11 +73,10 @@ impl<'a> Drifted<'a> {
             count => format!("{} drifted", escape::grouped(count)),
         };
         let resources = risk::riskiest_first(&self.resources).into_iter().flat_map(drift_lines);
-        let outputs = self.outputs.iter().map(|(name, output)| {
-            // The plan would take it back, so its "after" is what was applied.
-            let (before, after) = (output.after.clone(), output.before.clone());
-            output_line(name, &OutputChange { action: Action::Update, before, after })
-        });
+        let outputs = self
+            .outputs
+            .iter()
+            .map(|(name, it)| output_line(name, Action::Update, (it.applied, it.found)));
         format!("{stack}: {count}, as applied → as found\n{}", indented(resources.chain(outputs)))
     }
 
@@ -93,7 +92,7 @@ impl<'a> Drifted<'a> {
             json
         });
         let outputs = self.outputs.iter().map(|(name, output)| {
-            ((*name).to_owned(), json!({ "applied": output.after, "found": output.before }))
+            ((*name).to_owned(), json!({ "applied": output.applied, "found": output.found }))
         });
         json!({
             "stack": stack,
@@ -108,23 +107,19 @@ impl<'a> Drifted<'a> {
 /// A change without the attributes that only follow from others.
 fn known(change: &ResourceChange) -> ResourceChange {
     let mut change = change.clone();
-    if change.differences.iter().any(|difference| !is_unknown(&difference.after)) {
-        change.differences.retain(|difference| !is_unknown(&difference.after));
+    if change.differences.iter().any(|difference| !difference.after.is_unknown()) {
+        change.differences.retain(|difference| !difference.after.is_unknown());
     }
     change
 }
 
-fn is_unknown(value: &Value) -> bool {
-    matches!(value, Value::Unknown | Value::SensitiveUnknown)
-}
-
-fn output_line(name: &str, output: &OutputChange) -> String {
-    let symbol = match output.action {
+fn output_line(name: &str, action: Action, (old, new): (&Value, &Value)) -> String {
+    let symbol = match action {
         Action::Create => '+',
         Action::Delete => '-',
         _ => '!',
     };
-    format!("{symbol} output {}: {}", inline(name), difference_text(&output.before, &output.after))
+    format!("{symbol} output {}: {}", inline(name), difference_text(old, new))
 }
 
 /// Outputs as the engine writes them; sensitive ones only by name, unless they are asked for.
@@ -176,22 +171,26 @@ pub fn inline(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::plan::OutputChange;
 
     #[test]
     fn drift_is_the_same_in_text_and_json_and_leaves_out_what_is_not_known() {
         let value = |text: &str| Value::Known(text.into());
-        let output = |after| OutputChange { action: Action::Update, before: value("Boo"), after };
+        let output = |after| OutputChange { action: Action::Update, before: value("Hello"), after };
         let plan = Plan {
             outputs: [
                 ("follows".to_owned(), output(Value::Unknown)),
-                ("message".to_owned(), output(value("Hello"))),
+                ("message".to_owned(), output(value("Boo"))),
             ]
             .into(),
             ..Plan::default()
         };
         let (drifted, stack) = (Drifted::of(&plan), StackId::parse("web").unwrap());
         let text = drifted.text(&stack);
-        assert!(text.starts_with("web: 1 drifted, as applied → as found\n"), "{text}");
+        insta::assert_snapshot!(text, @r#"
+        web: 1 drifted, as applied → as found
+          ~ output message: "Hello" → "Boo"
+        "#);
         let json = drifted.json(&stack);
         assert_eq!(json["drifted"], 1);
         let message = json!({ "applied": value("Hello"), "found": value("Boo") });

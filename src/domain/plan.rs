@@ -115,6 +115,13 @@ pub enum Value {
     SensitiveUnknown,
 }
 
+impl Value {
+    /// Whether it is known only after apply.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown | Self::SensitiveUnknown)
+    }
+}
+
 /// The way to an attribute: `tags["Name"]`, `rule[0].id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -174,6 +181,16 @@ impl Plan {
     /// Whether carrying it out would do nothing at all.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty() && self.outputs.is_empty()
+    }
+
+    /// The resources to which something would happen: a pure move or import is nothing.
+    pub fn acted_on(&self) -> impl Iterator<Item = &ResourceChange> {
+        self.resources.iter().filter(|change| change.action != Action::NoOp)
+    }
+
+    /// Whether nothing is left to do; a no-op that only tells of a move is nothing.
+    pub fn has_converged(&self) -> bool {
+        self.acted_on().next().is_none() && self.outputs.is_empty()
     }
 
     pub fn summary(&self) -> PlanSummary {

@@ -16,7 +16,7 @@ use super::{
     page::{Page, fenced_groups},
     report::{DriftReport, NotPlanned, PlanReport, Progress, StackReport},
     summary::counts,
-    value::{difference_text, drift_text, value_text},
+    value::{difference_text, value_text},
 };
 
 /// How many findings of one file set are listed.
@@ -89,9 +89,7 @@ pub fn drift_section(head: &str, plan: &Plan, room: usize) -> String {
     let resources: Vec<ResourceChange> = drift.resources.iter().map(|c| (*c).clone()).collect();
     let groups = risk::riskiest_first(&resources).into_iter().map(drift_lines);
     let outputs = drift.outputs.iter().map(|(name, output)| {
-        // The plan would take it back, so its "after" is what was applied.
-        let name = escape::visible(&escape::shortened(name, 80));
-        vec![format!("! output {name}: {}", drift_text(&output.after, &output.before))]
+        vec![output_line(name, Action::Update, output.applied, output.found)]
     });
     let groups: Vec<_> = groups.chain(outputs).collect();
     section(head, groups.into_iter(), room, "drifted resources are not shown")

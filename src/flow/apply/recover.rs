@@ -23,7 +23,7 @@ use super::{
     Case,
     ground::run_dir,
     locks, release,
-    run::{has_converged, set_progress, settle, state_of, unread_outputs},
+    run::{set_progress, settle, state_of, unread_outputs},
     show,
     steps::{Step, has_begun, host, is_of, note, open_step},
 };
@@ -208,7 +208,7 @@ async fn look_at(
     };
     // Looking is not applying: whoever cancels that wants to know all the more what was done.
     match planned(work.plan(app, &app.apply_env, (&watch.unstoppable(), Stage::PlanAgain)).await)? {
-        Ok(now) if has_converged(&now.plan) => {
+        Ok(now) if now.plan.has_converged() => {
             drop(now);
             let root = work.root(&app.apply_env);
             match app.engine.outputs(&root, &Control::default()).await {

@@ -341,7 +341,7 @@ pub async fn settle(
         return Ok(Progress::Failed { message: message.into() });
     }
     match planned(work.plan(app, &app.apply_env, (&watch.unstoppable(), Stage::Verify)).await)? {
-        Ok(second) if has_converged(&second.plan) => {
+        Ok(second) if second.plan.has_converged() => {
             note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;
             Ok(Progress::Applied { outputs: shown(outputs) })
         }
@@ -359,15 +359,9 @@ pub async fn settle(
 
 /// What a plan would change, as lines below a sentence.
 fn changes(plan: &Plan) -> String {
-    let drift = crate::domain::drift::Drift::of(plan);
-    let resources = drift.resources.iter().map(|it| format!("\n- {}: {}", it.address, it.action));
-    let outputs = drift.outputs.keys().map(|name| format!("\n- output {name}"));
+    let resources = plan.acted_on().map(|it| format!("\n- {}: {}", it.address, it.action));
+    let outputs = plan.outputs.keys().map(|name| format!("\n- output {name}"));
     resources.chain(outputs).collect()
-}
-
-/// Whether nothing is left to do; a no-op that only tells of a move is nothing.
-pub fn has_converged(plan: &Plan) -> bool {
-    crate::domain::drift::Drift::of(plan).is_empty()
 }
 
 /// Outputs for people; what is sensitive is named, never shown.

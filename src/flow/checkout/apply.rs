@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::drift::Drift;
 use crate::domain::plan::Plan;
 use crate::engine::{self, Control, Mode, Output, Step};
 
@@ -96,7 +95,7 @@ pub async fn apply(session: &Session<'_>, plan: StackPlan) -> Outcome {
 
 fn verified(second: Result<engine::Planned, engine::Error>) -> End {
     match second {
-        Ok(second) if Drift::of(&second.plan).is_empty() => End::Verified,
+        Ok(second) if second.plan.has_converged() => End::Verified,
         Ok(second) => End::NotConverged(second.plan.clone()),
         Err(error) => End::Unverified(error.to_string()),
     }

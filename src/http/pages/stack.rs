@@ -6,7 +6,7 @@ use crate::domain::{
     drift::{Drift, Reverts, reverts_drift},
     escape::visible,
     names::StackId,
-    plan::{Action, Difference, OutputChange, Plan, ResourceChange, Value},
+    plan::{Action, Difference, Plan, ResourceChange, Value},
     reply::{
         self, DriftReport, Labels, PlanReport, Progress, StackReport, facts, forces_replacement,
         whole_value_text,
@@ -148,13 +148,9 @@ impl StackView {
             DriftReport::Checked(plan) => {
                 let drift = Drift::of(plan);
                 let resources = drift.resources.iter().map(|change| drifted(change));
-                let outputs = drift.outputs.iter().map(|(name, change)| {
-                    let taken_back = OutputChange {
-                        before: change.after.clone(),
-                        after: change.before.clone(),
-                        ..(*change).clone()
-                    };
-                    output(name, &taken_back)
+                let outputs = drift.outputs.iter().map(|(name, it)| ChangeView {
+                    facts: reply::drift_word(Action::Update).into(),
+                    ..output(name, Action::Update, (it.applied, it.found))
                 });
                 let all = resources.chain(outputs).collect();
                 self.section("Drift since the last apply", ["as it was applied", "as it is"], all);
@@ -191,7 +187,8 @@ fn changes(stack: &StackReport, plan: &Plan) -> Vec<ChangeView> {
         let is_protected = stack.protected.contains(&change.address);
         changed(change, Labels { reverts: reverts.get(&key), is_protected })
     });
-    let outputs = plan.outputs.iter().map(|(name, change)| output(name, change));
+    let outputs =
+        plan.outputs.iter().map(|(name, it)| output(name, it.action, (&it.before, &it.after)));
     resources.chain(outputs).collect()
 }
 
@@ -231,19 +228,14 @@ fn drifted(change: &ResourceChange) -> ChangeView {
     }
 }
 
-fn output(name: &str, change: &OutputChange) -> ChangeView {
-    let (class, sign) = look(change.action);
-    let row = Row {
-        path: "value".into(),
-        before: before(&change.before),
-        after: after(&change.before, &change.after),
-        remark: "",
-    };
+fn output(name: &str, action: Action, (old, new): (&Value, &Value)) -> ChangeView {
+    let (class, sign) = look(action);
+    let row = Row { path: "value".into(), before: before(old), after: after(old, new), remark: "" };
     ChangeView {
         class,
         sign,
         name: format!("output {}", visible(name)),
-        facts: change.action.to_string(),
+        facts: action.to_string(),
         rows: vec![row],
         is_open: true,
     }

@@ -1,7 +1,7 @@
 //! A model that is wholly hostile, many times over, and nothing comes of it but edits in its scope.
 //!
 //! Some runs are asked for in issues, and go the whole way. Most begin where an issue leads to, which
-//! costs a tenth. `PLANWRIGHT_HOSTILE_RUNS=10000` plays more than the usual number, and
+//! costs about a third. `PLANWRIGHT_HOSTILE_RUNS=10000` plays more than the usual number, and
 //! `PLANWRIGHT_HOSTILE_SEED` others. For each bound there is a story in which it is open, so that one
 //! knows that the eyes see.
 

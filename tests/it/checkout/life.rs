@@ -3,7 +3,7 @@
 use insta::{allow_duplicates, assert_snapshot};
 use serde_json::json;
 
-use super::{ENGINES, repository, stable};
+use super::{ENGINES, repository, stable, with_greeting};
 
 #[test]
 fn a_plan_says_what_would_happen_and_under_which_digest() {
@@ -151,6 +151,61 @@ fn drift_is_told_of_what_was_applied_last_whatever_the_files_say() {
             let known = |text: &str| json!({ "known": text });
             assert_eq!(found["differences"][0]["applied"], known("Hello"));
             assert_eq!(found["differences"][0]["found"], known("Hullo"));
+        }
+    }
+}
+
+#[test]
+fn drift_of_an_output_goes_from_what_was_applied_to_what_is_found() {
+    const MODULE: &str = "packages/mine/modules/greeting/cards";
+    const STATE: &str = ".planwright/state/mine/terraform.tfstate";
+    let elsewhere = |weather: &str| {
+        let outputs = json!({ "weather": { "value": weather, "type": "string" } });
+        json!({ "version": 4, "serial": 1, "lineage": "x", "outputs": outputs, "resources": [] })
+            .to_string()
+    };
+    allow_duplicates! {
+        for engine in ENGINES {
+            let repository = with_greeting(engine, "input = var.greeting\n");
+            let path = repository.path().join("elsewhere.tfstate").display().to_string();
+            let main = repository.read(&format!("{MODULE}/main.tf"));
+            let data = format!(
+                "data \"terraform_remote_state\" \"elsewhere\" {{\n  backend = \"local\"\n  \
+                 config  = {{ path = \"{path}\" }}\n}}\n"
+            );
+            repository.write(&format!("{MODULE}/main.tf"), &(main + &data));
+            let outputs = format!("{MODULE}/outputs.tf");
+            let weather = "data.terraform_remote_state.elsewhere.outputs.weather";
+            repository.edit(&outputs, "terraform_data.greeting.output", weather);
+            let cards = "{ for name, card in terraform_data.card : name => card.output }";
+            repository.edit(&outputs, cards, "{ input = terraform_data.greeting.input }");
+            repository.done(&["lock", "mine"]);
+            repository.write("elsewhere.tfstate", &elsewhere("calm"));
+            repository.done(&["apply", "mine", "--auto-approve"]);
+            assert_eq!(repository.done(&["drift", "mine"]), "mine: no drift\n");
+
+            // The engine reads it for the plan, and the state holds what it was.
+            repository.write("elsewhere.tfstate", &elsewhere("storm"));
+            assert_snapshot!(repository.done(&["drift", "mine"]), @r#"
+            mine: 1 drifted, as applied → as found
+              ~ output message: "calm" → "storm"
+            "#);
+            let (json, _) = repository.json(&["drift", "mine"]);
+            let message = json!({ "applied": { "known": "calm" }, "found": { "known": "storm" } });
+            assert_eq!(json["stacks"][0]["outputs"], json!({ "message": message }));
+
+            // What others apply stands in the state.
+            repository.write("elsewhere.tfstate", &elsewhere("calm"));
+            let state = repository.read(STATE).replace("\"Hello\"", "\"Hullo\"");
+            repository.write(STATE, &state);
+            assert_snapshot!(repository.done(&["drift", "mine"]), @r#"
+            mine: 3 drifted, as applied → as found
+              ~ module.greeting.terraform_data.card["world"]: changed in a way that only a replacement takes back
+              ~     triggers_replace[0]: "Hello" → "Hullo"
+              ~ module.greeting.terraform_data.greeting: changed
+              ~     input: "Hello" → "Hullo"
+              ~ output cards: {"input":"Hello"} → {"input":"Hullo"}
+            "#);
         }
     }
 }

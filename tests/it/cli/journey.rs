@@ -67,6 +67,26 @@ fn init_leaves_stacks_that_are_there_alone() {
 }
 
 #[test]
+fn forms_ask_under_the_label_of_the_settings() {
+    const FORM: &str = ".github/ISSUE_TEMPLATE/planwright-hello.yml";
+    let labels = |repository: &Repository| -> serde_json::Value {
+        let form: serde_json::Value = yaml_serde::from_str(&repository.read(FORM)).unwrap();
+        form["labels"].clone()
+    };
+    let repository = Repository::new();
+    assert_eq!(labels(&repository), json!(["planwright"]));
+    let config = repository.read("planwright.yaml");
+    repository.write("planwright.yaml", &(config + "agent:\n  label: infra requests\n"));
+    assert_snapshot!(repository.done(&["forms"]), @"
+    written .github/ISSUE_TEMPLATE/planwright-aws-bucket.yml
+    written .github/ISSUE_TEMPLATE/planwright-aws-static-site.yml
+    written .github/ISSUE_TEMPLATE/planwright-hello.yml
+    ");
+    assert_eq!(labels(&repository), json!(["infra requests"]));
+    assert!(repository.done(&["forms"]).lines().all(|line| line.starts_with("unchanged ")));
+}
+
+#[test]
 fn validate_says_where_stacks_are_when_there_is_none() {
     let repository = Repository::new();
     std::fs::remove_dir_all(repository.path().join("stacks")).unwrap();

@@ -347,6 +347,7 @@ async fn drift_names_attribute_old_and_new_and_the_next_pull_request_says_what_t
     assert_eq!(reactions.last().unwrap(), "rocket");
     assert!(answer.contains("module.greeting.terraform_data.greeting: changed"), "{answer}");
     assert!(answer.contains(r#"input: "Hello" → "Hijacked""#), "{answer}");
+    assert!(!answer.contains("! output"), "no output is known to differ: {answer}");
 
     let next = story.open(&story.alice, "moon", &borrowed(&card("hello", "Hello", "world, moon")));
     story.settle().await;

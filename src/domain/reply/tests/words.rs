@@ -7,6 +7,7 @@ use crate::domain::{
     approval::{Discount, Why},
     digest::Digest,
     names::{BranchName, CommentId},
+    plan::OutputChange,
     verdict::{Reason, Requirement, What},
 };
 
@@ -265,14 +266,18 @@ Anyone with write access may approve who had no part in the change; not `alice` 
 
 #[test]
 fn a_drift_report_names_attribute_old_and_new() {
+    let (before, after) = (Value::Known("calm".into()), Value::Known("storm".into()));
+    let output = OutputChange { action: Action::Update, before, after };
+    let read = Plan { outputs: [("weather".to_owned(), output)].into(), ..Plan::default() };
     let stacks = vec![
         (id("fine"), DriftReport::Checked(Plan::default())),
         (id("logs"), DriftReport::Checked(drift_plan())),
+        (id("read"), DriftReport::Checked(read)),
         (id("new"), DriftReport::NeverApplied),
         (id("away"), DriftReport::Unknown("no answer from @cloud in 60 s".into())),
     ];
     assert_snapshot!(drift(&stacks), @r#"
-**Drift** in 1 of 2 stacks; 1 stack could not be checked
+**Drift** in 2 of 3 stacks; 1 stack could not be checked
 
 `fine`: none
 
@@ -281,6 +286,12 @@ fn a_drift_report_names_attribute_old_and_new() {
 ```diff
 ! module.bucket.aws_s3_bucket_versioning.this: changed
 !     status: "Enabled" → "Suspended"
+```
+
+`read`: as it was applied → as it is
+
+```diff
+! output weather: "calm" → "storm"
 ```
 
 `new`: never applied
