@@ -352,3 +352,30 @@ fn private_dir(dir: &Path) -> Result<PathBuf> {
         .and_then(|()| fs::canonicalize(dir))
         .with_context(|| format!("making the directory {}", dir.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        engine: settings::Engine,
+    }
+
+    #[test]
+    fn providers_are_kept_as_the_settings_say() {
+        for (args, kept) in [
+            ("", "hashicorp/aws"),
+            ("--warm-providers=a/b,c/d", "a/b c/d"),
+            ("--warm-providers=a/b --warm=off", ""),
+            ("--warm=off", ""),
+        ] {
+            let line = Line::parse_from([""].into_iter().chain(args.split_whitespace()));
+            let providers: Vec<String> = warm(&line.engine).providers.into_iter().collect();
+            assert_eq!(providers.join(" "), kept, "{args}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::{App, Clock},
+    app::{App, Clock, Environment},
     flow::{
         catch_up::{Horizon, catch_up},
         notes,
@@ -70,7 +70,8 @@ impl Bot {
         let worked = worker::run_until(self.app.clone(), &name, self.stop.clone());
         let ahead = async {
             if self.app.roles.contains(&Role::Plan) {
-                self.app.engine.warm_ahead(&self.app.plan_env.variables).await;
+                let Environment { variables, secrets } = &self.app.plan_env;
+                self.app.engine.warm_ahead(variables, secrets).await;
             }
         };
         tokio::join!(worked, self.keep_up(LOOK), self.stop.run_until_cancelled(ahead)).0

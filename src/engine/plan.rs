@@ -90,7 +90,10 @@ impl Engine {
                     ahead::note(&self.settings.work, root, session);
                     return Ok(made.held_in(ready));
                 }
-                Err(error @ (Error::Cancelled { .. } | Error::TimedOut { .. })) => {
+                Err(error @ Error::Cancelled { .. }) => return Err(error),
+                Err(error @ Error::TimedOut { .. }) => {
+                    // It took as long as a plan may; who kept it waiting is not asked again.
+                    session.distrust();
                     return Err(error);
                 }
                 Err(error) => self.cold(root, &session.why(&error)),

@@ -1,6 +1,6 @@
 //! The engine adapter with a provider on protocol 6, whose faults a test can choose.
 
-use std::{fs, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
 
 use planwright::{
     domain::plan::{Action, Plan, Value},
@@ -228,4 +228,30 @@ async fn generated_lives_end_as_they_should() {
         let mut stack = echo.stack(ENGINES[i % 2], &json!({})).await;
         live(&mut stack, &life).await;
     }
+}
+
+#[tokio::test]
+async fn locking_a_provider_leaves_the_one_in_the_cache_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("cache");
+    let engine = Engine::new(planwright::engine::Settings {
+        plugin_cache: Some(cache.clone()),
+        ..settings("terraform", dir.path())
+    });
+    let control = Control::default();
+    let binary = engine.binary(">=1.9, <2", &control).await.unwrap();
+    let required = [("planwright/echo".to_owned(), "1.0.0".to_owned())].into();
+    let look = || {
+        let entries = walkdir::WalkDir::new(&cache).min_depth(5).into_iter().map(Result::unwrap);
+        let look = entries.map(|entry| {
+            let meta = fs::symlink_metadata(entry.path()).unwrap();
+            (entry.into_path(), meta.ino(), meta.ctime(), meta.ctime_nsec())
+        });
+        look.collect::<Vec<_>>()
+    };
+    let first = engine.provider_locks(&binary, &required, &control).await.unwrap();
+    let before = look();
+    assert!(!before.is_empty());
+    assert_eq!(engine.provider_locks(&binary, &required, &control).await.unwrap(), first);
+    assert_eq!(look(), before);
 }

@@ -66,6 +66,7 @@ pub(in crate::engine) fn note(work: &Path, root: &Root<'_>, session: &Session) {
     if let Err(why) = written {
         tracing::debug!("nothing is warmed ahead: {}: {why}", file.display());
     }
+    latest(work);
 }
 
 fn folder(work: &Path) -> PathBuf {
@@ -74,6 +75,13 @@ fn folder(work: &Path) -> PathBuf {
 
 /// The latest first; what cannot be read is left out.
 fn recipes(work: &Path) -> Vec<Recipe> {
+    let read = |file: &PathBuf| serde_json::from_slice(&fs::read(file).ok()?).ok();
+    latest(work).iter().filter_map(read).collect()
+}
+
+/// The files that are followed, the latest first; the others, of credentials that changed since, are
+/// removed.
+fn latest(work: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(work)).into_iter().flatten().flatten();
     let mut files: Vec<(SystemTime, PathBuf)> = entries
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
@@ -83,20 +91,20 @@ fn recipes(work: &Path) -> Vec<Recipe> {
     for (_, file) in old {
         let _ = fs::remove_file(file);
     }
-    let read = |file: &PathBuf| serde_json::from_slice(&fs::read(file).ok()?).ok();
-    files.iter().filter_map(|(_, file)| read(file)).collect()
+    files.into_iter().map(|(_, file)| file).collect()
 }
 
 impl Engine {
     /// Starts and configures the providers of what was planned last, one after the other, whenever
-    /// nobody else works. `env` is what plans get.
-    pub async fn warm_ahead(&self, env: &BTreeMap<String, OsString>) {
+    /// nobody else works. `env` is what plans get, `secrets` what nobody may read of it.
+    pub async fn warm_ahead(&self, env: &BTreeMap<String, OsString>, secrets: &Secrets) {
         let all = self.turns.available_permits();
         for recipe in recipes(&self.settings.work) {
             while self.turns.available_permits() < all {
                 tokio::time::sleep(LOOK).await;
             }
-            if let Err(why) = self.follow(&recipe, env).await {
+            if let Err(why) = self.follow(&recipe, env, secrets).await {
+                let why = secrets.scrubbed(&why);
                 tracing::debug!(dir = %recipe.dir.display(), "not warmed ahead: {why}");
             }
         }
@@ -106,8 +114,9 @@ impl Engine {
         &self,
         recipe: &Recipe,
         env: &BTreeMap<String, OsString>,
+        secrets: &Secrets,
     ) -> Result<(), String> {
-        let (control, secrets) = (Control::default(), Secrets::default());
+        let control = Control::default();
         let nothing = BTreeMap::new();
         let backend = Backend { kind: String::new(), config: BTreeMap::new() };
         let types: BTreeMap<String, Types> = BTreeMap::new();
@@ -119,7 +128,7 @@ impl Engine {
             types: &types,
             backend: &backend,
             env,
-            secrets: &secrets,
+            secrets,
             warm: Some(Sharing { repository: &recipe.repository, rule: &recipe.rule }),
         };
         if !recipe.dir.exists() {
@@ -139,10 +148,11 @@ impl Engine {
         let unpacked = unpacked.ok_or("nothing of it may be kept, or it is not installed")?;
         let session = self.warm.session(&root, (&ready, unpacked), recipe.types.clone()).await?;
         ready.env.insert(REATTACH.into(), session.reattach.clone());
-        // Reads nothing of the world and locks nothing; the answer is of no interest.
+        // Locks nothing, and reads of the world what data sources ask for; the answer is of no
+        // interest.
         let args = vec!["-lock=false".into(), "-refresh=false".into()];
         let command = Command { name: "plan", args, captures: false };
-        let mut transcript = Transcript::new(&secrets, None);
+        let mut transcript = Transcript::new(secrets, None);
         let ended = self.run(&root, &ready, command, (&control, &mut transcript)).await;
         ended.map(drop).map_err(|error| session.why(&error))
     }

@@ -55,11 +55,9 @@ impl Bounds {
     /// Those to be ended now: what may not be used again and is not in use, what was idle for too
     /// long, and then the longest idle ones, until the rest fits into the memory.
     pub(super) fn to_end(&self, looks: &[Look]) -> Vec<u64> {
-        let (mut ended, mut kept): (Vec<Look>, Vec<Look>) =
-            looks.iter().partition(|look| match look.idle {
-                Some(idle) => !self.allow(look) || idle >= self.idle,
-                None => !look.is_alive,
-            });
+        let (mut ended, mut kept): (Vec<Look>, Vec<Look>) = looks
+            .iter()
+            .partition(|look| look.idle.is_some_and(|idle| !self.allow(look) || idle >= self.idle));
         kept.sort_by_key(|look| std::cmp::Reverse(look.idle));
         let mut memory: u64 = kept.iter().map(|look| look.memory).sum();
         for look in kept.into_iter().filter(|look| look.idle.is_some()) {
@@ -105,6 +103,10 @@ mod tests {
         let look = Look { idle: None, age: bounds.age, ..idle(1, 0) };
         assert_eq!(bounds.to_end(&[look]), [0; 0]);
         assert!(!bounds.allow(&look));
+        // As one is while it is configured: it goes on to be kept.
+        let retired = Look { idle: None, is_alive: false, ..idle(1, 0) };
+        assert_eq!(bounds.to_end(&[retired]), [0; 0]);
+        assert!(!bounds.allow(&retired));
     }
 
     #[test]

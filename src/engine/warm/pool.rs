@@ -328,6 +328,8 @@ impl Pool {
         let looks: Vec<Look> = state.entries.iter().map(|entry| entry.look(now)).collect();
         let ended = self.bounds.to_end(&looks);
         state.entries.retain(|entry| !ended.contains(&entry.id));
+        // Credentials that change make a key each.
+        state.turns.retain(|_, turn| Arc::strong_count(turn) > 1);
     }
 }
 
@@ -337,5 +339,43 @@ async fn watch(pool: Weak<Pool>) {
         tokio::time::sleep(LOOK).await;
         let Some(pool) = pool.upgrade() else { return };
         pool.sweep(&mut pool.state());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_shared_beyond_one_repository_content_and_environment() {
+        let base = |repository, source, program: &str, digest: &str, key: &str| {
+            let package = Package { executable: program.into(), digest: digest.into() };
+            let env = [("KEY".to_owned(), key.into())].into();
+            Base::new((repository, source), package, env).key
+        };
+        let one = base("one", "hashicorp/aws", "/aws", "h1:aws", "first");
+        assert_eq!(one, base("one", "hashicorp/aws", "/aws", "h1:aws", "first"));
+        for other in [
+            base("two", "hashicorp/aws", "/aws", "h1:aws", "first"),
+            base("one", "mirror/aws", "/aws", "h1:aws", "first"),
+            base("one", "hashicorp/aws", "/other/aws", "h1:aws", "first"),
+            base("one", "hashicorp/aws", "/aws", "h1:other", "first"),
+            base("one", "hashicorp/aws", "/aws", "h1:aws", "second"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_nobody_waits_for_is_forgotten() {
+        let pool = Pool::new(Bounds::default(), "/bin/sh".into(), std::env::temp_dir());
+        let package = Package { executable: "/none".into(), digest: "h1:none".into() };
+        let base = Base::new(("one", "a/b"), package, BTreeMap::new());
+        let turn = pool.turn(&base);
+        pool.sweep(&mut pool.state());
+        assert!(Arc::ptr_eq(&turn, &pool.turn(&base)), "somebody waits for it");
+        drop(turn);
+        pool.sweep(&mut pool.state());
+        assert!(pool.state().turns.is_empty());
     }
 }

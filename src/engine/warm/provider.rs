@@ -241,6 +241,7 @@ async fn connect(socket: &Path) -> Result<http2::SendRequest<Body>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Process;
 
     #[test]
     fn a_handshake_is_read_and_another_protocol_refused() {
@@ -267,6 +268,28 @@ mod tests {
         let env = [("PATH".to_owned(), OsString::from("/usr/bin:/bin"))].into();
         Provider::start(Start { shell: Path::new("/bin/sh"), executable, env: &env, dir, limit })
             .await
+    }
+
+    #[tokio::test]
+    async fn one_that_nobody_waits_for_any_longer_ends_with_its_pipe() {
+        let (dir, path) = script(r#"echo $$ > "$0.new"; mv "$0.new" "$0.pid"; exec sleep 600"#);
+        let said = dir.path().join("provider.pid");
+        let started = async {
+            while !said.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // All that is left of us is the end of the pipe, as when the bot is killed.
+        tokio::select! {
+            done = start(&path, Duration::from_secs(60)) => panic!("{done:?}"),
+            () = started => {}
+        }
+        let process = Process::now(fs::read_to_string(said).unwrap().trim().parse().unwrap());
+        let end = tokio::time::Instant::now() + Duration::from_secs(10);
+        while process.is_alive() {
+            assert!(tokio::time::Instant::now() < end, "{process:?} is still there");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     #[tokio::test]

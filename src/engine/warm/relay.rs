@@ -327,7 +327,9 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeMap;
+
+    use super::{super::package::Package, *};
 
     #[test]
     fn nothing_that_changes_the_world_is_passed_on() {
@@ -339,6 +341,47 @@ mod tests {
         }
         for method in ["ReadResource", "PlanResourceChange", "ImportResourceState"] {
             assert_eq!(Way::of(method), Way::Pass, "{method}");
+        }
+    }
+
+    /// The status that a relay gives to a call, behind which no provider can be started.
+    async fn status(path: &str) -> u16 {
+        let dir = tempfile::tempdir().unwrap();
+        let bounds = super::super::Bounds::default();
+        let package = Package { executable: "/none".into(), digest: "h1:none".into() };
+        let behind = Behind {
+            pool: Arc::new(Pool::new(bounds, "/bin/sh".into(), dir.path().to_owned())),
+            memory: Arc::default(),
+            base: Arc::new(Base::new(("one", "a/b"), package, BTreeMap::new())),
+            protocol: Protocol::Six,
+            types: BTreeSet::new(),
+            notes: Mutex::default(),
+        };
+        let socket = dir.path().join("socket");
+        let _relay = Relay::listen(&socket, behind).unwrap();
+        let stream = UnixStream::connect(&socket).await.unwrap();
+        let (mut calls, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let (service, method) = path.split_once('/').unwrap();
+        let request = wire::request(service, method, wire::full(wire::framed(b"")));
+        let answer = calls.send_request(request).await.unwrap();
+        let status = &answer.headers()["grpc-status"];
+        status.to_str().unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_asked_is_refused_before_there_is_a_provider() {
+        for (path, expected) in [
+            ("tfplugin6.Provider/ApplyResourceChange", Status::PermissionDenied),
+            ("tfplugin6.Provider/Unheard", Status::PermissionDenied),
+            ("tfplugin5.Provider/ReadResource", Status::Unimplemented),
+            ("plugin.GRPCController/Shutdown", Status::Unimplemented),
+            ("tfplugin6.Provider/ReadResource", Status::Unavailable),
+        ] {
+            assert_eq!(status(path).await, expected as u16, "{path}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use planwright::engine::{Control, Engine, ProviderLock, WarmSettings};
+use planwright::engine::{Control, Engine, ProviderLock, Settings, WarmSettings};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -69,9 +69,19 @@ impl Echo {
         blocks: &Json,
         set: impl FnOnce(&mut WarmSettings),
     ) -> Stack {
+        self.stack_with(engine, blocks, |settings| set(&mut settings.warm)).await
+    }
+
+    /// The same, with any other settings.
+    pub async fn stack_with(
+        &self,
+        engine: &str,
+        blocks: &Json,
+        set: impl FnOnce(&mut Settings),
+    ) -> Stack {
         let mut stack = Stack::with(engine, &self.tree(blocks), |settings| {
             settings.warm.providers = [SOURCE.to_owned()].into();
-            set(&mut settings.warm);
+            set(settings);
         })
         .await;
         stack.providers.insert(SOURCE.into(), lock(&stack.engine).await);

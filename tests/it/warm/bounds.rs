@@ -1,8 +1,13 @@
 //! How long providers are kept, and that none outlives the bot.
 
-use std::{fs, process::Stdio, time::Duration};
+use std::{
+    fs, io,
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use planwright::engine::{Mode, WarmBounds};
+use planwright::engine::{Mode, Secrets, WarmBounds};
 use serde_json::json;
 
 use super::{gone, in_repository, is_running, pids};
@@ -95,7 +100,7 @@ async fn after_a_start_the_providers_of_what_was_planned_last_run_before_they_ar
     stack.restart();
     assert_eq!(pids(&stack), [0; 0]);
     fs::remove_file(&calls).unwrap();
-    stack.engine.warm_ahead(&stack.env).await;
+    stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
     let kept = stack.engine.warm_status().processes;
     assert!(kept.len() == 1 && kept[0].is_configured, "{kept:?}");
     let ahead = fs::read_to_string(&calls).unwrap();
@@ -111,6 +116,62 @@ async fn after_a_start_the_providers_of_what_was_planned_last_run_before_they_ar
     stack.restart();
     let mut other = stack.env.clone();
     other.insert("CREDENTIALS".into(), "other".into());
-    stack.engine.warm_ahead(&other).await;
+    stack.engine.warm_ahead(&other, &stack.secrets).await;
     assert_eq!(pids(&stack), [0; 0], "with other credentials nothing is known of what is needed");
+}
+
+#[tokio::test]
+async fn of_many_environments_only_the_latest_are_warmed_ahead() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, WarmBounds::default()).await;
+    for i in 0..7 {
+        stack.env.insert("CREDENTIALS".into(), i.to_string().into());
+        stack.plan(Mode::Normal).await;
+    }
+    let recipes = fs::read_dir(stack.dir.path().join("work/ahead")).unwrap();
+    assert_eq!(recipes.count(), 5);
+}
+
+/// What a thread logs.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn why_nothing_was_warmed_ahead_is_logged_without_secrets() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, WarmBounds::default()).await;
+    stack.env.insert("CREDENTIALS".into(), "hunter2222".into());
+    stack.secrets = Secrets::new(["hunter2222"]);
+    stack.plan(Mode::Normal).await;
+    let main = stack.workdir().join("tree/main.tf.json");
+    let mut tree: serde_json::Value = serde_json::from_slice(&fs::read(&main).unwrap()).unwrap();
+    tree["provider"]["echo"]["reject"] = json!("it has hunter2222");
+    fs::write(&main, tree.to_string()).unwrap();
+    stack.restart();
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || writer.clone())
+        .finish();
+    {
+        let _logging = tracing::subscriber::set_default(subscriber);
+        stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+    }
+    let logged = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        logged.contains("not warmed ahead: ") && logged.contains("it has [secret]"),
+        "{logged}"
+    );
+    assert!(!logged.contains("hunter2222"), "{logged}");
 }

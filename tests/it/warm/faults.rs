@@ -48,7 +48,7 @@ async fn stack(echo: &Echo, call: Duration) -> Stack {
 }
 
 /// Lets one fault happen, in the first process that gets to it.
-fn fault(stack: &mut Stack, fault: &str) -> PathBuf {
+pub fn fault(stack: &mut Stack, fault: &str) -> PathBuf {
     let file = stack.dir.path().join("fault");
     fs::write(&file, fault).unwrap();
     // In the environment, so each fault meets a process that has answered nothing yet.
@@ -69,7 +69,9 @@ async fn a_provider_that_dies_hangs_or_lies_in_any_call_costs_time_and_nothing_e
             let what = format!("{kind}:{call}");
             let file = fault(&mut stack, &what);
             let before = stack.engine.warm_status();
-            let plan = stack.plan(Mode::Normal).await.plan;
+            // A hang that nobody ends would last until the end of all tests.
+            let plan = tokio::time::timeout(Duration::from_secs(60), stack.plan(Mode::Normal));
+            let plan = plan.await.unwrap_or_else(|_| panic!("{what} has no end")).plan;
             assert_eq!(plan.digest(), expected.digest(), "{what}");
             assert!(!file.exists(), "{what} was never called");
             let after = stack.engine.warm_status();
@@ -117,6 +119,38 @@ async fn a_provider_that_is_killed_between_two_plans_is_started_again() {
     let status = stack.engine.warm_status();
     assert_eq!((status.hits, status.fallbacks), (2, 0), "{status:?}");
     assert_ne!(pids(&stack), [first]);
+}
+
+/// The way back from a directory that was initialised with its provider, and then without.
+#[tokio::test]
+async fn a_changed_tree_can_be_planned_cold_after_it_was_initialised_warm() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    stack.plan(Mode::Normal).await;
+    stack.tree(&echo.tree(&blocks("three")));
+    stack.warm = in_repository("one");
+    fault(&mut stack, "crash:PlanResourceChange");
+    stack.started();
+    let plan = stack.plan(Mode::Normal).await.plan;
+    assert_eq!(stack.started(), ["init", "plan", "plan", "show"]);
+    stack.warm = None;
+    let fresh = stack.dir.path().join("fresh");
+    let expected = stack.plan_in(&fresh, Mode::Normal).await.unwrap().plan;
+    assert_eq!(plan.digest(), expected.digest());
+}
+
+#[tokio::test]
+async fn a_resource_whose_type_only_the_state_knows_is_planned_cold_once() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    stack.tree(&echo.tree(&json!({})));
+    stack.warm = in_repository("one");
+    for hits in [0, 1] {
+        let plan = stack.plan(Mode::Normal).await.plan;
+        assert_eq!(plan.resources[0].address, "echo_file.this");
+        let status = stack.engine.warm_status();
+        assert_eq!((status.hits, status.fallbacks), (hits, 1), "{status:?}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod aws;
 mod bounds;
 mod equality;
 mod faults;
+mod sharing;
 
 use std::time::Duration;
 
