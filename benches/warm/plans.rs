@@ -36,11 +36,11 @@ pub async fn lines(case: &Case) -> Vec<Line> {
     let stacks = Stacks::of(case, dir.path()).await;
     let mut lines = Vec::new();
     for state in [false, true] {
-        if state {
-            stacks.each(Stacks::apply, false).await;
-        }
-        // Both kinds have planned once, so all directories are initialised and a provider runs.
-        stacks.each(Stacks::plan, false).await;
+        // Either makes directories that the engine can work in by itself.
+        match state {
+            true => stacks.each(Stacks::apply, true).await,
+            false => stacks.each(Stacks::prepare, true).await,
+        };
         let cold = stacks.each(Stacks::plan, false).await;
         stacks.each(Stacks::plan, true).await;
         let peak = Peak::of(std::process::id());
@@ -77,7 +77,7 @@ impl Stacks {
     /// How long `act` takes for all, as many at a time as the adapter gives turns.
     async fn each<'a, F: Future<Output = ()>>(
         &'a self,
-        act: fn(&'a Self, Root<'a>) -> F,
+        act: impl Fn(&'a Self, Root<'a>) -> F,
         is_warm: bool,
     ) -> Duration {
         let start = Instant::now();
@@ -87,6 +87,10 @@ impl Stacks {
         });
         stream::iter(roots).buffer_unordered(self.works.len()).collect::<Vec<()>>().await;
         start.elapsed()
+    }
+
+    async fn prepare(&self, root: Root<'_>) {
+        self.engine.outputs(&root, &Control::default()).await.unwrap();
     }
 
     async fn plan(&self, root: Root<'_>) {
