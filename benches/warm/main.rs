@@ -5,7 +5,8 @@
 //! adapter needs for the plan and its JSON, in directories that are initialised, as many at a time as
 //! the machine has cores; the warm ones with a provider that has planned once. A row `/infra plan` is
 //! from webhook to comment, by a bot that has planned these stacks once. `tree_peak_mb` is resident
-//! memory, summed over the process and all that it started, while planning warm.
+//! memory, summed over the process and all that it started, while planning warm. With
+//! `PLANWRIGHT_BENCH=20` only as many stacks are planned.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]
 
@@ -46,12 +47,11 @@ pub struct Line {
 #[tokio::main]
 async fn main() {
     let mut lines = Vec::new();
-    for stacks in [1, 8, 20] {
+    let only = std::env::var("PLANWRIGHT_BENCH").ok().and_then(|only| only.parse().ok());
+    for stacks in [1, 8, 20].into_iter().filter(|stacks| only.is_none_or(|only| only == *stacks)) {
         lines.extend(plans::lines(&Case::new("aws-bucket", stacks)).await);
     }
-    for stacks in [1, 20] {
-        lines.push(comment::line(&Case::new("aws-bucket", stacks)).await);
-    }
+    lines.push(comment::line(&Case::new("aws-bucket", 20)).await);
     print!("{}", table(&lines));
     write(&lines);
 }

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Control, Engine, Error, Planned, Root, Step,
+    COLD, Control, Engine, Error, Planned, Root, Step,
     init::{Command, Ready},
     transcript::Transcript,
 };
@@ -74,7 +74,7 @@ impl Engine {
         planned: &Planned,
         (control, transcript): (&Control<'_>, &mut Transcript<'_>),
     ) -> Result<BTreeMap<String, Output>, Error> {
-        let _turn = self.turn("apply", control).await?;
+        let _turn = self.turn("apply", COLD, control).await?;
         // A plan may have been made with providers that ran already; an apply starts its own.
         self.initialise(root, &planned.ready, &BTreeSet::new(), control).await?;
         let args = vec![planned.file.0.clone().into_os_string()];
@@ -89,7 +89,7 @@ impl Engine {
         root: &Root<'_>,
         control: &Control<'_>,
     ) -> Result<BTreeMap<String, Output>, Error> {
-        let _turn = self.turn("output", control).await?;
+        let _turn = self.turn("output", COLD, control).await?;
         let ready = self.hold(root, control).await?;
         // Outputs are read from the state alone, so a directory that lacks providers will do.
         let all = root.providers.keys().cloned().collect();

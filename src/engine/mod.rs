@@ -106,6 +106,13 @@ pub struct Sharing<'a> {
     pub rule: &'a EngineRule,
 }
 
+/// How much of the room for work a command takes that starts its providers: there is that much for each
+/// root that is worked on at a time.
+const COLD: u32 = 2;
+
+/// The same for a plan with kept providers, which mostly waits for the API that these ask.
+const WARM: u32 = 1;
+
 /// The adapter; one per process.
 pub struct Engine {
     settings: Settings,
@@ -123,7 +130,7 @@ impl Engine {
         Self {
             warm: warm::Warm::new(&settings),
             settings,
-            turns: Semaphore::new(turns),
+            turns: Semaphore::new(turns * COLD as usize),
             init: tokio::sync::Mutex::default(),
             versions: Mutex::default(),
         }
@@ -134,15 +141,16 @@ impl Engine {
         self.settings.limits.apply + self.settings.limits.apply_grace
     }
 
-    /// Waits until one of the places for work is free.
+    /// Waits until there is room for work that takes `weight` of it.
     async fn turn(
         &self,
         command: &'static str,
+        weight: u32,
         control: &Control<'_>,
     ) -> Result<SemaphorePermit<'_>, Error> {
         tokio::select! {
             () = control.cancel.cancelled() => Err(Error::Cancelled { command }),
-            permit = self.turns.acquire() => {
+            permit = self.turns.acquire_many(weight) => {
                 permit.map_err(|closed| Error::unreadable("the engine", closed))
             }
         }

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, ffi::OsString, fmt, fs, path::PathBuf};
 use secrecy::ExposeSecret as _;
 
 use super::{
-    Control, Diagnostic, Engine, Error, Root, StateId,
+    COLD, Control, Diagnostic, Engine, Error, Root, StateId, WARM,
     init::{Command, Ready},
     plan_json,
     transcript::Transcript,
@@ -77,7 +77,9 @@ impl Engine {
         mode: Mode,
         control: &Control<'_>,
     ) -> Result<Planned, Error> {
-        let _turn = self.turn("plan", control).await?;
+        // One that turns out cold does not wait again: it holds what others may be waiting for.
+        let weight = if self.may_be_warm(root) { WARM } else { COLD };
+        let _turn = self.turn("plan", weight, control).await?;
         let mut ready = self.hold(root, control).await?;
         let session = self.warmed(root, &ready, control).await?;
         if let Some(session) = &session {

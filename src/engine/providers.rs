@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use serde_json::json;
 
 use super::{
-    Binary, Control, Engine, Error, ProviderLock, Secrets,
+    Binary, COLD, Control, Engine, Error, ProviderLock, Secrets,
     child::{self, Invocation},
     lockfile,
     transcript::Transcript,
@@ -26,7 +26,7 @@ impl Engine {
         if required.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let _turn = self.turn("init", control).await?;
+        let _turn = self.turn("init", COLD, control).await?;
         workdir::private(&self.settings.work)?;
         let dir =
             tempfile::tempdir_in(&self.settings.work).map_err(Error::io("making a directory"))?;

@@ -29,7 +29,8 @@ pub struct Settings {
     /// The key under which sensitive values become comparable; all roles share it.
     pub key: SecretSlice<u8>,
     pub limits: Limits,
-    /// How many roots are worked on at a time. Unset: as many as there are cores.
+    /// How many roots are worked on at a time, twice as many where providers are kept. Unset: as many as
+    /// there are cores.
     pub concurrency: Option<NonZeroUsize>,
     /// Providers that are kept between plans.
     pub warm: super::WarmSettings,

@@ -19,7 +19,7 @@ use super::{REATTACH, Session};
 use crate::{
     domain::{digest::Digest, provider_types::Types, repo_config::EngineRule},
     engine::{
-        Backend, Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing,
+        Backend, Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing, WARM,
         init::{Command, Ready},
         transcript::Transcript,
         workdir::WorkDir,
@@ -134,7 +134,7 @@ impl Engine {
         if !recipe.dir.exists() {
             return Err("its directory is gone".into());
         }
-        let _turn = self.turn("plan", &control).await.map_err(|why| why.to_string())?;
+        let _turn = self.turn("plan", WARM, &control).await.map_err(|why| why.to_string())?;
         let held = WorkDir::hold(&recipe.dir, &self.settings.tmp, Duration::ZERO, &control).await;
         let workdir = held.map_err(|why| why.to_string())?;
         let env = self.environment(&workdir.home(), workdir.tmp(), env);

@@ -312,6 +312,11 @@ impl super::Engine {
         self.warm.status()
     }
 
+    /// Whether a plan of this root is begun warm.
+    pub(super) fn may_be_warm(&self, root: &Root<'_>) -> bool {
+        !self.warm.trusted(root).is_empty()
+    }
+
     /// The session of one plan; `None` where it has to be cold, and the log says why where somebody
     /// would wonder. Installs the providers where they are not.
     pub(super) async fn warmed(
