@@ -47,7 +47,8 @@ pub struct Line {
 #[tokio::main]
 async fn main() {
     let mut lines = Vec::new();
-    let only = std::env::var("PLANWRIGHT_BENCH").ok().and_then(|only| only.parse().ok());
+    let only = std::env::var("PLANWRIGHT_BENCH").ok();
+    let only: Option<usize> = only.and_then(|only| only.parse().ok());
     for stacks in [1, 8, 20].into_iter().filter(|stacks| only.is_none_or(|only| only == *stacks)) {
         lines.extend(plans::lines(&Case::new("aws-bucket", stacks)).await);
     }
