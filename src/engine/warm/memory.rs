@@ -5,7 +5,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use hyper::body::Bytes;
@@ -25,6 +25,8 @@ struct Kept {
     answers: HashMap<Digest, Bytes>,
     order: VecDeque<Digest>,
     size: usize,
+    /// Held by whoever asks a question that has no answer yet.
+    turns: HashMap<Digest, Arc<tokio::sync::Mutex<()>>>,
 }
 
 /// One question, with all that its answer depends on.
@@ -35,6 +37,13 @@ pub(super) fn question(parts: &[&[u8]]) -> Digest {
 impl Memory {
     pub fn get(&self, question: &Digest) -> Option<Bytes> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).answers.get(question).cloned()
+    }
+
+    /// What has to be held to ask a question, so that it is asked once.
+    pub fn turn(&self, question: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(kept.turns.entry(question.clone()).or_default())
     }
 
     /// Forgets these answers, because one of them may be wrong.

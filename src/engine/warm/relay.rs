@@ -212,22 +212,17 @@ impl Connection {
         let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
         let cut = memory::question(&[vec![question.as_str().as_bytes()], names].concat());
         self.behind.notes().questions.insert(cut.clone());
-        if let Some(answer) = self.behind.memory.get(&cut) {
-            return Ok(wire::answer(answer));
-        }
-        let whole = self.known(method, (question, asked)).await?;
-        let message = wire::unframed(&whole);
-        let Some(message) = message.and_then(|all| schema::cut(all, types)) else {
-            return Ok(wire::answer(whole));
+        // Of the whole schema, which is large, nothing is kept.
+        let shape = |whole: Bytes| {
+            let message = wire::unframed(&whole).and_then(|all| schema::cut(all, types));
+            message.map_or(whole, |message| wire::framed(&message))
         };
-        let answer = wire::framed(&message);
-        self.behind.memory.keep(cut, answer.clone());
-        Ok(wire::answer(answer))
+        self.known(method, (cut, asked), shape).await.map(wire::answer)
     }
 
     async fn pure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
         let asked = self.question(method, request).await?;
-        self.known(method, asked).await
+        self.known(method, asked, |answer| answer).await
     }
 
     async fn question(
@@ -247,13 +242,20 @@ impl Connection {
         Ok((question, asked))
     }
 
-    /// From memory, or asked now and kept.
+    /// From memory, or asked now, shaped and kept; whoever asks the same meanwhile waits for that.
     async fn known(
         &self,
         method: &str,
         (question, asked): (Digest, Bytes),
+        shape: impl FnOnce(Bytes) -> Bytes,
     ) -> Result<Bytes, String> {
-        if let Some(answer) = self.behind.memory.get(&question) {
+        let memory = &self.behind.memory;
+        if let Some(answer) = memory.get(&question) {
+            return Ok(answer);
+        }
+        let turn = memory.turn(&question);
+        let _turn = turn.lock().await;
+        if let Some(answer) = memory.get(&question) {
             return Ok(answer);
         }
         let request = wire::request(self.behind.protocol.service(), method, wire::full(asked));
@@ -266,8 +268,8 @@ impl Connection {
                 false => Err(format!("`{method}` failed")),
             }
         };
-        let answer = self.limited(method, &lease, answered).await?;
-        self.behind.memory.keep(question, answer.clone());
+        let answer = shape(self.limited(method, &lease, answered).await?);
+        memory.keep(question, answer.clone());
         Ok(answer)
     }
 
