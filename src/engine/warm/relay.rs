@@ -13,7 +13,7 @@ use std::{
 };
 
 use hyper::{
-    Request, Response,
+    HeaderMap, Request, Response,
     body::{Bytes, Incoming},
     server::conn::http2,
     service::service_fn,
@@ -28,7 +28,7 @@ use super::{
     memory::{self, Memory},
     pool::{Base, Lease, Pool},
     provider::Protocol,
-    schema,
+    schema::Cut,
     wire::{self, Body, Status},
 };
 
@@ -154,9 +154,12 @@ async fn converse(stream: UnixStream, behind: Arc<Behind>) {
 }
 
 impl Behind {
+    /// For the log, in which a plan that fails puts it, scrubbed; many calls may fail alike.
     fn note(&self, why: &str) {
-        tracing::debug!(provider = self.base.source, "relay: {why}");
-        self.notes().troubles.push(why.to_owned());
+        let troubles = &mut self.notes().troubles;
+        if !troubles.iter().any(|known| known == why) {
+            troubles.push(why.to_owned());
+        }
     }
 
     pub fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -212,17 +215,18 @@ impl Connection {
         let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
         let cut = memory::question(&[vec![question.as_str().as_bytes()], names].concat());
         self.behind.notes().questions.insert(cut.clone());
-        // Of the whole schema, which is large, nothing is kept.
-        let shape = |whole: Bytes| {
-            let message = wire::unframed(&whole).and_then(|all| schema::cut(all, types));
-            message.map_or(whole, |message| wire::framed(&message))
+        let read = async |body| {
+            let mut cut = Cut::to(types);
+            let trailers = wire::read(body, |bytes| cut.read(bytes)).await?;
+            let message = cut.end().ok_or("its schema does not end where it should")?;
+            Ok((wire::framed(&message), trailers))
         };
-        self.known(method, (cut, asked), shape).await.map(wire::answer)
+        self.known(method, (cut, asked), read).await.map(wire::answer)
     }
 
     async fn pure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
         let asked = self.question(method, request).await?;
-        self.known(method, asked, |answer| answer).await
+        self.known(method, asked, wire::collected).await
     }
 
     async fn question(
@@ -242,12 +246,12 @@ impl Connection {
         Ok((question, asked))
     }
 
-    /// From memory, or asked now, shaped and kept; whoever asks the same meanwhile waits for that.
+    /// From memory, or asked now, `read`, and kept; whoever asks the same meanwhile waits for that.
     async fn known(
         &self,
         method: &str,
         (question, asked): (Digest, Bytes),
-        shape: impl FnOnce(Bytes) -> Bytes,
+        read: impl AsyncFnOnce(Incoming) -> Result<(Bytes, HeaderMap), String>,
     ) -> Result<Bytes, String> {
         let memory = &self.behind.memory;
         if let Some(answer) = memory.get(&question) {
@@ -262,13 +266,13 @@ impl Connection {
         let lease = self.lease().await?;
         let answered = async {
             let (parts, body) = lease.provider.call(request).await?.into_parts();
-            let (answer, trailers) = wire::collected(body).await?;
+            let (answer, trailers) = read(body).await?;
             match wire::is_ok(&parts.headers, &trailers) {
                 true => Ok(answer),
                 false => Err(format!("`{method}` failed")),
             }
         };
-        let answer = shape(self.limited(method, &lease, answered).await?);
+        let answer = self.limited(method, &lease, answered).await?;
         memory.keep(question, answer.clone());
         Ok(answer)
     }

@@ -20,22 +20,42 @@ const FIXED64: u64 = 1;
 const BYTES: u64 = 2;
 const FIXED32: u64 = 5;
 
-/// The message without the entries that `is_wanted` does not name; `None` where it is no message
-/// that can be read to its end.
-pub(super) fn cut(message: &[u8], wanted: &BTreeSet<String>) -> Option<Vec<u8>> {
-    let mut kept = Vec::new();
-    let mut at = 0;
-    while at < message.len() {
-        let field = field(message, at)?;
-        let is_wanted = !MAPS.contains(&field.number)
-            || field.wire != BYTES
-            || wanted.contains(key(&message[field.value.clone()])?);
-        if is_wanted {
-            kept.extend_from_slice(&message[at..field.value.end]);
-        }
-        at = field.value.end;
+/// Reads the message as it comes, and keeps what is to be kept: whole it would be most of what the bot
+/// needs.
+pub(super) struct Cut<'a> {
+    wanted: &'a BTreeSet<String>,
+    kept: Vec<u8>,
+    /// A field that has not come to its end yet.
+    rest: Vec<u8>,
+}
+
+impl<'a> Cut<'a> {
+    /// Of the maps' entries, only `wanted` are kept.
+    pub fn to(wanted: &'a BTreeSet<String>) -> Self {
+        Self { wanted, kept: Vec::new(), rest: Vec::new() }
     }
-    Some(kept)
+
+    /// The next bytes; `None` where they are of no message.
+    pub fn read(&mut self, bytes: &[u8]) -> Option<()> {
+        self.rest.extend_from_slice(bytes);
+        let mut at = 0;
+        while let Some(field) = field(&self.rest, at) {
+            let is_wanted = !MAPS.contains(&field.number)
+                || field.wire != BYTES
+                || self.wanted.contains(key(&self.rest[field.value.clone()])?);
+            if is_wanted {
+                self.kept.extend_from_slice(&self.rest[at..field.value.end]);
+            }
+            at = field.value.end;
+        }
+        self.rest.drain(..at);
+        Some(())
+    }
+
+    /// The message without the other entries; `None` where it did not end with a field.
+    pub fn end(self) -> Option<Vec<u8>> {
+        self.rest.is_empty().then_some(self.kept)
+    }
 }
 
 /// The key of a map's entry; the last one counts, and none is the empty text.
@@ -57,7 +77,7 @@ struct Field {
     value: Range<usize>,
 }
 
-/// The field that begins at `at`, its value within the bounds of the message.
+/// The field that begins at `at`; `None` while its value ends beyond the message.
 fn field(message: &[u8], at: usize) -> Option<Field> {
     let (tag, at) = varint(message, at)?;
     let (number, wire) = (tag >> 3, tag & 7);
@@ -123,6 +143,18 @@ mod tests {
         bytes(map, &[bytes(1, name.as_bytes()), bytes(2, schema)].concat())
     }
 
+    fn cut_in(pieces: usize, message: &[u8], wanted: &BTreeSet<String>) -> Option<Vec<u8>> {
+        let mut cut = Cut::to(wanted);
+        for piece in message.chunks(message.len().div_ceil(pieces).max(1)) {
+            cut.read(piece)?;
+        }
+        cut.end()
+    }
+
+    fn cut(message: &[u8], wanted: &BTreeSet<String>) -> Option<Vec<u8>> {
+        cut_in(1, message, wanted)
+    }
+
     fn names(wanted: &[&str]) -> BTreeSet<String> {
         wanted.iter().map(|name| (*name).to_owned()).collect()
     }
@@ -178,7 +210,11 @@ mod tests {
 
     /// What holds for every input, also one that no provider would send.
     fn holds(message: &[u8], wanted: &BTreeSet<String>) {
-        let Some(once) = cut(message, wanted) else { return };
+        let once = cut(message, wanted);
+        for pieces in [2, 7, message.len()] {
+            assert_eq!(cut_in(pieces.max(1), message, wanted), once, "in {pieces} pieces");
+        }
+        let Some(once) = once else { return };
         assert!(once.len() <= message.len());
         assert_eq!(cut(&once, wanted).as_ref(), Some(&once), "a second cut takes nothing");
         let mut rest = message.iter();

@@ -10,10 +10,10 @@ use hyper::{
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
-/// How much may be under way on one stream; a schema of 5 MB should not wait for permissions.
-pub(super) const WINDOW: u32 = 8 << 20;
+/// How much may be under way on one stream; a schema of 5 MB should not wait for many permissions.
+pub(super) const WINDOW: u32 = 1 << 20;
 
-/// The largest message that is held in memory; schemas have 5 MB.
+/// The largest message that is read.
 const MOST: usize = 256 << 20;
 
 /// A flag and the length of what follows.
@@ -67,6 +67,32 @@ pub(super) async fn collected(body: Incoming) -> Result<(Bytes, HeaderMap), Stri
     let collected = limited.collect().await.map_err(|why| why.to_string())?;
     let trailers = collected.trailers().cloned().unwrap_or_default();
     Ok((collected.to_bytes(), trailers))
+}
+
+/// Gives the message of a body to `take`, piece by piece, and returns the trailers; errors where that
+/// is not one whole message, or `take` says so.
+pub(super) async fn read(
+    body: Incoming,
+    mut take: impl FnMut(&[u8]) -> Option<()>,
+) -> Result<HeaderMap, String> {
+    const BROKEN: &str = "its answer is not a message that can be read";
+    let mut body = http_body_util::Limited::new(body, MOST);
+    let (mut prefix, mut length) = (Vec::with_capacity(PREFIX), 0);
+    let mut trailers = HeaderMap::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|why| why.to_string())?;
+        match frame.into_data() {
+            Ok(data) => {
+                let (head, data) = data.split_at(data.len().min(PREFIX - prefix.len()));
+                prefix.extend_from_slice(head);
+                length += data.len();
+                take(data).ok_or(BROKEN)?;
+            }
+            Err(other) => trailers = other.into_trailers().unwrap_or_default(),
+        }
+    }
+    let expected = [[0].as_slice(), &u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()];
+    (prefix == expected.concat()).then_some(trailers).ok_or_else(|| BROKEN.to_owned())
 }
 
 /// Whether an answer's headers or trailers say that the call succeeded.
