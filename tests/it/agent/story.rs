@@ -3,9 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use planwright::{
-    domain::names::{PrNumber, RepositoryId},
     localhub::{IssueEdit, MergeMethod, Person, Role},
-    store::PullRequestId,
     worker,
 };
 use serde_json::json;
@@ -411,7 +409,7 @@ async fn a_newer_text_of_the_issue_supersedes_the_run_and_a_cancel_ends_it() {
     story.settle().await;
     assert_eq!(model.asked().len(), 2);
     assert!(String::from_utf8_lossy(&model.asked()[1].body).contains("Greet twice."));
-    let runs = story.store().agent_runs(id(&story, issue).await).await.unwrap();
+    let runs = story.store().agent_runs(story.id(issue)).await.unwrap();
     assert_eq!(runs.iter().map(|run| run.facts.is_over).collect::<Vec<_>>(), [true, false]);
     story.bob.comment(REPO, issue, "/infra cancel").unwrap();
     story.settle().await;
@@ -420,11 +418,6 @@ async fn a_newer_text_of_the_issue_supersedes_the_run_and_a_cancel_ends_it() {
     story.settle().await;
     assert!(story.reply(issue).contains("asks nothing"), "{}", story.reply(issue));
     story.finish().await;
-}
-
-async fn id(story: &Story, issue: i64) -> PullRequestId {
-    let jobs = story.hub.repository_id(REPO).unwrap();
-    PullRequestId { repository: RepositoryId(jobs), number: PrNumber(issue) }
 }
 
 #[tokio::test]

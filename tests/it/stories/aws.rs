@@ -1,6 +1,7 @@
-//! The life of a bucket through webhooks only, on a real provider and a real API.
+//! The life of a bucket through webhooks only, on a real provider and a real API: with providers that
+//! are kept, people are shown what they are shown without.
 
-use planwright::localhub::Edit;
+use planwright::{localhub::Edit, settings::Warm};
 
 use crate::support::{
     bot::{REPO, Setup, Story, locked},
@@ -10,22 +11,50 @@ use crate::support::{
 
 const BUCKET: &str = "acme-webhook-logs";
 
-async fn story(moto: &Moto) -> Story {
-    let config = component("tools/terraform.rc").into_os_string();
+#[tokio::test]
+async fn a_bucket_is_planned_approved_made_found_changed_and_destroyed_with_terraform() {
+    lived_twice("terraform").await;
+}
+
+#[tokio::test]
+async fn a_bucket_is_planned_approved_made_found_changed_and_destroyed_with_opentofu() {
+    lived_twice("tofu").await;
+}
+
+async fn lived_twice(engine: &str) {
+    let [warm, cold] = [lived(engine, Warm::Auto).await, lived(engine, Warm::Off).await];
+    println!("{}", warm.shown.join("\n\n"));
+    assert_eq!(warm.plans, cold.plans);
+    assert_eq!(warm.shown, cold.shown);
+    assert_eq!((warm.warm, cold.warm), (8, 0));
+}
+
+/// What became of one bucket.
+struct Life {
+    /// By pull request: the digests of its plans.
+    plans: Vec<String>,
+    /// Every comment, without what is another each time.
+    shown: Vec<String>,
+    /// How many plans were made with kept providers.
+    warm: u64,
+}
+
+async fn story(engine: &str, warm: Warm, moto: &Moto) -> Story {
+    let config = component(&format!("tools/{engine}.rc")).into_os_string();
     Story::with(Setup {
         env: moto.env(),
         variables: [("TF_CLI_CONFIG_FILE".to_owned(), config)].into(),
-        provider_cache: Some(component("tools/plugins-terraform")),
-        engine: Some("terraform".into()),
+        provider_cache: Some(component(&format!("tools/plugins-{engine}"))),
+        engine: Some(engine.into()),
+        warm,
         ..Setup::default()
     })
     .await
 }
 
-#[tokio::test]
-async fn a_bucket_is_planned_approved_made_found_changed_and_destroyed() {
-    let moto = Moto::shared();
-    let story = story(&moto).await;
+async fn lived(engine: &str, warm: Warm) -> Life {
+    let moto = Moto::start();
+    let story = story(engine, warm, &moto).await;
     let text = format!(
         "apiVersion: planwright.dev/v1\nkind: Stack\npackage: aws-bucket\nversion: \"^0.1\"\nparams:\n  \
          name: {BUCKET}\n  region: eu-central-1\n  tags:\n    team: platform\n"
@@ -34,35 +63,32 @@ async fn a_bucket_is_planned_approved_made_found_changed_and_destroyed() {
         let names = moto.s3("print([it['Name'] for it in s3.list_buckets()['Buckets']])");
         names.contains(BUCKET)
     };
-    let pr = story.approved("logs", &locked("logs", &text)).await;
-    story.assert_says(pr, "5 to add, 0 to change, 0 to destroy");
+    let made = story.approved("logs", &locked("logs", &text)).await;
+    story.assert_says(made, "5 to add, 0 to change, 0 to destroy");
     assert!(!is_there());
-    story.merge(&story.bob, pr);
+    story.merge(&story.bob, made);
     story.settle().await;
-    println!("{}", story.report(pr));
-    story.assert_says(pr, "Applied and verified");
-    story.assert_says(pr, &format!("arn = \"arn:aws:s3:::{BUCKET}\""));
+    story.assert_says(made, "Applied and verified");
+    story.assert_says(made, &format!("arn = \"arn:aws:s3:::{BUCKET}\""));
     assert!(is_there());
 
     moto.s3(&format!(
         "s3.put_bucket_tagging(Bucket='{BUCKET}', Tagging={{'TagSet': [\
          {{'Key': 'team', 'Value': 'nobody'}}]}})"
     ));
-    let (answer, _) = story.say(&story.bob, pr, "/infra drift logs").await;
-    println!("{answer}");
+    let (answer, _) = story.say(&story.bob, made, "/infra drift logs").await;
     assert!(answer.contains(r#"tags.team: "platform" → "nobody""#), "{answer}");
 
     let remove = Edit::new("No more logs")
         .delete("stacks/logs/stack.yaml")
         .delete("stacks/logs/stack.lock.json");
     story.alice.push(REPO, "remove", &remove).unwrap();
-    let pr = story.alice.open_pull(REPO, "remove", "No more logs").unwrap();
+    let removed = story.alice.open_pull(REPO, "remove", "No more logs").unwrap();
     story.settle().await;
-    story.bob.approve(REPO, pr).unwrap();
+    story.bob.approve(REPO, removed).unwrap();
     story.settle().await;
-    println!("{}", story.report(pr));
-    story.assert_says(pr, "5 to destroy");
-    assert_eq!(story.conclusion(pr), "action_required");
+    story.assert_says(removed, "5 to destroy");
+    assert_eq!(story.conclusion(removed), "action_required");
     let addresses = [
         "aws_s3_bucket",
         "aws_s3_bucket_ownership_controls",
@@ -71,17 +97,36 @@ async fn a_bucket_is_planned_approved_made_found_changed_and_destroyed() {
         "aws_s3_bucket_versioning",
     ]
     .map(|kind| format!("module.bucket.{kind}.this"));
-    story.say(&story.bob, pr, &format!("/infra allow logs {}", addresses.join(" "))).await;
-    assert_eq!(story.conclusion(pr), "success");
-    story.merge(&story.bob, pr);
+    story.say(&story.bob, removed, &format!("/infra allow logs {}", addresses.join(" "))).await;
+    assert_eq!(story.conclusion(removed), "success");
+    story.merge(&story.bob, removed);
     story.settle().await;
-    println!("{}", story.report(pr));
-    story.assert_says(pr, "Applied and verified");
+    story.assert_says(removed, "Applied and verified");
     assert!(!is_there());
-    for pr in 1..=pr {
-        for comment in story.hub.comments(REPO, pr).unwrap() {
-            assert!(!comment.body.contains("testing"), "{}", comment.body);
-        }
+
+    let (mut plans, mut shown) = (Vec::new(), Vec::new());
+    for pr in [made, removed] {
+        let set = story.store().latest_plan_set(story.id(pr)).await.unwrap().unwrap().plan_set;
+        plans.extend(set.plans.into_iter().map(|plan| plan.plan_digest.to_string()));
+        let comments = story.hub.comments(REPO, pr).unwrap().into_iter();
+        shown.extend(comments.map(|comment| constant(&comment.body)));
     }
+    for comment in &shown {
+        assert!(!comment.contains("testing"), "{comment}");
+    }
+    let status = story.app().engine.warm_status();
+    assert_eq!(status.fallbacks, 0, "{status:?}");
     story.finish().await;
+    Life { plans, shown, warm: status.hits }
+}
+
+/// Text without what is another each time: commits, times, ids of runs.
+fn constant(text: &str) -> String {
+    let is_hex = |word: &str| word.len() >= 7 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.map(|word| {
+        let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if is_hex(bare) { word.replace(bare, "HEX") } else { word.to_owned() }
+    });
+    words.collect()
 }

@@ -14,14 +14,17 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use planwright::{
     app::App,
-    domain::public_url::PublicUrl,
+    domain::{
+        names::{PrNumber, RepositoryId},
+        public_url::PublicUrl,
+    },
     localhub::{
         AppEdit, CheckRunView, CommentView, Edit, Hub, MergeMethod, Person, Role, Settings,
     },
     queue,
     serve::Bot,
     settings,
-    store::Store,
+    store::{PullRequestId, Store},
     worker,
 };
 use tempfile::TempDir;
@@ -71,6 +74,8 @@ pub struct Setup<'a> {
     pub variables: BTreeMap<String, OsString>,
     pub provider_cache: Option<PathBuf>,
     pub engine: Option<PathBuf>,
+    /// Whether providers are kept, as `--warm`.
+    pub warm: settings::Warm,
     /// Where the calls are recorded, if not for the contract.
     pub record: Option<PathBuf>,
     /// Where a model server listens.
@@ -91,6 +96,7 @@ impl Default for Setup<'_> {
             variables: BTreeMap::new(),
             provider_cache: None,
             engine: None,
+            warm: settings::Warm::Auto,
             record: None,
             model: None,
             has_pages: false,
@@ -160,6 +166,12 @@ impl Story {
 
     pub fn store(&self) -> &Store {
         &self.bot.app.store
+    }
+
+    /// How the store names an issue or a pull request.
+    pub fn id(&self, number: i64) -> PullRequestId {
+        let repository = RepositoryId(self.hub.repository_id(REPO).unwrap());
+        PullRequestId { repository, number: PrNumber(number) }
     }
 
     /// Delivers and works until nothing is left to do; what waits for a time is brought forward.
@@ -316,7 +328,7 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             apply_env: setup.env.keys().cloned().collect(),
             plan_timeout: 300,
             apply_timeout: 300,
-            warm: settings::Warm::Auto,
+            warm: setup.warm,
             warm_providers: vec!["hashicorp/aws".into()],
             warm_memory: 2048,
             digest_key_file: None,
