@@ -255,11 +255,13 @@ mod tests {
     }
 
     fn script(text: &str) -> (tempfile::TempDir, PathBuf) {
-        use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("provider");
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // A child of another thread would have it open for writing too, for a moment, and the system
+        // runs no such file.
+        let write = r##"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""##;
+        let mut sh = std::process::Command::new("/bin/sh");
+        assert!(sh.arg("-c").arg(write).arg(&path).arg(text).status().unwrap().success());
         (dir, path)
     }
 

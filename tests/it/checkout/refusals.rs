@@ -1,19 +1,16 @@
 //! What stops a command before any engine is asked to do something, and the words for it.
 
-use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
-
 use insta::{allow_duplicates, assert_snapshot};
 
-use crate::cli::Repository;
+use crate::{cli::Repository, support::program::write_script};
 
 use super::{ENGINES, repository};
 
 /// A repository whose engine leaves a mark when it is started.
 fn with_a_tripwire() -> Repository {
     let mut repository = repository("terraform");
-    repository.write("engine/tofu", "#!/bin/sh\ntouch \"$MARK\"\nexit 1\n");
-    let engine = repository.path().join("engine/tofu");
-    std::fs::set_permissions(&engine, Permissions::from_mode(0o755)).unwrap();
+    let engine = repository.path().join("tofu-tripwire");
+    write_script(&engine, "#!/bin/sh\ntouch \"$MARK\"\nexit 1\n");
     repository.env.insert("PLANWRIGHT_ENGINE".into(), engine.into());
     repository.env.insert("MARK".into(), repository.path().join("started").into());
     repository

@@ -2,8 +2,6 @@
 //! it may go on. It survives the bot, as in life.
 
 use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -16,6 +14,7 @@ use tokio::{
 };
 
 use super::effects::Effects;
+use crate::support::program::write_script;
 
 /// A bot that has nothing more to do is that long without any effect.
 const QUIET: Duration = Duration::from_millis(600);
@@ -33,8 +32,7 @@ impl Engine {
         let engine = on_path();
         let name = engine.file_name().unwrap().to_string_lossy().into_owned();
         let wrapper = dir.join(format!("{name}-wrapper"));
-        fs::write(&wrapper, script(port, &engine)).unwrap();
-        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&wrapper, &script(port, &engine));
         let effects = effects.clone();
         let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -18,7 +17,10 @@ use planwright::{
 use tempfile::TempDir;
 
 use super::engine::on_path;
-use crate::support::bot::{REPO, Setup, Story, borrowed, hello};
+use crate::support::{
+    bot::{REPO, Setup, Story, borrowed, hello},
+    program::write_script,
+};
 
 /// The real engine, which notes its commands and cannot apply as long as it is broken.
 struct Engine {
@@ -39,8 +41,7 @@ impl Engine {
             on_path().display()
         );
         fs::write(&broken, "").unwrap();
-        fs::write(engine.wrapper(), script).unwrap();
-        fs::set_permissions(engine.wrapper(), fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&engine.wrapper(), &script);
         engine
     }
 

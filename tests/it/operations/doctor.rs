@@ -20,7 +20,10 @@ use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
 use crate::{
     cli::Repository,
-    support::bot::{REPO, Story},
+    support::{
+        bot::{REPO, Story},
+        program::write_script,
+    },
 };
 
 async fn examined(settings: &Serve) -> Vec<Check> {
@@ -127,9 +130,9 @@ async fn what_is_wrong_on_this_machine_is_found() {
     let mut settings = good.clone();
     settings.engine.engine = Some(dir.join("no-such-tofu"));
     assert_fails(&settings, "engine", "no-such-tofu").await;
-    settings.engine.engine =
-        Some(write("old-tofu", "#!/bin/sh\necho '{\"terraform_version\":\"1.5.0\"}'\n"));
-    set_mode(&dir.join("old-tofu"), 0o755);
+    let old = dir.join("old-tofu");
+    write_script(&old, "#!/bin/sh\necho '{\"terraform_version\":\"1.5.0\"}'\n");
+    settings.engine.engine = Some(old);
     assert_fails(&settings, "engine", "1.5.0").await;
     settings.process.roles = vec![Role::Web];
     assert_eq!(ill(&examined(&settings).await), [], "who only takes webhooks needs none");

@@ -8,6 +8,7 @@ pub mod model;
 pub mod moto;
 pub mod postgres;
 pub mod process;
+pub mod program;
 pub mod starts;
 pub mod variations;
 pub mod world;

@@ -2,12 +2,13 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use tempfile::TempDir;
+
+use super::program::write_script;
 
 /// The engine on PATH behind a script that writes down what it is started with.
 pub struct Starts {
@@ -66,8 +67,7 @@ impl Starts {
             kept.path().display(),
             log.display(),
         );
-        fs::write(&engine, script).unwrap();
-        fs::set_permissions(&engine, fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&engine, &script);
         Self { engine, log, dirs: (dir, kept) }
     }
 

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,7 +10,7 @@ use std::{
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use super::bot::Story;
+use super::{bot::Story, program::write_script};
 
 impl Story {
     /// The recorded state of a stack, once there is one.
@@ -68,9 +67,7 @@ impl Watched {
             terraform().display()
         );
         let watched = Self { dir };
-        let program = watched.program();
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        write_script(&watched.program(), &script);
         watched
     }
 
