@@ -1,6 +1,6 @@
 //! What is planned: a number of equal stacks of one package, and what their engine needs.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
 use crate::support::{
     bot::{hello, locked},
@@ -16,12 +16,12 @@ pub struct Case {
     /// What leads the engine to its API and its providers.
     pub env: BTreeMap<String, OsString>,
     pub provider_cache: PathBuf,
-    _moto: Arc<Moto>,
+    _moto: Moto,
 }
 
 impl Case {
     pub fn new(package: &'static str, stacks: usize) -> Self {
-        let moto = Moto::shared();
+        let moto = Moto::start();
         let mut env = moto.env();
         env.insert("TF_CLI_CONFIG_FILE".into(), component("tools/terraform.rc").into());
         let provider_cache = component("tools").join("plugins-terraform");

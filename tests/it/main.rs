@@ -11,7 +11,6 @@ mod crash;
 mod deploy;
 mod docs;
 mod engine;
-mod engine_aws;
 mod engine_echo;
 mod git;
 mod github;

@@ -29,11 +29,22 @@ fn asked(moto: &Moto, name: &str) -> String {
 
 #[test]
 fn a_bucket_is_made_changed_behind_our_back_mended_and_destroyed() {
-    let moto = Moto::shared();
+    lived("auto");
+}
+
+#[test]
+fn the_same_is_said_where_no_provider_is_kept() {
+    lived("off");
+}
+
+/// What is said is the same with either engine, and whether providers are kept or not.
+fn lived(warm: &str) {
+    let moto = Moto::start();
     allow_duplicates! {
         for engine in ENGINES {
             let name = format!("acme-story-{engine}");
             let repository = with_bucket(engine, &name, &moto);
+            repository.edit("planwright.yaml", "engine:\n", &format!("engine:\n  warm: {warm}\n"));
             let said = |arguments: &[&str]| stable(&repository.done(arguments)).replace(&name, "NAME");
 
             let applied = said(&["apply", "stacks/logs", "--auto-approve"]);

@@ -1,14 +1,12 @@
-//! moto: a real AWS API on loopback, alone for this test binary.
+//! moto: a real AWS API on loopback.
 //!
-//! It ends with its last user, and with this process however that ends: it watches its standard
-//! input.
+//! It ends with its value, and with this process however that ends: it watches its standard input.
 
 use std::{
     collections::BTreeMap,
     ffi::OsString,
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, Weak},
 };
 
 use super::engine::component;
@@ -28,20 +26,8 @@ pub struct Moto {
     url: String,
 }
 
-static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
-
 impl Moto {
-    /// The server of this test binary; started when nobody uses one.
-    pub fn shared() -> Arc<Self> {
-        let mut shared = SHARED.lock().unwrap();
-        shared.upgrade().unwrap_or_else(|| {
-            let moto = Arc::new(Self::start());
-            *shared = Arc::downgrade(&moto);
-            moto
-        })
-    }
-
-    /// One of its own.
+    /// A world of its own, in which there is nothing yet.
     pub fn start() -> Self {
         let mut server = Command::new(component("venv/bin/python"))
             .args(["-c", SERVER])

@@ -69,7 +69,7 @@ fn descendant(of: u32, name: &str) -> Option<u32> {
 
 #[tokio::test]
 async fn a_bot_that_is_killed_leaves_no_provider_behind() {
-    let moto = Moto::shared();
+    let moto = Moto::start();
     let repository = with_bucket("terraform", "killed", &moto);
     let mut bot = repository
         .command(&["plan", "stacks/logs"])

@@ -9,6 +9,7 @@ use planwright::{
     domain::plan::Plan,
     engine::{Control, Mode, Planned},
 };
+use serde_json::{Value as Json, json};
 
 use super::in_repository;
 use crate::support::{
@@ -32,7 +33,7 @@ async fn lives_of_files_are_the_same_warm_and_cold() {
         for index in chosen(engine) {
             let echo = Echo::new();
             let life = variation(&World::echo(&echo), index);
-            let stack = echo.warm_stack(engine, &serde_json::json!({}), |_| ()).await;
+            let stack = echo.warm_stack(engine, &json!({}), |_| ()).await;
             tally.add(&live(stack, &life, None).await);
         }
     }
@@ -55,10 +56,23 @@ async fn parameters(engine: &str) {
     let mut tally = Tally::default();
     for index in chosen(engine) {
         let life = variation(&World::Aws, index);
-        let stack = super::aws::stack(engine, &moto, &life.steps[0].tree).await;
+        let stack = aws(engine, &moto, &life.steps[0].tree).await;
         tally.add(&live(stack, &life, Some(&moto)).await);
     }
     tally.told(engine);
+}
+
+/// A stack whose provider may be kept.
+async fn aws(engine: &str, moto: &Moto, tree: &Json) -> Stack {
+    let mut stack = Stack::with(engine, tree, |settings| {
+        settings.warm.providers = ["hashicorp/aws".to_owned()].into();
+    })
+    .await;
+    let required = [("hashicorp/aws".to_owned(), "5.100.0".to_owned())].into();
+    stack.providers =
+        stack.engine.provider_locks(&stack.binary, &required, &Control::default()).await.unwrap();
+    stack.env = moto.env();
+    stack
 }
 
 #[derive(Default)]

@@ -1,6 +1,5 @@
 //! Warm plans, with real providers and both engines: they are the cold ones, only sooner.
 
-mod aws;
 mod bounds;
 mod equality;
 mod faults;
