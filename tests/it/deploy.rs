@@ -88,6 +88,15 @@ fn the_container_is_built_from_all_that_the_program_is() {
     assert_eq!(copied, read);
 }
 
+/// A program that is started by another one may outlive it, and is then the first process's to bury.
+#[test]
+fn the_first_process_of_the_container_buries_what_others_leave() {
+    let container = text("deploy/Containerfile");
+    let installed = after(&container, "--no-install-recommends ca-certificates ", &['\\']);
+    let first = after(&container, "ENTRYPOINT [\"/usr/bin/", &['"']);
+    assert_eq!(first, installed.trim());
+}
+
 #[test]
 fn every_variable_that_is_set_is_one_of_ours() {
     let cli = Cli::command();
