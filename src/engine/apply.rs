@@ -49,6 +49,18 @@ pub struct ApplyFailed {
 }
 
 impl Engine {
+    /// Installs what the directory of a plan lacks for its apply, so that nothing is begun that could
+    /// not go on: a plan may have been made with providers that ran already, an apply starts its own.
+    pub async fn equip(
+        &self,
+        root: &Root<'_>,
+        planned: &Planned,
+        control: &Control<'_>,
+    ) -> Result<(), Error> {
+        let _turn = self.turn("init", COLD, control).await?;
+        self.initialise(root, &planned.ready, &BTreeSet::new(), control).await
+    }
+
     /// Carries out a plan, which is used up by it; `root` has to be the one that was planned.
     ///
     /// The engine goes on when this future is dropped or this process dies; only
@@ -75,7 +87,7 @@ impl Engine {
         (control, transcript): (&Control<'_>, &mut Transcript<'_>),
     ) -> Result<BTreeMap<String, Output>, Error> {
         let _turn = self.turn("apply", COLD, control).await?;
-        // A plan may have been made with providers that ran already; an apply starts its own.
+        // Does nothing where `equip` was called.
         self.initialise(root, &planned.ready, &BTreeSet::new(), control).await?;
         let args = vec![planned.file.0.clone().into_os_string()];
         let command = Command { name: "apply", args, captures: false };

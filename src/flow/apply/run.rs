@@ -151,6 +151,11 @@ async fn run_locked(
         differs(app, case, (report, &stacks), watch).await?;
         return Ok(RunState::Superseded);
     }
+    equip(app, &stacks, (report, watch)).await?;
+    if report.state == State::Failed {
+        app.store.record_report(case.recorded.id, report).await?;
+        return Ok(RunState::Failed);
+    }
     let mut is_begun = false;
     for (stack, (_, next)) in stacks {
         let progress = match next {
@@ -174,6 +179,26 @@ async fn run_locked(
         State::Partial => RunState::Partial,
         _ => RunState::Failed,
     })
+}
+
+/// Installs what any of the stacks needs before the first is begun.
+async fn equip(
+    app: &App,
+    stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
+    (report, watch): (&mut Report, &Watch),
+) -> Result<()> {
+    for (stack, (_, next)) in stacks {
+        let Next::Ready(ready) = next else { continue };
+        let (work, plan) = ready.as_ref();
+        let log = |line: &str| watch.notes.line(stack, line);
+        let control = Control { cancel: watch.stop.clone(), on_start: None, log: Some(&log) };
+        let equipped = app.engine.equip(&work.root(&app.apply_env), plan, &control).await;
+        if let Err(message) = planned(equipped)? {
+            set_progress(report, stack, Progress::Failed { message });
+            report.state = State::Failed;
+        }
+    }
+    Ok(())
 }
 
 /// Plans a stack again, unless a newer merge of it was applied before.
