@@ -13,10 +13,11 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Control, Engine, Error, Root,
+    Control, Engine, Error, Log, Root, Secrets,
     child::{self, Ended, Invocation},
     lockfile,
     transcript::Transcript,
+    warm::REATTACH,
     workdir::{self, DATA, LOCK_FILE, WorkDir},
 };
 use crate::domain::digest::Digest;
@@ -32,6 +33,18 @@ pub(super) struct Ready {
     pub env: BTreeMap<String, OsString>,
     /// Whether `HOME` is a directory of its own.
     pub has_own_home: bool,
+}
+
+impl Ready {
+    /// What people read along: of an attempt with kept providers no errors, since one that fails is
+    /// made once more without.
+    pub fn transcript<'a>(&self, secrets: &'a Secrets, log: Option<&'a Log<'a>>) -> Transcript<'a> {
+        let transcript = Transcript::new(secrets, log);
+        match self.env.contains_key(REATTACH) {
+            true => transcript.without_errors(),
+            false => transcript,
+        }
+    }
 }
 
 /// A command of the engine in a ready root.
@@ -129,7 +142,7 @@ impl Engine {
         command: Command,
         control: &Control<'_>,
     ) -> Result<Ended, Error> {
-        let mut transcript = Transcript::new(root.secrets, control.log);
+        let mut transcript = ready.transcript(root.secrets, control.log);
         let ended = self.run(root, ready, command, (control, &mut transcript)).await?;
         Ok(ended)
     }

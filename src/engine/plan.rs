@@ -11,7 +11,6 @@ use super::{
     COLD, Control, Diagnostic, Engine, Error, Root, StateId, WARM,
     init::{Command, Ready},
     plan_json,
-    transcript::Transcript,
     warm::{REATTACH, ahead, state_types},
 };
 use crate::domain::{finding::Severity, plan::Plan};
@@ -87,15 +86,17 @@ impl Engine {
             let planned = self.plan_in(root, &ready, (mode, &session.sources), control).await;
             ready.env.remove(REATTACH);
             match planned {
-                Ok(made) => {
-                    self.warm.hit();
-                    ahead::note(&self.settings.work, root, session);
-                    return Ok(made.held_in(ready));
-                }
-                Err(error @ Error::Cancelled { .. }) => return Err(error),
-                Err(error @ Error::TimedOut { .. }) => {
-                    // It took as long as a plan may; who kept it waiting is not asked again.
-                    session.distrust();
+                Ok(made) => match session.troubles() {
+                    None => {
+                        self.warm.hit();
+                        ahead::note(&self.settings.work, root, session);
+                        return Ok(made.held_in(ready));
+                    }
+                    // An engine takes what fails within a `check` for a warning.
+                    Some(why) => self.cold(root, &why),
+                },
+                // No single call may take that long, so it is the plan's own time.
+                Err(error @ (Error::Cancelled { .. } | Error::TimedOut { .. })) => {
                     return Err(error);
                 }
                 Err(error) => self.cold(root, &session.why(&error)),
@@ -140,7 +141,7 @@ impl Engine {
             args.push("-destroy".into());
         }
         let command = Command { name: "plan", args, captures: false };
-        let mut transcript = Transcript::new(root.secrets, control.log);
+        let mut transcript = ready.transcript(root.secrets, control.log);
         self.run(root, ready, command, (control, &mut transcript)).await?;
         let mut warnings = transcript.diagnostics;
         warnings.retain(|diagnostic| diagnostic.severity == Severity::Warning);

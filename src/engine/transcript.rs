@@ -35,6 +35,7 @@ pub enum Outcome {
 pub(super) struct Transcript<'a> {
     secrets: &'a Secrets,
     log: Option<&'a super::Log<'a>>,
+    hides_errors: bool,
     pub diagnostics: Vec<Diagnostic>,
     pub steps: Vec<Step>,
     pub tail: VecDeque<String>,
@@ -43,22 +44,27 @@ pub(super) struct Transcript<'a> {
 impl<'a> Transcript<'a> {
     pub fn new(secrets: &'a Secrets, log: Option<&'a super::Log<'a>>) -> Self {
         let (diagnostics, steps, tail) = Default::default();
-        Self { secrets, log, diagnostics, steps, tail }
+        Self { secrets, log, hides_errors: false, diagnostics, steps, tail }
+    }
+
+    /// Keeps errors, and does not tell them to those who read along.
+    pub fn without_errors(self) -> Self {
+        Self { hides_errors: true, ..self }
     }
 
     pub fn line(&mut self, line: &str) {
-        let text = match serde_json::from_str::<Message>(line) {
+        let (text, is_error) = match serde_json::from_str::<Message>(line) {
             Ok(message) => {
                 self.keep(&message);
-                message.text
+                (message.text, message.level == "error")
             }
-            Err(_) => line.to_owned(),
+            Err(_) => (line.to_owned(), false),
         };
         let text = self.secrets.scrubbed(text.trim_end());
         if text.is_empty() {
             return;
         }
-        if let Some(log) = self.log {
+        if let Some(log) = self.log.filter(|_| !(is_error && self.hides_errors)) {
             log(&text);
         }
         if self.tail.len() == TAIL {
@@ -99,6 +105,8 @@ impl<'a> Transcript<'a> {
 struct Message {
     #[serde(rename = "@message")]
     text: String,
+    #[serde(rename = "@level", default)]
+    level: String,
     #[serde(rename = "type", default)]
     kind: String,
     diagnostic: Option<RawDiagnostic>,

@@ -151,8 +151,7 @@ async fn a_fault_strikes_in_its_call_and_one_in_a_file_only_once() {
     let mut stack = echo.stack("terraform", &file(&json!({"name": "note"}))).await;
     let calls = stack.dir.path().join("calls");
     let once = stack.dir.path().join("fault");
-    stack.env.insert("ECHO_CALLS".into(), calls.clone().into());
-    stack.env.insert("ECHO_FAULT_FILE".into(), once.clone().into());
+    stack.env.insert("ECHO_DIR".into(), stack.dir.path().into());
 
     fs::write(&once, "crash:PlanResourceChange\n").unwrap();
     let crashed = refused(&stack).await;

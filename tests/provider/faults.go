@@ -23,18 +23,18 @@ import (
 type faults struct {
 	// ECHO_FAULT: strikes in each such call.
 	always string
-	// ECHO_FAULT_FILE: a file with a fault that strikes once; the file is removed then.
+	// `fault` in the directory ECHO_DIR: a fault that strikes once; the file is removed then.
 	once string
-	// ECHO_CALLS: a file that gets a line `PID CALL` for each call.
+	// `calls` there: gets a line `PID CALL` for each call.
 	calls string
 }
 
 func faultsFromEnvironment() faults {
-	return faults{
-		always: os.Getenv("ECHO_FAULT"),
-		once:   os.Getenv("ECHO_FAULT_FILE"),
-		calls:  os.Getenv("ECHO_CALLS"),
+	all := faults{always: os.Getenv("ECHO_FAULT")}
+	if dir := os.Getenv("ECHO_DIR"); dir != "" {
+		all.once, all.calls = path.Join(dir, "fault"), path.Join(dir, "calls")
 	}
+	return all
 }
 
 func (f faults) strike(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

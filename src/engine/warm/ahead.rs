@@ -1,8 +1,8 @@
 //! Warming ahead: after a start, before anybody waits, the providers of what was planned last are
 //! started and configured again.
 //!
-//! Each warm plan leaves a recipe, one for each repository, provider and environment: where its tree
-//! lies and what it was locked to. No values and no credentials are in it; the tree is as that plan
+//! Each warm plan leaves a recipe, one for each repository, environment and locked providers: where its
+//! tree lies and what it was locked to. No values and no credentials are in it; the tree is as that plan
 //! left it. What comes of it is thrown away, and what goes wrong with it concerns nobody.
 
 use std::{
@@ -57,10 +57,13 @@ pub(in crate::engine) fn note(work: &Path, root: &Root<'_>, session: &Session) {
         types: first.behind.types.clone(),
         env: first.behind.base.env_digest.clone(),
     };
-    let sources = recipe.providers.keys().map(String::as_bytes);
-    let parts = [recipe.repository.as_bytes(), recipe.env.as_str().as_bytes()];
-    let name = Digest::of_parts("ahead-v1", parts.into_iter().chain(sources));
+    let locked = recipe.providers.iter().map(|(source, lock)| format!("{source} {}", lock.version));
+    let parts = [recipe.repository.clone(), recipe.env.to_string()].into_iter().chain(locked);
+    let parts: Vec<String> = parts.collect();
+    let name = Digest::of_parts("ahead-v1", parts.iter().map(String::as_bytes));
     let file = folder(work).join(name.as_str().replace(':', "-"));
+    // Some directories are removed after their plan; one that stays is as good as another.
+    let recipe = read(&file).filter(|kept| kept.dir.exists()).unwrap_or(recipe);
     let written = fs::create_dir_all(folder(work))
         .and_then(|()| fs::write(&file, serde_json::to_vec(&recipe).unwrap_or_default()));
     if let Err(why) = written {
@@ -70,13 +73,25 @@ pub(in crate::engine) fn note(work: &Path, root: &Root<'_>, session: &Session) {
 }
 
 fn folder(work: &Path) -> PathBuf {
-    work.join("ahead")
+    work.join(super::FOLDER).join("ahead")
 }
 
 /// The latest first; what cannot be read is left out.
 fn recipes(work: &Path) -> Vec<Recipe> {
-    let read = |file: &PathBuf| serde_json::from_slice(&fs::read(file).ok()?).ok();
-    latest(work).iter().filter_map(read).collect()
+    latest(work).iter().filter_map(|file| read(file)).collect()
+}
+
+fn read(file: &Path) -> Option<Recipe> {
+    serde_json::from_slice(&fs::read(file).ok()?).ok()
+}
+
+/// Removes the recipes of a repository, which does not want kept providers any more.
+pub(super) fn forget(work: &Path, repository: &str) {
+    for file in latest(work) {
+        if read(&file).is_some_and(|recipe| recipe.repository == repository) {
+            let _ = fs::remove_file(file);
+        }
+    }
 }
 
 /// The files that are followed, the latest first; the others, of credentials that changed since, are

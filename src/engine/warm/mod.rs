@@ -41,12 +41,15 @@ use self::{
     provider::Protocol,
     relay::{Behind, Relay},
 };
-use crate::domain::digest::Digest;
+use crate::domain::{digest::Digest, repo_config::Warm as Rule};
 
 use super::{Error, ProviderLock, Root, init::Ready, lockfile, workdir::DATA};
 
 /// Where an engine looks for providers that run already.
 pub(super) const REATTACH: &str = "TF_REATTACH_PROVIDERS";
+
+/// Where plans leave notes for later ones, in the directory for work; no stack has such a name.
+const FOLDER: &str = ".warm";
 
 /// Which providers may be kept, and for how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,9 +133,14 @@ impl Session {
     /// Why a plan failed: what went wrong behind the sockets, if anything did, else what the engine
     /// said.
     pub fn why(&self, error: &Error) -> String {
+        self.troubles().unwrap_or_else(|| error.to_string())
+    }
+
+    /// What went wrong behind the sockets.
+    pub fn troubles(&self) -> Option<String> {
         let troubles: Vec<String> =
             self.relays.iter().flat_map(|relay| relay.behind.notes().troubles.clone()).collect();
-        if troubles.is_empty() { error.to_string() } else { troubles.join("; ") }
+        (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
     /// Forgets and ends what served this plan, since a cold one went otherwise.
@@ -148,12 +156,14 @@ type Unpacked = BTreeMap<String, Package>;
 
 impl Warm {
     pub fn new(settings: &super::Settings) -> Self {
-        let super::Settings { warm, tmp, plugin_cache, path, .. } = settings;
+        let super::Settings { warm, tmp, plugin_cache, path, limits, .. } = settings;
+        // One call that hangs leaves a plan enough of its time to be made cold.
+        let bounds = Bounds { call: warm.bounds.call.min(limits.plan / 3), ..warm.bounds.clone() };
         // Where there is none, no provider can be started, and every plan is cold.
         let shell = std::env::split_paths(path).map(|dir| dir.join("sh")).find(|sh| sh.is_file());
         let shell = shell.unwrap_or_else(|| "/bin/sh".into());
         Self {
-            pool: Arc::new(Pool::new(warm.bounds.clone(), shell.clone(), tmp.clone())),
+            pool: Arc::new(Pool::new(bounds, shell.clone(), tmp.clone())),
             shell,
             settings: warm.clone(),
             memory: Arc::default(),
@@ -327,6 +337,9 @@ impl super::Engine {
     ) -> Result<Option<Session>, Error> {
         let trusted = self.warm.trusted(root);
         if trusted.is_empty() {
+            if let Some(sharing) = root.warm.filter(|sharing| sharing.rule.warm == Rule::Off) {
+                ahead::forget(&self.settings.work, sharing.repository);
+            }
             return Ok(None);
         }
         let mut unpacked = self.warm.unpacked(root, (ready, &trusted)).await;
@@ -359,5 +372,15 @@ impl super::Engine {
         let why = root.secrets.scrubbed(why);
         tracing::warn!(dir = %root.dir.display(), "planning cold, without kept providers: {why}");
         self.warm.fall_back(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::names::StackId;
+
+    #[test]
+    fn no_stack_has_the_directory_of_the_notes() {
+        assert!(StackId::parse(super::FOLDER).is_err());
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    fs,
+    fmt, fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Mutex,
@@ -27,7 +27,7 @@ pub(super) struct Package {
 
 /// What tells one content of a file from another without reading it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Fingerprint {
+pub(super) struct Fingerprint {
     path: PathBuf,
     size: u64,
     inode: u64,
@@ -63,7 +63,7 @@ impl Packages {
 
     fn digest(&self, dir: &Path, files: &[PathBuf]) -> Result<String, String> {
         let look: Vec<Fingerprint> =
-            files.iter().map(|file| fingerprint(file)).collect::<Result<_, _>>()?;
+            files.iter().map(|file| Fingerprint::of(file)).collect::<Result<_, _>>()?;
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(digest) = known.get(&look) {
             return Ok(digest.clone());
@@ -94,14 +94,23 @@ fn is_executable(file: &Path) -> bool {
         && fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0)
 }
 
-fn fingerprint(file: &Path) -> Result<Fingerprint, String> {
-    let meta = fs::metadata(file).map_err(|why| format!("{}: {why}", file.display()))?;
-    Ok(Fingerprint {
-        path: file.to_owned(),
-        size: meta.len(),
-        inode: meta.ino(),
-        changed: (meta.ctime(), meta.ctime_nsec()),
-    })
+impl Fingerprint {
+    pub fn of(file: &Path) -> Result<Self, String> {
+        let meta = fs::metadata(file).map_err(|why| format!("{}: {why}", file.display()))?;
+        Ok(Self {
+            path: file.to_owned(),
+            size: meta.len(),
+            inode: meta.ino(),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        })
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, size, inode, changed } = self;
+        write!(f, "{} {size} {inode} {}.{:09}", path.display(), changed.0, changed.1)
+    }
 }
 
 fn h1(dir: &Path, files: &[PathBuf]) -> Result<String, String> {

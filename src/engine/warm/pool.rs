@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsString,
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -17,7 +17,7 @@ use hyper::body::Bytes;
 
 use super::{
     bounds::{Bounds, Look},
-    package::Package,
+    package::{Fingerprint, Package},
     provider::{Provider, Start},
     wire,
 };
@@ -61,10 +61,27 @@ impl Base {
     }
 }
 
-/// Of names and values.
+/// Of names, values, and what the files look like that values name: credentials may stand in one.
 pub(super) fn env_digest(env: &BTreeMap<String, OsString>) -> Digest {
-    let parts = env.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_encoded_bytes()]);
-    Digest::of_parts("env-v1", parts)
+    let parts: Vec<Vec<u8>> = env
+        .iter()
+        .flat_map(|(name, value)| {
+            let value_bytes = value.as_encoded_bytes().to_vec();
+            [name.clone().into(), value_bytes, look(name, Path::new(value)).into()]
+        })
+        .collect();
+    Digest::of_parts("env-v1", parts.iter().map(Vec::as_slice))
+}
+
+/// The files of credentials below a `HOME` are those of the AWS provider.
+fn look(name: &str, value: &Path) -> String {
+    let files = match name {
+        "HOME" => [".aws/config", ".aws/credentials"].map(|file| value.join(file)).to_vec(),
+        _ if value.is_absolute() => vec![value.to_owned()],
+        _ => Vec::new(),
+    };
+    let looks = files.iter().filter(|file| file.is_file()).map(|file| Fingerprint::of(file));
+    looks.map(|look| look.map_or(String::new(), |look| format!("{look}\n"))).collect()
 }
 
 /// One kept process, for people.
@@ -363,6 +380,27 @@ mod tests {
             base("one", "hashicorp/aws", "/aws", "h1:aws", "second"),
         ] {
             assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_file_of_credentials_that_changes_makes_another_environment() {
+        let home = tempfile::tempdir().unwrap();
+        let aws = home.path().join(".aws/credentials");
+        let named = home.path().join("token");
+        std::fs::create_dir(home.path().join(".aws")).unwrap();
+        let env = BTreeMap::from([
+            ("HOME".to_owned(), home.path().as_os_str().to_owned()),
+            ("TOKEN_FILE".to_owned(), named.clone().into_os_string()),
+        ]);
+        let mut seen = vec![env_digest(&env)];
+        for (file, text) in [(&aws, "one"), (&named, "one"), (&aws, "two"), (&named, "two")] {
+            std::fs::write(file.with_extension("new"), text).unwrap();
+            std::fs::rename(file.with_extension("new"), file).unwrap();
+            let now = env_digest(&env);
+            assert_eq!(now, env_digest(&env));
+            assert!(!seen.contains(&now), "{}", file.display());
+            seen.push(now);
         }
     }
 

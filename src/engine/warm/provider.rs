@@ -35,8 +35,9 @@ const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 /// Starts a provider, says its id, and kills its whole group once standard input has ended, which
-/// is when the bot has let go of it or is no more.
-const GUARD: &str = r#""$0" </dev/null & echo "$!"; exec >/dev/null; read -r _; kill -KILL 0"#;
+/// is when the bot has let go of it or is no more. Then nobody else removes its directory.
+const GUARD: &str = r#""$0" </dev/null & echo "$!"; exec >/dev/null; read -r _
+kill -KILL "$!"; wait "$!"; rm -rf -- "$1"; kill -KILL 0"#;
 
 /// The version of the plugin protocol that a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,7 @@ impl Provider {
             .arg("-c")
             .arg(GUARD)
             .arg(executable)
+            .arg(dir.path())
             .current_dir(dir.path())
             .env_clear()
             .env("HOME", dir.path())

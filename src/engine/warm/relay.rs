@@ -40,8 +40,8 @@ enum Way {
     /// Another answer that depends on nothing but the question.
     Pure,
     Configure,
-    /// Would stop the provider for the others.
-    Swallow,
+    /// Is done here: it would stop the provider for the others.
+    Stop,
     Pass,
     /// Would change the world, or was not heard of when this was written.
     Refuse,
@@ -53,11 +53,10 @@ impl Way {
             "GetSchema" | "GetProviderSchema" => Self::Schema,
             "GetMetadata"
             | "GetResourceIdentitySchemas"
-            | "GetFunctions"
             | "PrepareProviderConfig"
             | "ValidateProviderConfig" => Self::Pure,
             "Configure" | "ConfigureProvider" => Self::Configure,
-            "Stop" | "StopProvider" => Self::Swallow,
+            "Stop" | "StopProvider" => Self::Stop,
             "ValidateResourceTypeConfig"
             | "ValidateResourceConfig"
             | "ValidateDataSourceConfig"
@@ -75,6 +74,7 @@ impl Way {
             | "MoveResourceState"
             | "GenerateResourceConfig"
             | "ListResource"
+            | "GetFunctions"
             | "OpenEphemeralResource"
             | "RenewEphemeralResource"
             | "CloseEphemeralResource"
@@ -140,7 +140,8 @@ async fn accept(listener: UnixListener, behind: Arc<Behind>, stop: CancellationT
 }
 
 async fn converse(stream: UnixStream, behind: Arc<Behind>) {
-    let connection = Arc::new(Connection { behind, lease: tokio::sync::Mutex::default() });
+    let (lease, stop) = Default::default();
+    let connection = Arc::new(Connection { behind, lease, stop });
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { Ok::<_, Infallible>(connection.answer(request).await) }
@@ -177,6 +178,8 @@ impl Behind {
 struct Connection {
     behind: Arc<Behind>,
     lease: tokio::sync::Mutex<Option<Arc<Lease>>>,
+    /// The engine has asked its provider to stop: no call of this connection goes on.
+    stop: CancellationToken,
 }
 
 impl Connection {
@@ -187,22 +190,39 @@ impl Connection {
         let Some((_, method)) = method.filter(|(asked, _)| *asked == service) else {
             return wire::refusal(Status::Unimplemented, &format!("{path} is not passed on"));
         };
-        let answered = match Way::of(method) {
-            Way::Schema => self.schema(method, request).await,
-            Way::Pure => self.pure(method, request).await.map(wire::answer),
-            Way::Configure => self.configure(method, request).await.map(wire::answer),
-            Way::Swallow => Ok(wire::answer(wire::framed(b""))),
-            Way::Refuse => {
-                let why = format!("{method} needs a provider that the engine has started itself");
-                self.behind.note(&why);
-                Ok(wire::refusal(Status::PermissionDenied, &why))
-            }
-            Way::Pass => self.pass(method, request).await,
+        let way = Way::of(method);
+        if way == Way::Stop {
+            self.stop.cancel();
+            return wire::answer(wire::framed(b""));
+        }
+        // What hears of it that nobody waits any longer breaks off, as a provider itself would.
+        let answered = tokio::select! {
+            answered = self.done(way, method, request) => answered,
+            () = self.stop.cancelled() => Err(format!("`{method}` was stopped")),
         };
         answered.unwrap_or_else(|why| {
             self.behind.note(&why);
             wire::refusal(Status::Unavailable, &why)
         })
+    }
+
+    async fn done(
+        &self,
+        way: Way,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, String> {
+        match way {
+            Way::Schema => self.schema(method, request).await,
+            Way::Pure => self.pure(method, request).await,
+            Way::Configure => self.configure(method, request).await.map(wire::answer),
+            Way::Pass => self.pass(method, request).await,
+            Way::Stop | Way::Refuse => {
+                let why = format!("{method} needs a provider that the engine has started itself");
+                self.behind.note(&why);
+                Ok(wire::refusal(Status::PermissionDenied, &why))
+            }
+        }
     }
 
     async fn schema(
@@ -221,10 +241,14 @@ impl Connection {
             let message = cut.end().ok_or("its schema does not end where it should")?;
             Ok((wire::framed(&message), trailers))
         };
-        self.known(method, (cut, asked), read).await.map(wire::answer)
+        self.known(method, (cut, asked), read).await
     }
 
-    async fn pure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
+    async fn pure(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, String> {
         let asked = self.question(method, request).await?;
         self.known(method, asked, wire::collected).await
     }
@@ -252,29 +276,29 @@ impl Connection {
         method: &str,
         (question, asked): (Digest, Bytes),
         read: impl AsyncFnOnce(Incoming) -> Result<(Bytes, HeaderMap), String>,
-    ) -> Result<Bytes, String> {
+    ) -> Result<Response<Body>, String> {
         let memory = &self.behind.memory;
         if let Some(answer) = memory.get(&question) {
-            return Ok(answer);
+            return Ok(wire::answer(answer));
         }
         let turn = memory.turn(&question);
         let _turn = turn.lock().await;
         if let Some(answer) = memory.get(&question) {
-            return Ok(answer);
+            return Ok(wire::answer(answer));
         }
         let request = wire::request(self.behind.protocol.service(), method, wire::full(asked));
         let lease = self.lease().await?;
         let answered = async {
             let (parts, body) = lease.provider.call(request).await?.into_parts();
             let (answer, trailers) = read(body).await?;
-            match wire::is_ok(&parts.headers, &trailers) {
-                true => Ok(answer),
-                false => Err(format!("`{method}` failed")),
-            }
+            Ok((parts, answer, trailers))
         };
-        let answer = self.limited(method, &lease, answered).await?;
-        memory.keep(question, answer.clone());
-        Ok(answer)
+        let (parts, answer, trailers) = self.limited(method, &lease, answered).await?;
+        // That a provider does not know a question, the engine has to hear in its own words.
+        if wire::is_ok(&parts.headers, &trailers) {
+            memory.keep(question, answer.clone());
+        }
+        Ok(Response::from_parts(parts, wire::full_with(answer, trailers)))
     }
 
     async fn configure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
@@ -296,9 +320,12 @@ impl Connection {
         let lease = self.lease().await?;
         let service = self.behind.protocol.service();
         let request = wire::request(service, method, wire::passed(request.into_body()));
-        let response = self.limited(method, &lease, lease.provider.call(request)).await?;
-        let (parts, body) = response.into_parts();
-        Ok(Response::from_parts(parts, wire::passed(body)))
+        let answered = async {
+            let (parts, body) = lease.provider.call(request).await?.into_parts();
+            let (answer, trailers) = wire::collected(body).await?;
+            Ok(Response::from_parts(parts, wire::full_with(answer, trailers)))
+        };
+        self.limited(method, &lease, answered).await
     }
 
     /// The process of this connection; before it is configured, any that may answer.
@@ -312,7 +339,7 @@ impl Connection {
         Ok(lease)
     }
 
-    /// A provider that does not answer in time is ended: it would not answer the next one either.
+    /// A provider that has not answered in time is ended: it would not answer the next one either.
     async fn limited<T>(
         &self,
         method: &str,
@@ -343,7 +370,7 @@ mod tests {
             assert_eq!(Way::of(method), Way::Refuse, "{method}");
         }
         for method in ["Stop", "StopProvider"] {
-            assert_eq!(Way::of(method), Way::Swallow, "{method}");
+            assert_eq!(Way::of(method), Way::Stop, "{method}");
         }
         for method in ["ReadResource", "PlanResourceChange", "ImportResourceState"] {
             assert_eq!(Way::of(method), Way::Pass, "{method}");

@@ -104,7 +104,7 @@ fn file(work: &Path, backend: &Backend) -> PathBuf {
     let parts = backend.config.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
     let parts = std::iter::once(backend.kind.as_bytes()).chain(parts);
     let digest = Digest::of_parts("state-v1", parts);
-    work.join("types").join(digest.as_str().replace(':', "-"))
+    work.join(super::FOLDER).join("types").join(digest.as_str().replace(':', "-"))
 }
 
 #[cfg(test)]

@@ -57,6 +57,11 @@ pub(super) fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
+pub(super) fn full_with(bytes: Bytes, trailers: HeaderMap) -> Body {
+    let body = Full::new(bytes).with_trailers(std::future::ready(Some(Ok(trailers))));
+    body.map_err(|never| match never {}).boxed_unsync()
+}
+
 pub(super) fn passed(body: Incoming) -> Body {
     body.map_err(Into::into).boxed_unsync()
 }
@@ -104,8 +109,7 @@ pub(super) fn is_ok(headers: &HeaderMap, trailers: &HeaderMap) -> bool {
 pub(super) fn answer(framed: Bytes) -> Response<Body> {
     let mut trailers = HeaderMap::new();
     trailers.insert(STATUS, HeaderValue::from_static("0"));
-    let body = Full::new(framed).with_trailers(std::future::ready(Some(Ok(trailers))));
-    with_type(Response::new(body.map_err(|never| match never {}).boxed_unsync()))
+    with_type(Response::new(full_with(framed, trailers)))
 }
 
 /// An answer without a message.

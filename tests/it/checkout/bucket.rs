@@ -88,12 +88,7 @@ fn lived(warm: &str) {
             "#);
             moto.s3(&format!("s3.head_bucket(Bucket='{name}')"));
 
-            let allowed: Vec<String> = refused
-                .err
-                .lines()
-                .filter_map(|line| line.trim().strip_prefix("--allow '")?.strip_suffix('\''))
-                .map(|address| format!("--allow={address}"))
-                .collect();
+            let allowed = flags(&refused.err);
             let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
             let destroyed = said(&[&destroy[..], &allowed].concat());
             assert!(
@@ -105,4 +100,11 @@ fn lived(warm: &str) {
             assert_eq!(said(&["drift", "logs"]), "logs: never applied\n");
         }
     }
+}
+
+/// The flags that a refusal names.
+fn flags(refusal: &str) -> Vec<String> {
+    let quoted = refusal.lines().filter_map(|line| line.trim().strip_prefix("--allow '"));
+    let addresses = quoted.filter_map(|rest| rest.strip_suffix('\''));
+    addresses.map(|address| format!("--allow={address}")).collect()
 }

@@ -39,6 +39,24 @@ struct Life {
     warm: u64,
 }
 
+impl Life {
+    async fn of(story: &Story, pulls: &[i64]) -> Self {
+        let (mut plans, mut shown) = (Vec::new(), Vec::new());
+        for pr in pulls {
+            let set = story.store().latest_plan_set(story.id(*pr)).await.unwrap().unwrap().plan_set;
+            plans.extend(set.plans.into_iter().map(|plan| plan.plan_digest.to_string()));
+            let comments = story.hub.comments(REPO, *pr).unwrap().into_iter();
+            shown.extend(comments.map(|comment| constant(&comment.body)));
+        }
+        for comment in &shown {
+            assert!(!comment.contains("testing"), "{comment}");
+        }
+        let status = story.app().engine.warm_status();
+        assert_eq!(status.fallbacks, 0, "{status:?}");
+        Self { plans, shown, warm: status.hits }
+    }
+}
+
 async fn story(engine: &str, warm: Warm, moto: &Moto) -> Story {
     let config = component(&format!("tools/{engine}.rc")).into_os_string();
     Story::with(Setup {
@@ -104,20 +122,9 @@ async fn lived(engine: &str, warm: Warm) -> Life {
     story.assert_says(removed, "Applied and verified");
     assert!(!is_there());
 
-    let (mut plans, mut shown) = (Vec::new(), Vec::new());
-    for pr in [made, removed] {
-        let set = story.store().latest_plan_set(story.id(pr)).await.unwrap().unwrap().plan_set;
-        plans.extend(set.plans.into_iter().map(|plan| plan.plan_digest.to_string()));
-        let comments = story.hub.comments(REPO, pr).unwrap().into_iter();
-        shown.extend(comments.map(|comment| constant(&comment.body)));
-    }
-    for comment in &shown {
-        assert!(!comment.contains("testing"), "{comment}");
-    }
-    let status = story.app().engine.warm_status();
-    assert_eq!(status.fallbacks, 0, "{status:?}");
+    let life = Life::of(&story, &[made, removed]).await;
     story.finish().await;
-    Life { plans, shown, warm: status.hits }
+    life
 }
 
 /// Text without what is another each time: commits, times, ids of runs.

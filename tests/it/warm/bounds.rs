@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use planwright::engine::{Mode, Secrets, WarmBounds};
+use planwright::{
+    domain::repo_config::{EngineRule, Warm},
+    engine::{Mode, Secrets, WarmBounds},
+};
 use serde_json::json;
 
 use super::{gone, in_repository, is_running, pids};
@@ -85,9 +88,17 @@ async fn a_bot_that_is_killed_leaves_no_provider_behind() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
     assert!(is_running(provider));
+    let dir = fs::read_link(format!("/proc/{provider}/cwd")).unwrap();
     bot.kill().unwrap();
     bot.wait().unwrap();
     gone(provider).await;
+    for _ in 0..500 {
+        if !dir.exists() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} is left over", dir.display());
 }
 
 #[tokio::test]
@@ -95,7 +106,7 @@ async fn after_a_start_the_providers_of_what_was_planned_last_run_before_they_ar
     let echo = Echo::new();
     let mut stack = stack(&echo, WarmBounds::default()).await;
     let calls = stack.dir.path().join("calls");
-    stack.env.insert("ECHO_CALLS".into(), calls.clone().into());
+    stack.env.insert("ECHO_DIR".into(), stack.dir.path().into());
     let expected = stack.plan(Mode::Normal).await.plan;
     stack.restart();
     assert_eq!(pids(&stack), [0; 0]);
@@ -128,8 +139,42 @@ async fn of_many_environments_only_the_latest_are_warmed_ahead() {
         stack.env.insert("CREDENTIALS".into(), i.to_string().into());
         stack.plan(Mode::Normal).await;
     }
-    let recipes = fs::read_dir(stack.dir.path().join("work/ahead")).unwrap();
+    let recipes = fs::read_dir(stack.dir.path().join("work/.warm/ahead")).unwrap();
     assert_eq!(recipes.count(), 5);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_gone_is_not_warmed_from_and_another_takes_its_place() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, WarmBounds::default()).await;
+    let preview = stack.dir.path().join("preview");
+    for dir in [&stack.workdir(), &preview] {
+        drop(stack.plan_in(dir, Mode::Normal).await.unwrap());
+    }
+    fs::remove_dir_all(&preview).unwrap();
+    stack.restart();
+    stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+    assert_eq!(pids(&stack).len(), 1, "the preview took the place of what stays");
+
+    drop(stack.plan_in(&preview, Mode::Normal).await.unwrap());
+    fs::remove_dir_all(stack.workdir()).unwrap();
+    drop(stack.plan_in(&preview, Mode::Normal).await.unwrap());
+    stack.restart();
+    stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+    assert_eq!(pids(&stack).len(), 1, "what is gone kept its place");
+}
+
+#[tokio::test]
+async fn a_repository_that_wants_no_kept_providers_any_more_gets_none_ahead() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, WarmBounds::default()).await;
+    stack.plan(Mode::Normal).await;
+    let off = EngineRule { warm: Warm::Off, ..EngineRule::of("*") };
+    stack.warm = Some(("one".into(), off));
+    stack.plan(Mode::Normal).await;
+    stack.restart();
+    stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+    assert_eq!(pids(&stack), [0; 0]);
 }
 
 /// What a thread logs.

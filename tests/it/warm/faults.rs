@@ -1,6 +1,6 @@
 //! Whatever goes wrong with a kept provider: the plan is made, it is right, and nothing stays behind.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, sync::Mutex, time::Duration};
 
 use futures::FutureExt as _;
 use planwright::engine::{Control, Mode};
@@ -52,7 +52,7 @@ pub fn fault(stack: &mut Stack, fault: &str) -> PathBuf {
     let file = stack.dir.path().join("fault");
     fs::write(&file, fault).unwrap();
     // In the environment, so each fault meets a process that has answered nothing yet.
-    stack.env.insert("ECHO_FAULT_FILE".into(), file.clone().into());
+    stack.env.insert("ECHO_DIR".into(), stack.dir.path().into());
     stack.env.insert("ECHO_RUN".into(), fault.into());
     file
 }
@@ -151,6 +151,74 @@ async fn a_resource_whose_type_only_the_state_knows_is_planned_cold_once() {
         let status = stack.engine.warm_status();
         assert_eq!((status.hits, status.fallbacks), (hits, 1), "{status:?}");
     }
+}
+
+/// A person reads along as if there had been no first attempt.
+#[tokio::test]
+async fn of_an_attempt_that_is_made_again_no_error_is_told() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    stack.tree(&echo.tree(&json!({})));
+    stack.warm = in_repository("one");
+    let lines = Mutex::new(Vec::new());
+    let log = |line: &str| lines.lock().unwrap().push(line.to_owned());
+    let control = Control { log: Some(&log), ..Control::default() };
+    let workdir = stack.workdir();
+    stack.engine.plan(&stack.root(&workdir), Mode::Normal, &control).await.unwrap();
+    assert_eq!(stack.engine.warm_status().fallbacks, 1);
+    let lines = lines.into_inner().unwrap();
+    assert!(lines.iter().any(|line| line.contains("echo_file.this: Plan to delete")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("Error")), "{lines:#?}");
+    // An error that stays one is told.
+    stack.tree(&echo.tree(&json!({"resource": {"echo_file": {"this": {"name": "Not/Allowed"}}}})));
+    let lines = Mutex::new(Vec::new());
+    let log = |line: &str| lines.lock().unwrap().push(line.to_owned());
+    let control = Control { log: Some(&log), ..Control::default() };
+    stack.engine.plan(&stack.root(&workdir), Mode::Normal, &control).await.unwrap_err();
+    let lines = lines.into_inner().unwrap();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("Error")).count(), 1, "{lines:#?}");
+}
+
+/// The engine takes it for a warning.
+#[tokio::test]
+async fn what_fails_within_a_check_makes_the_plan_cold_too() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    let mut blocks = blocks("two");
+    blocks["check"] = json!({"note": {
+        "data": blocks["data"].clone(),
+        "assert": [{"condition": "${data.echo_read.this.content != \"\"}", "error_message": "empty"}],
+    }});
+    blocks.as_object_mut().unwrap().remove("data");
+    blocks.as_object_mut().unwrap().remove("output");
+    stack.tree(&echo.tree(&blocks));
+    stack.warm = in_repository("one");
+    fault(&mut stack, "crash:ReadDataSource");
+    let planned = stack.plan(Mode::Normal).await;
+    assert!(planned.warnings.is_empty(), "{:?}", planned.warnings);
+    let status = stack.engine.warm_status();
+    assert_eq!((status.hits, status.fallbacks), (0, 1), "{status:?}");
+}
+
+/// So that several stacks are begun only when all of them can be.
+#[tokio::test]
+async fn what_an_apply_needs_is_installed_before_it_is_begun() {
+    let echo = Echo::new();
+    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    stack.warm = in_repository("one");
+    let fresh = stack.dir.path().join("fresh");
+    let planned = stack.plan_in(&fresh, Mode::Normal).await.unwrap();
+    stack.started();
+    let on_start = |command, _| {
+        stack.started.lock().unwrap().push(command);
+        std::future::ready(()).boxed()
+    };
+    let control = Control { on_start: Some(&on_start), ..Control::default() };
+    let root = stack.root(&fresh);
+    stack.engine.equip(&root, &planned, &control).await.unwrap();
+    assert_eq!(stack.started(), ["init"]);
+    stack.engine.apply(&root, planned, &control).await.unwrap();
+    assert_eq!(stack.started(), ["apply", "output"]);
 }
 
 #[tokio::test]

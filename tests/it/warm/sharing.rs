@@ -27,7 +27,7 @@ async fn stack(echo: &Echo) -> Stack {
 
 fn noting(mut stack: Stack) -> Stack {
     stack.warm = in_repository("one");
-    stack.env.insert("ECHO_CALLS".into(), calls_file(&stack).into());
+    stack.env.insert("ECHO_DIR".into(), stack.dir.path().into());
     stack
 }
 
@@ -72,8 +72,15 @@ async fn another_repository_gets_another_process_and_other_credentials_other_ans
     for call in ["GetProviderSchema", "ValidateProviderConfig"] {
         assert_eq!(asked(&stack, call).len(), 2, "{call}");
     }
+    let file = stack.dir.path().join("credentials");
+    for text in ["first", "second"] {
+        fs::write(&file, text).unwrap();
+        stack.env.insert("CREDENTIALS_FILE".into(), file.clone().into());
+        stack.plan(Mode::Normal).await;
+    }
+    assert_eq!(pids(&stack).len(), 5);
     let status = stack.engine.warm_status();
-    assert_eq!((status.hits, status.fallbacks), (4, 0), "{status:?}");
+    assert_eq!((status.hits, status.fallbacks), (6, 0), "{status:?}");
 }
 
 #[tokio::test]
@@ -184,19 +191,42 @@ async fn a_plan_that_is_cancelled_is_not_made_cold_and_stops_no_provider() {
     assert_eq!(asked(&stack, "ConfigureProvider"), kept);
 }
 
+/// An engine that is killed leaves the lock of its state behind.
 #[tokio::test]
-async fn a_process_that_kept_a_plan_waiting_until_its_end_is_nobodys() {
+async fn a_call_that_hangs_is_broken_off_when_its_plan_is_cancelled() {
     let echo = Echo::new();
-    let limits =
-        Limits { plan: Duration::from_secs(3), grace: Duration::ZERO, ..Limits::default() };
+    let mut stack = stack(&echo).await;
+    let fault = fault(&mut stack, "hang:PlanResourceChange");
+    let control = Control::default();
+    let workdir = stack.workdir();
+    let root = stack.root(&workdir);
+    let state = PathBuf::from(&stack.backend.config["path"]);
+    let lock = state
+        .with_file_name(format!(".{}.lock.info", state.file_name().unwrap().to_string_lossy()));
+    let cancelled = async {
+        struck(&fault).await;
+        assert!(lock.exists(), "{}", lock.display());
+        control.cancel.cancel();
+    };
+    let (planned, ()) = tokio::join!(stack.engine.plan(&root, Mode::Normal, &control), cancelled);
+    assert!(matches!(planned, Err(Error::Cancelled { command: "plan" })), "{planned:?}");
+    assert!(!lock.exists(), "{} is left over", lock.display());
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_leaves_a_plan_time_to_be_made_cold() {
+    let echo = Echo::new();
+    let limits = Limits { plan: Duration::from_secs(12), ..Limits::default() };
     let mut stack =
         noting(echo.stack_with("terraform", &file(), |settings| settings.limits = limits).await);
     fault(&mut stack, "hang:PlanResourceChange");
-    let late = stack.plan_in(&stack.workdir(), Mode::Normal).await.unwrap_err();
-    assert!(matches!(late, Error::TimedOut { command: "plan", .. }), "{late}");
+    stack.plan(Mode::Normal).await;
+    let status = stack.engine.warm_status();
+    assert_eq!((status.hits, status.fallbacks), (0, 1), "{status:?}");
     stack.plan(Mode::Normal).await;
     let configured = asked(&stack, "ConfigureProvider");
-    assert_eq!(configured.iter().collect::<BTreeSet<_>>().len(), 2, "{configured:?}");
+    // The one that hung, that of the engine itself, and a new one.
+    assert_eq!(configured.iter().collect::<BTreeSet<_>>().len(), 3, "{configured:?}");
 }
 
 #[tokio::test]
