@@ -183,7 +183,7 @@ async fn of_an_attempt_that_is_made_again_no_error_is_told() {
 #[tokio::test]
 async fn what_fails_within_a_check_makes_the_plan_cold_too() {
     let echo = Echo::new();
-    let mut stack = stack(&echo, Duration::from_secs(60)).await;
+    let mut stack = stack(&echo, Duration::from_secs(1)).await;
     let mut blocks = blocks("two");
     blocks["check"] = json!({"note": {
         "data": blocks["data"].clone(),
@@ -193,7 +193,7 @@ async fn what_fails_within_a_check_makes_the_plan_cold_too() {
     blocks.as_object_mut().unwrap().remove("output");
     stack.tree(&echo.tree(&blocks));
     stack.warm = in_repository("one");
-    fault(&mut stack, "crash:ReadDataSource");
+    fault(&mut stack, "hang:ReadDataSource");
     let planned = stack.plan(Mode::Normal).await;
     assert!(planned.warnings.is_empty(), "{:?}", planned.warnings);
     let status = stack.engine.warm_status();
