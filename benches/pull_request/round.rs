@@ -56,6 +56,8 @@ impl Round {
         let calls = self.calls();
         let start = Instant::now();
         let number = act(&self.alice);
+        // What was said before still stands until the first answers come.
+        tokio::time::sleep(SILENCE).await;
         loop {
             self.silence().await;
             let last = *self.called.lock().unwrap();
