@@ -13,7 +13,7 @@ use planwright::package::source::built_in;
 
 use crate::{
     cli::{Repository, Said},
-    support::engine::component,
+    support::engine::{binary, component},
 };
 
 pub const ENGINES: [&str; 2] = ["tofu", "terraform"];
@@ -21,13 +21,9 @@ pub const ENGINES: [&str; 2] = ["tofu", "terraform"];
 /// After `init`, with an engine.
 pub fn repository(engine: &str) -> Repository {
     let mut repository = Repository::new();
-    let binary = match engine {
-        "tofu" => component("tools/tofu").into_os_string(),
-        other => other.into(),
-    };
     repository.env.extend([
         ("PATH".to_owned(), env::var_os("PATH").unwrap()),
-        ("PLANWRIGHT_ENGINE".to_owned(), binary),
+        ("PLANWRIGHT_ENGINE".to_owned(), binary(engine).into()),
         ("TF_CLI_CONFIG_FILE".to_owned(), component(&format!("tools/{engine}.rc")).into()),
         ("TF_PLUGIN_CACHE_DIR".to_owned(), plugins(engine)),
     ]);

@@ -5,7 +5,7 @@ use planwright::{localhub::Edit, settings::Warm};
 
 use crate::support::{
     bot::{REPO, Setup, Story, locked},
-    engine::component,
+    engine::{binary, component},
     moto::Moto,
 };
 
@@ -63,7 +63,7 @@ async fn story(engine: &str, warm: Warm, moto: &Moto) -> Story {
         env: moto.env(),
         variables: [("TF_CLI_CONFIG_FILE".to_owned(), config)].into(),
         provider_cache: Some(component(&format!("tools/plugins-{engine}"))),
-        engine: Some(engine.into()),
+        engine: Some(binary(engine)),
         warm,
         ..Setup::default()
     })

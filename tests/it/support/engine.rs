@@ -26,14 +26,18 @@ pub fn component(path: &str) -> PathBuf {
     path
 }
 
-/// Settings for one engine: the built `tofu`, or the `terraform` on PATH.
-pub fn settings(engine: &str, dir: &Path) -> Settings {
-    let binary = match engine {
+/// The built `tofu`, or the `terraform` on PATH.
+pub fn binary(engine: &str) -> PathBuf {
+    match engine {
         "tofu" => component("tools/tofu"),
         other => other.into(),
-    };
+    }
+}
+
+/// Settings for one engine.
+pub fn settings(engine: &str, dir: &Path) -> Settings {
     Settings {
-        binary: Some(binary),
+        binary: Some(binary(engine)),
         path: std::env::var_os("PATH").unwrap(),
         home: None,
         cli_config: Some(component(&format!("tools/{engine}.rc"))),
