@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Mutex, time::Duration};
 
 use futures::FutureExt as _;
-use planwright::engine::{Control, Mode};
+use planwright::engine::{Control, Error, Mode, Planned};
 use serde_json::{Value as Json, json};
 
 use super::{in_repository, is_running, pids};
@@ -153,6 +153,16 @@ async fn a_resource_whose_type_only_the_state_knows_is_planned_cold_once() {
     }
 }
 
+/// A plan, and what somebody heard who read along.
+async fn heard(stack: &Stack) -> (Result<Planned, Error>, Vec<String>) {
+    let lines = Mutex::new(Vec::new());
+    let log = |line: &str| lines.lock().unwrap().push(line.to_owned());
+    let control = Control { log: Some(&log), ..Control::default() };
+    let workdir = stack.workdir();
+    let planned = stack.engine.plan(&stack.root(&workdir), Mode::Normal, &control).await;
+    (planned, lines.into_inner().unwrap())
+}
+
 /// A person reads along as if there had been no first attempt.
 #[tokio::test]
 async fn of_an_attempt_that_is_made_again_no_error_is_told() {
@@ -160,22 +170,15 @@ async fn of_an_attempt_that_is_made_again_no_error_is_told() {
     let mut stack = stack(&echo, Duration::from_secs(60)).await;
     stack.tree(&echo.tree(&json!({})));
     stack.warm = in_repository("one");
-    let lines = Mutex::new(Vec::new());
-    let log = |line: &str| lines.lock().unwrap().push(line.to_owned());
-    let control = Control { log: Some(&log), ..Control::default() };
-    let workdir = stack.workdir();
-    stack.engine.plan(&stack.root(&workdir), Mode::Normal, &control).await.unwrap();
+    let (planned, lines) = heard(&stack).await;
+    planned.unwrap();
     assert_eq!(stack.engine.warm_status().fallbacks, 1);
-    let lines = lines.into_inner().unwrap();
     assert!(lines.iter().any(|line| line.contains("echo_file.this: Plan to delete")), "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("Error")), "{lines:#?}");
     // An error that stays one is told.
     stack.tree(&echo.tree(&json!({"resource": {"echo_file": {"this": {"name": "Not/Allowed"}}}})));
-    let lines = Mutex::new(Vec::new());
-    let log = |line: &str| lines.lock().unwrap().push(line.to_owned());
-    let control = Control { log: Some(&log), ..Control::default() };
-    stack.engine.plan(&stack.root(&workdir), Mode::Normal, &control).await.unwrap_err();
-    let lines = lines.into_inner().unwrap();
+    let (planned, lines) = heard(&stack).await;
+    planned.unwrap_err();
     assert_eq!(lines.iter().filter(|line| line.starts_with("Error")).count(), 1, "{lines:#?}");
 }
 
@@ -250,8 +253,14 @@ fn remove_socket(engine: u32) {
     while !fs::read_link(&exe).unwrap().ends_with("terraform") {
         std::thread::yield_now();
     }
-    let environ = fs::read(format!("/proc/{engine}/environ")).unwrap();
-    let environ = String::from_utf8(environ).unwrap();
+    // For a moment it runs the program already and has no environment yet.
+    let environ = loop {
+        let environ = fs::read_to_string(format!("/proc/{engine}/environ")).unwrap();
+        if !environ.is_empty() {
+            break environ;
+        }
+        std::thread::yield_now();
+    };
     let told = environ.split('\0').find_map(|it| it.strip_prefix("TF_REATTACH_PROVIDERS="));
     // The second time it is planned cold.
     let Some(told) = told else { return };
