@@ -3,10 +3,10 @@
 //! `cargo bench --bench warm` prints a table and writes `target/bench/warm.json`: a list of rows
 //! `{name, stacks, state, cold_s, warm_s, ratio, tree_peak_mb}`. A row `plan` is what the engine
 //! adapter needs for the plan and its JSON, in directories that are initialised: cold as many at a time
-//! as the machine has cores, warm twice as many, with a provider that has planned once. A row `/infra plan` is
-//! from webhook to comment, by a bot that has planned these stacks once. `tree_peak_mb` is resident
-//! memory, summed over the process and all that it started, while planning warm. With
-//! `PLANWRIGHT_BENCH=20` only as many stacks are planned.
+//! as the machine has cores, warm twice as many, with a provider that has planned once. A row
+//! `/infra plan` is from webhook to comment, by a bot that has planned these stacks once.
+//! `tree_peak_mb` is resident memory, summed over the process and all that it started, while planning
+//! warm. With `PLANWRIGHT_BENCH=20` only as many stacks are planned.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]
 

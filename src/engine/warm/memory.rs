@@ -10,6 +10,7 @@ use std::{
 
 use hyper::body::Bytes;
 
+use super::turns::Turns;
 use crate::domain::digest::Digest;
 
 /// Bytes of all answers together; the oldest goes first.
@@ -26,7 +27,7 @@ struct Kept {
     order: VecDeque<Digest>,
     size: usize,
     /// Held by whoever asks a question that has no answer yet.
-    turns: HashMap<Digest, Arc<tokio::sync::Mutex<()>>>,
+    turns: Turns,
 }
 
 /// One question, with all that its answer depends on.
@@ -42,8 +43,7 @@ impl Memory {
     /// What has to be held to ask a question, so that it is asked once.
     pub fn turn(&self, question: &Digest) -> Arc<tokio::sync::Mutex<()>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        Arc::clone(kept.turns.entry(question.clone()).or_default())
+        kept.turns.of(question)
     }
 
     /// Forgets these answers, because one of them may be wrong.

@@ -15,6 +15,7 @@ mod provider;
 mod relay;
 mod schema;
 pub(super) mod state_types;
+mod turns;
 mod wire;
 
 use std::{

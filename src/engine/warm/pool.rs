@@ -5,7 +5,7 @@
 //! environment at a time. How long one is kept is said by `bounds`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ffi::OsString,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -19,6 +19,7 @@ use super::{
     bounds::{Bounds, Look},
     package::{Fingerprint, Package},
     provider::{Provider, Start},
+    turns::Turns,
     wire,
 };
 use crate::domain::digest::Digest;
@@ -80,8 +81,9 @@ fn look(name: &str, value: &Path) -> String {
         _ if value.is_absolute() => vec![value.to_owned()],
         _ => Vec::new(),
     };
-    let looks = files.iter().filter(|file| file.is_file()).map(|file| Fingerprint::of(file));
-    looks.map(|look| look.map_or(String::new(), |look| format!("{look}\n"))).collect()
+    let files = files.iter().filter(|file| file.is_file());
+    let looks = files.filter_map(|file| Fingerprint::of(file).ok());
+    looks.map(|look| format!("{look}\n")).collect()
 }
 
 /// One kept process, for people.
@@ -109,7 +111,7 @@ pub(super) struct Pool {
 struct State {
     entries: Vec<Entry>,
     /// Held by whoever starts or configures a process for a key.
-    turns: HashMap<Digest, Arc<tokio::sync::Mutex<()>>>,
+    turns: Turns,
     last_id: u64,
     is_watched: bool,
 }
@@ -278,7 +280,7 @@ impl Pool {
     }
 
     fn turn(&self, base: &Base) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(self.state().turns.entry(base.key.clone()).or_default())
+        self.state().turns.of(&base.key)
     }
 
     fn of<T>(&self, lease: &Lease, with: impl FnOnce(&mut Entry) -> T) -> Option<T> {
@@ -346,7 +348,7 @@ impl Pool {
         let ended = self.bounds.to_end(&looks);
         state.entries.retain(|entry| !ended.contains(&entry.id));
         // Credentials that change make a key each.
-        state.turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        state.turns.forget();
     }
 }
 

@@ -11,14 +11,11 @@ use std::{
 use axum::{Router, body::Body, http::StatusCode, response::IntoResponse as _, routing::post};
 use jiff::{SignedDuration, Timestamp};
 use planwright::{
-    domain::{
-        agent::event::{Entry, Event},
-        names::{PrNumber, RepositoryId},
-    },
+    domain::agent::event::{Entry, Event},
     model::{self, Error},
     serve::Bot,
     settings::Role,
-    store::{AgentFacts, PullRequestId},
+    store::AgentFacts,
 };
 use serde_json::json;
 
@@ -109,8 +106,8 @@ async fn the_key_of_the_model_is_read_by_the_role_that_asks_it_and_no_other() {
 }
 
 /// As if a run of the repository had spent so much, in millionths of a dollar.
-async fn spend(story: &Story, repository: RepositoryId, spent: i64) {
-    let id = PullRequestId { repository, number: PrNumber(900) };
+async fn spend(story: &Story, spent: i64) {
+    let id = story.id(900);
     let event = || Event::Garbled { why: String::new() };
     let first = Entry::after(None, event(), story.app().now());
     let run = story.store().start_agent_run("other", id, &first).await.unwrap().id;
@@ -124,8 +121,7 @@ async fn a_repository_that_has_spent_its_dollars_waits_for_the_next_day() {
     let model = Model::scripted(plain("hi")).await;
     let setup = Setup { prices: Some("3,15".into()), ..Setup::default() };
     let story = with(&model, setup).await;
-    let repository = RepositoryId(story.hub.repository_id(REPO).unwrap());
-    spend(&story, repository, 19_990_000).await;
+    spend(&story, 19_990_000).await;
     let issue = ask(&story.alice, "Greet.");
     story.settle().await;
     let said = told(&story, issue);
