@@ -17,15 +17,16 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use uuid::Uuid;
 
-use crate::{
-    domain::{actor::AppId, public_url::PublicUrl},
-    engine::{self, Engine, Secrets},
-    git::Git,
-    github::{self, Client, GitHub},
-    model::{self, Model},
-    settings::{self, Role, Variables},
-    store::Store,
-};
+use crate::settings::{self, Role, Variables};
+use planwright_core::{actor::AppId, public_url::PublicUrl};
+use planwright_engine as engine;
+use planwright_engine::{Engine, Secrets};
+use planwright_git::Git;
+use planwright_github as github;
+use planwright_github::{Client, GitHub};
+use planwright_model as model;
+use planwright_model::Model;
+use planwright_store::Store;
 
 /// Now, by the clock of this process; a test brings its own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -6,12 +6,16 @@ use std::{fmt::Display, fs, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _
 
 use crate::{
     app::{self, Clock},
-    domain::diagnosis::{App, DigestKey, Directory, ENGINE, File, GitHub, Kept, KeptNow, Seen},
-    engine::{self, Control, Engine},
-    github::{self, Manifest},
     settings::{Role, Serve, Warm},
-    store::Store,
 };
+use planwright_core::diagnosis::{
+    App, DigestKey, Directory, ENGINE, File, GitHub, Kept, KeptNow, Seen,
+};
+use planwright_engine as engine;
+use planwright_engine::{Control, Engine};
+use planwright_github as github;
+use planwright_github::Manifest;
+use planwright_store::Store;
 
 /// Reads everything; `config` is the file that some of the settings stand in.
 pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyhow::Result<Seen> {

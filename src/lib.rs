@@ -4,20 +4,13 @@
 
 pub mod app;
 pub mod cli;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
-pub mod domain;
-pub mod engine;
 pub mod flow;
-pub mod git;
-pub mod github;
 pub mod http;
-pub mod localhub;
-pub mod model;
-pub mod package;
 pub mod queue;
 pub mod serve;
 pub mod settings;
 pub mod setup;
-pub mod store;
 pub mod worker;

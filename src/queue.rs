@@ -5,19 +5,17 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use crate::{
-    app::App,
-    domain::{
-        event::{self, Envelope},
-        inbox,
-        job::{Job, JobKind, Target},
-        names::{DeliveryId, Sha},
-        repository::Repository,
-    },
-    settings::Role,
-    store::{
-        self, Delivery, Effects, NewJob, PullRequestId, PullRequestState, Push, Receipt, Repeat,
-    },
+use crate::{app::App, settings::Role};
+use planwright_core::{
+    event::{self, Envelope},
+    inbox,
+    job::{Job, JobKind, Target},
+    names::{DeliveryId, Sha},
+    repository::Repository,
+};
+use planwright_store as store;
+use planwright_store::{
+    Delivery, Effects, NewJob, PullRequestId, PullRequestState, Push, Receipt, Repeat,
 };
 
 /// The row that a job becomes, due at once.

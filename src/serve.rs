@@ -15,11 +15,11 @@ use crate::{
         catch_up::{Horizon, catch_up},
         notes,
     },
-    github::webhook::Secrets,
     http::{self, AppInbox},
     settings::{Role, Serve},
     worker,
 };
+use planwright_github::webhook::Secrets;
 
 /// How often is looked for what was missed since the last look: GitHub takes up to ten seconds to
 /// find that nobody listens, and never sends a delivery again by itself.

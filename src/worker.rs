@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    domain::job::Job,
     flow::{self, Watch},
     queue,
-    store::{Beat, Claim, Fenced, JobKind, NewJob, Outcome, Repeat},
 };
+use planwright_core::job::Job;
+use planwright_store::{Beat, Claim, Fenced, JobKind, NewJob, Outcome, Repeat};
 
 pub use name::Name;
 

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use planwright::localhub::{Hub, Person, Role};
+use planwright_fakehub::{Hub, Person, Role};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use planwright::localhub::Person;
+use planwright_fakehub::Person;
 use tempfile::TempDir;
 
 use crate::{

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use planwright::localhub::{Hub, Kind, Person, Phase, Role, Settings};
+use planwright_fakehub::{Hub, Kind, Person, Phase, Role, Settings};
 
 use crate::{
     row::Row,

@@ -1,7 +1,7 @@
 //! From the comment `/infra plan` to the answer, by a bot that keeps providers and by one that does
 //! not.
 
-use planwright::localhub::Person;
+use planwright_fakehub::Person;
 use tempfile::TempDir;
 
 use crate::{

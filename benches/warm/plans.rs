@@ -8,12 +8,10 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use planwright::{
-    domain::{names::StackId, repo_config::RepoConfig},
-    engine::{Control, Engine, Mode, Root, Secrets, Settings, WarmSettings},
-    flow::work::{Home, Tree, Work},
-    package::{Prepared, Trusted, files::MemoryFiles, repository},
-};
+use planwright::flow::work::{Home, Tree, Work};
+use planwright_core::{names::StackId, repo_config::RepoConfig};
+use planwright_engine::{Control, Engine, Mode, Root, Secrets, Settings, WarmSettings};
+use planwright_package::{Prepared, Trusted, files::MemoryFiles, repository};
 use tempfile::TempDir;
 
 use crate::{

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::domain::names::StackId;
-use crate::engine::{Mode, Outcome as StepOutcome, Step};
 use crate::flow::checkout::apply::{End, Outcome, apply, may_apply};
 use crate::flow::checkout::plan::plan;
 use crate::flow::checkout::{Checkout, Error, Session};
+use planwright_core::names::StackId;
+use planwright_engine::{Mode, Outcome as StepOutcome, Step};
 
 use super::Output;
 use super::engine::{EngineArguments, drive};

@@ -11,11 +11,11 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
-use crate::domain::finding::{Finding, Place};
 use crate::flow::checkout::Error;
-use crate::package::meant::nearest;
-use crate::package::yaml::{Entry, Kind, Node};
 use crate::settings::SECRETS;
+use planwright_core::finding::{Finding, Place};
+use planwright_package::meant::nearest;
+use planwright_package::yaml::{Entry, Kind, Node};
 
 use super::{Cli, plain};
 

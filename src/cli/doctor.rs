@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::doctor;
-use crate::domain::diagnosis::{Check, Status, checks, is_healthy};
 use crate::flow::checkout::Error;
 use crate::settings::Configured;
+use planwright_core::diagnosis::{Check, Status, checks, is_healthy};
 
 use super::Output;
 use super::output::{REFUSED, told};

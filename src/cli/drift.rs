@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::domain::drift::Drift;
-use crate::domain::names::StackId;
-use crate::domain::reply::DriftReport;
 use crate::flow::checkout::drift::drift;
 use crate::flow::checkout::{Checkout, Error};
+use planwright_core::change::DriftReport;
+use planwright_core::drift::Drift;
+use planwright_core::names::StackId;
 
 use super::engine::{EngineArguments, drive};
 use super::output::REFUSED;

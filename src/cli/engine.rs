@@ -9,9 +9,9 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::escape;
-use crate::domain::names::StackId;
 use crate::flow::checkout::{Checkout, Error, Person, Session};
+use planwright_core::escape;
+use planwright_core::names::StackId;
 
 use super::output::CANCELLED;
 

@@ -5,6 +5,7 @@
 
 mod apply;
 mod config;
+#[cfg(feature = "demo")]
 mod demo;
 mod destroy;
 mod doctor;
@@ -83,6 +84,7 @@ enum Command {
     /// Write an issue form for each package that stacks may use.
     Forms,
     /// Try everything on a local GitHub, with the real engine.
+    #[cfg(feature = "demo")]
     Demo(demo::Arguments),
     /// Register the GitHub App, and write down the settings that it is served with.
     Setup(setup::Arguments),
@@ -117,6 +119,7 @@ impl Cli {
             Command::Destroy(arguments) => destroy::run(arguments, &checkout()?, output),
             Command::Package(command) => package::run(command, &start, output),
             Command::Forms => forms::run(&checkout()?, output),
+            #[cfg(feature = "demo")]
             Command::Demo(arguments) => demo::run(arguments, output),
             Command::Setup(arguments) => setup::run(arguments, output),
             Command::Doctor(configured) => doctor::run(configured, output),

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::domain::finding::{Finding, Severity};
 use crate::flow::checkout::Error;
+use planwright_core::finding::{Finding, Severity};
 
 /// Findings, or a refusal.
 pub const REFUSED: u8 = 1;

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::domain::names::StackId;
 use crate::flow::checkout::outputs::{Outputs, outputs};
 use crate::flow::checkout::{Checkout, Error};
+use planwright_core::names::StackId;
 
 use super::Output;
 use super::engine::{EngineArguments, drive};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::flow::checkout::Error;
 use crate::flow::checkout::packages::{Listed, list, show};
-use crate::package::unpacked::Package;
+use planwright_package::unpacked::Package;
 
 use super::Output;
 

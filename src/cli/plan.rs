@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::domain::names::StackId;
-use crate::domain::plan::PlanSummary;
-use crate::domain::{escape, reply, risk};
 use crate::flow::checkout::plan::{StackPlan, plan};
 use crate::flow::checkout::{Checkout, Error};
+use planwright_core::names::StackId;
+use planwright_core::plan::PlanSummary;
+use planwright_core::{escape, risk};
+use planwright_view as view;
 
 use super::engine::{EngineArguments, drive};
 use super::output::REFUSED;
@@ -80,7 +81,7 @@ fn sum(plans: &Plans) -> String {
             Err(_) => failed += 1,
         }
     }
-    let counts = match reply::counts(summary, false) {
+    let counts = match view::counts(summary, false) {
         none if none.is_empty() => "nothing to do".into(),
         counts => counts,
     };

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::domain::names::StackId;
 use crate::flow::checkout::render::{diff, render, write};
 use crate::flow::checkout::{Checkout, Error};
-use crate::package::render::Rendered;
+use planwright_core::names::StackId;
+use planwright_package::render::Rendered;
 
 use super::Output;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::flow::checkout::resolve::{Why, why};
 use crate::flow::checkout::{Checkout, Error};
-use crate::package::Prepared;
+use planwright_package::Prepared;
 
 use super::Output;
 

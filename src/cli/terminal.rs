@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::drift::{Drift, OutputDrift};
-use crate::domain::escape;
-use crate::domain::names::StackId;
-use crate::domain::plan::{Action, Plan, ResourceChange, Value};
-use crate::domain::reply::{
-    Labels, change_lines, counts, difference_text, drift_lines, value_text,
-};
-use crate::domain::risk;
-use crate::engine::Output;
 use crate::flow::checkout::plan::StackPlan;
+use planwright_core::drift::{Drift, OutputDrift};
+use planwright_core::escape;
+use planwright_core::names::StackId;
+use planwright_core::plan::{Action, Plan, ResourceChange, Value};
+use planwright_core::risk;
+use planwright_engine::Output;
+use planwright_view::{Labels, change_lines, counts, difference_text, drift_lines, value_text};
 
 /// A plan: counts, the riskiest change first, and the digest.
 pub fn plan_text(stack: &StackId, planned: &StackPlan) -> String {
@@ -171,7 +169,7 @@ pub fn inline(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::plan::OutputChange;
+    use planwright_core::plan::OutputChange;
 
     #[test]
     fn drift_is_the_same_in_text_and_json_and_leaves_out_what_is_not_known() {

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use walkdir::WalkDir;
 
-use crate::localhub::{Deed, Guide, Hub, PullView, ReviewState, Step};
+use planwright_fakehub::{Deed, Guide, Hub, PullView, ReviewState, Step};
 
 use super::scene::{REPO, tamper};
 
@@ -22,20 +22,23 @@ const TAMPERED: &str = "Boo";
 /// The guide of a demo whose states are in `states`, and which keeps everything in `dir`.
 pub fn guide(hub: &Hub, (states, dir): (&Path, &Path)) -> Guide {
     let seen = Seen::of(hub);
+    let mut steps = vec![ask(), read(&seen), approve(&seen), merge(&seen), drift(&seen, states)];
+    for (step, is_done) in steps.iter_mut().zip(seen.done_steps()) {
+        step.is_done = is_done;
+    }
     Guide {
         title: "Try Planwright".into(),
         about: "A GitHub of this machine’s own with a repository of infrastructure, three people, \
                 and the bot beside them. No account, no cloud: the engine is real, what it makes is \
                 only recorded."
             .into(),
-        steps: vec![ask(), read(&seen), approve(&seen), merge(&seen), drift(&seen, states)],
+        steps,
         note: format!(
             "Everything is kept in `{}`: the demo goes on from it when it is started again, and \
              `--reset` starts anew.",
             dir.display()
         ),
     }
-    .with_done(&seen)
 }
 
 /// The newest pull request of the bot, and what has become of it.
@@ -82,24 +85,19 @@ impl Seen {
         self.is_merged() && self.report.contains("a second plan is empty")
     }
 
+    /// Whether each of the five steps is done.
+    fn done_steps(&self) -> [bool; 5] {
+        [
+            self.pull.is_some(),
+            self.is_approved_by(|login| login == "alice") || self.is_merged(),
+            self.is_approved_by(|login| login != "alice") || self.is_merged(),
+            self.is_applied(),
+            self.replies.contains(TAMPERED),
+        ]
+    }
+
     fn is_approved_by(&self, wanted: impl Fn(&str) -> bool) -> bool {
         self.approved.iter().any(|login| wanted(login))
-    }
-}
-
-impl Guide {
-    fn with_done(mut self, seen: &Seen) -> Self {
-        let done = [
-            seen.pull.is_some(),
-            seen.is_approved_by(|login| login == "alice") || seen.is_merged(),
-            seen.is_approved_by(|login| login != "alice") || seen.is_merged(),
-            seen.is_applied(),
-            seen.replies.contains(TAMPERED),
-        ];
-        for (step, is_done) in self.steps.iter_mut().zip(done) {
-            step.is_done = is_done;
-        }
-        self
     }
 }
 

@@ -1,6 +1,6 @@
 //! The story of the demo, a line for each step.
 //!
-//! People act through localhub; what is checked is what people see: comment, reply, check, and the
+//! People act through fakehub; what is checked is what people see: comment, reply, check, and the
 //! recorded state. A second play in the same directory goes on with another greeting.
 
 use std::{
@@ -8,9 +8,9 @@ use std::{
     time::Instant,
 };
 
-use crate::domain::escape;
-use crate::localhub::{Edit, MergeMethod};
 use anyhow::{Result, ensure};
+use planwright_core::escape;
+use planwright_fakehub::{Edit, MergeMethod};
 
 use super::scene::{REPO, Scene, stack_files};
 

@@ -14,15 +14,12 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-use crate::{
-    domain::{names::StackId, public_url::PublicUrl},
-    engine::Control,
-    localhub::{self, AppEdit, CheckRunView, Hub, Person, Role},
-    package::{files::MemoryFiles, lock::Lock, stack::Stack},
-    queue,
-    serve::Bot,
-    settings, worker,
-};
+use crate::{queue, serve::Bot, settings, worker};
+use planwright_core::{names::StackId, public_url::PublicUrl};
+use planwright_engine::Control;
+use planwright_fakehub as fakehub;
+use planwright_fakehub::{AppEdit, CheckRunView, Hub, Person, Role};
+use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};
 
 use super::{home::Home, sample};
 
@@ -47,7 +44,7 @@ impl Scene {
     /// Opens what an earlier demo has left in the home, or makes everything anew.
     pub async fn open(home: &Home, engine: Option<&Path>, port: u16) -> Result<Self> {
         let dir = home.dir.as_path();
-        let kept = localhub::Settings { port, ..localhub::Settings::new(dir.join("hub")) };
+        let kept = fakehub::Settings { port, ..fakehub::Settings::new(dir.join("hub")) };
         let hub = Hub::start(kept).await?;
         if hub.sha(REPO, "main").is_err() {
             let files = sample::files()?;
@@ -156,7 +153,7 @@ pub fn stack_files(greeting: &str) -> Result<Vec<(String, String)>> {
          greeting: {greeting}\n  audience: [world]\n"
     );
     let files: MemoryFiles = [(path.clone(), text.clone())].into_iter().collect();
-    let told = |findings: Vec<crate::domain::finding::Finding>| {
+    let told = |findings: Vec<planwright_core::finding::Finding>| {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the demo's own stack: {}", lines.join("; "))
     };

@@ -2,16 +2,15 @@
 //!
 //! Runs under a key of its own, so that a status or a cancel never waits behind a plan.
 
-use crate::{
-    app::App,
-    domain::{
-        command::{self, Command, Who},
-        job::{Asked, Job, Target, job_of},
-        names::StackId,
-        reply::{self, Refusal, Unlocked},
-    },
-    store::{LockState, StackLock, Unlock},
+use crate::app::App;
+use planwright_core::{
+    command::{self, Command, Who},
+    job::{Asked, Job, Target, job_of},
+    names::StackId,
 };
+use planwright_store::{LockState, StackLock, Unlock};
+use planwright_view as view;
+use planwright_view::{Refusal, Unlocked};
 
 use super::{
     Result, agent, apply, id_of,
@@ -99,7 +98,7 @@ async fn answer(
     command: Command,
 ) -> Result<Option<String>> {
     match command {
-        Command::Help => Ok(Some(reply::help())),
+        Command::Help => Ok(Some(view::help())),
         Command::Status => {
             let shown = app.store.latest_plan_set(id_of(target)).await?;
             let shown = shown.ok_or(Refusal::NothingPlanned)?;
@@ -107,7 +106,7 @@ async fn answer(
             if head.is_some_and(|head| head != shown.plan_set.head) {
                 return Err(Refusal::Outdated.into());
             }
-            Ok(Some(reply::status(&shown.plan_set.report)))
+            Ok(Some(view::status(&shown.plan_set.report)))
         }
         Command::Unlock { stack } => unlock(app, target, asked, stack).await.map(Some),
         Command::Cancel => cancel(app, target).await.map(|()| None),
@@ -151,5 +150,5 @@ async fn unlock(
     let (held, waiting): (Vec<StackLock>, Vec<StackLock>) =
         locks.into_iter().partition(|lock| lock.state == LockState::Held);
     let stacks = |locks: Vec<StackLock>| locks.into_iter().map(|lock| lock.stack).collect();
-    Ok(reply::unlocked(&Unlocked { by, held: stacks(held), waiting: stacks(waiting) }))
+    Ok(view::unlocked(&Unlocked { by, held: stacks(held), waiting: stacks(waiting) }))
 }

@@ -2,18 +2,16 @@
 //!
 //! Bound like an approval, to the head and the plan set that were shown.
 
-use crate::{
-    app::App,
-    domain::{
-        approval::part_in_the_change,
-        job::{Asked, Target},
-        names::StackId,
-        pull_request::PullRequest,
-        reply::Refusal,
-    },
-    git::Want,
-    store::Allowance,
+use crate::app::App;
+use planwright_core::{
+    approval::part_in_the_change,
+    job::{Asked, Target},
+    names::StackId,
+    pull_request::PullRequest,
 };
+use planwright_git::Want;
+use planwright_store::Allowance;
+use planwright_view::Refusal;
 
 use super::{Result, ground, id_of, judge, verdict};
 

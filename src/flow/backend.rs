@@ -5,10 +5,8 @@
 
 use std::path::Path;
 
-use crate::{
-    domain::{digest::Digest, names::StackId, repo_config},
-    engine,
-};
+use planwright_core::{digest::Digest, names::StackId, repo_config};
+use planwright_engine as engine;
 
 /// The setting in which a backend takes the key of a state, and what is put after the key.
 const KEYED: &[(&str, &str, &str)] = &[
@@ -71,7 +69,7 @@ pub fn backend(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::package::{files::MemoryFiles, repository};
+    use planwright_package::{files::MemoryFiles, repository};
 
     fn config(kind: &str, settings: &[(&str, &str)]) -> repo_config::Backend {
         let pairs = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));

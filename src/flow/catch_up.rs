@@ -6,7 +6,8 @@
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{app::App, github::Delivery, github::webhook, queue};
+use crate::{app::App, queue};
+use planwright_github::{Delivery, webhook};
 
 use super::{Result, outbox};
 

@@ -1,15 +1,15 @@
 //! `/infra drift`: what a plan of the last applied trees would do, told in a reply of its own.
 
-use crate::{
-    app::App,
-    domain::{
-        job::{Asked, Target},
-        names::StackId,
-        reply::{self, DriftReport, Refusal},
-    },
-    git::Want,
-    store::AppliedStack,
+use crate::app::App;
+use planwright_core::change::DriftReport;
+use planwright_core::{
+    job::{Asked, Target},
+    names::StackId,
 };
+use planwright_git::Want;
+use planwright_store::AppliedStack;
+use planwright_view as view;
+use planwright_view::Refusal;
 
 use super::{Result, Watch, ground, id_of, outbox, plan};
 
@@ -49,7 +49,7 @@ pub async fn drift(
         };
         reports.push((stack, report));
     }
-    outbox::reply(app, target, asked, &reply::drift(&reports)).await
+    outbox::reply(app, target, asked, &view::drift(&reports)).await
 }
 
 async fn wanted(

@@ -8,28 +8,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::anyhow;
 use jiff::SignedDuration;
 
-use crate::{
-    app::App,
-    domain::{
-        canonical::canonical,
-        digest::Digest,
-        finding::Finding,
-        job::Target,
-        names::{BranchName, Sha, StackId},
-        pull_request::PullRequest,
-        reply::SettingsReport,
-        repo_config::{FILE, RepoConfig, setting_changes},
-    },
-    git::{self, EntryKind, Merge, Mirror, Source, Want},
-    package::{
-        Checked,
-        affected::{Reason, affected, uses},
-        files::{Files as _, FilesError, MemoryFiles},
-        lock::shared_state,
-        repository::{self, STACKS},
-    },
-    store::Stage,
+use crate::app::App;
+use planwright_core::change::SettingsReport;
+use planwright_core::{
+    canonical::canonical,
+    digest::Digest,
+    finding::Finding,
+    job::Target,
+    names::{BranchName, Sha, StackId},
+    pull_request::PullRequest,
+    repo_config::{FILE, RepoConfig, setting_changes},
 };
+use planwright_git as git;
+use planwright_git::{EntryKind, Merge, Mirror, Source, Want};
+use planwright_package::{
+    Checked,
+    affected::{Reason, affected, uses},
+    files::{Files as _, FilesError, MemoryFiles},
+    lock::shared_state,
+    repository::{self, STACKS},
+};
+use planwright_store::Stage;
 
 use super::{Error, Result, notes::Notes, soon};
 

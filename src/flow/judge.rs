@@ -4,21 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    app::App,
-    domain::{
-        actor::{Actor, ActorKind},
-        approval::{ApprovalRule, Kind, Opinion, PlanSetFacts, Principal, Recorded, Why},
-        digest::Digest,
-        job::Target,
-        names::{Login, UserId},
-        pull_request::{PullRequest, ReviewState},
-        reply::Report,
-        repo_config::RepoConfig,
-        verdict::{self, Allowance, Current, StackFacts, Verdict, VerdictFacts},
-    },
-    store::{ApprovalKind, RecordedPlanSet},
+use crate::app::App;
+use planwright_core::change::Report;
+use planwright_core::{
+    actor::{Actor, ActorKind},
+    approval::{ApprovalRule, Kind, Opinion, PlanSetFacts, Principal, Recorded, Why},
+    digest::Digest,
+    job::Target,
+    names::{Login, UserId},
+    pull_request::{PullRequest, ReviewState},
+    repo_config::RepoConfig,
+    verdict::{self, Allowance, Current, StackFacts, Verdict, VerdictFacts},
 };
+use planwright_store::{ApprovalKind, RecordedPlanSet};
 
 use super::{Result, id_of};
 
@@ -141,7 +139,7 @@ async fn opinions(
     may_write: &BTreeMap<UserId, bool>,
 ) -> Result<Vec<Opinion>> {
     let recorded = app.store.approvals(id_of(case.target)).await?;
-    let of_record = |approval: &crate::store::Approval| Recorded {
+    let of_record = |approval: &planwright_store::Approval| Recorded {
         head: approval.head.clone(),
         digest: approval.plan_set.clone(),
         policy_digest: approval.policy.clone(),

@@ -3,14 +3,12 @@
 //! Planning, judging and applying have keys of their own and run side by side: what was read as open
 //! may be merged, and even applied, before a word is said of it.
 
-use crate::{
-    app::App,
-    domain::{
-        job::Target,
-        pull_request::{PullRequest, PullRequestState},
-    },
-    store,
+use crate::app::App;
+use planwright_core::{
+    job::Target,
+    pull_request::{PullRequest, PullRequestState},
 };
+use planwright_store as store;
 
 use super::{Error, Result, id_of};
 

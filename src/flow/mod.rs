@@ -27,15 +27,14 @@ pub mod work;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    app::App,
-    domain::{
-        job::{Asked, Job, Target},
-        reply::Refusal,
-    },
-    engine, git, github,
-    store::{self, JobId, PullRequestId},
-};
+use crate::app::App;
+use planwright_core::job::{Asked, Job, Target};
+use planwright_engine as engine;
+use planwright_git as git;
+use planwright_github as github;
+use planwright_store as store;
+use planwright_store::{JobId, PullRequestId};
+use planwright_view::Refusal;
 
 use notes::Notes;
 use outbox::Face;

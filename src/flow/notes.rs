@@ -11,11 +11,13 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    app::{App, Clock},
-    domain::{escape, job::Target, names::StackId, reply::Report},
-    engine::{self, Secrets},
-    store::{PlanSetId, RunId, RunLines, RunState, RunStep, Stage, StepState, Store, Subject},
+use crate::app::{App, Clock};
+use planwright_core::change::Report;
+use planwright_core::{escape, job::Target, names::StackId};
+use planwright_engine as engine;
+use planwright_engine::Secrets;
+use planwright_store::{
+    PlanSetId, RunId, RunLines, RunState, RunStep, Stage, StepState, Store, Subject,
 };
 
 use super::{Error, id_of};

@@ -9,18 +9,19 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    app::App,
-    domain::{
-        canonical::canonical,
-        digest::Digest,
-        job::{Asked, Target},
-        names::{CheckRunId, CommentId, Sha},
-        reply::{self, CheckReport, CheckStatus, Level, Marker, Report, RequestReport},
-    },
-    github::{self, Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Reaction},
-    store::{Fenced, RequestState, Sending},
+use crate::app::App;
+use planwright_core::change::Report;
+use planwright_core::{
+    canonical::canonical,
+    digest::Digest,
+    job::{Asked, Target},
+    names::{CheckRunId, CommentId, Sha},
 };
+use planwright_github as github;
+use planwright_github::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Reaction};
+use planwright_store::{Fenced, RequestState, Sending};
+use planwright_view as view;
+use planwright_view::{CheckReport, CheckStatus, Level, Marker, RequestReport};
 
 use super::{Error, Result, id_of, soon};
 
@@ -118,7 +119,7 @@ pub async fn show(app: &App, target: &Target, report: &Report) -> Result<()> {
 
 async fn comment_write(app: &App, target: &Target, report: &Report) -> Result<Write> {
     let page = page(app, target).await?;
-    let (marker, body) = (Marker::Report.to_string(), reply::comment(report, page.as_deref()));
+    let (marker, body) = (Marker::Report.to_string(), view::comment(report, page.as_deref()));
     let digest = report.digest.clone().unwrap_or_else(|| report.plan_set_digest());
     let shows = Some((report.head.clone(), digest));
     Ok(Write::Comment { target: target.clone(), marker, body, shows })
@@ -178,7 +179,7 @@ pub async fn reply(app: &App, target: &Target, asked: &Asked, text: &str) -> Res
 
 /// Posts or edits the comment of an issue that says what became of it.
 pub async fn request(app: &App, target: &Target, report: &RequestReport) -> Result<()> {
-    let (marker, body) = (Marker::Request.to_string(), reply::request(report));
+    let (marker, body) = (Marker::Request.to_string(), view::request(report));
     send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
 }
 
@@ -365,12 +366,12 @@ fn remote(sending: &Sending) -> Option<i64> {
 }
 
 fn check_run(target: &Target, report: &Report) -> CheckRun {
-    let CheckReport { status, conclusion, title, summary, annotations } = reply::check(report);
+    let CheckReport { status, conclusion, title, summary, annotations } = view::check(report);
     let conclusion = conclusion.map_or(Conclusion::Failure, |conclusion| match conclusion {
-        reply::Conclusion::Success => Conclusion::Success,
-        reply::Conclusion::ActionRequired => Conclusion::ActionRequired,
-        reply::Conclusion::Failure => Conclusion::Failure,
-        reply::Conclusion::Cancelled => Conclusion::Cancelled,
+        view::Conclusion::Success => Conclusion::Success,
+        view::Conclusion::ActionRequired => Conclusion::ActionRequired,
+        view::Conclusion::Failure => Conclusion::Failure,
+        view::Conclusion::Cancelled => Conclusion::Cancelled,
     });
     CheckRun {
         name: CHECK.into(),
@@ -388,7 +389,7 @@ fn check_run(target: &Target, report: &Report) -> CheckRun {
     }
 }
 
-fn annotation(annotation: reply::Annotation) -> Annotation {
+fn annotation(annotation: view::Annotation) -> Annotation {
     Annotation {
         path: annotation.path,
         start_line: annotation.line,

@@ -5,27 +5,26 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    app::App,
-    domain::{
-        actor::Actor,
-        change_set::ChangeSet,
-        issue::{self, Issue},
-        job::Target,
-        names::{BranchName, PrNumber, Sha},
-        reply::{Proposal, Refusal, RunFacts},
-        repo_config::RepoConfig,
-    },
-    git::{Mirror, Want},
-    github::{self, NewCommit, NewPullRequest},
-    package::{
-        Checked, Trusted,
-        edit::{Edited, edited},
-        files::MemoryFiles,
-        repository::STACKS,
-    },
-    store::Push,
+use crate::app::App;
+use planwright_core::{
+    actor::Actor,
+    change_set::ChangeSet,
+    issue::{self, Issue},
+    job::Target,
+    names::{BranchName, PrNumber, Sha},
+    repo_config::RepoConfig,
 };
+use planwright_git::{Mirror, Want};
+use planwright_github as github;
+use planwright_github::{NewCommit, NewPullRequest};
+use planwright_package::{
+    Checked, Trusted,
+    edit::{Edited, edited},
+    files::MemoryFiles,
+    repository::STACKS,
+};
+use planwright_store::Push;
+use planwright_view::{Proposal, Refusal, RunFacts};
 
 use super::{Error, Result, ground};
 

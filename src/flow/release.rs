@@ -1,9 +1,8 @@
 //! A pull request was closed without a merge: nothing of it will be applied.
 
-use crate::{
-    app::App,
-    domain::{job::Target, pull_request::PullRequestState, reply::State},
-};
+use crate::app::App;
+use planwright_core::change::State;
+use planwright_core::{job::Target, pull_request::PullRequestState};
 
 use super::{Result, id_of, look::look, outbox};
 

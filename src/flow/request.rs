@@ -2,27 +2,25 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    app::App,
-    domain::{
-        actor::Actor,
-        finding::{Finding, Place},
-        issue::{Issue, LABEL, is_labeled},
-        job::{Job, Target},
-        names::Sha,
-        reply::{FormLink, RequestReport},
-    },
-    git::{Mirror, Want},
-    github,
-    package::{
-        Checked,
-        edit::Edited,
-        form::{self, Form},
-        search,
-        source::Source,
-        unpacked::Package,
-    },
+use crate::app::App;
+use planwright_core::{
+    actor::Actor,
+    finding::{Finding, Place},
+    issue::{Issue, LABEL, is_labeled},
+    job::{Job, Target},
+    names::Sha,
 };
+use planwright_git::{Mirror, Want};
+use planwright_github as github;
+use planwright_package::{
+    Checked,
+    edit::Edited,
+    form::{self, Form},
+    search,
+    source::Source,
+    unpacked::Package,
+};
+use planwright_view::{FormLink, RequestReport};
 
 use super::{
     Error, Result,

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    app::App,
-    domain::{
-        change_set::{ChangeSet, Edit},
-        command::SetParams,
-        job::{Asked, Target},
-        names::Sha,
-        pull_request::PullRequestState,
-        reply::Refusal,
-    },
-    git::Want,
-    github,
-    package::{Checked, edit::Edited, literal::literal, prepare::package_of, stack::Stack},
+use crate::app::App;
+use planwright_core::{
+    change_set::{ChangeSet, Edit},
+    command::SetParams,
+    job::{Asked, Target},
+    names::Sha,
+    pull_request::PullRequestState,
 };
+use planwright_git::Want;
+use planwright_github as github;
+use planwright_package::{
+    Checked, edit::Edited, literal::literal, prepare::package_of, stack::Stack,
+};
+use planwright_view::Refusal;
 
 use super::{
     Result, ground, outbox,
@@ -74,7 +74,7 @@ async fn on_issue(app: &App, target: &Target, asked: &Asked, change: &SetParams)
 }
 
 async fn change_of(
-    mirror: &crate::git::Mirror,
+    mirror: &planwright_git::Mirror,
     (base, tree): (&Sha, &Sha),
     change: &SetParams,
 ) -> Result<Edited> {

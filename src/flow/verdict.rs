@@ -3,17 +3,15 @@
 //! Starts no engine. What was approved is noted when the review arrives, because GitHub moves the
 //! commit of an old review to the new head of a patch-identical rebase.
 
-use crate::{
-    app::App,
-    domain::{
-        job::{Job, Target},
-        names::Sha,
-        pull_request::{PullRequest, PullRequestState, ReviewId, ReviewState},
-        reply::{Report, State},
-    },
-    git::{Mirror, Want},
-    store::{Approval, ApprovalKind, RecordedPlanSet},
+use crate::app::App;
+use planwright_core::change::{Report, State};
+use planwright_core::{
+    job::{Job, Target},
+    names::Sha,
+    pull_request::{PullRequest, PullRequestState, ReviewId, ReviewState},
 };
+use planwright_git::{Mirror, Want};
+use planwright_store::{Approval, ApprovalKind, RecordedPlanSet};
 
 use super::{Result, ground, id_of, judge, look::look, outbox};
 

@@ -9,18 +9,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    domain::{
-        names::StackId,
-        plan::Plan,
-        provider_types::Types,
-        repo_config::{EngineRule, FILE, RepoConfig},
-        verdict::protected_changes,
-    },
-    engine::{self, Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing},
-    flow::backend::backend,
-    package::{Prepared, lock, repository::lock_file, uses},
+use crate::flow::backend::backend;
+use planwright_core::{
+    names::StackId,
+    plan::Plan,
+    provider_types::Types,
+    repo_config::{EngineRule, FILE, RepoConfig},
+    verdict::protected_changes,
 };
+use planwright_engine as engine;
+use planwright_engine::{Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing};
+use planwright_package::{Prepared, lock, repository::lock_file, uses};
 
 /// What a plan of a stack is made from, beside its state and the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 
 use super::{Inbox, Incoming, Receipt};
 use crate::app::App;
-use crate::{queue, store};
+use crate::queue;
+use planwright_store as store;
 
 /// The bot as an inbox.
 pub struct AppInbox(pub Arc<App>);

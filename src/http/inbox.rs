@@ -11,9 +11,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::domain::event::Envelope;
-use crate::domain::names::DeliveryId;
-use crate::github::webhook::{self, Secrets};
+use planwright_core::event::Envelope;
+use planwright_core::names::DeliveryId;
+use planwright_github::webhook::{self, Secrets};
 
 /// A genuine webhook.
 #[derive(Clone, Debug)]

@@ -31,7 +31,7 @@ pub use self::metrics::router as metrics;
 pub use self::pages::router as pages;
 pub use self::setup::{CREATED, Form, Registrar, router as setup};
 
-use crate::github::webhook::Secrets;
+use planwright_github::webhook::Secrets;
 
 /// GitHub sends nothing larger.
 const LARGEST: usize = 25 << 20;

@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::is_same;
-use crate::domain::registration::{Grants, Registration};
+use planwright_core::registration::{Grants, Registration};
 
 /// Where the browser comes back to.
 pub const CREATED: &str = "/created";

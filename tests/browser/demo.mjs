@@ -285,7 +285,7 @@ async function leftAlone(page, address) {
   await summary.evaluate((it) => { it.parentElement.open = true; it.dataset.mine = 'yes'; });
   const answer = await fetch(`${page.url().replace(/#.*/, '')}/comment`, {
     method: 'POST',
-    headers: { origin: address, cookie: 'localhub_person=carol' },
+    headers: { origin: address, cookie: 'fakehub_person=carol' },
     body: new URLSearchParams({ body: 'So do I' }),
     redirect: 'manual',
   });

@@ -1,4 +1,4 @@
-// Holds a recording of localhub to GitHub's own descriptions.
+// Holds a recording of fakehub to GitHub's own descriptions.
 //
 //   node validate.mjs RECORDING.jsonl… [DOCUMENT.graphql…]
 //
@@ -7,7 +7,7 @@
 // that every GraphQL document is valid against GitHub's schema, and that webhooks carry what
 // GitHub's own examples of the same event all carry. Deviations that we accept stand in
 // allow.json, each with its reason; an entry that nothing needs is reported too.
-// What the calls mean is not checked here: that is the business of the tests of localhub.
+// What the calls mean is not checked here: that is the business of the tests of fakehub.
 
 import { readFileSync } from 'node:fs';
 import { rest } from './rest.mjs';

@@ -60,14 +60,15 @@ fn the_container_is_built_from_all_that_the_program_is() {
     let mut read = BTreeSet::from([
         "Cargo.toml",
         "Cargo.lock",
-        "build.rs",
         "askama.toml",
         ".cargo",
         "benches",
+        "crates",
         "src",
     ]);
     let known = ["app-manifest.yml", "migrations", "packages"];
-    for entry in walkdir::WalkDir::new(root().join("src")) {
+    let folders = ["src", "crates"].map(|folder| walkdir::WalkDir::new(root().join(folder)));
+    for entry in folders.into_iter().flatten() {
         let path = entry.unwrap().into_path();
         let source = fs::read_to_string(&path).unwrap_or_default();
         for name in ["include_str!(", "include_bytes!(", "include_dir!(", "migrate!("] {

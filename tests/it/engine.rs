@@ -3,11 +3,9 @@
 use std::{fs, path::Path, sync::Mutex, time::Duration};
 
 use futures::FutureExt as _;
-use planwright::{
-    domain::plan::{Action, Value},
-    engine::{Control, Engine, Error, Limits, Mode, Outcome, Process, Secrets},
-    flow::work::{Home, Tree, Work},
-};
+use planwright::flow::work::{Home, Tree, Work};
+use planwright_core::plan::{Action, Value};
+use planwright_engine::{Control, Engine, Error, Limits, Mode, Outcome, Process, Secrets};
 use serde_json::{Value as Json, json};
 
 use crate::package::{bucket, config, prepared};
@@ -350,7 +348,7 @@ async fn a_failed_apply_says_what_was_done_and_what_was_not() {
             },
         }}});
         let mut stack = Stack::new(engine, &tree).await;
-        stack.secrets = planwright::engine::Secrets::new(["hunter2222"]);
+        stack.secrets = planwright_engine::Secrets::new(["hunter2222"]);
         let planned = stack.plan(Mode::Normal).await;
         let workdir = stack.workdir();
         let root = stack.root(&workdir);
@@ -429,7 +427,7 @@ async fn no_more_roots_are_worked_on_at_a_time_than_allowed() {
         let mut files = stack.files.clone();
         let values = json!({"texts": [name], "password": "x"});
         files.insert("terraform.tfvars.json".into(), values.to_string().into());
-        let root = planwright::engine::Root { files: &files, ..stack.root(&dir) };
+        let root = planwright_engine::Root { files: &files, ..stack.root(&dir) };
         stack.engine.plan(&root, Mode::Normal, &control).await.unwrap();
     };
     futures::join!(plan("a"), plan("b"));

@@ -2,10 +2,8 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
 
-use planwright::{
-    domain::plan::{Action, Plan, Value},
-    engine::{Control, Engine, Error, Limits, Mode},
-};
+use planwright_core::plan::{Action, Plan, Value};
+use planwright_engine::{Control, Engine, Error, Limits, Mode};
 use serde_json::{Value as Json, json};
 
 use crate::support::{
@@ -233,7 +231,7 @@ async fn generated_lives_end_as_they_should() {
 async fn locking_a_provider_leaves_the_one_in_the_cache_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let cache = dir.path().join("cache");
-    let engine = Engine::new(planwright::engine::Settings {
+    let engine = Engine::new(planwright_engine::Settings {
         plugin_cache: Some(cache.clone()),
         ..settings("terraform", dir.path())
     });

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
-use planwright::github::webhook::Secrets;
 use planwright::http::{Inbox, Incoming, Receipt, router, serve};
+use planwright_github::webhook::Secrets;
 use reqwest::{Response, StatusCode};
 use sha2::Sha256;
 use tokio::sync::{Mutex, Notify};

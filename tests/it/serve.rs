@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use planwright::localhub::{Hub, Settings};
+use planwright_fakehub::{Hub, Settings};
 use tempfile::TempDir;
 
 /// The files that every start needs.

@@ -18,10 +18,8 @@ mod runs;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use planwright::{
-    domain::names::{Login, PrNumber, RepositoryId, Sha, StackId},
-    store::{JobKind, NewJob, PullRequestId, Repeat, Store},
-};
+use planwright_core::names::{Login, PrNumber, RepositoryId, Sha, StackId};
+use planwright_store::{JobKind, NewJob, PullRequestId, Repeat, Store};
 
 use crate::support::postgres;
 

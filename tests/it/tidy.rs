@@ -22,11 +22,21 @@ fn rust_files(under: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// `src/flow/apply/mod.rs` → `flow::apply`; `src/worker.rs` → `worker`.
+/// All files of the product: the root package's and those of the crates.
+fn product_files() -> Vec<PathBuf> {
+    let mut files = rust_files(&root().join("src"));
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        files.extend(rust_files(&entry.unwrap().path().join("src")));
+    }
+    files
+}
+
+/// `src/flow/apply/mod.rs` → `flow::apply`; `crates/core/src/plan.rs` → `core::plan`.
 fn module_of(path: &Path) -> String {
-    let relative = path.strip_prefix(root().join("src")).unwrap().with_extension("");
-    let mut parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap()).collect();
-    if parts.last() == Some(&"mod") {
+    let relative = path.strip_prefix(root()).unwrap().with_extension("");
+    let parts = relative.iter().map(|part| part.to_str().unwrap());
+    let mut parts: Vec<&str> = parts.filter(|part| !["crates", "src"].contains(part)).collect();
+    if ["mod", "lib"].iter().any(|file| parts.last() == Some(file)) {
         parts.pop();
     }
     parts.join("::")
@@ -104,19 +114,13 @@ fn offences(table: &BTreeMap<String, BTreeSet<String>>, module: &str, source: &s
     };
     let source = source.split("#[cfg(test)]\nmod").next().unwrap();
     let code: Vec<&str> = source.lines().map(|line| line.split("//").next().unwrap()).collect();
-    let code = code.join("\n");
-    let mut found: Vec<String> = imports(&code)
+    // A crate of ours counts like a module.
+    let code = code.join("\n").replace("planwright_", "crate::");
+    imports(&code)
         .into_iter()
         .filter(|import| !is_allowed(import))
         .map(|import| format!("{module}: imports `{import}`"))
-        .collect();
-    if top == "domain" {
-        let outside =
-            ["tokio", "axum", "octocrab", "sqlx", "git2", "reqwest", "std::fs", "std::net"];
-        let used = outside.iter().filter(|outside| code.contains(&format!("{outside}::")));
-        found.extend(used.map(|outside| format!("{module}: uses `{outside}`")));
-    }
-    found
+        .collect()
 }
 
 #[test]
@@ -136,65 +140,95 @@ fn modules_import_downwards_only() {
 fn an_import_upwards_is_seen() {
     let table = import_table();
     for (module, source) in [
-        ("domain::approval", "use crate::store::Store;"),
-        ("domain::plan", "let x = tokio::spawn(async {});"),
-        ("github::checks", "use crate::{domain::names, store};"),
-        ("localhub::rest", "use crate::domain::names::Sha;"),
         ("http::inbox", "use crate::flow;"),
-        ("flow::apply", "use crate::model::Model;"),
-        (
-            "flow::apply::stack",
-            "use crate::{\n    app::App,\n    domain::{agent::run::Run, plan},\n};",
-        ),
+        ("http::pages", "use planwright_engine::Engine;"),
+        ("queue", "use planwright_engine as engine;"),
+        ("flow::apply", "use planwright_model::Model;"),
+        ("flow::apply::stack", "use planwright_core::{\n    agent::run::Run,\n    plan,\n};"),
         ("flow::apply", "use crate::flow::agent;"),
-        ("domain::plan", "use crate::{\n    domain::names,\n    store::{self as s},\n};"),
-        ("model::transport", "use crate::github::GitHub;"),
         ("unheard_of", ""),
     ] {
         assert_eq!(offences(&table, module, source).len(), 1, "{module}: {source}");
     }
-    assert!(offences(&table, "flow::plan", "use crate::{app::App, domain};").is_empty());
+    assert!(
+        offences(&table, "flow::plan", "use crate::app::App;\nuse planwright_core::plan;")
+            .is_empty()
+    );
 }
 
-/// A library that one module speaks to the world with is no other module's.
-const OWNED: &[(&str, &[&str])] = &[
-    ("git2", &["git", "localhub"]),
-    ("sqlx", &["store"]),
-    ("reqwest", &["github", "git", "localhub", "model"]),
-    ("axum", &["http", "localhub"]),
-    ("include_dir", &["package"]),
+/// What a crate may depend on of ours, and of the libraries that speak to the world outside;
+/// everything else is free.
+const CRATES: &[(&str, &[&str], &[&str])] = &[
+    ("core", &[], &[]),
+    ("view", &["core"], &[]),
+    ("package", &["core"], &[]),
+    ("engine", &["core", "package"], &["hyper", "tokio"]),
+    ("git", &["core", "package"], &["git2", "reqwest", "tokio"]),
+    ("github", &["core", "package"], &["reqwest", "tokio"]),
+    ("model", &["core"], &["reqwest", "tokio"]),
+    ("store", &["core", "package"], &["sqlx", "tokio"]),
+    ("fakehub", &[], &["axum", "git2", "reqwest", "tokio"]),
 ];
 
-fn borrowed_libraries(module: &str, source: &str) -> Vec<String> {
-    let top = module.split("::").next().unwrap();
-    let code = source.split("#[cfg(test)]").next().unwrap();
-    let uses = |library: &str| {
-        code.lines().any(|line| {
-            let line = line.split("//").next().unwrap();
-            line.contains(&format!("{library}::"))
-        })
+const OUTSIDE: [&str; 6] = ["axum", "git2", "hyper", "reqwest", "sqlx", "tokio"];
+
+/// What crate `name` depends on beyond its row in [`CRATES`].
+fn undeclared(name: &str, dependencies: &[&str]) -> Vec<String> {
+    let Some((_, ours, outside)) = CRATES.iter().find(|(known, ..)| *known == name) else {
+        return vec![format!("crate `{name}` has no row in CRATES")];
     };
-    OWNED
-        .iter()
-        .filter(|(library, owners)| !owners.contains(&top) && uses(library))
-        .map(|(library, _)| format!("{module} uses `{library}`"))
-        .collect()
+    let is_allowed = |dependency: &str| match dependency.strip_prefix("planwright-") {
+        Some(crate_name) => ours.contains(&crate_name),
+        None => !OUTSIDE.contains(&dependency) || outside.contains(&dependency),
+    };
+    let beyond = dependencies.iter().filter(|dependency| !is_allowed(dependency));
+    beyond.map(|dependency| format!("{name} depends on `{dependency}`")).collect()
 }
 
 #[test]
-fn each_library_of_the_outside_world_has_one_owner() {
-    let offenders: Vec<String> = rust_files(&root().join("src"))
+fn crates_depend_downwards_only() {
+    let cargo = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&cargo.stdout).unwrap();
+    let mut found = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        let Some(name) = name.strip_prefix("planwright-") else { continue };
+        let dependencies = package["dependencies"].as_array().unwrap().iter();
+        let normal = dependencies.filter(|dependency| dependency["kind"].is_null());
+        let names: Vec<&str> = normal.map(|it| it["name"].as_str().unwrap()).collect();
+        found.extend(undeclared(name, &names));
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+    assert_eq!(undeclared("core", &["planwright-view", "tokio", "serde"]).len(), 2);
+    assert_eq!(undeclared("git", &["planwright-github"]).len(), 1);
+}
+
+#[test]
+fn pure_crates_touch_no_file_and_no_socket() {
+    let pure = ["core", "view", "package"];
+    let used = |path: &PathBuf| {
+        let source = fs::read_to_string(path).unwrap();
+        let code = source.split("#[cfg(test)]").next().unwrap().to_owned();
+        let outside = ["std::fs", "std::net", "std::process", "std::env"];
+        let used = outside.into_iter().find(|outside| code.contains(outside))?;
+        Some(format!("{} uses `{used}`", module_of(path)))
+    };
+    let found: Vec<String> = product_files()
         .iter()
-        .flat_map(|path| borrowed_libraries(&module_of(path), &fs::read_to_string(path).unwrap()))
+        .filter(|path| pure.contains(&module_of(path).split("::").next().unwrap()))
+        .filter_map(used)
         .collect();
-    assert!(offenders.is_empty(), "\n{}", offenders.join("\n"));
-    assert_eq!(borrowed_libraries("flow::plan", "use git2::Repository;").len(), 1);
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]
 fn the_readme_has_the_commands_of_the_code() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let table = planwright::domain::command::commands_table();
+    let table = planwright_core::command::commands_table();
     assert!(readme.contains(&table), "README.md should have this table:\n\n{table}");
 }
 
@@ -221,7 +255,7 @@ const UNASKED: [&str; 4] =
 fn the_manifest_asks_for_exactly_what_the_code_uses() {
     let manifest = fs::read_to_string(root().join("app-manifest.yml")).unwrap();
     let mut used: BTreeMap<&str, &str> = BESIDE_TOKENS.into();
-    for (name, level) in planwright::github::Task::ALL.iter().flat_map(|task| task.permissions()) {
+    for (name, level) in planwright_github::Task::ALL.iter().flat_map(|task| task.permissions()) {
         let widest = used.entry(name).or_insert(level);
         if *level == "write" {
             *widest = level;
@@ -230,7 +264,7 @@ fn the_manifest_asks_for_exactly_what_the_code_uses() {
     let used: BTreeSet<String> =
         used.into_iter().map(|(name, level)| format!("{name}: {level}")).collect();
     assert_eq!(manifest_list(&manifest, "default_permissions"), used);
-    let read: BTreeSet<String> = planwright::github::webhook::events()
+    let read: BTreeSet<String> = planwright_github::webhook::events()
         .filter(|event| !UNASKED.contains(event))
         .map(str::to_owned)
         .collect();
@@ -239,7 +273,7 @@ fn the_manifest_asks_for_exactly_what_the_code_uses() {
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    let silent: Vec<String> = rust_files(&root().join("src"))
+    let silent: Vec<String> = product_files()
         .into_iter()
         .filter(|path| !fs::read_to_string(path).unwrap().starts_with("//!"))
         .map(|path| module_of(&path))
@@ -249,7 +283,7 @@ fn every_module_says_what_it_is_for() {
 
 #[test]
 fn files_stay_readable() {
-    let long: Vec<String> = rust_files(&root().join("src"))
+    let long: Vec<String> = product_files()
         .into_iter()
         .filter_map(|path| {
             let lines = fs::read_to_string(&path).unwrap().lines().count();

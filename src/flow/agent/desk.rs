@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    domain::{
-        agent::{call::Call, problem::Problem, prompt::LARGEST, run::Run},
-        change_set::ChangeSet,
-        finding::{Finding, Place},
-        job::Target,
-        names::StackId,
-        repo_config::FILE,
-    },
     flow::{Result, ground, propose::Configuration},
-    package::{
-        Prepared, Trusted, edit::Edited, files::MemoryFiles, form::Form, repository, search,
-        source::Source, stack::Stack,
-    },
+};
+use planwright_core::{
+    agent::{call::Call, problem::Problem, prompt::LARGEST, run::Run},
+    change_set::ChangeSet,
+    finding::{Finding, Place},
+    job::Target,
+    names::StackId,
+    repo_config::FILE,
+};
+use planwright_package::{
+    Prepared, Trusted, edit::Edited, files::MemoryFiles, form::Form, repository, search,
+    source::Source, stack::Stack,
 };
 
 /// How many problems of one edit are told.

@@ -14,25 +14,24 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{
-    app::App,
-    domain::{
-        agent::{
-            budget::{Amount, Limit},
-            call::RawCall,
-            event::{Decision, End, Entry, Event, Turn},
-            gate,
-            run::{Phase, Run, Step},
-        },
-        digest::Digest,
-        job::{Job, Target},
-        reply::{self, Marker, RequestReport, RunReport},
+use crate::{app::App, queue};
+use planwright_core::{
+    agent::{
+        budget::{Amount, Limit},
+        call::RawCall,
+        event::{Decision, End, Entry, Event, Turn},
+        gate,
+        run::{Phase, Run, Step},
     },
-    model::{self, Model},
-    package::credentials,
-    queue,
-    store::{AgentFacts, Fenced, NewJob, RunId, Unfinished},
+    digest::Digest,
+    job::{Job, Target},
 };
+use planwright_model as model;
+use planwright_model::Model;
+use planwright_package::credentials;
+use planwright_store::{AgentFacts, Fenced, NewJob, RunId, Unfinished};
+use planwright_view as view;
+use planwright_view::{Marker, RequestReport, RunReport};
 
 use super::{Error, Result, Watch, id_of, outbox, soon};
 
@@ -78,7 +77,7 @@ fn facts(run: &Run) -> AgentFacts {
         pull_request: run.published.as_ref().map(|published| published.pull_request),
         is_over: run.is_over(),
         is_complete: run.is_complete(),
-        unfinished: reply::unfinished(run).map(|(head, why)| Unfinished { head, why }),
+        unfinished: view::unfinished(run).map(|(head, why)| Unfinished { head, why }),
         spent: i64::try_from(run.spent().microdollars).unwrap_or(i64::MAX),
     }
 }
@@ -141,7 +140,7 @@ pub async fn remind(app: &App, target: &Target, run: Uuid, question: u64) -> Res
     match &logged.run.phase {
         Phase::Waiting { question: asked, .. } if logged.run.last.seq == question => {
             let marker = Marker::Reminder(run.as_u128(), question);
-            outbox::say(app, target, marker, &reply::reminder(asked)).await
+            outbox::say(app, target, marker, &view::reminder(asked)).await
         }
         _ => Ok(()),
     }

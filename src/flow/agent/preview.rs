@@ -6,24 +6,24 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    domain::{
-        agent::{
-            event::{Event, Planned},
-            run::Step,
-        },
-        digest::Digest,
-        escape,
-        job::{Job, Target},
-        names::StackId,
-        plan::Plan,
-    },
     flow::{
         Result, Watch,
         plan::{Kind, Work, planned},
     },
-    package::Prepared,
-    store::{RunId, Stage},
 };
+use planwright_core::{
+    agent::{
+        event::{Event, Planned},
+        run::Step,
+    },
+    digest::Digest,
+    escape,
+    job::{Job, Target},
+    names::StackId,
+    plan::Plan,
+};
+use planwright_package::Prepared;
+use planwright_store::{RunId, Stage};
 
 use super::{
     Logged,

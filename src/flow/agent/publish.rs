@@ -2,20 +2,20 @@
 
 use crate::{
     app::App,
-    domain::{
-        agent::{
-            call::Outcome,
-            event::{End, Event, Published},
-        },
-        job::Target,
-        names::BranchName,
-        reply::{Refusal, RunFacts, RunReport, RunState},
-    },
     flow::{
         Error, Result,
         propose::{self, Draft, Place},
     },
 };
+use planwright_core::{
+    agent::{
+        call::Outcome,
+        event::{End, Event, Published},
+    },
+    job::Target,
+    names::BranchName,
+};
+use planwright_view::{Refusal, RunFacts, RunReport, RunState};
 
 use super::{Logged, desk::Desk, show};
 

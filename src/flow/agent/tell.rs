@@ -2,29 +2,30 @@
 
 use crate::{
     app::App,
-    domain::{
-        actor::Actor,
-        agent::{
-            budget::Limits,
-            call::tools_digest,
-            event::{End, Entry, Event, Request},
-            run::{Phase, Run},
-            visible::{self, Visible},
-        },
-        command::Word,
-        digest::Digest,
-        escape,
-        issue::Issue,
-        job::{Asked, Job, Target},
-        pull_request::ReviewId,
-        reply::{Marker, PlanReport, Refusal, Report},
-        repo_config::RepoConfig,
-    },
     flow::{Result, ground, id_of, outbox},
-    git::Want,
-    github,
-    store::AgentRun,
 };
+use planwright_core::change::{PlanReport, Report};
+use planwright_core::{
+    actor::Actor,
+    agent::{
+        budget::Limits,
+        call::tools_digest,
+        event::{End, Entry, Event, Request},
+        run::{Phase, Run},
+        visible::{self, Visible},
+    },
+    command::Word,
+    digest::Digest,
+    escape,
+    issue::Issue,
+    job::{Asked, Job, Target},
+    pull_request::ReviewId,
+    repo_config::RepoConfig,
+};
+use planwright_git::Want;
+use planwright_github as github;
+use planwright_store::AgentRun;
+use planwright_view::{Marker, Refusal};
 
 use super::{Logged, show};
 

@@ -2,16 +2,17 @@
 
 use crate::{
     app::App,
-    domain::{
-        approval::part_in_the_change,
-        digest::Digest,
-        job::{Asked, Job},
-        reply::{Basis, Refusal, Report, State, Warning, first_unmet},
-        repo_config::setting_changes,
-    },
     flow::{Result, id_of, judge, outbox},
-    store::{Approval, ApprovalKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan},
 };
+use planwright_core::change::{Basis, Report, State, Warning};
+use planwright_core::{
+    approval::part_in_the_change,
+    digest::Digest,
+    job::{Asked, Job},
+    repo_config::setting_changes,
+};
+use planwright_store::{Approval, ApprovalKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan};
+use planwright_view::{Refusal, first_unmet};
 
 use super::{Case, requirements_met, show};
 

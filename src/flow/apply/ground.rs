@@ -2,23 +2,24 @@
 
 use crate::{
     app::App,
-    domain::{
-        digest::Digest,
-        finding::Finding,
-        job::Target,
-        names::{RepositoryId, Sha},
-        pull_request::PullRequest,
-        repo_config::{FILE, RepoConfig},
-    },
     flow::{
         Result,
         ground::{self, policy_digest},
         plan::{Kind, Work},
     },
-    git::{self, Mirror, Want},
-    package::{Prepared, Trusted, files::MemoryFiles},
-    store::{RecordedPlanSet, RunId, StackPlan},
 };
+use planwright_core::{
+    digest::Digest,
+    finding::Finding,
+    job::Target,
+    names::{RepositoryId, Sha},
+    pull_request::PullRequest,
+    repo_config::{FILE, RepoConfig},
+};
+use planwright_git as git;
+use planwright_git::{Mirror, Want};
+use planwright_package::{Prepared, Trusted, files::MemoryFiles};
+use planwright_store::{RecordedPlanSet, RunId, StackPlan};
 
 /// The trees that an apply is about.
 pub struct MergeGround {
@@ -113,7 +114,7 @@ pub fn run_dir(app: &App, run: RunId) -> std::path::PathBuf {
     app.data.join("apply").join(run.to_string())
 }
 
-fn readable<T>(checked: crate::package::Checked<T>) -> Result<T> {
+fn readable<T>(checked: planwright_package::Checked<T>) -> Result<T> {
     checked.map_err(|findings| {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("what was merged cannot be read: {}", lines.join("; ")).into()

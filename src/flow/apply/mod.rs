@@ -12,17 +12,17 @@ mod steps;
 
 use std::time::Duration;
 
-use crate::{
-    app::App,
-    domain::{
-        job::{Asked, Job, Target},
-        pull_request::{PullRequest, PullRequestState},
-        reply::{Progress, Refusal, Report, StackReport, State},
-        verdict::RequirementsMet,
-    },
-    git::Want,
-    store::{self, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet, Subject},
+use crate::app::App;
+use planwright_core::change::{Progress, Report, StackReport, State};
+use planwright_core::{
+    job::{Asked, Job, Target},
+    pull_request::{PullRequest, PullRequestState},
+    verdict::RequirementsMet,
 };
+use planwright_git::Want;
+use planwright_store as store;
+use planwright_store::{LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet, Subject};
+use planwright_view::Refusal;
 
 use super::{
     Error, Result, Watch, ground as trees, id_of, judge, look::look, outbox, soon, verdict,

@@ -10,13 +10,14 @@ use serde_json::Value as Json;
 
 use crate::{
     app::App,
-    domain::reply::{Progress, Report, State},
-    engine::{self, Control, Host, Process},
     flow::{Error, Result, Watch, id_of, outbox, plan::planned, soon},
-    store::{
-        JournalEntry, LockAnswer, LockHeld, PullRequestId, Run, RunId, RunKind, RunState,
-        StackPlan, Stage,
-    },
+};
+use planwright_core::change::{Progress, Report, State};
+use planwright_engine as engine;
+use planwright_engine::{Control, Host, Process};
+use planwright_store::{
+    JournalEntry, LockAnswer, LockHeld, PullRequestId, Run, RunId, RunKind, RunState, StackPlan,
+    Stage,
 };
 
 use super::{

@@ -7,21 +7,24 @@ use serde_json::Value as Json;
 
 use crate::{
     app::App,
-    domain::{
-        approval::plan_set_digest,
-        digest::Digest,
-        names::{Sha, StackId},
-        plan::{Plan, Value},
-        reply::{Progress, Report, State},
-        verdict::RequirementsMet,
-    },
-    engine::{self, ApplyFailed, Control, Outcome, Output, Planned, Process},
     flow::{
         Error, Result, Watch, ground, id_of, outbox,
         plan::{Work, planned},
         soon,
     },
-    store::{AppliedStack, Fenced, LockHeld, RunId, RunKind, RunState, StackPlan, Stage},
+};
+use planwright_core::change::{Progress, Report, State};
+use planwright_core::{
+    approval::plan_set_digest,
+    digest::Digest,
+    names::{Sha, StackId},
+    plan::{Plan, Value},
+    verdict::RequirementsMet,
+};
+use planwright_engine as engine;
+use planwright_engine::{ApplyFailed, Control, Outcome, Output, Planned, Process};
+use planwright_store::{
+    AppliedStack, Fenced, LockHeld, RunId, RunKind, RunState, StackPlan, Stage,
 };
 
 use super::{

@@ -13,11 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::names::StackId;
-use crate::domain::repo_config::Backend;
-use crate::engine;
 use crate::flow::work::Tree;
-use crate::package::lock::ProviderLock;
+use planwright_core::names::StackId;
+use planwright_core::repo_config::Backend;
+use planwright_engine as engine;
+use planwright_package::lock::ProviderLock;
 
 use super::Error;
 

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::plan::Plan;
-use crate::engine::{self, Control, Mode, Output, Step};
+use planwright_core::plan::Plan;
+use planwright_engine as engine;
+use planwright_engine::{Control, Mode, Output, Step};
 
 use super::plan::{StackPlan, plan_work};
 use super::{Error, Session};

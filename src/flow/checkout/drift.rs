@@ -2,9 +2,9 @@
 //!
 //! The files of the stacks do not matter here, only what was applied from this checkout.
 
-use crate::domain::names::StackId;
-use crate::domain::reply::DriftReport;
-use crate::engine::Mode;
+use planwright_core::change::DriftReport;
+use planwright_core::names::StackId;
+use planwright_engine::Mode;
 
 use super::plan::plan_work;
 use super::{Error, Session};

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::engine::Secrets;
+use planwright_engine::Secrets;
 
 use super::Error;
 

@@ -5,8 +5,8 @@ use std::fs;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::package::form::{FOLDER, Form, MADE};
-use crate::package::search::allowed;
+use planwright_package::form::{FOLDER, Form, MADE};
+use planwright_package::search::allowed;
 
 use super::{Checkout, Error};
 

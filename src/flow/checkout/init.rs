@@ -6,9 +6,9 @@ use std::{fs, io};
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::domain::repo_config::FILE;
-use crate::package::repository::STACKS;
-use crate::package::source;
+use planwright_core::repo_config::FILE;
+use planwright_package::repository::STACKS;
+use planwright_package::source;
 
 use super::forms::forms;
 use super::{Checkout, Error, lock};

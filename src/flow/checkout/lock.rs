@@ -5,13 +5,13 @@ use std::fs;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::domain::finding::Finding;
-use crate::domain::names::StackId;
-use crate::package::Checked;
-use crate::package::lock::{Lock, LockedPackage, shared_state};
-use crate::package::prepare::package_of;
-use crate::package::repository::lock_file;
-use crate::package::stack::Stack;
+use planwright_core::finding::Finding;
+use planwright_core::names::StackId;
+use planwright_package::Checked;
+use planwright_package::lock::{Lock, LockedPackage, shared_state};
+use planwright_package::prepare::package_of;
+use planwright_package::repository::lock_file;
+use planwright_package::stack::Stack;
 
 use super::{Checkout, Error};
 
@@ -54,7 +54,7 @@ pub fn lock(checkout: &Checkout, names: &[String]) -> Result<Vec<Locked>, Error>
 
 /// The lock as it is to be, and the bytes of the file as it is.
 fn locked(checkout: &Checkout, id: &StackId) -> Checked<(Lock, Option<Vec<u8>>)> {
-    use crate::package::files::Files as _;
+    use planwright_package::files::Files as _;
     let stack = Stack::read(&checkout.files, id)?;
     let package = package_of(&stack, &checkout.trusted())?;
     // A lock that cannot be read may hold the key of a state that exists: never invent another.

@@ -23,12 +23,12 @@ mod working_dir;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::domain::finding::{Finding, Place};
-use crate::domain::names::StackId;
-use crate::domain::repo_config::{FILE, RepoConfig};
-use crate::package::files::Files;
-use crate::package::meant::nearest;
-use crate::package::{Prepared, Trusted, repository};
+use planwright_core::finding::{Finding, Place};
+use planwright_core::names::StackId;
+use planwright_core::repo_config::{FILE, RepoConfig};
+use planwright_package::files::Files;
+use planwright_package::meant::nearest;
+use planwright_package::{Prepared, Trusted, repository};
 
 pub use environment::Environment;
 pub use revision::Revision;
@@ -168,7 +168,7 @@ fn unknown(all: &BTreeSet<StackId>, name: &str, bare: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::package::files::MemoryFiles;
+    use planwright_package::files::MemoryFiles;
 
     #[test]
     fn a_stack_is_named_in_each_way_that_people_write_it() {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::names::StackId;
-use crate::engine::{Control, Output};
+use planwright_core::names::StackId;
+use planwright_engine::{Control, Output};
 
 use super::session::PerStack;
 use super::{Error, Session};

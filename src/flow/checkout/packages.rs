@@ -4,13 +4,13 @@
 
 use std::path::Path;
 
-use crate::domain::finding::Place;
-use crate::package::Checked;
-use crate::package::files::Files;
-use crate::package::meant::nearest;
-use crate::package::search;
-use crate::package::source::{self, Source};
-use crate::package::unpacked::Package;
+use planwright_core::finding::Place;
+use planwright_package::Checked;
+use planwright_package::files::Files;
+use planwright_package::meant::nearest;
+use planwright_package::search;
+use planwright_package::source::{self, Source};
+use planwright_package::unpacked::Package;
 
 use super::{Checkout, Error, WorkingDir};
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::names::StackId;
-use crate::domain::plan::Plan;
-use crate::engine::{self, Control, Mode, Planned};
 use crate::flow::work::{Tree, Work};
-use crate::package::lock::shared_state;
-use crate::package::repository;
+use planwright_core::names::StackId;
+use planwright_core::plan::Plan;
+use planwright_engine as engine;
+use planwright_engine::{Control, Mode, Planned};
+use planwright_package::lock::shared_state;
+use planwright_package::repository;
 
 use super::session::PerStack;
 use super::{Error, Session};

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::domain::names::StackId;
-use crate::package::render::Rendered;
-use crate::package::{Prepared, Trusted, repository};
+use planwright_core::names::StackId;
+use planwright_package::render::Rendered;
+use planwright_package::{Prepared, Trusted, repository};
 
 use super::{Checkout, Error, Revision, selected};
 

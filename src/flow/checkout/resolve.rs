@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::finding::Place;
-use crate::package::Prepared;
-use crate::package::resolve::Source;
-use crate::package::stack::From;
+use planwright_core::finding::Place;
+use planwright_package::Prepared;
+use planwright_package::resolve::Source;
+use planwright_package::stack::From;
 
 use super::Error;
 
@@ -101,7 +101,7 @@ fn weaker(prepared: &Prepared, param: &str) -> Vec<Given> {
         })
         .collect();
     if let Some(mut nothing) = prepared.stack.params() {
-        nothing.kind = crate::package::yaml::Kind::Map(std::collections::BTreeMap::new());
+        nothing.kind = planwright_package::yaml::Kind::Map(std::collections::BTreeMap::new());
         let defaults = prepared.package.params.with_defaults(&nothing);
         all.extend(defaults.at(param).map(|node| Given {
             from: From::Default,

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::domain::names::Sha;
-use crate::git::{self, EntryKind, Repo};
-use crate::package::files::{Files, FilesError};
+use planwright_core::names::Sha;
+use planwright_git as git;
+use planwright_git::{EntryKind, Repo};
+use planwright_package::files::{Files, FilesError};
 
 use super::Error;
 

@@ -14,10 +14,11 @@ use anyhow::Context as _;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::names::StackId;
-use crate::engine::{self, Control, Engine, Root, Secrets};
 use crate::flow::work::{Home, Tree, Work};
-use crate::package::repository;
+use planwright_core::names::StackId;
+use planwright_engine as engine;
+use planwright_engine::{Control, Engine, Root, Secrets};
+use planwright_package::repository;
 
 use super::applied::Applied;
 use super::{Checkout, Environment, Error, named};

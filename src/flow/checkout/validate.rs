@@ -2,12 +2,12 @@
 
 use jiff::civil::Date;
 
-use crate::domain::finding::{Finding, Severity};
-use crate::domain::names::StackId;
-use crate::package::lock::shared_state;
-use crate::package::overrides::expired;
-use crate::package::stack::Stack;
-use crate::package::{Prepared, credentials, repository};
+use planwright_core::finding::{Finding, Severity};
+use planwright_core::names::StackId;
+use planwright_package::lock::shared_state;
+use planwright_package::overrides::expired;
+use planwright_package::stack::Stack;
+use planwright_package::{Prepared, credentials, repository};
 
 use super::{Checkout, Error};
 

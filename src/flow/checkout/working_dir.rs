@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::package::files::{Files, FilesError};
+use planwright_package::files::{Files, FilesError};
 
 pub struct WorkingDir {
     root: PathBuf,

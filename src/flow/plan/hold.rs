@@ -9,15 +9,12 @@ use jiff::Timestamp;
 
 use crate::{
     app::App,
-    domain::{
-        approval::part_in_the_change,
-        job::Asked,
-        names::StackId,
-        reply::{NotPlanned, Refusal},
-    },
     flow::{Result, id_of, judge},
-    package::affected::Reason,
 };
+use planwright_core::change::NotPlanned;
+use planwright_core::{approval::part_in_the_change, job::Asked, names::StackId};
+use planwright_package::affected::Reason;
+use planwright_view::Refusal;
 
 use super::Change;
 

@@ -10,20 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
 
-use crate::{
-    app::App,
-    domain::{
-        digest::Digest,
-        finding::Finding,
-        job::{Asked, Target},
-        names::StackId,
-        pull_request::{PullRequest, PullRequestState},
-        reply::{Basis, Refusal, Report, State, Warning},
-        repo_config::RepoConfig,
-    },
-    package::affected::Reason,
-    store::{self, PlanSet, PlanSetId, Subject},
+use crate::app::App;
+use planwright_core::change::{Basis, Report, State, Warning};
+use planwright_core::{
+    digest::Digest,
+    finding::Finding,
+    job::{Asked, Target},
+    names::StackId,
+    pull_request::{PullRequest, PullRequestState},
+    repo_config::RepoConfig,
 };
+use planwright_package::affected::Reason;
+use planwright_store as store;
+use planwright_store::{PlanSet, PlanSetId, Subject};
+use planwright_view::Refusal;
 
 use super::{
     Error, Result, Watch,

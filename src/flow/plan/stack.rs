@@ -10,22 +10,25 @@ use futures::future::{self, BoxFuture};
 
 use crate::{
     app::{App, Environment},
-    domain::{
-        digest::Digest,
-        finding::{Finding, Place},
-        job::Target,
-        names::{RepositoryId, StackId},
-        reply::{DriftReport, NotPlanned, PlanReport, StackReport},
-        repo_config::RepoConfig,
-    },
-    engine::{self, Control, Log, Mode, OnStart, Planned, Process, Root},
     flow::{
         Result, Watch, ground,
         work::{self, Tree},
     },
-    package::{Checked, Prepared, Trusted, affected::Reason, files::MemoryFiles, repository},
-    store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, StateVersion},
 };
+use planwright_core::change::{DriftReport, NotPlanned, PlanReport, StackReport};
+use planwright_core::{
+    digest::Digest,
+    finding::{Finding, Place},
+    job::Target,
+    names::{RepositoryId, StackId},
+    repo_config::RepoConfig,
+};
+use planwright_engine as engine;
+use planwright_engine::{Control, Log, Mode, OnStart, Planned, Process, Root};
+use planwright_package::{
+    Checked, Prepared, Trusted, affected::Reason, files::MemoryFiles, repository,
+};
+use planwright_store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, StateVersion};
 
 use super::{
     Change,
@@ -260,7 +263,7 @@ impl<'a> Planning<'a> {
 /// What a plan of the last applied tree of a stack would do.
 pub async fn drift_of(
     app: &App,
-    (target, (mirror, config)): (&Target, (&crate::git::Mirror, &RepoConfig)),
+    (target, (mirror, config)): (&Target, (&planwright_git::Mirror, &RepoConfig)),
     applied: &AppliedStack,
     watch: &Watch,
 ) -> Result<DriftReport> {

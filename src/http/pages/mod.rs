@@ -29,10 +29,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
-use crate::domain::actor::{Actor, Permission};
-use crate::domain::names::{RepositoryId, UserId};
-use crate::domain::public_url::{PAGES, SIGNED_IN};
-use crate::domain::repository::Repository;
+use planwright_core::actor::{Actor, Permission};
+use planwright_core::names::{RepositoryId, UserId};
+use planwright_core::public_url::{PAGES, SIGNED_IN};
+use planwright_core::repository::Repository;
 
 use seal::Seal;
 

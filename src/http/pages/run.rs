@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::domain::actor::Actor;
-use crate::domain::escape::visible;
-use crate::domain::names::StackId;
-use crate::domain::reply::{self, Report, SettingsReport, State as Stands, Warning};
-use crate::domain::verdict::{Requirement, What};
-use crate::store::{NotedRun, RunId, RunKind, RunLines, RunState, RunStep};
+use planwright_core::actor::Actor;
+use planwright_core::change::{Report, SettingsReport, State as Stands, Warning};
+use planwright_core::escape::visible;
+use planwright_core::names::StackId;
+use planwright_core::verdict::{Requirement, What};
+use planwright_store::{NotedRun, RunId, RunKind, RunLines, RunState, RunStep};
+use planwright_view as view;
 
 use super::stack::{StackView, StepView, steps};
 use super::text::{Moment, Span, spans, took};
@@ -157,10 +158,10 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
 impl Page<'_> {
     /// Says what came out.
     fn tell(&mut self, report: &Report) {
-        self.lines.push(spans(&reply::headline(report)));
+        self.lines.push(spans(&view::headline(report)));
         // While it goes on, the state is told above.
         if report.state != Stands::Planning {
-            self.lines.push(spans(&reply::state_line(report)));
+            self.lines.push(spans(&view::state_line(report)));
         }
         let items = |texts: Vec<String>| -> Vec<Vec<Span>> {
             let one = |text: &String| text.lines().map(visible).collect::<Vec<_>>().join("; ");
@@ -190,7 +191,7 @@ fn settings(report: &Report) -> Vec<Vec<Span>> {
         Some(SettingsReport::Changed(changes)) if changes.is_empty() => {
             vec![spans("None of its values changes.")]
         }
-        Some(SettingsReport::Changed(changes)) => listed(&reply::change_list(changes)),
+        Some(SettingsReport::Changed(changes)) => listed(&view::change_list(changes)),
     }
 }
 
@@ -199,7 +200,7 @@ fn warnings(report: &Report) -> Vec<Vec<Span>> {
         Warning::SelfApproval => {
             vec![spans("Whoever shaped a change may approve it here: `approvals.self` is on.")]
         }
-        Warning::PolicyChanged(changes) => listed(&reply::change_list(changes)),
+        Warning::PolicyChanged(changes) => listed(&view::change_list(changes)),
         Warning::Other(text) => vec![vec![Span::Plain(visible(text))]],
     });
     told.collect()
@@ -221,7 +222,7 @@ fn need(requirement: &Requirement) -> Need {
     Need {
         is_met: requirement.met,
         is_optional: matches!(requirement.what, What::ApprovalBy(_)),
-        words: spans(&format!("{about}{}", reply::requirement_words(requirement))),
+        words: spans(&format!("{about}{}", view::requirement_words(requirement))),
         below: requirement.children.iter().map(need).collect(),
     }
 }

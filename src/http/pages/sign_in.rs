@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::actor::Actor;
+use planwright_core::actor::Actor;
 
 use super::super::is_same;
 use super::{Desk, Shared, no_pages, said};

@@ -2,18 +2,17 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{
+use planwright_core::change::{DriftReport, PlanReport, Progress, StackReport};
+use planwright_core::{
     drift::{Drift, Reverts, reverts_drift},
     escape::visible,
     names::StackId,
     plan::{Action, Difference, Plan, ResourceChange, Value},
-    reply::{
-        self, DriftReport, Labels, PlanReport, Progress, StackReport, facts, forces_replacement,
-        whole_value_text,
-    },
     risk,
 };
-use crate::store::{RunStep, Stage, StepState};
+use planwright_store::{RunStep, Stage, StepState};
+use planwright_view as view;
+use planwright_view::{Labels, facts, forces_replacement, whole_value_text};
 
 use super::text::{Span, spans, took};
 
@@ -88,10 +87,10 @@ impl StackView {
 
     pub fn of(stack: &StackReport) -> Self {
         let mut view = Self {
-            outline: reply::outline(stack),
+            outline: view::outline(stack),
             risk: stack.risk().map(|risk| risk.to_string()).filter(|risk| risk != "other"),
             progress: stack.progress.as_ref().map(|progress| {
-                let words = reply::progress_words(progress).replace('`', "");
+                let words = view::progress_words(progress).replace('`', "");
                 words.split_once(' ').map_or(words.clone(), |(_, words)| words.to_owned())
             }),
             is_bad: stack.has_errors() || matches!(stack.progress, Some(Progress::Failed { .. })),
@@ -134,7 +133,7 @@ impl StackView {
                 self.message = Some(block(message));
             }
             PlanReport::NotPlanned(why) => {
-                self.notes = vec![spans(&reply::not_planned(&stack.stack, why))];
+                self.notes = vec![spans(&view::not_planned(&stack.stack, why))];
             }
         }
     }
@@ -149,7 +148,7 @@ impl StackView {
                 let drift = Drift::of(plan);
                 let resources = drift.resources.iter().map(|change| drifted(change));
                 let outputs = drift.outputs.iter().map(|(name, it)| ChangeView {
-                    facts: reply::drift_word(Action::Update).into(),
+                    facts: view::drift_word(Action::Update).into(),
                     ..output(name, Action::Update, (it.applied, it.found))
                 });
                 let all = resources.chain(outputs).collect();
@@ -222,7 +221,7 @@ fn drifted(change: &ResourceChange) -> ChangeView {
         class: "warn",
         sign: "!",
         name: visible(&change.address),
-        facts: reply::drift_word(change.action).into(),
+        facts: view::drift_word(change.action).into(),
         is_open: rows.len() <= MOST_OPEN && change.action == Action::Update,
         rows,
     }

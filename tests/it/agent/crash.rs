@@ -8,14 +8,12 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use planwright::{
-    domain::{
-        agent::{event::Entry, run::Run},
-        names::{PrNumber, RepositoryId},
-    },
-    localhub::{Hub, Role, Settings},
-    store::{PullRequestId, Store},
+use planwright_core::{
+    agent::{event::Entry, run::Run},
+    names::{PrNumber, RepositoryId},
 };
+use planwright_fakehub::{Hub, Role, Settings};
+use planwright_store::{PullRequestId, Store};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
 use tempfile::TempDir;
@@ -119,7 +117,7 @@ async fn ended(hub: &Hub, store: &Store, issue: i64, (asked, was_killed): (usize
     assert_eq!(runs.len(), 1, "{runs:#?}");
     let calls = hub.calls();
     let count = |operation: &&'static str| {
-        let is_it = |call: &&planwright::localhub::Call| call.operation == **operation;
+        let is_it = |call: &&planwright_fakehub::Call| call.operation == **operation;
         (*operation, calls.iter().filter(is_it).count())
     };
     let pull = hub.pull(REPO, issue + 1).unwrap();

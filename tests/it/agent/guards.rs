@@ -10,13 +10,11 @@ use std::{
 
 use axum::{Router, body::Body, http::StatusCode, response::IntoResponse as _, routing::post};
 use jiff::{SignedDuration, Timestamp};
-use planwright::{
-    domain::agent::event::{Entry, Event},
-    model::{self, Error},
-    serve::Bot,
-    settings::Role,
-    store::AgentFacts,
-};
+use planwright::{serve::Bot, settings::Role};
+use planwright_core::agent::event::{Entry, Event};
+use planwright_model as model;
+use planwright_model::Error;
+use planwright_store::AgentFacts;
 use serde_json::json;
 
 use super::story::{ask, opened, plain, told, with};

@@ -10,20 +10,20 @@ use std::{io::Write as _, path::PathBuf};
 use futures::StreamExt as _;
 use jiff::SignedDuration;
 use planwright::{
-    domain::{
-        command::Word,
-        issue::Issue,
-        job::{Asked, Job, Target},
-        names::{CommentId, PrNumber},
-        repo_config::RepoConfig,
-    },
     flow::{
         agent::{self, Wish},
         ground,
     },
-    localhub::{AppEdit, MergeMethod},
     queue,
 };
+use planwright_core::{
+    command::Word,
+    issue::Issue,
+    job::{Asked, Job, Target},
+    names::{CommentId, PrNumber},
+    repo_config::RepoConfig,
+};
+use planwright_fakehub::{AppEdit, MergeMethod};
 
 use super::{
     mind::{Dice, hostile},

@@ -8,7 +8,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use planwright::localhub::Hub;
+use planwright_fakehub::Hub;
 use serde_json::Value;
 
 use crate::support::{bot::REPO, model::Model, starts::Starts};
@@ -148,7 +148,7 @@ fn wrong_files(changes: &Value, bounds: &Bounds<'_>) -> Vec<String> {
 fn commands_in(what: &str, body: &Value) -> Vec<String> {
     let body = body.as_str().unwrap_or_default();
     let mut found = Vec::new();
-    if !planwright::domain::command::parse(body).is_empty() {
+    if !planwright_core::command::parse(body).is_empty() {
         found.push(format!("words: {what} gives a command: {body}"));
     }
     for outside in outside_code(body) {

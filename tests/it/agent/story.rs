@@ -2,10 +2,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use planwright::{
-    localhub::{IssueEdit, MergeMethod, Person, Role},
-    worker,
-};
+use planwright::worker;
+use planwright_fakehub::{IssueEdit, MergeMethod, Person, Role};
 use serde_json::json;
 
 use crate::support::{

@@ -9,7 +9,7 @@ mod refusals;
 
 use std::{env, ffi::OsString, process::Command};
 
-use planwright::package::source::built_in;
+use planwright_package::source::built_in;
 
 use crate::{
     cli::{Repository, Said},

@@ -235,7 +235,7 @@ fn a_revision_is_looked_for_in_git_only() {
 #[test]
 fn packages_of_the_repository_are_listed_too() {
     let repository = Repository::new();
-    for (path, bytes) in &planwright::package::source::built_in()["hello"] {
+    for (path, bytes) in &planwright_package::source::built_in()["hello"] {
         for folder in ["packages/hi", "packages/broken", "elsewhere/hi"] {
             repository.write(&format!("{folder}/{path}"), std::str::from_utf8(bytes).unwrap());
         }

@@ -324,7 +324,7 @@ fn a_mangled_lock() {
 /// A stack `mine` of the repository's own package `packages/hi`.
 fn with_own_package() -> Repository {
     let repository = Repository::new();
-    for (path, bytes) in &planwright::package::source::built_in()["hello"] {
+    for (path, bytes) in &planwright_package::source::built_in()["hello"] {
         let text = String::from_utf8(bytes.clone()).unwrap();
         repository.write(&format!("packages/hi/{path}"), &text.replace("name: hello", "name: hi"));
     }

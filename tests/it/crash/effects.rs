@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use planwright::localhub::{Fault, Hub, Kind, Phase};
+use planwright_fakehub::{Fault, Hub, Kind, Phase};
 
 use crate::support::process::Process;
 

@@ -9,11 +9,11 @@ use std::{
 
 use planwright::{
     flow::{self, Watch},
-    localhub::{Fault, Phase},
     queue,
     settings::Role,
-    store::{Fenced, NewJob, Outcome},
 };
+use planwright_fakehub::{Fault, Phase};
+use planwright_store::{Fenced, NewJob, Outcome};
 use tempfile::TempDir;
 
 use super::engine::on_path;

@@ -8,10 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use planwright::{
-    localhub::{CommentView, Hub, MergeMethod, Person, Role, Settings},
-    store::{RunKind, Store},
-};
+use planwright_fakehub::{CommentView, Hub, MergeMethod, Person, Role, Settings};
+use planwright_store::{RunKind, Store};
 use tempfile::TempDir;
 
 use super::{effects::Effects, engine::Engine};

@@ -6,8 +6,8 @@ mod tree;
 use std::path::Path;
 
 use git2::{Repository, Signature};
-use planwright::domain::names::{BranchName, PrNumber, RepositoryId, Sha};
-use planwright::git::{Error, Git, Merge, Source, Want};
+use planwright_core::names::{BranchName, PrNumber, RepositoryId, Sha};
+use planwright_git::{Error, Git, Merge, Source, Want};
 use tempfile::TempDir;
 
 use server::{Server, TOKEN};
@@ -333,7 +333,7 @@ async fn a_merge_has_what_both_sides_changed() {
     let start = origin.commit("main", &[], &[("a", "1\n"), ("b", "1\n")]);
     let head = origin.commit("topic", &[&start], &[("a", "2\n"), ("b", "1\n")]);
     let base = origin.commit("main", &[&start], &[("a", "1\n"), ("b", "2\n")]);
-    let repo = planwright::git::Repo::open(origin.repository.path()).unwrap();
+    let repo = planwright_git::Repo::open(origin.repository.path()).unwrap();
 
     let Merge::Tree(tree) = repo.merge(&base, &head).unwrap() else { panic!("a conflict") };
 
@@ -347,7 +347,7 @@ async fn a_conflict_names_its_paths() {
     let start = origin.commit("main", &[], &[("a", "1\n"), ("b", "1\n"), ("c", "1\n")]);
     let head = origin.commit("topic", &[&start], &[("a", "2\n"), ("c", "1\n")]);
     let base = origin.commit("main", &[&start], &[("a", "3\n"), ("b", "2\n"), ("c", "1\n")]);
-    let repo = planwright::git::Repo::open(origin.repository.path()).unwrap();
+    let repo = planwright_git::Repo::open(origin.repository.path()).unwrap();
 
     let paths = ["a", "b"].map(String::from).into();
     assert_eq!(repo.merge(&base, &head).unwrap(), Merge::Conflict { paths });
@@ -358,6 +358,6 @@ async fn histories_without_a_common_ancestor_are_not_merged() {
     let origin = Origin::new();
     let base = origin.commit("main", &[], &[("a", "1\n")]);
     let head = origin.commit("topic", &[], &[("b", "1\n")]);
-    let repo = planwright::git::Repo::open(origin.repository.path()).unwrap();
+    let repo = planwright_git::Repo::open(origin.repository.path()).unwrap();
     assert!(matches!(repo.merge(&base, &head), Err(Error::Missing(_))));
 }

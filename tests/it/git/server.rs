@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
-use planwright::git::Source;
+use planwright_git::Source;
 use tokio::io::AsyncWriteExt as _;
 
 pub const TOKEN: &str = "ghs_of_no_particular_length.a-b_c";

@@ -1,7 +1,7 @@
 //! Reading trees: what is a plain file, what is not, and what differs.
 
-use planwright::domain::names::Sha;
-use planwright::git::{ChangeKind, ChangedPath, EntryKind, Error, Repo};
+use planwright_core::names::Sha;
+use planwright_git::{ChangeKind, ChangedPath, EntryKind, Error, Repo};
 
 use super::{Node, Origin};
 
@@ -137,4 +137,4 @@ fn an_object_that_is_gone_is_damage_and_one_never_there_is_missing() {
     }
 }
 
-type Probe = fn(&Repo, &Sha, &Sha) -> planwright::git::Result<()>;
+type Probe = fn(&Repo, &Sha, &Sha) -> planwright_git::Result<()>;

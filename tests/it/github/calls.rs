@@ -1,9 +1,9 @@
 //! What an answer means: retried, refused, limited, unknown; and where redirects may lead.
 
 use jiff::{SignedDuration, Timestamp};
-use planwright::domain::actor::{Actor, ActorKind, AppId, Permission};
-use planwright::domain::names::{BranchName, CheckRunId, CommentId, Login, PrNumber, Sha, UserId};
-use planwright::github::{
+use planwright_core::actor::{Actor, ActorKind, AppId, Permission};
+use planwright_core::names::{BranchName, CheckRunId, CommentId, Login, PrNumber, Sha, UserId};
+use planwright_github::{
     Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Error, NewCommit,
     NewPullRequest, Reaction,
 };
@@ -59,14 +59,14 @@ async fn a_write_is_sent_once_and_its_outcome_said_to_be_unknown() {
 async fn a_write_that_never_left_has_changed_nothing() {
     let stub = Stub::answering(|| ok(json!({}))).await;
     react(&stub).await.unwrap();
-    let settings = planwright::github::Settings {
+    let settings = planwright_github::Settings {
         // Nothing listens on the port that is reserved for nothing.
         api_url: "http://127.0.0.1:1/api/v3".into(),
         app_id: APP,
         private_key: super::stub::private_key(),
     };
-    let github = planwright::github::GitHub::new(&settings).unwrap();
-    let outcome = github.redeliver(planwright::github::DeliveryAttempt(1)).await;
+    let github = planwright_github::GitHub::new(&settings).unwrap();
+    let outcome = github.redeliver(planwright_github::DeliveryAttempt(1)).await;
     assert!(matches!(outcome, Err(Error::Unavailable { .. })), "{outcome:?}");
 }
 

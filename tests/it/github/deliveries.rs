@@ -1,7 +1,7 @@
 //! Finding webhooks that did not get through, and having them sent again.
 
 use jiff::Timestamp;
-use planwright::github::DeliveryAttempt;
+use planwright_github::DeliveryAttempt;
 use serde_json::{Value, json};
 
 use super::stub::{Answer, Stub, ok};

@@ -1,9 +1,9 @@
 //! The snapshot of a pull request: complete, or an error.
 
-use planwright::domain::actor::{Actor, ActorKind};
-use planwright::domain::names::{PrNumber, RepositoryId, UserId};
-use planwright::domain::pull_request::{PullRequest, PullRequestState, ReviewState};
-use planwright::github::Error;
+use planwright_core::actor::{Actor, ActorKind};
+use planwright_core::names::{PrNumber, RepositoryId, UserId};
+use planwright_core::pull_request::{PullRequest, PullRequestState, ReviewState};
+use planwright_github::Error;
 use serde_json::{Value, json};
 
 use super::stub::{Answer, Stub, ok, repository};

@@ -14,10 +14,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, Uri};
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
-use planwright::domain::actor::AppId;
-use planwright::domain::names::{InstallationId, RepoName, RepositoryId};
-use planwright::domain::repository::Repository;
-use planwright::github::{GitHub, Settings};
+use planwright_core::actor::AppId;
+use planwright_core::names::{InstallationId, RepoName, RepositoryId};
+use planwright_core::repository::Repository;
+use planwright_github::{GitHub, Settings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! Who we say we are: the App's claim, and tokens that can do one task on one repository.
 
-use planwright::domain::names::{CommentId, PrNumber, RepositoryId};
-use planwright::domain::repository::Repository;
-use planwright::github::{Error, Reaction};
+use planwright_core::names::{CommentId, PrNumber, RepositoryId};
+use planwright_core::repository::Repository;
+use planwright_github::{Error, Reaction};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 

@@ -1,12 +1,12 @@
 //! What webhooks say, in payloads cut down to what is read of them.
 
-use planwright::domain::actor::{Actor, AppId};
-use planwright::domain::event::{
+use planwright_core::actor::{Actor, AppId};
+use planwright_core::event::{
     CommentAction, Event, InstallationAction, PullRequestAction, RepositoryAction, ReviewAction,
 };
-use planwright::domain::names::{InstallationId, PrNumber, RepositoryId, UserId};
-use planwright::domain::pull_request::ReviewState;
-use planwright::github::webhook::parse;
+use planwright_core::names::{InstallationId, PrNumber, RepositoryId, UserId};
+use planwright_core::pull_request::ReviewState;
+use planwright_github::webhook::parse;
 use serde_json::{Value, json};
 
 fn oid(digit: char) -> String {

@@ -1,4 +1,4 @@
-//! The doctor against localhub and a bot that runs: all is well, then one thing after the other is not.
+//! The doctor against fakehub and a bot that runs: all is well, then one thing after the other is not.
 
 use std::{
     fs,
@@ -10,11 +10,11 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use planwright::{
     doctor,
-    domain::diagnosis::{Check, Status, checks},
-    github::Manifest,
-    localhub::{AppEdit, Hub, Level, Settings},
     settings::{Role, Serve, Variables},
 };
+use planwright_core::diagnosis::{Check, Status, checks};
+use planwright_fakehub::{AppEdit, Hub, Level, Settings};
+use planwright_github::Manifest;
 use serde_json::Value;
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
@@ -253,7 +253,7 @@ async fn what_the_app_may_not_do_is_found() {
     edit(&permissions, &events[1..]);
     let ill_of_both = ill(&examined(&good).await);
     let both = [("app-events", Status::Failed), ("installation", Status::Failed)];
-    assert_eq!(ill_of_both, both, "localhub's installations have the events of the App");
+    assert_eq!(ill_of_both, both, "fakehub's installations have the events of the App");
     edit(&permissions, &events);
 
     hub.set_app_permission("acme", "contents", None).unwrap();

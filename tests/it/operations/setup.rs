@@ -1,4 +1,4 @@
-//! `planwright setup` as a process, and a browser that does what its page says, with localhub.
+//! `planwright setup` as a process, and a browser that does what its page says, with fakehub.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use planwright::localhub::{AppEdit, Hub, Settings};
+use planwright_fakehub::{AppEdit, Hub, Settings};
 use reqwest::{Client, Response, StatusCode, redirect::Policy};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -1,7 +1,7 @@
 //! A package whose parts do not fit together is refused when it is locked.
 
-use planwright::package::files::MemoryFiles;
-use planwright::package::source;
+use planwright_package::files::MemoryFiles;
+use planwright_package::source;
 
 use super::{findings, id, lock};
 

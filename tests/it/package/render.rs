@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use planwright::package::Prepared;
-use planwright::package::files::MemoryFiles;
-use planwright::package::render::{Rendered, VALUES};
-use planwright::package::stack::From;
+use planwright_package::Prepared;
+use planwright_package::files::MemoryFiles;
+use planwright_package::render::{Rendered, VALUES};
+use planwright_package::stack::From;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -154,7 +154,7 @@ fn secrets_and_outputs_of_other_stacks_are_refused_for_now() {
 
 #[test]
 fn a_param_that_is_declared_secret_is_refused_for_now() {
-    let hello = planwright::package::source::built_in()["hello"].iter();
+    let hello = planwright_package::source::built_in()["hello"].iter();
     let mut files: MemoryFiles = hello
         .map(|(path, bytes)| (format!("packages/hi/{path}"), bytes.clone()))
         .chain([(

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use planwright::domain::canonical::pretty;
-use planwright::domain::finding::Finding;
 use planwright::flow::checkout::WorkingDir;
-use planwright::package::content;
-use planwright::package::render::{MAIN, VALUES};
-use planwright::package::source;
+use planwright_core::canonical::pretty;
+use planwright_core::finding::Finding;
+use planwright_package::content;
+use planwright_package::render::{MAIN, VALUES};
+use planwright_package::source;
 use serde_json::{Value, json};
 
 use super::prepared;

@@ -1,12 +1,10 @@
 //! Runs of the agent and their logs.
 
-use planwright::{
-    domain::{
-        agent::event::{Entry, Event},
-        names::PrNumber,
-    },
-    store::{AgentFacts, Fenced, Unfinished},
+use planwright_core::{
+    agent::event::{Entry, Event},
+    names::PrNumber,
 };
+use planwright_store::{AgentFacts, Fenced, Unfinished};
 
 use super::{Database, PR, at, on_both, pull_request, sha};
 

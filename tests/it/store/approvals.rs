@@ -1,9 +1,7 @@
 //! Approvals and allowances: kept as they were given.
 
-use planwright::{
-    domain::{digest::Digest, names::UserId},
-    store::{Allowance, Approval, ApprovalKind},
-};
+use planwright_core::{digest::Digest, names::UserId};
+use planwright_store::{Allowance, Approval, ApprovalKind};
 
 use super::{Database, PR, at, login, on_both, pull_request, sha, stack};
 

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use planwright::store::Store;
+use planwright_store::Store;
 
 use super::{Database, at, job, on_both};
 

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use planwright::{
-    domain::names::{BranchName, DeliveryId, RepositoryId, UserId},
-    store::{Delivery, Effects, NewJob, PullRequestState, Push, Receipt},
-};
+use planwright_core::names::{BranchName, DeliveryId, RepositoryId, UserId};
+use planwright_store::{Delivery, Effects, NewJob, PullRequestState, Push, Receipt};
 
 use super::{Database, PR, at, job, login, on_both, sha};
 

@@ -1,6 +1,6 @@
 //! Single jobs: taken, kept, lost, ended.
 
-use planwright::store::{
+use planwright_store::{
     Beat, Claim, Error, Fenced, JobState, NewJob, Outcome, Repeat, Store, Ticket,
 };
 

@@ -1,14 +1,12 @@
 //! Stack locks: one holder, in merge order, fenced; and what only a holder may write.
 
-use planwright::{
-    domain::{
-        digest::Digest,
-        names::{PrNumber, StackId},
-    },
-    store::{
-        AppliedStack, Error, Fenced, LockAnswer, LockHeld, LockState, QueuePosition, RunKind,
-        RunState, StackLock, Store, Unlock,
-    },
+use planwright_core::{
+    digest::Digest,
+    names::{PrNumber, StackId},
+};
+use planwright_store::{
+    AppliedStack, Error, Fenced, LockAnswer, LockHeld, LockState, QueuePosition, RunKind, RunState,
+    StackLock, Store, Unlock,
 };
 
 use super::{Database, LEASE, at, on_both, pull_request, sha, stack};

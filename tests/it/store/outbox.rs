@@ -1,7 +1,7 @@
 //! Requests to GitHub: each under its key, none lost, none doubled.
 
 use jiff::Timestamp;
-use planwright::store::{Fenced, Request, RequestState, Sending, Store};
+use planwright_store::{Fenced, Request, RequestState, Sending, Store};
 use serde_json::json;
 
 use super::{Database, at, on_both};

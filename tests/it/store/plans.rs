@@ -1,14 +1,12 @@
 //! Plan sets and the plans of their stacks.
 
-use planwright::{
-    domain::{
-        digest::Digest,
-        names::BranchName,
-        plan::{Action, OutputChange, Plan, Value},
-        reply::Report,
-    },
-    store::{PlanInput, PlanKind, PlanSet, StackPlan, StateVersion},
+use planwright_core::change::Report;
+use planwright_core::{
+    digest::Digest,
+    names::BranchName,
+    plan::{Action, OutputChange, Plan, Value},
 };
+use planwright_store::{PlanInput, PlanKind, PlanSet, StackPlan, StateVersion};
 
 use super::{Database, PR, at, on_both, pull_request, sha, stack};
 
@@ -137,7 +135,7 @@ async fn a_plan_is_reused_only_for_just_its_input(database: &Database) {
     for (name, input) in unequal {
         assert_eq!(reused(name, input.clone()).await, None, "{name} {input:?}");
     }
-    let elsewhere = planwright::domain::names::RepositoryId(2);
+    let elsewhere = planwright_core::names::RepositoryId(2);
     let other = store.plan_with_input(elsewhere, &stack("website"), &input(state(4))).await;
     assert_eq!(other.unwrap(), None);
 }

@@ -9,11 +9,9 @@ use std::{
 };
 
 use jiff::Timestamp;
-use planwright::{
-    domain::names::DeliveryId,
-    store::{
-        Beat, Claim, Delivery, Effects, Fenced, JobId, NewJob, Outcome, Receipt, Store, Ticket,
-    },
+use planwright_core::names::DeliveryId;
+use planwright_store::{
+    Beat, Claim, Delivery, Effects, Fenced, JobId, NewJob, Outcome, Receipt, Store, Ticket,
 };
 use tokio::sync::RwLock;
 

@@ -1,7 +1,7 @@
 //! Runs, their journal, and the audit.
 
 use jiff::Timestamp;
-use planwright::store::{
+use planwright_store::{
     AuditEntry, Child, Fenced, JournalEntry, LockAnswer, PullRequestId, RunId, RunKind, RunLines,
     RunState, RunStep, Stage, StepState, Store, Subject,
 };

@@ -1,6 +1,6 @@
 //! Whose approval counts: a check that turns green, or a line that says why it does not.
 
-use planwright::localhub::{Edit, NewPull, Person, ReviewState, Role};
+use planwright_fakehub::{Edit, NewPull, Person, ReviewState, Role};
 
 use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello};
 

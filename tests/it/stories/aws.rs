@@ -1,7 +1,8 @@
 //! The life of a bucket through webhooks only, on a real provider and a real API: with providers that
 //! are kept, people are shown what they are shown without.
 
-use planwright::{localhub::Edit, settings::Warm};
+use planwright::settings::Warm;
+use planwright_fakehub::Edit;
 
 use crate::support::{
     bot::{REPO, Setup, Story, locked},

@@ -4,7 +4,7 @@ use crate::support::{
     bot::{REPO, Setup, Story, borrowed, hello},
     starts::Starts,
 };
-use planwright::localhub::Person;
+use planwright_fakehub::Person;
 
 /// A pull request of two stacks that is planned; the engine is counted from here on.
 async fn planned() -> (Story, Starts, i64) {
@@ -158,10 +158,7 @@ async fn quotes_code_talk_edits_and_bots_are_not_read() {
         assert_eq!(say(&story, &story.bob, pr, body).await, silence, "{body}");
     }
     let bot = story.hub.add_bot("friendly").unwrap();
-    story
-        .hub
-        .set_permission(REPO, "friendly[bot]", Some(planwright::localhub::Role::Write))
-        .unwrap();
+    story.hub.set_permission(REPO, "friendly[bot]", Some(planwright_fakehub::Role::Write)).unwrap();
     assert_eq!(say(&story, &bot, pr, "/infra plan").await, silence);
     let comment = story.bob.comment(REPO, pr, "Looks good.").unwrap();
     story.bob.edit_comment(REPO, comment, "/infra plan").unwrap();

@@ -1,6 +1,6 @@
 //! What a plan costs at GitHub: the same for one stack and for a hundred.
 
-use planwright::localhub::Kind;
+use planwright_fakehub::Kind;
 
 use crate::support::{
     bot::{Setup, Story, borrowed, hello},

@@ -1,7 +1,7 @@
 //! Stacks that go away: planned from the base, approved, destroyed; renamed ones and protected slots
 //! are refused.
 
-use planwright::localhub::Edit;
+use planwright_fakehub::Edit;
 
 use crate::support::{
     bot::{CONFIG, REPO, Setup, Story, borrowed, hello},

@@ -3,7 +3,8 @@
 use std::{fs, path::Path};
 
 use jiff::SignedDuration;
-use planwright::{localhub::Fault, worker};
+use planwright::worker;
+use planwright_fakehub::Fault;
 
 use crate::support::{
     bot::{REPO, Setup, Story, borrowed, hello},

@@ -9,10 +9,8 @@ use std::{
     },
 };
 
-use planwright::{
-    localhub::{Edit, Kind, Phase},
-    worker,
-};
+use planwright::worker;
+use planwright_fakehub::{Edit, Kind, Phase};
 
 use crate::support::{
     bot::{REPO, Setup, Story, borrowed, edit, hello},

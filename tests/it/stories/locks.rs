@@ -5,15 +5,12 @@ use crate::support::{
     world::Watched,
 };
 use jiff::SignedDuration;
-use planwright::{
-    domain::{
-        job::Job,
-        names::{PrNumber, RepositoryId, StackId},
-    },
-    flow,
-    store::PullRequestId,
-    worker,
+use planwright::{flow, worker};
+use planwright_core::{
+    job::Job,
+    names::{PrNumber, RepositoryId, StackId},
 };
+use planwright_store::PullRequestId;
 use serde_json::json;
 
 use super::merging::card;

@@ -1,9 +1,7 @@
 //! What is merged is applied only if it is what was approved.
 
-use planwright::{
-    localhub::{Edit, MergeMethod, Person},
-    worker,
-};
+use planwright::worker;
+use planwright_fakehub::{Edit, MergeMethod, Person};
 
 use crate::support::{
     bot::{REPO, Setup, Story, borrowed, edit, locked},

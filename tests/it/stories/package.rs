@@ -1,9 +1,7 @@
 //! A small package of the repository, with the flaws that a story needs.
 
-use planwright::{
-    domain::names::StackId,
-    package::{files::MemoryFiles, lock::Lock, stack::Stack},
-};
+use planwright_core::names::StackId;
+use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};
 
 /// Two resources after each other and an output; nothing of a cloud.
 #[derive(Default)]

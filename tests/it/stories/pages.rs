@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use planwright::{
-    engine::Host,
-    localhub::{Fault, Hub},
-};
+use planwright_engine::Host;
+use planwright_fakehub::{Fault, Hub};
 use reqwest::StatusCode;
 
 use super::lost::lose;

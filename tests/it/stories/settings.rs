@@ -1,6 +1,6 @@
 //! `planwright.yaml` changes: by a pull request of its own, with stacks, or on the base meanwhile.
 
-use planwright::localhub::{Edit, NewPull, Person};
+use planwright_fakehub::{Edit, NewPull, Person};
 
 use crate::support::{
     bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello},

@@ -1,10 +1,8 @@
 //! What is run of a pull request, and what is only looked at: forks, packages, mistakes, settings.
 
-use planwright::{
-    domain::names::StackId,
-    localhub::{NewPull, Role},
-    package::{files::MemoryFiles, lock::Lock, stack::Stack},
-};
+use planwright_core::names::StackId;
+use planwright_fakehub::{NewPull, Role};
+use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};
 
 use crate::support::{
     bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello},

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
 use jiff::SignedDuration;
-use planwright::{
-    flow::{
-        self,
-        catch_up::{Horizon, catch_up},
-    },
-    localhub::Fault,
+use planwright::flow::{
+    self,
+    catch_up::{Horizon, catch_up},
 };
+use planwright_fakehub::Fault;
 use reqwest::Response;
 use serde_json::json;
 use sha2::Sha256;

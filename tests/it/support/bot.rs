@@ -1,4 +1,4 @@
-//! The whole bot against localhub over HTTP: people act, `settle` lets everything happen, then one
+//! The whole bot against fakehub over HTTP: people act, `settle` lets everything happen, then one
 //! looks at what people see.
 
 use std::{
@@ -12,21 +12,15 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use planwright::{
-    app::App,
-    domain::{
-        names::{PrNumber, RepositoryId},
-        public_url::PublicUrl,
-    },
-    localhub::{
-        AppEdit, CheckRunView, CommentView, Edit, Hub, MergeMethod, Person, Role, Settings,
-    },
-    queue,
-    serve::Bot,
-    settings,
-    store::{PullRequestId, Store},
-    worker,
+use planwright::{app::App, queue, serve::Bot, settings, worker};
+use planwright_core::{
+    names::{PrNumber, RepositoryId},
+    public_url::PublicUrl,
 };
+use planwright_fakehub::{
+    AppEdit, CheckRunView, CommentView, Edit, Hub, MergeMethod, Person, Role, Settings,
+};
+use planwright_store::{PullRequestId, Store};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -49,7 +43,7 @@ engine:
   version: \">=1.9, <2\"
 ";
 
-/// Localhub, the bot, and the people of a story.
+/// The local GitHub, the bot, and the people of a story.
 pub struct Story {
     pub hub: Hub,
     pub bot: Bot,
@@ -208,7 +202,7 @@ impl Story {
         self.ahead.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    /// Ends a story: nothing is left over, and nothing was asked that localhub does not know.
+    /// Ends a story: nothing is left over, and nothing was asked that fakehub does not know.
     pub async fn finish(self) {
         self.settle().await;
         assert!(self.hub.unknown().is_empty(), "{:#?}", self.hub.unknown());
@@ -357,10 +351,8 @@ pub fn hello(stack: &str, greeting: &str) -> Vec<(String, String)> {
 
 /// A stack file and the lock that belongs to it.
 pub fn locked(stack: &str, text: &str) -> Vec<(String, String)> {
-    use planwright::{
-        domain::names::StackId,
-        package::{files::MemoryFiles, lock::Lock, stack::Stack},
-    };
+    use planwright_core::names::StackId;
+    use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};
     let path = format!("stacks/{stack}/stack.yaml");
     let files: MemoryFiles = [(path.clone(), text.to_owned())].into_iter().collect();
     let id = StackId::parse(stack).unwrap();

@@ -24,7 +24,7 @@ impl Browser {
     pub fn of(login: &str) -> Self {
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let browser = Self { client, cookies: Mutex::default() };
-        browser.set("localhub_person", login);
+        browser.set("fakehub_person", login);
         browser
     }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use planwright::engine::{Control, Engine, ProviderLock, Settings, WarmSettings};
+use planwright_engine::{Control, Engine, ProviderLock, Settings, WarmSettings};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 

@@ -8,14 +8,12 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use planwright::{
-    domain::{provider_types::Types, repo_config::EngineRule},
-    engine::{
-        Backend, Binary, Control, Engine, Error, Limits, Mode, Planned, ProviderLock, Root,
-        Secrets, Settings, Sharing,
-    },
-    package::uses,
+use planwright_core::{provider_types::Types, repo_config::EngineRule};
+use planwright_engine::{
+    Backend, Binary, Control, Engine, Error, Limits, Mode, Planned, ProviderLock, Root, Secrets,
+    Settings, Sharing,
 };
+use planwright_package::uses;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -155,7 +153,7 @@ impl Stack {
     }
 
     /// Plans and applies.
-    pub async fn apply(&self) -> planwright::engine::Applied {
+    pub async fn apply(&self) -> planwright_engine::Applied {
         let planned = self.plan(Mode::Normal).await;
         let workdir = self.workdir();
         self.engine.apply(&self.root(&workdir), planned, &Control::default()).await.unwrap()

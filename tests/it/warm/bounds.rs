@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use planwright::{
-    domain::repo_config::{EngineRule, Warm},
-    engine::{Mode, Secrets, WarmBounds},
-};
+use planwright_core::repo_config::{EngineRule, Warm};
+use planwright_engine::{Mode, Secrets, WarmBounds};
 use serde_json::json;
 
 use super::{gone, in_repository, is_running, pids};

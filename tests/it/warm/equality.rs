@@ -5,10 +5,8 @@
 
 use std::path::Path;
 
-use planwright::{
-    domain::plan::Plan,
-    engine::{Control, Mode, Planned},
-};
+use planwright_core::plan::Plan;
+use planwright_engine::{Control, Mode, Planned};
 use serde_json::{Value as Json, json};
 
 use super::in_repository;

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::Mutex, time::Duration};
 
 use futures::FutureExt as _;
-use planwright::engine::{Control, Error, Mode, Planned};
+use planwright_engine::{Control, Error, Mode, Planned};
 use serde_json::{Value as Json, json};
 
 use super::{in_repository, is_running, pids};
@@ -232,7 +232,7 @@ async fn a_socket_that_is_removed_makes_the_plan_cold() {
     stack.warm = in_repository("one");
     stack.plan(Mode::Normal).await;
     let kept = pids(&stack);
-    let on_start = |command, process: planwright::engine::Process| {
+    let on_start = |command, process: planwright_engine::Process| {
         if command == "plan" {
             remove_socket(process.pid);
         }

@@ -7,7 +7,7 @@ mod sharing;
 
 use std::time::Duration;
 
-use planwright::domain::repo_config::EngineRule;
+use planwright_core::repo_config::EngineRule;
 
 use crate::support::engine::Stack;
 

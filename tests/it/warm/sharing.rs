@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use planwright::{
-    domain::repo_config::{EngineRule, Warm},
-    engine::{Control, Error, Limits, Mode, Root, Sharing, WarmBounds},
-};
+use planwright_core::repo_config::{EngineRule, Warm};
+use planwright_engine::{Control, Error, Limits, Mode, Root, Sharing, WarmBounds};
 use serde_json::{Value as Json, json};
 
 use super::{faults::fault, in_repository, pids};

@@ -1,0 +1,368 @@
+//! The calls that a model may make: a closed set, read strictly, in one canonical form.
+//!
+//! What is authorised, carried out and logged is the [`Call`], never the text that it was read from.
+//! Whether a call is allowed is `gate`'s.
+
+use std::{collections::BTreeMap, sync::OnceLock};
+
+use jsonschema::Validator;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    canonical::canonical,
+    change_set::{Edit, ParamPath},
+    digest::Digest,
+    escape,
+    names::{InvalidName, StackId},
+};
+
+use super::{json::strict, problem::Problem};
+
+/// How many bytes the arguments of one call may have.
+pub const LARGEST: usize = 32 * 1024;
+/// How many params one call may set or unset.
+pub const MOST_PARAMS: usize = 30;
+
+const QUERY: usize = 200;
+const WHY: usize = 280;
+const QUESTION: usize = 600;
+const CHOICE: usize = 120;
+const SUMMARY: usize = 1_500;
+const UNMET: usize = 200;
+const VALUE: usize = 8 * 1024;
+
+const TOOLS: &str = include_str!("tools.json");
+
+/// A tool as a model is told of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tool {
+    pub name: String,
+    pub description: String,
+    /// JSON Schema in the subset that all servers take: no bounds, nothing optional.
+    pub parameters: Value,
+}
+
+/// A call as the model's server gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawCall {
+    pub name: String,
+    /// JSON, if all is well.
+    pub arguments: String,
+}
+
+/// A call that has been read; it may still be refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "tool", content = "arguments", rename_all = "snake_case")]
+pub enum Call {
+    SearchPackages { query: String },
+    DescribePackage { package: String },
+    ListStacks {},
+    ReadStack { stack: StackId },
+    AddStack { stack: StackId, package: String, set: Params, expected_rev: u64, why: String },
+    SetParams { stack: StackId, set: Params, expected_rev: u64, why: String },
+    UnsetParams { stack: StackId, paths: Vec<ParamPath>, expected_rev: u64, why: String },
+    RemoveStack { stack: StackId, expected_rev: u64, why: String },
+    Validate {},
+    PlanPreview {},
+    AskHuman { question: String, choices: Vec<String> },
+    Finish { outcome: Outcome, summary: String, unmet: Vec<String> },
+}
+
+/// Values by path; the model writes each as JSON in a text, so that no schema depends on a package.
+pub type Params = BTreeMap<ParamPath, Value>;
+
+/// How the model says that a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Propose,
+    NoChangeNeeded,
+    AnswerOnly,
+    CannotDo,
+    OutOfScope,
+}
+
+/// The tools of every run, in the order in which a model is told of them.
+pub fn tools() -> &'static [Tool] {
+    static READ: OnceLock<Vec<Tool>> = OnceLock::new();
+    // The file is compiled in, and a test reads it.
+    READ.get_or_init(|| serde_json::from_str(TOOLS).unwrap_or_default())
+}
+
+/// What a run freezes, so that it never goes on under other tools than it began with.
+pub fn tools_digest() -> Digest {
+    Digest::sha256(TOOLS.as_bytes())
+}
+
+impl Call {
+    /// Reads a call: size, strict JSON, a known tool, its schema, and the canonical form.
+    pub fn read(raw: &RawCall) -> Result<Self, Problem> {
+        if raw.name.len() + raw.arguments.len() > LARGEST {
+            let message = format!("a call has at most {LARGEST} bytes");
+            return Err(Problem::new("too_large", "", message));
+        }
+        let arguments = if raw.arguments.trim().is_empty() { "{}" } else { &raw.arguments };
+        let value = strict(arguments).map_err(|why| {
+            Problem::new("not_json", "", format!("the arguments are not strict JSON: {why}"))
+        })?;
+        let Some((tool, schema)) = schema_of(&raw.name) else {
+            return Err(Problem::new("unknown_tool", "", "there is no such tool")
+                .allowed(tools().iter().map(|tool| tool.name.as_str()), &raw.name));
+        };
+        if let Some(error) = schema.iter_errors(&value).next() {
+            let message = escape::shortened(&error.to_string(), 200);
+            return Err(Problem::new("schema", error.instance_path().as_str(), message));
+        }
+        Self::of(&tool.name, &value)
+    }
+
+    fn of(tool: &str, value: &Value) -> Result<Self, Problem> {
+        let read = Reader { value };
+        Ok(match tool {
+            "search_packages" => Self::SearchPackages { query: read.text("query", QUERY)? },
+            "describe_package" => Self::DescribePackage { package: read.text("package", QUERY)? },
+            "list_stacks" => Self::ListStacks {},
+            "read_stack" => Self::ReadStack { stack: read.stack()? },
+            "add_stack" => Self::AddStack {
+                stack: read.stack()?,
+                package: read.text("package", QUERY)?,
+                set: read.params(0)?,
+                expected_rev: read.rev()?,
+                why: read.text("why", WHY)?,
+            },
+            "set_params" => Self::SetParams {
+                stack: read.stack()?,
+                set: read.params(1)?,
+                expected_rev: read.rev()?,
+                why: read.text("why", WHY)?,
+            },
+            "unset_params" => Self::UnsetParams {
+                stack: read.stack()?,
+                paths: read.paths()?,
+                expected_rev: read.rev()?,
+                why: read.text("why", WHY)?,
+            },
+            "remove_stack" => Self::RemoveStack {
+                stack: read.stack()?,
+                expected_rev: read.rev()?,
+                why: read.text("why", WHY)?,
+            },
+            "validate" => Self::Validate {},
+            "plan_preview" => Self::PlanPreview {},
+            "ask_human" => Self::AskHuman {
+                question: read.text("question", QUESTION)?,
+                choices: read.texts("choices", (2, 6), CHOICE)?,
+            },
+            "finish" => Self::Finish {
+                outcome: serde_json::from_value(value["outcome"].clone())
+                    .map_err(|e| Problem::new("schema", "/outcome", e.to_string()))?,
+                summary: read.text("summary", SUMMARY)?,
+                unmet: read.texts("unmet", (0, 10), UNMET)?,
+            },
+            // The file of tools has one that this does not know; a test says so.
+            _ => return Err(Problem::new("unknown_tool", "", "there is no such tool")),
+        })
+    }
+
+    /// The bytes that are authorised, carried out and logged.
+    pub fn canonical(&self) -> String {
+        canonical(self)
+    }
+
+    /// What it asks to change, if anything, and which revision it was meant for.
+    pub fn edit(&self) -> Option<(Edit, u64)> {
+        match self.clone() {
+            Self::AddStack { stack, package, set: params, expected_rev, .. } => {
+                Some((Edit::AddStack { stack, package, version: None, params }, expected_rev))
+            }
+            Self::SetParams { stack, set: params, expected_rev, .. } => {
+                Some((Edit::SetParams { stack, params }, expected_rev))
+            }
+            Self::UnsetParams { stack, paths: params, expected_rev, .. } => {
+                Some((Edit::UnsetParams { stack, params }, expected_rev))
+            }
+            Self::RemoveStack { stack, expected_rev, .. } => {
+                Some((Edit::RemoveStack { stack }, expected_rev))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Everything in a value that could carry something out: each text by itself, what is written in it
+/// as JSON, and the texts that stand together in one piece.
+pub fn texts(value: &Value) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut open = vec![(value.clone(), super::json::DEPTH)];
+    while let Some((value, left)) = open.pop() {
+        let below: Vec<Value> = match value {
+            Value::String(text) => {
+                // A text in a text, as values of params are.
+                let inner =
+                    strict(&text).ok().filter(|_| left > 0 && text.contains(['\"', '[', '{']));
+                open.extend(inner.map(|inner| (inner, left - 1)));
+                texts.push(text);
+                continue;
+            }
+            Value::Array(all) => all,
+            Value::Object(map) => {
+                texts.extend(map.keys().cloned());
+                map.into_iter().map(|(_, value)| value).collect()
+            }
+            _ => continue,
+        };
+        let pieces: Vec<&str> = below.iter().filter_map(Value::as_str).collect();
+        texts.push(pieces.concat());
+        open.extend(below.into_iter().map(|value| (value, left)));
+    }
+    texts
+}
+
+impl RawCall {
+    /// The same of a call as it was written.
+    pub fn texts(&self) -> Vec<String> {
+        let mut texts = vec![self.name.clone(), self.arguments.clone()];
+        if let Ok(value) = strict(&self.arguments) {
+            texts.extend(self::texts(&value));
+        }
+        texts
+    }
+}
+
+fn schema_of(name: &str) -> Option<&'static (Tool, Validator)> {
+    static READ: OnceLock<Vec<(Tool, Validator)>> = OnceLock::new();
+    let all = READ.get_or_init(|| {
+        let schema =
+            |tool: &Tool| Some((tool.clone(), jsonschema::validator_for(&tool.parameters).ok()?));
+        tools().iter().filter_map(schema).collect()
+    });
+    all.iter().find(|(tool, _)| tool.name == name)
+}
+
+/// Takes arguments that fit their schema apart.
+struct Reader<'a> {
+    value: &'a Value,
+}
+
+impl Reader<'_> {
+    /// A text of one line that a person can see all of.
+    fn text(&self, name: &str, limit: usize) -> Result<String, Problem> {
+        text(self.value[name].as_str().unwrap_or_default(), &format!("/{name}"), limit)
+    }
+
+    fn texts(
+        &self,
+        name: &str,
+        (least, most): (usize, usize),
+        limit: usize,
+    ) -> Result<Vec<String>, Problem> {
+        let all = self.value[name].as_array().map_or(&[][..], Vec::as_slice);
+        if !(least..=most).contains(&all.len()) {
+            let message = format!("there have to be {least} to {most}");
+            return Err(Problem::new("count", format!("/{name}"), message));
+        }
+        let one = |(i, value): (usize, &Value)| {
+            text(value.as_str().unwrap_or_default(), &format!("/{name}/{i}"), limit)
+        };
+        all.iter().enumerate().map(one).collect()
+    }
+
+    fn stack(&self) -> Result<StackId, Problem> {
+        let name = self.value["stack"].as_str().unwrap_or_default();
+        StackId::parse(name).map_err(|e| invalid("/stack", &e))
+    }
+
+    fn rev(&self) -> Result<u64, Problem> {
+        let message = "it is a whole number, 0 at the beginning";
+        let rev = self.value["expected_rev"].as_u64();
+        rev.ok_or_else(|| Problem::new("schema", "/expected_rev", message))
+    }
+
+    fn params(&self, least: usize) -> Result<Params, Problem> {
+        let all = self.value["set"].as_array().map_or(&[][..], Vec::as_slice);
+        if !(least..=MOST_PARAMS).contains(&all.len()) {
+            let message = format!("there have to be {least} to {MOST_PARAMS}");
+            return Err(Problem::new("count", "/set", message));
+        }
+        let mut params = Params::new();
+        for (i, one) in all.iter().enumerate() {
+            let at = format!("/set/{i}/path");
+            let path = ParamPath::parse(one["path"].as_str().unwrap_or_default());
+            let path = path.map_err(|e| invalid(&at, &e))?;
+            let value = value(one["value_json"].as_str().unwrap_or_default(), i)?;
+            if params.insert(path, value).is_some() {
+                return Err(Problem::new("twice", at, "this path is set twice"));
+            }
+        }
+        Ok(params)
+    }
+
+    fn paths(&self) -> Result<Vec<ParamPath>, Problem> {
+        let all = self.value["paths"].as_array().map_or(&[][..], Vec::as_slice);
+        if !(1..=MOST_PARAMS).contains(&all.len()) {
+            let message = format!("there have to be 1 to {MOST_PARAMS}");
+            return Err(Problem::new("count", "/paths", message));
+        }
+        let path = |(i, value): (usize, &Value)| {
+            let path = ParamPath::parse(value.as_str().unwrap_or_default());
+            path.map_err(|e| invalid(&format!("/paths/{i}"), &e))
+        };
+        all.iter().enumerate().map(path).collect()
+    }
+}
+
+fn value(json: &str, i: usize) -> Result<Value, Problem> {
+    let at = format!("/set/{i}/value_json");
+    if json.len() > VALUE {
+        return Err(Problem::new("too_large", at, format!("a value has at most {VALUE} bytes")));
+    }
+    let value = strict(json).map_err(|why| {
+        Problem::new("not_json", at.clone(), format!("it is not JSON: {why}")).fix(format!(
+            "a text stands in quotes, such as {}",
+            Value::from(escape::shortened(json, 40))
+        ))
+    })?;
+    match hidden_in(&value) {
+        Some(c) => Err(Problem::new("hidden_character", at, hidden_message(c))),
+        None => Ok(value),
+    }
+}
+
+/// A character in any text of a value that a person would not see; line ends and tabs are seen.
+fn hidden_in(value: &Value) -> Option<char> {
+    let in_text =
+        |text: &str| text.chars().find(|c| escape::is_hidden(*c) && !matches!(c, '\n' | '\t'));
+    match value {
+        Value::String(text) => in_text(text),
+        Value::Array(all) => all.iter().find_map(hidden_in),
+        Value::Object(map) => {
+            map.iter().find_map(|(name, value)| in_text(name).or_else(|| hidden_in(value)))
+        }
+        _ => None,
+    }
+}
+
+fn text(text: &str, at: &str, limit: usize) -> Result<String, Problem> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    if text.chars().count() > limit {
+        return Err(Problem::new("too_long", at, format!("at most {limit} characters")));
+    }
+    match text.chars().find(|c| escape::is_hidden(*c)) {
+        Some(c) => Err(Problem::new("hidden_character", at, hidden_message(c))),
+        None if text.is_empty() => Err(Problem::new("empty", at, "it says nothing")),
+        None => Ok(text),
+    }
+}
+
+fn hidden_message(c: char) -> String {
+    format!("the character U+{:04X} is invisible", u32::from(c))
+}
+
+fn invalid(at: &str, error: &InvalidName) -> Problem {
+    Problem::new("invalid_name", at, error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! Where in a comment a command stands: lines that a reader sees as a line of their own words.
+//!
+//! Quotes, code, HTML and its comments, and link definitions are not seen, or not meant. So a
+//! line counts only if its first character begins a visible text; anything unknown does not.
+//! What the words mean is `command`'s business.
+
+use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+
+use crate::markdown;
+
+/// What a line has to begin with to speak to us.
+pub const PREFIX: &str = "/infra";
+
+/// The rest of each line that begins with `/infra`, in order.
+pub fn command_lines(comment: &str) -> Vec<&str> {
+    visible_starts(comment)
+        .into_iter()
+        .filter(|start| is_at_start_of_line(comment, *start))
+        .filter_map(|start| {
+            let line = comment[start..].split(['\n', '\r']).next()?;
+            let rest = line.strip_prefix(PREFIX)?;
+            (rest.is_empty() || rest.starts_with(char::is_whitespace)).then_some(rest)
+        })
+        .collect()
+}
+
+/// Offsets at which visible text begins, outside of everything that is not said by the author.
+fn visible_starts(comment: &str) -> Vec<usize> {
+    let mut starts = Vec::new();
+    let mut hidden_depth = 0_usize;
+    for (event, range) in Parser::new_ext(comment, markdown::GITHUB).into_offset_iter() {
+        match event {
+            Event::Start(tag) if is_not_said(&tag) => hidden_depth += 1,
+            Event::End(tag) if is_end_of_not_said(tag) => {
+                hidden_depth = hidden_depth.saturating_sub(1);
+            }
+            Event::Text(_) if hidden_depth == 0 => starts.push(range.start),
+            _ => {}
+        }
+    }
+    starts
+}
+
+/// HTML is not in the list because what stands in it is not given as text at all.
+fn is_not_said(tag: &Tag) -> bool {
+    matches!(
+        tag,
+        Tag::BlockQuote(_)
+            | Tag::CodeBlock(_)
+            | Tag::FootnoteDefinition(_)
+            | Tag::Table(_)
+            | Tag::Link { .. }
+            | Tag::Image { .. }
+            | Tag::Strikethrough
+    )
+}
+
+fn is_end_of_not_said(tag: TagEnd) -> bool {
+    matches!(
+        tag,
+        TagEnd::BlockQuote(_)
+            | TagEnd::CodeBlock
+            | TagEnd::FootnoteDefinition
+            | TagEnd::Table
+            | TagEnd::Link
+            | TagEnd::Image
+            | TagEnd::Strikethrough
+    )
+}
+
+/// Whether only the up to three blanks that Markdown ignores stand before it on its line.
+fn is_at_start_of_line(comment: &str, start: usize) -> bool {
+    let before = &comment[..start];
+    let indent = before.len() - before.trim_end_matches(' ').len();
+    let before = before.trim_end_matches(' ');
+    indent <= 3 && (before.is_empty() || before.ends_with(['\n', '\r']))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_read_at_the_start_of_a_visible_line() {
+        for comment in [
+            "/infra plan",
+            "  /infra plan",
+            "Thanks!\n/infra plan",
+            "Thanks!\r\n/infra plan\r\nbye",
+            "- looks good\n/infra plan",
+            "> quoted\n\n/infra plan",
+            "```\ncode\n```\n/infra plan",
+            "**bold**\n/infra plan\n--\nsent from a phone",
+        ] {
+            assert_eq!(command_lines(comment), [" plan"], "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_code_or_unseen_is_no_command() {
+        for comment in [
+            "please /infra plan",
+            "> /infra plan",
+            "> quoted\n/infra plan",
+            "> [!NOTE]\n> /infra plan",
+            "- > quoted\n/infra plan",
+            "`/infra plan`",
+            "`a\n/infra plan\nb`",
+            "```\n/infra plan\n```",
+            "~~~sh\n/infra plan",
+            "````\n```\n/infra plan\n````",
+            "    /infra plan",
+            "\t/infra plan",
+            "text\n    /infra plan",
+            "<!--\n/infra plan\n-->",
+            "<!-- /infra plan -->",
+            "<!--\n/infra plan",
+            "text <!--\n/infra plan\n-->",
+            "<details>\n/infra plan\n</details>",
+            "<pre>\n/infra plan\n</pre>",
+            "[a]:\n/infra\n",
+            "[^1]: unseen\n/infra plan",
+            "[link\n/infra plan](x)",
+            "~~\n/infra plan~~ x ~~a\n/infra plan\nb~~",
+            "$$\n/infra plan\n$$",
+            "a | b\n--- | ---\n/infra plan | c",
+            "/infrastructure plan",
+            "/Infra plan",
+            "//infra plan",
+            "\\/infra plan",
+            "&#47;infra plan",
+        ] {
+            let read = command_lines(comment);
+            // The unopened half of a strikethrough is text; what is struck out is not.
+            let expected = usize::from(comment.starts_with("~~\n"));
+            assert_eq!(read.len(), expected, "{comment:?} gave {read:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_comment_quoted_or_fenced_as_a_whole_holds_a_command(
+            comment in "([ /a-z`>~*<!\\-\n]|/infra plan\n){0,30}"
+        ) {
+            let quoted: String = comment.lines().map(|line| format!("> {line}\n")).collect();
+            prop_assert!(command_lines(&quoted).is_empty());
+            let ticks = "`".repeat(comment.len() + 3);
+            let fenced = format!("{ticks}\n{comment}\n{ticks}");
+            prop_assert!(command_lines(&fenced).is_empty());
+        }
+
+        #[test]
+        fn any_comment_can_be_read(comment in any::<String>()) {
+            command_lines(&comment);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! `init`: before the first plan of a tree, and again only when something it depends on changed.
+//!
+//! The values of `terraform.tfvars.json` are not among those things. The stamp is written inside
+//! the engine's own data directory, so it cannot outlive what it speaks of.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs,
+    path::Path,
+};
+
+use serde::Deserialize;
+
+use super::{
+    Control, Engine, Error, Log, Root, Secrets,
+    child::{self, Ended, Invocation},
+    lockfile,
+    transcript::Transcript,
+    warm::REATTACH,
+    workdir::{self, DATA, LOCK_FILE, WorkDir},
+};
+use planwright_core::digest::Digest;
+
+const STAMP: &str = "planwright-init";
+
+/// Values only: they change what is planned, not what has to be installed.
+const VALUES: &str = "terraform.tfvars.json";
+
+/// One root, ready for commands.
+pub(super) struct Ready {
+    pub workdir: WorkDir,
+    pub env: BTreeMap<String, OsString>,
+    /// Whether `HOME` is a directory of its own.
+    pub has_own_home: bool,
+}
+
+impl Ready {
+    /// What people read along: of an attempt with kept providers no errors, since one that fails is
+    /// made once more without.
+    pub fn transcript<'a>(&self, secrets: &'a Secrets, log: Option<&'a Log<'a>>) -> Transcript<'a> {
+        let transcript = Transcript::new(secrets, log);
+        match self.env.contains_key(REATTACH) {
+            true => transcript.without_errors(),
+            false => transcript,
+        }
+    }
+}
+
+/// A command of the engine in a ready root.
+pub(super) struct Command {
+    pub name: &'static str,
+    pub args: Vec<OsString>,
+    pub captures: bool,
+}
+
+impl Engine {
+    /// Holds the work directory, and writes the tree.
+    pub(super) async fn hold(
+        &self,
+        root: &Root<'_>,
+        control: &Control<'_>,
+    ) -> Result<Ready, Error> {
+        check(root)?;
+        let settings = &self.settings;
+        let workdir = WorkDir::hold(root.dir, &settings.tmp, settings.limits.plan, control).await?;
+        let env = self.environment(&workdir.home(), workdir.tmp(), root.env);
+        workdir.write(root.files)?;
+        Ok(Ready { workdir, env, has_own_home: settings.home.is_none() })
+    }
+
+    /// Initialises a held directory if that is needed, with all providers but those that are
+    /// `running` already.
+    pub(super) async fn initialise(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        running: &BTreeSet<String>,
+        control: &Control<'_>,
+    ) -> Result<(), Error> {
+        let lock = lockfile::text(root.providers, root.binary.kind)?;
+        let stamp = stamp(root, lock.as_deref());
+        let tree = ready.workdir.tree();
+        let file = tree.join(DATA).join(STAMP);
+        let is_current = fs::read_to_string(&file).is_ok_and(|old| old == stamp.as_str())
+            && has_providers(&tree, root, running)?;
+        if !is_current {
+            self.init(root, ready, lock, control).await?;
+            fs::write(&file, stamp.as_str()).map_err(Error::io("writing the stamp of init"))?;
+        }
+        Ok(())
+    }
+
+    async fn init(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        lock: Option<String>,
+        control: &Control<'_>,
+    ) -> Result<(), Error> {
+        let tree = ready.workdir.tree();
+        let file = tree.join(LOCK_FILE);
+        let what = || format!("writing {}", file.display());
+        let _ = fs::remove_file(tree.join(DATA).join(STAMP));
+        match lock {
+            Some(text) => fs::write(&file, text).map_err(Error::io(what()))?,
+            None if file.exists() => fs::remove_file(&file).map_err(Error::io(what()))?,
+            None => {}
+        }
+        let mut args = vec!["-lockfile=readonly".into(), "-reconfigure".into()];
+        for (name, value) in &root.backend.config {
+            args.push(format!("-backend-config={name}={value}").into());
+        }
+        let command = Command { name: "init", args, captures: false };
+        let _cache = self.provider_cache(control).await?;
+        self.command(root, ready, command, control).await?;
+        backend_is(&tree, &root.backend.kind)
+    }
+
+    /// Keeps every other `init` away from the provider cache, in this process and in others.
+    pub(super) async fn provider_cache(
+        &self,
+        control: &Control<'_>,
+    ) -> Result<(tokio::sync::MutexGuard<'_, ()>, Option<fs::File>), Error> {
+        let guard = tokio::select! {
+            () = control.cancel.cancelled() => return Err(Error::Cancelled { command: "init" }),
+            guard = self.init.lock() => guard,
+        };
+        let Some(cache) = &self.settings.plugin_cache else { return Ok((guard, None)) };
+        let file = fs::create_dir_all(cache)
+            .and_then(|()| fs::File::create(cache.join("held")))
+            .map_err(Error::io(format!("opening the provider cache {}", cache.display())))?;
+        workdir::lock(&file, "provider cache", self.settings.limits.init, control).await?;
+        Ok((guard, Some(file)))
+    }
+
+    /// Runs a command to its success; any other end is an error with what the engine said.
+    pub(super) async fn command(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        command: Command,
+        control: &Control<'_>,
+    ) -> Result<Ended, Error> {
+        let mut transcript = ready.transcript(root.secrets, control.log);
+        let ended = self.run(root, ready, command, (control, &mut transcript)).await?;
+        Ok(ended)
+    }
+
+    /// As [`Engine::command`], with the caller's transcript.
+    pub(super) async fn run(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        command: Command,
+        (control, transcript): (&Control<'_>, &mut Transcript<'_>),
+    ) -> Result<Ended, Error> {
+        let limits = &self.settings.limits;
+        let name = command.name;
+        let (limit, grace) = match name {
+            "init" => (limits.init, limits.grace),
+            "plan" => (limits.plan, limits.grace),
+            "apply" => (limits.apply, limits.apply_grace),
+            _ => (limits.read, limits.grace),
+        };
+        let mut args: Vec<OsString> = vec![name.into(), "-no-color".into(), "-json".into()];
+        if matches!(name, "init" | "plan" | "apply") {
+            args.push("-input=false".into());
+        }
+        if matches!(name, "plan" | "apply") {
+            args.push(format!("-lock-timeout={}s", limits.state_lock.as_secs()).into());
+        }
+        args.extend(command.args);
+        let invocation = Invocation {
+            command: name,
+            program: &root.binary.path,
+            args,
+            dir: &ready.workdir.tree(),
+            env: &ready.env,
+            log: &ready.workdir.log(name),
+            captures: command.captures,
+            limit,
+            grace,
+            outlives: name == "apply",
+            holds: Some(ready.workdir.held()),
+        };
+        let ended = child::run(&invocation, control, transcript).await?;
+        // `plan -detailed-exitcode` says 2 when there are changes.
+        match ended.code() {
+            Some(0) => return Ok(ended),
+            Some(2) if name == "plan" => return Ok(ended),
+            _ => {}
+        }
+        let diagnostics = std::mem::take(&mut transcript.diagnostics);
+        let tail = transcript.tail.drain(..).chain(ended.signal()).collect();
+        Err(Error::Engine { command: name, diagnostics, tail })
+    }
+}
+
+/// Refuses what would put a state where nobody looks for it.
+fn check(root: &Root<'_>) -> Result<(), Error> {
+    let refuse = |why: &str| Err(Error::unreadable("the backend settings", why));
+    if let Some(name) =
+        root.backend.config.keys().find(|name| name.is_empty() || name.contains(['=', '/', '.']))
+    {
+        return refuse(&format!("`{name}` is no name of a setting"));
+    }
+    if root.backend.kind != "local" {
+        return Ok(());
+    }
+    match root.backend.config.get("path").map(Path::new) {
+        Some(path) if !path.is_absolute() => {
+            refuse("the `path` of a local backend is not absolute")
+        }
+        Some(path) if path.starts_with(root.dir) => {
+            refuse("the `path` of a local backend is in the work directory, which is not kept")
+        }
+        Some(_) => Ok(()),
+        None => refuse("a local backend needs `path`"),
+    }
+}
+
+/// All that `init` depends on, in one word.
+fn stamp(root: &Root<'_>, lock: Option<&str>) -> Digest {
+    let mut parts: Vec<Vec<u8>> = vec![
+        root.binary.path.as_os_str().as_encoded_bytes().to_vec(),
+        root.binary.version.to_string().into(),
+        lock.unwrap_or_default().into(),
+        root.backend.kind.clone().into(),
+        root.backend.config.len().to_string().into(),
+    ];
+    for (name, value) in &root.backend.config {
+        parts.extend([name.clone().into(), value.clone().into()]);
+    }
+    for (path, bytes) in root.files.iter().filter(|(path, _)| *path != VALUES) {
+        parts.extend([path.clone().into(), bytes.clone()]);
+    }
+    Digest::of_parts("init-v1", parts.iter().map(Vec::as_slice))
+}
+
+/// Whether the locked providers, but for those that are `running`, are still where `init` has put
+/// (or linked) them.
+fn has_providers(tree: &Path, root: &Root<'_>, running: &BTreeSet<String>) -> Result<bool, Error> {
+    for (source, lock) in root.providers.iter().filter(|(source, _)| !running.contains(*source)) {
+        let address = lockfile::address(source, root.binary.kind)?;
+        let dir = tree.join(DATA).join("providers").join(address).join(lock.version.to_string());
+        let has_one = fs::read_dir(&dir).is_ok_and(|entries| {
+            // `metadata` follows the link into the cache, which may have been emptied.
+            entries.flatten().any(|entry| fs::metadata(entry.path()).is_ok())
+        });
+        if !has_one {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[derive(Deserialize)]
+struct Data {
+    backend: Option<DataBackend>,
+}
+
+#[derive(Deserialize)]
+struct DataBackend {
+    r#type: String,
+}
+
+/// Without a `backend` block in the tree, the engine would silently keep the state beside the tree.
+fn backend_is(tree: &Path, kind: &str) -> Result<(), Error> {
+    let data: Option<Data> = fs::read(tree.join(DATA).join("terraform.tfstate"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    match data.and_then(|data| data.backend) {
+        Some(backend) if backend.r#type == kind => Ok(()),
+        Some(backend) => Err(Error::unreadable(
+            "the rendered tree",
+            format!("its backend is `{}`, but the settings are for `{kind}`", backend.r#type),
+        )),
+        None => Err(Error::unreadable(
+            "the rendered tree",
+            format!("it has no `backend \"{kind}\" {{}}` block, so its state would be lost"),
+        )),
+    }
+}

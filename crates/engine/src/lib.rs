@@ -1,0 +1,184 @@
+//! OpenTofu and Terraform as child processes, behind typed plans, outputs and errors.
+//!
+//! [`Engine`] finds the binary and gives out turns; [`Root`] is one rendered stack with the
+//! directory it is worked on in. Not here: what a plan means (`domain::plan`), who may apply it
+//! (`flow`), how a tree is rendered (`package`). Ansible has no code yet.
+
+mod apply;
+mod binary;
+mod child;
+mod error;
+mod init;
+mod key;
+mod leaves;
+mod lockfile;
+mod plan;
+mod plan_json;
+mod process;
+mod providers;
+mod secrets;
+mod settings;
+mod state;
+mod transcript;
+mod warm;
+mod workdir;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::OsString,
+    path::Path,
+    sync::Mutex,
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
+
+use planwright_core::{provider_types::Types, repo_config::EngineRule};
+
+pub use apply::{Applied, ApplyFailed, Output};
+pub use binary::{Binary, Kind};
+pub use error::{Diagnostic, Error};
+pub use key::{digest_key, own_digest_key};
+pub use lockfile::ProviderLock;
+pub use plan::{Mode, Planned};
+pub use process::{Host, Process};
+pub use secrets::Secrets;
+pub use settings::{Limits, Settings};
+pub use state::StateId;
+pub use transcript::{Outcome, Step};
+pub use warm::{
+    Bounds as WarmBounds, Kept as KeptProvider, Settings as WarmSettings, Status as WarmStatus,
+};
+pub use workdir::is_held;
+
+/// Told of each child right after its start, before anything else happens.
+pub type OnStart<'a> = dyn Fn(&'static str, Process) -> BoxFuture<'a, ()> + Send + Sync + 'a;
+
+/// Told of each line for people, scrubbed.
+pub type Log<'a> = dyn Fn(&str) + Send + Sync + 'a;
+
+/// How a caller watches and stops what it asked for.
+#[derive(Clone, Default)]
+pub struct Control<'a> {
+    pub cancel: CancellationToken,
+    pub on_start: Option<&'a OnStart<'a>>,
+    pub log: Option<&'a Log<'a>>,
+}
+
+/// Where a stack's state is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// `local`, `s3`, …, as in the rendered `backend` block.
+    pub kind: String,
+    /// Given to `init` as arguments, which other users of the machine can read: credentials belong
+    /// into the environment. For `local`, `path` is required and absolute.
+    pub config: BTreeMap<String, String>,
+}
+
+/// One rendered stack and what it is worked on with.
+#[derive(Clone, Copy)]
+pub struct Root<'a> {
+    pub binary: &'a Binary,
+    /// Persistent and private; kept between plans so that an unneeded `init` never runs.
+    pub dir: &'a Path,
+    /// The rendered tree by path, `terraform.tfvars.json` included.
+    pub files: &'a BTreeMap<String, Vec<u8>>,
+    /// By source, e.g. `hashicorp/aws`, or with a host where it is not the engine's own registry.
+    pub providers: &'a BTreeMap<String, ProviderLock>,
+    /// What `files` use, by source as in `providers`; the state may hold types beside these.
+    pub types: &'a BTreeMap<String, Types>,
+    pub backend: &'a Backend,
+    /// Beside what every child gets.
+    pub env: &'a BTreeMap<String, OsString>,
+    pub secrets: &'a Secrets,
+    /// With whom started providers may be shared; none: the engine starts its own.
+    pub warm: Option<Sharing<'a>>,
+}
+
+/// Who may share a provider that was started for one of them.
+#[derive(Clone, Copy)]
+pub struct Sharing<'a> {
+    /// All roots of one repository, and no others.
+    pub repository: &'a str,
+    /// Which providers its settings let us keep.
+    pub rule: &'a EngineRule,
+}
+
+/// How much of the room for work a command takes that starts its providers: there is that much for each
+/// root that is worked on at a time.
+const COLD: u32 = 2;
+
+/// The same for a plan with kept providers, which mostly waits for the API that these ask.
+const WARM: u32 = 1;
+
+/// The adapter; one per process.
+pub struct Engine {
+    settings: Settings,
+    turns: Semaphore,
+    /// Two `init`s must not write to one provider cache at a time.
+    init: tokio::sync::Mutex<()>,
+    versions: Mutex<HashMap<binary::Fingerprint, Binary>>,
+    warm: warm::Warm,
+}
+
+impl Engine {
+    pub fn new(settings: Settings) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let turns = settings.concurrency.map_or(cores, std::num::NonZero::get);
+        Self {
+            warm: warm::Warm::new(&settings),
+            settings,
+            turns: Semaphore::new(turns * COLD as usize),
+            init: tokio::sync::Mutex::default(),
+            versions: Mutex::default(),
+        }
+    }
+
+    /// By when an apply that was started just now has surely ended, if whoever started it still lives.
+    pub fn longest_apply(&self) -> Duration {
+        self.settings.limits.apply + self.settings.limits.apply_grace
+    }
+
+    /// Waits until there is room for work that takes `weight` of it.
+    async fn turn(
+        &self,
+        command: &'static str,
+        weight: u32,
+        control: &Control<'_>,
+    ) -> Result<SemaphorePermit<'_>, Error> {
+        tokio::select! {
+            () = control.cancel.cancelled() => Err(Error::Cancelled { command }),
+            permit = self.turns.acquire_many(weight) => {
+                permit.map_err(|closed| Error::unreadable("the engine", closed))
+            }
+        }
+    }
+
+    /// The whole environment of a child, for one stack or for none.
+    fn environment(
+        &self,
+        home: &Path,
+        tmp: &Path,
+        more: &BTreeMap<String, OsString>,
+    ) -> BTreeMap<String, OsString> {
+        let settings = &self.settings;
+        let mut env = settings.environment.clone();
+        env.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let mut set = |name: &str, value: &std::ffi::OsStr| env.insert(name.into(), value.into());
+        set("PATH", &settings.path);
+        set("HOME", settings.home.as_deref().unwrap_or(home).as_os_str());
+        set("TMPDIR", tmp.as_os_str());
+        set("TF_IN_AUTOMATION", "1".as_ref());
+        set("TF_INPUT", "0".as_ref());
+        set("CHECKPOINT_DISABLE", "1".as_ref());
+        if let Some(cache) = &settings.plugin_cache {
+            set("TF_PLUGIN_CACHE_DIR", cache.as_os_str());
+        }
+        if let Some(config) = settings.cli_config.as_deref().filter(|config| config.is_file()) {
+            set("TF_CLI_CONFIG_FILE", config.as_os_str());
+        }
+        env
+    }
+}

@@ -1,0 +1,96 @@
+//! The answers of a provider to pure questions: its schema, and whether a configuration is one.
+//!
+//! Keyed by the provider's content, the environment that it runs in, and the question's own bytes.
+//! What was read from the world is never kept here.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use hyper::body::Bytes;
+
+use super::turns::Turns;
+use planwright_core::digest::Digest;
+
+/// Bytes of all answers together; the oldest goes first.
+const MOST: usize = 32 << 20;
+
+#[derive(Default)]
+pub(super) struct Memory {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    answers: HashMap<Digest, Bytes>,
+    order: VecDeque<Digest>,
+    size: usize,
+    /// Held by whoever asks a question that has no answer yet.
+    turns: Turns,
+}
+
+/// One question, with all that its answer depends on.
+pub(super) fn question(parts: &[&[u8]]) -> Digest {
+    Digest::of_parts("question-v1", parts.iter().copied())
+}
+
+impl Memory {
+    pub fn get(&self, question: &Digest) -> Option<Bytes> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).answers.get(question).cloned()
+    }
+
+    /// What has to be held to ask a question, so that it is asked once.
+    pub fn turn(&self, question: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.turns.of(question)
+    }
+
+    /// Forgets these answers, because one of them may be wrong.
+    pub fn forget<'q>(&self, questions: impl IntoIterator<Item = &'q Digest>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for question in questions {
+            if let Some(answer) = kept.answers.remove(question) {
+                kept.size -= answer.len();
+                kept.order.retain(|other| other != question);
+            }
+        }
+    }
+
+    pub fn keep(&self, question: Digest, answer: Bytes) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.size += answer.len();
+        if let Some(old) = kept.answers.insert(question.clone(), answer) {
+            kept.size -= old.len();
+        } else {
+            kept.order.push_back(question);
+        }
+        while kept.size > MOST
+            && let Some(oldest) = kept.order.pop_front()
+        {
+            kept.size -= kept.answers.remove(&oldest).map_or(0, |answer| answer.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_answers_make_room() {
+        let memory = Memory::default();
+        let ask = |i: u8| question(&[&[i]]);
+        for i in 0..3 {
+            memory.keep(ask(i), vec![i; MOST / 2 - 1].into());
+        }
+        assert_eq!(memory.get(&ask(0)), None);
+        assert_eq!(memory.get(&ask(2)).unwrap()[0], 2);
+        memory.keep(ask(2), Bytes::from_static(b"new"));
+        assert_eq!(memory.get(&ask(2)).unwrap(), "new");
+        assert!(memory.get(&ask(1)).is_some());
+        memory.forget([&ask(1), &ask(7)]);
+        assert_eq!(memory.get(&ask(1)), None);
+        assert!(memory.get(&ask(2)).is_some());
+    }
+}

@@ -1,0 +1,387 @@
+//! Warm plans: providers that Planwright starts itself and keeps, behind relays that the engine
+//! takes for its providers.
+//!
+//! Almost all the time of a plan goes into starting a provider and into its checks of itself, which
+//! say the same each time. A [`Session`] is what one plan gets: a socket per provider. Whatever goes
+//! wrong with it, the plan is made cold, once; nothing here can fail a plan. An apply is never warm.
+//! The facts of the protocol are the engines' own; `docs/warm.md` says what people should know.
+
+pub(super) mod ahead;
+mod bounds;
+mod memory;
+mod package;
+mod pool;
+mod provider;
+mod relay;
+mod schema;
+pub(super) mod state_types;
+mod turns;
+mod wire;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde_json::json;
+use tokio::process::{Child, Command};
+
+pub use bounds::Bounds;
+pub use pool::Kept;
+
+use self::{
+    memory::Memory,
+    package::{Package, Packages},
+    pool::{Base, Pool},
+    provider::Protocol,
+    relay::{Behind, Relay},
+};
+use planwright_core::{digest::Digest, repo_config::Warm as Rule};
+
+use super::{Error, ProviderLock, Root, init::Ready, lockfile, workdir::DATA};
+
+/// Where an engine looks for providers that run already.
+pub(super) const REATTACH: &str = "TF_REATTACH_PROVIDERS";
+
+/// Where plans leave notes for later ones, in the directory for work; no stack has such a name.
+const FOLDER: &str = ".warm";
+
+/// Which providers may be kept, and for how long.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// By source; none of them: every plan is cold.
+    pub providers: BTreeSet<String>,
+    pub bounds: Bounds,
+}
+
+impl Settings {
+    /// The providers of which the tests show that warm and cold plans are the same.
+    pub fn trusted() -> Self {
+        Self { providers: ["hashicorp/aws".to_owned()].into(), bounds: Bounds::default() }
+    }
+}
+
+/// How plans went since the start of the process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Status {
+    pub processes: Vec<Kept>,
+    /// Plans that were made warm.
+    pub hits: u64,
+    /// Plans that were begun warm, or should have been, and made cold.
+    pub fallbacks: u64,
+    /// Why the last of these was.
+    pub last_fallback: Option<String>,
+}
+
+/// The kept providers of one bot.
+pub(super) struct Warm {
+    settings: Settings,
+    pool: Arc<Pool>,
+    memory: Arc<Memory>,
+    packages: Arc<Packages>,
+    shell: PathBuf,
+    /// By digest of the provider.
+    protocols: Mutex<HashMap<String, Protocol>>,
+    cache: Option<PathBuf>,
+    hits: AtomicU64,
+    fallbacks: Mutex<(u64, Option<String>)>,
+}
+
+/// What one plan gets; ends with it.
+pub(super) struct Session {
+    relays: Vec<Relay>,
+    /// By source: those that the engine does not start.
+    pub sources: BTreeSet<String>,
+    /// The value of [`REATTACH`].
+    pub reattach: OsString,
+    _stand_in: StandIn,
+}
+
+/// A process that does nothing, whose id the engine is told as that of its providers.
+///
+/// There has to be one: an engine looks once a second whether it lives, and breaks off its calls when
+/// it does not, which it takes 0 for. It may not be the provider's: where the socket cannot be
+/// reached, the engine kills it.
+struct StandIn {
+    pid: u32,
+    /// Its standard input ends with us, and with that it does.
+    _process: Child,
+}
+
+impl StandIn {
+    fn start(shell: &Path) -> std::io::Result<Self> {
+        let process = Command::new(shell)
+            .args(["-c", "read -r _"])
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = process.id().ok_or_else(|| std::io::Error::other("it has no id"))?;
+        Ok(Self { pid, _process: process })
+    }
+}
+
+impl Session {
+    /// Why a plan failed: what went wrong behind the sockets, if anything did, else what the engine
+    /// said.
+    pub fn why(&self, error: &Error) -> String {
+        self.troubles().unwrap_or_else(|| error.to_string())
+    }
+
+    /// What went wrong behind the sockets.
+    pub fn troubles(&self) -> Option<String> {
+        let troubles: Vec<String> =
+            self.relays.iter().flat_map(|relay| relay.behind.notes().troubles.clone()).collect();
+        (!troubles.is_empty()).then(|| troubles.join("; "))
+    }
+
+    /// Forgets and ends what served this plan, since a cold one went otherwise.
+    pub fn distrust(&self) {
+        for relay in &self.relays {
+            relay.behind.distrust();
+        }
+    }
+}
+
+/// The packages that a root needs and that may be kept, by source.
+type Unpacked = BTreeMap<String, Package>;
+
+impl Warm {
+    pub fn new(settings: &super::Settings) -> Self {
+        let super::Settings { warm, tmp, plugin_cache, path, limits, .. } = settings;
+        // One call that hangs leaves a plan enough of its time to be made cold.
+        let bounds = Bounds { call: warm.bounds.call.min(limits.plan / 3), ..warm.bounds.clone() };
+        // Where there is none, no provider can be started, and every plan is cold.
+        let shell = std::env::split_paths(path).map(|dir| dir.join("sh")).find(|sh| sh.is_file());
+        let shell = shell.unwrap_or_else(|| "/bin/sh".into());
+        Self {
+            pool: Arc::new(Pool::new(bounds, shell.clone(), tmp.clone())),
+            shell,
+            settings: warm.clone(),
+            memory: Arc::default(),
+            packages: Arc::default(),
+            protocols: Mutex::default(),
+            cache: plugin_cache.clone(),
+            hits: AtomicU64::new(0),
+            fallbacks: Mutex::default(),
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        let (fallbacks, last_fallback) =
+            self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let hits = self.hits.load(Ordering::Relaxed);
+        Status { processes: self.pool.kept(), hits, fallbacks, last_fallback }
+    }
+
+    pub(super) fn hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn fall_back(&self, why: String) {
+        let mut fallbacks = self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        *fallbacks = (fallbacks.0 + 1, Some(why));
+    }
+
+    /// The sources that a root needs and that may be kept.
+    fn trusted(&self, root: &Root<'_>) -> BTreeSet<String> {
+        let Some(sharing) = root.warm else { return BTreeSet::new() };
+        let all = root.providers.keys().filter(|source| sharing.rule.keeps(source));
+        all.filter(|source| self.settings.providers.contains(*source)).cloned().collect()
+    }
+
+    /// The unpacked packages of `trusted`; `None` while one of them is not installed. An error says
+    /// why one must not run.
+    async fn unpacked(
+        &self,
+        root: &Root<'_>,
+        (ready, trusted): (&Ready, &BTreeSet<String>),
+    ) -> Result<Option<Unpacked>, String> {
+        let mut unpacked = Unpacked::new();
+        for source in trusted {
+            let lock = &root.providers[source];
+            let address = lockfile::address(source, root.binary.kind).map_err(|e| e.to_string())?;
+            let installed = ready.workdir.tree().join(DATA).join("providers");
+            let dirs: Vec<PathBuf> = std::iter::once(installed)
+                .chain(self.cache.clone())
+                .map(|dir| {
+                    dir.join(&address).join(lock.version.to_string()).join(package::platform())
+                })
+                .collect();
+            match self.package(dirs, lock).await? {
+                Some(package) => unpacked.insert(source.clone(), package),
+                None => return Ok(None),
+            };
+        }
+        Ok(Some(unpacked))
+    }
+
+    async fn package(
+        &self,
+        dirs: Vec<PathBuf>,
+        lock: &ProviderLock,
+    ) -> Result<Option<Package>, String> {
+        let (packages, lock) = (Arc::clone(&self.packages), lock.clone());
+        let find = move || {
+            for dir in dirs {
+                if let Some(package) = packages.at(&dir, &lock)? {
+                    return Ok(Some(package));
+                }
+            }
+            Ok(None)
+        };
+        tokio::task::spawn_blocking(find).await.map_err(|why| why.to_string())?
+    }
+
+    /// Opens a socket for each provider; an error says, for the log, why the plan has to be cold.
+    async fn session(
+        &self,
+        root: &Root<'_>,
+        (ready, unpacked): (&Ready, Unpacked),
+        types: BTreeSet<String>,
+    ) -> Result<Session, String> {
+        let repository = root.warm.map_or("", |sharing| sharing.repository);
+        let stand_in = StandIn::start(&self.shell)
+            .map_err(|why| format!("starting {}: {why}", self.shell.display()))?;
+        let (mut relays, mut reattach) = (Vec::new(), serde_json::Map::new());
+        let sources = unpacked.keys().cloned().collect();
+        for (i, (source, package)) in unpacked.into_iter().enumerate() {
+            let address =
+                lockfile::address(&source, root.binary.kind).map_err(|e| e.to_string())?;
+            let env = self.environment(ready);
+            let base = Arc::new(Base::new((repository, &source), package, env));
+            let protocol = self.protocol(&base).await?;
+            let socket = ready.workdir.tmp().join(format!("r{i}"));
+            let behind = Behind {
+                pool: Arc::clone(&self.pool),
+                memory: Arc::clone(&self.memory),
+                base,
+                protocol,
+                types: types.clone(),
+                notes: Mutex::default(),
+            };
+            let relay = Relay::listen(&socket, behind)
+                .map_err(|why| format!("listening on {}: {why}", socket.display()))?;
+            relays.push(relay);
+            reattach.insert(address, attached(protocol, &socket, stand_in.pid));
+        }
+        let reattach = json!(reattach).to_string().into();
+        Ok(Session { relays, sources, reattach, _stand_in: stand_in })
+    }
+
+    /// As a provider gets it that the engine starts, but for directories that are a plan's own.
+    fn environment(&self, ready: &Ready) -> BTreeMap<String, OsString> {
+        let mut env = ready.env.clone();
+        env.remove("TMPDIR");
+        env.remove(REATTACH);
+        if ready.has_own_home {
+            env.remove("HOME");
+        }
+        env
+    }
+
+    /// Of what a provider gets that is started for this root.
+    fn env_digest(&self, ready: &Ready) -> Digest {
+        pool::env_digest(&self.environment(ready))
+    }
+
+    /// What a provider speaks; one that is not known yet is started for it.
+    async fn protocol(&self, base: &Arc<Base>) -> Result<Protocol, String> {
+        let known = || self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(protocol) = known().get(&base.package.digest) {
+            return Ok(*protocol);
+        }
+        let protocol = self.pool.any(base).await?.provider.protocol;
+        known().insert(base.package.digest.clone(), protocol);
+        Ok(protocol)
+    }
+}
+
+/// A running provider, as the engine wants to be told of it.
+fn attached(protocol: Protocol, socket: &Path, pid: u32) -> serde_json::Value {
+    json!({
+        "Protocol": "grpc",
+        "ProtocolVersion": protocol.number(),
+        "Pid": pid,
+        "Test": true,
+        "Addr": {"Network": "unix", "String": socket},
+    })
+}
+
+impl super::Engine {
+    /// How plans went since the start, and which providers are kept.
+    pub fn warm_status(&self) -> Status {
+        self.warm.status()
+    }
+
+    /// Whether a plan of this root is begun warm.
+    pub(super) fn may_be_warm(&self, root: &Root<'_>) -> bool {
+        !self.warm.trusted(root).is_empty()
+    }
+
+    /// The session of one plan; `None` where it has to be cold, and the log says why where somebody
+    /// would wonder. Installs the providers where they are not.
+    pub(super) async fn warmed(
+        &self,
+        root: &Root<'_>,
+        ready: &Ready,
+        control: &super::Control<'_>,
+    ) -> Result<Option<Session>, Error> {
+        let trusted = self.warm.trusted(root);
+        if trusted.is_empty() {
+            if let Some(sharing) = root.warm.filter(|sharing| sharing.rule.warm == Rule::Off) {
+                ahead::forget(&self.settings.work, sharing.repository);
+            }
+            return Ok(None);
+        }
+        let mut unpacked = self.warm.unpacked(root, (ready, &trusted)).await;
+        if matches!(unpacked, Ok(None)) {
+            self.initialise(root, ready, &BTreeSet::new(), control).await?;
+            unpacked = self.warm.unpacked(root, (ready, &trusted)).await;
+        }
+        let session = match unpacked {
+            Ok(Some(unpacked)) => {
+                let mut types = state_types::known(&self.settings.work, root.backend);
+                types.extend(state_types::of_modules(root));
+                self.warm.session(root, (ready, unpacked), types).await
+            }
+            Ok(None) => {
+                Err("the engine did not install the provider where it is looked for".into())
+            }
+            Err(why) => Err(why),
+        };
+        match session {
+            Ok(session) => Ok(Some(session)),
+            Err(why) => {
+                self.cold(root, &why);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Says why a plan that could have been warm is made cold.
+    pub(super) fn cold(&self, root: &Root<'_>, why: &str) {
+        let why = root.secrets.scrubbed(why);
+        tracing::warn!(dir = %root.dir.display(), "planning cold, without kept providers: {why}");
+        self.warm.fall_back(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use planwright_core::names::StackId;
+
+    #[test]
+    fn no_stack_has_the_directory_of_the_notes() {
+        assert!(StackId::parse(super::FOLDER).is_err());
+    }
+}

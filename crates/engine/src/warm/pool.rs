@@ -1,0 +1,421 @@
+//! The provider processes that are kept: found, started, configured once, and ended.
+//!
+//! A provider holds one configuration, so a process is chosen by it: one repository, one content,
+//! one environment, one configure request. At most one is starting for a repository, content and
+//! environment at a time. How long one is kept is said by `bounds`.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use hyper::body::Bytes;
+
+use super::{
+    bounds::{Bounds, Look},
+    package::{Fingerprint, Package},
+    provider::{Provider, Start},
+    turns::Turns,
+    wire,
+};
+use planwright_core::digest::Digest;
+
+/// How often processes are looked at while there are some.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Whose processes may answer: never those of another repository, content or environment.
+pub(super) struct Base {
+    pub repository: String,
+    /// For people, e.g. `hashicorp/aws`.
+    pub source: String,
+    pub package: Package,
+    pub env: BTreeMap<String, OsString>,
+    /// Of the environment alone.
+    pub env_digest: Digest,
+    key: Digest,
+}
+
+impl Base {
+    pub fn new(
+        (repository, source): (&str, &str),
+        package: Package,
+        env: BTreeMap<String, OsString>,
+    ) -> Self {
+        let env_digest = env_digest(&env);
+        let executable = package.executable.as_os_str().as_encoded_bytes();
+        let key = Digest::of_parts(
+            "base-v1",
+            [
+                repository.as_bytes(),
+                source.as_bytes(),
+                executable,
+                package.digest.as_bytes(),
+                env_digest.as_str().as_bytes(),
+            ],
+        );
+        let (repository, source) = (repository.to_owned(), source.to_owned());
+        Self { repository, source, package, env, env_digest, key }
+    }
+}
+
+/// Of names, values, and what the files look like that values name: credentials may stand in one.
+pub(super) fn env_digest(env: &BTreeMap<String, OsString>) -> Digest {
+    let parts: Vec<Vec<u8>> = env
+        .iter()
+        .flat_map(|(name, value)| {
+            let value_bytes = value.as_encoded_bytes().to_vec();
+            [name.clone().into(), value_bytes, look(name, Path::new(value)).into()]
+        })
+        .collect();
+    Digest::of_parts("env-v1", parts.iter().map(Vec::as_slice))
+}
+
+/// The files of credentials below a `HOME` are those of the AWS provider.
+fn look(name: &str, value: &Path) -> String {
+    let files = match name {
+        "HOME" => [".aws/config", ".aws/credentials"].map(|file| value.join(file)).to_vec(),
+        _ if value.is_absolute() => vec![value.to_owned()],
+        _ => Vec::new(),
+    };
+    let files = files.iter().filter(|file| file.is_file());
+    let looks = files.filter_map(|file| Fingerprint::of(file).ok());
+    looks.map(|look| format!("{look}\n")).collect()
+}
+
+/// One kept process, for people.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Kept {
+    pub provider: String,
+    pub repository: String,
+    pub pid: u32,
+    pub age_seconds: u64,
+    pub uses: u64,
+    pub memory_bytes: u64,
+    pub is_configured: bool,
+    pub is_in_use: bool,
+}
+
+pub(super) struct Pool {
+    bounds: Bounds,
+    shell: PathBuf,
+    /// Where the working directories of providers are made.
+    tmp: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: Vec<Entry>,
+    /// Held by whoever starts or configures a process for a key.
+    turns: Turns,
+    last_id: u64,
+    is_watched: bool,
+}
+
+struct Entry {
+    id: u64,
+    base: Arc<Base>,
+    provider: Arc<Provider>,
+    /// The request that it was configured with, and what it answered.
+    configured: Option<(Digest, Bytes)>,
+    /// Nobody else may have it any more.
+    is_retired: bool,
+    started: Instant,
+    released: Instant,
+    leases: usize,
+    uses: u64,
+}
+
+impl Entry {
+    fn look(&self, now: Instant) -> Look {
+        Look {
+            id: self.id,
+            age: now - self.started,
+            uses: self.uses,
+            idle: (self.leases == 0).then(|| now - self.released),
+            memory: self.provider.memory(),
+            is_alive: !self.is_retired && self.provider.is_alive(),
+        }
+    }
+}
+
+/// A process in use by one connection; given back when it is dropped.
+pub(super) struct Lease {
+    pub provider: Arc<Provider>,
+    id: u64,
+    pool: Arc<Pool>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut state = self.pool.state();
+        if let Some(entry) = state.entries.iter_mut().find(|entry| entry.id == self.id) {
+            entry.leases -= 1;
+            entry.released = Instant::now();
+        }
+        self.pool.sweep(&mut state);
+    }
+}
+
+impl Pool {
+    pub fn new(bounds: Bounds, shell: PathBuf, tmp: PathBuf) -> Self {
+        Self { bounds, shell, tmp, state: Mutex::default() }
+    }
+
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// One that answers what does not depend on a configuration.
+    pub async fn any(self: &Arc<Self>, base: &Arc<Base>) -> Result<Lease, String> {
+        let found = |pool: &Arc<Self>| pool.lease(|entry| entry.base.key == base.key);
+        if let Some(lease) = found(self) {
+            return Ok(lease);
+        }
+        let turn = self.turn(base);
+        let _turn = turn.lock().await;
+        match found(self) {
+            Some(lease) => Ok(lease),
+            None => self.start(base).await,
+        }
+    }
+
+    /// The one that has this configuration, with its answer to it; else one that gets it now.
+    pub async fn configured(
+        self: &Arc<Self>,
+        base: &Arc<Base>,
+        (service, method): (&str, &str),
+        request: Bytes,
+    ) -> Result<(Lease, Bytes), String> {
+        let wanted = Digest::of_parts("configure-v1", [method.as_bytes(), &request]);
+        let found = |pool: &Arc<Self>| {
+            let lease = pool.lease(|entry| {
+                entry.base.key == base.key
+                    && entry.configured.as_ref().is_some_and(|(with, _)| *with == wanted)
+            })?;
+            let answer = pool.of(&lease, |entry| entry.configured.clone())??.1;
+            Some((lease, answer))
+        };
+        if let Some(found) = found(self) {
+            return Ok(found);
+        }
+        let turn = self.turn(base);
+        let _turn = turn.lock().await;
+        if let Some(found) = found(self) {
+            return Ok(found);
+        }
+        let free = |entry: &Entry| entry.base.key == base.key && entry.configured.is_none();
+        let lease = match self.lease(free) {
+            Some(lease) => lease,
+            None => self.start(base).await?,
+        };
+        // Until it has answered, and also when nobody waits for that, it may be half configured.
+        self.of(&lease, |entry| entry.is_retired = true);
+        let call = lease.provider.call(wire::request(service, method, wire::full(request)));
+        let answered = async {
+            let (parts, body) = call.await?.into_parts();
+            let (answer, trailers) = wire::collected(body).await?;
+            Ok::<_, String>((wire::is_ok(&parts.headers, &trailers), answer))
+        };
+        let answered = tokio::time::timeout(self.bounds.call, answered).await;
+        let (is_ok, answer) = match answered {
+            Ok(answered) => answered?,
+            Err(_) => {
+                lease.provider.end();
+                return Err(format!("`{method}` took longer than {:?}", self.bounds.call));
+            }
+        };
+        if !is_ok {
+            return Err(format!("`{method}` failed"));
+        }
+        // One with something to say, an error or a warning, is not for others.
+        if wire::unframed(&answer).is_some_and(<[u8]>::is_empty) {
+            self.of(&lease, |entry| {
+                entry.configured = Some((wanted, answer.clone()));
+                entry.is_retired = false;
+            });
+        }
+        Ok((lease, answer))
+    }
+
+    /// What is kept now, the oldest first.
+    pub fn kept(&self) -> Vec<Kept> {
+        let now = Instant::now();
+        let kept = |entry: &Entry| {
+            let look = entry.look(now);
+            Kept {
+                provider: entry.base.source.clone(),
+                repository: entry.base.repository.clone(),
+                pid: entry.provider.pid,
+                age_seconds: look.age.as_secs(),
+                uses: look.uses,
+                memory_bytes: look.memory,
+                is_configured: entry.configured.is_some(),
+                is_in_use: look.idle.is_none(),
+            }
+        };
+        self.state().entries.iter().map(kept).collect()
+    }
+
+    /// Lets nobody have the processes of this base any more.
+    pub fn retire_all(&self, base: &Base) {
+        let mut state = self.state();
+        for entry in state.entries.iter_mut().filter(|entry| entry.base.key == base.key) {
+            entry.is_retired = true;
+        }
+        self.sweep(&mut state);
+    }
+
+    /// Lets nobody else have this process.
+    pub fn retire(&self, lease: &Lease) {
+        self.of(lease, |entry| entry.is_retired = true);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self, base: &Base) -> Arc<tokio::sync::Mutex<()>> {
+        self.state().turns.of(&base.key)
+    }
+
+    fn of<T>(&self, lease: &Lease, with: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        self.state().entries.iter_mut().find(|entry| entry.id == lease.id).map(with)
+    }
+
+    fn lease(self: &Arc<Self>, is_right: impl Fn(&Entry) -> bool) -> Option<Lease> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let may_serve = |entry: &&mut Entry| is_right(entry) && self.bounds.allow(&entry.look(now));
+        // The newest: it lives longest.
+        let entry = state.entries.iter_mut().rev().find(may_serve)?;
+        entry.leases += 1;
+        entry.uses += 1;
+        let (id, provider) = (entry.id, Arc::clone(&entry.provider));
+        Some(Lease { provider, id, pool: Arc::clone(self) })
+    }
+
+    async fn start(self: &Arc<Self>, base: &Arc<Base>) -> Result<Lease, String> {
+        self.sweep(&mut self.state());
+        let memory: u64 = self.kept().iter().map(|kept| kept.memory_bytes).sum();
+        if memory > self.bounds.memory {
+            return Err(format!("the kept providers, all in use, hold {} MB", memory >> 20));
+        }
+        // Short, because sockets are made in it and their paths have a limit.
+        let dir = tempfile::Builder::new()
+            .prefix("pw")
+            .permissions(std::fs::Permissions::from_mode(0o700))
+            .tempdir_in(&self.tmp)
+            .map_err(|why| format!("making a directory for a provider: {why}"))?;
+        let provider = Provider::start(Start {
+            shell: &self.shell,
+            executable: &base.package.executable,
+            env: &base.env,
+            dir,
+            limit: self.bounds.start,
+        });
+        let provider = Arc::new(provider.await?);
+        let now = Instant::now();
+        let mut state = self.state();
+        state.last_id += 1;
+        let id = state.last_id;
+        state.entries.push(Entry {
+            id,
+            base: Arc::clone(base),
+            provider: Arc::clone(&provider),
+            configured: None,
+            is_retired: false,
+            started: now,
+            released: now,
+            leases: 1,
+            uses: 1,
+        });
+        self.sweep(&mut state);
+        if !std::mem::replace(&mut state.is_watched, true) {
+            tokio::spawn(watch(Arc::downgrade(self)));
+        }
+        Ok(Lease { provider, id, pool: Arc::clone(self) })
+    }
+
+    /// Ends what the bounds do not allow any longer.
+    fn sweep(&self, state: &mut State) {
+        let now = Instant::now();
+        let looks: Vec<Look> = state.entries.iter().map(|entry| entry.look(now)).collect();
+        let ended = self.bounds.to_end(&looks);
+        state.entries.retain(|entry| !ended.contains(&entry.id));
+        // Credentials that change make a key each.
+        state.turns.forget();
+    }
+}
+
+/// Looks at the processes for as long as there is a pool.
+async fn watch(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.sweep(&mut pool.state());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_shared_beyond_one_repository_content_and_environment() {
+        let base = |repository, source, program: &str, digest: &str, key: &str| {
+            let package = Package { executable: program.into(), digest: digest.into() };
+            let env = [("KEY".to_owned(), key.into())].into();
+            Base::new((repository, source), package, env).key
+        };
+        let one = base("one", "hashicorp/aws", "/aws", "h1:aws", "first");
+        assert_eq!(one, base("one", "hashicorp/aws", "/aws", "h1:aws", "first"));
+        for other in [
+            base("two", "hashicorp/aws", "/aws", "h1:aws", "first"),
+            base("one", "mirror/aws", "/aws", "h1:aws", "first"),
+            base("one", "hashicorp/aws", "/other/aws", "h1:aws", "first"),
+            base("one", "hashicorp/aws", "/aws", "h1:other", "first"),
+            base("one", "hashicorp/aws", "/aws", "h1:aws", "second"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_file_of_credentials_that_changes_makes_another_environment() {
+        let home = tempfile::tempdir().unwrap();
+        let aws = home.path().join(".aws/credentials");
+        let named = home.path().join("token");
+        std::fs::create_dir(home.path().join(".aws")).unwrap();
+        let env = BTreeMap::from([
+            ("HOME".to_owned(), home.path().as_os_str().to_owned()),
+            ("TOKEN_FILE".to_owned(), named.clone().into_os_string()),
+        ]);
+        let mut seen = vec![env_digest(&env)];
+        for (file, text) in [(&aws, "one"), (&named, "one"), (&aws, "two"), (&named, "two")] {
+            std::fs::write(file.with_extension("new"), text).unwrap();
+            std::fs::rename(file.with_extension("new"), file).unwrap();
+            let now = env_digest(&env);
+            assert_eq!(now, env_digest(&env));
+            assert!(!seen.contains(&now), "{}", file.display());
+            seen.push(now);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_nobody_waits_for_is_forgotten() {
+        let pool = Pool::new(Bounds::default(), "/bin/sh".into(), std::env::temp_dir());
+        let package = Package { executable: "/none".into(), digest: "h1:none".into() };
+        let base = Base::new(("one", "a/b"), package, BTreeMap::new());
+        let turn = pool.turn(&base);
+        pool.sweep(&mut pool.state());
+        assert!(Arc::ptr_eq(&turn, &pool.turn(&base)), "somebody waits for it");
+        drop(turn);
+        pool.sweep(&mut pool.state());
+        assert!(pool.state().turns.is_empty());
+    }
+}

@@ -1,0 +1,313 @@
+//! One provider process that Planwright has started: its guard, its handshake, its connection.
+//!
+//! Facts of the handshake are those of HashiCorp's `go-plugin`: a cookie in the environment, one
+//! line on standard output, then gRPC on a unix socket, without TLS where no certificate was
+//! offered. What is asked of a provider, and how long one is kept, is not decided here.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt, fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use hyper::{Request, Response, body::Incoming, client::conn::http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    net::UnixStream,
+    process::{Child, ChildStdout, Command},
+    sync::Notify,
+    time::timeout,
+};
+
+use super::wire::Body;
+
+/// A public constant of the engines: it keeps people from starting a provider by hand.
+const COOKIE: (&str, &str) =
+    ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
+
+/// Starts a provider, says its id, and kills its whole group once standard input has ended, which
+/// is when the bot has let go of it or is no more. Then nobody else removes its directory.
+const GUARD: &str = r#""$0" </dev/null & echo "$!"; exec >/dev/null; read -r _
+kill -KILL "$!"; wait "$!"; rm -rf -- "$1"; kill -KILL 0"#;
+
+/// The version of the plugin protocol that a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Five,
+    Six,
+}
+
+impl Protocol {
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Five => 5,
+            Self::Six => 6,
+        }
+    }
+
+    /// The only gRPC service that is passed on.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::Five => "tfplugin5.Provider",
+            Self::Six => "tfplugin6.Provider",
+        }
+    }
+}
+
+/// What to start.
+pub(super) struct Start<'a> {
+    pub shell: &'a Path,
+    pub executable: &'a Path,
+    /// The whole environment, but for what the handshake needs.
+    pub env: &'a BTreeMap<String, OsString>,
+    /// An empty directory of its own: it is the working directory, sockets are made in it, and it is
+    /// the `HOME` where the environment has none.
+    pub dir: tempfile::TempDir,
+    pub limit: Duration,
+}
+
+/// A provider that answers, until it is ended or dropped.
+pub(super) struct Provider {
+    pub protocol: Protocol,
+    pub pid: u32,
+    calls: http2::SendRequest<Body>,
+    /// Leads the process group of itself, the provider and whatever that starts.
+    group: Pid,
+    /// Its standard input is the pipe that the guard waits on.
+    guard: Child,
+    is_over: std::sync::Arc<Over>,
+    _dir: tempfile::TempDir,
+}
+
+#[derive(Default)]
+struct Over {
+    is_over: AtomicBool,
+    said: Notify,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl Provider {
+    /// Starts one and waits for its handshake; errors say what went wrong, for the log.
+    pub async fn start(start: Start<'_>) -> Result<Self, String> {
+        let Start { shell, executable, env, dir, limit } = start;
+        let what = |why: &dyn fmt::Display| format!("starting {}: {why}", executable.display());
+        let mut guard = Command::new(shell)
+            .arg("-c")
+            .arg(GUARD)
+            .arg(executable)
+            .arg(dir.path())
+            .current_dir(dir.path())
+            .env_clear()
+            .env("HOME", dir.path())
+            .envs(env)
+            .env("TMPDIR", dir.path())
+            .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
+            .env(COOKIE.0, COOKIE.1)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|why| what(&why))?;
+        let group = guard.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let (Some(group), Some(stdout)) = (group, guard.stdout.take()) else {
+            return Err(what(&"it has no id"));
+        };
+        let mut lines = BufReader::new(stdout).lines();
+        let connected = timeout(limit, async {
+            let (pid, protocol, socket) = handshake(&mut lines).await?;
+            Ok((pid, protocol, connect(&socket).await?))
+        });
+        let connected = match connected.await {
+            Ok(connected) => connected,
+            Err(_) => Err(format!("no handshake within {} s", limit.as_secs_f64())),
+        };
+        let (pid, protocol, calls) = match connected {
+            Ok(connected) => connected,
+            Err(why) => {
+                let _ = signal::killpg(group, Signal::SIGKILL);
+                let _ = guard.wait().await;
+                return Err(what(&why));
+            }
+        };
+        let is_over = std::sync::Arc::<Over>::default();
+        tokio::spawn(watch(lines.into_inner(), std::sync::Arc::clone(&is_over)));
+        Ok(Self { protocol, pid, calls, group, guard, is_over, _dir: dir })
+    }
+
+    pub fn is_alive(&self) -> bool {
+        !self.calls.is_closed() && !self.is_over.is_over.load(Ordering::Acquire)
+    }
+
+    /// Passes a call on; the error is worded for the log.
+    pub async fn call(&self, request: Request<Body>) -> Result<Response<Incoming>, String> {
+        let mut calls = self.calls.clone();
+        tokio::select! {
+            answer = calls.send_request(request) => {
+                answer.map_err(|why| format!("the provider did not answer: {why}"))
+            }
+            () = self.is_over.said.notified() => Err("the provider has ended".into()),
+        }
+    }
+
+    /// Bytes of memory that it holds now, as far as the system says.
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kilobytes.unwrap_or(0) << 10
+    }
+
+    /// Ends it at once, with the calls that are under way.
+    pub fn end(&self) {
+        let _ = signal::killpg(self.group, Signal::SIGKILL);
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.end();
+        // Or it would stay in the table of processes until something else is waited for.
+        let _ = self.guard.try_wait();
+    }
+}
+
+/// Reads until the provider has closed its standard output, which it does by ending.
+async fn watch(mut stdout: BufReader<ChildStdout>, over: std::sync::Arc<Over>) {
+    let _ = tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await;
+    over.is_over.store(true, Ordering::Release);
+    over.said.notify_waiters();
+}
+
+/// The id that the guard says and the line of the provider, in whichever order they come.
+async fn handshake(
+    lines: &mut tokio::io::Lines<BufReader<ChildStdout>>,
+) -> Result<(u32, Protocol, PathBuf), String> {
+    let (mut pid, mut line) = (None, None);
+    loop {
+        if let (Some(pid), Some((protocol, socket))) = (pid, &line) {
+            return Ok((pid, *protocol, PathBuf::from(socket)));
+        }
+        match lines.next_line().await {
+            Ok(Some(said)) => match said.trim().parse() {
+                Ok(id) => pid = Some(id),
+                Err(_) => line = Some(parse(&said)?),
+            },
+            Ok(None) => return Err("it ended before its handshake".into()),
+            Err(why) => return Err(why.to_string()),
+        }
+    }
+}
+
+/// `1|PROTOCOL|unix|SOCKET|grpc|…`.
+fn parse(line: &str) -> Result<(Protocol, String), String> {
+    let unknown = || format!("its handshake `{}` is not known", line.trim());
+    let fields: Vec<&str> = line.trim().split('|').collect();
+    match fields.as_slice() {
+        ["1", version, "unix", socket, "grpc", ..] => match *version {
+            "5" => Ok((Protocol::Five, (*socket).to_owned())),
+            "6" => Ok((Protocol::Six, (*socket).to_owned())),
+            _ => Err(unknown()),
+        },
+        _ => Err(unknown()),
+    }
+}
+
+async fn connect(socket: &Path) -> Result<http2::SendRequest<Body>, String> {
+    let stream = UnixStream::connect(socket).await;
+    let stream = stream.map_err(|why| format!("connecting to its socket: {why}"))?;
+    let (calls, connection) = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(super::wire::WINDOW)
+        .initial_connection_window_size(super::wire::WINDOW)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|why| format!("speaking HTTP/2 with it: {why}"))?;
+    tokio::spawn(connection);
+    Ok(calls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Process;
+
+    #[test]
+    fn a_handshake_is_read_and_another_protocol_refused() {
+        assert_eq!(parse("1|5|unix|/tmp/p|grpc|").unwrap(), (Protocol::Five, "/tmp/p".into()));
+        assert_eq!(parse("1|6|unix|/tmp/p|grpc||true\n").unwrap().0, Protocol::Six);
+        for line in
+            ["", "1|5|tcp|127.0.0.1:1|grpc|", "2|5|unix|/p|grpc|", "1|4|unix|/p|netrpc", "hello"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    fn script(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("provider");
+        // A child of another thread would have it open for writing too, for a moment, and the system
+        // runs no such file.
+        let write = r##"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""##;
+        let mut sh = std::process::Command::new("/bin/sh");
+        assert!(sh.arg("-c").arg(write).arg(&path).arg(text).status().unwrap().success());
+        (dir, path)
+    }
+
+    async fn start(executable: &Path, limit: Duration) -> Result<Provider, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let env = [("PATH".to_owned(), OsString::from("/usr/bin:/bin"))].into();
+        Provider::start(Start { shell: Path::new("/bin/sh"), executable, env: &env, dir, limit })
+            .await
+    }
+
+    #[tokio::test]
+    async fn one_that_nobody_waits_for_any_longer_ends_with_its_pipe() {
+        let (dir, path) = script(r#"echo $$ > "$0.new"; mv "$0.new" "$0.pid"; exec sleep 600"#);
+        let said = dir.path().join("provider.pid");
+        let started = async {
+            while !said.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // All that is left of us is the end of the pipe, as when the bot is killed.
+        tokio::select! {
+            done = start(&path, Duration::from_secs(60)) => panic!("{done:?}"),
+            () = started => {}
+        }
+        let process = Process::now(fs::read_to_string(said).unwrap().trim().parse().unwrap());
+        let end = tokio::time::Instant::now() + Duration::from_secs(10);
+        while process.is_alive() {
+            assert!(tokio::time::Instant::now() < end, "{process:?} is still there");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_shakes_no_hands_is_ended_and_the_reason_said() {
+        let limit = Duration::from_millis(300);
+        for (text, expected) in [
+            ("exit 1", "it ended before its handshake"),
+            ("sleep 600", "no handshake within 0.3 s"),
+            ("echo nonsense; sleep 600", "its handshake `nonsense` is not known"),
+            ("echo '1|5|unix|/none|grpc|'; sleep 600", "connecting to its socket"),
+        ] {
+            let (_dir, path) = script(text);
+            let why = start(&path, limit).await.unwrap_err();
+            assert!(why.contains(expected), "{why}");
+        }
+    }
+}

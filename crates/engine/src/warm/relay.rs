@@ -1,0 +1,420 @@
+//! What an engine takes for its provider: a socket in a private directory that answers pure
+//! questions from memory and passes the others on.
+//!
+//! Each connection of the engine is one provider block; the process behind it is chosen when that
+//! configures itself. Nothing that would change the world is passed on, and nothing that would stop
+//! a provider for the others.
+
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use hyper::{
+    HeaderMap, Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http2,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use planwright_core::digest::Digest;
+
+use super::{
+    memory::{self, Memory},
+    pool::{Base, Lease, Pool},
+    provider::Protocol,
+    schema::Cut,
+    wire::{self, Body, Status},
+};
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The schema, from memory, cut.
+    Schema,
+    /// Another answer that depends on nothing but the question.
+    Pure,
+    Configure,
+    /// Is done here: it would stop the provider for the others.
+    Stop,
+    Pass,
+    /// Would change the world, or was not heard of when this was written.
+    Refuse,
+}
+
+impl Way {
+    fn of(method: &str) -> Self {
+        match method {
+            "GetSchema" | "GetProviderSchema" => Self::Schema,
+            "GetMetadata"
+            | "GetResourceIdentitySchemas"
+            | "PrepareProviderConfig"
+            | "ValidateProviderConfig" => Self::Pure,
+            "Configure" | "ConfigureProvider" => Self::Configure,
+            "Stop" | "StopProvider" => Self::Stop,
+            "ValidateResourceTypeConfig"
+            | "ValidateResourceConfig"
+            | "ValidateDataSourceConfig"
+            | "ValidateDataResourceConfig"
+            | "ValidateEphemeralResourceConfig"
+            | "ValidateListResourceConfig"
+            | "ValidateActionConfig"
+            | "UpgradeResourceState"
+            | "UpgradeResourceIdentity"
+            | "ReadResource"
+            | "ReadDataSource"
+            | "PlanResourceChange"
+            | "PlanAction"
+            | "ImportResourceState"
+            | "MoveResourceState"
+            | "GenerateResourceConfig"
+            | "ListResource"
+            | "GetFunctions"
+            | "OpenEphemeralResource"
+            | "RenewEphemeralResource"
+            | "CloseEphemeralResource"
+            | "CallFunction" => Self::Pass,
+            _ => Self::Refuse,
+        }
+    }
+}
+
+/// What stands behind the socket of one provider in one plan.
+pub(super) struct Behind {
+    pub pool: Arc<Pool>,
+    pub memory: Arc<Memory>,
+    pub base: Arc<Base>,
+    pub protocol: Protocol,
+    /// The names of types and functions in use.
+    pub types: BTreeSet<String>,
+    pub notes: Mutex<Notes>,
+}
+
+/// What a plan that fails wants to know of its relay.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// What went wrong, for the log.
+    pub troubles: Vec<String>,
+    /// The questions that were answered from memory, or kept there.
+    pub questions: BTreeSet<Digest>,
+}
+
+/// Listens until it is dropped.
+pub(super) struct Relay {
+    pub behind: Arc<Behind>,
+    _stop: DropGuard,
+}
+
+impl Relay {
+    pub fn listen(socket: &Path, behind: Behind) -> std::io::Result<Self> {
+        let listener = UnixListener::bind(socket)?;
+        let behind = Arc::new(behind);
+        let stop = CancellationToken::new();
+        tokio::spawn(accept(listener, Arc::clone(&behind), stop.clone()));
+        Ok(Self { behind, _stop: stop.drop_guard() })
+    }
+}
+
+async fn accept(listener: UnixListener, behind: Arc<Behind>, stop: CancellationToken) {
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(why) => return behind.note(&format!("its socket: {why}")),
+            },
+        };
+        let (behind, stop) = (Arc::clone(&behind), stop.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = converse(stream, behind) => {}
+            }
+        });
+    }
+}
+
+async fn converse(stream: UnixStream, behind: Arc<Behind>) {
+    let (lease, stop) = Default::default();
+    let connection = Arc::new(Connection { behind, lease, stop });
+    let service = service_fn(move |request| {
+        let connection = Arc::clone(&connection);
+        async move { Ok::<_, Infallible>(connection.answer(request).await) }
+    });
+    // It ends with the engine, in whichever way; what that means, the engine's own end says.
+    let _ = http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(wire::WINDOW)
+        .initial_connection_window_size(wire::WINDOW)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+impl Behind {
+    /// For the log, in which a plan that fails puts it, scrubbed; many calls may fail alike.
+    fn note(&self, why: &str) {
+        let troubles = &mut self.notes().troubles;
+        if !troubles.iter().any(|known| known == why) {
+            troubles.push(why.to_owned());
+        }
+    }
+
+    pub fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Trusts nothing any more that served this relay.
+    pub fn distrust(&self) {
+        self.memory.forget(&self.notes().questions);
+        self.pool.retire_all(&self.base);
+    }
+}
+
+/// One connection of an engine.
+struct Connection {
+    behind: Arc<Behind>,
+    lease: tokio::sync::Mutex<Option<Arc<Lease>>>,
+    /// The engine has asked its provider to stop: no call of this connection goes on.
+    stop: CancellationToken,
+}
+
+impl Connection {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        let service = self.behind.protocol.service();
+        let method = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let Some((_, method)) = method.filter(|(asked, _)| *asked == service) else {
+            return wire::refusal(Status::Unimplemented, &format!("{path} is not passed on"));
+        };
+        let way = Way::of(method);
+        if way == Way::Stop {
+            self.stop.cancel();
+            return wire::answer(wire::framed(b""));
+        }
+        // What hears of it that nobody waits any longer breaks off, as a provider itself would.
+        let answered = tokio::select! {
+            answered = self.done(way, method, request) => answered,
+            () = self.stop.cancelled() => Err(format!("`{method}` was stopped")),
+        };
+        answered.unwrap_or_else(|why| {
+            self.behind.note(&why);
+            wire::refusal(Status::Unavailable, &why)
+        })
+    }
+
+    async fn done(
+        &self,
+        way: Way,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, String> {
+        match way {
+            Way::Schema => self.schema(method, request).await,
+            Way::Pure => self.pure(method, request).await,
+            Way::Configure => self.configure(method, request).await.map(wire::answer),
+            Way::Pass => self.pass(method, request).await,
+            Way::Stop | Way::Refuse => {
+                let why = format!("{method} needs a provider that the engine has started itself");
+                self.behind.note(&why);
+                Ok(wire::refusal(Status::PermissionDenied, &why))
+            }
+        }
+    }
+
+    async fn schema(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, String> {
+        let (question, asked) = self.question(method, request).await?;
+        let types = &self.behind.types;
+        let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
+        let cut = memory::question(&[vec![question.as_str().as_bytes()], names].concat());
+        self.behind.notes().questions.insert(cut.clone());
+        let read = async |body| {
+            let mut cut = Cut::to(types);
+            let trailers = wire::read(body, |bytes| cut.read(bytes)).await?;
+            let message = cut.end().ok_or("its schema does not end where it should")?;
+            Ok((wire::framed(&message), trailers))
+        };
+        self.known(method, (cut, asked), read).await
+    }
+
+    async fn pure(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, String> {
+        let asked = self.question(method, request).await?;
+        self.known(method, asked, wire::collected).await
+    }
+
+    async fn question(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<(Digest, Bytes), String> {
+        let (asked, _) = wire::collected(request.into_body()).await?;
+        let Base { package, env_digest, .. } = &*self.behind.base;
+        let question = memory::question(&[
+            package.digest.as_bytes(),
+            env_digest.as_str().as_bytes(),
+            method.as_bytes(),
+            &asked,
+        ]);
+        self.behind.notes().questions.insert(question.clone());
+        Ok((question, asked))
+    }
+
+    /// From memory, or asked now, `read`, and kept; whoever asks the same meanwhile waits for that.
+    async fn known(
+        &self,
+        method: &str,
+        (question, asked): (Digest, Bytes),
+        read: impl AsyncFnOnce(Incoming) -> Result<(Bytes, HeaderMap), String>,
+    ) -> Result<Response<Body>, String> {
+        let memory = &self.behind.memory;
+        if let Some(answer) = memory.get(&question) {
+            return Ok(wire::answer(answer));
+        }
+        let turn = memory.turn(&question);
+        let _turn = turn.lock().await;
+        if let Some(answer) = memory.get(&question) {
+            return Ok(wire::answer(answer));
+        }
+        let request = wire::request(self.behind.protocol.service(), method, wire::full(asked));
+        let lease = self.lease().await?;
+        let answered = async {
+            let (parts, body) = lease.provider.call(request).await?.into_parts();
+            let (answer, trailers) = read(body).await?;
+            Ok((parts, answer, trailers))
+        };
+        let (parts, answer, trailers) = self.limited(method, &lease, answered).await?;
+        // That a provider does not know a question, the engine has to hear in its own words.
+        if wire::is_ok(&parts.headers, &trailers) {
+            memory.keep(question, answer.clone());
+        }
+        Ok(Response::from_parts(parts, wire::full_with(answer, trailers)))
+    }
+
+    async fn configure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
+        let (asked, _) = wire::collected(request.into_body()).await?;
+        let names = (self.behind.protocol.service(), method);
+        // What served this connection so far may be the one that is configured now.
+        let mut held = self.lease.lock().await;
+        *held = None;
+        let (lease, answer) = self.behind.pool.configured(&self.behind.base, names, asked).await?;
+        *held = Some(Arc::new(lease));
+        Ok(answer)
+    }
+
+    async fn pass(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, String> {
+        let lease = self.lease().await?;
+        let service = self.behind.protocol.service();
+        let request = wire::request(service, method, wire::passed(request.into_body()));
+        let answered = async {
+            let (parts, body) = lease.provider.call(request).await?.into_parts();
+            let (answer, trailers) = wire::collected(body).await?;
+            Ok(Response::from_parts(parts, wire::full_with(answer, trailers)))
+        };
+        self.limited(method, &lease, answered).await
+    }
+
+    /// The process of this connection; before it is configured, any that may answer.
+    async fn lease(&self) -> Result<Arc<Lease>, String> {
+        let mut held = self.lease.lock().await;
+        if let Some(lease) = &*held {
+            return Ok(Arc::clone(lease));
+        }
+        let lease = Arc::new(self.behind.pool.any(&self.behind.base).await?);
+        *held = Some(Arc::clone(&lease));
+        Ok(lease)
+    }
+
+    /// A provider that has not answered in time is ended: it would not answer the next one either.
+    async fn limited<T>(
+        &self,
+        method: &str,
+        lease: &Lease,
+        call: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, String> {
+        let limit = self.behind.pool.bounds().call;
+        match tokio::time::timeout(limit, call).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                lease.provider.end();
+                self.behind.pool.retire(lease);
+                Err(format!("`{method}` took longer than {} s", limit.as_secs_f64()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{super::package::Package, *};
+
+    #[test]
+    fn nothing_that_changes_the_world_is_passed_on() {
+        for method in ["ApplyResourceChange", "InvokeAction", "WriteStateBytes", "Unheard"] {
+            assert_eq!(Way::of(method), Way::Refuse, "{method}");
+        }
+        for method in ["Stop", "StopProvider"] {
+            assert_eq!(Way::of(method), Way::Stop, "{method}");
+        }
+        for method in ["ReadResource", "PlanResourceChange", "ImportResourceState"] {
+            assert_eq!(Way::of(method), Way::Pass, "{method}");
+        }
+    }
+
+    /// The status that a relay gives to a call, behind which no provider can be started.
+    async fn status(path: &str) -> u16 {
+        let dir = tempfile::tempdir().unwrap();
+        let bounds = super::super::Bounds::default();
+        let package = Package { executable: "/none".into(), digest: "h1:none".into() };
+        let behind = Behind {
+            pool: Arc::new(Pool::new(bounds, "/bin/sh".into(), dir.path().to_owned())),
+            memory: Arc::default(),
+            base: Arc::new(Base::new(("one", "a/b"), package, BTreeMap::new())),
+            protocol: Protocol::Six,
+            types: BTreeSet::new(),
+            notes: Mutex::default(),
+        };
+        let socket = dir.path().join("socket");
+        let _relay = Relay::listen(&socket, behind).unwrap();
+        let stream = UnixStream::connect(&socket).await.unwrap();
+        let (mut calls, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let (service, method) = path.split_once('/').unwrap();
+        let request = wire::request(service, method, wire::full(wire::framed(b"")));
+        let answer = calls.send_request(request).await.unwrap();
+        let status = &answer.headers()["grpc-status"];
+        status.to_str().unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_may_not_be_asked_is_refused_before_there_is_a_provider() {
+        for (path, expected) in [
+            ("tfplugin6.Provider/ApplyResourceChange", Status::PermissionDenied),
+            ("tfplugin6.Provider/Unheard", Status::PermissionDenied),
+            ("tfplugin5.Provider/ReadResource", Status::Unimplemented),
+            ("plugin.GRPCController/Shutdown", Status::Unimplemented),
+            ("tfplugin6.Provider/ReadResource", Status::Unavailable),
+        ] {
+            assert_eq!(status(path).await, expected as u16, "{path}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The time of fakehub: every event has a whole second of its own.
+//!
+//! GitHub's timestamps have one second of resolution, and order matters to a bot that compares
+//! them. So that no test has to sleep, the clock steps ahead of real time when it must. Expiry of
+//! JWTs and tokens is not here: that is measured in real time.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Clock {
+    last: i64,
+}
+
+impl Clock {
+    /// The second of the next event: now, or the one after the last event, whichever is later.
+    pub fn tick(&mut self, now: Timestamp) -> Timestamp {
+        self.last = now.as_second().max(self.last + 1);
+        self.last()
+    }
+
+    fn last(&self) -> Timestamp {
+        Timestamp::from_second(self.last).unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_of_one_real_second_have_seconds_of_their_own() {
+        let now = Timestamp::from_millisecond(1_000_900).unwrap();
+        let mut clock = Clock::default();
+        let seconds: Vec<i64> = (0..3).map(|_| clock.tick(now).as_second()).collect();
+        assert_eq!(seconds, [1000, 1001, 1002]);
+        assert_eq!(clock.tick(Timestamp::from_second(2000).unwrap()).as_second(), 2000);
+    }
+}

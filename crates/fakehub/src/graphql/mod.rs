@@ -1,0 +1,151 @@
+//! The GraphQL interface: a document is parsed, run over the things we know, and answered.
+//!
+//! There is no schema here: that documents are valid is checked against GitHub's own schema in the
+//! contract test. A field that no thing of ours has is answered 501.
+
+mod account;
+mod commit;
+mod connection;
+mod execution;
+mod issue;
+mod mutation;
+mod pull;
+mod repository;
+mod thing;
+
+use graphql_parser::query::{
+    Definition, Document, Mutation, OperationDefinition, Selection, SelectionSet,
+    VariableDefinition, parse_query,
+};
+use serde_json::{Value, json};
+
+use super::Hub;
+use super::actor::Actor;
+use super::refusal::Refusal;
+use super::server::{Ask, Reply};
+use super::world::World;
+use execution::{Execution, Unknown};
+use thing::Out;
+
+/// `graphql PullRequest`, or `graphql mutation AddComment`.
+pub fn operation_name(ask: &Ask) -> String {
+    let unnamed = || "graphql unnamed".to_owned();
+    let Ok(body) = ask.json() else { return unnamed() };
+    let text = body["query"].as_str().unwrap_or_default();
+    let Ok(document) = parse_query::<String>(text) else { return unnamed() };
+    match operation(&document, body["operationName"].as_str()) {
+        Some(OperationDefinition::Query(query)) => {
+            query.name.as_ref().map_or_else(unnamed, |name| format!("graphql {name}"))
+        }
+        Some(OperationDefinition::Mutation(mutation)) => {
+            format!("graphql mutation {}", mutation.name.as_deref().unwrap_or("unnamed"))
+        }
+        _ => unnamed(),
+    }
+}
+
+pub fn answer(hub: &Hub, ask: &Ask, actor: &Actor) -> Result<Reply, Refusal> {
+    let body = ask.json()?;
+    let text = body["query"].as_str().ok_or_else(|| Refusal::missing("query"))?;
+    let document = match parse_query::<String>(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let errors = json!({ "errors": [{ "message": error.to_string() }] });
+            return Ok(Reply::json(200, &errors));
+        }
+    };
+    if matches!(actor, Actor::App) {
+        return Err(Refusal::not_accessible());
+    }
+    let operation = operation(&document, body["operationName"].as_str());
+    let used = hub.0.log.calls().len();
+    let run = Run { actor, document: &document, variables: &body["variables"], used };
+    let (data, errors) = match operation {
+        Some(OperationDefinition::Query(query)) => {
+            run.query(&hub.0.read(), &query.selection_set, &query.variable_definitions)
+        }
+        Some(OperationDefinition::SelectionSet(set)) => run.query(&hub.0.read(), set, &[]),
+        Some(OperationDefinition::Mutation(mutation)) => {
+            hub.0.change(|world| Ok(run.mutation(world, mutation)))?
+        }
+        _ => Err(Unknown("this kind of GraphQL operation".to_owned())),
+    }
+    .map_err(|Unknown(what)| Refusal::new(501, format!("fakehub does not know {what}")))?;
+    let mut answer = json!({ "data": data });
+    if !errors.is_empty() {
+        answer["errors"] = Value::Array(errors);
+    }
+    Ok(Reply::json(200, &answer))
+}
+
+/// One document on its way.
+struct Run<'d> {
+    actor: &'d Actor,
+    document: &'d Document<'d, String>,
+    variables: &'d Value,
+    /// Calls so far, for `rateLimit`.
+    used: usize,
+}
+
+/// `data`, and the errors that explain what is null in it.
+type Selected = Result<(Value, Vec<Value>), Unknown>;
+
+impl<'d> Run<'d> {
+    fn execution<'w>(
+        &'w self,
+        world: &'w World,
+        definitions: &[VariableDefinition<'_, String>],
+    ) -> Execution<'w, 'd> {
+        let mut execution = Execution::new(world, self.actor, self.document, self.used);
+        execution.set_variables(definitions, self.variables);
+        execution
+    }
+
+    fn query(
+        &self,
+        world: &World,
+        set: &SelectionSet<'d, String>,
+        definitions: &[VariableDefinition<'_, String>],
+    ) -> Selected {
+        let mut execution = self.execution(world, definitions);
+        let data = execution.run(set)?;
+        Ok((data, execution.errors))
+    }
+
+    fn mutation(&self, world: &mut World, mutation: &Mutation<'d, String>) -> Selected {
+        let definitions = &mutation.variable_definitions;
+        let mut done = vec![];
+        for selection in &mutation.selection_set.items {
+            let Selection::Field(field) = selection else {
+                return Err(Unknown("a fragment at the top of a mutation".to_owned()));
+            };
+            let arguments = self.execution(world, definitions).arguments(field);
+            done.push((field, mutation::perform(world, self.actor, &field.name, &arguments)));
+        }
+        let mut execution = self.execution(world, definitions);
+        let mut data = serde_json::Map::new();
+        for (field, outcome) in done {
+            let key = field.alias.as_ref().unwrap_or(&field.name);
+            let value = execution.outcome(outcome.map(Out::One), field, &[key.as_str().into()])?;
+            data.insert(key.clone(), value);
+        }
+        Ok((data.into(), execution.errors))
+    }
+}
+
+fn operation<'a, 'd>(
+    document: &'a Document<'d, String>,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition<'d, String>> {
+    document.definitions.iter().find_map(|definition| match definition {
+        Definition::Operation(operation) => {
+            let own = match operation {
+                OperationDefinition::Query(query) => query.name.as_deref(),
+                OperationDefinition::Mutation(mutation) => mutation.name.as_deref(),
+                _ => None,
+            };
+            (name.is_none() || name == own).then_some(operation)
+        }
+        Definition::Fragment(_) => None,
+    })
+}

@@ -1,0 +1,129 @@
+//! The App itself as GitHub knows it: what it may do, where it is installed, how webhooks are sent.
+//!
+//! Spoken as the App. Whether that is what it should be, `domain::diagnosis` says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Method;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::transport::Call;
+use super::{GitHub, Result};
+use planwright_core::actor::AppId;
+use planwright_core::registration::{Attempt, Grants, Hook, Installation, Registration};
+
+/// `GET /app`, and what a manifest is converted to.
+#[derive(Deserialize)]
+pub struct AppWire {
+    id: AppId,
+    slug: String,
+    html_url: String,
+    permissions: BTreeMap<String, String>,
+    events: BTreeSet<String>,
+}
+
+impl From<AppWire> for Registration {
+    fn from(wire: AppWire) -> Self {
+        let grants = Grants { permissions: wire.permissions, events: wire.events };
+        Self { id: wire.id, slug: wire.slug, page: wire.html_url, grants }
+    }
+}
+
+#[derive(Deserialize)]
+struct InstallationWire {
+    account: Option<Account>,
+    html_url: String,
+    suspended_at: Option<String>,
+    permissions: BTreeMap<String, String>,
+    events: BTreeSet<String>,
+}
+
+/// A person or organisation by its login, an enterprise by its slug.
+#[derive(Deserialize)]
+struct Account {
+    #[serde(alias = "slug")]
+    login: String,
+}
+
+#[derive(Deserialize)]
+struct HookWire {
+    url: Option<String>,
+    content_type: Option<String>,
+    secret: Option<String>,
+    insecure_ssl: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct AttemptWire {
+    event: String,
+    status: String,
+    status_code: u16,
+}
+
+/// Of each list only the first page is looked at.
+const PAGE: usize = 100;
+
+impl GitHub {
+    /// The App that the key belongs to; errors where that is not the one of the id.
+    pub async fn registration(&self) -> Result<Registration> {
+        let call = Call::read("/app");
+        let registration: Registration = self.as_app(&call).await?.json::<AppWire>(&call)?.into();
+        if registration.id != self.app_id() {
+            return Err(call.unreadable(format!("the key is that of App {}", registration.id)));
+        }
+        Ok(registration)
+    }
+
+    /// Where the App is installed, up to a hundred.
+    pub async fn installations(&self) -> Result<Vec<Installation>> {
+        let call = Call::read(format!("/app/installations?per_page={PAGE}"));
+        let all: Vec<InstallationWire> = self.as_app(&call).await?.json(&call)?;
+        Ok(all.into_iter().map(installation).collect())
+    }
+
+    pub async fn hook(&self) -> Result<Hook> {
+        let call = Call::read("/app/hook/config");
+        let wire: HookWire = self.as_app(&call).await?.json(&call)?;
+        // GitHub writes it as a text or as a number.
+        let is_insecure = |value: Value| value == json!("1") || value == json!(1);
+        Ok(Hook {
+            url: wire.url.filter(|url| !url.is_empty()),
+            content_type: wire.content_type.unwrap_or_default(),
+            checks_certificate: !wire.insecure_ssl.is_some_and(is_insecure),
+            has_secret: wire.secret.is_some_and(|secret| !secret.is_empty()),
+        })
+    }
+
+    /// Replaces the secret that webhooks are signed with.
+    pub async fn set_webhook_secret(&self, secret: &SecretString) -> Result<()> {
+        let body = json!({ "secret": secret.expose_secret() });
+        self.as_app(&Call::write(Method::PATCH, "/app/hook/config", body)).await.map(drop)
+    }
+
+    /// The last attempts to deliver webhooks, the newest first.
+    pub async fn attempts(&self) -> Result<Vec<Attempt>> {
+        let call = Call::read("/app/hook/deliveries?per_page=30");
+        let all: Vec<AttemptWire> = self.as_app(&call).await?.json(&call)?;
+        let attempt =
+            |AttemptWire { event, status, status_code }| Attempt { event, status, status_code };
+        Ok(all.into_iter().map(attempt).collect())
+    }
+
+    /// The time by GitHub's clock, to a second.
+    pub async fn time(&self) -> Result<Timestamp> {
+        let claim = self.auth.claim(Timestamp::now())?;
+        self.transport.time(&Call::read("/app"), &claim).await
+    }
+}
+
+fn installation(wire: InstallationWire) -> Installation {
+    Installation {
+        account: wire.account.map_or_else(|| "somebody".into(), |account| account.login),
+        page: wire.html_url,
+        is_suspended: wire.suspended_at.is_some(),
+        grants: Grants { permissions: wire.permissions, events: wire.events },
+    }
+}

@@ -1,0 +1,243 @@
+//! Check runs: what stands beside a commit, and what a ruleset can require.
+//!
+//! There is no `neutral` and no `skipped` here: GitHub lets both satisfy a required check.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::transport::Call;
+use super::wire::{AppRef, Page};
+use super::{GitHub, Result, Task};
+use planwright_core::names::{CheckRunId, Sha};
+use planwright_core::repository::Repository;
+
+/// One check run as it shall stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckRun {
+    pub name: String,
+    pub head: Sha,
+    /// Ours to find it again by; unique per intended check run.
+    pub external_id: String,
+    pub state: CheckState,
+    pub title: String,
+    /// Markdown, at most 65,535 characters.
+    pub summary: String,
+    pub text: Option<String>,
+    /// Only what is new: GitHub appends the annotations of an update.
+    pub annotations: Vec<Annotation>,
+    pub details_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckState {
+    Queued,
+    InProgress,
+    Completed(Conclusion),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    Success,
+    Failure,
+    /// Somebody has to do something; does not satisfy a required check.
+    ActionRequired,
+    Cancelled,
+    TimedOut,
+}
+
+/// A remark on lines of a file at the head.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    pub path: String,
+    pub start_line: u32,
+    pub end_line: u32,
+    #[serde(rename = "annotation_level")]
+    pub level: AnnotationLevel,
+    pub title: String,
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnnotationLevel {
+    Notice,
+    Warning,
+    Failure,
+}
+
+/// GitHub takes this many annotations in one request.
+const ANNOTATIONS: usize = 50;
+
+#[derive(Deserialize)]
+struct Wire {
+    id: CheckRunId,
+    name: String,
+    external_id: Option<String>,
+    app: Option<AppRef>,
+}
+
+impl GitHub {
+    /// Creates a check run. After [`super::Error::Unknown`] ask [`Self::find_check`] first.
+    ///
+    /// With more than fifty annotations the rest follows in updates; only the last of all requests
+    /// completes the run, so that a run cut short is never a verdict.
+    pub async fn create_check(
+        &self,
+        repository: &Repository,
+        check: &CheckRun,
+    ) -> Result<CheckRunId> {
+        let mut requests = requests(check);
+        let mut body = requests.remove(0);
+        body.insert("name".into(), json!(check.name));
+        body.insert("head_sha".into(), json!(check.head));
+        let path = format!("/repos/{}/check-runs", repository.name);
+        let call = Call::close(Method::POST, path, Value::Object(body));
+        let id = self.ask::<Wire>(repository, Task::Check, &call).await?.id;
+        self.send_updates(repository, id, requests).await?;
+        Ok(id)
+    }
+
+    /// Makes a check run stand as `check` says; its head and earlier annotations stay.
+    pub async fn update_check(
+        &self,
+        repository: &Repository,
+        id: CheckRunId,
+        check: &CheckRun,
+    ) -> Result<()> {
+        self.send_updates(repository, id, requests(check)).await
+    }
+
+    /// Our check run on `head` with this name and external id.
+    pub async fn find_check(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+        (name, external_id): (&str, &str),
+    ) -> Result<Option<CheckRunId>> {
+        #[derive(Deserialize)]
+        struct List {
+            check_runs: Vec<Wire>,
+        }
+        // Not `check_name=…`: a name would have to be encoded, and the App has few checks per head.
+        let own = self.app_id();
+        let path =
+            format!("/repos/{}/commits/{head}/check-runs?filter=all&app_id={own}", repository.name);
+        self.find_in_pages(repository, (Task::Check, &path), |page: List| {
+            let len = page.check_runs.len();
+            let is_it = |run: &Wire| {
+                run.app.as_ref().is_some_and(|app| app.id == own)
+                    && run.name == name
+                    && run.external_id.as_deref() == Some(external_id)
+            };
+            Ok(Page { found: page.check_runs.into_iter().find(is_it).map(|run| run.id), len })
+        })
+        .await
+    }
+
+    async fn send_updates(
+        &self,
+        repository: &Repository,
+        id: CheckRunId,
+        bodies: Vec<Map<String, Value>>,
+    ) -> Result<()> {
+        let path = format!("/repos/{}/check-runs/{id}", repository.name);
+        for body in bodies {
+            let call = Call::close(Method::PATCH, &path, Value::Object(body));
+            self.ask::<Wire>(repository, Task::Check, &call).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The bodies that bring a check run to where it shall stand, at least one.
+fn requests(check: &CheckRun) -> Vec<Map<String, Value>> {
+    let mut chunks: Vec<&[Annotation]> = check.annotations.chunks(ANNOTATIONS).collect();
+    if chunks.is_empty() {
+        chunks.push(&[]);
+    }
+    let last = chunks.len() - 1;
+    let state_at = |i| match check.state {
+        CheckState::Completed(_) if i < last => CheckState::InProgress,
+        state => state,
+    };
+    chunks.into_iter().enumerate().map(|(i, chunk)| body(check, state_at(i), chunk)).collect()
+}
+
+fn body(check: &CheckRun, state: CheckState, annotations: &[Annotation]) -> Map<String, Value> {
+    let mut output = json!({ "title": check.title, "summary": check.summary });
+    if let Some(text) = &check.text {
+        output["text"] = json!(text);
+    }
+    if !annotations.is_empty() {
+        output["annotations"] = json!(annotations);
+    }
+    let mut body = Map::from_iter([
+        ("external_id".to_owned(), json!(check.external_id)),
+        ("output".to_owned(), output),
+    ]);
+    if let Some(url) = &check.details_url {
+        body.insert("details_url".into(), json!(url));
+    }
+    let status = match state {
+        CheckState::Queued => "queued",
+        CheckState::InProgress => "in_progress",
+        CheckState::Completed(conclusion) => {
+            body.insert("conclusion".into(), json!(conclusion));
+            "completed"
+        }
+    };
+    body.insert("status".into(), json!(status));
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(annotations: u32) -> CheckRun {
+        let annotation = |line| Annotation {
+            path: "stacks/website/stack.yaml".into(),
+            start_line: line,
+            end_line: line,
+            level: AnnotationLevel::Failure,
+            title: "unknown_param".into(),
+            message: "`bukcet` is not a param".into(),
+        };
+        CheckRun {
+            name: "planwright".into(),
+            head: Sha::parse("a".repeat(40)).unwrap(),
+            external_id: "1/2".into(),
+            state: CheckState::Completed(Conclusion::ActionRequired),
+            title: "Waiting for approval".into(),
+            summary: "1 to add".into(),
+            text: None,
+            annotations: (1..=annotations).map(annotation).collect(),
+            details_url: None,
+        }
+    }
+
+    #[test]
+    fn a_run_without_annotations_is_one_request() {
+        let requests = requests(&check(0));
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0]["status"], "completed");
+        assert_eq!(requests[0]["conclusion"], "action_required");
+        assert_eq!(requests[0]["output"].get("annotations"), None);
+    }
+
+    #[test]
+    fn only_the_last_of_many_requests_completes_the_run() {
+        let requests = requests(&check(120));
+        let sent: Vec<usize> = requests
+            .iter()
+            .map(|body| body["output"]["annotations"].as_array().unwrap().len())
+            .collect();
+        assert_eq!(sent, [50, 50, 20]);
+        let states: Vec<&Value> = requests.iter().map(|body| &body["status"]).collect();
+        assert_eq!(states, ["in_progress", "in_progress", "completed"]);
+        assert!(requests[..2].iter().all(|body| !body.contains_key("conclusion")));
+    }
+}

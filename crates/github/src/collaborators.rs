@@ -1,0 +1,94 @@
+//! What somebody may do in a repository at this moment.
+//!
+//! Always asked live. `author_association` is not an answer: it lies for private members.
+
+use serde::Deserialize;
+
+use super::transport::Call;
+use super::wire::Account;
+use super::{Error, GitHub, Result, Task};
+use planwright_core::actor::{Actor, Permission};
+use planwright_core::repository::Repository;
+
+#[derive(Deserialize)]
+struct Wire {
+    /// One of admin, write, read, none; a custom role appears as what it is based on.
+    permission: String,
+    /// The exact role, or the name of a custom one.
+    #[serde(default)]
+    role_name: Option<String>,
+    user: Option<Account>,
+}
+
+impl GitHub {
+    /// The permission of `actor`, told apart from anyone who has taken over their login.
+    pub async fn permission(&self, repository: &Repository, actor: &Actor) -> Result<Permission> {
+        let path = format!("/repos/{}/collaborators/{}/permission", repository.name, actor.login);
+        let call = Call::read(path);
+        match self.ask(repository, Task::Read, &call).await {
+            Ok(wire) => permission(wire, actor).map_err(|e| call.unreadable(e)),
+            // The account is gone: one person who left must not keep everybody from a verdict.
+            Err(Error::NotFound { .. }) => Ok(Permission::None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn permission(wire: Wire, actor: &Actor) -> Result<Permission, String> {
+    let user = wire.user.ok_or("no user in it")?.actor()?;
+    if user.id != actor.id {
+        // Somebody else has the login now; whom we asked for has nothing.
+        return Ok(Permission::None);
+    }
+    let broad = Permission::parse(&wire.permission)
+        .ok_or_else(|| format!("`{}` is no known permission", wire.permission))?;
+    let exact = wire.role_name.as_deref().and_then(Permission::parse);
+    // GitHub's four words say maintain as write and triage as read; a role never widens them.
+    Ok(match (broad, exact) {
+        (Permission::Write, Some(Permission::Maintain)) => Permission::Maintain,
+        (Permission::Read, Some(Permission::Triage)) => Permission::Triage,
+        (broad, _) => broad,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(permission: &str, role_name: &str) -> Wire {
+        let user = serde_json::json!({ "id": 10137, "login": "ghost", "type": "User" });
+        Wire {
+            permission: permission.into(),
+            role_name: Some(role_name.into()),
+            user: serde_json::from_value(user).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_role_refines_the_permission_and_never_widens_it() {
+        for (broad, role, expected) in [
+            ("admin", "admin", Permission::Admin),
+            ("write", "maintain", Permission::Maintain),
+            ("write", "write", Permission::Write),
+            ("write", "release-captain", Permission::Write),
+            ("read", "triage", Permission::Triage),
+            ("read", "admin", Permission::Read),
+            ("none", "admin", Permission::None),
+        ] {
+            assert_eq!(
+                permission(answer(broad, role), &Actor::ghost()),
+                Ok(expected),
+                "{broad} {role}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_an_error_and_whoever_took_over_a_login_gives_nothing() {
+        assert!(permission(answer("owner", "admin"), &Actor::ghost()).is_err());
+        let before = Actor { id: planwright_core::names::UserId(7), ..Actor::ghost() };
+        assert_eq!(permission(answer("admin", "admin"), &before), Ok(Permission::None));
+        let nobody = Wire { user: None, ..answer("admin", "admin") };
+        assert!(permission(nobody, &Actor::ghost()).is_err());
+    }
+}

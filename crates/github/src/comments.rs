@@ -1,0 +1,88 @@
+//! Comments on issues and pull requests (GitHub numbers and stores both the same way).
+//!
+//! What a comment says is made by `reply`; which one to edit is remembered by the store.
+
+use http::Method;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::transport::Call;
+use super::wire::{Account, AppRef, Page, actor_or_ghost};
+use super::{GitHub, Result, Task};
+use planwright_core::comment::Comment;
+use planwright_core::names::{CommentId, PrNumber};
+use planwright_core::repository::Repository;
+
+#[derive(Deserialize)]
+struct Wire {
+    id: CommentId,
+    user: Option<Account>,
+    performed_via_github_app: Option<AppRef>,
+    #[serde(default)]
+    body: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Wire {
+    fn comment(self) -> Result<Comment, String> {
+        Ok(Comment {
+            id: self.id,
+            author: actor_or_ghost(self.user)?,
+            via_app: self.performed_via_github_app.map(|app| app.id),
+            body: self.body.unwrap_or_default(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+impl GitHub {
+    /// Writes a new comment. After [`super::Error::Unknown`] ask [`Self::find_comment`] first.
+    pub async fn create_comment(
+        &self,
+        repository: &Repository,
+        number: PrNumber,
+        body: &str,
+    ) -> Result<Comment> {
+        let path = format!("/repos/{}/issues/{number}/comments", repository.name);
+        let call = Call::close(Method::POST, path, json!({ "body": body }));
+        let wire: Wire = self.ask(repository, Task::Comment, &call).await?;
+        wire.comment().map_err(|e| call.unreadable(e))
+    }
+
+    /// Replaces the body of a comment; [`super::Error::NotFound`] if somebody deleted it.
+    pub async fn update_comment(
+        &self,
+        repository: &Repository,
+        comment: CommentId,
+        body: &str,
+    ) -> Result<Comment> {
+        let path = format!("/repos/{}/issues/comments/{comment}", repository.name);
+        let call = Call::close(Method::PATCH, path, json!({ "body": body }));
+        let wire: Wire = self.ask(repository, Task::Comment, &call).await?;
+        wire.comment().map_err(|e| call.unreadable(e))
+    }
+
+    /// Our oldest comment with `marker` in it. The marker locates; that it is ours the App says.
+    pub async fn find_comment(
+        &self,
+        repository: &Repository,
+        number: PrNumber,
+        marker: &str,
+    ) -> Result<Option<Comment>> {
+        let path = format!("/repos/{}/issues/{number}/comments", repository.name);
+        let own = self.app_id();
+        self.find_in_pages(repository, (Task::Comment, &path), |page: Vec<Wire>| {
+            let len = page.len();
+            let is_ours = |comment: &Wire| {
+                comment.performed_via_github_app.as_ref().is_some_and(|app| app.id == own)
+                    && comment.body.as_ref().is_some_and(|body| body.contains(marker))
+            };
+            let found = page.into_iter().find(is_ours).map(Wire::comment).transpose()?;
+            Ok(Page { found, len })
+        })
+        .await
+    }
+}

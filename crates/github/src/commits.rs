@@ -1,0 +1,107 @@
+//! Commits that are made through the API, so that GitHub signs them for the App.
+//!
+//! A commit names the head that it builds on: when somebody pushed meanwhile, GitHub refuses it.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Error, GitHub, Result, Task, transport::Call};
+use planwright_core::{
+    names::{BranchName, Sha},
+    repository::Repository,
+};
+
+const CREATE_COMMIT: &str = include_str!("create_commit.graphql");
+
+/// What a commit is to be.
+#[derive(Clone, Debug)]
+pub struct NewCommit {
+    pub branch: BranchName,
+    /// The head of the branch, or GitHub refuses the commit.
+    pub parent: Sha,
+    pub headline: String,
+    pub body: String,
+    /// New bytes by path; `None` deletes.
+    pub files: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+impl GitHub {
+    /// The head of a branch, if there is one of that name.
+    pub async fn branch(
+        &self,
+        repository: &Repository,
+        branch: &BranchName,
+    ) -> Result<Option<Sha>> {
+        #[derive(Deserialize)]
+        struct Wire {
+            object: Object,
+        }
+        #[derive(Deserialize)]
+        struct Object {
+            sha: Sha,
+        }
+        let call = Call::read(format!("/repos/{}/git/ref/heads/{branch}", repository.name));
+        match self.ask::<Wire>(repository, Task::Read, &call).await {
+            Ok(wire) => Ok(Some(wire.object.sha)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a branch. Refused where there is one of that name: ask [`Self::branch`] first.
+    pub async fn create_branch(
+        &self,
+        repository: &Repository,
+        branch: &BranchName,
+        at: &Sha,
+    ) -> Result<()> {
+        let body = json!({ "ref": format!("refs/heads/{branch}"), "sha": at });
+        let path = format!("/repos/{}/git/refs", repository.name);
+        let call = Call::write(Method::POST, path, body);
+        self.send(repository, Task::Commit, &call).await.map(drop)
+    }
+
+    /// Commits on a branch and returns the new head. After [`Error::Unknown`] look at the branch.
+    pub async fn commit(&self, repository: &Repository, commit: &NewCommit) -> Result<Sha> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Data {
+            create_commit_on_branch: Option<Payload>,
+        }
+        #[derive(Deserialize)]
+        struct Payload {
+            commit: Option<Oid>,
+        }
+        #[derive(Deserialize)]
+        struct Oid {
+            oid: Sha,
+        }
+        let additions: Vec<Value> = commit
+            .files
+            .iter()
+            .filter_map(|(path, bytes)| {
+                let contents = STANDARD.encode(bytes.as_ref()?);
+                Some(json!({ "path": path, "contents": contents }))
+            })
+            .collect();
+        let gone = commit.files.iter().filter(|(_, bytes)| bytes.is_none());
+        let deletions: Vec<Value> = gone.map(|(path, _)| json!({ "path": path })).collect();
+        let input = json!({
+            "branch": {
+                "repositoryNameWithOwner": repository.name,
+                "branchName": commit.branch,
+            },
+            "expectedHeadOid": commit.parent,
+            "message": { "headline": commit.headline, "body": commit.body },
+            "fileChanges": { "additions": additions, "deletions": deletions },
+        });
+        let call = Call::mutation("CreateCommit", CREATE_COMMIT, json!({ "input": input }));
+        let data: Data = self.query(repository, Task::Commit, &call).await?;
+        let made = data.create_commit_on_branch.and_then(|payload| payload.commit);
+        made.map(|commit| commit.oid).ok_or_else(|| call.unreadable("no commit"))
+    }
+}

@@ -1,0 +1,197 @@
+//! Webhooks that GitHub sent and we may have missed: it never sends one again by itself.
+//!
+//! Spoken as the App. Which of them were received anyway, the store knows.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::transport::{Answer, Call};
+use super::{Error, GitHub, Result};
+use planwright_core::names::{DeliveryId, InstallationId, RepositoryId};
+
+/// GitHub's number of one attempt to deliver; the GUID is that of the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(transparent)]
+pub struct DeliveryAttempt(pub i64);
+
+/// The last attempt to deliver an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub attempt: DeliveryAttempt,
+    pub id: DeliveryId,
+    pub event: String,
+    pub action: Option<String>,
+    pub installation: Option<InstallationId>,
+    pub repository: Option<RepositoryId>,
+    pub delivered_at: Timestamp,
+}
+
+/// What was sent, or would have been.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveredPayload {
+    pub id: DeliveryId,
+    pub event: String,
+    /// JSON again: GitHub keeps the value, not the bytes that were signed.
+    pub body: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    id: DeliveryAttempt,
+    guid: String,
+    delivered_at: Timestamp,
+    status_code: u16,
+    event: String,
+    action: Option<String>,
+    installation_id: Option<InstallationId>,
+    repository_id: Option<RepositoryId>,
+}
+
+/// A hundred each; beyond this many something else is wrong.
+const PAGES: usize = 100;
+
+impl GitHub {
+    /// Events since `since` of which no attempt was answered with a 2xx, oldest first.
+    pub async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<Delivery>> {
+        let mut attempts = Vec::new();
+        let mut cursor = String::new();
+        for _ in 0..PAGES {
+            let call = Call::read(format!("/app/hook/deliveries?per_page=100{cursor}"));
+            let answer = self.as_app(&call).await?;
+            let page: Vec<Wire> = answer.json(&call)?;
+            // Newest first, so the first old one ends it.
+            let is_last = page.is_empty() || page.iter().any(|wire| wire.delivered_at < since);
+            attempts.extend(page.into_iter().filter(|wire| wire.delivered_at >= since));
+            match next_cursor(&answer).map_err(|e| call.unreadable(e))? {
+                Some(next) if !is_last => cursor = format!("&cursor={next}"),
+                _ => return missed(attempts).map_err(|e| call.unreadable(e)),
+            }
+        }
+        Err(Error::Unreadable {
+            call: "GET /app/hook/deliveries".into(),
+            reason: format!("more than {} deliveries since {since}", PAGES * 100),
+        })
+    }
+
+    /// The payload of an attempt, to be taken in as if it had arrived.
+    pub async fn delivery(&self, attempt: DeliveryAttempt) -> Result<DeliveredPayload> {
+        #[derive(Deserialize)]
+        struct Full {
+            guid: String,
+            event: String,
+            request: Request,
+        }
+        #[derive(Deserialize)]
+        struct Request {
+            payload: Value,
+        }
+        let call = Call::read(format!("/app/hook/deliveries/{}", attempt.0));
+        let full: Full = self.as_app(&call).await?.json(&call)?;
+        if !full.request.payload.is_object() {
+            return Err(call.unreadable("its payload is no object"));
+        }
+        Ok(DeliveredPayload {
+            id: DeliveryId::parse(full.guid).map_err(|e| call.unreadable(e))?,
+            event: full.event,
+            body: full.request.payload.to_string().into_bytes(),
+        })
+    }
+
+    /// Asks GitHub to deliver once more; it arrives with the same GUID.
+    pub async fn redeliver(&self, attempt: DeliveryAttempt) -> Result<()> {
+        let path = format!("/app/hook/deliveries/{}/attempts", attempt.0);
+        self.as_app(&Call::write(Method::POST, path, json!({}))).await.map(drop)
+    }
+}
+
+fn missed(attempts: Vec<Wire>) -> Result<Vec<Delivery>, String> {
+    let mut missed: BTreeMap<String, Option<Delivery>> = BTreeMap::new();
+    for wire in attempts {
+        let is_received = (200..300).contains(&wire.status_code);
+        let newest = missed.entry(wire.guid.clone());
+        match newest {
+            _ if is_received => *newest.or_default() = None,
+            std::collections::btree_map::Entry::Occupied(_) => {}
+            std::collections::btree_map::Entry::Vacant(slot) => {
+                slot.insert(Some(Delivery {
+                    attempt: wire.id,
+                    id: DeliveryId::parse(wire.guid).map_err(|e| e.to_string())?,
+                    event: wire.event,
+                    action: wire.action,
+                    installation: wire.installation_id,
+                    repository: wire.repository_id,
+                    delivered_at: wire.delivered_at,
+                }));
+            }
+        }
+    }
+    let mut missed: Vec<Delivery> = missed.into_values().flatten().collect();
+    missed.sort_by_key(|delivery| (delivery.delivered_at, delivery.attempt));
+    Ok(missed)
+}
+
+/// The cursor in `Link: <…?cursor=v1_17…>; rel="next"`; `None` if this was the last page.
+fn next_cursor(answer: &Answer) -> Result<Option<String>, String> {
+    let Some(link) = answer.headers.get(http::header::LINK) else { return Ok(None) };
+    let link = link.to_str().map_err(|e| e.to_string())?;
+    let Some(next) = link.split(',').find(|part| part.contains("rel=\"next\"")) else {
+        return Ok(None);
+    };
+    // It goes into a URL again; what is of another alphabet is no cursor.
+    let is_cursor = |text: &&str| {
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_%=.~".contains(&b))
+    };
+    next.split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .and_then(|(url, _)| url.split_once('?'))
+        .and_then(|(_, query)| query.split('&').find_map(|pair| pair.strip_prefix("cursor=")))
+        .filter(is_cursor)
+        .map(|cursor| Some(cursor.to_owned()))
+        .ok_or_else(|| format!("no cursor in `{next}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(id: i64, guid: &str, status_code: u16) -> Wire {
+        Wire {
+            id: DeliveryAttempt(id),
+            guid: guid.into(),
+            delivered_at: Timestamp::from_second(id).unwrap(),
+            status_code,
+            event: "push".into(),
+            action: None,
+            installation_id: None,
+            repository_id: None,
+        }
+    }
+
+    #[test]
+    fn an_event_is_missed_only_if_no_attempt_got_through() {
+        let attempts = vec![
+            attempt(5, "a", 502),
+            attempt(4, "b", 0),
+            attempt(3, "a", 202),
+            attempt(2, "b", 500),
+            attempt(1, "c", 500),
+        ];
+        let missed: Vec<i64> = missed(attempts).unwrap().iter().map(|d| d.attempt.0).collect();
+        assert_eq!(missed, [1, 4], "oldest first, each by its newest attempt");
+    }
+
+    #[test]
+    fn the_order_of_attempts_does_not_matter() {
+        for attempts in [
+            vec![attempt(2, "a", 202), attempt(1, "a", 500)],
+            vec![attempt(2, "a", 500), attempt(1, "a", 202)],
+        ] {
+            assert_eq!(missed(attempts).unwrap(), []);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Pull requests that the App opens itself, as drafts, and takes out of draft.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{GitHub, Result, Task, transport::Call};
+use planwright_core::{
+    names::{BranchName, PrNumber},
+    repository::Repository,
+};
+
+const MARK_READY: &str = include_str!("mark_ready.graphql");
+
+/// What a pull request is to be.
+#[derive(Clone, Debug)]
+pub struct NewPullRequest {
+    pub head: BranchName,
+    pub base: BranchName,
+    pub title: String,
+    pub body: String,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    number: PrNumber,
+}
+
+impl GitHub {
+    /// Opens a draft. After [`super::Error::Unknown`] ask [`Self::find_pull_request`] first.
+    pub async fn open_pull_request(
+        &self,
+        repository: &Repository,
+        new: &NewPullRequest,
+    ) -> Result<PrNumber> {
+        let body = json!({
+            "head": new.head,
+            "base": new.base,
+            "title": new.title,
+            "body": new.body,
+            "draft": true,
+        });
+        let call = Call::write(Method::POST, format!("/repos/{}/pulls", repository.name), body);
+        Ok(self.ask::<Wire>(repository, Task::Propose, &call).await?.number)
+    }
+
+    /// The newest pull request of a branch of this repository, whatever its state.
+    pub async fn find_pull_request(
+        &self,
+        repository: &Repository,
+        head: &BranchName,
+    ) -> Result<Option<PrNumber>> {
+        let (name, owner) = (&repository.name, repository.name.owner());
+        let path = format!("/repos/{name}/pulls?head={owner}:{head}&state=all");
+        let found: Vec<Wire> = self.ask(repository, Task::Read, &Call::read(path)).await?;
+        Ok(found.first().map(|found| found.number))
+    }
+
+    /// Replaces the text of a pull request.
+    pub async fn edit_pull_request(
+        &self,
+        repository: &Repository,
+        number: PrNumber,
+        body: &str,
+    ) -> Result<()> {
+        let path = format!("/repos/{}/pulls/{number}", repository.name);
+        let call = Call::write(Method::PATCH, path, json!({ "body": body }));
+        self.send(repository, Task::Propose, &call).await.map(drop)
+    }
+
+    /// Takes a pull request out of draft; one that is out already stays so.
+    pub async fn mark_ready(&self, repository: &Repository, node_id: &str) -> Result<()> {
+        let call = Call::mutation("MarkReady", MARK_READY, json!({ "id": node_id }));
+        self.query::<Value>(repository, Task::Propose, &call).await.map(drop)
+    }
+}

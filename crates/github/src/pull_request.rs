@@ -1,0 +1,334 @@
+//! Reading the snapshot of a pull request: one query, and more only where lists are long.
+//!
+//! What GitHub leaves out or says in unknown words is an error; nothing is guessed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::transport::Call;
+use super::wire::ActorNode;
+use super::{Error, GitHub, Result, Task};
+use planwright_core::actor::Actor;
+use planwright_core::names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId};
+use planwright_core::pull_request::{
+    CommitAuthors, PullRequest, PullRequestState, Review, ReviewId, ReviewState,
+};
+use planwright_core::repository::Repository;
+
+const DOCUMENT: &str = include_str!("pull_request.graphql");
+
+/// A hundred commits or reviewers each; a pull request beyond is refused as a whole.
+const PAGES: usize = 10;
+
+impl GitHub {
+    /// The pull request as it stands now, with all its commits and latest opinions.
+    pub async fn pull_request(
+        &self,
+        repository: &Repository,
+        number: PrNumber,
+    ) -> Result<PullRequest> {
+        let (mut commits, mut reviews) = (Vec::new(), Vec::new());
+        let (mut commits_after, mut reviews_after) = (None, None);
+        let mut seen: Option<(Sha, i64)> = None;
+        for _ in 0..PAGES {
+            let call = call(repository, number, (&commits_after, &reviews_after));
+            let data: Data = self.query(repository, Task::Read, &call).await?;
+            let (place, mut page) =
+                data.page(repository, number).map_err(|e| not_this(&call, e))?;
+            let now = (page.head_ref_oid.clone(), page.commits.total_count);
+            if seen.get_or_insert_with(|| now.clone()) != &now {
+                // Pages of two moments make no snapshot; the next read sees one again.
+                let reason = "it changed while it was read".to_owned();
+                return Err(Error::Unavailable { call: call.name, reason });
+            }
+            let has_more = page.commits.page_info.has_next_page
+                || page.latest_opinionated_reviews.page_info.has_next_page;
+            commits.append(&mut page.commits.nodes);
+            reviews.append(&mut page.latest_opinionated_reviews.nodes);
+            if !has_more {
+                page.commits.nodes = commits;
+                page.latest_opinionated_reviews.nodes = reviews;
+                return page.snapshot(place).map_err(|e| call.unreadable(e));
+            }
+            commits_after = page.commits.page_info.end_cursor.or(commits_after);
+            reviews_after = page.latest_opinionated_reviews.page_info.end_cursor.or(reviews_after);
+        }
+        Err(Error::Refused {
+            call: format!("graphql PullRequest {}#{number}", repository.name),
+            status: 200,
+            message: format!("it has more than {} commits or reviewers; split it", PAGES * 100),
+        })
+    }
+}
+
+type Cursor = Option<String>;
+
+fn call(repository: &Repository, number: PrNumber, after: (&Cursor, &Cursor)) -> Call {
+    let variables = json!({
+        "owner": repository.name.owner(),
+        "name": repository.name.name(),
+        "number": number,
+        "commitsAfter": after.0,
+        "reviewsAfter": after.1,
+    });
+    Call::query("PullRequest", DOCUMENT, variables)
+}
+
+enum NotThis {
+    Missing,
+    Wrong(String),
+}
+
+fn not_this(call: &Call, why: NotThis) -> Error {
+    match why {
+        NotThis::Missing => Error::NotFound { call: call.name.clone() },
+        NotThis::Wrong(why) => call.unreadable(why),
+    }
+}
+
+#[derive(Deserialize)]
+struct Data {
+    repository: Option<RepositoryNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RepositoryNode {
+    database_id: RepositoryId,
+    name_with_owner: RepoName,
+    is_archived: bool,
+    default_branch_ref: Option<NamedRef>,
+    pull_request: Option<PullRequestNode>,
+}
+
+#[derive(Deserialize)]
+struct NamedRef {
+    name: BranchName,
+}
+
+struct Place {
+    repository: RepositoryId,
+    repo: RepoName,
+    is_archived: bool,
+    default_branch: Option<BranchName>,
+}
+
+impl Data {
+    fn page(
+        self,
+        asked: &Repository,
+        number: PrNumber,
+    ) -> Result<(Place, PullRequestNode), NotThis> {
+        let node = self.repository.ok_or(NotThis::Missing)?;
+        if node.database_id != asked.id {
+            // The name was given to another repository since.
+            let (name, id) = (&asked.name, asked.id);
+            return Err(NotThis::Wrong(format!("`{name}` is {}, not {id}", node.database_id)));
+        }
+        let pull_request = node.pull_request.ok_or(NotThis::Missing)?;
+        if pull_request.number != number {
+            return Err(NotThis::Wrong(format!("it is of #{}", pull_request.number)));
+        }
+        let place = Place {
+            repository: node.database_id,
+            repo: node.name_with_owner,
+            is_archived: node.is_archived,
+            default_branch: node.default_branch_ref.map(|branch| branch.name),
+        };
+        Ok((place, pull_request))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PullRequestNode {
+    id: String,
+    number: PrNumber,
+    title: String,
+    state: String,
+    is_draft: bool,
+    created_at: Timestamp,
+    merged_at: Option<Timestamp>,
+    head_ref_oid: Sha,
+    head_ref_name: BranchName,
+    head_repository: Option<HeadRepository>,
+    base_ref_oid: Sha,
+    base_ref_name: BranchName,
+    base_ref: Option<Ref>,
+    merge_commit: Option<Oid>,
+    merged_by: Option<ActorNode>,
+    author: Option<ActorNode>,
+    commits: Commits,
+    latest_opinionated_reviews: Reviews,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HeadRepository {
+    database_id: RepositoryId,
+}
+
+#[derive(Deserialize)]
+struct Ref {
+    target: Oid,
+}
+
+#[derive(Deserialize)]
+struct Oid {
+    oid: Sha,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageInfo {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Commits {
+    total_count: i64,
+    page_info: PageInfo,
+    nodes: Vec<CommitNode>,
+}
+
+#[derive(Deserialize)]
+struct CommitNode {
+    commit: CommitFields,
+}
+
+#[derive(Deserialize)]
+struct CommitFields {
+    oid: Sha,
+    authors: Authors,
+    committer: Option<GitActor>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Authors {
+    total_count: i64,
+    nodes: Vec<GitActor>,
+}
+
+#[derive(Deserialize)]
+struct GitActor {
+    user: Option<UserNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserNode {
+    database_id: UserId,
+    login: Login,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reviews {
+    page_info: PageInfo,
+    nodes: Vec<ReviewNode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReviewNode {
+    /// A `BigInt`, which travels as a string.
+    full_database_id: String,
+    state: String,
+    submitted_at: Timestamp,
+    author_can_push_to_repository: bool,
+    commit: Option<Oid>,
+    author: Option<ActorNode>,
+}
+
+impl PullRequestNode {
+    fn snapshot(self, place: Place) -> Result<PullRequest, String> {
+        let state = match self.state.as_str() {
+            "OPEN" => PullRequestState::Open,
+            "CLOSED" => PullRequestState::Closed,
+            "MERGED" => PullRequestState::Merged,
+            other => return Err(format!("`{other}` is no known state of a pull request")),
+        };
+        let merge_commit = self.merge_commit.map(|commit| commit.oid);
+        if state == PullRequestState::Merged && (merge_commit.is_none() || self.merged_at.is_none())
+        {
+            return Err("it is merged, but without a merge commit or time".into());
+        }
+        let base = match self.base_ref {
+            Some(base_ref) => base_ref.target.oid,
+            None if state == PullRequestState::Open => {
+                return Err(format!("its base branch `{}` is gone", self.base_ref_name));
+            }
+            None => self.base_ref_oid,
+        };
+        if self.commits.nodes.len() as i64 != self.commits.total_count {
+            let (got, of) = (self.commits.nodes.len(), self.commits.total_count);
+            return Err(format!("{got} of {of} commits"));
+        }
+        Ok(PullRequest {
+            repository: place.repository,
+            repo: place.repo,
+            is_archived: place.is_archived,
+            default_branch: place.default_branch,
+            node_id: self.id,
+            number: self.number,
+            title: self.title,
+            author: self.author.map_or_else(|| Ok(Actor::ghost()), ActorNode::actor)?,
+            state,
+            is_draft: self.is_draft,
+            created_at: self.created_at,
+            head: self.head_ref_oid,
+            head_ref: self.head_ref_name,
+            head_repository: self.head_repository.map(|repository| repository.database_id),
+            base,
+            base_ref: self.base_ref_name,
+            merge_commit,
+            merged_at: self.merged_at,
+            merged_by: self.merged_by.map(ActorNode::actor).transpose()?,
+            commits: collect(self.commits.nodes, |node| node.commit.authors())?,
+            reviews: collect(self.latest_opinionated_reviews.nodes, ReviewNode::review)?,
+        })
+    }
+}
+
+fn collect<A, B>(nodes: Vec<A>, each: impl Fn(A) -> Result<B, String>) -> Result<Vec<B>, String> {
+    nodes.into_iter().map(each).collect()
+}
+
+impl CommitFields {
+    fn authors(self) -> Result<CommitAuthors, String> {
+        if self.authors.nodes.len() as i64 != self.authors.total_count {
+            let (sha, total) = (self.oid, self.authors.total_count);
+            return Err(format!("commit {sha} has {total} authors; at most 20 can be checked"));
+        }
+        let unknown = self.authors.nodes.iter().filter(|author| author.user.is_none()).count();
+        let people = self.authors.nodes.into_iter().chain(self.committer);
+        let users: BTreeMap<UserId, Login> =
+            people.filter_map(|git| git.user).map(|user| (user.database_id, user.login)).collect();
+        Ok(CommitAuthors { sha: self.oid, users, unknown })
+    }
+}
+
+impl ReviewNode {
+    fn review(self) -> Result<Review, String> {
+        let id = self.full_database_id;
+        let id = id.parse().map_err(|_| format!("`{id}` is no id of a review"))?;
+        let state = ReviewState::parse(&self.state)
+            .ok_or_else(|| format!("`{}` is no known state of a review", self.state))?;
+        // Whoever has deleted their account can do nothing, whatever the answer says.
+        let may_write = self.author_can_push_to_repository && self.author.is_some();
+        Ok(Review {
+            id: ReviewId(id),
+            by: self.author.map_or_else(|| Ok(Actor::ghost()), ActorNode::actor)?,
+            state,
+            head: self.commit.map(|commit| commit.oid),
+            at: self.submitted_at,
+            may_write,
+        })
+    }
+}

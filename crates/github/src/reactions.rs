@@ -1,0 +1,37 @@
+//! Reactions to comments: the acknowledgement that costs nobody a notification.
+
+use http::Method;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use super::transport::Call;
+use super::{GitHub, Result, Task};
+use planwright_core::names::CommentId;
+use planwright_core::repository::Repository;
+
+/// The three that mean something here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reaction {
+    /// 👀 seen.
+    Eyes,
+    /// 🚀 done.
+    Rocket,
+    /// 😕 refused.
+    Confused,
+}
+
+impl GitHub {
+    /// Reacts to a comment. GitHub keeps one of a kind per account, so doing it again is harmless.
+    pub async fn react(
+        &self,
+        repository: &Repository,
+        comment: CommentId,
+        reaction: Reaction,
+    ) -> Result<()> {
+        let path = format!("/repos/{}/issues/comments/{comment}/reactions", repository.name);
+        let call = Call::write(Method::POST, path, json!({ "content": reaction }));
+        self.ask::<IgnoredAny>(repository, Task::Comment, &call).await?;
+        Ok(())
+    }
+}

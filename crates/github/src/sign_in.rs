@@ -1,0 +1,87 @@
+//! Who sits before the browser: GitHub's web application flow of an App, with PKCE.
+//!
+//! The token of the person serves for one question, who they are, and is dropped. What they may see
+//! is asked as the App.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::Method;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::pace::Resource;
+use super::transport::Call;
+use super::wire::Account;
+use super::{Error, GitHub, Result};
+use planwright_core::actor::Actor;
+use planwright_core::names::{PrNumber, RepoName};
+
+/// As whom the App lets people sign in.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub id: String,
+    pub secret: SecretString,
+}
+
+impl GitHub {
+    /// Where the browser is sent to; it comes back to `redirect` with `state` and a code.
+    pub fn sign_in_url(
+        &self,
+        client: &Client,
+        (state, verifier): (&str, &str),
+        redirect: &str,
+    ) -> String {
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", &client.id)
+            .append_pair("redirect_uri", redirect)
+            .append_pair("state", state)
+            .append_pair("code_challenge", &challenge)
+            .append_pair("code_challenge_method", "S256")
+            .finish();
+        format!("{}/login/oauth/authorize?{query}", self.web)
+    }
+
+    /// The person who came back with `code`; errors when it is not theirs, or is too old.
+    pub async fn signed_in(
+        &self,
+        client: &Client,
+        (code, verifier): (&str, &str),
+        redirect: &str,
+    ) -> Result<Actor> {
+        #[derive(Deserialize)]
+        struct Wire {
+            access_token: Option<String>,
+            error: Option<String>,
+        }
+        let body = json!({
+            "client_id": client.id,
+            "client_secret": client.secret.expose_secret(),
+            "code": code,
+            "code_verifier": verifier,
+            "redirect_uri": redirect,
+        });
+        let mut exchange = Call::write(Method::POST, "/login/oauth/access_token", body);
+        exchange.resource = Resource::Web;
+        let answer = self.transport.send(&exchange, None, None).await?;
+        // serde's message could quote the token.
+        let wire: Wire = serde_json::from_slice(&answer.body)
+            .map_err(|_| exchange.unreadable("expected `access_token` or `error`"))?;
+        let token = match wire {
+            Wire { access_token: Some(token), error: None } => SecretString::from(token),
+            Wire { error, .. } => {
+                let message = error.unwrap_or_else(|| "it gave no token".into());
+                return Err(Error::Refused { call: exchange.name, status: 200, message });
+            }
+        };
+        let call = Call::read("/user");
+        let account: Account = self.transport.send(&call, None, &token).await?.json(&call)?;
+        account.actor().map_err(|why| call.unreadable(why))
+    }
+
+    /// Where people see a pull request.
+    pub fn pull_url(&self, repo: &RepoName, number: PrNumber) -> String {
+        format!("{}/{repo}/pull/{number}", self.web)
+    }
+}

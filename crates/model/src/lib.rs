@@ -1,0 +1,165 @@
+//! The way to a model server: what is sent, what comes back, and when it is tried again.
+//!
+//! Encoding and decoding are pure, one file per wire. Nothing is decided here about a run: what a
+//! model may do is `domain::agent`'s, and what it costs is counted there.
+
+mod chat_completions;
+mod transport;
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use planwright_core::agent::{budget::Amount, event::Turn};
+
+pub use chat_completions::{Garbled, Usage};
+pub use transport::Error;
+
+/// What a server understands beyond the least that all do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// `strict` in the schemas of tools.
+    Strict,
+    /// `parallel_tool_calls`, which is then set to false.
+    ParallelToolCalls,
+    /// `tool_choice: required`.
+    RequiredToolChoice,
+    /// `max_completion_tokens` in the place of `max_tokens`.
+    MaxCompletionTokens,
+}
+
+/// Dollars per million tokens that are read, and that are written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prices {
+    pub input: f64,
+    pub output: f64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The base of the API, such as `https://api.openai.com/v1`.
+    pub url: String,
+    pub name: String,
+    pub key: Option<SecretString>,
+    pub features: Vec<Feature>,
+    pub prices: Option<Prices>,
+    /// How long one answer may take.
+    pub timeout: Duration,
+}
+
+/// A model behind a server.
+#[derive(Clone, Debug)]
+pub struct Model {
+    settings: Settings,
+    client: reqwest::Client,
+}
+
+/// An answer, and what the server says it used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub turn: Turn,
+    pub usage: Option<Usage>,
+}
+
+/// How many tokens one answer may have.
+pub const LONGEST_ANSWER: u64 = 4_096;
+
+impl Model {
+    /// Errors where the address cannot be one.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        let client = transport::client(&settings)?;
+        Ok(Self { settings, client })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// The bytes of a request; equal for equal conversations.
+    pub fn body(&self, conversation: &[planwright_core::agent::prompt::Message]) -> Vec<u8> {
+        chat_completions::encode(&self.settings, conversation)
+    }
+
+    /// What a request of so many bytes may cost at most, as far as one can know before.
+    pub fn estimate(&self, bytes: usize) -> Amount {
+        // A token has more than three bytes in nearly every text.
+        self.priced(bytes as u64 / 3, LONGEST_ANSWER)
+    }
+
+    /// What an answer has cost. A server may say nothing, or too little: our own bytes are the least.
+    pub fn cost(&self, bytes: usize, answer: &Answer) -> Amount {
+        let usage = answer.usage.unwrap_or_default();
+        let written = answer.turn.text.len()
+            + answer.turn.calls.iter().map(|call| call.arguments.len()).sum::<usize>();
+        let input = usage.input.max(bytes as u64 / 8);
+        self.priced(input, usage.output.max(written as u64 / 8))
+    }
+
+    fn priced(&self, input_tokens: u64, output_tokens: u64) -> Amount {
+        let microdollars = self.settings.prices.map_or(0, |prices| {
+            // A price per million tokens in dollars is one per token in millionths; the casts saturate.
+            (input_tokens as f64 * prices.input + output_tokens as f64 * prices.output).ceil()
+                as u64
+        });
+        Amount { model_calls: 1, input_tokens, output_tokens, microdollars, ..Amount::default() }
+    }
+
+    /// Sends a request and reads the answer; what may pass by itself is tried again a few times.
+    pub async fn complete(&self, body: Vec<u8>) -> Result<Answer, Error> {
+        let bytes = transport::send(&self.client, &self.settings, body).await?;
+        chat_completions::decode(&bytes).map_err(Error::Garbled)
+    }
+}
+
+/// Reads `INPUT,OUTPUT` in dollars per million tokens.
+pub fn prices(text: &str) -> Result<Prices, String> {
+    let wrong = || format!("`{text}` is no pair of prices such as `3,15`");
+    let (input, output) = text.split_once(',').ok_or_else(wrong)?;
+    let price = |text: &str| {
+        let price: f64 = text.trim().parse().map_err(|_| wrong())?;
+        if price.is_finite() && price >= 0.0 { Ok(price) } else { Err(wrong()) }
+    };
+    Ok(Prices { input: price(input)?, output: price(output)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(prices: Option<Prices>) -> Model {
+        Model::new(Settings {
+            url: "http://127.0.0.1:1/v1".into(),
+            name: "m".into(),
+            key: None,
+            features: Vec::new(),
+            prices,
+            timeout: Duration::from_secs(1),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn prices_are_dollars_per_million_tokens() {
+        assert_eq!(prices("3, 15"), Ok(Prices { input: 3.0, output: 15.0 }));
+        for text in ["3", "a,b", "-1,2", "1,inf", "NaN,1"] {
+            assert!(prices(text).is_err(), "{text}");
+        }
+        let estimate = model(Some(Prices { input: 3.0, output: 15.0 })).estimate(3_000);
+        assert_eq!(
+            (estimate.input_tokens, estimate.microdollars),
+            (1_000, 3_000 + 15 * LONGEST_ANSWER)
+        );
+        assert_eq!(model(None).estimate(3_000).microdollars, 0);
+    }
+
+    #[test]
+    fn a_server_that_says_it_used_nothing_is_not_believed() {
+        let usage = Some(Usage { input: 0, output: 0 });
+        let turn = Turn { text: "x".repeat(80), ..Turn::default() };
+        let cost = model(None).cost(8_000, &Answer { turn: turn.clone(), usage });
+        assert_eq!((cost.input_tokens, cost.output_tokens), (1_000, 10));
+        let usage = Some(Usage { input: u64::MAX, output: u64::MAX });
+        let cost = model(Some(Prices { input: 1.0, output: 1.0 })).cost(8, &Answer { turn, usage });
+        assert_eq!((cost.input_tokens, cost.microdollars), (u64::MAX, u64::MAX));
+    }
+}

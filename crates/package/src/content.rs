@@ -1,0 +1,74 @@
+//! The bytes of a package and the digest that stands for them.
+//!
+//! Every file counts, README and tests too: a lock says "these bytes", not "something like them".
+
+use std::collections::BTreeMap;
+
+use planwright_core::digest::Digest;
+
+use super::files::{Files, FilesError};
+
+/// The files below the folder `under`, by their path relative to it.
+///
+/// Errors where two paths differ only in case, beside what reading refuses.
+pub fn tree(files: &dyn Files, under: &str) -> Result<BTreeMap<String, Vec<u8>>, FilesError> {
+    let mut tree = BTreeMap::new();
+    let mut folded: BTreeMap<String, String> = BTreeMap::new();
+    for path in files.paths(under)? {
+        // Folders collide like files do: `a/x` and `A/y` are one folder on some machines.
+        for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
+            let part = &path[..end];
+            match folded.insert(part.to_lowercase(), part.to_owned()) {
+                Some(other) if other != part => {
+                    return Err(FilesError::CaseCollision { path: path.clone(), other });
+                }
+                _ => {}
+            }
+        }
+        let gone = || FilesError::Unreadable { path: path.clone(), why: "it went away".into() };
+        let bytes = files.read(&path)?.ok_or_else(gone)?;
+        let relative = path.strip_prefix(under).unwrap_or(&path).trim_start_matches('/');
+        tree.insert(relative.to_owned(), bytes);
+    }
+    Ok(tree)
+}
+
+/// The content digest: SHA-256 over the sorted list of file digests and paths.
+pub fn digest(tree: &BTreeMap<String, Vec<u8>>) -> Digest {
+    let list: String =
+        tree.iter().map(|(path, bytes)| format!("{}  {path}\n", Digest::sha256(bytes))).collect();
+    Digest::sha256(list.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::files::MemoryFiles;
+    use super::*;
+
+    fn digest_of(files: &[(&str, &str)]) -> Digest {
+        let files: MemoryFiles = files.iter().copied().collect();
+        digest(&tree(&files, "p").unwrap())
+    }
+
+    #[test]
+    fn each_byte_and_each_path_counts_and_nothing_outside_does() {
+        let base = digest_of(&[("p/a", "1"), ("p/b", "2")]);
+        assert_eq!(digest_of(&[("p/b", "2"), ("p/a", "1"), ("q", "3")]), base);
+        for other in [
+            vec![("p/a", "1"), ("p/b", "3")],
+            vec![("p/a", "1"), ("p/c", "2")],
+            vec![("p/a", "1")],
+            vec![("p/a", "2"), ("p/b", "1")],
+        ] {
+            assert_ne!(digest_of(&other), base, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn paths_that_differ_only_in_case_are_refused() {
+        for pair in [["p/a", "p/A"], ["p/d/x", "p/D/y"]] {
+            let files: MemoryFiles = pair.map(|path| (path, "")).into_iter().collect();
+            assert!(matches!(tree(&files, "p"), Err(FilesError::CaseCollision { .. })), "{pair:?}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The lock file of a stack: the exact package, engine range, providers and state key it uses.
+//!
+//! Only `planwright lock` makes or changes one. Everything else asks [`Lock::findings`] and goes on
+//! with a lock that says exactly what the stack and the package's bytes say.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use planwright_core::canonical::pretty;
+use planwright_core::digest::Digest;
+use planwright_core::finding::{Finding, Place};
+use planwright_core::names::StackId;
+
+use super::Checked;
+use super::document::{Document, finding_at};
+use super::files::Files;
+use super::repository::{lock_file, stacks};
+use super::stack::Stack;
+use super::unpacked::Package;
+use super::yaml::Node;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    pub kind: String,
+    pub package: LockedPackage,
+    /// A range; the exact version that ran enters the input digest.
+    pub engine: String,
+    /// By source, e.g. `hashicorp/aws`.
+    pub providers: BTreeMap<String, ProviderLock>,
+    /// Names the state for as long as the stack lives, whatever it is called later.
+    pub state_key: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockedPackage {
+    pub name: String,
+    pub version: String,
+    /// `builtin`, or `path:` and the folder.
+    pub source: String,
+    /// The content digest of the package.
+    pub digest: Digest,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderLock {
+    pub version: String,
+    /// As in the engine's own lock file, of all platforms.
+    pub hashes: Vec<String>,
+}
+
+impl Lock {
+    /// What the lock of `stack` says when made now; a state key that was given once stays.
+    ///
+    /// Errors where the package is not of a version that the stack allows.
+    pub fn of(stack: &Stack, package: &Package, state_key: Option<String>) -> Checked<Self> {
+        let manifest = &package.manifest;
+        let is_allowed =
+            Version::parse(&manifest.version).is_ok_and(|version| stack.version.matches(&version));
+        if !is_allowed {
+            let message = format!(
+                "`{}` is here in version {}, and the stack asks for `{}`",
+                manifest.name, manifest.version, stack.version
+            );
+            let mut finding =
+                Finding::error("version_unavailable", stack.version_place.clone(), message);
+            finding.pointer = Some("/version".into());
+            finding.allowed = vec![manifest.version.clone()];
+            finding.fix = Some(format!("write `version: \"^{}\"`", manifest.version));
+            return Err(vec![finding]);
+        }
+        let providers = manifest.providers.values().map(|provider| {
+            let hashes = provider.hashes.values().cloned().collect();
+            (provider.source.clone(), ProviderLock { version: provider.version.clone(), hashes })
+        });
+        Ok(Self {
+            api_version: "planwright.dev/v1".into(),
+            kind: "Lock".into(),
+            package: LockedPackage {
+                name: manifest.name.clone(),
+                version: manifest.version.clone(),
+                source: package.source.locked(),
+                digest: package.digest.clone(),
+            },
+            engine: manifest.requires.engine.clone(),
+            providers: providers.collect(),
+            state_key: state_key.unwrap_or_else(|| stack.id.to_string()),
+        })
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> Vec<u8> {
+        pretty(serde_json::to_value(self).unwrap_or_default())
+    }
+
+    /// The lock of a stack and its tree, `None` where it was never locked.
+    pub fn read(files: &dyn Files, id: &StackId) -> Checked<Option<(Self, Node)>> {
+        let path = lock_file(id);
+        let Some(bytes) = files.read(&path)? else { return Ok(None) };
+        Document::Lock.read(&path, &bytes).map(Some).map_err(|mut findings| {
+            for finding in &mut findings {
+                if finding.code == "invalid_yaml" {
+                    finding.code = "invalid_json".into();
+                }
+                // It may hold the key of a state that exists, so `lock` refuses it as well.
+                finding.fix = Some(format!(
+                    "git checkout -- {path}; if it was never committed, remove it and run `{}`",
+                    mend(id)
+                ));
+            }
+            findings
+        })
+    }
+
+    /// The lock of a stack that says what stack and package say; `--locked` means this.
+    pub fn checked(files: &dyn Files, stack: &Stack, package: &Package) -> Checked<Self> {
+        let id = &stack.id;
+        let Some((lock, node)) = Self::read(files, id)? else {
+            let place = Place { file: lock_file(id), line: 1, column: 1 };
+            let message = format!("the stack `{id}` has no lock file");
+            let fix = Some(mend(id));
+            return Err(vec![Finding { fix, ..Finding::error("lock_missing", place, message) }]);
+        };
+        let now = Self::of(stack, package, Some(lock.state_key.clone()))?;
+        let findings = lock.findings(&now, &node, id);
+        if findings.is_empty() { Ok(lock) } else { Err(findings) }
+    }
+
+    /// Where this lock disagrees with what it would be now: the first difference, since each
+    /// follows from the one before.
+    fn findings(&self, now: &Self, node: &Node, id: &StackId) -> Vec<Finding> {
+        let (locked, actual) = (&self.package, &now.package);
+        if let Some(folder) = locked.edited(actual) {
+            return vec![edited(node, (actual, folder), id)];
+        }
+        let differs = [
+            ("/package/name", locked.name.as_str(), actual.name.as_str()),
+            ("/package/source", &locked.source, &actual.source),
+            ("/package/version", &locked.version, &actual.version),
+            ("/package/digest", locked.digest.short(), actual.digest.short()),
+            ("/engine", &self.engine, &now.engine),
+        ]
+        .into_iter()
+        .find(|(_, locked, actual)| locked != actual);
+        let message = match differs {
+            Some((pointer, locked, actual)) => Some((
+                pointer,
+                format!("the lock says `{locked}`, and the stack now uses `{actual}`"),
+            )),
+            None if locked.digest != actual.digest => {
+                Some(("/package/digest", "the lock's digest is not the package's".into()))
+            }
+            None if self.providers != now.providers => {
+                Some(("/providers", "the lock's providers are not the package's".into()))
+            }
+            None => None,
+        };
+        let told = message.map(|(pointer, message)| {
+            let mut finding = finding_at(node, pointer, "lock_outdated", message);
+            finding.fix = Some(mend(id));
+            finding
+        });
+        told.into_iter().collect()
+    }
+}
+
+impl LockedPackage {
+    /// The folder of the package, where only its content is another than `actual`'s.
+    ///
+    /// A built-in package is edited by nobody: there the lock or the program is another.
+    fn edited<'a>(&self, actual: &'a Self) -> Option<&'a str> {
+        let folder = actual.source.strip_prefix("path:")?;
+        let is_same = (&self.name, &self.source, &self.version)
+            == (&actual.name, &actual.source, &actual.version);
+        (is_same && self.digest != actual.digest).then_some(folder)
+    }
+}
+
+fn edited(node: &Node, (package, folder): (&LockedPackage, &str), id: &StackId) -> Finding {
+    let message = format!(
+        "the package `{}` ({folder}) is not what was locked: its content changed, its version ({}) \
+         did not",
+        package.name, package.version
+    );
+    let mut finding = finding_at(node, "/package/digest", "lock_outdated", message);
+    finding.fix = Some(format!(
+        "take the edit back; or, if it is meant, raise `version` in {folder}/package.yaml and run \
+         `{}`",
+        mend(id)
+    ));
+    finding
+}
+
+/// Two stacks with one state key would destroy each other's resources.
+///
+/// The stack that has the key as its name owns the state, else the first; the others are told.
+pub fn shared_state(files: &dyn Files) -> Checked<Vec<Finding>> {
+    let mut users: BTreeMap<String, Vec<(StackId, Node)>> = BTreeMap::new();
+    for id in stacks(files)?.0 {
+        // A lock that cannot be read is told where its stack is checked.
+        let Ok(Some((lock, node))) = Lock::read(files, &id) else { continue };
+        users.entry(lock.state_key).or_default().push((id, node));
+    }
+    let mut findings = Vec::new();
+    for (key, users) in users {
+        let named = users.iter().position(|(id, _)| id.to_string() == key);
+        let Some((owner, _)) = users.get(named.unwrap_or(0)) else { continue };
+        for (id, node) in users.iter().filter(|(id, _)| id != owner) {
+            let message = format!(
+                "the state `{key}` belongs to the stack `{owner}`; `{id}` may not use it too"
+            );
+            let mut finding = finding_at(node, "/state_key", "state_shared", message);
+            finding.fix = Some(format!("write `\"state_key\": \"{id}\"` there"));
+            findings.push(finding);
+        }
+    }
+    Ok(findings)
+}
+
+fn mend(id: &StackId) -> String {
+    format!("planwright lock {id}")
+}

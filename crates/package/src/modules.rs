@@ -1,0 +1,144 @@
+//! The module files of a package as the engine reads them, and whether it can read them at all.
+//!
+//! A file in JSON gets the blocks that it would have in HCL, so that whoever looks into a module looks
+//! into one thing. Findings are of the repository's own packages only: those that come with Planwright
+//! are tested before they are released. What a module means stays the engine's question.
+
+use hcl_edit::Ident;
+use hcl_edit::expr::{Expression, ObjectKey};
+use hcl_edit::structure::{Attribute, Block, Body};
+use hcl_edit::template::{StringTemplate, Template};
+use serde_json::Value;
+
+use planwright_core::finding::{Finding, Place};
+
+use super::source::Source;
+use super::unpacked::Package;
+
+/// One finding for each module file that is no HCL, or no JSON where its name says so.
+pub fn findings(package: &Package) -> Vec<Finding> {
+    if matches!(package.source, Source::BuiltIn(_)) {
+        return Vec::new();
+    }
+    let modules = package.files.iter().filter(|(path, _)| path.starts_with("modules/"));
+    modules
+        .filter_map(|(path, bytes)| bodies(&format!("{}/{path}", package.origin), bytes)?.err())
+        .collect()
+}
+
+/// What stands in a module file; `None` where it is none. A list in JSON has several bodies.
+pub(super) fn bodies(file: &str, bytes: &[u8]) -> Option<Result<Vec<Body>, Finding>> {
+    let (code, read) = if is_of(file, ["tf", "tofu"]) {
+        ("invalid_hcl", hcl(bytes))
+    } else if is_of(file, ["tf.json", "tofu.json"]) {
+        ("invalid_json", json(bytes))
+    } else {
+        return None;
+    };
+    Some(read.map_err(|((line, column), why)| {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
+        let place = Place { file: file.into(), line: number(line), column: number(column) };
+        Finding::error(code, place, format!("the engine could not read this: {why}"))
+    }))
+}
+
+fn is_of(path: &str, ends: [&str; 2]) -> bool {
+    ends.iter().any(|end| path.strip_suffix(end).is_some_and(|rest| rest.ends_with('.')))
+}
+
+/// Line and column, and what is wrong there.
+type Flaw = ((usize, usize), String);
+
+fn hcl(bytes: &[u8]) -> Result<Vec<Body>, Flaw> {
+    let text = std::str::from_utf8(bytes).map_err(|why| ((1, 1), format!("not UTF-8: {why}")))?;
+    let body = hcl_edit::parser::parse_body(text).map_err(|error| {
+        let at = error.location();
+        ((at.line(), at.column()), error.message().to_owned())
+    })?;
+    Ok(vec![body])
+}
+
+fn json(bytes: &[u8]) -> Result<Vec<Body>, Flaw> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        let text = error.to_string();
+        let end = text.find(" at line ").unwrap_or(text.len());
+        ((error.line(), error.column()), text[..end].to_owned())
+    })?;
+    Ok(each(&value).map(|value| body(None, value)).collect())
+}
+
+/// In JSON, a list stands for all that is in it.
+fn each(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter()
+}
+
+/// How many labels a block has; `None` for what is an attribute, or a block that nobody looks into.
+fn labels(around: Option<&str>, name: &str) -> Option<usize> {
+    match (around, name) {
+        (None, "terraform" | "import" | "moved" | "removed")
+        | (Some("terraform"), "required_providers") => Some(0),
+        (None, "check") => Some(1),
+        (None, "resource" | "data" | "ephemeral" | "list" | "action") | (Some("check"), "data") => {
+            Some(2)
+        }
+        _ => None,
+    }
+}
+
+fn body(around: Option<&str>, value: &Value) -> Body {
+    let mut body = Body::new();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        // Whatever is no name is a comment.
+        let Ok(ident) = Ident::try_new(name.as_str()) else { continue };
+        match labels(around, name) {
+            Some(labels) => {
+                for block in blocks(&Block::new(ident), labels, value) {
+                    body.push(block);
+                }
+            }
+            None => body.push(Attribute::new(ident, expression(value))),
+        }
+    }
+    body
+}
+
+/// The blocks below a name, with the labels so far.
+fn blocks(so_far: &Block, labels: usize, value: &Value) -> Vec<Block> {
+    let mut all = Vec::new();
+    for value in each(value) {
+        if labels == 0 {
+            let mut block = so_far.clone();
+            block.body = body(Some(so_far.ident.as_str()), value);
+            all.push(block);
+            continue;
+        }
+        for (label, value) in value.as_object().into_iter().flatten() {
+            let mut block = so_far.clone();
+            block.labels.push(label.as_str().into());
+            all.extend(blocks(&block, labels - 1, value));
+        }
+    }
+    all
+}
+
+/// A string of JSON is a template, wherever the engine evaluates it.
+fn expression(value: &Value) -> Expression {
+    match value {
+        Value::String(text) => string(text),
+        Value::Array(items) => items.iter().map(expression).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (ObjectKey::Expression(string(name)), expression(value)))
+            .collect(),
+        Value::Bool(value) => Expression::from(*value),
+        Value::Null | Value::Number(_) => Expression::null(),
+    }
+}
+
+fn string(text: &str) -> Expression {
+    let is_template = text.contains("${") || text.contains("%{");
+    match text.parse::<Template>() {
+        Ok(template) if is_template => StringTemplate::from(template).into(),
+        _ => text.into(),
+    }
+}

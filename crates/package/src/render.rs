@@ -1,0 +1,185 @@
+//! The files that the engine runs: a composed root in JSON, the values, and the static modules.
+//!
+//! Pure and deterministic to the byte. Every value that anybody may set stands in
+//! `terraform.tfvars.json`, where a string is a string; `main.tf.json`, where `${…}` is an
+//! expression, is made from names and references of the package alone.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use planwright_core::canonical::pretty;
+use planwright_core::digest::Digest;
+
+use super::expression::Reference;
+use super::lock::Lock;
+use super::resolve::{Binding, Bound, Resolved};
+use super::unpacked::{Package, folder};
+
+/// The root module.
+pub const MAIN: &str = "main.tf.json";
+/// The values of its variables.
+pub const VALUES: &str = "terraform.tfvars.json";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Bytes by path, relative to the directory in which the engine runs.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Rendered {
+    /// Renders a resolved stack. `backend` is the type alone; its settings go to `init`.
+    pub fn of(package: &Package, resolved: &Resolved, lock: &Lock, backend: &str) -> Self {
+        let mut files = BTreeMap::new();
+        files.insert(MAIN.into(), pretty(main(package, resolved, lock, backend)));
+        files.insert(VALUES.into(), pretty(values(resolved)));
+        for (slot, filled) in &resolved.slots {
+            for (path, bytes) in package.module(slot, &filled.variant) {
+                files.insert(format!("{}/{path}", folder(slot, &filled.variant)), bytes.to_vec());
+            }
+        }
+        Self { files }
+    }
+
+    /// Over all files.
+    pub fn digest(&self) -> Digest {
+        digest(self.files.iter())
+    }
+
+    /// Over all files but the values: as long as it stays, the engine needs no `init`.
+    pub fn code_digest(&self) -> Digest {
+        digest(self.files.iter().filter(|(path, _)| *path != VALUES))
+    }
+}
+
+fn digest<'a>(files: impl Iterator<Item = (&'a String, &'a Vec<u8>)>) -> Digest {
+    Digest::of_parts("v1", files.flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]))
+}
+
+fn main(package: &Package, resolved: &Resolved, lock: &Lock, backend: &str) -> Value {
+    let used: BTreeMap<&String, _> = package
+        .manifest
+        .providers
+        .iter()
+        .filter(|(name, _)| resolved.providers.contains_key(*name))
+        .collect();
+    let required: Map<String, Value> = used
+        .iter()
+        .map(|(name, provider)| {
+            ((*name).clone(), json!({ "source": provider.source, "version": provider.version }))
+        })
+        .collect();
+    let mut terraform = json!({ "required_version": lock.engine, "backend": { backend: {} } });
+    if !required.is_empty() {
+        terraform["required_providers"] = required.into();
+    }
+    let mut root = json!({ "terraform": terraform, "module": modules(resolved) });
+    for (block, value) in [
+        ("variable", variables(resolved)),
+        ("provider", providers(resolved)),
+        ("output", outputs(package, resolved)),
+    ] {
+        if !value.is_empty() {
+            root[block] = value.into();
+        }
+    }
+    root
+}
+
+fn modules(resolved: &Resolved) -> Map<String, Value> {
+    resolved
+        .slots
+        .iter()
+        .map(|(slot, filled)| {
+            let mut module = Map::new();
+            module.insert("source".into(), format!("./{}", folder(slot, &filled.variant)).into());
+            for (name, binding) in &filled.vars {
+                module.insert(name.clone(), bound(binding, &variable_of_slot(slot, name)));
+            }
+            (slot.clone(), module.into())
+        })
+        .collect()
+}
+
+fn providers(resolved: &Resolved) -> Map<String, Value> {
+    resolved
+        .providers
+        .iter()
+        .map(|(provider, settings)| {
+            let settings: Map<String, Value> = settings
+                .iter()
+                .map(|(name, binding)| {
+                    (name.clone(), bound(binding, &variable_of_provider(provider, name)))
+                })
+                .collect();
+            (provider.clone(), settings.into())
+        })
+        .collect()
+}
+
+fn outputs(package: &Package, resolved: &Resolved) -> Map<String, Value> {
+    let output = |(name, reference): (&String, &Reference)| {
+        let mut output = json!({ "value": in_engine(reference) });
+        if package.manifest.sensitive.contains(name) {
+            output["sensitive"] = true.into();
+        }
+        (name.clone(), output)
+    };
+    resolved.outputs.iter().map(output).collect()
+}
+
+fn variables(resolved: &Resolved) -> Map<String, Value> {
+    all(resolved)
+        .into_iter()
+        .filter(|(_, binding)| matches!(binding.bound, Bound::Value(_)))
+        .map(|(name, binding)| {
+            (name, json!({ "type": binding.constraint, "nullable": binding.is_nullable }))
+        })
+        .collect()
+}
+
+fn values(resolved: &Resolved) -> Value {
+    let values: Map<String, Value> = all(resolved)
+        .into_iter()
+        .filter_map(|(name, binding)| match &binding.bound {
+            Bound::Value(node) => Some((name, node.value())),
+            Bound::Wired { .. } => None,
+        })
+        .collect();
+    values.into()
+}
+
+/// Every binding by the name of its root variable.
+fn all(resolved: &Resolved) -> BTreeMap<String, &Binding> {
+    let vars = resolved.slots.iter().flat_map(|(slot, filled)| {
+        filled.vars.iter().map(move |(name, binding)| (variable_of_slot(slot, name), binding))
+    });
+    let settings = resolved.providers.iter().flat_map(|(provider, settings)| {
+        settings.iter().map(move |(name, binding)| (variable_of_provider(provider, name), binding))
+    });
+    vars.chain(settings).collect()
+}
+
+fn bound(binding: &Binding, variable: &str) -> Value {
+    match &binding.bound {
+        Bound::Value(_) => format!("${{var.{variable}}}").into(),
+        Bound::Wired { reference, .. } => in_engine(reference).into(),
+    }
+}
+
+fn in_engine(reference: &Reference) -> String {
+    match reference {
+        Reference::Slot { slot, output } => format!("${{module.{slot}.{output}}}"),
+        // Params are values by now; the resolved document has no such reference.
+        Reference::Param(path) => format!("${{var.{}}}", path.join("_")),
+    }
+}
+
+/// Names of slots and providers have no `_`, so no two variables share a name.
+fn variable_of_slot(slot: &str, name: &str) -> String {
+    format!("{slot}_{name}")
+}
+
+fn variable_of_provider(provider: &str, name: &str) -> String {
+    format!("provider_{provider}_{name}")
+}

@@ -1,0 +1,142 @@
+//! Where packages come from: compiled into the binary, or a folder of the repository.
+//!
+//! The only part of `package` with bytes of its own. A folder is read through the [`Files`] that
+//! the caller trusts for package code: for a pull request that is the base commit.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use include_dir::{Dir, include_dir};
+
+use planwright_core::finding::{Finding, Place};
+
+use super::Checked;
+use super::content;
+use super::files::Files;
+use super::unpacked::Package;
+
+static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../packages");
+
+/// A package by the place of its bytes. Its text form stands in `stack.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// By name.
+    BuiltIn(String),
+    /// By folder, relative to the root of the repository.
+    Path(String),
+}
+
+impl Source {
+    /// A name without `/`, or the path of a folder; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_step = |step: &str| {
+            !matches!(step, "" | "." | "..")
+                && step.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        if !text.split('/').all(is_step) {
+            return None;
+        }
+        Some(if text.contains('/') { Self::Path(text.into()) } else { Self::BuiltIn(text.into()) })
+    }
+
+    /// What stands before a file of the package in a place.
+    pub fn origin(&self) -> String {
+        match self {
+            Self::BuiltIn(name) => format!("builtin:{name}"),
+            Self::Path(path) => path.clone(),
+        }
+    }
+
+    /// The word for it in a lock file.
+    pub fn locked(&self) -> String {
+        match self {
+            Self::BuiltIn(_) => "builtin".into(),
+            Self::Path(path) => format!("path:{path}"),
+        }
+    }
+
+    /// The package there, read and checked file by file; `place` is where it was asked for.
+    pub fn package(&self, files: &dyn Files, place: &Place) -> Checked<Package> {
+        let tree = match self {
+            Self::BuiltIn(name) => match built_in().get(name) {
+                Some(tree) => tree.clone(),
+                None => return Err(vec![self.unknown(place)]),
+            },
+            Self::Path(path) => content::tree(files, path)?,
+        };
+        if tree.is_empty() {
+            return Err(vec![self.unknown(place)]);
+        }
+        Package::read(self.clone(), tree)
+    }
+
+    fn unknown(&self, place: &Place) -> Finding {
+        let mut finding = Finding::error(
+            "unknown_package",
+            place.clone(),
+            format!("there is no package `{self}`"),
+        );
+        if let Self::BuiltIn(name) = self {
+            finding.allowed = built_in().keys().cloned().collect();
+            let names = finding.allowed.iter().map(String::as_str);
+            finding.did_you_mean = super::meant::nearest(name, names).map(str::to_owned);
+        }
+        finding.fix = Some(match &finding.did_you_mean {
+            Some(meant) => format!("write `package: {meant}`"),
+            None => {
+                "name a built-in package, or a folder of this repository with a package.yaml".into()
+            }
+        });
+        finding.pointer = Some("/package".into());
+        finding
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn(text) | Self::Path(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The names of the packages that come with the binary.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    built_in().keys().map(String::as_str)
+}
+
+/// The files of each built-in package.
+pub fn built_in() -> &'static BTreeMap<String, BTreeMap<String, Vec<u8>>> {
+    static FILES: LazyLock<BTreeMap<String, BTreeMap<String, Vec<u8>>>> = LazyLock::new(|| {
+        let mut all = BTreeMap::new();
+        let mut folders: Vec<&Dir<'_>> = vec![&BUILT_IN];
+        while let Some(folder) = folders.pop() {
+            folders.extend(folder.dirs());
+            for file in folder.files() {
+                let path = file.path().to_string_lossy();
+                if let Some((package, rest)) = path.split_once('/') {
+                    let files: &mut BTreeMap<_, _> = all.entry(package.to_owned()).or_default();
+                    files.insert(rest.to_owned(), file.contents().to_vec());
+                }
+            }
+        }
+        all
+    });
+    &FILES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_a_name_or_a_folder_within_the_repository() {
+        assert_eq!(Source::parse("hello"), Some(Source::BuiltIn("hello".into())));
+        assert_eq!(Source::parse("packages/mine"), Some(Source::Path("packages/mine".into())));
+        for text in ["", "/", "../x", "a/../b", "./a", "a//b", "/etc", "a b", "a/${b}", "git://x/y"]
+        {
+            assert_eq!(Source::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! A package with all its parts read: manifest, schema, variants, module files, digest.
+//!
+//! Reading it checks each file alone; whether the files fit together is `contract`'s question.
+
+use std::collections::BTreeMap;
+
+use planwright_core::digest::Digest;
+use planwright_core::finding::{Finding, Place};
+
+use super::Checked;
+use super::content;
+use super::expression::Reference;
+use super::manifest::{Manifest, Slot};
+use super::schema::Schema;
+use super::source::Source;
+use super::variant::{self, Variant};
+use super::yaml::Node;
+
+pub struct Package {
+    pub source: Source,
+    /// What stands before a file's path in a place, e.g. `packages/mine`.
+    pub origin: String,
+    pub manifest: Manifest,
+    /// `package.yaml` with its places.
+    pub node: Node,
+    pub params: Schema,
+    /// By slot and variant.
+    pub variants: BTreeMap<(String, String), Variant>,
+    pub files: BTreeMap<String, Vec<u8>>,
+    pub digest: Digest,
+}
+
+impl Package {
+    /// Reads the files of a package, by their path relative to its folder.
+    pub fn read(source: Source, files: BTreeMap<String, Vec<u8>>) -> Checked<Self> {
+        let origin = source.origin();
+        let (manifest, node) = Manifest::parse(
+            &format!("{origin}/package.yaml"),
+            required(&files, &origin, "package.yaml")?,
+        )?;
+        let schema = format!("{origin}/{}", variant::SCHEMA);
+        let params = Schema::parse(&schema, required(&files, &origin, variant::SCHEMA)?)?;
+        let mut variants = BTreeMap::new();
+        let mut findings = Vec::new();
+        for (slot, Slot { variants: names, .. }) in &manifest.slots {
+            for name in names {
+                match read_variant(&files, &origin, slot, name) {
+                    Ok(variant) => {
+                        variants.insert((slot.clone(), name.clone()), variant);
+                    }
+                    Err(more) => findings.extend(more),
+                }
+            }
+        }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let digest = content::digest(&files);
+        Ok(Self { source, origin, manifest, node, params, variants, files, digest })
+    }
+
+    pub fn variant(&self, slot: &str, name: &str) -> Option<&Variant> {
+        self.variants.get(&(slot.to_owned(), name.to_owned()))
+    }
+
+    /// The schema of a param by the steps to it: the package's own, or that of any variant.
+    pub fn param(&self, path: &[String]) -> Option<&serde_json::Value> {
+        self.params.property(path).or_else(|| {
+            self.variants.iter().find_map(|((slot, _), variant)| {
+                let select = self.manifest.slots.get(slot)?.selector()?;
+                let own = path.strip_prefix(select.split_last()?.1)?;
+                variant.params.as_ref()?.property(own).filter(|_| !own.is_empty())
+            })
+        })
+    }
+
+    /// The static files of a variant's module, by their path relative to its folder.
+    pub fn module<'a>(
+        &'a self,
+        slot: &str,
+        name: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let folder = folder(slot, name);
+        self.files.iter().filter_map(move |(path, bytes)| {
+            let path = path.strip_prefix(&folder)?.strip_prefix('/')?;
+            let is_ours = path == variant::FILE || path == variant::SCHEMA;
+            (!is_ours).then_some((path, bytes.as_slice()))
+        })
+    }
+}
+
+impl Slot {
+    /// The steps to the param that names the variant; the object around it holds the variant's params.
+    pub fn selector(&self) -> Option<Vec<String>> {
+        match Reference::parse(self.select.as_deref()?) {
+            Ok(Some(Reference::Param(path))) if path.len() > 1 => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// Where a variant lives, in the package and in the render.
+pub fn folder(slot: &str, variant: &str) -> String {
+    format!("modules/{slot}/{variant}")
+}
+
+fn read_variant(
+    files: &BTreeMap<String, Vec<u8>>,
+    origin: &str,
+    slot: &str,
+    name: &str,
+) -> Checked<Variant> {
+    let folder = folder(slot, name);
+    let schema = format!("{folder}/{}", variant::SCHEMA);
+    let params = match files.get(&schema) {
+        Some(bytes) => Some(Schema::parse(&format!("{origin}/{schema}"), bytes)?),
+        None => None,
+    };
+    let file = format!("{folder}/{}", variant::FILE);
+    Variant::parse(&format!("{origin}/{file}"), required(files, origin, &file)?, params)
+}
+
+fn required<'a>(
+    files: &'a BTreeMap<String, Vec<u8>>,
+    origin: &str,
+    path: &str,
+) -> Checked<&'a [u8]> {
+    files.get(path).map(Vec::as_slice).ok_or_else(|| {
+        let place = Place { file: format!("{origin}/{path}"), line: 1, column: 1 };
+        let message = format!("the package at `{origin}` has no `{path}`");
+        let fix = Some(format!("add {origin}/{path}"));
+        vec![Finding { fix, ..Finding::error("missing_file", place, message) }]
+    })
+}

@@ -1,0 +1,186 @@
+//! Runs of the agent: the log of each, which is only appended to, and what is looked up of it.
+//!
+//! What an event means, and whether a log is whole, is `domain::agent`'s.
+
+use jiff::Timestamp;
+
+use planwright_core::{
+    agent::event::Entry,
+    canonical::canonical,
+    names::{PrNumber, RepositoryId, Sha},
+};
+
+use super::{
+    Error, Fenced, PullRequestId, RunId, Store,
+    column::{Row, binds},
+    db::Tx,
+};
+
+/// What can be looked up of a run without reading its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentRun {
+    pub id: RunId,
+    /// The issue that it was asked for in.
+    pub asked_in: PullRequestId,
+    pub facts: AgentFacts,
+    pub started_at: Timestamp,
+}
+
+/// What changes with the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentFacts {
+    pub pull_request: Option<PrNumber>,
+    pub is_over: bool,
+    /// Whether its pull request may leave its draft.
+    pub is_complete: bool,
+    /// What it has published without finishing it.
+    pub unfinished: Option<Unfinished>,
+    /// In millionths of a dollar.
+    pub spent: i64,
+}
+
+/// A head that is not all that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    pub head: Sha,
+    /// What is missing, as a sentence.
+    pub why: String,
+}
+
+impl AgentRun {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        let head: Option<Sha> = row.read_optional("unfinished_head")?;
+        let why: Option<String> = row.read_optional("unfinished_why")?;
+        Ok(Self {
+            id: row.read("id")?,
+            asked_in: PullRequestId {
+                repository: row.read("repository")?,
+                number: row.read("number")?,
+            },
+            facts: AgentFacts {
+                pull_request: row.read_optional("pull_request")?,
+                is_over: row.read("is_over")?,
+                is_complete: row.read("is_complete")?,
+                unfinished: head.zip(why).map(|(head, why)| Unfinished { head, why }),
+                spent: row.read("spent")?,
+            },
+            started_at: row.read("started_at")?,
+        })
+    }
+}
+
+async fn insert(tx: &mut Tx, run: RunId, entry: &Entry) -> Result<u64, Error> {
+    const APPEND: &str = "INSERT INTO agent_events (run, seq, at, body, hash) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    let seq = i64::try_from(entry.seq).unwrap_or(i64::MAX);
+    let cells = binds![run, seq, entry.at, canonical(&entry.event), entry.hash];
+    tx.execute(APPEND, cells).await
+}
+
+impl Store {
+    /// Begins a run with the first entry of its log, or finds the one that `request` began before.
+    pub async fn start_agent_run(
+        &self,
+        request: &str,
+        asked_in: PullRequestId,
+        first: &Entry,
+    ) -> Result<AgentRun, Error> {
+        const START: &str = "INSERT INTO agent_runs (id, request, repository, number, is_over, \
+             is_complete, spent, started_at, changed_at) VALUES ($1, $2, $3, $4, 0, 0, 0, $5, $5) \
+             ON CONFLICT (request) DO NOTHING";
+        const FIND: &str = "SELECT * FROM agent_runs WHERE request = $1";
+        let id = RunId::new(first.at);
+        let PullRequestId { repository, number } = asked_in;
+        let mut tx = self.db.begin().await?;
+        let started = tx.execute(START, binds![id, request, repository, number, first.at]).await?;
+        if started == 1 {
+            insert(&mut tx, id, first).await?;
+        }
+        let row = tx.row(FIND, binds![request]).await?;
+        let missing = || Error::Column { column: "agent_runs.request", why: "null".into() };
+        let run = AgentRun::from_row(&row.ok_or_else(missing)?)?;
+        tx.commit().await?;
+        Ok(run)
+    }
+
+    /// Appends the next entry; lost when another has appended one since.
+    pub async fn append_agent_event(
+        &self,
+        run: RunId,
+        entry: &Entry,
+        facts: &AgentFacts,
+    ) -> Result<Fenced, Error> {
+        const FACTS: &str = "UPDATE agent_runs SET pull_request = $2, is_over = $3, \
+             is_complete = $4, spent = $5, unfinished_head = $6, unfinished_why = $7, \
+             changed_at = $8 WHERE id = $1";
+        let mut tx = self.db.begin().await?;
+        if insert(&mut tx, run, entry).await? == 0 {
+            return Ok(Fenced::Lost);
+        }
+        let AgentFacts { pull_request, is_over, is_complete, unfinished, spent } = facts.clone();
+        let (head, why) = unfinished.map(|it| (it.head, it.why)).unzip();
+        let cells = binds![run, pull_request, is_over, is_complete, spent, head, why, entry.at];
+        tx.execute(FACTS, cells).await?;
+        tx.commit().await?;
+        Ok(Fenced::Written)
+    }
+
+    /// The whole log of a run, in order.
+    pub async fn agent_log(&self, run: RunId) -> Result<Vec<Entry>, Error> {
+        const LOG: &str =
+            "SELECT seq, at, body, hash FROM agent_events WHERE run = $1 ORDER BY seq";
+        let rows = self.db.rows(LOG, binds![run]).await?;
+        rows.iter().map(entry).collect()
+    }
+
+    pub async fn agent_run(&self, run: RunId) -> Result<Option<AgentRun>, Error> {
+        let row = self.db.row("SELECT * FROM agent_runs WHERE id = $1", binds![run]).await?;
+        row.as_ref().map(AgentRun::from_row).transpose()
+    }
+
+    /// The runs that were asked for in an issue, the oldest first.
+    pub async fn agent_runs(&self, issue: PullRequestId) -> Result<Vec<AgentRun>, Error> {
+        const LIST: &str = "SELECT * FROM agent_runs WHERE repository = $1 AND number = $2 \
+             ORDER BY started_at, id";
+        let rows = self.db.rows(LIST, binds![issue.repository, issue.number]).await?;
+        rows.iter().map(AgentRun::from_row).collect()
+    }
+
+    /// The run whose result is a pull request.
+    pub async fn agent_run_of_pull_request(
+        &self,
+        id: PullRequestId,
+    ) -> Result<Option<AgentRun>, Error> {
+        const FIND: &str = "SELECT * FROM agent_runs WHERE repository = $1 AND pull_request = $2 \
+             ORDER BY started_at DESC, id DESC";
+        let row = self.db.row(FIND, binds![id.repository, id.number]).await?;
+        row.as_ref().map(AgentRun::from_row).transpose()
+    }
+
+    /// What the runs of a repository that did anything since then have spent, in millionths of a
+    /// dollar.
+    pub async fn agent_spending(
+        &self,
+        repository: RepositoryId,
+        since: Timestamp,
+    ) -> Result<i64, Error> {
+        // A sum has another type in each database, so it is made here.
+        const SPENT: &str =
+            "SELECT spent FROM agent_runs WHERE repository = $1 AND changed_at >= $2";
+        let rows = self.db.rows(SPENT, binds![repository, since]).await?;
+        rows.iter().try_fold(0_i64, |sum, row| Ok(sum.saturating_add(row.read("spent")?)))
+    }
+}
+
+fn entry(row: &Row) -> Result<Entry, Error> {
+    let body: serde_json::Value = row.read("body")?;
+    let event = serde_json::from_value(body)
+        .map_err(|e| Error::Column { column: "agent_events.body", why: e.to_string() })?;
+    let seq: i64 = row.read("seq")?;
+    Ok(Entry {
+        seq: u64::try_from(seq).unwrap_or(u64::MAX),
+        at: row.read("at")?,
+        event,
+        hash: row.read("hash")?,
+    })
+}

@@ -1,0 +1,100 @@
+//! Approvals as they were given, bound to what was seen: head, plan set and policy.
+//!
+//! Append-only. Whether one counts is asked anew each time, in `domain`; no verdict is stored.
+
+use jiff::Timestamp;
+
+use planwright_core::{
+    digest::Digest,
+    names::{Login, Sha, UserId},
+};
+
+use super::{
+    Error, PullRequestId, Store,
+    column::{Row, binds, words},
+};
+
+words! {
+    ApprovalKind {
+        /// A review on GitHub.
+        Review = "review",
+        /// `/infra apply --plan DIGEST` on a merged change.
+        Confirm = "confirm",
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub kind: ApprovalKind,
+    pub user: UserId,
+    pub login: Login,
+    /// GitHub's id of the review, where it is one.
+    pub review: Option<i64>,
+    pub head: Sha,
+    pub plan_set: Digest,
+    pub policy: Digest,
+    /// GitHub's time.
+    pub submitted_at: Timestamp,
+}
+
+impl Approval {
+    /// What makes it the same one when the webhook comes twice.
+    fn natural_key(&self) -> String {
+        match self.review {
+            Some(review) => format!("{}/{review}", self.kind),
+            None => {
+                let at = self.submitted_at.as_millisecond();
+                format!("{}/{}/{}/{at}", self.kind, self.user, self.plan_set)
+            }
+        }
+    }
+
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            kind: row.read("kind")?,
+            user: row.read("user_id")?,
+            login: row.read("login")?,
+            review: row.read_optional("review")?,
+            head: row.read("head")?,
+            plan_set: row.read("plan_set_digest")?,
+            policy: row.read("policy_digest")?,
+            submitted_at: row.read("submitted_at")?,
+        })
+    }
+}
+
+impl Store {
+    /// Records an approval; the same one again changes nothing, whatever it is now bound to.
+    pub async fn record_approval(
+        &self,
+        pull_request: PullRequestId,
+        approval: &Approval,
+    ) -> Result<(), Error> {
+        const RECORD: &str = "INSERT INTO approvals (repository, number, natural_key, kind, \
+             user_id, login, review, head, plan_set_digest, policy_digest, submitted_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+        let cells = binds![
+            pull_request.repository,
+            pull_request.number,
+            approval.natural_key(),
+            approval.kind,
+            approval.user,
+            approval.login,
+            approval.review,
+            approval.head,
+            approval.plan_set,
+            approval.policy,
+            approval.submitted_at,
+        ];
+        self.db.execute(RECORD, cells).await.map(drop)
+    }
+
+    /// All of them, in the order in which they were given.
+    pub async fn approvals(&self, pull_request: PullRequestId) -> Result<Vec<Approval>, Error> {
+        const LIST: &str = "SELECT * FROM approvals WHERE repository = $1 AND number = $2 \
+             ORDER BY submitted_at, natural_key";
+        let PullRequestId { repository, number } = pull_request;
+        let rows = self.db.rows(LIST, binds![repository, number]).await?;
+        rows.iter().map(Approval::from_row).collect()
+    }
+}

@@ -1,0 +1,305 @@
+//! How domain values stand in columns: as whole numbers and text, nothing else.
+//!
+//! One trait serves both directions and both databases, so a value that is written can be read, and
+//! what cannot be read is an error that names the column. No SQL here.
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
+
+use planwright_core::change::Report;
+use planwright_core::{
+    canonical::canonical,
+    digest::Digest,
+    names::{BranchName, DeliveryId, Login, PrNumber, RepositoryId, Sha, StackId, UserId},
+    plan::Plan,
+};
+
+use super::{Error, Subject};
+
+/// A value on its way into a statement; even a null has its type, because Postgres asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cell {
+    Int(Option<i64>),
+    Text(Option<String>),
+}
+
+/// The two types of column.
+pub(super) trait Raw: Sized {
+    fn cell(value: Option<Self>) -> Cell;
+    fn read(row: &Row, column: &str) -> Result<Option<Self>, sqlx::Error>;
+}
+
+impl Raw for i64 {
+    fn cell(value: Option<Self>) -> Cell {
+        Cell::Int(value)
+    }
+
+    fn read(row: &Row, column: &str) -> Result<Option<Self>, sqlx::Error> {
+        match row {
+            Row::Sqlite(row) => row.try_get(column),
+            Row::Postgres(row) => row.try_get(column),
+        }
+    }
+}
+
+impl Raw for String {
+    fn cell(value: Option<Self>) -> Cell {
+        // Postgres has no NUL in its text. Replaced for both, so that the two databases agree and the
+        // outcome of a job is not lost because a child printed one.
+        Cell::Text(value.map(|text| match text.contains('\0') {
+            true => text.replace('\0', "\u{fffd}"),
+            false => text,
+        }))
+    }
+
+    fn read(row: &Row, column: &str) -> Result<Option<Self>, sqlx::Error> {
+        match row {
+            Row::Sqlite(row) => row.try_get(column),
+            Row::Postgres(row) => row.try_get(column),
+        }
+    }
+}
+
+/// A value that can stand in a column.
+pub(super) trait Column: Sized {
+    type Raw: Raw;
+
+    fn raw(&self) -> Self::Raw;
+
+    /// Errors with the reason when the column holds something else.
+    fn parse(raw: Self::Raw) -> Result<Self, String>;
+}
+
+/// A value that can be bound in a statement: a column's or none.
+pub(super) trait Bind {
+    fn cell(&self) -> Cell;
+}
+
+impl<T: Column> Bind for T {
+    fn cell(&self) -> Cell {
+        T::Raw::cell(Some(self.raw()))
+    }
+}
+
+impl<T: Column> Bind for Option<T> {
+    fn cell(&self) -> Cell {
+        T::Raw::cell(self.as_ref().map(Column::raw))
+    }
+}
+
+impl Bind for str {
+    fn cell(&self) -> Cell {
+        self.to_owned().cell()
+    }
+}
+
+/// The values of a statement, in the order of `$1`, `$2`, ….
+macro_rules! binds {
+    ($($value:expr),+ $(,)?) => {
+        {
+            use $crate::column::Bind as _;
+            vec![$(($value).cell()),+]
+        }
+    };
+}
+pub(super) use binds;
+
+/// One row of an answer, of either database.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    /// Errors when the column is null or not a `T`.
+    pub(super) fn read<T: Column>(&self, column: &'static str) -> Result<T, Error> {
+        self.read_optional(column)?.ok_or_else(|| Error::Column { column, why: "null".into() })
+    }
+
+    /// Errors when the column is neither null nor a `T`.
+    pub(super) fn read_optional<T: Column>(
+        &self,
+        column: &'static str,
+    ) -> Result<Option<T>, Error> {
+        T::Raw::read(self, column)
+            .map_err(|e| e.to_string())
+            .and_then(|raw| raw.map(T::parse).transpose())
+            .map_err(|why| Error::Column { column, why })
+    }
+}
+
+impl Column for i64 {
+    type Raw = i64;
+    fn raw(&self) -> i64 {
+        *self
+    }
+    fn parse(raw: i64) -> Result<Self, String> {
+        Ok(raw)
+    }
+}
+
+impl Column for bool {
+    type Raw = i64;
+    fn raw(&self) -> i64 {
+        i64::from(*self)
+    }
+    fn parse(raw: i64) -> Result<Self, String> {
+        match raw {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(format!("{other} where 0 or 1 should be")),
+        }
+    }
+}
+
+impl Column for Timestamp {
+    type Raw = i64;
+    fn raw(&self) -> i64 {
+        self.as_millisecond()
+    }
+    fn parse(raw: i64) -> Result<Self, String> {
+        Self::from_millisecond(raw).map_err(|e| e.to_string())
+    }
+}
+
+/// Newtypes around GitHub's numbers.
+macro_rules! id_columns {
+    ($($name:ty),*) => {$(
+        impl Column for $name {
+            type Raw = i64;
+            fn raw(&self) -> i64 {
+                self.0
+            }
+            fn parse(raw: i64) -> Result<Self, String> {
+                Ok(Self(raw))
+            }
+        }
+    )*};
+}
+id_columns!(UserId, RepositoryId, PrNumber);
+
+impl Column for String {
+    type Raw = String;
+    fn raw(&self) -> String {
+        self.clone()
+    }
+    fn parse(raw: String) -> Result<Self, String> {
+        Ok(raw)
+    }
+}
+
+impl Column for Digest {
+    type Raw = String;
+    fn raw(&self) -> String {
+        self.to_string()
+    }
+    fn parse(raw: String) -> Result<Self, String> {
+        Ok(Self::from_text(raw))
+    }
+}
+
+/// Names with a syntax: parsed again when read.
+macro_rules! name_columns {
+    ($($name:ty),*) => {$(
+        impl Column for $name {
+            type Raw = String;
+            fn raw(&self) -> String {
+                self.to_string()
+            }
+            fn parse(raw: String) -> Result<Self, String> {
+                Self::try_from(raw).map_err(|e| e.to_string())
+            }
+        }
+    )*};
+}
+name_columns!(BranchName, DeliveryId, Login, Sha, StackId);
+
+/// Values that stand as JSON text, which no statement looks into.
+macro_rules! json_columns {
+    ($($name:ty),*) => {$(
+        impl Column for $name {
+            type Raw = String;
+            fn raw(&self) -> String {
+                canonical(self)
+            }
+            fn parse(raw: String) -> Result<Self, String> {
+                serde_json::from_str(&raw).map_err(|e| e.to_string())
+            }
+        }
+    )*};
+}
+json_columns!(Json, Plan, Report, Subject);
+
+/// An enum whose values are words in the database and in messages.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant),*
+        }
+
+        impl $name {
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),*
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::column::Column for $name {
+            type Raw = String;
+            fn raw(&self) -> String {
+                self.as_str().to_owned()
+            }
+            fn parse(raw: String) -> Result<Self, String> {
+                match raw.as_str() {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err(format!("`{other}` where one of {} should be", [$($word),*].join(", "))),
+                }
+            }
+        }
+    )*};
+}
+pub(super) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    words! {
+        Light { Red = "red", Green = "green" }
+    }
+
+    #[test]
+    fn a_word_that_is_not_in_the_list_is_an_error_that_lists_them() {
+        assert_eq!(Light::parse("green".into()), Ok(Light::Green));
+        let error = Light::parse("blue".into()).unwrap_err();
+        assert_eq!(error, "`blue` where one of red, green should be");
+    }
+
+    #[test]
+    fn a_null_has_the_type_of_its_column() {
+        assert_eq!(None::<Sha>.cell(), Cell::Text(None));
+        assert_eq!(None::<Timestamp>.cell(), Cell::Int(None));
+    }
+
+    #[test]
+    fn what_is_no_name_any_more_is_not_read_as_one() {
+        assert!(StackId::parse("../etc").is_err());
+        assert!(<Sha as Column>::parse("main".into()).is_err());
+        assert!(bool::parse(2).is_err());
+    }
+
+    #[test]
+    fn a_nul_becomes_visible_instead_of_an_error_on_one_database() {
+        assert_eq!("a\0b".to_owned().cell(), Cell::Text(Some("a\u{fffd}b".into())));
+    }
+}

@@ -1,0 +1,124 @@
+//! Webhooks as GitHub sent them, each stored once, together with all that follows from it at once.
+//!
+//! What an event means is decided before, by the inbox; here it becomes durable before GitHub hears
+//! that it arrived.
+
+use jiff::Timestamp;
+
+use planwright_core::names::{DeliveryId, PrNumber, RepositoryId};
+
+use super::{
+    Error, NewJob, PullRequestId, Push, Store,
+    column::{Row, binds},
+    jobs, pull_requests, pushes,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    pub id: DeliveryId,
+    /// The `X-GitHub-Event` header.
+    pub event: String,
+    pub action: Option<String>,
+    pub repository: Option<RepositoryId>,
+    pub number: Option<PrNumber>,
+    /// The raw body, which the signature was checked over.
+    pub body: String,
+    pub received_at: Timestamp,
+}
+
+/// What follows from a delivery, in one transaction with it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Raised before the jobs are enqueued, so that they belong to the new generation.
+    pub raise_generation: Option<PullRequestId>,
+    pub push: Option<Push>,
+    pub jobs: Vec<NewJob>,
+}
+
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    Received,
+    /// The same GUID came before; nothing was done again.
+    Duplicate,
+}
+
+impl Store {
+    /// Stores a delivery and its effects, all or nothing, once per GUID.
+    pub async fn receive(&self, delivery: &Delivery, effects: &Effects) -> Result<Receipt, Error> {
+        const RECEIVE: &str = "INSERT INTO deliveries \
+             (id, event, action, repository, number, body, received_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+        let mut tx = self.db.begin().await?;
+        let cells = binds![
+            delivery.id,
+            delivery.event,
+            delivery.action,
+            delivery.repository,
+            delivery.number,
+            delivery.body,
+            delivery.received_at,
+        ];
+        if tx.execute(RECEIVE, cells).await? == 0 {
+            return Ok(Receipt::Duplicate);
+        }
+        if let Some(pull_request) = effects.raise_generation {
+            pull_requests::raise_generation(&mut tx, pull_request).await?;
+        }
+        if let Some(push) = &effects.push {
+            pushes::record(&mut tx, push).await?;
+        }
+        for job in &effects.jobs {
+            jobs::enqueue(&mut tx, job, delivery.received_at).await?;
+        }
+        tx.commit().await?;
+        self.wake_workers();
+        Ok(Receipt::Received)
+    }
+
+    pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<Delivery>, Error> {
+        const SELECT: &str = "SELECT id, event, action, repository, number, body, received_at \
+             FROM deliveries WHERE id = $1";
+        let row = self.db.row(SELECT, binds![id]).await?;
+        row.as_ref().map(from_row).transpose()
+    }
+
+    /// Those of `ids` that never arrived, in the order given: to be asked for again.
+    pub async fn missing_deliveries(&self, ids: &[DeliveryId]) -> Result<Vec<DeliveryId>, Error> {
+        const KNOWN: &str = "SELECT id FROM deliveries WHERE id = $1";
+        let mut missing = Vec::new();
+        for id in ids {
+            if self.db.row(KNOWN, binds![id]).await?.is_none() {
+                missing.push(id.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// When the last delivery arrived: how far back the search for missed ones has to go.
+    pub async fn last_delivery_at(&self) -> Result<Option<Timestamp>, Error> {
+        const LAST: &str = "SELECT received_at FROM deliveries ORDER BY received_at DESC LIMIT 1";
+        let row = self.db.row(LAST, Vec::new()).await?;
+        row.map(|row| row.read("received_at")).transpose()
+    }
+
+    /// Deletes deliveries that came before `at`; returns how many.
+    ///
+    /// A GUID that is forgotten would be taken again, so `at` lies further back than GitHub
+    /// redelivers (three days).
+    pub async fn forget_deliveries_before(&self, at: Timestamp) -> Result<u64, Error> {
+        self.db.execute("DELETE FROM deliveries WHERE received_at < $1", binds![at]).await
+    }
+}
+
+fn from_row(row: &Row) -> Result<Delivery, Error> {
+    Ok(Delivery {
+        id: row.read("id")?,
+        event: row.read("event")?,
+        action: row.read_optional("action")?,
+        repository: row.read_optional("repository")?,
+        number: row.read_optional("number")?,
+        body: row.read("body")?,
+        received_at: row.read("received_at")?,
+    })
+}

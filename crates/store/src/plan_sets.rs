@@ -1,0 +1,254 @@
+//! What was planned for a pull request: a plan set for one head and base, with the plan of each stack.
+//!
+//! A plan set never changes, but for the time at which its digest was first posted, which is set once.
+//! Whether it still holds is decided in `domain`; sensitive values are HMACs before they come here.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use planwright_core::change::Report;
+use planwright_core::{
+    digest::Digest,
+    names::{BranchName, RepositoryId, Sha, StackId},
+    plan::Plan,
+};
+
+use super::{
+    Error, PullRequestId, Store,
+    column::{Column, Row, binds, words},
+    db::{Counter, Tx},
+    pull_requests::id_from_row,
+};
+
+/// Rises in the order in which plan sets were recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlanSetId(pub i64);
+
+impl fmt::Display for PlanSetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Column for PlanSetId {
+    type Raw = i64;
+    fn raw(&self) -> i64 {
+        self.0
+    }
+    fn parse(raw: i64) -> Result<Self, String> {
+        Ok(Self(raw))
+    }
+}
+
+words! {
+    PlanKind { Change = "change", Destroy = "destroy" }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanSet {
+    pub pull_request: PullRequestId,
+    pub head: Sha,
+    pub base_commit: Sha,
+    /// The tree that was planned: head merged into base.
+    pub merge_tree: Sha,
+    pub base_ref: BranchName,
+    /// Over all its plans; what an approval names.
+    pub digest: Digest,
+    pub policy_digest: Digest,
+    /// What people are shown of it; the latest, for it is edited as the change goes on.
+    pub report: Report,
+    pub created_at: Timestamp,
+    /// One for each affected stack that could be planned.
+    pub plans: Vec<StackPlan>,
+}
+
+/// A plan set as it stands in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedPlanSet {
+    pub id: PlanSetId,
+    /// GitHub's time when this digest first appeared on this head, base and policy.
+    pub posted_at: Option<Timestamp>,
+    pub plan_set: PlanSet,
+}
+
+/// The plan of one stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackPlan {
+    pub stack: StackId,
+    pub kind: PlanKind,
+    pub input_digest: Digest,
+    pub plan: Plan,
+    pub plan_digest: Digest,
+    /// Of the state that was planned against; none when there was no state yet.
+    pub state: Option<StateVersion>,
+}
+
+/// Which state, and which version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateVersion {
+    pub lineage: String,
+    pub serial: i64,
+}
+
+/// All that a plan depends on: equal inputs may share a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanInput {
+    /// A removed stack is rendered from the base tree, so its digest may be that of a change.
+    pub kind: PlanKind,
+    pub digest: Digest,
+    pub state: Option<StateVersion>,
+}
+
+impl Store {
+    /// Records a plan set; if it is just like the one before, it keeps the time of its posting.
+    /// Going back to an earlier one starts anew: what people saw last was another.
+    pub async fn record_plan_set(&self, set: &PlanSet) -> Result<PlanSetId, Error> {
+        const RECORD: &str = "INSERT INTO plan_sets (id, repository, number, head, base_commit, \
+             merge_tree, base_ref, digest, policy_digest, report, created_at, posted_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+             (SELECT posted_at FROM plan_sets WHERE head = $4 AND base_ref = $7 \
+             AND policy_digest = $9 AND digest = $8 AND id = (SELECT MAX(id) FROM plan_sets \
+             WHERE repository = $2 AND number = $3)))";
+        let mut tx = self.db.begin().await?;
+        let id = PlanSetId(tx.next(Counter::PlanSets).await?);
+        let cells = binds![
+            id,
+            set.pull_request.repository,
+            set.pull_request.number,
+            set.head,
+            set.base_commit,
+            set.merge_tree,
+            set.base_ref,
+            set.digest,
+            set.policy_digest,
+            set.report,
+            set.created_at,
+        ];
+        tx.execute(RECORD, cells).await?;
+        for plan in &set.plans {
+            record_plan(&mut tx, id, set.pull_request.repository, plan).await?;
+        }
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Replaces what people are shown of a plan set.
+    pub async fn record_report(&self, id: PlanSetId, report: &Report) -> Result<(), Error> {
+        const REPORT: &str = "UPDATE plan_sets SET report = $2 WHERE id = $1";
+        self.db.execute(REPORT, binds![id, report]).await.map(drop)
+    }
+
+    /// The newest plan set of a pull request.
+    pub async fn latest_plan_set(
+        &self,
+        id: PullRequestId,
+    ) -> Result<Option<RecordedPlanSet>, Error> {
+        const LATEST: &str = "SELECT * FROM plan_sets \
+             WHERE repository = $1 AND number = $2 ORDER BY id DESC LIMIT 1";
+        match self.db.row(LATEST, binds![id.repository, id.number]).await? {
+            Some(row) => self.with_plans(&row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub async fn plan_set(&self, id: PlanSetId) -> Result<Option<RecordedPlanSet>, Error> {
+        match self.db.row("SELECT * FROM plan_sets WHERE id = $1", binds![id]).await? {
+            Some(row) => self.with_plans(&row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Sets when a digest first appeared on a head, by GitHub's clock.
+    ///
+    /// Only the first time counts: an approval in between must not become too early afterwards.
+    pub async fn record_posted(
+        &self,
+        id: PullRequestId,
+        (head, digest): (&Sha, &Digest),
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        const POSTED: &str = "UPDATE plan_sets SET posted_at = $5 WHERE posted_at IS NULL \
+             AND repository = $1 AND number = $2 AND head = $3 AND digest = $4";
+        let cells = binds![id.repository, id.number, head, digest, at];
+        self.db.execute(POSTED, cells).await.map(drop)
+    }
+
+    /// The newest plan that was made from just this input.
+    pub async fn plan_with_input(
+        &self,
+        repository: RepositoryId,
+        stack: &StackId,
+        input: &PlanInput,
+    ) -> Result<Option<StackPlan>, Error> {
+        const REUSE: &str = "SELECT * FROM plans WHERE repository = $1 AND stack = $2 \
+             AND kind = $3 AND input_digest = $4 AND lineage IS NOT DISTINCT FROM $5 \
+             AND serial IS NOT DISTINCT FROM $6 \
+             ORDER BY plan_set DESC LIMIT 1";
+        let cells = binds![
+            repository,
+            stack,
+            input.kind,
+            input.digest,
+            input.state.as_ref().map(|state| state.lineage.clone()),
+            input.state.as_ref().map(|state| state.serial),
+        ];
+        let row = self.db.row(REUSE, cells).await?;
+        row.as_ref().map(plan_from_row).transpose()
+    }
+
+    async fn with_plans(&self, row: &Row) -> Result<RecordedPlanSet, Error> {
+        const PLANS: &str = "SELECT * FROM plans WHERE plan_set = $1 ORDER BY stack";
+        let id: PlanSetId = row.read("id")?;
+        let plans = self.db.rows(PLANS, binds![id]).await?;
+        let plan_set = PlanSet {
+            pull_request: id_from_row(row)?,
+            head: row.read("head")?,
+            base_commit: row.read("base_commit")?,
+            merge_tree: row.read("merge_tree")?,
+            base_ref: row.read("base_ref")?,
+            digest: row.read("digest")?,
+            policy_digest: row.read("policy_digest")?,
+            report: row.read("report")?,
+            created_at: row.read("created_at")?,
+            plans: plans.iter().map(plan_from_row).collect::<Result<_, _>>()?,
+        };
+        Ok(RecordedPlanSet { id, posted_at: row.read_optional("posted_at")?, plan_set })
+    }
+}
+
+async fn record_plan(
+    tx: &mut Tx,
+    set: PlanSetId,
+    repository: RepositoryId,
+    plan: &StackPlan,
+) -> Result<(), Error> {
+    const RECORD: &str = "INSERT INTO plans (plan_set, repository, stack, kind, input_digest, \
+         plan_digest, plan, lineage, serial) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let cells = binds![
+        set,
+        repository,
+        plan.stack,
+        plan.kind,
+        plan.input_digest,
+        plan.plan_digest,
+        plan.plan,
+        plan.state.as_ref().map(|state| state.lineage.clone()),
+        plan.state.as_ref().map(|state| state.serial),
+    ];
+    tx.execute(RECORD, cells).await.map(drop)
+}
+
+fn plan_from_row(row: &Row) -> Result<StackPlan, Error> {
+    let lineage = row.read_optional("lineage")?;
+    let serial = row.read_optional("serial")?;
+    Ok(StackPlan {
+        stack: row.read("stack")?,
+        kind: row.read("kind")?,
+        input_digest: row.read("input_digest")?,
+        plan: row.read("plan")?,
+        plan_digest: row.read("plan_digest")?,
+        state: lineage.zip(serial).map(|(lineage, serial)| StateVersion { lineage, serial }),
+    })
+}

@@ -1,0 +1,287 @@
+//! One apply per stack at a time, strictly in the order of the merges.
+//!
+//! A merged change queues for its stacks and takes them all or none. A lease that ran out does **not**
+//! hand the lock to the next change: the engine may still run without its bot. Only the same change
+//! takes it over (its recovered job, with a new fence), or a person frees it with `unlock`. A run of
+//! an apply starts only under locks that are still held.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::Timestamp;
+
+use planwright_core::names::{PrNumber, RepositoryId, StackId};
+
+use super::{
+    Error, Fenced, PullRequestId, RunId, Store, audit,
+    claim::after,
+    column::{Row, binds, words},
+    db::{Counter, Tx},
+    runs,
+};
+
+words! {
+    LockState { Waiting = "waiting", Held = "held" }
+}
+
+/// The proof that a change holds the locks of its stacks; only [`Store::take_locks`] makes one.
+#[derive(Debug)]
+pub struct LockHeld {
+    pull_request: PullRequestId,
+    stacks: BTreeSet<StackId>,
+    fence: i64,
+}
+
+impl LockHeld {
+    pub fn pull_request(&self) -> PullRequestId {
+        self.pull_request
+    }
+
+    pub fn stacks(&self) -> &BTreeSet<StackId> {
+        &self.stacks
+    }
+}
+
+#[must_use]
+#[derive(Debug)]
+pub enum LockAnswer {
+    Held(LockHeld),
+    /// The stacks where others come first; nothing was taken.
+    Waiting(Vec<QueuePosition>),
+}
+
+/// Where a change stands in the queue of one stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueuePosition {
+    pub stack: StackId,
+    /// Those that come first, in their order; whoever holds the lock is the first of them.
+    pub ahead: Vec<PrNumber>,
+}
+
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlock {
+    /// What the change held or waited for and does not any more.
+    Freed(Vec<StackLock>),
+    /// An apply of the change runs under its locks; nothing was freed.
+    InUse,
+}
+
+/// One change in the queue of one stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackLock {
+    pub stack: StackId,
+    pub pull_request: PullRequestId,
+    pub merge_order: i64,
+    pub state: LockState,
+    pub queued_at: Timestamp,
+    /// When the holder was last expected to have said that it is alive.
+    pub lease_until: Option<Timestamp>,
+}
+
+impl StackLock {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            stack: row.read("stack")?,
+            pull_request: super::pull_requests::id_from_row(row)?,
+            merge_order: row.read("merge_order")?,
+            state: row.read("state")?,
+            queued_at: row.read("queued_at")?,
+            lease_until: row.read_optional("lease_until")?,
+        })
+    }
+}
+
+impl Store {
+    /// Queues a merged change for its stacks; a second time changes nothing, not even the order.
+    ///
+    /// `merge_order` rises with the merges of a repository; equal ones go by number.
+    pub async fn queue_for_locks(
+        &self,
+        id: PullRequestId,
+        stacks: &[StackId],
+        merge_order: i64,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        const QUEUE: &str = "INSERT INTO stack_locks \
+             (repository, stack, number, merge_order, state, queued_at) \
+             VALUES ($1, $2, $3, $4, 'waiting', $5) ON CONFLICT DO NOTHING";
+        let mut tx = self.db.begin().await?;
+        alone(&mut tx).await?;
+        for stack in stacks {
+            let cells = binds![id.repository, stack, id.number, merge_order, now];
+            tx.execute(QUEUE, cells).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Takes the locks of all `stacks`, or none where another change comes first on any.
+    ///
+    /// Errors when the change is not in the queue of one of them.
+    pub async fn take_locks(
+        &self,
+        id: PullRequestId,
+        stacks: &[StackId],
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<LockAnswer, Error> {
+        const TAKE: &str = "UPDATE stack_locks SET state = 'held', fence = $4, lease_until = $5 \
+             WHERE repository = $1 AND stack = $2 AND number = $3";
+        if stacks.is_empty() {
+            return Err(Error::NoStacks);
+        }
+        let stacks: BTreeSet<StackId> = stacks.iter().cloned().collect();
+        let mut tx = self.db.begin().await?;
+        let fence = alone(&mut tx).await?;
+        let mut positions = Vec::new();
+        for stack in &stacks {
+            let ahead = ahead(&mut tx, id, stack).await?;
+            if !ahead.is_empty() {
+                positions.push(QueuePosition { stack: stack.clone(), ahead });
+            }
+        }
+        if !positions.is_empty() {
+            return Ok(LockAnswer::Waiting(positions));
+        }
+        for stack in &stacks {
+            let cells = binds![id.repository, stack, id.number, fence, after(now, lease)];
+            tx.execute(TAKE, cells).await?;
+        }
+        tx.commit().await?;
+        Ok(LockAnswer::Held(LockHeld { pull_request: id, stacks, fence }))
+    }
+
+    /// Says that the holder is alive; lost when any one of its locks is.
+    pub async fn renew_locks(
+        &self,
+        lock: &LockHeld,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Fenced, Error> {
+        const RENEW: &str = "UPDATE stack_locks SET lease_until = $4 \
+             WHERE repository = $1 AND number = $2 AND fence = $3 AND state = 'held'";
+        let PullRequestId { repository, number } = lock.pull_request;
+        let mut tx = self.db.begin().await?;
+        let cells = binds![repository, number, lock.fence, after(now, lease)];
+        if usize::try_from(tx.execute(RENEW, cells).await?) != Ok(lock.stacks.len()) {
+            return Ok(Fenced::Lost);
+        }
+        tx.commit().await?;
+        Ok(Fenced::Written)
+    }
+
+    /// Gives back what is still held and leaves the queues.
+    pub async fn release_locks(&self, lock: LockHeld) -> Result<Fenced, Error> {
+        const RELEASE: &str = "DELETE FROM stack_locks \
+             WHERE repository = $1 AND number = $2 AND fence = $3 AND state = 'held'";
+        let PullRequestId { repository, number } = lock.pull_request;
+        let mut tx = self.db.begin().await?;
+        alone(&mut tx).await?;
+        let released = tx.execute(RELEASE, binds![repository, number, lock.fence]).await?;
+        tx.commit().await?;
+        self.wake_workers();
+        Ok(if usize::try_from(released) == Ok(lock.stacks.len()) {
+            Fenced::Written
+        } else {
+            Fenced::Lost
+        })
+    }
+
+    /// Takes a change out of all queues where it waits, because it will not be applied now.
+    pub async fn leave_queues(&self, id: PullRequestId) -> Result<u64, Error> {
+        const LEAVE: &str = "DELETE FROM stack_locks \
+             WHERE repository = $1 AND number = $2 AND state = 'waiting'";
+        let mut tx = self.db.begin().await?;
+        alone(&mut tx).await?;
+        let left = tx.execute(LEAVE, binds![id.repository, id.number]).await?;
+        tx.commit().await?;
+        self.wake_workers();
+        Ok(left)
+    }
+
+    /// Takes a change off a stack, or off all, and writes down who did so. Refused while an apply of
+    /// it runs, unless that is the run that was `given_up`, which ends as failed.
+    pub async fn unlock(
+        &self,
+        id: PullRequestId,
+        stack: Option<&StackId>,
+        (actor, now): (&str, Timestamp),
+        given_up: Option<RunId>,
+    ) -> Result<Unlock, Error> {
+        const UNLOCK: &str = "DELETE FROM stack_locks WHERE repository = $1 AND number = $2 \
+             AND stack = COALESCE($3, stack) RETURNING *";
+        let mut tx = self.db.begin().await?;
+        // A run starts under this lock, too: it is seen here, or it finds its locks gone.
+        alone(&mut tx).await?;
+        let running = runs::running_apply(&mut tx, id).await?;
+        if running.is_some() && running != given_up {
+            return Ok(Unlock::InUse);
+        }
+        let rows = tx.rows(UNLOCK, binds![id.repository, id.number, stack.cloned()]).await?;
+        let mut locks = rows.iter().map(StackLock::from_row).collect::<Result<Vec<_>, _>>()?;
+        locks.sort_by(|a, b| a.stack.cmp(&b.stack));
+        for lock in &locks {
+            let detail = serde_json::json!({
+                "repository": id.repository,
+                "stack": lock.stack,
+                "number": id.number,
+                "state": lock.state.as_str(),
+                "lease_until": lock.lease_until,
+            });
+            let entry =
+                audit::AuditEntry { at: now, actor: actor.into(), action: "unlock".into(), detail };
+            audit::append(&mut tx, &entry).await?;
+        }
+        if let Some(run) = running.filter(|_| !locks.is_empty()) {
+            let _ = runs::finish(&mut tx, run, (runs::RunState::Failed, now)).await?;
+        }
+        tx.commit().await?;
+        self.wake_workers();
+        Ok(Unlock::Freed(locks))
+    }
+
+    /// Where a change waits for others, and for whom; empty when nobody comes first any more.
+    pub async fn waits(&self, id: PullRequestId) -> Result<Vec<QueuePosition>, Error> {
+        let locks = self.stack_locks(id.repository).await?;
+        let position = |own: &StackLock| {
+            let queue = locks.iter().filter(|lock| lock.stack == own.stack);
+            let ahead = queue.take_while(|lock| lock.pull_request != id);
+            let ahead = ahead.map(|lock| lock.pull_request.number).collect();
+            QueuePosition { stack: own.stack.clone(), ahead }
+        };
+        let positions = locks.iter().filter(|lock| lock.pull_request == id).map(position);
+        Ok(positions.filter(|position| !position.ahead.is_empty()).collect())
+    }
+
+    /// Who holds and who waits, by stack, in the order in which they come.
+    pub async fn stack_locks(&self, repository: RepositoryId) -> Result<Vec<StackLock>, Error> {
+        const LIST: &str = "SELECT * FROM stack_locks WHERE repository = $1 \
+             ORDER BY stack, state, merge_order, number";
+        let rows = self.db.rows(LIST, binds![repository]).await?;
+        rows.iter().map(StackLock::from_row).collect()
+    }
+}
+
+/// Whether `lock` still holds `stack`; it does until this transaction ends.
+pub(super) async fn is_held(tx: &mut Tx, lock: &LockHeld, stack: &StackId) -> Result<bool, Error> {
+    const HELD: &str = "SELECT stack FROM stack_locks WHERE repository = $1 AND stack = $2 \
+         AND number = $3 AND fence = $4 AND state = 'held'";
+    alone(tx).await?;
+    let PullRequestId { repository, number } = lock.pull_request;
+    Ok(tx.row(HELD, binds![repository, stack, number, lock.fence]).await?.is_some())
+}
+
+/// Keeps every other transaction about locks out until this one ends; returns a new fence.
+async fn alone(tx: &mut Tx) -> Result<i64, Error> {
+    tx.next(Counter::StackLocks).await
+}
+
+/// The changes that come before this one on a stack.
+async fn ahead(tx: &mut Tx, id: PullRequestId, stack: &StackId) -> Result<Vec<PrNumber>, Error> {
+    const QUEUE: &str = "SELECT * FROM stack_locks WHERE repository = $1 AND stack = $2 \
+         ORDER BY state, merge_order, number";
+    let rows = tx.rows(QUEUE, binds![id.repository, stack]).await?;
+    let queue: Vec<StackLock> = rows.iter().map(StackLock::from_row).collect::<Result<_, _>>()?;
+    let place = queue.iter().position(|lock| lock.pull_request == id);
+    let place = place.ok_or_else(|| Error::NotQueued(id, stack.to_string()))?;
+    Ok(queue[..place].iter().map(|lock| lock.pull_request.number).collect())
+}

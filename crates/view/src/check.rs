@@ -1,0 +1,172 @@
+//! The check run `planwright` of a head: the gate of the merge.
+//!
+//! `neutral` and `skipped` would satisfy a required check, so there are no such conclusions here.
+
+use serde::{Deserialize, Serialize};
+
+use planwright_core::{
+    escape,
+    finding::{Finding, Severity},
+    verdict::Requirement,
+};
+
+use super::{
+    page::Page,
+    requirement::first_unmet,
+    summary::{headline, summary},
+};
+use planwright_core::change::{PlanReport, Report, State};
+
+/// GitHub takes 50 annotations with one request.
+const MOST_ANNOTATIONS: usize = 50;
+/// Some texts are reported to be counted several times as long as they are; details stand in the
+/// comment anyway.
+const MOST_SUMMARY: usize = 30_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    pub status: CheckStatus,
+    /// `None` while it is in progress.
+    pub conclusion: Option<Conclusion>,
+    pub title: String,
+    pub summary: String,
+    pub annotations: Vec<Annotation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    InProgress,
+    Completed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    Success,
+    ActionRequired,
+    Failure,
+    Cancelled,
+}
+
+/// A finding on its line of the pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Annotation {
+    pub path: String,
+    pub line: u32,
+    pub level: Level,
+    pub message: String,
+    pub title: String,
+}
+
+/// `annotation_level`, in GitHub's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Failure,
+    Warning,
+}
+
+/// The check run of the report's head.
+pub fn check(report: &Report) -> CheckReport {
+    let conclusion = conclusion(report);
+    let mut page = Page::new(MOST_SUMMARY);
+    let mut is_whole = true;
+    for block in summary(report) {
+        is_whole &= page.push(&block);
+    }
+    let mut annotations = annotations(report);
+    let found = annotations.len();
+    annotations.truncate(MOST_ANNOTATIONS);
+    let mut summary = page.into_text();
+    if found > MOST_ANNOTATIONS {
+        let more = escape::grouped(found - MOST_ANNOTATIONS);
+        summary.push_str(&format!("\n\n{more} more findings are not shown on their lines."));
+    }
+    if !is_whole {
+        summary.push_str("\n\nA part of the summary is left out for its size.");
+    }
+    CheckReport {
+        status: match conclusion {
+            None => CheckStatus::InProgress,
+            Some(_) => CheckStatus::Completed,
+        },
+        conclusion,
+        title: title(report, conclusion),
+        summary,
+        annotations,
+    }
+}
+
+/// How the check ends; the verdict decides, so that a wrong state alone opens nothing.
+fn conclusion(report: &Report) -> Option<Conclusion> {
+    let is_unfinished = report.verdict.as_ref().is_some_and(Requirement::is_unfinished);
+    let is_met = report.verdict.as_ref().is_some_and(|root| root.met);
+    Some(match report.state {
+        State::Planning | State::Queued | State::Applying => return None,
+        State::Failed | State::Partial | State::Broken => Conclusion::Failure,
+        State::Superseded | State::Released | State::Stopped => Conclusion::Cancelled,
+        _ if report.has_errors() => Conclusion::Failure,
+        // People wait for nothing here: somebody has to go on with it.
+        _ if is_unfinished => Conclusion::Failure,
+        State::NothingAffected if report.is_about_nothing() => Conclusion::Success,
+        State::Approved | State::Applied | State::InForce if is_met => Conclusion::Success,
+        _ => Conclusion::ActionRequired,
+    })
+}
+
+fn title(report: &Report, conclusion: Option<Conclusion>) -> String {
+    let head = headline(report).replace("**", "");
+    let unmet = report.verdict.as_ref().and_then(first_unmet);
+    let is_told = match conclusion {
+        Some(Conclusion::ActionRequired) => true,
+        Some(Conclusion::Failure) => {
+            report.verdict.as_ref().is_some_and(Requirement::is_unfinished)
+        }
+        _ => false,
+    };
+    match unmet {
+        Some(unmet) if is_told => {
+            let unmet = unmet.replace('`', "");
+            escape::shortened(&format!("{head}; {unmet}"), 200)
+        }
+        _ => escape::shortened(&head, 200),
+    }
+}
+
+fn annotations(report: &Report) -> Vec<Annotation> {
+    let of_stacks = report.stacks.iter().flat_map(|stack| match &stack.plan {
+        PlanReport::Invalid(findings) => findings.as_slice(),
+        _ => &[],
+    });
+    let mut annotations: Vec<Annotation> =
+        report.findings.iter().chain(of_stacks).map(annotation).collect();
+    annotations.sort_by(|a, b| (a.level, &a.path, a.line).cmp(&(b.level, &b.path, b.line)));
+    annotations.dedup();
+    annotations
+}
+
+/// Annotations are plain text to GitHub: nothing is hidden in them, and nothing needs escaping.
+fn annotation(finding: &Finding) -> Annotation {
+    let cut = |text: &str| escape::visible(&escape::shortened(text, 1_000));
+    let mut message = cut(&finding.message);
+    if let Some(meant) = &finding.did_you_mean {
+        message.push_str(&format!("\nDid you mean {}?", cut(meant)));
+    }
+    if !finding.allowed.is_empty() {
+        message.push_str(&format!("\nAllowed: {}", cut(&finding.allowed.join(", "))));
+    }
+    if let Some(fix) = &finding.fix {
+        message.push_str(&format!("\nTo mend it: {}", cut(fix)));
+    }
+    Annotation {
+        path: finding.place.file.clone(),
+        line: finding.place.line.max(1),
+        level: match finding.severity {
+            Severity::Error => Level::Failure,
+            Severity::Warning => Level::Warning,
+        },
+        message,
+        title: finding.code.replace('_', " "),
+    }
+}

@@ -1,0 +1,183 @@
+//! The pull request that answers a request: its title, its text, and the commit in it.
+//!
+//! All of it is made from the change itself; nobody's words go in but as values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use planwright_core::{
+    actor::Actor,
+    change_set::ParamChange,
+    escape,
+    names::{PrNumber, StackId},
+};
+
+use super::{LIMIT, RunFacts, page::Page, run, value::value_text};
+
+/// What a proposal is about.
+#[derive(Clone, Debug)]
+pub struct Proposal<'a> {
+    /// Where it was asked for: an issue, or the pull request that it is a commit of.
+    pub asked_in: PrNumber,
+    pub asked_by: &'a [Actor],
+    pub params: &'a [ParamChange],
+    /// With the package of each.
+    pub added: &'a BTreeMap<StackId, String>,
+    pub removed: &'a BTreeSet<StackId>,
+    /// The run of the agent that made it, if one did.
+    pub run: Option<&'a RunFacts>,
+}
+
+impl Proposal<'_> {
+    /// One line, of names that have a syntax.
+    pub fn title(&self) -> String {
+        let names = |stacks: &mut dyn Iterator<Item = &StackId>| {
+            let names: BTreeSet<String> = stacks.map(ToString::to_string).collect();
+            let more = names.len().saturating_sub(3);
+            let shown: Vec<String> = names.into_iter().take(3).collect();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{}{more}", shown.join(", "))
+        };
+        if !self.added.is_empty() {
+            return format!("Add {}", names(&mut self.added.keys()));
+        }
+        if !self.removed.is_empty() {
+            return format!("Remove {}", names(&mut self.removed.iter()));
+        }
+        match self.params {
+            [one] => format!("Set {} of {}", one.path, one.stack),
+            several => {
+                format!(
+                    "Change params of {}",
+                    names(&mut several.iter().map(|change| &change.stack))
+                )
+            }
+        }
+    }
+
+    /// The text of the pull request, in Markdown.
+    pub fn body(&self) -> String {
+        let mut page = Page::new(LIMIT - 1_000);
+        let people: Vec<String> =
+            self.asked_by.iter().map(|person| escape::code(person.login.as_str())).collect();
+        page.push(&format!("Asked for by {} in #{}.", people.join(" and "), self.asked_in));
+        let added = self.added.iter().map(|(stack, package)| {
+            format!("`{stack}` of the package {}", escape::code(&escape::shortened(package, 80)))
+        });
+        let removed = self.removed.iter().map(|stack| format!("`{stack}`"));
+        for (what, stacks) in [("Adds", added.collect()), ("Removes", removed.collect::<Vec<_>>())]
+        {
+            if !stacks.is_empty() {
+                page.push(&format!("{what} {}.", stacks.join(", ")));
+            }
+        }
+        let facts = self.run.map(run::facts).unwrap_or_default();
+        page.push(&self.table(page.room().saturating_sub(1_000 + facts.len())));
+        page.push(&facts);
+        page.push(
+            "It becomes ready for review when its plan succeeds. Whoever asked for it cannot approve \
+             it. `/infra set STACK PATH=VALUE` in a comment changes it.",
+        );
+        page.into_text()
+    }
+
+    fn table(&self, room: usize) -> String {
+        let mut table =
+            String::from("| Stack | Param | Before | After |\n| --- | --- | --- | --- |");
+        let value = |value: &Option<serde_json::Value>| {
+            let known = value.clone().map_or(planwright_core::plan::Value::Absent, |value| {
+                planwright_core::plan::Value::Known(value)
+            });
+            escape::code(&value_text(&known))
+        };
+        for (i, change) in self.params.iter().enumerate() {
+            let row = format!(
+                "\n| `{}` | {} | {} | {} |",
+                change.stack,
+                escape::code(&change.path.to_string()),
+                value(&change.old),
+                value(&change.new),
+            );
+            if table.len() + row.len() > room {
+                table.push_str(&format!("\n\n… and {} more.", self.params.len() - i));
+                break;
+            }
+            table.push_str(&row);
+        }
+        if self.params.is_empty() { String::new() } else { table }
+    }
+
+    /// What follows the first line of the commit.
+    pub fn commit_body(&self, noreply: &str) -> String {
+        let trailers = self.asked_by.iter().map(|person| {
+            format!("Co-authored-by: {0} <{1}+{0}@{noreply}>", person.login, person.id)
+        });
+        let trailers: Vec<String> = trailers.collect();
+        let run = self.run.map(|run| format!("Planwright-Run: {} {}\n", run.id, run.hash));
+        let run = run.unwrap_or_default();
+        format!("Asked for in #{}.\n\n{run}{}", self.asked_in, trailers.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use planwright_core::{
+        actor::ActorKind,
+        change_set::ParamPath,
+        names::{Login, UserId},
+    };
+
+    fn stack(text: &str) -> StackId {
+        StackId::parse(text).unwrap()
+    }
+
+    fn with<T>(value: serde_json::Value, see: impl FnOnce(&Proposal<'_>) -> T) -> T {
+        let alice =
+            Actor { id: UserId(7), login: Login::parse("alice").unwrap(), kind: ActorKind::User };
+        let params = [ParamChange {
+            stack: stack("logs/prod"),
+            path: ParamPath::parse("name").unwrap(),
+            old: None,
+            new: Some(value),
+        }];
+        see(&Proposal {
+            asked_in: PrNumber(12),
+            asked_by: &[alice],
+            params: &params,
+            added: &[(stack("logs/prod"), "aws-bucket".into())].into(),
+            removed: &BTreeSet::new(),
+            run: None,
+        })
+    }
+
+    #[test]
+    fn a_proposal_says_who_asked_where_and_what_changes() {
+        with(json!("acme-logs"), |proposal| {
+            assert_eq!(proposal.title(), "Add logs/prod");
+            let body = proposal.body();
+            assert!(
+                body.starts_with("Asked for by `alice` in #12.\n\nAdds `logs/prod` of the package `aws-bucket`.\n\n"),
+                "{body}"
+            );
+            assert!(
+                body.contains("| `logs/prod` | `name` | `(none)` | `\"acme-logs\"` |"),
+                "{body}"
+            );
+            let commit = proposal.commit_body("users.noreply.github.com");
+            assert!(commit.ends_with("Co-authored-by: alice <7+alice@users.noreply.github.com>"));
+        });
+    }
+
+    #[test]
+    fn a_value_stays_in_its_cell() {
+        let hostile = json!("x | y\n| `a` | @team ``` <b> \u{202e}");
+        with(hostile, |proposal| {
+            let body = proposal.body();
+            let rows: Vec<&str> = body.lines().filter(|line| line.starts_with('|')).collect();
+            assert_eq!(rows.len(), 3, "{body}");
+            assert!(!body.contains('\u{202e}'));
+        });
+    }
+}

@@ -1,0 +1,425 @@
+//! What people see, word for word, and what no plan can do to it.
+
+mod fixtures;
+mod hostile;
+mod merged;
+mod settings;
+mod words;
+
+use insta::assert_snapshot;
+
+use super::*;
+use fixtures::*;
+use planwright_core::{
+    approval::{Principal, Why},
+    change::{
+        DriftReport, NotPlanned, PlanReport, Progress, Report, SettingsReport, StackReport, State,
+        Warning,
+    },
+    names::UserId,
+    plan::{Action, Path, Plan, Value},
+    verdict::{Reason, Requirement, What},
+};
+
+/// The comment of a bot without pages.
+fn comment(report: &Report) -> String {
+    super::comment(report, None)
+}
+
+#[test]
+fn the_page_is_linked_below_the_first_line_and_changes_nothing_else() {
+    let url = "https://bot.example/runs/7";
+    let linked = super::comment(&awaiting(), Some(url));
+    let line = format!("  \n[Steps, log and whole plan]({url})");
+    assert!(linked.lines().nth(4).unwrap().contains(url), "{linked}");
+    assert_eq!(linked.replace(&line, ""), comment(&awaiting()));
+}
+
+#[test]
+fn nobody_is_told_that_a_bot_does_not_approve() {
+    let principal =
+        |user: i64, name: &str, why| Principal { user: UserId(user), login: login(name), why };
+    let bots = [
+        principal(1, "planwright[bot]", Why::OpenedPullRequest),
+        principal(1, "planwright", Why::Authored),
+        principal(2, "web-flow", Why::Authored),
+    ];
+    let mut report = awaiting();
+    report.principals = bots.to_vec();
+    let text = comment(&report);
+    assert!(text.contains("may approve who had no part in the change.\n"), "{text}");
+    report.principals.push(principal(7, "alice", Why::Pushed));
+    let text = comment(&report);
+    assert!(text.contains("in the change; not `alice` (pushed to it).\n"), "{text}");
+}
+
+#[test]
+fn a_new_stack_awaits_its_approval() {
+    assert_snapshot!(comment(&awaiting()), @r#"
+<!-- planwright:report -->
+
+**Plan: 2 to add, 0 to change, 0 to destroy** in 1 stack  
+✋ Waiting for approval. Approve the pull request after reading the plan.
+
+| Stack | Plan | Risk | Drift |
+| --- | --- | --- | --- |
+| `logs/prod` | 2 to add | other | – |
+
+**Before it is applied**
+
+- ✅ planned without errors
+- ✅ the plan is of the current head, base and policy
+- ✅ no protected resource is deleted or replaced
+- ❌ approved by 0 of 1
+  - ➖ `bob`: does not count: given before this plan could be read; approve once more
+
+Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (wrote a commit of it).
+
+<details><summary><code>logs/prod</code>: 2 to add</summary>
+
+```diff
++ module.bucket.aws_s3_bucket.this: create
++     bucket: "build-logs"
++     arn: (known after apply)
++ module.bucket.aws_s3_bucket_public_access_block.this: create
++     block_public_acls: true
++ output arn: (known after apply)
+```
+
+</details>
+
+<sub>Plan `v1:0123456789ab` of `bbbbbbb` · the same in a checkout: `planwright plan stacks/logs/prod` · `/infra help` lists the commands</sub>
+"#);
+}
+
+#[test]
+fn the_check_of_a_change_that_awaits_approval_asks_for_action() {
+    let check = check(&awaiting());
+    assert_eq!(check.status, CheckStatus::Completed);
+    assert_eq!(check.conclusion, Some(Conclusion::ActionRequired));
+    assert_snapshot!(check.title, @"Plan: 2 to add, 0 to change, 0 to destroy in 1 stack; approved by 0 of 1");
+}
+
+#[test]
+fn what_goes_away_is_told_first_and_what_forces_it() {
+    assert_snapshot!(comment(&dangerous()), @r#"
+<!-- planwright:report -->
+
+**Plan: 2 to add, 1 to change, 1 to destroy, 1 to replace, 1 to move** in 2 stacks  
+✋ Waiting for approval. Approve the pull request after reading the plan.
+
+> [!CAUTION]
+> **2 resources are deleted or replaced**
+>
+> - `module.old.aws_s3_bucket.this` is **deleted**, because no resource config; **data loss** (`website/prod`)
+> - `module.db.aws_db_instance.main` is **replaced** (delete, then create), forced by `engine`; **data loss**; protected (`website/prod`)
+
+| Stack | Plan | Risk | Drift |
+| --- | --- | --- | --- |
+| `website/prod` | 1 to change, 1 to replace, 1 to destroy, 1 to move | **data loss** | **1** |
+| `logs/prod` | 2 to add | other | – |
+
+**Before it is applied**
+
+- ✅ planned without errors
+- ✅ the plan is of the current head, base and policy
+- ✅ no protected resource is deleted or replaced
+- ❌ approved by 0 of 1
+  - ➖ `bob`: does not count: given before this plan could be read; approve once more
+
+Anyone with write access may approve.
+
+> [!WARNING]
+> - Whoever shaped a change may approve it here: `approvals.self` is on in `planwright.yaml`.
+> - ask `@acme`
+
+<details><summary><code>website/prod</code>: 1 to change, 1 to replace, 1 to destroy, 1 to move</summary>
+
+```diff
+- module.old.aws_s3_bucket.this: delete; because no resource config; data loss
+-/+ module.db.aws_db_instance.main: replace (delete, then create); data loss; protected
+!     engine: "postgres" → "mysql"  # forces replacement
+!     password: (sensitive) → (sensitive, changed)
+! module.bucket.aws_s3_bucket_versioning.this: update; reverts drift
+!     status: "Suspended" → "Enabled"
+# module.b.aws_iam_role.this: moved from module.a.aws_iam_role.this
+```
+
+**Drift** since the last apply: as it was applied → as it is
+
+```diff
+! module.bucket.aws_s3_bucket_versioning.this: changed
+!     status: "Enabled" → "Suspended"
+```
+
+</details>
+
+<details><summary><code>logs/prod</code>: 2 to add</summary>
+
+```diff
++ module.bucket.aws_s3_bucket.this: create
++     bucket: "build-logs"
++     arn: (known after apply)
++ module.bucket.aws_s3_bucket_public_access_block.this: create
++     block_public_acls: true
++ output arn: (known after apply)
+```
+
+</details>
+
+<sub>Plan `v1:0123456789ab` of `bbbbbbb` · the same in a checkout: `planwright plan stacks/website/prod` · `/infra help` lists the commands</sub>
+"#);
+}
+
+#[test]
+fn an_invalid_file_is_shown_with_its_line_and_its_fix() {
+    let report = invalid();
+    assert_snapshot!(comment(&report), @"
+<!-- planwright:report -->
+
+**Plan: 1 of 1 stack failed**  
+❌ Mend what is listed below and push; it is planned again.
+
+| Stack | Plan | Risk | Drift |
+| --- | --- | --- | --- |
+| `logs` | invalid configuration | – | – |
+
+<details open><summary><code>logs</code>: invalid configuration</summary>
+
+- **error** `stacks/logs/stack.yaml:3:5`: the package `aws-bucket` has no param `nmae`; did you mean `name`?; allowed: `name, region`<br>To mend it: `planwright set stacks/logs name=…`
+
+</details>
+
+<sub>Plan `v1:0123456789ab` of `bbbbbbb` · the same in a checkout: `planwright plan stacks/logs` · `/infra help` lists the commands</sub>
+");
+    let check = check(&report);
+    assert_eq!(check.conclusion, Some(Conclusion::Failure));
+    insta::assert_json_snapshot!(check.annotations, @r#"
+[
+  {
+    "path": "stacks/logs/stack.yaml",
+    "line": 3,
+    "level": "failure",
+    "message": "the package `aws-bucket` has no param `nmae`\nDid you mean name?\nAllowed: name, region\nTo mend it: planwright set stacks/logs name=…",
+    "title": "unknown param"
+  }
+]
+"#);
+}
+
+#[test]
+fn an_engine_that_fails_is_quoted() {
+    let mut report = awaiting();
+    report.stacks[0].plan = PlanReport::EngineFailed(
+        "Error: no valid credential sources\n```\n@acme/owners <b>\u{1b}[31m\n".into(),
+    );
+    report.state = State::Blocked;
+    report.verdict = None;
+    assert_snapshot!(comment(&report), @"
+<!-- planwright:report -->
+
+**Plan: 1 of 1 stack failed**  
+❌ Mend what is listed below and push; it is planned again.
+
+| Stack | Plan | Risk | Drift |
+| --- | --- | --- | --- |
+| `logs/prod` | the plan failed | – | – |
+
+<details open><summary><code>logs/prod</code>: the plan failed</summary>
+
+````text
+Error: no valid credential sources
+```
+@acme/owners <b>⟨U+001B⟩[31m
+````
+
+</details>
+
+<sub>Plan `v1:0123456789ab` of `bbbbbbb` · the same in a checkout: `planwright plan stacks/logs/prod` · `/infra help` lists the commands</sub>
+");
+}
+
+#[test]
+fn a_fork_and_changed_packages_are_not_planned() {
+    let mut report = awaiting();
+    report.state = State::Blocked;
+    report.verdict = None;
+    report.stacks = vec![
+        stack("fork", PlanReport::NotPlanned(NotPlanned::Fork)),
+        stack("package", PlanReport::NotPlanned(NotPlanned::PackageBytes("packages/web".into()))),
+    ];
+    assert_snapshot!(comment(&report), @"
+<!-- planwright:report -->
+
+**Not planned:** 2 stacks  
+❌ Blocked by what is listed below.
+
+| Stack | Plan | Risk | Drift |
+| --- | --- | --- | --- |
+| `fork` | not planned | – | – |
+| `package` | not planned | – | – |
+
+<details><summary><code>fork</code>: not planned</summary>
+
+Validated and rendered, but not planned: a plan runs provider code, and this branch is in a fork. A maintainer can plan this very head with `/infra plan`.
+
+</details>
+
+<details><summary><code>package</code>: not planned</summary>
+
+Validated and rendered, but not planned: the pull request changes the package `packages/web`, which is code. A maintainer who had no part in the change can plan this very head with `/infra plan`.
+
+</details>
+
+<sub>Plan `v1:0123456789ab` of `bbbbbbb` · the same in a checkout: `planwright plan stacks/fork` · `/infra help` lists the commands</sub>
+");
+    assert_eq!(check(&report).conclusion, Some(Conclusion::ActionRequired));
+}
+
+#[test]
+fn a_merge_conflict_names_the_files() {
+    let mut report = nothing(State::Blocked);
+    report.conflicts = vec!["stacks/website/stack.yaml".into()];
+    assert_snapshot!(comment(&report), @"
+<!-- planwright:report -->
+
+**Not planned: merge conflict**  
+❌ Mend what is listed below and push; it is planned again.
+
+The head cannot be merged into the base. Merge the base into this branch and resolve:
+
+- `stacks/website/stack.yaml`
+
+<sub>Head `bbbbbbb` · `/infra help` lists the commands</sub>
+");
+    assert_eq!(check(&report).conclusion, Some(Conclusion::Failure));
+}
+
+#[test]
+fn planning_and_nothing_affected_are_short() {
+    let mut planning = nothing(State::Planning);
+    planning.stacks = vec![stack("website", PlanReport::Pending)];
+    assert_snapshot!(comment(&planning), @"
+<!-- planwright:report -->
+
+**Planning** 1 stack  
+⏳ `bbbbbbb` is being planned; the result will stand here.
+
+| Stack | Plan | Risk | Drift |
+| --- | --- | --- | --- |
+| `website` | being planned | – | – |
+
+<sub>Head `bbbbbbb` · the same in a checkout: `planwright plan stacks/website` · `/infra help` lists the commands</sub>
+");
+    assert_eq!(check(&planning).status, CheckStatus::InProgress);
+    let unaffected = nothing(State::NothingAffected);
+    assert_snapshot!(comment(&unaffected), @"
+<!-- planwright:report -->
+
+**No stack is affected**  
+✅ There is nothing to apply.
+
+<sub>Head `bbbbbbb` · `/infra help` lists the commands</sub>
+");
+    assert_eq!(check(&unaffected).conclusion, Some(Conclusion::Success));
+}
+
+#[test]
+fn a_check_is_green_only_if_the_verdict_is_met() {
+    for (state, verdict, conclusion) in [
+        (State::Approved, Some(met()), Some(Conclusion::Success)),
+        (State::Approved, awaiting().verdict, Some(Conclusion::ActionRequired)),
+        (State::Approved, None, Some(Conclusion::ActionRequired)),
+        (State::NothingAffected, None, Some(Conclusion::ActionRequired)),
+        (State::AwaitingApproval, Some(met()), Some(Conclusion::ActionRequired)),
+        (State::Applied, None, Some(Conclusion::ActionRequired)),
+        (State::AwaitingConfirmation, Some(met()), Some(Conclusion::ActionRequired)),
+        (State::Failed, Some(met()), Some(Conclusion::Failure)),
+        (State::Partial, Some(met()), Some(Conclusion::Failure)),
+        (State::Superseded, Some(met()), Some(Conclusion::Cancelled)),
+        (State::Released, Some(met()), Some(Conclusion::Cancelled)),
+        (State::Planning, Some(met()), None),
+        (State::Queued, Some(met()), None),
+        (State::Applying, Some(met()), None),
+    ] {
+        let report = Report { state, verdict, ..awaiting() };
+        assert_eq!(check(&report).conclusion, conclusion, "{state:?}");
+    }
+    let mut unfinished = met();
+    unfinished.met = false;
+    let why = Reason::Unfinished("The run reached its limit of plans.".into());
+    let leaf = Requirement { what: What::Finished, met: false, why, children: Vec::new() };
+    unfinished.children.insert(0, leaf);
+    let report = Report { verdict: Some(unfinished), ..awaiting() };
+    assert_eq!(State::before_merge(&report, report.verdict.as_ref()), State::Blocked);
+    let told = check(&Report { state: State::Blocked, ..report });
+    assert_eq!(told.conclusion, Some(Conclusion::Failure));
+    assert!(
+        told.title.ends_with("; not finished: The run reached its limit of plans."),
+        "{told:?}"
+    );
+    let mut broken = Report { verdict: Some(met()), state: State::Approved, ..awaiting() };
+    broken.findings = vec![finding("planwright.yaml")];
+    assert_eq!(check(&broken).conclusion, Some(Conclusion::Failure));
+}
+
+#[test]
+fn the_state_of_an_open_pull_request_follows_from_its_stacks() {
+    let pending = Report { stacks: vec![stack("a", PlanReport::Pending)], ..awaiting() };
+    let forked = PlanReport::NotPlanned(NotPlanned::Fork);
+    let forked = Report { stacks: vec![stack("a", forked)], ..awaiting() };
+    for (report, state) in [
+        (awaiting(), State::AwaitingApproval),
+        (invalid(), State::Blocked),
+        (forked, State::Blocked),
+        (pending, State::Planning),
+        (nothing(State::Planning), State::NothingAffected),
+    ] {
+        assert_eq!(State::before_merge(&report, None), state);
+    }
+}
+
+#[test]
+fn what_reverts_drift_is_labelled() {
+    let mut report = awaiting();
+    let mut plan = drift_plan();
+    plan.resources[0].differences.push(difference("bucket", "old".into(), "new".into()));
+    report.stacks[0].plan = PlanReport::Planned(plan);
+    report.stacks[0].drift = DriftReport::Checked(drift_plan());
+    let partly = comment(&report);
+    assert!(partly.contains("# reverts drift"), "{partly}");
+    report.stacks[0].plan = PlanReport::Planned(drift_plan());
+    let wholly = comment(&report);
+    assert!(wholly.contains("update; reverts drift"), "{wholly}");
+    report.stacks[0].drift = DriftReport::Checked(Plan::default());
+    assert!(!comment(&report).contains("reverts drift"));
+}
+
+#[test]
+fn refreshed_values_are_folded_away() {
+    let mut report = awaiting();
+    let mut plan = bucket_plan();
+    plan.refreshed = drift_plan().resources;
+    report.stacks[0].plan = PlanReport::Planned(plan);
+    let text = comment(&report);
+    let (above, folded) =
+        text.split_once("<details><summary>Values that were refreshed: 1").unwrap();
+    assert!(folded.contains("Suspended") && !above.contains("Suspended"));
+}
+
+#[test]
+fn a_replacement_lists_what_forces_it_first() {
+    let mut change = bucket_plan().resources.remove(0);
+    change.action = Action::DeleteThenCreate;
+    change.differences = vec![
+        difference("arn", "a".into(), Value::Unknown),
+        difference("bucket", "a".into(), "b".into()),
+    ];
+    change.replace_paths = vec![Path(vec![planwright_core::plan::Step::Key("bucket".into())])];
+    let lines = change::change_lines(&change, change::Labels::default());
+    assert_snapshot!(lines.join("\n"), @r#"
+-/+ module.bucket.aws_s3_bucket.this: replace (delete, then create); data loss
+!     bucket: "a" → "b"  # forces replacement
+!     arn: "a" → (known after apply)
+"#);
+}

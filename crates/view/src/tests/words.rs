@@ -1,0 +1,306 @@
+//! The wording of reasons, refusals and answers.
+
+use insta::assert_snapshot;
+
+use super::{fixtures::*, *};
+use planwright_core::{
+    approval::{Discount, Why},
+    digest::Digest,
+    names::{BranchName, CommentId},
+    plan::OutputChange,
+    verdict::{Reason, Requirement, What},
+};
+
+#[test]
+fn each_discount_is_said_so_that_a_person_knows_what_to_do() {
+    let said: Vec<String> = [
+        Discount::Withdrawn,
+        Discount::NotAUser,
+        Discount::Principal(Why::Pushed),
+        Discount::NoWriteAccess,
+        Discount::OtherHead,
+        Discount::NothingPosted,
+        Discount::BeforePlan,
+        Discount::NotRecorded,
+        Discount::OtherPlan,
+        Discount::OtherPolicy,
+    ]
+    .iter()
+    .map(requirement::discount)
+    .collect();
+    assert_snapshot!(said.join("\n"), @"
+withdrawn: the latest review does not approve
+given by a bot
+pushed to it, so it takes someone else
+no write access now
+given for another commit; approve once more
+given before this plan could be read; approve once more
+given before this plan could be read; approve once more
+arrived while the bot was away; approve once more
+given for another plan; approve once more
+given under another policy; approve once more
+");
+}
+
+#[test]
+fn each_requirement_is_said() {
+    let leaf = |what, why| Requirement { what, met: false, why, children: vec![] };
+    let branch = |name: &str| BranchName::parse(name).unwrap();
+    let address = "module.db.aws_db_instance.main".to_owned();
+    let root = Requirement {
+        what: What::Applicable,
+        met: false,
+        why: Reason::Children,
+        children: vec![
+            leaf(What::Planned, Reason::NothingPlanned),
+            Requirement {
+                children: vec![
+                    leaf(
+                        What::SameHead,
+                        Reason::HeadMoved { planned: sha("a"), current: sha("b") },
+                    ),
+                    leaf(
+                        What::SameBase,
+                        Reason::Retargeted { planned: branch("main"), current: branch("a`b") },
+                    ),
+                    leaf(What::SamePolicy, Reason::PolicyChanged),
+                    leaf(What::SamePlans, Reason::PlansDiffer),
+                ],
+                ..leaf(What::Fresh, Reason::Children)
+            },
+            Requirement {
+                children: vec![
+                    leaf(
+                        What::Protected { stack: id("db"), address: address.clone() },
+                        Reason::NotAllowed,
+                    ),
+                    leaf(
+                        What::Protected { stack: id("db"), address },
+                        Reason::AllowanceDiscounted {
+                            by: login("alice"),
+                            why: Discount::Principal(Why::OpenedPullRequest),
+                        },
+                    ),
+                ],
+                ..leaf(What::ProtectedAllowed, Reason::Children)
+            },
+            leaf(What::Approved, Reason::Approvals { given: 0, required: 2 }),
+        ],
+    };
+    assert_snapshot!(requirement::requirement_list(&root), @"
+- ❌ not everything is planned
+- ❌ the plan is out of date
+  - ❌ `aaaaaaa` was planned, the head is `bbbbbbb` now
+  - ❌ planned for `main`, the base is ``a`b`` now
+  - ❌ the policy at the base has changed since the plan
+  - ❌ the stacks are not those of the plan set
+- ❌ protected resources would be deleted or replaced; someone who may approve allows it with `/infra allow STACK ADDRESS…`
+  - ❌ `module.db.aws_db_instance.main` in `db`: nobody has allowed it
+  - ❌ `module.db.aws_db_instance.main` in `db`: what `alice` allowed does not count: opened the pull request, so it takes someone else
+- ❌ approved by 0 of 2
+");
+}
+
+#[test]
+fn each_refusal_says_what_to_do() {
+    let digest = || Digest::from_text("v1:0123456789abcdef");
+    let command = |text: &str| planwright_core::command::parse(text).remove(0).unwrap_err();
+    let refusals = [
+        Refusal::from(command("/infra aply")),
+        Refusal::NotAllowed { login: login("mallory"), command: "plan" },
+        Refusal::Principal { login: login("alice"), command: "allow", why: Why::Authored },
+        Refusal::Fork,
+        Refusal::UnknownStack { stack: id("websit"), known: vec![id("website"), id("logs")] },
+        Refusal::UnknownStack { stack: id("xyz"), known: vec![id("website"), id("logs")] },
+        Refusal::UnknownStack { stack: id("xyz"), known: vec![] },
+        Refusal::NotAffected { stack: id("logs") },
+        Refusal::NotProtected { stack: id("logs"), address: "a.b".into(), known: vec![] },
+        Refusal::NotProtected {
+            stack: id("logs"),
+            address: "a.b[\"`@x\"]".into(),
+            known: vec!["module.a.b.c".into()],
+        },
+        Refusal::NothingPlanned,
+        Refusal::Outdated,
+        Refusal::NotMerged,
+        Refusal::Closed,
+        Refusal::OtherPlan { typed: Digest::from_text("v1:ffffffffffff"), current: digest() },
+        Refusal::PlanNeeded { current: digest() },
+        Refusal::NotMet("approved by 0 of 1".into()),
+        Refusal::AlreadyApplied,
+        Refusal::Superseded,
+        Refusal::ApplyFailed,
+        Refusal::Stopped,
+        Refusal::NothingLocked { stack: None },
+        Refusal::LockInUse { stack: Some(id("logs")) },
+        Refusal::NothingRunning,
+    ];
+    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert_snapshot!(said.join("\n"), @r#"
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
+`/infra plan` needs write access to the repository, which `mallory` does not have.
+`/infra allow` takes someone who had no part in the change; `alice` wrote a commit of it.
+This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with `/infra plan`.
+There is no stack `websit`. Did you mean `website`?
+There is no stack `xyz`; the stacks are `website`, `logs`.
+There is no stack `xyz`, nor any other.
+The pull request does not affect `logs`, so there is nothing of it to plan here.
+`a.b` is no resource of `logs` in a protected slot that this plan deletes or replaces, so nothing has to be allowed.
+``a.b["`@x"]`` is no resource of `logs` in a protected slot that this plan deletes or replaces; those are `module.a.b.c`.
+Nothing is planned yet; `/infra plan` plans the current head.
+The plan is of another head; the current one is being planned. Ask again after that.
+The pull request is not merged, and only what is merged is applied. Merging applies it.
+The pull request is closed; reopen it to have it planned.
+`v1:ffffffffffff` is not the plan at hand, which is `v1:0123456789ab`. Read it, and name that one.
+What would happen now was not approved. Read it, then name its digest: `/infra apply --plan v1:0123456789ab`.
+This change cannot be applied yet: approved by 0 of 1.
+Everything of this change is applied; there is nothing to retry.
+A newer change of the same stacks was applied before; this one would take it back.
+It is not applied, or only in part; the first comment of Planwright says why, and what stands.
+Stopped before it was done: it was cancelled, or something newer took its place.
+This change holds no lock and waits for none.
+The lock of `logs` is in use by an apply that runs; `/infra cancel` stops it.
+Nothing runs for this pull request.
+"#);
+}
+
+#[test]
+fn each_refusal_of_a_request_says_what_to_do() {
+    let refusals = [
+        Refusal::SetInFork { stack: id("logs") },
+        Refusal::NothingToSet,
+        Refusal::HeadMoved,
+        Refusal::BranchTaken(BranchName::parse("planwright/3-logs").unwrap()),
+        Refusal::IssueClosed,
+        Refusal::NoModel,
+        Refusal::NoRun,
+        Refusal::NoQuestion,
+        Refusal::NoSuchChoice(2),
+        Refusal::Expired,
+        Refusal::StillAtWork,
+        Refusal::RunGone,
+        Refusal::ProposeOnPullRequest,
+        Refusal::Outsider(login("eve")),
+    ];
+    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert_snapshot!(said.join("\n"), @"
+The branch is in a fork, to which Planwright never writes: change `logs` there by hand.
+The params have these values already; nothing was committed.
+Somebody pushed to the branch at the same moment; nothing was committed. Ask again.
+The branch `planwright/3-logs` has commits of others; delete it, or work on it by hand.
+The issue is closed; reopen it first.
+No model is set up for this Planwright, so it reads no free text. `/infra set STACK PATH=VALUE` changes a param, and an issue form asks for a stack.
+There is no run of the agent here; `/infra propose` on an issue begins one.
+The agent asks nothing here that could be answered.
+That is none of the 2 choices.
+The question is older than a week; `/infra propose` begins anew.
+The agent is still at work; `/infra cancel` stops it.
+This run was superseded or cancelled; `/infra propose` begins a new one.
+`/infra propose` is for issues; `/infra revise` changes what was proposed here.
+The issue has words of `eve`, who has no write access, so they are not read. Say yourself what is wanted: `/infra propose TEXT`.
+");
+}
+
+#[test]
+fn each_refusal_of_code_and_settings_says_what_to_do() {
+    let package = "packages/web".into();
+    let refusals = [
+        Refusal::OwnCode { login: login("alice"), package, why: Why::Pushed },
+        Refusal::PolicyChanged { current: Digest::from_text("v1:0123456789abcdef") },
+        Refusal::NothingToApply,
+    ];
+    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert_snapshot!(said.join("\n"), @"
+This change brings other code of the package `packages/web`, and to have it run takes someone who had no part in the change; `alice` pushed to it.
+`planwright.yaml` has changed since this was planned. Read by what it is judged now, then confirm: `/infra apply --plan v1:0123456789ab`.
+This change affects no stack, so there is nothing to apply.
+");
+}
+
+#[test]
+fn answers_are_short() {
+    assert_snapshot!(help(), @"
+A command stands at the start of a line of a new comment; edits are not read.
+
+| Command | What it does | Who |
+| --- | --- | --- |
+| `/infra help` | Show this list. | anyone |
+| `/infra plan [STACK…]` | Plan again, on the current head. | write access |
+| `/infra drift [STACK…]` | Show what was changed behind the configuration's back. | write access |
+| `/infra status` | Show what is met, what is missing and what waits. | anyone |
+| `/infra allow STACK ADDRESS…` | Allow these protected resources to be deleted or replaced, in the plan shown. | write access, and no part in the change |
+| `/infra set STACK PATH=VALUE…` | Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it. | write access |
+| `/infra propose [TEXT]` | On an issue: have the agent propose what it asks for, and TEXT. | write access |
+| `/infra revise TEXT` | Have the agent change what it proposed. | write access |
+| `/infra answer N` | Answer the question of the agent with the choice of that number. | write access |
+| `/infra apply [--plan DIGEST]` | After the merge: retry a failed apply, or confirm by its digest a plan that differs. | write access, and no part in the change |
+| `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
+| `/infra cancel` | Stop what runs for this pull request. | write access |
+");
+    assert_snapshot!(status(&awaiting()), @"
+**Plan: 2 to add, 0 to change, 0 to destroy** in 1 stack  
+✋ Waiting for approval. Approve the pull request after reading the plan.
+
+| Stack | Plan | Risk | Drift |
+| --- | --- | --- | --- |
+| `logs/prod` | 2 to add | other | – |
+
+**Before it is applied**
+
+- ✅ planned without errors
+- ✅ the plan is of the current head, base and policy
+- ✅ no protected resource is deleted or replaced
+- ❌ approved by 0 of 1
+  - ➖ `bob`: does not count: given before this plan could be read; approve once more
+
+Anyone with write access may approve who had no part in the change; not `alice` (opened the pull request, pushed to it), `carol` (wrote a commit of it).
+");
+    let by = login("bob");
+    let held = vec![id("logs"), id("website/prod")];
+    let unlock = Unlocked { by, held, waiting: vec![id("network")] };
+    assert_snapshot!(Marker::Reply(CommentId(5), 0).on(&unlocked(&unlock)), @"
+<!-- planwright:reply:5 -->
+`bob` released the lock of `logs`, `website/prod`, and took this change out of the queue of `network`.
+");
+}
+
+#[test]
+fn a_drift_report_names_attribute_old_and_new() {
+    let (before, after) = (Value::Known("calm".into()), Value::Known("storm".into()));
+    let output = OutputChange { action: Action::Update, before, after };
+    let read = Plan { outputs: [("weather".to_owned(), output)].into(), ..Plan::default() };
+    let stacks = vec![
+        (id("fine"), DriftReport::Checked(Plan::default())),
+        (id("logs"), DriftReport::Checked(drift_plan())),
+        (id("read"), DriftReport::Checked(read)),
+        (id("new"), DriftReport::NeverApplied),
+        (id("away"), DriftReport::Unknown("no answer from @cloud in 60 s".into())),
+    ];
+    assert_snapshot!(drift(&stacks), @r#"
+**Drift** in 2 of 3 stacks; 1 stack could not be checked
+
+`fine`: none
+
+`logs`: as it was applied → as it is
+
+```diff
+! module.bucket.aws_s3_bucket_versioning.this: changed
+!     status: "Enabled" → "Suspended"
+```
+
+`read`: as it was applied → as it is
+
+```diff
+! output weather: "calm" → "storm"
+```
+
+`new`: never applied
+
+`away`: not checked: no answer from `@cloud` in 60 s
+"#);
+    assert_snapshot!(drift(&stacks[..1]), @"
+**Drift:** none in 1 stack
+
+`fine`: none
+");
+}
