@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::{App, Clock, Environment},
     flow::{
-        catch_up::{Horizon, catch_up},
-        notes,
+        catch_up::{SyncCursor, catch_up},
+        run_log,
     },
     http::{self, AppInbox},
     settings::{Role, Serve},
@@ -30,7 +30,7 @@ pub struct Bot {
     pub app: Arc<App>,
     /// Where webhooks are received; none without the role `web`.
     pub address: Option<SocketAddr>,
-    missed: Mutex<Horizon>,
+    missed: Mutex<SyncCursor>,
     stop: CancellationToken,
     server: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -51,7 +51,7 @@ impl Bot {
     pub async fn on(settings: &Serve, clock: Clock, listener: Option<TcpListener>) -> Result<Self> {
         let app = Arc::new(App::open(settings, clock).await?);
         has_engine(&app)?;
-        let missed = Mutex::new(Horizon::of(&app).await?);
+        let missed = Mutex::new(SyncCursor::of(&app).await?);
         let stop = CancellationToken::new();
         let (mut address, mut server) = (None, None);
         if let Some(listener) = listener {
@@ -88,7 +88,7 @@ impl Bot {
         if !self.app.roles.contains(&Role::Web) {
             return;
         }
-        if let Err(error) = notes::forget_old(&self.app).await {
+        if let Err(error) = run_log::forget_old(&self.app).await {
             tracing::warn!(%error, "old notes of runs are still there");
         }
         if let Err(error) = catch_up(&self.app, &mut *self.missed.lock().await).await {

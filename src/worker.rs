@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    flow::{self, Watch},
+    flow::{self, JobContext},
     queue,
 };
 use planwright_core::job::Job;
@@ -83,7 +83,7 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
         Ok(job) => job,
         Err(error) => return (Outcome::Failed { error: error.to_string() }, Vec::new()),
     };
-    let watch = Watch { job: Some(claim.job.id), ..Watch::default() };
+    let watch = JobContext { job: Some(claim.job.id), ..JobContext::default() };
     // A job that waited may have been cancelled meanwhile, and has to know before it goes on.
     if !beat(app, claim, &watch.stop).await {
         return (Outcome::Done, Vec::new());

@@ -5,7 +5,7 @@
 use crate::app::App;
 use planwright_core::{
     command::{self, Command, Who},
-    job::{Asked, Job, Target, job_of},
+    job::{Invocation, Job, Target, job_of},
     names::StackId,
 };
 use planwright_store::{LockState, StackLock, Unlock};
@@ -21,7 +21,7 @@ use super::{
 pub async fn acknowledge(
     app: &App,
     target: &Target,
-    asked: &Asked,
+    asked: &Invocation,
     (comment, on_pull_request): (&str, bool),
 ) -> Result<Vec<Job>> {
     let commands = command::parse(comment).into_iter().collect::<Result<Vec<Command>, _>>();
@@ -42,7 +42,7 @@ pub async fn acknowledge(
         if !on_pull_request && !is_for_issues(&command) {
             return Err(Refusal::NothingPlanned.into());
         }
-        let asked = Asked { nth: if is_only_one { 0 } else { i + 1 }, ..asked.clone() };
+        let asked = Invocation { nth: if is_only_one { 0 } else { i + 1 }, ..asked.clone() };
         match job_of(command.clone(), target, (&asked, on_pull_request)) {
             Some(job) => jobs.push(job),
             None => {
@@ -53,7 +53,7 @@ pub async fn acknowledge(
         }
     }
     if !jobs.is_empty() {
-        outlive_a_cancel(app, target).await?;
+        bump_generation(app, target).await?;
     }
     Ok(jobs)
 }
@@ -68,7 +68,7 @@ fn is_for_issues(command: &Command) -> bool {
 async fn authorise(
     app: &App,
     target: &Target,
-    asked: &Asked,
+    asked: &Invocation,
     (command, who): (&'static str, Who),
 ) -> Result<()> {
     if who == Who::Anyone {
@@ -82,7 +82,7 @@ async fn authorise(
 }
 
 /// What was asked for after a cancel is not cancelled by it.
-async fn outlive_a_cancel(app: &App, target: &Target) -> Result<()> {
+async fn bump_generation(app: &App, target: &Target) -> Result<()> {
     let id = id_of(target);
     let known = app.store.pull_request(id).await?;
     if known.is_some_and(|known| known.cancel_requested >= Some(known.generation)) {
@@ -94,7 +94,7 @@ async fn outlive_a_cancel(app: &App, target: &Target) -> Result<()> {
 async fn answer(
     app: &App,
     target: &Target,
-    asked: &Asked,
+    asked: &Invocation,
     command: Command,
 ) -> Result<Option<String>> {
     match command {
@@ -134,7 +134,7 @@ async fn cancel(app: &App, target: &Target) -> Result<()> {
 async fn unlock(
     app: &App,
     target: &Target,
-    asked: &Asked,
+    asked: &Invocation,
     stack: Option<StackId>,
 ) -> Result<String> {
     let (id, by) = (id_of(target), asked.by.login.clone());

@@ -4,8 +4,8 @@
 
 use crate::app::App;
 use planwright_core::{
-    approval::part_in_the_change,
-    job::{Asked, Target},
+    approval::principal_role,
+    job::{Invocation, Target},
     names::StackId,
     pull_request::PullRequest,
 };
@@ -13,13 +13,13 @@ use planwright_git::Want;
 use planwright_store::Allowance;
 use planwright_view::Refusal;
 
-use super::{Result, ground, id_of, judge, verdict};
+use super::{Result, facts, id_of, merge_preview, verdict};
 
 /// Records the allowance and judges the change anew.
 pub async fn allow(
     app: &App,
     target: &Target,
-    asked: &Asked,
+    asked: &Invocation,
     (stack, addresses): (&StackId, &[String]),
 ) -> Result<()> {
     let pull = app.github.pull_request(&target.repository, target.number).await?;
@@ -28,8 +28,8 @@ pub async fn allow(
     if recorded.plan_set.head != pull.head {
         return Err(Refusal::Outdated.into());
     }
-    let principals = judge::principals(app, target, &pull).await?;
-    if let Some(why) = part_in_the_change(asked.by.id, &principals)
+    let principals = facts::principals(app, target, &pull).await?;
+    if let Some(why) = principal_role(asked.by.id, &principals)
         && !allows_own(app, target, &pull).await?
     {
         let login = asked.by.login.clone();
@@ -62,7 +62,7 @@ pub async fn allow(
 /// Whether whoever shaped a change may allow it, by the settings of the base.
 async fn allows_own(app: &App, target: &Target, pull: &PullRequest) -> Result<bool> {
     let wants = [Want::Branch(pull.base_ref.clone())];
-    let mirror = ground::fetch(app, target, &wants).await?;
-    let config = ground::config(&mirror, &mirror.tree(&pull.base).await?).await?;
+    let mirror = merge_preview::fetch(app, target, &wants).await?;
+    let config = merge_preview::config(&mirror, &mirror.tree(&pull.base).await?).await?;
     Ok(config.is_ok_and(|config| config.approvals.own))
 }

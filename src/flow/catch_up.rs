@@ -19,9 +19,9 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
 /// From when on deliveries may have been missed.
 #[derive(Clone, Copy, Debug)]
-pub struct Horizon(Timestamp);
+pub struct SyncCursor(Timestamp);
 
-impl Horizon {
+impl SyncCursor {
     /// What this database has heard of until now. To be asked before anything is received: the first
     /// delivery that comes would hide all that were missed before it.
     pub async fn of(app: &App) -> Result<Self> {
@@ -40,17 +40,17 @@ impl Horizon {
 
 /// Fetches deliveries that never arrived and finishes writes that were begun. The horizon moves on
 /// only when nothing has to be looked at again.
-pub async fn catch_up(app: &App, horizon: &mut Horizon) -> Result<()> {
+pub async fn catch_up(app: &App, horizon: &mut SyncCursor) -> Result<()> {
     let now = app.now();
     let fetched = fetch_missed(app, *horizon).await;
     outbox::send_unfinished(app).await?;
     fetched?;
-    *horizon = Horizon(now);
+    *horizon = SyncCursor(now);
     Ok(())
 }
 
 /// Takes in deliveries that never arrived; one that cannot be had keeps nothing from the others.
-async fn fetch_missed(app: &App, horizon: Horizon) -> Result<()> {
+async fn fetch_missed(app: &App, horizon: SyncCursor) -> Result<()> {
     let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
     let since = horizon.0.checked_sub(OVERLAP).unwrap_or(oldest).max(oldest);
     let missed = app.github.missed_deliveries(since).await?;

@@ -3,7 +3,7 @@
 use crate::app::App;
 use planwright_core::change::DriftReport;
 use planwright_core::{
-    job::{Asked, Target},
+    job::{Invocation, Target},
     names::StackId,
 };
 use planwright_git::Want;
@@ -11,14 +11,14 @@ use planwright_store::AppliedStack;
 use planwright_view as view;
 use planwright_view::Refusal;
 
-use super::{Result, Watch, ground, id_of, outbox, plan};
+use super::{JobContext, Result, id_of, merge_preview, outbox, plan};
 
 /// Checks the named stacks; with no name those of the pull request, or all if it affects none.
 pub async fn drift(
     app: &App,
     target: &Target,
-    (asked, stacks): (&Asked, &[StackId]),
-    watch: &Watch,
+    (asked, stacks): (&Invocation, &[StackId]),
+    watch: &JobContext,
 ) -> Result<()> {
     let repository = target.repository.id;
     let applied: Vec<AppliedStack> =
@@ -29,9 +29,9 @@ pub async fn drift(
         let why = "only settings of the default branch are trusted, and it is into another".into();
         return Err(Refusal::NotMet(why).into());
     }
-    let mirror = ground::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
+    let mirror = merge_preview::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
     let base = mirror.tree(&pull.base).await?;
-    let config = match ground::config(&mirror, &base).await? {
+    let config = match merge_preview::config(&mirror, &base).await? {
         Ok(config) => config,
         Err(findings) => {
             let text: Vec<String> =

@@ -11,15 +11,15 @@ pub mod backend;
 pub mod catch_up;
 pub mod checkout;
 pub mod drift;
-pub mod ground;
-pub mod judge;
-pub mod look;
-pub mod notes;
+pub mod facts;
+pub mod merge_preview;
 pub mod outbox;
 pub mod plan;
 pub mod propose;
+pub mod pull_snapshot;
 pub mod release;
 pub mod request;
+pub mod run_log;
 pub mod set;
 pub mod verdict;
 pub mod work;
@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use planwright_core::job::{Asked, Job, Target};
+use planwright_core::job::{Invocation, Job, Target};
 use planwright_engine as engine;
 use planwright_git as git;
 use planwright_github as github;
@@ -36,8 +36,8 @@ use planwright_store as store;
 use planwright_store::{JobId, PullRequestId};
 use planwright_view::Refusal;
 
-use notes::Notes;
 use outbox::Face;
+use run_log::RunLog;
 
 /// How a flow ends that does not end well.
 #[derive(Debug, thiserror::Error)]
@@ -63,19 +63,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a running job knows of itself.
 #[derive(Clone, Default)]
-pub struct Watch {
+pub struct JobContext {
     /// Fires when the job has to stop.
     pub stop: CancellationToken,
     /// The job itself, by which a run knows whose it is.
     pub job: Option<JobId>,
     /// What is noted of it for people.
-    pub notes: Notes,
+    pub notes: RunLog,
 }
 
-impl Watch {
+impl JobContext {
     /// The same, with notes that are taken from here on.
     fn noting(&self, app: &App) -> Self {
-        Self { notes: Notes::of(app), ..self.clone() }
+        Self { notes: RunLog::of(app), ..self.clone() }
     }
 
     /// The same for what nobody may stop.
@@ -130,7 +130,7 @@ impl From<engine::Error> for Error {
 /// Runs a job to its end; what it returns are jobs that follow from it.
 ///
 /// Whoever asked for it sees how it ended: 🚀, or 😕 with a line that says why.
-pub async fn run(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
+pub async fn run(app: &App, job: &Job, watch: &JobContext) -> Result<Vec<Job>> {
     let ended = dispatch(app, job, watch).await;
     let Some(asked) = asked(job) else { return ended };
     let ended = match ended {
@@ -154,7 +154,7 @@ pub async fn run(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
     }
 }
 
-async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
+async fn dispatch(app: &App, job: &Job, watch: &JobContext) -> Result<Vec<Job>> {
     match job {
         Job::Acknowledge { target, asked, comment, on_pull_request, .. } => {
             acknowledge::acknowledge(app, target, asked, (comment, *on_pull_request)).await
@@ -192,7 +192,7 @@ async fn dispatch(app: &App, job: &Job, watch: &Watch) -> Result<Vec<Job>> {
 }
 
 /// Who asked for a job by a comment.
-fn asked(job: &Job) -> Option<&Asked> {
+fn asked(job: &Job) -> Option<&Invocation> {
     match job {
         Job::Acknowledge { asked, .. }
         | Job::Drift { asked, .. }

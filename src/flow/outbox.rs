@@ -14,7 +14,7 @@ use planwright_core::change::Report;
 use planwright_core::{
     canonical::canonical,
     digest::Digest,
-    job::{Asked, Target},
+    job::{Invocation, Target},
     names::{CheckRunId, CommentId, Sha},
 };
 use planwright_github as github;
@@ -166,7 +166,7 @@ async fn last_check(
 }
 
 /// Answers a command by a comment of our own.
-pub async fn reply(app: &App, target: &Target, asked: &Asked, text: &str) -> Result<()> {
+pub async fn reply(app: &App, target: &Target, asked: &Invocation, text: &str) -> Result<()> {
     let marker = Marker::Reply(asked.comment, asked.nth);
     let write = Write::Comment {
         target: target.clone(),
@@ -205,7 +205,7 @@ pub async fn failure(app: &App, target: &Target, (id, text): (&str, &str)) -> Re
 }
 
 /// Reacts to a comment.
-pub async fn react(app: &App, target: &Target, asked: &Asked, face: Face) -> Result<()> {
+pub async fn react(app: &App, target: &Target, asked: &Invocation, face: Face) -> Result<()> {
     let write = Write::Reaction { target: target.clone(), comment: asked.comment, face };
     send(app, &write).await
 }
@@ -254,7 +254,7 @@ async fn send_put(app: &App, write: &Write) -> Result<()> {
     Ok(())
 }
 
-/// Notes since when people can read a plan set. Before the request counts as done: whoever finds it
+/// RunLog since when people can read a plan set. Before the request counts as done: whoever finds it
 /// unfinished finds the time at GitHub, too.
 async fn record_posted(app: &App, write: &Write, at: Option<Timestamp>) -> Result<()> {
     let Write::Comment { target, shows: Some((head, digest)), .. } = write else { return Ok(()) };

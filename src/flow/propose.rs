@@ -26,7 +26,7 @@ use planwright_package::{
 use planwright_store::Push;
 use planwright_view::{Proposal, Refusal, RunFacts};
 
-use super::{Error, Result, ground};
+use super::{Error, Result, merge_preview};
 
 /// New bytes by path; `None` where a file goes.
 type Files = BTreeMap<String, Option<Vec<u8>>>;
@@ -43,13 +43,13 @@ pub struct Configuration {
 impl Configuration {
     /// Errors are what is wrong with the repository itself.
     pub async fn read(mirror: &Mirror, base: &Sha, tree: &Sha) -> Result<Checked<Self>> {
-        let config = match ground::config(mirror, base).await? {
+        let config = match merge_preview::config(mirror, base).await? {
             Ok(config) => config,
             Err(findings) => return Ok(Err(findings)),
         };
-        let folders = ground::folders(Some(&config));
-        let base = ground::files(mirror, base, &folders).await?;
-        let files = ground::files(mirror, tree, &folders).await?;
+        let folders = merge_preview::folders(Some(&config));
+        let base = merge_preview::files(mirror, base, &folders).await?;
+        let files = merge_preview::files(mirror, tree, &folders).await?;
         Ok(base.and_then(|base| Ok(Self { config, base, files: files? })))
     }
 
@@ -201,7 +201,7 @@ pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Place) -> Result<(PrN
 /// own commit of before.
 async fn missing(app: &App, (draft, place): (&Draft<'_>, &Place), head: &Sha) -> Result<Files> {
     let wants = [Want::Branch(place.base_ref.clone()), Want::Branch(place.branch.clone())];
-    let mirror = ground::fetch(app, draft.target, &wants).await?;
+    let mirror = merge_preview::fetch(app, draft.target, &wants).await?;
     let (base, tree) = (mirror.tree(&place.base).await?, mirror.tree(head).await?);
     let mut wanted = draft.edited.files.clone();
     if place.ours.as_ref() == Some(head) {

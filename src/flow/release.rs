@@ -4,11 +4,11 @@ use crate::app::App;
 use planwright_core::change::State;
 use planwright_core::{job::Target, pull_request::PullRequestState};
 
-use super::{Result, id_of, look::look, outbox};
+use super::{Result, id_of, outbox, pull_snapshot::pull_snapshot};
 
 /// Leaves the queues, and says so where a plan was shown.
 pub async fn release(app: &App, target: &Target) -> Result<()> {
-    let look = look(app, target).await?;
+    let look = pull_snapshot(app, target).await?;
     if look.pull.state != PullRequestState::Closed {
         // It was reopened or merged since, which has a job of its own.
         return Ok(());
@@ -16,7 +16,7 @@ pub async fn release(app: &App, target: &Target) -> Result<()> {
     app.store.leave_queues(id_of(target)).await?;
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else { return Ok(()) };
     let mut report = recorded.plan_set.report;
-    report.state = State::Released;
+    report.state = State::Closed;
     look.still_holds(app).await?;
     app.store.record_report(recorded.id, &report).await?;
     outbox::show(app, target, &report).await

@@ -25,7 +25,7 @@ use planwright_view::{FormLink, RequestReport};
 use super::{
     Error, Result,
     agent::{self, Wish},
-    ground, outbox,
+    merge_preview, outbox,
     propose::{self, Configuration, Draft},
 };
 
@@ -53,15 +53,15 @@ pub async fn request(
         return Ok(Vec::new());
     }
     let read_at = app.now();
-    let ground = base(app, target, &issue).await?;
-    if !is_labeled(&issue.labels, &label(app, target, &ground, read_at).await?) {
+    let preview = base(app, target, &issue).await?;
+    if !is_labeled(&issue.labels, &label(app, target, &preview, read_at).await?) {
         return Ok(Vec::new());
     }
     if !app.github.permission(&target.repository, by).await?.can_write() {
         let report = RequestReport::NotAllowed { login: by.login.clone() };
         return outbox::request(app, target, &report).await.map(|()| Vec::new());
     }
-    match answered(app, target, (&issue, by), &ground).await {
+    match answered(app, target, (&issue, by), &preview).await {
         Ok(Answered::Reported(report)) => {
             outbox::request(app, target, &report).await.map(|()| Vec::new())
         }
@@ -83,7 +83,7 @@ async fn is_surely_other(app: &App, target: &Target, labels: &[String]) -> Resul
 /// The base commit of an issue.
 async fn base(app: &App, target: &Target, issue: &Issue) -> Result<(Mirror, Sha)> {
     let wants = [Want::Branch(issue.base_ref.clone())];
-    let mirror = ground::fetch(app, target, &wants).await?;
+    let mirror = merge_preview::fetch(app, target, &wants).await?;
     let tree = mirror.tree(&issue.base).await?;
     Ok((mirror, tree))
 }
@@ -95,7 +95,7 @@ async fn label(
     (mirror, tree): &(Mirror, Sha),
     read_at: Timestamp,
 ) -> Result<String> {
-    let Ok(config) = ground::config(mirror, tree).await? else { return Ok(LABEL.into()) };
+    let Ok(config) = merge_preview::config(mirror, tree).await? else { return Ok(LABEL.into()) };
     let label = config.agent.label;
     app.store.record_issue_label(target.repository.id, Some(&label), read_at).await?;
     Ok(label)

@@ -6,7 +6,7 @@ use crate::app::App;
 use planwright_core::{
     change_set::{ChangeSet, Edit},
     command::SetParams,
-    job::{Asked, Target},
+    job::{Invocation, Target},
     names::Sha,
     pull_request::PullRequestState,
 };
@@ -18,7 +18,7 @@ use planwright_package::{
 use planwright_view::Refusal;
 
 use super::{
-    Result, ground, outbox,
+    Result, merge_preview, outbox,
     propose::{self, Configuration, Draft},
 };
 
@@ -26,7 +26,7 @@ use super::{
 pub async fn set(
     app: &App,
     target: &Target,
-    asked: &Asked,
+    asked: &Invocation,
     (change, on_pull_request): (&SetParams, bool),
 ) -> Result<()> {
     if on_pull_request {
@@ -36,7 +36,7 @@ pub async fn set(
     }
 }
 
-async fn on_pull(app: &App, target: &Target, asked: &Asked, change: &SetParams) -> Result<()> {
+async fn on_pull(app: &App, target: &Target, asked: &Invocation, change: &SetParams) -> Result<()> {
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     if pull.state != PullRequestState::Open {
         return Err(Refusal::Closed.into());
@@ -45,7 +45,7 @@ async fn on_pull(app: &App, target: &Target, asked: &Asked, change: &SetParams) 
         return Err(Refusal::SetInFork { stack: change.stack.clone() }.into());
     }
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
-    let mirror = ground::fetch(app, target, &wants).await?;
+    let mirror = merge_preview::fetch(app, target, &wants).await?;
     let trees = (mirror.tree(&pull.base).await?, mirror.tree(&pull.head).await?);
     let edited = change_of(&mirror, (&trees.0, &trees.1), change).await?;
     let people = [asked.by.clone()];
@@ -55,7 +55,12 @@ async fn on_pull(app: &App, target: &Target, asked: &Asked, change: &SetParams) 
     outbox::reply(app, target, asked, &text).await
 }
 
-async fn on_issue(app: &App, target: &Target, asked: &Asked, change: &SetParams) -> Result<()> {
+async fn on_issue(
+    app: &App,
+    target: &Target,
+    asked: &Invocation,
+    change: &SetParams,
+) -> Result<()> {
     let issue = match app.github.issue(&target.repository, target.number).await {
         Err(github::Error::NotFound { .. }) => return Err(Refusal::IssueClosed.into()),
         issue => issue?,
@@ -63,7 +68,7 @@ async fn on_issue(app: &App, target: &Target, asked: &Asked, change: &SetParams)
     if !issue.is_open {
         return Err(Refusal::IssueClosed.into());
     }
-    let mirror = ground::fetch(app, target, &[Want::Branch(issue.base_ref.clone())]).await?;
+    let mirror = merge_preview::fetch(app, target, &[Want::Branch(issue.base_ref.clone())]).await?;
     let tree = mirror.tree(&issue.base).await?;
     let edited = change_of(&mirror, (&tree, &tree), change).await?;
     let people = [asked.by.clone()];

@@ -13,11 +13,11 @@ use planwright_core::{
 use planwright_git::{Mirror, Want};
 use planwright_store::{Approval, ApprovalKind, RecordedPlanSet};
 
-use super::{Result, ground, id_of, judge, look::look, outbox};
+use super::{Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot};
 
 /// Judges the change anew; `review` is what a webhook told of.
 pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Result<Vec<Job>> {
-    let look = look(app, target).await?;
+    let look = pull_snapshot(app, target).await?;
     let pull = &look.pull;
     if !pull.is_into_default_branch() {
         // Nothing of it is planned, so there is nothing that a review could make green.
@@ -37,7 +37,7 @@ pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Re
         return Ok(Vec::new());
     }
     let wants = [Want::Branch(pull.base_ref.clone())];
-    let mirror = ground::fetch(app, target, &wants).await?;
+    let mirror = merge_preview::fetch(app, target, &wants).await?;
     let mut report = judged(app, target, (pull, &recorded), (&mirror, &pull.base)).await?;
     report.state = State::before_merge(&report, report.verdict.as_ref());
     look.still_holds(app).await?;
@@ -54,8 +54,8 @@ pub async fn judged(
     (mirror, base): (&Mirror, &Sha),
 ) -> Result<Report> {
     let mut report = recorded.plan_set.report.clone();
-    let config = ground::config(mirror, &mirror.tree(base).await?).await?;
-    let config = match ground::rules(config, report.is_about_settings_only()) {
+    let config = merge_preview::config(mirror, &mirror.tree(base).await?).await?;
+    let config = match merge_preview::rules(config, report.is_about_settings_only()) {
         Ok(config) => config,
         Err(findings) => {
             report.findings = findings;
@@ -65,21 +65,21 @@ pub async fn judged(
     // What was wrong with the settings before is mended.
     report.findings.clear();
     report.tell_self_approval(config.approvals.own && !report.is_about_nothing());
-    let case = judge::Case {
+    let case = facts::VerdictInput {
         target,
         pull,
-        policy: ground::policy_digest(&config),
+        policy: merge_preview::policy_digest(&config),
         config: &config,
         plan_set: Some(recorded),
         report: &report,
     };
-    let (verdict, principals) = judge::judge(app, &case).await?;
+    let (verdict, principals) = facts::gather_facts(app, &case).await?;
     report.verdict = Some(verdict.requirement().clone());
     report.principals = principals;
     Ok(report)
 }
 
-/// Notes what the approval is about: the plan that was shown when it arrived.
+/// RunLog what the approval is about: the plan that was shown when it arrived.
 async fn record_approval(
     app: &App,
     target: &Target,

@@ -84,7 +84,7 @@ fn fields(schema: &Value, found: &mut BTreeSet<String>) {
 #[test]
 fn every_field_of_every_file_is_on_the_page() {
     let page = page("files.md");
-    for entry in fs::read_dir(root().join("src/package/schemas")).unwrap() {
+    for entry in fs::read_dir(root().join("crates/package/src/schemas")).unwrap() {
         let file = entry.unwrap().path();
         let mut names = BTreeSet::new();
         fields(&serde_json::from_slice(&fs::read(&file).unwrap()).unwrap(), &mut names);

@@ -1,6 +1,6 @@
 //! Whose approval of a planned change counts, and if not, why.
 //!
-//! Pure: facts come in as [`PlanSetFacts`], [`Principal`]s and [`Opinion`]s, the answer goes out as
+//! Pure: facts come in as [`PlanSetFacts`], [`Principal`]s and [`Review`]s, the answer goes out as
 //! [`Approvals`]. What else an apply needs is in `verdict`; the wording is in `reply`. Nothing here
 //! asks GitHub or reads a clock: "now" is in `may_write`, which `flow` asks live.
 
@@ -38,12 +38,12 @@ pub fn plan_set_digest(plans: &BTreeMap<StackId, Digest>) -> Digest {
 pub struct Principal {
     pub user: UserId,
     pub login: Login,
-    pub why: Why,
+    pub why: PrincipalRole,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
+pub enum PrincipalRole {
     OpenedPullRequest,
     Pushed,
     Authored,
@@ -51,7 +51,7 @@ pub enum Why {
 
 /// What someone thinks of the change, as GitHub has it now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opinion {
+pub struct Review {
     pub kind: Kind,
     pub by: UserId,
     pub login: Login,
@@ -104,22 +104,22 @@ pub struct Approvals {
     pub by: BTreeMap<UserId, Login>,
     /// Those of `by` who are principals: only where the repository allows it.
     pub by_principals: BTreeSet<UserId>,
-    pub discounted: BTreeMap<UserId, Discounted>,
+    pub discounted: BTreeMap<UserId, Disqualified>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Discounted {
+pub struct Disqualified {
     pub login: Login,
-    pub why: Discount,
+    pub why: Disqualification,
 }
 
-/// Why an approval does not count. The order is the order in which people are told.
+/// PrincipalRole an approval does not count. The order is the order in which people are told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Discount {
+pub enum Disqualification {
     /// Changes were requested since, or the review was dismissed.
     Withdrawn,
     NotAUser,
-    Principal(Why),
+    Principal(PrincipalRole),
     NoWriteAccess,
     OtherHead,
     /// Nothing was posted that could have been read.
@@ -136,13 +136,13 @@ impl PlanSetFacts {
     /// Whose of `opinions` (in any order) count for this plan set.
     pub fn approvals(
         &self,
-        opinions: &[Opinion],
+        opinions: &[Review],
         principals: &[Principal],
         rule: ApprovalRule,
     ) -> Approvals {
         let mut approvals = Approvals::default();
         for opinion in latest(opinions).into_values() {
-            let part = part_in_the_change(opinion.by, principals);
+            let part = principal_role(opinion.by, principals);
             match self.discount(opinion, part, rule) {
                 None => {
                     approvals.by.insert(opinion.by, opinion.login.clone());
@@ -150,55 +150,56 @@ impl PlanSetFacts {
                 }
                 Some(why) => {
                     let login = opinion.login.clone();
-                    approvals.discounted.insert(opinion.by, Discounted { login, why });
+                    approvals.discounted.insert(opinion.by, Disqualified { login, why });
                 }
             }
         }
         approvals
     }
 
-    /// Why `opinion` does not count; `part` is what its author did to the change.
+    /// PrincipalRole `opinion` does not count; `part` is what its author did to the change.
     pub fn discount(
         &self,
-        opinion: &Opinion,
-        part: Option<Why>,
+        opinion: &Review,
+        part: Option<PrincipalRole>,
         rule: ApprovalRule,
-    ) -> Option<Discount> {
-        let principal = part.filter(|_| !rule.self_approval).map(Discount::Principal);
+    ) -> Option<Disqualification> {
+        let principal = part.filter(|_| !rule.self_approval).map(Disqualification::Principal);
         let was_of = opinion.recorded.as_ref().map_or(&self.head, |recorded| &recorded.head);
         let is_of_head = opinion.head.as_ref() == Some(&self.head) && *was_of == self.head;
-        let head = (!is_of_head).then_some(Discount::OtherHead);
+        let head = (!is_of_head).then_some(Disqualification::OtherHead);
         let time = match self.posted_at {
-            None => Some(Discount::NothingPosted),
-            Some(posted_at) => (opinion.at <= posted_at).then_some(Discount::BeforePlan),
+            None => Some(Disqualification::NothingPosted),
+            Some(posted_at) => (opinion.at <= posted_at).then_some(Disqualification::BeforePlan),
         };
         (!opinion.approves)
-            .then_some(Discount::Withdrawn)
-            .or((!opinion.is_user).then_some(Discount::NotAUser))
+            .then_some(Disqualification::Withdrawn)
+            .or((!opinion.is_user).then_some(Disqualification::NotAUser))
             .or(principal)
-            .or((!opinion.may_write).then_some(Discount::NoWriteAccess))
+            .or((!opinion.may_write).then_some(Disqualification::NoWriteAccess))
             .or(head)
             .or_else(|| self.discount_of_record(opinion.recorded.as_ref()?))
             .or(time)
-            .or(opinion.recorded.is_none().then_some(Discount::NotRecorded))
+            .or(opinion.recorded.is_none().then_some(Disqualification::NotRecorded))
     }
 
     /// Tells more than the time does, so it is asked first.
-    fn discount_of_record(&self, recorded: &Recorded) -> Option<Discount> {
+    fn discount_of_record(&self, recorded: &Recorded) -> Option<Disqualification> {
         (recorded.digest != self.digest)
-            .then_some(Discount::OtherPlan)
-            .or((recorded.policy_digest != self.policy_digest).then_some(Discount::OtherPolicy))
+            .then_some(Disqualification::OtherPlan)
+            .or((recorded.policy_digest != self.policy_digest)
+                .then_some(Disqualification::OtherPolicy))
     }
 }
 
 /// The first reason for which someone is a principal.
-pub fn part_in_the_change(user: UserId, principals: &[Principal]) -> Option<Why> {
+pub fn principal_role(user: UserId, principals: &[Principal]) -> Option<PrincipalRole> {
     principals.iter().filter(|principal| principal.user == user).map(|p| p.why).min()
 }
 
 /// A person has one opinion: the last one given, and of two at once the one that does not approve.
-fn latest(opinions: &[Opinion]) -> BTreeMap<UserId, &Opinion> {
-    let mut in_order: Vec<&Opinion> =
+fn latest(opinions: &[Review]) -> BTreeMap<UserId, &Review> {
+    let mut in_order: Vec<&Review> =
         opinions.iter().filter(|opinion| opinion.kind != Kind::Allow).collect();
     in_order.sort_by_key(|opinion| (opinion.at, !opinion.approves));
     in_order.into_iter().map(|opinion| (opinion.by, opinion)).collect()
@@ -237,8 +238,8 @@ mod tests {
 
     fn principals() -> Vec<Principal> {
         vec![
-            Principal { user: ALICE, login: login("alice"), why: Why::Pushed },
-            Principal { user: ALICE, login: login("alice"), why: Why::OpenedPullRequest },
+            Principal { user: ALICE, login: login("alice"), why: PrincipalRole::Pushed },
+            Principal { user: ALICE, login: login("alice"), why: PrincipalRole::OpenedPullRequest },
         ]
     }
 
@@ -251,8 +252,8 @@ mod tests {
     }
 
     /// Bob approves what was posted at 11, and may write: it counts.
-    fn approval() -> Opinion {
-        Opinion {
+    fn approval() -> Review {
+        Review {
             kind: Kind::Review,
             by: BOB,
             login: login("bob"),
@@ -265,7 +266,7 @@ mod tests {
         }
     }
 
-    fn approvals(opinions: &[Opinion]) -> Approvals {
+    fn approvals(opinions: &[Review]) -> Approvals {
         plan_set().approvals(opinions, &principals(), RULE)
     }
 
@@ -281,21 +282,27 @@ mod tests {
         let other = |vary: fn(&mut Recorded)| {
             let mut recorded = recorded();
             vary(&mut recorded);
-            Opinion { recorded: Some(recorded), ..approval() }
+            Review { recorded: Some(recorded), ..approval() }
         };
         for (flawed, why) in [
-            (Opinion { approves: false, ..approval() }, Discount::Withdrawn),
-            (Opinion { is_user: false, ..approval() }, Discount::NotAUser),
-            (Opinion { by: ALICE, ..approval() }, Discount::Principal(Why::OpenedPullRequest)),
-            (Opinion { may_write: false, ..approval() }, Discount::NoWriteAccess),
-            (Opinion { head: Some(sha("a")), ..approval() }, Discount::OtherHead),
-            (Opinion { head: None, ..approval() }, Discount::OtherHead),
-            (Opinion { at: at(10), ..approval() }, Discount::BeforePlan),
-            (Opinion { at: at(9), ..approval() }, Discount::BeforePlan),
-            (Opinion { recorded: None, ..approval() }, Discount::NotRecorded),
-            (other(|r| r.head = sha("a")), Discount::OtherHead),
-            (other(|r| r.digest = Digest::from_text("v1:other")), Discount::OtherPlan),
-            (other(|r| r.policy_digest = Digest::from_text("sha256:x")), Discount::OtherPolicy),
+            (Review { approves: false, ..approval() }, Disqualification::Withdrawn),
+            (Review { is_user: false, ..approval() }, Disqualification::NotAUser),
+            (
+                Review { by: ALICE, ..approval() },
+                Disqualification::Principal(PrincipalRole::OpenedPullRequest),
+            ),
+            (Review { may_write: false, ..approval() }, Disqualification::NoWriteAccess),
+            (Review { head: Some(sha("a")), ..approval() }, Disqualification::OtherHead),
+            (Review { head: None, ..approval() }, Disqualification::OtherHead),
+            (Review { at: at(10), ..approval() }, Disqualification::BeforePlan),
+            (Review { at: at(9), ..approval() }, Disqualification::BeforePlan),
+            (Review { recorded: None, ..approval() }, Disqualification::NotRecorded),
+            (other(|r| r.head = sha("a")), Disqualification::OtherHead),
+            (other(|r| r.digest = Digest::from_text("v1:other")), Disqualification::OtherPlan),
+            (
+                other(|r| r.policy_digest = Digest::from_text("sha256:x")),
+                Disqualification::OtherPolicy,
+            ),
         ] {
             let given = approvals(std::slice::from_ref(&flawed));
             assert!(given.by.is_empty(), "{why:?}");
@@ -307,24 +314,24 @@ mod tests {
     fn nothing_counts_until_the_plan_is_posted() {
         let unposted = PlanSetFacts { posted_at: None, ..plan_set() };
         let given = unposted.approvals(&[approval()], &principals(), RULE);
-        assert_eq!(given.discounted[&BOB].why, Discount::NothingPosted);
+        assert_eq!(given.discounted[&BOB].why, Disqualification::NothingPosted);
     }
 
     #[test]
     fn whoever_changes_their_mind_has_one_opinion() {
-        let regret = Opinion { approves: false, at: at(12), ..approval() };
+        let regret = Review { approves: false, at: at(12), ..approval() };
         for opinions in [[approval(), regret.clone()], [regret, approval()]] {
             let given = approvals(&opinions);
-            assert_eq!(given.discounted[&BOB].why, Discount::Withdrawn);
+            assert_eq!(given.discounted[&BOB].why, Disqualification::Withdrawn);
         }
-        let again = Opinion { at: at(13), ..approval() };
-        let regret = Opinion { approves: false, at: at(12), ..approval() };
+        let again = Review { at: at(13), ..approval() };
+        let regret = Review { approves: false, at: at(12), ..approval() };
         assert_eq!(approvals(&[again, regret]).by.len(), 1);
     }
 
     #[test]
     fn of_two_opinions_in_one_second_the_one_against_holds() {
-        let against = Opinion { approves: false, ..approval() };
+        let against = Review { approves: false, ..approval() };
         for opinions in [[approval(), against.clone()], [against, approval()]] {
             assert!(approvals(&opinions).by.is_empty());
         }
@@ -332,18 +339,18 @@ mod tests {
 
     #[test]
     fn allowing_a_resource_is_no_approval() {
-        assert!(approvals(&[Opinion { kind: Kind::Allow, ..approval() }]).by.is_empty());
+        assert!(approvals(&[Review { kind: Kind::Allow, ..approval() }]).by.is_empty());
     }
 
     #[test]
     fn two_approvals_by_one_person_are_one() {
-        let twice = [approval(), Opinion { at: at(12), kind: Kind::Confirm, ..approval() }];
+        let twice = [approval(), Review { at: at(12), kind: Kind::Confirm, ..approval() }];
         assert_eq!(approvals(&twice).by.len(), 1);
     }
 
     #[test]
     fn a_principal_counts_only_where_the_repository_says_so_and_is_named() {
-        let own = Opinion { by: ALICE, login: login("alice"), ..approval() };
+        let own = Review { by: ALICE, login: login("alice"), ..approval() };
         let rule = ApprovalRule { self_approval: true, ..RULE };
         let given = plan_set().approvals(std::slice::from_ref(&own), &principals(), rule);
         assert_eq!(given.by_principals, [ALICE].into());

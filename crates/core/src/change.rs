@@ -75,13 +75,16 @@ pub enum State {
     /// A newer change of the same stacks was applied before.
     Superseded,
     /// Closed without a merge.
-    Released,
+    #[serde(rename = "Released")]
+    Closed,
     /// Cancelled, or overtaken by a newer head, before a plan came out.
     Stopped,
     /// Something of ours failed before a plan came out.
-    Broken,
+    #[serde(rename = "Broken")]
+    InternalError,
     /// Merged, and only the settings change: they hold, and there is nothing to apply.
-    InForce,
+    #[serde(rename = "InForce")]
+    SettingsActive,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -46,7 +46,7 @@ pub enum Command {
     },
     Set(SetParams),
     /// To a run of the agent.
-    Tell(Word),
+    Tell(AgentCommand),
     /// The digest as it was typed, perhaps short: compare with [`Digest::is_meant_by`].
     Apply {
         digest: Option<Digest>,
@@ -67,7 +67,7 @@ pub struct SetParams {
 /// What people say to a run of the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
+pub enum AgentCommand {
     /// Begin with what the issue says, and this; an empty text adds nothing.
     Propose(String),
     /// Go on with this.
@@ -156,7 +156,7 @@ pub const TABLE: &[Entry] = &[
         help: "On an issue: have the agent propose what it asks for, and TEXT.",
         who: Who::Writer,
         takes_values: true,
-        parse: |words| Ok(Command::Tell(Word::Propose(words.join(" ")))),
+        parse: |words| Ok(Command::Tell(AgentCommand::Propose(words.join(" ")))),
     },
     Entry {
         name: "revise",
@@ -166,7 +166,7 @@ pub const TABLE: &[Entry] = &[
         takes_values: true,
         parse: |words| match words {
             [] => Err(Problem::Missing),
-            _ => Ok(Command::Tell(Word::Revise(words.join(" ")))),
+            _ => Ok(Command::Tell(AgentCommand::Revise(words.join(" ")))),
         },
     },
     Entry {
@@ -273,9 +273,9 @@ impl Command {
             Self::Status => "status",
             Self::Allow { .. } => "allow",
             Self::Set(_) => "set",
-            Self::Tell(Word::Propose(_)) => "propose",
-            Self::Tell(Word::Revise(_)) => "revise",
-            Self::Tell(Word::Answer(_)) => "answer",
+            Self::Tell(AgentCommand::Propose(_)) => "propose",
+            Self::Tell(AgentCommand::Revise(_)) => "revise",
+            Self::Tell(AgentCommand::Answer(_)) => "answer",
             Self::Apply { .. } => "apply",
             Self::Unlock { .. } => "unlock",
             Self::Cancel => "cancel",
@@ -406,7 +406,7 @@ fn answer(words: &[String]) -> Result<Command, Problem> {
     match words {
         [] => Err(Problem::Missing),
         [word] => match word.parse() {
-            Ok(choice @ 1..=99) => Ok(Command::Tell(Word::Answer(choice))),
+            Ok(choice @ 1..=99) => Ok(Command::Tell(AgentCommand::Answer(choice))),
             _ => Err(Problem::Choice(cut(word))),
         },
         _ => Err(surplus(words)),

@@ -10,7 +10,7 @@ use super::{
         CommentAction, CommentEvent, Envelope, Event, IssueEvent, PullRequestAction, Push,
         ReviewAction, ReviewEvent,
     },
-    job::{Asked, Job, Target},
+    job::{Invocation, Job, Target},
     names::{DeliveryId, PrNumber},
     pull_request::ReviewState,
     repository::Repository,
@@ -118,7 +118,7 @@ fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &Deliver
         return Effects::default();
     }
     let target = Target { repository, number: comment.number };
-    let asked = Asked {
+    let asked = Invocation {
         by: comment.author.clone(),
         comment: comment.comment,
         nth: 0,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     actor::Actor,
-    command::{Command, SetParams, Word},
+    command::{AgentCommand, Command, SetParams},
     names::{CommentId, DeliveryId, PrNumber, StackId},
     pull_request::ReviewId,
     repository::Repository,
@@ -24,7 +24,7 @@ pub struct Target {
 
 /// A command as it was given: by whom, where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct Invocation {
     pub by: Actor,
     pub comment: CommentId,
     /// Which command of the comment it is, from 1; 0 is the only one, or the comment as a whole. Each
@@ -41,19 +41,19 @@ pub enum Job {
     /// Check who asks, show that it was seen, answer or pass on. The comment as it was written.
     Acknowledge {
         target: Target,
-        asked: Asked,
+        asked: Invocation,
         delivery: DeliveryId,
         comment: String,
         on_pull_request: bool,
     },
     /// Plan what the pull request would do. `asked` is there when a comment wanted it.
-    Plan { target: Target, asked: Option<Asked>, stacks: Vec<StackId> },
+    Plan { target: Target, asked: Option<Invocation>, stacks: Vec<StackId> },
     /// Plan the last applied trees.
-    Drift { target: Target, asked: Asked, stacks: Vec<StackId> },
+    Drift { target: Target, asked: Invocation, stacks: Vec<StackId> },
     /// Look at the reviews again and say what is still missing.
     Verdict { target: Target, review: Option<ReviewId> },
     /// Record that deletes and replacements of protected resources are meant.
-    Allow { target: Target, asked: Asked, stack: StackId, addresses: Vec<String> },
+    Allow { target: Target, asked: Invocation, stack: StackId, addresses: Vec<String> },
     /// Turn what an issue asks for into a pull request, if it has the label. `by` whom the issue was
     /// put before us; `labels` as the event had them, none where that is not known.
     Request {
@@ -63,9 +63,9 @@ pub enum Job {
         labels: Vec<String>,
     },
     /// Turn `/infra set` into a commit, or on an issue into a pull request.
-    Set { target: Target, asked: Asked, change: SetParams, on_pull_request: bool },
+    Set { target: Target, asked: Invocation, change: SetParams, on_pull_request: bool },
     /// Tell a run of the agent what people want of it.
-    Tell { target: Target, asked: Asked, word: Word },
+    Tell { target: Target, asked: Invocation, word: AgentCommand },
     /// Tell the run whose result a pull request is what a review wants changed. The text as it was
     /// written.
     Revise { target: Target, by: Actor, review: ReviewId, text: String },
@@ -78,7 +78,7 @@ pub enum Job {
     /// The pull request was closed without a merge.
     Release { target: Target },
     /// Apply what was merged. `asked` is there when a comment wanted it, `digest` when it named a plan.
-    Apply { target: Target, asked: Option<Asked>, digest: Option<String> },
+    Apply { target: Target, asked: Option<Invocation>, digest: Option<String> },
 }
 
 impl Job {
@@ -166,7 +166,7 @@ impl JobKind {
 pub fn job_of(
     command: Command,
     target: &Target,
-    (asked, on_pull_request): (&Asked, bool),
+    (asked, on_pull_request): (&Invocation, bool),
 ) -> Option<Job> {
     let (target, asked) = (target.clone(), asked.clone());
     match command {

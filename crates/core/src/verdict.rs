@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    approval::{self, ApprovalRule, Approvals, Discount, Opinion, PlanSetFacts, Principal},
+    approval::{self, ApprovalRule, Approvals, Disqualification, PlanSetFacts, Principal, Review},
     digest::Digest,
     names::{BranchName, Login, Sha, StackId, UserId},
     plan::{Plan, ResourceChange},
@@ -28,7 +28,7 @@ pub struct VerdictFacts<'a> {
     /// Whether the change is one of `planwright.yaml`, by which later ones are judged.
     pub changes_settings: bool,
     pub principals: &'a [Principal],
-    pub opinions: &'a [Opinion],
+    pub opinions: &'a [Review],
     pub allowances: &'a [Allowance],
     pub rule: ApprovalRule,
 }
@@ -68,7 +68,7 @@ pub enum Outcome {
 /// `/infra allow`: protected resources named by someone; bound like an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    pub given: Opinion,
+    pub given: Review,
     pub stack: StackId,
     pub addresses: BTreeSet<String>,
 }
@@ -76,14 +76,14 @@ pub struct Allowance {
 /// A condition for applying, whether it is met, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
-    pub what: What,
+    pub what: RequirementKind,
     pub met: bool,
-    pub why: Reason,
+    pub why: RequirementStatus,
     pub children: Vec<Requirement>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum What {
+pub enum RequirementKind {
     /// The root.
     Applicable,
     /// Whoever made the head was done with it.
@@ -106,7 +106,7 @@ pub enum What {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reason {
+pub enum RequirementStatus {
     /// It is what its children are.
     Children,
     /// What is missing, as a sentence.
@@ -129,7 +129,7 @@ pub enum Reason {
     NotAllowed,
     AllowanceDiscounted {
         by: Login,
-        why: Discount,
+        why: Disqualification,
     },
     /// No stack would change, nor the code of one, nor the settings.
     NothingToApprove,
@@ -140,7 +140,7 @@ pub enum Reason {
     Counts,
     /// It counts although its author is a principal, because the repository allows that.
     CountsForOwnChange,
-    DoesNotCount(Discount),
+    DoesNotCount(Disqualification),
 }
 
 /// The answer to "may this be applied now?".
@@ -167,14 +167,14 @@ pub fn verdict(facts: &VerdictFacts) -> Verdict {
     let finished = facts.unfinished.map(unfinished);
     let others =
         [planned(facts), fresh(facts), protected_allowed(facts), approved(facts, &approvals)];
-    let root = all(What::Applicable, finished.into_iter().chain(others).collect());
+    let root = all(RequirementKind::Applicable, finished.into_iter().chain(others).collect());
     Verdict { root, plan_set: facts.plan_set.cloned(), approvals }
 }
 
 impl Requirement {
     /// Whether the root says that a run left the change unfinished.
     pub fn is_unfinished(&self) -> bool {
-        self.children.iter().any(|child| child.what == What::Finished && !child.met)
+        self.children.iter().any(|child| child.what == RequirementKind::Finished && !child.met)
     }
 }
 
@@ -237,52 +237,60 @@ pub fn protected_changes<'a>(plan: &'a Plan, slots: &BTreeSet<String>) -> Vec<&'
         .collect()
 }
 
-fn all(what: What, children: Vec<Requirement>) -> Requirement {
+fn all(what: RequirementKind, children: Vec<Requirement>) -> Requirement {
     let met = children.iter().all(|child| child.met);
-    Requirement { what, met, why: Reason::Children, children }
+    Requirement { what, met, why: RequirementStatus::Children, children }
 }
 
-fn leaf(what: What, met: bool, why: Reason) -> Requirement {
+fn leaf(what: RequirementKind, met: bool, why: RequirementStatus) -> Requirement {
     Requirement { what, met, why, children: Vec::new() }
 }
 
 fn unfinished(why: &str) -> Requirement {
-    leaf(What::Finished, false, Reason::Unfinished(why.to_owned()))
+    leaf(RequirementKind::Finished, false, RequirementStatus::Unfinished(why.to_owned()))
 }
 
 fn planned(facts: &VerdictFacts) -> Requirement {
     if facts.plan_set.is_none() {
-        return leaf(What::Planned, false, Reason::NothingPlanned);
+        return leaf(RequirementKind::Planned, false, RequirementStatus::NothingPlanned);
     }
     let stacks = facts.stacks.iter().map(|stack| {
         let met = matches!(stack.outcome, Outcome::Planned | Outcome::NoChanges);
-        leaf(What::Stack(stack.stack.clone()), met, Reason::Outcome(stack.outcome))
+        leaf(
+            RequirementKind::Stack(stack.stack.clone()),
+            met,
+            RequirementStatus::Outcome(stack.outcome),
+        )
     });
-    all(What::Planned, stacks.collect())
+    all(RequirementKind::Planned, stacks.collect())
 }
 
 fn fresh(facts: &VerdictFacts) -> Requirement {
     let Some(planned) = facts.plan_set else {
-        return leaf(What::Fresh, false, Reason::NothingPlanned);
+        return leaf(RequirementKind::Fresh, false, RequirementStatus::NothingPlanned);
     };
     let current = facts.current;
     let compared = |what, is_same: bool, otherwise| {
-        leaf(what, is_same, if is_same { Reason::Same } else { otherwise })
+        leaf(what, is_same, if is_same { RequirementStatus::Same } else { otherwise })
     };
-    let head_moved =
-        Reason::HeadMoved { planned: planned.head.clone(), current: current.head.clone() };
-    let retargeted =
-        Reason::Retargeted { planned: planned.base.clone(), current: current.base.clone() };
+    let head_moved = RequirementStatus::HeadMoved {
+        planned: planned.head.clone(),
+        current: current.head.clone(),
+    };
+    let retargeted = RequirementStatus::Retargeted {
+        planned: planned.base.clone(),
+        current: current.base.clone(),
+    };
     let plans = facts.stacks.iter().filter_map(|s| Some((s.stack.clone(), s.digest.clone()?)));
     let is_same_plans = planned.digest == approval::plan_set_digest(&plans.collect());
     let is_same_policy = planned.policy_digest == current.policy_digest;
     all(
-        What::Fresh,
+        RequirementKind::Fresh,
         vec![
-            compared(What::SameHead, planned.head == current.head, head_moved),
-            compared(What::SameBase, planned.base == current.base, retargeted),
-            compared(What::SamePolicy, is_same_policy, Reason::PolicyChanged),
-            compared(What::SamePlans, is_same_plans, Reason::PlansDiffer),
+            compared(RequirementKind::SameHead, planned.head == current.head, head_moved),
+            compared(RequirementKind::SameBase, planned.base == current.base, retargeted),
+            compared(RequirementKind::SamePolicy, is_same_policy, RequirementStatus::PolicyChanged),
+            compared(RequirementKind::SamePlans, is_same_plans, RequirementStatus::PlansDiffer),
         ],
     )
 }
@@ -294,27 +302,33 @@ fn protected_allowed(facts: &VerdictFacts) -> Requirement {
         .flat_map(|stack| stack.protected.iter().map(move |address| (&stack.stack, address)))
         .map(|(stack, address)| {
             let (met, why) = allowed(facts, stack, address);
-            leaf(What::Protected { stack: stack.clone(), address: address.clone() }, met, why)
+            leaf(
+                RequirementKind::Protected { stack: stack.clone(), address: address.clone() },
+                met,
+                why,
+            )
         })
         .collect();
     if protected.is_empty() {
-        return leaf(What::ProtectedAllowed, true, Reason::NoneProtected);
+        return leaf(RequirementKind::ProtectedAllowed, true, RequirementStatus::NoneProtected);
     }
-    all(What::ProtectedAllowed, protected)
+    all(RequirementKind::ProtectedAllowed, protected)
 }
 
-fn allowed(facts: &VerdictFacts, stack: &StackId, address: &str) -> (bool, Reason) {
-    let Some(plan_set) = facts.plan_set else { return (false, Reason::NothingPlanned) };
-    let mut why_not = Reason::NotAllowed;
+fn allowed(facts: &VerdictFacts, stack: &StackId, address: &str) -> (bool, RequirementStatus) {
+    let Some(plan_set) = facts.plan_set else { return (false, RequirementStatus::NothingPlanned) };
+    let mut why_not = RequirementStatus::NotAllowed;
     for allowance in facts.allowances {
         if allowance.stack != *stack || !allowance.addresses.contains(address) {
             continue;
         }
         let given = &allowance.given;
-        let part = approval::part_in_the_change(given.by, facts.principals);
+        let part = approval::principal_role(given.by, facts.principals);
         match plan_set.discount(given, part, facts.rule) {
-            None => return (true, Reason::AllowedBy(given.login.clone())),
-            Some(why) => why_not = Reason::AllowanceDiscounted { by: given.login.clone(), why },
+            None => return (true, RequirementStatus::AllowedBy(given.login.clone())),
+            Some(why) => {
+                why_not = RequirementStatus::AllowanceDiscounted { by: given.login.clone(), why }
+            }
         }
     }
     (false, why_not)
@@ -324,23 +338,24 @@ fn approved(facts: &VerdictFacts, approvals: &Approvals) -> Requirement {
     let is_idle = |stack: &StackFacts| stack.outcome == Outcome::NoChanges && !stack.changes_code;
     let is_all_idle = !facts.changes_settings && facts.stacks.iter().all(is_idle);
     if facts.plan_set.is_some() && is_all_idle {
-        return leaf(What::Approved, true, Reason::NothingToApprove);
+        return leaf(RequirementKind::Approved, true, RequirementStatus::NothingToApprove);
     }
     let counting = approvals.by.iter().map(|(user, login)| {
         let is_own = approvals.by_principals.contains(user);
-        let why = if is_own { Reason::CountsForOwnChange } else { Reason::Counts };
-        leaf(What::ApprovalBy(login.clone()), true, why)
+        let why =
+            if is_own { RequirementStatus::CountsForOwnChange } else { RequirementStatus::Counts };
+        leaf(RequirementKind::ApprovalBy(login.clone()), true, why)
     });
     let discounted = approvals.discounted.values().map(|discounted| {
-        let why = Reason::DoesNotCount(discounted.why.clone());
-        leaf(What::ApprovalBy(discounted.login.clone()), false, why)
+        let why = RequirementStatus::DoesNotCount(discounted.why.clone());
+        leaf(RequirementKind::ApprovalBy(discounted.login.clone()), false, why)
     });
     let (given, required) = (approvals.by.len(), facts.rule.required);
     Requirement {
-        what: What::Approved,
+        what: RequirementKind::Approved,
         // Without a plan set nothing can have been approved, however few are required.
         met: facts.plan_set.is_some() && given >= required,
-        why: Reason::Approvals { given, required },
+        why: RequirementStatus::Approvals { given, required },
         children: counting.chain(discounted).collect(),
     }
 }

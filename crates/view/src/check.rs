@@ -104,13 +104,13 @@ fn conclusion(report: &Report) -> Option<Conclusion> {
     let is_met = report.verdict.as_ref().is_some_and(|root| root.met);
     Some(match report.state {
         State::Planning | State::Queued | State::Applying => return None,
-        State::Failed | State::Partial | State::Broken => Conclusion::Failure,
-        State::Superseded | State::Released | State::Stopped => Conclusion::Cancelled,
+        State::Failed | State::Partial | State::InternalError => Conclusion::Failure,
+        State::Superseded | State::Closed | State::Stopped => Conclusion::Cancelled,
         _ if report.has_errors() => Conclusion::Failure,
         // People wait for nothing here: somebody has to go on with it.
         _ if is_unfinished => Conclusion::Failure,
         State::NothingAffected if report.is_about_nothing() => Conclusion::Success,
-        State::Approved | State::Applied | State::InForce if is_met => Conclusion::Success,
+        State::Approved | State::Applied | State::SettingsActive if is_met => Conclusion::Success,
         _ => Conclusion::ActionRequired,
     })
 }

@@ -1,7 +1,7 @@
 //! Why something that was asked for is not done: expected, and worded for the person who asked.
 
 use planwright_core::{
-    approval::Why,
+    approval::PrincipalRole,
     command::CommandError,
     digest::Digest,
     escape,
@@ -21,12 +21,12 @@ pub enum Refusal {
     )]
     NotAllowed { login: Login, command: &'static str },
     #[error("`/infra {command}` takes someone who had no part in the change; `{login}` {}.", part(*.why))]
-    Principal { login: Login, command: &'static str, why: Why },
+    Principal { login: Login, command: &'static str, why: PrincipalRole },
     #[error(
         "This change brings other code of the package {}, and to have it run takes someone who had no \
          part in the change; `{login}` {}.", escape::code(&escape::shortened(.package, 80)), part(*.why)
     )]
-    OwnCode { login: Login, package: String, why: Why },
+    OwnCode { login: Login, package: String, why: PrincipalRole },
     #[error(
         "This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with \
          `/infra plan`."

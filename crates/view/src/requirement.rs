@@ -1,10 +1,10 @@
 //! The verdict in words: what is met, what is not, and why.
 
 use planwright_core::{
-    approval::{Discount, Why},
+    approval::{Disqualification, PrincipalRole},
     escape,
     names::Sha,
-    verdict::{Outcome, Reason, Requirement, What},
+    verdict::{Outcome, Requirement, RequirementKind, RequirementStatus},
 };
 
 /// How many children of one requirement are told.
@@ -32,28 +32,28 @@ pub fn first_unmet(root: &Requirement) -> Option<String> {
 }
 
 /// Why an approval does not count, as the end of a sentence about it.
-pub fn discount(why: &Discount) -> String {
+pub fn discount(why: &Disqualification) -> String {
     match why {
-        Discount::Withdrawn => "withdrawn: the latest review does not approve".into(),
-        Discount::NotAUser => "given by a bot".into(),
-        Discount::Principal(why) => format!("{}, so it takes someone else", part(*why)),
-        Discount::NoWriteAccess => "no write access now".into(),
-        Discount::OtherHead => "given for another commit; approve once more".into(),
-        Discount::NothingPosted | Discount::BeforePlan => {
+        Disqualification::Withdrawn => "withdrawn: the latest review does not approve".into(),
+        Disqualification::NotAUser => "given by a bot".into(),
+        Disqualification::Principal(why) => format!("{}, so it takes someone else", part(*why)),
+        Disqualification::NoWriteAccess => "no write access now".into(),
+        Disqualification::OtherHead => "given for another commit; approve once more".into(),
+        Disqualification::NothingPosted | Disqualification::BeforePlan => {
             "given before this plan could be read; approve once more".into()
         }
-        Discount::NotRecorded => "arrived while the bot was away; approve once more".into(),
-        Discount::OtherPlan => "given for another plan; approve once more".into(),
-        Discount::OtherPolicy => "given under another policy; approve once more".into(),
+        Disqualification::NotRecorded => "arrived while the bot was away; approve once more".into(),
+        Disqualification::OtherPlan => "given for another plan; approve once more".into(),
+        Disqualification::OtherPolicy => "given under another policy; approve once more".into(),
     }
 }
 
 /// What someone did to the change.
-pub fn part(why: Why) -> &'static str {
+pub fn part(why: PrincipalRole) -> &'static str {
     match why {
-        Why::OpenedPullRequest => "opened the pull request",
-        Why::Pushed => "pushed to it",
-        Why::Authored => "wrote a commit of it",
+        PrincipalRole::OpenedPullRequest => "opened the pull request",
+        PrincipalRole::Pushed => "pushed to it",
+        PrincipalRole::Authored => "wrote a commit of it",
     }
 }
 
@@ -63,14 +63,18 @@ pub fn short(sha: &Sha) -> &str {
 }
 
 fn is_worth_telling(requirement: &Requirement) -> bool {
-    !requirement.met || matches!(requirement.what, What::ApprovalBy(_) | What::Protected { .. })
+    !requirement.met
+        || matches!(
+            requirement.what,
+            RequirementKind::ApprovalBy(_) | RequirementKind::Protected { .. }
+        )
 }
 
 fn line(requirement: &Requirement, depth: usize) -> String {
     let sign = match (&requirement.what, requirement.met) {
         (_, true) => "✅",
         // It is one of several ways, so its failing alone stops nothing.
-        (What::ApprovalBy(_), false) => "➖",
+        (RequirementKind::ApprovalBy(_), false) => "➖",
         (_, false) => "❌",
     };
     format!("{}- {sign} {}", "  ".repeat(depth), words(requirement))
@@ -80,63 +84,76 @@ fn line(requirement: &Requirement, depth: usize) -> String {
 pub fn words(requirement: &Requirement) -> String {
     let met = requirement.met;
     match &requirement.what {
-        What::Applicable => if met { "can be applied" } else { "cannot be applied yet" }.into(),
-        What::Finished => reason(&requirement.why),
-        What::Planned if met => "planned without errors".into(),
-        What::Planned => "not everything is planned".into(),
-        What::Stack(stack) => format!("`{stack}`: {}", reason(&requirement.why)),
-        What::Fresh if met => "the plan is of the current head, base and policy".into(),
-        What::Fresh => "the plan is out of date".into(),
-        What::SameHead | What::SameBase | What::SamePolicy | What::SamePlans => {
-            reason(&requirement.why)
+        RequirementKind::Applicable => {
+            if met { "can be applied" } else { "cannot be applied yet" }.into()
         }
-        What::ProtectedAllowed if requirement.children.is_empty() => {
+        RequirementKind::Finished => reason(&requirement.why),
+        RequirementKind::Planned if met => "planned without errors".into(),
+        RequirementKind::Planned => "not everything is planned".into(),
+        RequirementKind::Stack(stack) => format!("`{stack}`: {}", reason(&requirement.why)),
+        RequirementKind::Fresh if met => "the plan is of the current head, base and policy".into(),
+        RequirementKind::Fresh => "the plan is out of date".into(),
+        RequirementKind::SameHead
+        | RequirementKind::SameBase
+        | RequirementKind::SamePolicy
+        | RequirementKind::SamePlans => reason(&requirement.why),
+        RequirementKind::ProtectedAllowed if requirement.children.is_empty() => {
             "no protected resource is deleted or replaced".into()
         }
-        What::ProtectedAllowed if met => "what goes away in protected slots is allowed".into(),
-        What::ProtectedAllowed => "protected resources would be deleted or replaced; someone who \
+        RequirementKind::ProtectedAllowed if met => {
+            "what goes away in protected slots is allowed".into()
+        }
+        RequirementKind::ProtectedAllowed => {
+            "protected resources would be deleted or replaced; someone who \
                                    may approve allows it with `/infra allow STACK ADDRESS…`"
-            .into(),
-        What::Protected { stack, address } => {
+                .into()
+        }
+        RequirementKind::Protected { stack, address } => {
             let address = escape::code(&escape::shortened(address, 120));
             format!("{address} in `{stack}`: {}", reason(&requirement.why))
         }
-        What::Approved => reason(&requirement.why),
-        What::ApprovalBy(login) => format!("`{login}`: {}", reason(&requirement.why)),
+        RequirementKind::Approved => reason(&requirement.why),
+        RequirementKind::ApprovalBy(login) => format!("`{login}`: {}", reason(&requirement.why)),
     }
 }
 
-fn reason(why: &Reason) -> String {
+fn reason(why: &RequirementStatus) -> String {
     match why {
-        Reason::Children => String::new(),
-        Reason::Unfinished(why) => format!("not finished: {why}"),
-        Reason::NothingPlanned => "nothing is planned yet".into(),
-        Reason::Outcome(outcome) => outcome_words(*outcome).into(),
-        Reason::Same => "unchanged".into(),
-        Reason::HeadMoved { planned, current } => {
+        RequirementStatus::Children => String::new(),
+        RequirementStatus::Unfinished(why) => format!("not finished: {why}"),
+        RequirementStatus::NothingPlanned => "nothing is planned yet".into(),
+        RequirementStatus::Outcome(outcome) => outcome_words(*outcome).into(),
+        RequirementStatus::Same => "unchanged".into(),
+        RequirementStatus::HeadMoved { planned, current } => {
             format!("`{}` was planned, the head is `{}` now", short(planned), short(current))
         }
-        Reason::Retargeted { planned, current } => format!(
+        RequirementStatus::Retargeted { planned, current } => format!(
             "planned for {}, the base is {} now",
             escape::code(planned.as_str()),
             escape::code(current.as_str())
         ),
-        Reason::PolicyChanged => "the policy at the base has changed since the plan".into(),
-        Reason::PlansDiffer => "the stacks are not those of the plan set".into(),
-        Reason::NoneProtected => "none is protected".into(),
-        Reason::AllowedBy(login) => format!("allowed by `{login}`"),
-        Reason::NotAllowed => "nobody has allowed it".into(),
-        Reason::AllowanceDiscounted { by, why } => {
+        RequirementStatus::PolicyChanged => {
+            "the policy at the base has changed since the plan".into()
+        }
+        RequirementStatus::PlansDiffer => "the stacks are not those of the plan set".into(),
+        RequirementStatus::NoneProtected => "none is protected".into(),
+        RequirementStatus::AllowedBy(login) => format!("allowed by `{login}`"),
+        RequirementStatus::NotAllowed => "nobody has allowed it".into(),
+        RequirementStatus::AllowanceDiscounted { by, why } => {
             format!("what `{by}` allowed does not count: {}", discount(why))
         }
-        Reason::NothingToApprove => "nothing would change, so nobody has to approve".into(),
-        Reason::Approvals { required: 0, .. } => "no approval is required".into(),
-        Reason::Approvals { given, required } => format!("approved by {given} of {required}"),
-        Reason::Counts => "approved".into(),
-        Reason::CountsForOwnChange => {
+        RequirementStatus::NothingToApprove => {
+            "nothing would change, so nobody has to approve".into()
+        }
+        RequirementStatus::Approvals { required: 0, .. } => "no approval is required".into(),
+        RequirementStatus::Approvals { given, required } => {
+            format!("approved by {given} of {required}")
+        }
+        RequirementStatus::Counts => "approved".into(),
+        RequirementStatus::CountsForOwnChange => {
             "approved their own change, which `approvals.self` allows here".into()
         }
-        Reason::DoesNotCount(why) => format!("does not count: {}", discount(why)),
+        RequirementStatus::DoesNotCount(why) => format!("does not count: {}", discount(why)),
     }
 }
 

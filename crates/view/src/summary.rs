@@ -6,7 +6,7 @@ use planwright_core::{
     escape::{self, grouped},
     plan::{PlanSummary, ResourceChange},
     risk::{self, Risk},
-    verdict::What,
+    verdict::RequirementKind,
 };
 
 use super::{
@@ -46,7 +46,7 @@ pub fn headline(report: &Report) -> String {
         State::Planning if report.stacks.is_empty() => "**Planning**".into(),
         State::Planning => format!("**Planning** {stacks}"),
         State::Stopped => "**Not planned: stopped**".into(),
-        State::Broken => "**Not planned: something of Planwright's own went wrong**".into(),
+        State::InternalError => "**Not planned: something of Planwright's own went wrong**".into(),
         State::NothingAffected => "**No stack is affected**".into(),
         _ if !report.conflicts.is_empty() => "**Not planned: merge conflict**".into(),
         _ if failed > 0 => format!("**Plan: {} of {stacks} failed**", grouped(failed)),
@@ -110,7 +110,7 @@ pub fn state_line(report: &Report) -> String {
     match report.state {
         State::Planning => format!("⏳ `{head}` is being planned; the result will stand here."),
         State::Stopped => format!("➖ Planning `{head}` was stopped; `/infra plan` plans it."),
-        State::Broken => format!(
+        State::InternalError => format!(
             "❌ `{head}` could not be planned, through no fault of its own. `/infra plan` tries again."
         ),
         State::NothingAffected => "✅ There is nothing to apply.".into(),
@@ -155,20 +155,21 @@ pub fn state_line(report: &Report) -> String {
         State::Superseded => {
             "➖ Not applied: a newer change of the same stacks was applied before.".into()
         }
-        State::InForce if report.verdict.as_ref().is_some_and(|root| root.met) => {
+        State::SettingsActive if report.verdict.as_ref().is_some_and(|root| root.met) => {
             "✅ Merged and in force. There was nothing to apply.".into()
         }
-        State::InForce => "❌ Merged and in force, **although not every requirement was met**. If it \
+        State::SettingsActive => "❌ Merged and in force, **although not every requirement was met**. If it \
                            was not meant, take it back by another pull request."
             .into(),
-        State::Released => "➖ Closed without a merge: nothing is applied, no lock is held.".into(),
+        State::Closed => "➖ Closed without a merge: nothing is applied, no lock is held.".into(),
     }
 }
 
 /// Whether the plan is not of what holds now, so that approving it is of no use.
 fn is_outdated(report: &Report) -> bool {
     let root = report.verdict.iter().flat_map(|root| &root.children);
-    root.into_iter().any(|requirement| requirement.what == What::Fresh && !requirement.met)
+    root.into_iter()
+        .any(|requirement| requirement.what == RequirementKind::Fresh && !requirement.met)
 }
 
 /// What keeps everything from being planned.
@@ -301,7 +302,7 @@ fn requirements(report: &Report) -> String {
         State::AwaitingApproval | State::Approved | State::Blocked | State::AwaitingConfirmation
     );
     let Some(root) = report.verdict.as_ref() else { return String::new() };
-    if report.state == State::InForce && !root.met {
+    if report.state == State::SettingsActive && !root.met {
         return format!("**Before it was merged**\n\n{}", requirement_list(root));
     }
     if !is_ahead {

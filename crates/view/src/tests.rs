@@ -11,14 +11,14 @@ use insta::assert_snapshot;
 use super::*;
 use fixtures::*;
 use planwright_core::{
-    approval::{Principal, Why},
+    approval::{Principal, PrincipalRole},
     change::{
         DriftReport, NotPlanned, PlanReport, Progress, Report, SettingsReport, StackReport, State,
         Warning,
     },
     names::UserId,
     plan::{Action, Path, Plan, Value},
-    verdict::{Reason, Requirement, What},
+    verdict::{Requirement, RequirementKind, RequirementStatus},
 };
 
 /// The comment of a bot without pages.
@@ -40,15 +40,15 @@ fn nobody_is_told_that_a_bot_does_not_approve() {
     let principal =
         |user: i64, name: &str, why| Principal { user: UserId(user), login: login(name), why };
     let bots = [
-        principal(1, "planwright[bot]", Why::OpenedPullRequest),
-        principal(1, "planwright", Why::Authored),
-        principal(2, "web-flow", Why::Authored),
+        principal(1, "planwright[bot]", PrincipalRole::OpenedPullRequest),
+        principal(1, "planwright", PrincipalRole::Authored),
+        principal(2, "web-flow", PrincipalRole::Authored),
     ];
     let mut report = awaiting();
     report.principals = bots.to_vec();
     let text = comment(&report);
     assert!(text.contains("may approve who had no part in the change.\n"), "{text}");
-    report.principals.push(principal(7, "alice", Why::Pushed));
+    report.principals.push(principal(7, "alice", PrincipalRole::Pushed));
     let text = comment(&report);
     assert!(text.contains("in the change; not `alice` (pushed to it).\n"), "{text}");
 }
@@ -337,7 +337,7 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
         (State::Failed, Some(met()), Some(Conclusion::Failure)),
         (State::Partial, Some(met()), Some(Conclusion::Failure)),
         (State::Superseded, Some(met()), Some(Conclusion::Cancelled)),
-        (State::Released, Some(met()), Some(Conclusion::Cancelled)),
+        (State::Closed, Some(met()), Some(Conclusion::Cancelled)),
         (State::Planning, Some(met()), None),
         (State::Queued, Some(met()), None),
         (State::Applying, Some(met()), None),
@@ -347,8 +347,9 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
     }
     let mut unfinished = met();
     unfinished.met = false;
-    let why = Reason::Unfinished("The run reached its limit of plans.".into());
-    let leaf = Requirement { what: What::Finished, met: false, why, children: Vec::new() };
+    let why = RequirementStatus::Unfinished("The run reached its limit of plans.".into());
+    let leaf =
+        Requirement { what: RequirementKind::Finished, met: false, why, children: Vec::new() };
     unfinished.children.insert(0, leaf);
     let report = Report { verdict: Some(unfinished), ..awaiting() };
     assert_eq!(State::before_merge(&report, report.verdict.as_ref()), State::Blocked);

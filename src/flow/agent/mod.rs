@@ -4,10 +4,10 @@
 //! What comes next, and whether a call is allowed, `domain::agent` decides. The model is asked here,
 //! and its calls are carried out on files in memory; planning and publishing are plain code.
 
-mod desk;
 mod preview;
 mod publish;
 mod tell;
+mod workspace;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -33,12 +33,12 @@ use planwright_store::{AgentFacts, Fenced, NewJob, RunId, Unfinished};
 use planwright_view as view;
 use planwright_view::{Marker, RequestReport, RunReport};
 
-use super::{Error, Result, Watch, id_of, outbox, soon};
+use super::{Error, JobContext, Result, id_of, outbox, soon};
 
 pub use preview::preview;
 pub use tell::{Wish, begin, key_of, plan_failed, revise, tell};
 
-use desk::Desk;
+use workspace::Workspace;
 
 /// A log with the state that it leads to.
 pub(super) struct Logged {
@@ -83,7 +83,7 @@ fn facts(run: &Run) -> AgentFacts {
 }
 
 /// Goes on with a run until people, a plan or time have to come first.
-pub async fn go(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<Vec<Job>> {
+pub async fn go(app: &App, target: &Target, run: Uuid, watch: &JobContext) -> Result<Vec<Job>> {
     let mut logged = Logged::load(app, RunId(run)).await?;
     let mut desk = None;
     loop {
@@ -93,18 +93,18 @@ pub async fn go(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<
         match logged.run.next(app.now()) {
             Step::Ask => ask(app, target, &mut logged, watch).await?,
             Step::Decide(call) => {
-                let desk = Desk::fresh(app, target, &logged.run, &mut desk).await?;
+                let desk = Workspace::fresh(app, target, &logged.run, &mut desk).await?;
                 decide(app, &mut logged, &call, desk).await?;
             }
             Step::Do(call) => {
-                let desk = Desk::fresh(app, target, &logged.run, &mut desk).await?;
+                let desk = Workspace::fresh(app, target, &logged.run, &mut desk).await?;
                 let (content, accepted) = desk.carry_out(&logged.run, &call);
                 let content = scrubbed(app, &content);
                 logged.append(app, Event::Returned { content, accepted, planned: None }).await?;
             }
             Step::Plan => return Ok(vec![Job::Preview { target: target.clone(), run }]),
             Step::Close(how) => {
-                let desk = Desk::fresh(app, target, &logged.run, &mut desk).await?;
+                let desk = Workspace::fresh(app, target, &logged.run, &mut desk).await?;
                 publish::close(app, target, &mut logged, (how, desk)).await?;
             }
             Step::Park(until) => {
@@ -186,7 +186,7 @@ async fn show(app: &App, target: &Target, run: &Run) -> Result<()> {
 }
 
 /// Asks the model; what it may cost at most is debited before.
-async fn ask(app: &App, target: &Target, logged: &mut Logged, watch: &Watch) -> Result<()> {
+async fn ask(app: &App, target: &Target, logged: &mut Logged, watch: &JobContext) -> Result<()> {
     let model = app.model.as_ref().context("a run goes on where no model is set up")?;
     let body = model.body(&logged.run.conversation);
     let debit = model.estimate(body.len());
@@ -266,7 +266,7 @@ fn scrubbed(app: &App, content: &Value) -> Value {
 }
 
 /// Decides on the next call of the model.
-async fn decide(app: &App, logged: &mut Logged, call: &RawCall, desk: &Desk) -> Result<()> {
+async fn decide(app: &App, logged: &mut Logged, call: &RawCall, desk: &Workspace) -> Result<()> {
     let is_secret = |text: &str| is_secret(app, text);
     let facts = gate::Facts {
         stacks: &desk.stacks,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     flow::{
-        Result, Watch,
+        JobContext, Result,
         plan::{Kind, Work, planned},
     },
 };
@@ -26,9 +26,8 @@ use planwright_package::Prepared;
 use planwright_store::{RunId, Stage};
 
 use super::{
-    Logged,
-    desk::{Desk, touched},
-    scrubbed,
+    Logged, scrubbed,
+    workspace::{Workspace, touched},
 };
 
 /// How many changes of one stack the model is told.
@@ -37,13 +36,18 @@ const MOST_CHANGES: usize = 30;
 const MOST_WORDS: usize = 1_500;
 
 /// Plans, writes the outcome down, and lets the run go on.
-pub async fn preview(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Result<Vec<Job>> {
+pub async fn preview(
+    app: &App,
+    target: &Target,
+    run: Uuid,
+    watch: &JobContext,
+) -> Result<Vec<Job>> {
     let next = vec![Job::Agent { target: target.clone(), run }];
     let mut logged = Logged::load(app, RunId(run)).await?;
     if logged.run.next(app.now()) != Step::Plan {
         return Ok(next);
     }
-    let desk = Desk::open(app, target, &logged.run).await?;
+    let desk = Workspace::open(app, target, &logged.run).await?;
     let event = of_all(app, target, (&logged, &desk), watch).await?;
     logged.append(app, event).await?;
     Ok(next)
@@ -52,8 +56,8 @@ pub async fn preview(app: &App, target: &Target, run: Uuid, watch: &Watch) -> Re
 async fn of_all(
     app: &App,
     target: &Target,
-    (logged, desk): (&Logged, &Desk),
-    watch: &Watch,
+    (logged, desk): (&Logged, &Workspace),
+    watch: &JobContext,
 ) -> Result<Event> {
     let mut stacks = Vec::new();
     let mut digests = Vec::new();
@@ -85,8 +89,8 @@ async fn of_all(
 async fn of_stack(
     app: &App,
     (target, run): (&Target, RunId),
-    (stack, is_there, desk): (&StackId, bool, &Desk),
-    watch: &Watch,
+    (stack, is_there, desk): (&StackId, bool, &Workspace),
+    watch: &JobContext,
 ) -> Result<Result<Plan, String>> {
     let (kind, files) = if is_there {
         (Kind::Change, &desk.now)

@@ -17,14 +17,14 @@ use planwright_core::{
 };
 use planwright_view::{Refusal, RunFacts, RunReport, RunState};
 
-use super::{Logged, desk::Desk, show};
+use super::{Logged, show, workspace::Workspace};
 
 /// Publishes what there is to publish, and writes the end down.
 pub async fn close(
     app: &App,
     target: &Target,
     logged: &mut Logged,
-    (how, desk): (End, &Desk),
+    (how, desk): (End, &Workspace),
 ) -> Result<()> {
     // People may have been asked or told something else since: the comment says what is now.
     show(app, target, &logged.run).await?;
@@ -46,7 +46,7 @@ async fn published(
     app: &App,
     target: &Target,
     logged: &Logged,
-    (how, desk): (&End, &Desk),
+    (how, desk): (&End, &Workspace),
 ) -> Result<Option<Published>> {
     let Some(edited) = desk.edited.as_ref().filter(|edited| !edited.files.is_empty()) else {
         return Ok(None);

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    flow::{Result, ground, id_of, outbox},
+    flow::{Result, id_of, merge_preview, outbox},
 };
 use planwright_core::change::{PlanReport, Report};
 use planwright_core::{
@@ -14,11 +14,11 @@ use planwright_core::{
         run::{Phase, Run},
         visible::{self, Visible},
     },
-    command::Word,
+    command::AgentCommand,
     digest::Digest,
     escape,
     issue::Issue,
-    job::{Asked, Job, Target},
+    job::{Invocation, Job, Target},
     pull_request::ReviewId,
     repo_config::RepoConfig,
 };
@@ -105,11 +105,16 @@ async fn request(app: &App, target: &Target, wish: &Wish<'_>) -> Result<Request>
 }
 
 /// Carries `/infra propose`, `revise` and `answer` out.
-pub async fn tell(app: &App, target: &Target, asked: &Asked, word: &Word) -> Result<Vec<Job>> {
+pub async fn tell(
+    app: &App,
+    target: &Target,
+    asked: &Invocation,
+    word: &AgentCommand,
+) -> Result<Vec<Job>> {
     if app.model.is_none() {
         return Err(Refusal::NoModel.into());
     }
-    if let Word::Propose(text) = word {
+    if let AgentCommand::Propose(text) = word {
         return propose(app, target, asked, text).await.map(|job| vec![job]);
     }
     let found = find(app, target).await?.ok_or(Refusal::NoRun)?;
@@ -173,18 +178,18 @@ async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
 }
 
 /// Whether the log has this command already, because a job is done a second time.
-fn is_told(logged: &Logged, asked: &Asked, word: &Word) -> bool {
+fn is_told(logged: &Logged, asked: &Invocation, word: &AgentCommand) -> bool {
     logged.log.iter().any(|entry| match (&entry.event, word) {
-        (Event::Chosen { comment, .. }, Word::Answer(_))
-        | (Event::Revised { comment, .. }, Word::Revise(_)) => *comment == asked.comment,
+        (Event::Chosen { comment, .. }, AgentCommand::Answer(_))
+        | (Event::Revised { comment, .. }, AgentCommand::Revise(_)) => *comment == asked.comment,
         _ => false,
     })
 }
 
-fn event(app: &App, run: &Run, asked: &Asked, word: &Word) -> Result<Event, Refusal> {
+fn event(app: &App, run: &Run, asked: &Invocation, word: &AgentCommand) -> Result<Event, Refusal> {
     let (by, comment) = (asked.by.clone(), asked.comment);
     match (word, &run.phase) {
-        (Word::Answer(choice), Phase::Waiting { question, .. }) => {
+        (AgentCommand::Answer(choice), Phase::Waiting { question, .. }) => {
             if run.is_expired(app.now()) {
                 return Err(Refusal::Expired);
             }
@@ -194,17 +199,17 @@ fn event(app: &App, run: &Run, asked: &Asked, word: &Word) -> Result<Event, Refu
             }
             Ok(Event::Chosen { by, comment, choice: *choice })
         }
-        (Word::Answer(_), _) => Err(Refusal::NoQuestion),
-        (Word::Revise(text), _) => {
+        (AgentCommand::Answer(_), _) => Err(Refusal::NoQuestion),
+        (AgentCommand::Revise(text), _) => {
             may_revise(run)?;
             let Visible { text, dropped } = visible::visible(text);
             Ok(Event::Revised { by, comment, text: app.secrets.scrubbed(&text), dropped })
         }
-        (Word::Propose(_), _) => Err(Refusal::StillAtWork),
+        (AgentCommand::Propose(_), _) => Err(Refusal::StillAtWork),
     }
 }
 
-async fn propose(app: &App, target: &Target, asked: &Asked, text: &str) -> Result<Job> {
+async fn propose(app: &App, target: &Target, asked: &Invocation, text: &str) -> Result<Job> {
     let issue = match app.github.issue(&target.repository, target.number).await {
         Err(github::Error::NotFound { .. }) => return Err(Refusal::ProposeOnPullRequest.into()),
         issue => issue?,
@@ -219,9 +224,9 @@ async fn propose(app: &App, target: &Target, asked: &Asked, text: &str) -> Resul
 
 async fn settings(app: &App, target: &Target, issue: &Issue) -> Result<RepoConfig> {
     let want = Want::Branch(issue.base_ref.clone());
-    let mirror = ground::fetch(app, target, &[want]).await?;
+    let mirror = merge_preview::fetch(app, target, &[want]).await?;
     let tree = mirror.tree(&issue.base).await?;
-    Ok(ground::config(&mirror, &tree).await?.map_err(Refusal::Invalid)?)
+    Ok(merge_preview::config(&mirror, &tree).await?.map_err(Refusal::Invalid)?)
 }
 
 /// The key of the run that the text of an issue asks for.

@@ -2,31 +2,31 @@
 
 use crate::{
     app::App,
-    flow::{Result, id_of, judge, outbox},
+    flow::{Result, facts, id_of, outbox},
 };
 use planwright_core::change::{Basis, Report, State, Warning};
 use planwright_core::{
-    approval::part_in_the_change,
+    approval::principal_role,
     digest::Digest,
-    job::{Asked, Job},
+    job::{Invocation, Job},
     repo_config::setting_changes,
 };
 use planwright_store::{Approval, ApprovalKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan};
 use planwright_view::{Refusal, first_unmet};
 
-use super::{Case, requirements_met, show};
+use super::{ApplyContext, requirements_met, show};
 
 /// `/infra apply` approves the plan that it names, under the rules of every approval.
 pub async fn confirm(
     app: &App,
-    case: &Case<'_>,
-    (asked, digest): (&Asked, Option<&str>),
+    case: &ApplyContext<'_>,
+    (asked, digest): (&Invocation, Option<&str>),
 ) -> Result<()> {
-    let Case { target, pull, recorded, ground, .. } = case;
+    let ApplyContext { target, pull, recorded, trees, .. } = case;
     let set = &recorded.plan_set;
-    let principals = judge::principals(app, target, pull).await?;
-    let part = part_in_the_change(asked.by.id, &principals);
-    if let Some(why) = part.filter(|_| !ground.config.approvals.own) {
+    let principals = facts::principals(app, target, pull).await?;
+    let part = principal_role(asked.by.id, &principals);
+    if let Some(why) = part.filter(|_| !trees.config.approvals.own) {
         let login = asked.by.login.clone();
         return Err(Refusal::Principal { login, command: "apply", why }.into());
     }
@@ -51,8 +51,8 @@ pub async fn confirm(
 /// Merged, but not approved as it stands: says what is missing and how to confirm.
 pub async fn waiting(
     app: &App,
-    case: &Case<'_>,
-    (asked, digest): (Option<&Asked>, Option<&str>),
+    case: &ApplyContext<'_>,
+    (asked, digest): (Option<&Invocation>, Option<&str>),
     mut report: Report,
 ) -> Result<()> {
     report.state = State::AwaitingConfirmation;
@@ -75,12 +75,16 @@ pub async fn waiting(
 
 /// The settings by which it is judged are not those under which it was planned and approved: it is
 /// shown under them, and whoever may by them confirms it.
-pub async fn policy_changed(app: &App, case: &Case<'_>, asked: Option<&Asked>) -> Result<Vec<Job>> {
+pub async fn policy_changed(
+    app: &App,
+    case: &ApplyContext<'_>,
+    asked: Option<&Invocation>,
+) -> Result<Vec<Job>> {
     let set = &case.recorded.plan_set;
     let mut report = set.report.clone();
     report.findings.clear();
     report.warnings.retain(|warning| !matches!(warning, Warning::PolicyChanged(_)));
-    let changes = setting_changes(Some(&case.ground.planned), &case.ground.config);
+    let changes = setting_changes(Some(&case.trees.planned), &case.trees.config);
     report.warnings.push(Warning::PolicyChanged(changes));
     await_confirmation(app, case, (&mut report, set.plans.clone())).await?;
     match (asked, report.digest) {
@@ -93,17 +97,17 @@ pub async fn policy_changed(app: &App, case: &Case<'_>, asked: Option<&Asked>) -
 /// Records what would happen now under the policy of now, and shows it under its digest.
 pub async fn await_confirmation(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (report, plans): (&mut Report, Vec<StackPlan>),
 ) -> Result<PlanSetId> {
-    let (set, ground) = (&case.recorded.plan_set, case.ground);
+    let (set, trees) = (&case.recorded.plan_set, case.trees);
     report.state = State::AwaitingConfirmation;
-    report.basis = Some(Basis { base: set.base_ref.clone(), policy: ground.policy.clone() });
-    report.tell_self_approval(ground.config.approvals.own);
+    report.basis = Some(Basis { base: set.base_ref.clone(), policy: trees.policy.clone() });
+    report.tell_self_approval(trees.config.approvals.own);
     report.digest = digest_to_confirm(report, &plans);
     let set = PlanSet {
         digest: report.plan_set_digest(),
-        policy_digest: ground.policy.clone(),
+        policy_digest: trees.policy.clone(),
         created_at: app.now(),
         report: report.clone(),
         plans,

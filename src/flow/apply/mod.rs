@@ -5,7 +5,7 @@
 //! nothing of it is ever retried by itself; `recover` looks at what a lost worker has left.
 
 mod confirm;
-mod ground;
+mod merged_trees;
 mod recover;
 mod run;
 mod steps;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::app::App;
 use planwright_core::change::{Progress, Report, StackReport, State};
 use planwright_core::{
-    job::{Asked, Job, Target},
+    job::{Invocation, Job, Target},
     pull_request::{PullRequest, PullRequestState},
     verdict::RequirementsMet,
 };
@@ -25,26 +25,27 @@ use planwright_store::{LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedP
 use planwright_view::Refusal;
 
 use super::{
-    Error, Result, Watch, ground as trees, id_of, judge, look::look, outbox, soon, verdict,
+    Error, JobContext, Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot,
+    soon, verdict,
 };
 use confirm::{confirm, policy_changed, waiting};
-use ground::{MergeGround, merge_ground};
+use merged_trees::{MergedTrees, merged_trees};
 pub use recover::given_up;
 
 /// For how long a lock is shown as held without a sign of life.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// What is being applied.
-pub(super) struct Case<'a> {
+pub(super) struct ApplyContext<'a> {
     pub target: &'a Target,
     pub pull: &'a PullRequest,
     pub recorded: &'a RecordedPlanSet,
-    pub ground: &'a MergeGround,
+    pub trees: &'a MergedTrees,
     /// None where the merge was enough.
-    pub asked: Option<&'a Asked>,
+    pub asked: Option<&'a Invocation>,
 }
 
-impl Case<'_> {
+impl ApplyContext<'_> {
     /// What the page of an apply is about.
     fn subject(&self) -> Subject {
         Subject {
@@ -60,8 +61,8 @@ impl Case<'_> {
 pub async fn apply(
     app: &App,
     target: &Target,
-    asked: (Option<&Asked>, Option<&str>),
-    watch: &Watch,
+    asked: (Option<&Invocation>, Option<&str>),
+    watch: &JobContext,
 ) -> Result<Vec<Job>> {
     let watch = watch.noting(app);
     let ended = in_turn(app, target, asked, &watch).await;
@@ -77,8 +78,8 @@ pub async fn apply(
 async fn in_turn(
     app: &App,
     target: &Target,
-    (asked, digest): (Option<&Asked>, Option<&str>),
-    watch: &Watch,
+    (asked, digest): (Option<&Invocation>, Option<&str>),
+    watch: &JobContext,
 ) -> Result<Vec<Job>> {
     let positions = app.store.waits(id_of(target)).await?;
     if !positions.is_empty()
@@ -87,7 +88,7 @@ async fn in_turn(
         let report = recorded.plan_set.report.clone();
         return queued(app, target, (recorded.id, report, positions), watch).await;
     }
-    let pull = look(app, target).await?.pull;
+    let pull = pull_snapshot(app, target).await?.pull;
     if pull.state != PullRequestState::Merged {
         return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(Vec::new()) };
     }
@@ -102,8 +103,8 @@ async fn in_turn(
     if recorded.plan_set.report.stacks.is_empty() {
         return nothing_to_apply(app, target, (&pull, &recorded), asked).await;
     }
-    let ground = merge_ground(app, target, (&pull, &recorded)).await?;
-    let case = Case { target, pull: &pull, recorded: &recorded, ground: &ground, asked };
+    let trees = merged_trees(app, target, (&pull, &recorded)).await?;
+    let case = ApplyContext { target, pull: &pull, recorded: &recorded, trees: &trees, asked };
     if let Some(report) = recover::settled(app, &case, watch).await? {
         return told(asked, &report);
     }
@@ -113,12 +114,12 @@ async fn in_turn(
         return outbox::comment(app, target, &recorded.plan_set.report).await.map(|()| Vec::new());
     }
     let mut report = recorded.plan_set.report.clone();
-    report.findings.clone_from(&ground.unreadable);
+    report.findings.clone_from(&trees.unreadable);
     if !report.findings.is_empty() {
         return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
     }
-    if ground.policy != recorded.plan_set.policy_digest {
-        let_be_judged(app, target, asked).await?;
+    if trees.policy != recorded.plan_set.policy_digest {
+        wait_for_pr_jobs(app, target, asked).await?;
         return policy_changed(app, &case, asked).await;
     }
     if let Some(asked) = asked {
@@ -130,13 +131,13 @@ async fn in_turn(
 /// Goes on with what may be applied, as soon as it has its locks.
 async fn approved(
     app: &App,
-    case: &Case<'_>,
-    (asked, digest): (Option<&Asked>, Option<&str>),
-    watch: &Watch,
+    case: &ApplyContext<'_>,
+    (asked, digest): (Option<&Invocation>, Option<&str>),
+    watch: &JobContext,
 ) -> Result<Vec<Job>> {
     let mut report = case.recorded.plan_set.report.clone();
     let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut report)).await? else {
-        let_be_judged(app, case.target, asked).await?;
+        wait_for_pr_jobs(app, case.target, asked).await?;
         return waiting(app, case, (asked, digest), report).await.map(|()| Vec::new());
     };
     report.stacks.iter_mut().for_each(StackReport::accept);
@@ -152,7 +153,7 @@ async fn approved(
 }
 
 /// What whoever asked for it hears of an apply that has ended: done only if it is.
-fn told(asked: Option<&Asked>, report: &Report) -> Result<Vec<Job>> {
+fn told(asked: Option<&Invocation>, report: &Report) -> Result<Vec<Job>> {
     let refusal = match (report.state, &report.digest) {
         _ if asked.is_none() => return Ok(Vec::new()),
         (State::Applied, _) => return Ok(Vec::new()),
@@ -167,7 +168,7 @@ fn told(asked: Option<&Asked>, report: &Report) -> Result<Vec<Job>> {
 
 /// Whether nothing is to be done any more: a webhook that comes twice or late retries nothing, and
 /// what was applied or superseded is so for good.
-fn ended(recorded: &RecordedPlanSet, asked: Option<&Asked>) -> Option<Result<(), Refusal>> {
+fn ended(recorded: &RecordedPlanSet, asked: Option<&Invocation>) -> Option<Result<(), Refusal>> {
     let refusal = match recorded.plan_set.report.state {
         State::Applied => Refusal::AlreadyApplied,
         State::Superseded => Refusal::Superseded,
@@ -185,16 +186,17 @@ async fn nothing_to_apply(
     app: &App,
     target: &Target,
     (pull, recorded): (&PullRequest, &RecordedPlanSet),
-    asked: Option<&Asked>,
+    asked: Option<&Invocation>,
 ) -> Result<Vec<Job>> {
     let known = &recorded.plan_set.report;
-    if known.is_about_settings_only() && known.state != State::InForce {
-        let_be_judged(app, target, asked).await?;
-        let mirror = trees::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
+    if known.is_about_settings_only() && known.state != State::SettingsActive {
+        wait_for_pr_jobs(app, target, asked).await?;
+        let mirror =
+            merge_preview::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
         // By the settings that held before: its own must not decide about themselves.
         let base = &recorded.plan_set.base_commit;
         let mut report = verdict::judged(app, target, (pull, recorded), (&mirror, base)).await?;
-        report.state = State::InForce;
+        report.state = State::SettingsActive;
         app.store.record_report(recorded.id, &report).await?;
         outbox::comment(app, target, &report).await?;
     }
@@ -206,7 +208,7 @@ async fn nothing_to_apply(
 
 /// It was merged before it was planned, so nothing of it can have been approved: its plan says what
 /// would happen, and waits to be confirmed.
-fn unplanned(target: &Target, asked: Option<&Asked>) -> Result<Vec<Job>> {
+fn unplanned(target: &Target, asked: Option<&Invocation>) -> Result<Vec<Job>> {
     match asked {
         Some(_) => Err(Refusal::NothingPlanned.into()),
         None => Ok(vec![Job::Plan { target: target.clone(), asked: None, stacks: Vec::new() }]),
@@ -216,18 +218,18 @@ fn unplanned(target: &Target, asked: Option<&Asked>) -> Result<Vec<Job>> {
 /// The key to an apply, if the facts of this moment give one.
 pub(super) async fn requirements_met(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (recorded, report): (Option<&RecordedPlanSet>, &mut Report),
 ) -> Result<Option<RequirementsMet>> {
-    let judged = judge::Case {
+    let judged = facts::VerdictInput {
         target: case.target,
         pull: case.pull,
-        config: &case.ground.config,
-        policy: case.ground.policy.clone(),
+        config: &case.trees.config,
+        policy: case.trees.policy.clone(),
         plan_set: recorded,
         report,
     };
-    let (verdict, principals) = judge::judge(app, &judged).await?;
+    let (verdict, principals) = facts::gather_facts(app, &judged).await?;
     report.verdict = Some(verdict.requirement().clone());
     report.principals = principals;
     Ok(verdict.requirements_met())
@@ -235,7 +237,7 @@ pub(super) async fn requirements_met(
 
 /// Waits for what came before the merge: the review of who approved and merged in one breath, for
 /// one, may not be noted yet.
-async fn let_be_judged(app: &App, target: &Target, asked: Option<&Asked>) -> Result<()> {
+async fn wait_for_pr_jobs(app: &App, target: &Target, asked: Option<&Invocation>) -> Result<()> {
     let jobs = app.store.open_jobs().await?;
     let is_before =
         |job: &store::Job| job.pull_request == Some(id_of(target)) && job.key.starts_with("pr/");
@@ -247,7 +249,7 @@ async fn let_be_judged(app: &App, target: &Target, asked: Option<&Asked>) -> Res
 }
 
 /// Takes the locks of all stacks of the change, or its places in their queues.
-async fn locks(app: &App, case: &Case<'_>) -> Result<LockAnswer> {
+async fn locks(app: &App, case: &ApplyContext<'_>) -> Result<LockAnswer> {
     let plans = &case.recorded.plan_set.plans;
     let stacks: Vec<_> = plans.iter().map(|plan| plan.stack.clone()).collect();
     let id = id_of(case.target);
@@ -261,7 +263,7 @@ async fn queued(
     app: &App,
     target: &Target,
     (plan_set, mut report, positions): (PlanSetId, Report, Vec<QueuePosition>),
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<Vec<Job>> {
     for stack in &mut report.stacks {
         let place = positions.iter().find(|position| position.stack == stack.stack);
@@ -285,7 +287,7 @@ async fn queued(
 }
 
 /// Stores and posts where the change stands.
-pub(super) async fn show(app: &App, case: &Case<'_>, report: &Report) -> Result<()> {
+pub(super) async fn show(app: &App, case: &ApplyContext<'_>, report: &Report) -> Result<()> {
     app.store.record_report(case.recorded.id, report).await?;
     outbox::comment(app, case.target, report).await
 }

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::{
     app::App,
-    flow::{Error, Result, Watch, id_of, outbox, plan::planned, soon},
+    flow::{Error, JobContext, Result, id_of, outbox, plan::planned, soon},
 };
 use planwright_core::change::{Progress, Report, State};
 use planwright_engine as engine;
@@ -21,10 +21,10 @@ use planwright_store::{
 };
 
 use super::{
-    Case,
-    ground::run_dir,
-    locks, release,
-    run::{set_progress, settle, state_of, unread_outputs},
+    ApplyContext, locks,
+    merged_trees::run_dir,
+    release,
+    run::{record_applied, set_progress, state_of, unread_outputs},
     show,
     steps::{Step, has_begun, host, is_of, note, open_step},
 };
@@ -33,7 +33,11 @@ use super::{
 /// may be applied.
 ///
 /// Jobs of a change run one at a time, so a run that is still open is one that was lost.
-pub async fn settled(app: &App, case: &Case<'_>, watch: &Watch) -> Result<Option<Report>> {
+pub async fn settled(
+    app: &App,
+    case: &ApplyContext<'_>,
+    watch: &JobContext,
+) -> Result<Option<Report>> {
     let Some(run) = last_apply(app, id_of(case.target)).await? else { return Ok(None) };
     let steps = app.store.steps(run.id).await?;
     if run.state != RunState::Running {
@@ -41,7 +45,7 @@ pub async fn settled(app: &App, case: &Case<'_>, watch: &Watch) -> Result<Option
         if !is_over {
             return Ok(None);
         }
-        last_words(app, case).await?;
+        finish_reply(app, case).await?;
         return Ok(Some(case.recorded.plan_set.report.clone()));
     }
     if may_run(app, run.id, &steps) {
@@ -62,7 +66,9 @@ pub async fn settled(app: &App, case: &Case<'_>, watch: &Watch) -> Result<Option
         return Ok(None);
     }
     match locks(app, case).await? {
-        LockAnswer::Held(lock) => look(app, case, (&run, &steps, lock), watch).await.map(Some),
+        LockAnswer::Held(lock) => {
+            look_at_state(app, case, (&run, &steps, lock), watch).await.map(Some)
+        }
         LockAnswer::Waiting(_) => {
             Err(Error::Later { at: soon(app, 5), why: "the lock was taken meanwhile".into() })
         }
@@ -92,7 +98,7 @@ fn is_overdue(app: &App, since: Timestamp) -> bool {
 /// Says that nobody knows whether the engine still runs. The run stays open and the locks stay held.
 async fn given_up_on(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (steps, step): (&[JournalEntry], &JournalEntry),
 ) -> Result<Report> {
     let child = steps.iter().rev().find_map(|it| it.child.filter(|_| it.stack == step.stack));
@@ -100,7 +106,7 @@ async fn given_up_on(
     let place = host(steps).map_or_else(String::new, |host| format!(" on {host}"));
     let message = format!(
         "The engine began to apply this at {}, as {process}{place}, and is not known to have ended; it \
-         may take {} s. So the lock stays held, and nothing else is applied to this stack. Look \
+         may take {} s. So the lock stays held, and nothing else is applied to this stack. PullSnapshot \
          there, and end that process if it hangs; then `/infra apply` looks at what was done. If \
          nothing can run there any more, `/infra unlock` frees the lock",
         step.at,
@@ -116,7 +122,7 @@ async fn given_up_on(
 }
 
 /// The run of this very job has ended, and only the locks or the comment may be behind.
-async fn last_words(app: &App, case: &Case<'_>) -> Result<()> {
+async fn finish_reply(app: &App, case: &ApplyContext<'_>) -> Result<()> {
     match locks(app, case).await? {
         LockAnswer::Held(lock) => release(app, lock).await?,
         LockAnswer::Waiting(_) => drop(app.store.leave_queues(id_of(case.target)).await?),
@@ -160,11 +166,11 @@ fn is_used(dir: &Path) -> bool {
     })
 }
 
-async fn look(
+async fn look_at_state(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (run, steps, lock): (&Run, &[JournalEntry], LockHeld),
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<Report> {
     watch.notes.of_apply(run.id, case.subject(), case.recorded.id).await;
     let mut report: Report = case.recorded.plan_set.report.clone();
@@ -191,9 +197,9 @@ async fn look(
 
 async fn look_at(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (run, steps, lock, plan): (&Run, &[&JournalEntry], &LockHeld, &StackPlan),
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<Progress> {
     let is_begun = steps.iter().any(|step| Step::Applying.is(&step.step));
     if !is_begun && !plan.plan.is_empty() {
@@ -203,7 +209,7 @@ async fn look_at(
                 .into(),
         });
     }
-    let work = match case.ground.work(app, run.id, plan).await {
+    let work = match case.trees.work(app, run.id, plan).await {
         Ok(work) => work,
         Err(message) => return Ok(Progress::Failed { message }),
     };
@@ -213,7 +219,9 @@ async fn look_at(
             drop(now);
             let root = work.root(&app.apply_env);
             match app.engine.outputs(&root, &Control::default()).await {
-                Ok(outputs) => settle(app, case, (run.id, lock, &work), outputs, watch).await,
+                Ok(outputs) => {
+                    record_applied(app, case, (run.id, lock, &work), outputs, watch).await
+                }
                 Err(error) => Ok(unread_outputs(&error)),
             }
         }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::{
     app::App,
     flow::{
-        Error, Result, Watch, ground, id_of, outbox,
+        Error, JobContext, Result, id_of, merge_preview, outbox,
         plan::{Work, planned},
         soon,
     },
@@ -28,9 +28,9 @@ use planwright_store::{
 };
 
 use super::{
-    Case, LEASE,
+    ApplyContext, LEASE,
     confirm::await_confirmation,
-    ground::run_dir,
+    merged_trees::run_dir,
     release, show,
     steps::{Step, begun, has_begun, note, started},
 };
@@ -53,9 +53,9 @@ enum Next {
 /// stands then.
 pub async fn run(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (met, lock, mut report): (RequirementsMet, LockHeld, Report),
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<Report> {
     let Some(id) = app.store.start_run(RunKind::Apply, &lock, app.now()).await? else {
         let why = "somebody released the locks before anything was begun".into();
@@ -92,8 +92,8 @@ pub async fn run(
     }
 }
 
-/// Notes how long the locks were waited for.
-async fn note_wait(app: &App, case: &Case<'_>, watch: &Watch) -> Result<()> {
+/// RunLog how long the locks were waited for.
+async fn note_wait(app: &App, case: &ApplyContext<'_>, watch: &JobContext) -> Result<()> {
     let locks = app.store.stack_locks(case.target.repository.id).await?;
     let own = locks.iter().filter(|lock| lock.pull_request == id_of(case.target));
     if let Some(since) = own.map(|lock| lock.queued_at).min() {
@@ -124,9 +124,9 @@ pub fn unread_outputs(error: &engine::Error) -> Progress {
 
 async fn run_locked(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (id, met, lock): (RunId, &RequirementsMet, &LockHeld),
-    (report, watch): (&mut Report, &Watch),
+    (report, watch): (&mut Report, &JobContext),
 ) -> Result<RunState> {
     report.state = State::Applying;
     show(app, case, report).await?;
@@ -154,7 +154,7 @@ async fn run_locked(
         differs(app, case, (report, &stacks), watch).await?;
         return Ok(RunState::Superseded);
     }
-    equip(app, &stacks, (report, watch)).await?;
+    install_providers(app, &stacks, (report, watch)).await?;
     if report.state == State::Failed {
         app.store.record_report(case.recorded.id, report).await?;
         return Ok(RunState::Failed);
@@ -185,10 +185,10 @@ async fn run_locked(
 }
 
 /// Installs what any of the stacks needs before the first is begun.
-async fn equip(
+async fn install_providers(
     app: &App,
     stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
-    (report, watch): (&mut Report, &Watch),
+    (report, watch): (&mut Report, &JobContext),
 ) -> Result<()> {
     for (stack, (_, next)) in stacks {
         let Next::Ready(ready) = next else { continue };
@@ -207,14 +207,15 @@ async fn equip(
 /// Plans a stack again, unless a newer merge of it was applied before.
 async fn next(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (id, plan): (RunId, &StackPlan),
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<Result<Next, String>> {
     let repository = case.target.repository.id;
     if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
-        let (mirror, commit) = (&case.ground.mirror, &case.ground.commit);
-        let is_known = ground::applied_tree(app, case.target, (mirror, &applied.commit)).await?;
+        let (mirror, commit) = (&case.trees.mirror, &case.trees.commit);
+        let is_known =
+            merge_preview::applied_tree(app, case.target, (mirror, &applied.commit)).await?;
         // What no branch has any more comes after no merge.
         if is_known.is_ok()
             && applied.commit != *commit
@@ -223,7 +224,7 @@ async fn next(
             return Ok(Ok(Next::Superseded(applied.commit)));
         }
     }
-    let work = match case.ground.work(app, id, plan).await {
+    let work = match case.trees.work(app, id, plan).await {
         Ok(work) => work,
         Err(message) => return Ok(Err(message)),
     };
@@ -246,9 +247,9 @@ fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
 /// Shows what would happen now, under a digest of its own that someone may confirm.
 async fn differs(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (report, stacks): (&mut Report, &BTreeMap<StackId, (&StackPlan, Next)>),
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<()> {
     let mut plans = Vec::new();
     for (stack, (approved, next)) in stacks {
@@ -265,7 +266,7 @@ async fn differs(
             shown.protected = work.work.protected(&now);
         }
         plans.push(StackPlan {
-            input_digest: work.input_digest(&case.ground.policy),
+            input_digest: work.input_digest(&case.trees.policy),
             plan_digest: now.digest(),
             plan: now,
             ..(*approved).clone()
@@ -279,9 +280,9 @@ async fn differs(
 /// Applies one stack and proves that it has converged.
 async fn apply_one(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (id, lock, (work, planned)): (RunId, &LockHeld, (Work, Planned)),
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<AppliedOne> {
     let outputs = if planned.plan.is_empty() {
         drop(planned);
@@ -322,7 +323,7 @@ async fn apply_one(
             }
         }
     };
-    let progress = settle(app, case, (id, lock, &work), outputs, watch).await?;
+    let progress = record_applied(app, case, (id, lock, &work), outputs, watch).await?;
     Ok(AppliedOne { progress, is_begun: true })
 }
 
@@ -344,26 +345,26 @@ fn what_stands(failed: &ApplyFailed) -> String {
 }
 
 /// Records that a stack was applied, and verifies it by a second plan.
-pub async fn settle(
+pub async fn record_applied(
     app: &App,
-    case: &Case<'_>,
+    case: &ApplyContext<'_>,
     (id, lock, work): (RunId, &LockHeld, &Work),
     outputs: BTreeMap<String, Output>,
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<Progress> {
     note(app, id, &work.stack, (Step::Applied, Json::Null)).await?;
     let applied = AppliedStack {
         stack: work.stack.clone(),
-        commit: case.ground.commit.clone(),
+        commit: case.trees.commit.clone(),
         number: case.target.number,
-        input_digest: work.input_digest(&case.ground.policy),
+        input_digest: work.input_digest(&case.trees.policy),
         at: app.now(),
         removed: work.kind == crate::flow::plan::Kind::Destroy,
     };
     if app.store.record_applied(lock, &applied).await? == Fenced::Lost {
         // Later changes would take what was applied before for what stands.
         let message = "it was applied, but its lock was taken away meanwhile, so Planwright could not \
-                       note it: neither drift nor a later change knows of it. Look at the state of \
+                       note it: neither drift nor a later change knows of it. PullSnapshot at the state of \
                        this stack and at what else was applied to it; `/infra apply` plans it again";
         note(app, id, &work.stack, (Step::Failed, message.into())).await?;
         return Ok(Progress::Failed { message: message.into() });

@@ -3,7 +3,7 @@
 //! Ends with one comment and one check run that say what would happen and what is still missing.
 //! Nothing is applied here.
 
-mod hold;
+mod gate;
 mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use planwright_core::change::{Basis, Report, State, Warning};
 use planwright_core::{
     digest::Digest,
     finding::Finding,
-    job::{Asked, Target},
+    job::{Invocation, Target},
     names::StackId,
     pull_request::{PullRequest, PullRequestState},
     repo_config::RepoConfig,
@@ -26,14 +26,13 @@ use planwright_store::{PlanSet, PlanSetId, Subject};
 use planwright_view::Refusal;
 
 use super::{
-    Error, Result, Watch,
-    ground::{self, Ground, Merged},
-    id_of, judge,
-    look::{Look, look},
+    Error, JobContext, Result, facts, id_of,
+    merge_preview::{self, MergePreview, Merged},
     outbox,
+    pull_snapshot::{PullSnapshot, pull_snapshot},
 };
 
-use hold::Hold;
+use gate::PlanGate;
 
 pub use stack::{Kind, Planning, Work, drift_of, planned};
 
@@ -41,8 +40,8 @@ pub use stack::{Kind, Planning, Work, drift_of, planned};
 pub async fn plan(
     app: &App,
     target: &Target,
-    (asked, stacks): (Option<&Asked>, &[StackId]),
-    watch: &Watch,
+    (asked, stacks): (Option<&Invocation>, &[StackId]),
+    watch: &JobContext,
 ) -> Result<()> {
     let watch = watch.noting(app);
     let ended = plan_pull(app, target, (asked, stacks), &watch).await;
@@ -53,17 +52,17 @@ pub async fn plan(
 async fn plan_pull(
     app: &App,
     target: &Target,
-    (asked, stacks): (Option<&Asked>, &[StackId]),
-    watch: &Watch,
+    (asked, stacks): (Option<&Invocation>, &[StackId]),
+    watch: &JobContext,
 ) -> Result<()> {
-    let look = look(app, target).await?;
+    let look = pull_snapshot(app, target).await?;
     let pull = &look.pull;
-    let scene = Scene { target, look: &look, asked, watch };
+    let scene = PlanContext { target, look: &look, asked, watch };
     let mut report = Report::planning(pull.head.clone());
     if !pull.is_into_default_branch() && pull.state == PullRequestState::Open {
         return other_base(app, &scene, report).await;
     }
-    let ground = match pull.state {
+    let preview = match pull.state {
         PullRequestState::Merged if !pull.is_into_default_branch() => return Ok(()),
         PullRequestState::Open => {
             // What is asked for may be refused, and then nothing would end the check.
@@ -71,8 +70,8 @@ async fn plan_pull(
                 scene.begin().await;
                 outbox::check(app, target, &report).await?;
             }
-            match ground::ground(app, target, pull, &watch.notes).await? {
-                Merged::Ground(ground) => ground,
+            match merge_preview::merge_preview(app, target, pull, &watch.notes).await? {
+                Merged::MergePreview(preview) => preview,
                 Merged::Conflict(paths) => {
                     report.conflicts = paths;
                     report.state = State::Blocked;
@@ -82,11 +81,11 @@ async fn plan_pull(
         }
         PullRequestState::Merged if asked.is_none() && !is_planned(app, target, pull).await? => {
             // It was merged before it was planned: what would happen still has to be read.
-            ground::merged_ground(app, target, pull).await?
+            merge_preview::merged_preview(app, target, pull).await?
         }
         _ => return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) },
     };
-    let change = Change { scene, ground: &ground, stacks };
+    let change = Change { scene, preview: &preview, stacks };
     match plan_change(app, &change, report).await {
         Err(Error::Stopped) => stopped(app, target, pull).await,
         ended => ended,
@@ -119,14 +118,14 @@ pub async fn broken(app: &App, target: &Target, text: &str) -> Result<()> {
     let known = app.store.pull_request(id_of(target)).await?;
     let Some(head) = known.and_then(|known| known.head) else { return Ok(()) };
     let mut report = Report::planning(head);
-    report.state = State::Broken;
+    report.state = State::InternalError;
     report.warnings.push(Warning::Other(text.to_owned()));
     outbox::end_check(app, target, &report).await
 }
 
 /// Nothing is run of it, and its check never passes.
-async fn other_base(app: &App, scene: &Scene<'_>, mut report: Report) -> Result<()> {
-    let Scene { target, look, .. } = *scene;
+async fn other_base(app: &App, scene: &PlanContext<'_>, mut report: Report) -> Result<()> {
+    let PlanContext { target, look, .. } = *scene;
     let pull = &look.pull;
     let trusted = pull.default_branch.as_ref().map_or("the default branch", |b| b.as_str());
     report.state = State::Blocked;
@@ -157,14 +156,14 @@ async fn other_base(app: &App, scene: &Scene<'_>, mut report: Report) -> Result<
 
 /// What a planning is about, and who watches it.
 #[derive(Clone, Copy)]
-pub struct Scene<'a> {
+pub struct PlanContext<'a> {
     pub target: &'a Target,
-    pub look: &'a Look,
-    pub asked: Option<&'a Asked>,
-    pub watch: &'a Watch,
+    pub look: &'a PullSnapshot,
+    pub asked: Option<&'a Invocation>,
+    pub watch: &'a JobContext,
 }
 
-impl Scene<'_> {
+impl PlanContext<'_> {
     /// Gives the planning a page, once it is sure that something will be said of it.
     async fn begin(&self) {
         let pull = &self.look.pull;
@@ -180,8 +179,8 @@ impl Scene<'_> {
 
 /// A pull request as it is being planned.
 pub struct Change<'a> {
-    pub scene: Scene<'a>,
-    pub ground: &'a Ground,
+    pub scene: PlanContext<'a>,
+    pub preview: &'a MergePreview,
     /// Which stacks were asked for; none means all.
     pub stacks: &'a [StackId],
 }
@@ -190,32 +189,32 @@ type Affected = BTreeMap<StackId, BTreeSet<Reason>>;
 
 async fn plan_change(app: &App, change: &Change<'_>, mut report: Report) -> Result<()> {
     let scene = &change.scene;
-    let affected = match change.ground.affected() {
+    let affected = match change.preview.affected() {
         Ok(affected) => affected,
         Err(findings) => return block(app, change, report, findings).await,
     };
     if let Some(stack) = change.stacks.iter().find(|stack| !affected.contains_key(*stack)) {
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
     }
-    hold::refuse_own_code(app, change, &affected).await?;
+    gate::refuse_own_code(app, change, &affected).await?;
     // From here on nothing is refused any more, so something will end the check.
     scene.begin().await;
     if scene.asked.is_some() {
         outbox::check(app, scene.target, &report).await?;
     }
-    report.settings = match change.ground.settings() {
+    report.settings = match change.preview.settings() {
         Ok(settings) => settings,
         Err(findings) => return block(app, change, report, findings).await,
     };
     if affected.is_empty() && report.settings.is_none() {
         return nothing_affected(app, change, report).await;
     }
-    let config = change.ground.config.clone();
-    let config = match ground::rules(config, affected.is_empty()) {
+    let config = change.preview.config.clone();
+    let config = match merge_preview::rules(config, affected.is_empty()) {
         Ok(config) => config,
         Err(findings) => return block(app, change, report, findings).await,
     };
-    let shared = change.ground.shared_state();
+    let shared = change.preview.shared_state();
     if !shared.is_empty() {
         return block(app, change, report, shared).await;
     }
@@ -233,8 +232,8 @@ async fn plan_stacks(
     if affected.is_empty() {
         return Ok(Vec::new());
     }
-    let policy = ground::policy_digest(config);
-    let hold = Hold::of(app, change).await?;
+    let policy = merge_preview::policy_digest(config);
+    let hold = PlanGate::of(app, change).await?;
     let planning = Planning { app, change, config, policy: &policy, hold };
     let planned =
         future::try_join_all(affected.iter().map(|(stack, reasons)| planning.plan(stack, reasons)))
@@ -249,10 +248,10 @@ async fn plan_stacks(
 
 /// A check is enough, unless something was said before that no longer holds.
 async fn nothing_affected(app: &App, change: &Change<'_>, mut report: Report) -> Result<()> {
-    let (Scene { target, look, .. }, ground) = (change.scene, change.ground);
+    let (PlanContext { target, look, .. }, preview) = (change.scene, change.preview);
     report.state = State::NothingAffected;
     let was_planned = app.store.latest_plan_set(id_of(target)).await?.is_some();
-    match &ground.config {
+    match &preview.config {
         Ok(config) if was_planned => record(app, change, (config, Vec::new()), report).await,
         _ if outbox::has_commented(app, target).await? => tell(app, &change.scene, &report).await,
         _ => {
@@ -270,8 +269,8 @@ async fn record(
     (config, plans): (&RepoConfig, Vec<store::StackPlan>),
     mut report: Report,
 ) -> Result<()> {
-    let (Scene { target, look, watch, .. }, ground) = (change.scene, change.ground);
-    let (pull, policy) = (&look.pull, ground::policy_digest(config));
+    let (PlanContext { target, look, watch, .. }, preview) = (change.scene, change.preview);
+    let (pull, policy) = (&look.pull, merge_preview::policy_digest(config));
     report.tell_self_approval(config.approvals.own && !report.is_about_nothing());
     // The digest of no plan at all would look like one that can be confirmed.
     let is_planned = report.stacks.iter().any(|stack| stack.plan.is_planned());
@@ -280,8 +279,8 @@ async fn record(
     let set = PlanSet {
         pull_request: id_of(target),
         head: pull.head.clone(),
-        base_commit: ground.base_commit.clone(),
-        merge_tree: ground.tree.clone(),
+        base_commit: preview.base_commit.clone(),
+        merge_tree: preview.tree.clone(),
         base_ref: pull.base_ref.clone(),
         digest: report.plan_set_digest(),
         policy_digest: policy,
@@ -293,7 +292,7 @@ async fn record(
     let id = app.store.record_plan_set(&set).await?;
     judged(app, change, (config, id), &mut report).await?;
     report.state = match pull.state {
-        PullRequestState::Merged if report.is_about_settings_only() => State::InForce,
+        PullRequestState::Merged if report.is_about_settings_only() => State::SettingsActive,
         PullRequestState::Merged if !report.stacks.is_empty() && !report.has_errors() => {
             State::AwaitingConfirmation
         }
@@ -327,15 +326,15 @@ async fn judged(
     report: &mut Report,
 ) -> Result<()> {
     let plan_set = app.store.plan_set(id).await?;
-    let case = judge::Case {
+    let case = facts::VerdictInput {
         target: change.scene.target,
         pull: &change.scene.look.pull,
         config,
-        policy: ground::policy_digest(config),
+        policy: merge_preview::policy_digest(config),
         plan_set: plan_set.as_ref(),
         report,
     };
-    let (verdict, principals) = judge::judge(app, &case).await?;
+    let (verdict, principals) = facts::gather_facts(app, &case).await?;
     report.verdict = Some(verdict.requirement().clone());
     report.principals = principals;
     Ok(())
@@ -353,7 +352,7 @@ async fn block(
     tell(app, &change.scene, &report).await
 }
 
-async fn tell(app: &App, scene: &Scene<'_>, report: &Report) -> Result<()> {
+async fn tell(app: &App, scene: &PlanContext<'_>, report: &Report) -> Result<()> {
     scene.look.still_holds(app).await?;
     scene.begin().await;
     scene.watch.notes.outcome(None, Some(report)).await;

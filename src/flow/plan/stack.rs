@@ -11,7 +11,7 @@ use futures::future::{self, BoxFuture};
 use crate::{
     app::{App, Environment},
     flow::{
-        Result, Watch, ground,
+        JobContext, Result, merge_preview,
         work::{self, Tree},
     },
 };
@@ -32,7 +32,7 @@ use planwright_store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, Stat
 
 use super::{
     Change,
-    hold::{Hold, changes_package},
+    gate::{PlanGate, changes_package},
 };
 
 /// What is planned of a stack.
@@ -44,7 +44,7 @@ pub struct Planning<'a> {
     pub change: &'a Change<'a>,
     pub config: &'a RepoConfig,
     pub policy: &'a Digest,
-    pub hold: Hold,
+    pub hold: PlanGate,
 }
 
 /// A stack of a change that is ready for the engine.
@@ -107,7 +107,7 @@ impl Work {
         &self,
         app: &App,
         env: &Environment,
-        (watch, stage): (&Watch, Stage),
+        (watch, stage): (&JobContext, Stage),
     ) -> Result<Planned, engine::Error> {
         let step = Mutex::new(watch.notes.step(Some(&self.stack), stage));
         let on_start = |command: &'static str, _: Process| -> BoxFuture<'_, ()> {
@@ -182,15 +182,15 @@ impl<'a> Planning<'a> {
 
     fn prepared(&self, stack: &StackId, reasons: &BTreeSet<Reason>) -> Checked<(Kind, Prepared)> {
         let files = |files: &'a Checked<MemoryFiles>| files.as_ref().map_err(Vec::clone);
-        let base = files(&self.change.ground.base)?;
-        let merged = files(&self.change.ground.merged)?;
+        let base = files(&self.change.preview.base)?;
+        let merged = files(&self.change.preview.merged)?;
         if reasons.contains(&Reason::Removed) {
             let trusted = Trusted { config: self.config, packages: base };
             return Ok((Kind::Destroy, Prepared::of(base, &trusted, stack)?));
         }
         // Bytes of a package in the head are looked at, and run only when a maintainer says so.
         let packages =
-            if changes_package(reasons).is_some() || self.hold.lifted { merged } else { base };
+            if changes_package(reasons).is_some() || self.hold.overridden { merged } else { base };
         let trusted = Trusted { config: self.config, packages };
         let mut prepared = Prepared::of(merged, &trusted, stack)?;
         prepared.protect_also(base, self.config, stack);
@@ -199,7 +199,7 @@ impl<'a> Planning<'a> {
 
     fn not_planned(&self, reasons: &BTreeSet<Reason>) -> Option<NotPlanned> {
         self.hold.withheld.clone().or_else(|| {
-            let folder = changes_package(reasons).filter(|_| !self.hold.lifted)?;
+            let folder = changes_package(reasons).filter(|_| !self.hold.overridden)?;
             Some(NotPlanned::PackageBytes(folder.to_owned()))
         })
     }
@@ -207,7 +207,7 @@ impl<'a> Planning<'a> {
     async fn plan_work(
         &self,
         work: &Work,
-        watch: &Watch,
+        watch: &JobContext,
     ) -> Result<(PlanReport, Option<StackPlan>)> {
         let input_digest = work.input_digest(self.policy);
         if let Some(row) = self.known(work, &input_digest).await? {
@@ -247,13 +247,13 @@ impl<'a> Planning<'a> {
         Ok(self.app.store.plan_with_input(repository, &work.stack, &input).await?)
     }
 
-    async fn drift(&self, stack: &StackId, watch: &Watch) -> Result<DriftReport> {
+    async fn drift(&self, stack: &StackId, watch: &JobContext) -> Result<DriftReport> {
         let repository = self.change.scene.target.repository.id;
         let applied = self.app.store.applied_stack(repository, stack).await?;
         match applied.filter(|applied| !applied.removed) {
             None => Ok(DriftReport::NeverApplied),
             Some(applied) => {
-                let at = (&self.change.ground.mirror, self.config);
+                let at = (&self.change.preview.mirror, self.config);
                 drift_of(self.app, (self.change.scene.target, at), &applied, watch).await
             }
         }
@@ -265,14 +265,14 @@ pub async fn drift_of(
     app: &App,
     (target, (mirror, config)): (&Target, (&planwright_git::Mirror, &RepoConfig)),
     applied: &AppliedStack,
-    watch: &Watch,
+    watch: &JobContext,
 ) -> Result<DriftReport> {
     let repository = target.repository.id;
-    let tree = match ground::applied_tree(app, target, (mirror, &applied.commit)).await? {
+    let tree = match merge_preview::applied_tree(app, target, (mirror, &applied.commit)).await? {
         Ok(tree) => tree,
         Err(why) => return Ok(DriftReport::Unknown(why)),
     };
-    let files = ground::files(mirror, &tree, &ground::folders(Some(config))).await?;
+    let files = merge_preview::files(mirror, &tree, &merge_preview::folders(Some(config))).await?;
     let prepared = files.and_then(|files| {
         let trusted = Trusted { config, packages: &files };
         Prepared::of(&files, &trusted, &applied.stack)

@@ -14,7 +14,7 @@ use planwright_core::actor::Actor;
 use planwright_core::change::{Report, SettingsReport, State as Stands, Warning};
 use planwright_core::escape::visible;
 use planwright_core::names::StackId;
-use planwright_core::verdict::{Requirement, What};
+use planwright_core::verdict::{Requirement, RequirementKind};
 use planwright_store::{NotedRun, RunId, RunKind, RunLines, RunState, RunStep};
 use planwright_view as view;
 
@@ -213,15 +213,15 @@ fn listed(text: &str) -> Vec<Vec<Span>> {
 
 fn need(requirement: &Requirement) -> Need {
     let about = match requirement.what {
-        What::SameHead => "head: ",
-        What::SameBase => "base: ",
-        What::SamePolicy => "policy: ",
-        What::SamePlans => "plans: ",
+        RequirementKind::SameHead => "head: ",
+        RequirementKind::SameBase => "base: ",
+        RequirementKind::SamePolicy => "policy: ",
+        RequirementKind::SamePlans => "plans: ",
         _ => "",
     };
     Need {
         is_met: requirement.met,
-        is_optional: matches!(requirement.what, What::ApprovalBy(_)),
+        is_optional: matches!(requirement.what, RequirementKind::ApprovalBy(_)),
         words: spans(&format!("{about}{}", view::requirement_words(requirement))),
         below: requirement.children.iter().map(need).collect(),
     }

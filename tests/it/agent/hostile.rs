@@ -12,14 +12,14 @@ use jiff::SignedDuration;
 use planwright::{
     flow::{
         agent::{self, Wish},
-        ground,
+        merge_preview,
     },
     queue,
 };
 use planwright_core::{
-    command::Word,
+    command::AgentCommand,
     issue::Issue,
-    job::{Asked, Job, Target},
+    job::{Invocation, Job, Target},
     names::{CommentId, PrNumber},
     repo_config::RepoConfig,
 };
@@ -186,8 +186,8 @@ async fn begin_and_answer(story: &Story, seed: u64, runs: usize) {
             if told(story, issue.number.0).contains("/infra answer 1") {
                 let (by, at) = (issue.author.clone(), story.app().now());
                 let comment = CommentId(i64::try_from(n).unwrap());
-                let asked = Asked { by, comment, nth: 0, at };
-                let word = Word::Answer(1 + dice.below(2) as u64);
+                let asked = Invocation { by, comment, nth: 0, at };
+                let word = AgentCommand::Answer(1 + dice.below(2) as u64);
                 let jobs = agent::tell(story.app(), target, &asked, &word).await;
                 enqueue(story, &jobs.unwrap_or_default()).await;
             }
@@ -214,7 +214,7 @@ async fn lanes(story: &Story) -> (Vec<(Target, Issue)>, RepoConfig) {
     story.settle().await;
     let mirror = app.git.mirror(job.target().repository.id);
     let tree = mirror.tree(&lanes[0].1.base).await.unwrap();
-    (lanes, ground::config(&mirror, &tree).await.unwrap().unwrap())
+    (lanes, merge_preview::config(&mirror, &tree).await.unwrap().unwrap())
 }
 
 async fn enqueue(story: &Story, jobs: &[Job]) {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use planwright::{
-    flow::{self, Watch},
+    flow::{self, JobContext},
     queue,
     settings::Role,
 };
@@ -122,7 +122,7 @@ async fn acknowledge(story: &Story) {
     let lease = Duration::from_secs(30);
     let claim = story.store().claim("web", &web, now, lease).await.unwrap().unwrap();
     let job = queue::read(&claim.job).unwrap();
-    let next = flow::run(story.app(), &job, &Watch::default()).await.unwrap();
+    let next = flow::run(story.app(), &job, &JobContext::default()).await.unwrap();
     let next = next.iter().map(|job| queue::new_job(job, None, now).unwrap());
     let next: Vec<NewJob> = next.collect();
     let done = story.store().finish(claim.ticket, &Outcome::Done, &next, now).await.unwrap();

@@ -424,7 +424,7 @@ async fn steps_and_log_are_gone_after_a_month_and_the_plan_stays() {
     let (url, bob) = (details(&story, pr), Browser::of("bob"));
     for (days, is_there) in [(29, true), (2, false)] {
         story.pass(SignedDuration::from_hours(24 * days));
-        planwright::flow::notes::forget_old(story.app()).await.unwrap();
+        planwright::flow::run_log::forget_old(story.app()).await.unwrap();
         let text = said(&bob.open(&url).await);
         assert_eq!(text.contains("Plan to create"), is_there, "{text}");
         assert_eq!(text.contains("Fetch, done"), is_there, "{text}");

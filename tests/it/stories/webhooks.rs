@@ -6,7 +6,7 @@ use hmac::{Hmac, Mac as _};
 use jiff::SignedDuration;
 use planwright::flow::{
     self,
-    catch_up::{Horizon, catch_up},
+    catch_up::{SyncCursor, catch_up},
 };
 use planwright_fakehub::Fault;
 use reqwest::Response;
@@ -244,7 +244,7 @@ async fn webhooks_that_never_arrived_are_fetched_at_the_start() {
 
 /// Looks for what was missed, as a bot does that has just started.
 async fn look(story: &Story) -> Result<(), flow::Error> {
-    catch_up(story.app(), &mut Horizon::of(story.app()).await?).await
+    catch_up(story.app(), &mut SyncCursor::of(story.app()).await?).await
 }
 
 #[tokio::test]
@@ -291,7 +291,7 @@ async fn a_missed_webhook_that_cannot_be_had_keeps_nothing_from_the_others_and_i
         let marker = format!("<!-- planwright:reply:{comment} -->");
         story.bot_comments(pr).iter().any(|it| it.body.starts_with(&marker))
     };
-    let mut horizon = Horizon::of(story.app()).await.unwrap();
+    let mut horizon = SyncCursor::of(story.app()).await.unwrap();
     story.pass(SignedDuration::from_hours(1));
     story.hub.fail("GET /app/hook/deliveries/{delivery_id}", 1, Fault::Status(404));
     assert!(catch_up(story.app(), &mut horizon).await.is_err());

@@ -44,13 +44,13 @@ fn each_command_is_read() {
         ("/infra unlock", Command::Unlock { stack: None }),
         ("/infra unlock website/prod", Command::Unlock { stack: Some(website()) }),
         ("/infra cancel", Command::Cancel),
-        ("/infra propose", Command::Tell(Word::Propose(String::new()))),
+        ("/infra propose", Command::Tell(AgentCommand::Propose(String::new()))),
         (
             "/infra propose a bucket, isn't it; $5?",
-            Command::Tell(Word::Propose("a bucket, isn't it; $5?".into())),
+            Command::Tell(AgentCommand::Propose("a bucket, isn't it; $5?".into())),
         ),
-        ("/infra revise larger", Command::Tell(Word::Revise("larger".into()))),
-        ("/infra answer 2", Command::Tell(Word::Answer(2))),
+        ("/infra revise larger", Command::Tell(AgentCommand::Revise("larger".into()))),
+        ("/infra answer 2", Command::Tell(AgentCommand::Answer(2))),
     ] {
         assert_eq!(one(comment), Ok(command), "{comment}");
     }

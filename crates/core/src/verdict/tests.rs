@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    approval::{Kind, Recorded, Why},
+    approval::{Kind, PrincipalRole, Recorded},
     plan::Action,
 };
 
@@ -41,14 +41,15 @@ struct Change {
     stacks: Vec<StackFacts>,
     unfinished: Option<&'static str>,
     changes_settings: bool,
-    opinions: Vec<Opinion>,
+    opinions: Vec<Review>,
     allowances: Vec<Allowance>,
     rule: ApprovalRule,
 }
 
 impl Change {
     fn verdict(&self) -> Verdict {
-        let alice = Principal { user: ALICE, login: login("alice"), why: Why::OpenedPullRequest };
+        let alice =
+            Principal { user: ALICE, login: login("alice"), why: PrincipalRole::OpenedPullRequest };
         verdict(&VerdictFacts {
             current: &self.current,
             plan_set: self.plan_set.as_ref(),
@@ -63,8 +64,8 @@ impl Change {
     }
 }
 
-fn approval() -> Opinion {
-    Opinion {
+fn approval() -> Review {
+    Review {
         kind: Kind::Review,
         by: BOB,
         login: login("bob"),
@@ -118,7 +119,7 @@ fn met() -> Change {
         changes_settings: false,
         opinions: vec![approval()],
         allowances: vec![Allowance {
-            given: Opinion { kind: Kind::Allow, ..approval() },
+            given: Review { kind: Kind::Allow, ..approval() },
             stack: stack("logs"),
             addresses: [bucket].into(),
         }],
@@ -127,7 +128,7 @@ fn met() -> Change {
 }
 
 /// The leaves that are not met.
-fn unmet(requirement: &Requirement) -> Vec<(&What, &Reason)> {
+fn unmet(requirement: &Requirement) -> Vec<(&RequirementKind, &RequirementStatus)> {
     if requirement.met {
         return Vec::new();
     }
@@ -192,9 +193,9 @@ fn each_guard_alone_closes_the_door() {
 fn two_approvals_by_one_person_are_not_two() {
     let mut change = met();
     change.rule.required = 2;
-    change.opinions.push(Opinion { at: Timestamp::from_second(12).unwrap(), ..approval() });
+    change.opinions.push(Review { at: Timestamp::from_second(12).unwrap(), ..approval() });
     assert!(!change.verdict().is_met());
-    change.opinions.push(Opinion { by: UserId(3), login: login("carol"), ..approval() });
+    change.opinions.push(Review { by: UserId(3), login: login("carol"), ..approval() });
     assert!(change.verdict().is_met());
 }
 
@@ -237,7 +238,7 @@ fn other_code_is_approved_although_its_plan_is_empty() {
     let change = idle(vec![code]);
     assert_eq!(
         unmet(change.verdict().requirement()),
-        [(&What::Approved, &Reason::Approvals { given: 0, required: 1 })]
+        [(&RequirementKind::Approved, &RequirementStatus::Approvals { given: 0, required: 1 })]
     );
     assert!(approved(change).verdict().is_met());
 }
@@ -250,7 +251,7 @@ fn other_settings_are_approved_although_no_stack_changes() {
         change.changes_settings = true;
         assert_eq!(
             unmet(change.verdict().requirement()),
-            [(&What::Approved, &Reason::Approvals { given: 0, required: 1 })]
+            [(&RequirementKind::Approved, &RequirementStatus::Approvals { given: 0, required: 1 })]
         );
         let change = approved(change);
         assert!(change.verdict().is_met());
@@ -264,11 +265,11 @@ fn other_settings_are_approved_although_no_stack_changes() {
 fn an_approval_of_ones_own_change_says_so_where_it_counts() {
     let mut change = met();
     change.rule.self_approval = true;
-    change.opinions[0] = Opinion { by: ALICE, login: login("alice"), ..approval() };
+    change.opinions[0] = Review { by: ALICE, login: login("alice"), ..approval() };
     let verdict = change.verdict();
     assert!(verdict.is_met());
     let approved = &verdict.requirement().children[3];
-    assert_eq!(approved.children[0].why, Reason::CountsForOwnChange);
+    assert_eq!(approved.children[0].why, RequirementStatus::CountsForOwnChange);
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use planwright_core::{
-    approval::{Discount, Principal, Why},
+    approval::{Disqualification, Principal, PrincipalRole},
     change::{DriftReport, PlanReport, Report, StackReport, State, Warning},
     digest::Digest,
     finding::{Finding, Place},
     names::{Login, Sha, StackId, UserId},
     plan::{Action, Difference, OutputChange, Path, Plan, ResourceChange, Step, Value},
-    verdict::{Reason, Requirement, What},
+    verdict::{Requirement, RequirementKind, RequirementStatus},
 };
 
 pub fn sha(digit: &str) -> Sha {
@@ -110,9 +110,13 @@ pub fn awaiting() -> Report {
         stacks: vec![stack("logs/prod", PlanReport::Planned(bucket_plan()))],
         verdict: Some(waiting()),
         principals: vec![
-            Principal { user: UserId(1), login: login("alice"), why: Why::OpenedPullRequest },
-            Principal { user: UserId(1), login: login("alice"), why: Why::Pushed },
-            Principal { user: UserId(3), login: login("carol"), why: Why::Authored },
+            Principal {
+                user: UserId(1),
+                login: login("alice"),
+                why: PrincipalRole::OpenedPullRequest,
+            },
+            Principal { user: UserId(1), login: login("alice"), why: PrincipalRole::Pushed },
+            Principal { user: UserId(3), login: login("carol"), why: PrincipalRole::Authored },
         ],
         ..nothing(State::AwaitingApproval)
     }
@@ -169,37 +173,49 @@ pub fn invalid() -> Report {
     }
 }
 
-fn leaf(what: What, met: bool, why: Reason) -> Requirement {
+fn leaf(what: RequirementKind, met: bool, why: RequirementStatus) -> Requirement {
     Requirement { what, met, why, children: Vec::new() }
 }
 
 /// Planned and fresh, but nobody's approval counts.
 fn waiting() -> Requirement {
-    let too_early = Reason::DoesNotCount(Discount::BeforePlan);
+    let too_early = RequirementStatus::DoesNotCount(Disqualification::BeforePlan);
     let approved = Requirement {
-        children: vec![leaf(What::ApprovalBy(login("bob")), false, too_early)],
-        ..leaf(What::Approved, false, Reason::Approvals { given: 0, required: 1 })
+        children: vec![leaf(RequirementKind::ApprovalBy(login("bob")), false, too_early)],
+        ..leaf(
+            RequirementKind::Approved,
+            false,
+            RequirementStatus::Approvals { given: 0, required: 1 },
+        )
     };
     tree(approved)
 }
 
 pub fn met() -> Requirement {
     let approved = Requirement {
-        children: vec![leaf(What::ApprovalBy(login("bob")), true, Reason::Counts)],
-        ..leaf(What::Approved, true, Reason::Approvals { given: 1, required: 1 })
+        children: vec![leaf(
+            RequirementKind::ApprovalBy(login("bob")),
+            true,
+            RequirementStatus::Counts,
+        )],
+        ..leaf(
+            RequirementKind::Approved,
+            true,
+            RequirementStatus::Approvals { given: 1, required: 1 },
+        )
     };
     tree(approved)
 }
 
 fn tree(approved: Requirement) -> Requirement {
     Requirement {
-        what: What::Applicable,
+        what: RequirementKind::Applicable,
         met: approved.met,
-        why: Reason::Children,
+        why: RequirementStatus::Children,
         children: vec![
-            leaf(What::Planned, true, Reason::Children),
-            leaf(What::Fresh, true, Reason::Children),
-            leaf(What::ProtectedAllowed, true, Reason::NoneProtected),
+            leaf(RequirementKind::Planned, true, RequirementStatus::Children),
+            leaf(RequirementKind::Fresh, true, RequirementStatus::Children),
+            leaf(RequirementKind::ProtectedAllowed, true, RequirementStatus::NoneProtected),
             approved,
         ],
     }

@@ -55,7 +55,7 @@ fn settings_that_are_merged_are_in_force_and_say_so_if_nobody_approved_them() {
         let lines = text.lines().skip(2).take_while(|line| !line.is_empty());
         lines.collect::<Vec<_>>().join("\n")
     };
-    let bypassed = weakened(State::InForce);
+    let bypassed = weakened(State::SettingsActive);
     assert_snapshot!(said(&bypassed), @"
 **Settings change**, no stack is affected  
 ❌ Merged and in force, **although not every requirement was met**. If it was not meant, take it back by another pull request.
@@ -109,7 +109,7 @@ fn a_plan_that_is_out_of_date_asks_for_a_new_one_and_not_for_an_approval() {
 
 #[test]
 fn a_plan_that_broke_off_ends_its_check_with_a_failure() {
-    let report = nothing(State::Broken);
+    let report = nothing(State::InternalError);
     let check = check(&report);
     assert_eq!(check.conclusion, Some(Conclusion::Failure));
     assert_snapshot!(check.summary, @"

@@ -4,26 +4,26 @@ use insta::assert_snapshot;
 
 use super::{fixtures::*, *};
 use planwright_core::{
-    approval::{Discount, Why},
+    approval::{Disqualification, PrincipalRole},
     digest::Digest,
     names::{BranchName, CommentId},
     plan::OutputChange,
-    verdict::{Reason, Requirement, What},
+    verdict::{Requirement, RequirementKind, RequirementStatus},
 };
 
 #[test]
 fn each_discount_is_said_so_that_a_person_knows_what_to_do() {
     let said: Vec<String> = [
-        Discount::Withdrawn,
-        Discount::NotAUser,
-        Discount::Principal(Why::Pushed),
-        Discount::NoWriteAccess,
-        Discount::OtherHead,
-        Discount::NothingPosted,
-        Discount::BeforePlan,
-        Discount::NotRecorded,
-        Discount::OtherPlan,
-        Discount::OtherPolicy,
+        Disqualification::Withdrawn,
+        Disqualification::NotAUser,
+        Disqualification::Principal(PrincipalRole::Pushed),
+        Disqualification::NoWriteAccess,
+        Disqualification::OtherHead,
+        Disqualification::NothingPosted,
+        Disqualification::BeforePlan,
+        Disqualification::NotRecorded,
+        Disqualification::OtherPlan,
+        Disqualification::OtherPolicy,
     ]
     .iter()
     .map(requirement::discount)
@@ -48,43 +48,46 @@ fn each_requirement_is_said() {
     let branch = |name: &str| BranchName::parse(name).unwrap();
     let address = "module.db.aws_db_instance.main".to_owned();
     let root = Requirement {
-        what: What::Applicable,
+        what: RequirementKind::Applicable,
         met: false,
-        why: Reason::Children,
+        why: RequirementStatus::Children,
         children: vec![
-            leaf(What::Planned, Reason::NothingPlanned),
+            leaf(RequirementKind::Planned, RequirementStatus::NothingPlanned),
             Requirement {
                 children: vec![
                     leaf(
-                        What::SameHead,
-                        Reason::HeadMoved { planned: sha("a"), current: sha("b") },
+                        RequirementKind::SameHead,
+                        RequirementStatus::HeadMoved { planned: sha("a"), current: sha("b") },
                     ),
                     leaf(
-                        What::SameBase,
-                        Reason::Retargeted { planned: branch("main"), current: branch("a`b") },
+                        RequirementKind::SameBase,
+                        RequirementStatus::Retargeted {
+                            planned: branch("main"),
+                            current: branch("a`b"),
+                        },
                     ),
-                    leaf(What::SamePolicy, Reason::PolicyChanged),
-                    leaf(What::SamePlans, Reason::PlansDiffer),
+                    leaf(RequirementKind::SamePolicy, RequirementStatus::PolicyChanged),
+                    leaf(RequirementKind::SamePlans, RequirementStatus::PlansDiffer),
                 ],
-                ..leaf(What::Fresh, Reason::Children)
+                ..leaf(RequirementKind::Fresh, RequirementStatus::Children)
             },
             Requirement {
                 children: vec![
                     leaf(
-                        What::Protected { stack: id("db"), address: address.clone() },
-                        Reason::NotAllowed,
+                        RequirementKind::Protected { stack: id("db"), address: address.clone() },
+                        RequirementStatus::NotAllowed,
                     ),
                     leaf(
-                        What::Protected { stack: id("db"), address },
-                        Reason::AllowanceDiscounted {
+                        RequirementKind::Protected { stack: id("db"), address },
+                        RequirementStatus::AllowanceDiscounted {
                             by: login("alice"),
-                            why: Discount::Principal(Why::OpenedPullRequest),
+                            why: Disqualification::Principal(PrincipalRole::OpenedPullRequest),
                         },
                     ),
                 ],
-                ..leaf(What::ProtectedAllowed, Reason::Children)
+                ..leaf(RequirementKind::ProtectedAllowed, RequirementStatus::Children)
             },
-            leaf(What::Approved, Reason::Approvals { given: 0, required: 2 }),
+            leaf(RequirementKind::Approved, RequirementStatus::Approvals { given: 0, required: 2 }),
         ],
     };
     assert_snapshot!(requirement::requirement_list(&root), @"
@@ -105,10 +108,11 @@ fn each_requirement_is_said() {
 fn each_refusal_says_what_to_do() {
     let digest = || Digest::from_text("v1:0123456789abcdef");
     let command = |text: &str| planwright_core::command::parse(text).remove(0).unwrap_err();
+    let why = PrincipalRole::Authored;
     let refusals = [
         Refusal::from(command("/infra aply")),
         Refusal::NotAllowed { login: login("mallory"), command: "plan" },
-        Refusal::Principal { login: login("alice"), command: "allow", why: Why::Authored },
+        Refusal::Principal { login: login("alice"), command: "allow", why },
         Refusal::Fork,
         Refusal::UnknownStack { stack: id("websit"), known: vec![id("website"), id("logs")] },
         Refusal::UnknownStack { stack: id("xyz"), known: vec![id("website"), id("logs")] },
@@ -205,7 +209,7 @@ The issue has words of `eve`, who has no write access, so they are not read. Say
 fn each_refusal_of_code_and_settings_says_what_to_do() {
     let package = "packages/web".into();
     let refusals = [
-        Refusal::OwnCode { login: login("alice"), package, why: Why::Pushed },
+        Refusal::OwnCode { login: login("alice"), package, why: PrincipalRole::Pushed },
         Refusal::PolicyChanged { current: Digest::from_text("v1:0123456789abcdef") },
         Refusal::NothingToApply,
     ];

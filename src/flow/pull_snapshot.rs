@@ -13,23 +13,23 @@ use planwright_store as store;
 use super::{Error, Result, id_of};
 
 /// A pull request as it was at one moment.
-pub struct Look {
+pub struct PullSnapshot {
     pub pull: PullRequest,
     id: store::PullRequestId,
     generation: i64,
 }
 
 /// Reads a pull request and remembers what it showed.
-pub async fn look(app: &App, target: &Target) -> Result<Look> {
+pub async fn pull_snapshot(app: &App, target: &Target) -> Result<PullSnapshot> {
     let id = id_of(target);
     // Asked before the look, so that whatever is told of from here on is news.
     let generation = app.store.generation(id).await?;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     app.store.record_pull_request(id, &pull.head, stored(pull.state)).await?;
-    Ok(Look { pull, id, generation })
+    Ok(PullSnapshot { pull, id, generation })
 }
 
-impl Look {
+impl PullSnapshot {
     /// Stops whoever is about to speak of a pull request that has moved on since: it was pushed to,
     /// merged or closed, and the job of that has the last word.
     pub async fn still_holds(&self, app: &App) -> Result<()> {

@@ -8,7 +8,7 @@ use crate::app::App;
 use planwright_core::change::Report;
 use planwright_core::{
     actor::{Actor, ActorKind},
-    approval::{ApprovalRule, Kind, Opinion, PlanSetFacts, Principal, Recorded, Why},
+    approval::{ApprovalRule, Kind, PlanSetFacts, Principal, PrincipalRole, Recorded, Review},
     digest::Digest,
     job::Target,
     names::{Login, UserId},
@@ -21,7 +21,7 @@ use planwright_store::{ApprovalKind, RecordedPlanSet};
 use super::{Result, id_of};
 
 /// What a verdict is about.
-pub struct Case<'a> {
+pub struct VerdictInput<'a> {
     pub target: &'a Target,
     pub pull: &'a PullRequest,
     pub config: &'a RepoConfig,
@@ -32,7 +32,7 @@ pub struct Case<'a> {
 }
 
 /// The verdict on a change, from facts as they are now.
-pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal>)> {
+pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict, Vec<Principal>)> {
     let principals = principals(app, case.target, case.pull).await?;
     let facts = case.plan_set.map(plan_set_facts);
     let may_write = live_permissions(app, case).await?;
@@ -70,7 +70,7 @@ pub async fn judge(app: &App, case: &Case<'_>) -> Result<(Verdict, Vec<Principal
 
 /// What is missing of the head where a run of the agent has published it so. Whoever moves the head
 /// has taken it over.
-async fn unfinished(app: &App, case: &Case<'_>) -> Result<Option<String>> {
+async fn unfinished(app: &App, case: &VerdictInput<'_>) -> Result<Option<String>> {
     let run = app.store.agent_run_of_pull_request(id_of(case.target)).await?;
     let unfinished = run.and_then(|run| run.facts.unfinished);
     Ok(unfinished.filter(|it| it.head == case.pull.head).map(|it| it.why))
@@ -82,14 +82,19 @@ pub async fn principals(app: &App, target: &Target, pull: &PullRequest) -> Resul
         |user: &UserId, login: &Login, why| Principal { user: *user, login: login.clone(), why };
     let author = &pull.author;
     let mut principals: BTreeSet<Principal> =
-        [principal(&author.id, &author.login, Why::OpenedPullRequest)].into();
+        [principal(&author.id, &author.login, PrincipalRole::OpenedPullRequest)].into();
     for commit in &pull.commits {
-        principals
-            .extend(commit.users.iter().map(|(user, login)| principal(user, login, Why::Authored)));
+        principals.extend(
+            commit
+                .users
+                .iter()
+                .map(|(user, login)| principal(user, login, PrincipalRole::Authored)),
+        );
     }
     let heads: Vec<_> = pull.commits.iter().map(|commit| commit.sha.clone()).collect();
     let pushers = app.store.pushers(target.repository.id, &pull.head_ref, &heads).await?;
-    principals.extend(pushers.iter().map(|(user, login)| principal(user, login, Why::Pushed)));
+    principals
+        .extend(pushers.iter().map(|(user, login)| principal(user, login, PrincipalRole::Pushed)));
     Ok(principals.into_iter().collect())
 }
 
@@ -115,7 +120,7 @@ pub fn rule(config: &RepoConfig) -> ApprovalRule {
 }
 
 /// Who of those that spoke by a command may write now; reviews bring the answer along.
-async fn live_permissions(app: &App, case: &Case<'_>) -> Result<BTreeMap<UserId, bool>> {
+async fn live_permissions(app: &App, case: &VerdictInput<'_>) -> Result<BTreeMap<UserId, bool>> {
     let id = id_of(case.target);
     let approvals = app.store.approvals(id).await?;
     let confirmed = approvals.into_iter().filter(|approval| approval.kind == ApprovalKind::Confirm);
@@ -135,9 +140,9 @@ async fn live_permissions(app: &App, case: &Case<'_>) -> Result<BTreeMap<UserId,
 
 async fn opinions(
     app: &App,
-    case: &Case<'_>,
+    case: &VerdictInput<'_>,
     may_write: &BTreeMap<UserId, bool>,
-) -> Result<Vec<Opinion>> {
+) -> Result<Vec<Review>> {
     let recorded = app.store.approvals(id_of(case.target)).await?;
     let of_record = |approval: &planwright_store::Approval| Recorded {
         head: approval.head.clone(),
@@ -153,7 +158,7 @@ async fn opinions(
     let reviews =
         case.pull.reviews.iter().filter(|review| is_opinion(review.state)).map(|review| {
             let known = recorded.iter().find(|approval| approval.review == Some(review.id.0));
-            Opinion {
+            Review {
                 kind: Kind::Review,
                 by: review.by.id,
                 login: review.by.login.clone(),
@@ -168,7 +173,7 @@ async fn opinions(
     let confirmations = recorded
         .iter()
         .filter(|approval| approval.kind == ApprovalKind::Confirm)
-        .map(|approval| Opinion {
+        .map(|approval| Review {
             kind: Kind::Confirm,
             by: approval.user,
             login: approval.login.clone(),
@@ -184,14 +189,14 @@ async fn opinions(
 
 async fn allowances(
     app: &App,
-    case: &Case<'_>,
+    case: &VerdictInput<'_>,
     may_write: &BTreeMap<UserId, bool>,
 ) -> Result<Vec<Allowance>> {
     let stored = app.store.allowances(id_of(case.target)).await?;
     Ok(stored
         .into_iter()
         .map(|allowance| Allowance {
-            given: Opinion {
+            given: Review {
                 kind: Kind::Allow,
                 by: allowance.user,
                 login: allowance.login,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    flow::{Result, ground, propose::Configuration},
+    flow::{Result, merge_preview, propose::Configuration},
 };
 use planwright_core::{
     agent::{call::Call, problem::Problem, prompt::LARGEST, run::Run},
@@ -24,7 +24,7 @@ use planwright_package::{
 /// How many problems of one edit are told.
 const MOST_PROBLEMS: usize = 8;
 
-pub struct Desk {
+pub struct Workspace {
     pub configuration: Configuration,
     /// What the edits of the run make of it; none where there are none.
     pub edited: Option<Edited>,
@@ -37,7 +37,7 @@ pub struct Desk {
     rev: u64,
 }
 
-impl Desk {
+impl Workspace {
     /// The desk of a run at its present revision: `kept` when it still is that one.
     pub async fn fresh<'a>(
         app: &App,
@@ -57,7 +57,7 @@ impl Desk {
     /// Reads the base commit of a run, and carries its edits out.
     pub async fn open(app: &App, target: &Target, run: &Run) -> Result<Self> {
         let base = &run.request.base;
-        let mirror = ground::with(app, target, (&run.request.base_ref, base)).await?;
+        let mirror = merge_preview::with(app, target, (&run.request.base_ref, base)).await?;
         let tree = mirror.tree(base).await?;
         let configuration = Configuration::read(&mirror, &tree, &tree).await?;
         let configuration =
@@ -235,7 +235,7 @@ fn unreadable(what: &str, findings: &[Finding]) -> anyhow::Error {
 }
 
 /// The stacks that edits name, with whether each is still there.
-pub fn touched(run: &Run, desk: &Desk) -> BTreeMap<StackId, bool> {
+pub fn touched(run: &Run, desk: &Workspace) -> BTreeMap<StackId, bool> {
     let named = run.change_set.0.iter().map(|edit| edit.stack());
     named.map(|stack| (stack.clone(), desk.stacks.contains(stack))).collect()
 }

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     flow::{
         Result,
-        ground::{self, policy_digest},
+        merge_preview::{self, policy_digest},
         plan::{Kind, Work},
     },
 };
@@ -22,7 +22,7 @@ use planwright_package::{Prepared, Trusted, files::MemoryFiles};
 use planwright_store::{RecordedPlanSet, RunId, StackPlan};
 
 /// The trees that an apply is about.
-pub struct MergeGround {
+pub struct MergedTrees {
     pub mirror: Mirror,
     pub commit: Sha,
     /// The settings of the base commit: those under which the change was planned.
@@ -40,29 +40,29 @@ pub struct MergeGround {
 }
 
 /// Fetches and reads what was merged.
-pub async fn merge_ground(
+pub async fn merged_trees(
     app: &App,
     target: &Target,
     (pull, recorded): (&PullRequest, &RecordedPlanSet),
-) -> Result<MergeGround> {
+) -> Result<MergedTrees> {
     let branch = Want::Branch(pull.base_ref.clone());
-    let mirror = ground::fetch(app, target, std::slice::from_ref(&branch)).await?;
-    let (commit, tree) = ground::merge_commit(app, pull, &mirror).await?;
+    let mirror = merge_preview::fetch(app, target, std::slice::from_ref(&branch)).await?;
+    let (commit, tree) = merge_preview::merge_commit(app, pull, &mirror).await?;
     let base_tree = mirror.tree(&recorded.plan_set.base_commit).await?;
-    let planned = readable(ground::config(&mirror, &base_tree).await?)?;
+    let planned = readable(merge_preview::config(&mirror, &base_tree).await?)?;
     let tip = mirror.tree(&mirror.tip(&branch).await?).await?;
     let now = match is_as_planned(&mirror, &tip, recorded).await? {
         true => Ok(planned.clone()),
-        false => ground::config(&mirror, &tip).await?,
+        false => merge_preview::config(&mirror, &tip).await?,
     };
     let (config, unreadable) = match now {
         Ok(config) => (config, Vec::new()),
         Err(findings) => (planned.clone(), findings),
     };
-    let folders = ground::folders(Some(&config));
-    Ok(MergeGround {
-        merged: readable(ground::files(&mirror, &tree, &folders).await?)?,
-        base: readable(ground::files(&mirror, &base_tree, &folders).await?)?,
+    let folders = merge_preview::folders(Some(&config));
+    Ok(MergedTrees {
+        merged: readable(merge_preview::files(&mirror, &tree, &folders).await?)?,
+        base: readable(merge_preview::files(&mirror, &base_tree, &folders).await?)?,
         repository: target.repository.id,
         policy: policy_digest(&config),
         mirror,
@@ -85,7 +85,7 @@ async fn is_as_planned(mirror: &Mirror, tip: &Sha, recorded: &RecordedPlanSet) -
     Ok(planned.is_some() && planned == file(tip).await?)
 }
 
-impl MergeGround {
+impl MergedTrees {
     /// A stack of the change, ready to be planned and applied in a directory of this run.
     pub async fn work(&self, app: &App, run: RunId, plan: &StackPlan) -> Result<Work, String> {
         let files = match plan.kind {

@@ -9,28 +9,28 @@ use jiff::Timestamp;
 
 use crate::{
     app::App,
-    flow::{Result, id_of, judge},
+    flow::{Result, facts, id_of},
 };
 use planwright_core::change::NotPlanned;
-use planwright_core::{approval::part_in_the_change, job::Asked, names::StackId};
+use planwright_core::{approval::principal_role, job::Invocation, names::StackId};
 use planwright_package::affected::Reason;
 use planwright_view::Refusal;
 
 use super::Change;
 
 /// Whether the head may be run.
-pub struct Hold {
+pub struct PlanGate {
     /// Why nothing may be, if so.
     pub withheld: Option<NotPlanned>,
     /// Whether a maintainer asked for this very head.
-    pub lifted: bool,
+    pub overridden: bool,
 }
 
-impl Hold {
+impl PlanGate {
     pub async fn of(app: &App, change: &Change<'_>) -> Result<Self> {
         Ok(match lifts(app, change).await? {
-            Some(_) => Self { withheld: None, lifted: true },
-            None => Self { withheld: withheld(app, change).await?, lifted: false },
+            Some(_) => Self { withheld: None, overridden: true },
+            None => Self { withheld: withheld(app, change).await?, overridden: false },
         })
     }
 }
@@ -52,11 +52,11 @@ pub async fn refuse_own_code(
 ) -> Result<()> {
     let Some(package) = affected.values().find_map(changes_package) else { return Ok(()) };
     let Some(asked) = lifts(app, change).await? else { return Ok(()) };
-    if change.ground.config.as_ref().is_ok_and(|config| config.approvals.own) {
+    if change.preview.config.as_ref().is_ok_and(|config| config.approvals.own) {
         return Ok(());
     }
-    let principals = judge::principals(app, change.scene.target, &change.scene.look.pull).await?;
-    match part_in_the_change(asked.by.id, &principals) {
+    let principals = facts::principals(app, change.scene.target, &change.scene.look.pull).await?;
+    match principal_role(asked.by.id, &principals) {
         None => Ok(()),
         Some(why) => {
             let (login, package) = (asked.by.login.clone(), package.to_owned());
@@ -66,7 +66,7 @@ pub async fn refuse_own_code(
 }
 
 /// Who asks for a plan of just what stands in our comment on this head, if it is so.
-async fn lifts<'a>(app: &App, change: &Change<'a>) -> Result<Option<&'a Asked>> {
+async fn lifts<'a>(app: &App, change: &Change<'a>) -> Result<Option<&'a Invocation>> {
     let Some(asked) = change.scene.asked else { return Ok(None) };
     let seen = app.store.latest_plan_set(id_of(change.scene.target)).await?;
     let was_before = |posted: Timestamp| posted < asked.at;
@@ -91,7 +91,7 @@ async fn withheld(app: &App, change: &Change<'_>) -> Result<Option<NotPlanned>> 
     // What the bot commits, it commits for people who are noted as pushers too, and asked live.
     let ours = app.github.login().await?;
     for (user, login) in pushers.into_iter().filter(|(_, login)| login != ours) {
-        let actor = judge::person(user, login);
+        let actor = facts::person(user, login);
         if !app.github.permission(&target.repository, &actor).await?.can_write() {
             return Ok(Some(NotPlanned::PusherMayNotWrite));
         }

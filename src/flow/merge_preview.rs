@@ -30,7 +30,7 @@ use planwright_package::{
 };
 use planwright_store::Stage;
 
-use super::{Error, Result, notes::Notes, soon};
+use super::{Error, Result, run_log::RunLog, soon};
 
 /// Rises when the rules that are part of the binary change what a plan is judged by.
 const RULES: &str = "rules/1";
@@ -39,7 +39,7 @@ const RULES: &str = "rules/1";
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 /// The trees of a change, read.
-pub struct Ground {
+pub struct MergePreview {
     pub mirror: Mirror,
     /// The commit into which the head is merged, or was.
     pub base_commit: Sha,
@@ -54,17 +54,17 @@ pub struct Ground {
 
 /// What came of merging head into base.
 pub enum Merged {
-    Ground(Box<Ground>),
+    MergePreview(Box<MergePreview>),
     /// A person has to decide about these paths.
     Conflict(Vec<String>),
 }
 
 /// Fetches head and base, merges them, and reads what concerns us.
-pub async fn ground(
+pub async fn merge_preview(
     app: &App,
     target: &Target,
     pull: &PullRequest,
-    notes: &Notes,
+    notes: &RunLog,
 ) -> Result<Merged> {
     let step = notes.step(None, Stage::Fetch);
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
@@ -79,11 +79,15 @@ pub async fn ground(
         }
     };
     step.done();
-    between(mirror, pull.base.clone(), tree).await.map(Merged::Ground)
+    between(mirror, pull.base.clone(), tree).await.map(Merged::MergePreview)
 }
 
 /// The same of what is merged already: the tree of the merge, against the base as it was before.
-pub async fn merged_ground(app: &App, target: &Target, pull: &PullRequest) -> Result<Box<Ground>> {
+pub async fn merged_preview(
+    app: &App,
+    target: &Target,
+    pull: &PullRequest,
+) -> Result<Box<MergePreview>> {
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
     let mirror = fetch(app, target, &wants).await?;
     let (commit, tree) = merge_commit(app, pull, &mirror).await?;
@@ -94,12 +98,12 @@ pub async fn merged_ground(app: &App, target: &Target, pull: &PullRequest) -> Re
     between(mirror, base, tree).await
 }
 
-async fn between(mirror: Mirror, base_commit: Sha, tree: Sha) -> Result<Box<Ground>> {
+async fn between(mirror: Mirror, base_commit: Sha, tree: Sha) -> Result<Box<MergePreview>> {
     let base_tree = mirror.tree(&base_commit).await?;
     let changed = mirror.changed_paths(&base_tree, &tree).await?;
     let config = config(&mirror, &base_tree).await?;
     let folders = folders(config.as_ref().ok());
-    Ok(Box::new(Ground {
+    Ok(Box::new(MergePreview {
         base: files(&mirror, &base_tree, &folders).await?,
         merged: files(&mirror, &tree, &folders).await?,
         changed: changed.into_iter().map(|changed| changed.path).collect(),
@@ -240,7 +244,7 @@ pub fn policy_digest(config: &RepoConfig) -> Digest {
     Digest::of_parts("v1", [RULES.as_bytes(), settings.as_bytes()])
 }
 
-impl Ground {
+impl MergePreview {
     /// Locks that give two stacks one state, or the findings that keep from looking.
     pub fn shared_state(&self) -> Vec<Finding> {
         let merged = self.merged.as_ref().map_err(Vec::clone);

@@ -1,4 +1,4 @@
-//! Notes of a run for the page that people watch it on: steps and what the engine says.
+//! RunLog of a run for the page that people watch it on: steps and what the engine says.
 //!
 //! Kept in memory and written down twice a second, so that no line waits for the database. Nothing is
 //! decided by notes: what cannot be written is logged, and the run goes on.
@@ -34,20 +34,20 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Takes notes, or none where nobody can read them; clones write on the same sheet.
 #[derive(Clone, Default)]
-pub struct Notes(Option<Arc<Sheet>>);
+pub struct RunLog(Option<Arc<Recorder>>);
 
-struct Sheet {
+struct Recorder {
     store: Store,
     clock: Clock,
     secrets: Secrets,
-    page: Mutex<Page>,
+    page: Mutex<Buffer>,
     /// Held while writing, so that what is newer is written later.
     writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
-struct Page {
-    /// Notes may be taken before there is a run to write them to.
+struct Buffer {
+    /// RunLog may be taken before there is a run to write them to.
     run: Option<RunId>,
     next: i64,
     steps: Vec<RunStep>,
@@ -60,10 +60,10 @@ struct Page {
     full: BTreeSet<StackId>,
 }
 
-impl Notes {
-    /// Notes that are written nowhere yet.
+impl RunLog {
+    /// RunLog that are written nowhere yet.
     pub fn of(app: &App) -> Self {
-        let sheet = app.public_url.as_ref().map(|_| Sheet {
+        let sheet = app.public_url.as_ref().map(|_| Recorder {
             store: app.store.clone(),
             clock: app.clock.clone(),
             secrets: app.secrets.clone(),
@@ -99,7 +99,7 @@ impl Notes {
         }
     }
 
-    /// Notes what came out so far: a plan set, or else what is said instead.
+    /// RunLog what came out so far: a plan set, or else what is said instead.
     pub async fn outcome(&self, plan_set: Option<PlanSetId>, report: Option<&Report>) {
         let Some((sheet, run)) = self.open() else { return };
         if let Err(error) = sheet.store.note_outcome(run, plan_set, report).await {
@@ -143,7 +143,7 @@ impl Notes {
         Step { notes: self.clone(), at, stack: None, stage }
     }
 
-    /// Notes a line that the engine has said.
+    /// RunLog a line that the engine has said.
     pub fn line(&self, stack: &StackId, line: &str) {
         if let Some(sheet) = &self.0 {
             let line = escape::shortened(&sheet.secrets.scrubbed(line), MOST_OF_A_LINE);
@@ -151,7 +151,7 @@ impl Notes {
         }
     }
 
-    fn open(&self) -> Option<(&Sheet, RunId)> {
+    fn open(&self) -> Option<(&Recorder, RunId)> {
         let sheet = self.0.as_deref()?;
         let run = sheet.page().run?;
         Some((sheet, run))
@@ -160,7 +160,7 @@ impl Notes {
 
 /// A step that is under way. Dropped, it was stopped.
 pub struct Step {
-    notes: Notes,
+    notes: RunLog,
     at: Option<usize>,
     stack: Option<StackId>,
     stage: Stage,
@@ -211,8 +211,8 @@ impl Drop for Step {
     }
 }
 
-impl Sheet {
-    fn page(&self) -> MutexGuard<'_, Page> {
+impl Recorder {
+    fn page(&self) -> MutexGuard<'_, Buffer> {
         self.page.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -249,7 +249,7 @@ impl Sheet {
 }
 
 /// Until nobody takes notes on the sheet any more.
-async fn keep_writing(sheet: Weak<Sheet>) {
+async fn keep_writing(sheet: Weak<Recorder>) {
     loop {
         tokio::time::sleep(PAUSE).await;
         let Some(sheet) = sheet.upgrade() else { return };
@@ -257,7 +257,7 @@ async fn keep_writing(sheet: Weak<Sheet>) {
     }
 }
 
-impl Page {
+impl Buffer {
     fn number(&mut self) -> i64 {
         self.next += 1;
         self.next - 1
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn lines_of_one_stack_go_together_and_keep_their_order() {
-        let mut page = Page::default();
+        let mut page = Buffer::default();
         for (name, line) in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")] {
             page.say(&stack(name), line);
         }
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_log_ends_at_its_limit_and_says_so_once() {
-        let mut page = Page::default();
+        let mut page = Buffer::default();
         let line = "x".repeat(1_000);
         for _ in 0..1_000 {
             page.say(&stack("a"), &line);
@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn what_another_process_has_noted_keeps_its_numbers() {
-        let mut page = Page::default();
+        let mut page = Buffer::default();
         page.begin(None, Stage::Lock, Timestamp::UNIX_EPOCH);
         page.begin_at(7);
         page.begin(None, Stage::Apply, Timestamp::UNIX_EPOCH);
