@@ -17,7 +17,8 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use uuid::Uuid;
 
-use crate::settings::{self, Role, Variables};
+use crate::settings::{self, Variables};
+use planwright_core::job::Role;
 use planwright_core::{actor::AppId, public_url::PublicUrl};
 use planwright_engine as engine;
 use planwright_engine::{Engine, Secrets};

@@ -6,11 +6,12 @@ use std::{fmt::Display, fs, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _
 
 use crate::{
     app::{self, Clock},
-    settings::{Role, Serve, Warm},
+    settings::{Serve, Warm},
 };
 use planwright_core::diagnosis::{
     App, DigestKey, Directory, ENGINE, File, GitHub, Kept, KeptNow, Seen,
 };
+use planwright_core::job::Role;
 use planwright_engine as engine;
 use planwright_engine::{Control, Engine};
 use planwright_github as github;

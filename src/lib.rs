@@ -2,13 +2,16 @@
 //!
 //! `ARCHITECTURE.md` is the map: what each module is for and whom it may import.
 
+pub mod agent;
 pub mod app;
+pub mod checkout;
 pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
 pub mod flow;
 pub mod http;
+pub mod jobs;
 pub mod queue;
 pub mod serve;
 pub mod settings;

@@ -5,11 +5,11 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use crate::{app::App, settings::Role};
+use crate::app::App;
 use planwright_core::{
     event::{self, Envelope},
     inbox,
-    job::{Job, JobKind, Target},
+    job::{self, Job, KINDS, Retry, Role, Target},
     names::{DeliveryId, Sha},
     repository::Repository,
 };
@@ -22,14 +22,14 @@ use planwright_store::{
 pub fn new_job(job: &Job, dedupe: Option<String>, now: Timestamp) -> Result<NewJob> {
     let payload = serde_json::to_value(job).context("writing a job down")?;
     Ok(NewJob {
-        key: job.key(),
-        kind: kind(job.kind())?,
+        key: job.lane().to_string(),
+        kind: store::JobKind::parse(job.kind())?,
         payload,
         dedupe,
         pull_request: Some(pull_request(job)),
-        repeat: match job.kind() {
-            JobKind::Apply => Repeat::Never,
-            _ => Repeat::Freely,
+        repeat: match job.retry() {
+            Retry::Never => Repeat::Never,
+            Retry::Freely => Repeat::Freely,
         },
         run_at: now,
     })
@@ -41,22 +41,18 @@ pub fn read(row: &store::Job) -> Result<Job> {
     job.with_context(|| format!("reading job {}, which another version may have written", row.id))
 }
 
-/// The kinds of jobs that `roles` run.
-pub fn kinds(roles: &[Role]) -> Result<Vec<store::JobKind>> {
-    roles
-        .iter()
-        .flat_map(|role| match role {
-            Role::Web => [JobKind::Acknowledge, JobKind::Keep].as_slice(),
-            Role::Plan => &[JobKind::Plan],
-            Role::Agent => &[JobKind::Agent],
-            Role::Apply => &[JobKind::Apply],
-        })
-        .map(|of| kind(*of))
-        .collect()
-}
+/// The word that the jobs of the role `web` had, all but acknowledgements, until each kind got its
+/// own; a database may still have some.
+const LEGACY_KIND: (&str, Role) = ("keep", Role::Web);
 
-fn kind(kind: JobKind) -> Result<store::JobKind> {
-    Ok(store::JobKind::parse(kind.as_str())?)
+/// Returns the kinds of jobs that `roles` run.
+pub fn kinds(roles: &[Role]) -> Result<Vec<store::JobKind>> {
+    KINDS
+        .iter()
+        .chain([&LEGACY_KIND])
+        .filter(|(_, role)| roles.contains(role))
+        .map(|(kind, _)| Ok(store::JobKind::parse(*kind)?))
+        .collect()
 }
 
 fn pull_request(job: &Job) -> PullRequestId {
@@ -68,7 +64,8 @@ fn pull_request(job: &Job) -> PullRequestId {
 pub async fn receive(
     app: &App,
     id: &DeliveryId,
-    (event, body): (&str, &[u8]),
+    event: &str,
+    body: &[u8],
     envelope: &Envelope,
 ) -> Result<Receipt> {
     let now = app.now();
@@ -106,9 +103,9 @@ pub async fn receive(
 async fn verdicts(app: &App, repository: Option<&Repository>) -> Result<Vec<Job>> {
     let Some(repository) = repository else { return Ok(Vec::new()) };
     let open = app.store.pull_requests_in(repository.id, PullRequestState::Open).await?;
-    let verdict = |open: store::PullRequest| Job::Verdict {
-        target: Target { repository: repository.clone(), number: open.id.number },
-        review: None,
+    let verdict = |open: store::PullRequest| {
+        let target = Target { repository: repository.clone(), number: open.id.number };
+        job::Verdict { target, review: None }.into()
     };
     Ok(open.into_iter().map(verdict).collect())
 }

@@ -2,6 +2,7 @@
 //!
 //! What the parts do is theirs; here they are started and ended together.
 
+use planwright_core::job::Role;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -16,7 +17,7 @@ use crate::{
         run_log,
     },
     http::{self, AppInbox},
-    settings::{Role, Serve},
+    settings::Serve,
     worker,
 };
 use planwright_github::webhook::Secrets;

@@ -9,23 +9,20 @@ use std::{
     collections::BTreeMap, convert::Infallible, ffi::OsString, fmt, net::SocketAddr, path::PathBuf,
 };
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+use planwright_core::job::Role;
 use secrecy::SecretString;
 
 /// The settings that only a variable or the file may give.
 pub const SECRETS: [&str; 3] = ["private-key", "webhook-secret", "client-secret"];
 
-/// What one process does; a deployment may split the roles over machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Role {
-    /// Receives webhooks, stores them, answers commands that start no engine.
-    Web,
-    /// Plans and drift checks, with read credentials.
-    Plan,
-    /// Applies, with write credentials.
-    Apply,
-    /// Asks the model, with its key.
-    Agent,
+/// Reads a role, which is a type of `planwright_core`.
+fn role() -> impl TypedValueParser<Value = Role> {
+    let known = Role::ALL.map(|role| PossibleValue::new(role.as_str()).help(role.about()));
+    PossibleValuesParser::new(known).try_map(|word| word.parse::<Role>())
 }
 
 #[derive(Clone, Debug, Args)]
@@ -35,7 +32,7 @@ pub struct Process {
     #[arg(
         long,
         env = "PLANWRIGHT_ROLES",
-        value_enum,
+        value_parser = role(),
         value_delimiter = ',',
         default_value = "web,plan,apply,agent"
     )]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     flow::{self, JobContext},
-    queue,
+    jobs, queue,
 };
 use planwright_core::job::Job;
 use planwright_store::{Beat, Claim, Fenced, JobKind, NewJob, Outcome, Repeat};
@@ -83,15 +83,15 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
         Ok(job) => job,
         Err(error) => return (Outcome::Failed { error: error.to_string() }, Vec::new()),
     };
-    let watch = JobContext { job: Some(claim.job.id), ..JobContext::default() };
+    let context = JobContext { job: Some(claim.job.id), ..JobContext::new(app, job.target()) };
     // A job that waited may have been cancelled meanwhile, and has to know before it goes on.
-    if !beat(app, claim, &watch.stop).await {
+    if !beat(app, claim, &context.stop).await {
         return (Outcome::Done, Vec::new());
     }
-    let guarded = std::panic::AssertUnwindSafe(flow::run(app, &job, &watch)).catch_unwind();
+    let guarded = std::panic::AssertUnwindSafe(jobs::run(&job, &context)).catch_unwind();
     let ended = tokio::select! {
         // The heartbeat only ends when there is nothing left to beat for.
-        () = keep(app, claim, &watch.stop) => Ok(Err(flow::Error::Stopped)),
+        () = keep(app, claim, &context.stop) => Ok(Err(flow::Error::Stopped)),
         ended = guarded => ended,
     };
     match ended {
@@ -110,10 +110,8 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
             tracing::info!(job = %claim.job.id, %refusal, "refused");
             (Outcome::Done, Vec::new())
         }
-        Ok(Err(flow::Error::Failed(error))) => {
-            failed(app, (claim, &job), format!("{error:#}")).await
-        }
-        Err(_) => failed(app, (claim, &job), "it panicked".into()).await,
+        Ok(Err(flow::Error::Failed(error))) => failed(app, claim, &job, format!("{error:#}")).await,
+        Err(_) => failed(app, claim, &job, "it panicked".into()).await,
     }
 }
 
@@ -155,13 +153,13 @@ fn done(app: &App, claim: &Claim, jobs: &[Job]) -> (Outcome, Vec<NewJob>) {
 }
 
 /// Logs a failure of ours once, and tells people when no further attempt follows.
-async fn failed(app: &App, (claim, job): (&Claim, &Job), error: String) -> (Outcome, Vec<NewJob>) {
+async fn failed(app: &App, claim: &Claim, job: &Job, error: String) -> (Outcome, Vec<NewJob>) {
     let id = claim.job.id.to_string();
     tracing::error!(job = %id, attempt = claim.job.attempts, error, "a job failed");
     if claim.job.repeat == Repeat::Freely && claim.job.attempts < ATTEMPTS {
         return (Outcome::Retry { at: pause(app.now(), claim.job.attempts), error }, Vec::new());
     }
-    if let Err(untold) = flow::give_up(app, job, &id).await {
+    if let Err(untold) = jobs::give_up(app, job, &id).await {
         tracing::error!(job = %id, error = %untold, "the failure could not be told");
     }
     (Outcome::Failed { error }, Vec::new())

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::flow::checkout::apply::{End, Outcome, apply, may_apply};
-use crate::flow::checkout::plan::plan;
-use crate::flow::checkout::{Checkout, Error, Session};
+use crate::checkout::apply::{End, Outcome, apply, may_apply};
+use crate::checkout::plan::plan;
+use crate::checkout::{Checkout, Error, Session};
 use planwright_core::names::StackId;
 use planwright_engine::{Mode, Outcome as StepOutcome, Step};
 

@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
-use crate::flow::checkout::Error;
+use crate::checkout::Error;
 use crate::settings::SECRETS;
 use planwright_core::finding::{Finding, Place};
 use planwright_package::meant::nearest;

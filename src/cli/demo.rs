@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::{demo, flow::checkout::Error};
+use crate::{checkout::Error, demo};
 
 use super::Output;
 use super::output::REFUSED;

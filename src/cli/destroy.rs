@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::flow::checkout::plan::plan_destroy;
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::plan::plan_destroy;
+use crate::checkout::{Checkout, Error};
 
 use super::Output;
 use super::apply::{Consent, carry_out};

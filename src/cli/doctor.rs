@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::json;
 
+use crate::checkout::Error;
 use crate::doctor;
-use crate::flow::checkout::Error;
 use crate::settings::Configured;
 use planwright_core::diagnosis::{Check, Status, checks, is_healthy};
 

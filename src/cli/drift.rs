@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::flow::checkout::drift::drift;
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::drift::drift;
+use crate::checkout::{Checkout, Error};
 use planwright_core::change::DriftReport;
 use planwright_core::drift::Drift;
 use planwright_core::names::StackId;

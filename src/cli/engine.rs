@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::flow::checkout::{Checkout, Error, Person, Session};
+use crate::checkout::{Checkout, Error, Person, Session};
 use planwright_core::escape;
 use planwright_core::names::StackId;
 

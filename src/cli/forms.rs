@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::flow::checkout::forms::forms;
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::forms::forms;
+use crate::checkout::{Checkout, Error};
 
 use super::Output;
 

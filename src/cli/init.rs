@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::flow::checkout::{Error, init};
+use crate::checkout::{Error, init};
 
 use super::Output;
 

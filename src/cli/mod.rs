@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::{Checkout, Error};
 use crate::settings::Configured;
 
 use config::Unread;

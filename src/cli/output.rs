@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::flow::checkout::Error;
+use crate::checkout::Error;
 use planwright_core::finding::{Finding, Severity};
 
 /// Findings, or a refusal.

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::flow::checkout::outputs::{Outputs, outputs};
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::outputs::{Outputs, outputs};
+use crate::checkout::{Checkout, Error};
 use planwright_core::names::StackId;
 
 use super::Output;

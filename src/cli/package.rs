@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::flow::checkout::Error;
-use crate::flow::checkout::packages::{Listed, list, show};
+use crate::checkout::Error;
+use crate::checkout::packages::{Listed, list, show};
 use planwright_package::unpacked::Package;
 
 use super::Output;

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::flow::checkout::plan::{StackPlan, plan};
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::plan::{StackPlan, plan};
+use crate::checkout::{Checkout, Error};
 use planwright_core::names::StackId;
 use planwright_core::plan::PlanSummary;
 use planwright_core::{escape, risk};

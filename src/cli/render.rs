@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::flow::checkout::render::{diff, render, write};
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::render::{diff, render, write};
+use crate::checkout::{Checkout, Error};
 use planwright_core::names::StackId;
 use planwright_package::render::Rendered;
 

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::flow::checkout::resolve::{Why, why};
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::resolve::{Why, why};
+use crate::checkout::{Checkout, Error};
 use planwright_package::Prepared;
 
 use super::Output;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::{flow::checkout::Error, serve, settings::Serve};
+use crate::{checkout::Error, serve, settings::Serve};
 
 use super::Output;
 

@@ -8,7 +8,7 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::flow::checkout::Error;
+use crate::checkout::Error;
 use crate::setup::{Registered, Wish, register};
 
 use super::Output;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::flow::checkout::plan::StackPlan;
+use crate::checkout::plan::StackPlan;
 use planwright_core::drift::{Drift, OutputDrift};
 use planwright_core::escape;
 use planwright_core::names::StackId;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use jiff::Zoned;
 use serde_json::json;
 
-use crate::flow::checkout::validate::validate;
-use crate::flow::checkout::{Checkout, Error};
+use crate::checkout::validate::validate;
+use crate::checkout::{Checkout, Error};
 
 use super::Output;
 use super::output::{REFUSED, told};

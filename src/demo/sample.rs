@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result, anyhow};
 use walkdir::WalkDir;
 
-use crate::flow::checkout::{Checkout, Error, forms::forms, lock::lock};
+use crate::checkout::{Checkout, Error, forms::forms, lock::lock};
 
 const FILES: [(&str, &str); 6] = [
     (

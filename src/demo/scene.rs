@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use crate::{queue, serve::Bot, settings, worker};
-use planwright_core::{names::StackId, public_url::PublicUrl};
+use planwright_core::{job, names::StackId, public_url::PublicUrl};
 use planwright_engine::Control;
 use planwright_fakehub as fakehub;
 use planwright_fakehub::{AppEdit, CheckRunView, Hub, Person, Role};
@@ -190,12 +190,7 @@ fn settings(
     };
     Ok(settings::Serve {
         process: settings::Process {
-            roles: vec![
-                settings::Role::Web,
-                settings::Role::Plan,
-                settings::Role::Apply,
-                settings::Role::Agent,
-            ],
+            roles: job::Role::ALL.to_vec(),
             listen: ([127, 0, 0, 1], 0).into(),
             public_url: Some(url.to_string()),
             workers: 2,

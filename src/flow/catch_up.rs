@@ -70,8 +70,8 @@ async fn take_in(app: &App, delivery: &Delivery) -> Result<()> {
     let payload = app.github.delivery(delivery.attempt).await?;
     match webhook::parse(&payload.event, &payload.body) {
         Ok(envelope) => {
-            let told = (payload.event.as_str(), payload.body.as_slice());
-            let _ = queue::receive(app, &payload.id, told, &envelope).await?;
+            let (event, body) = (&payload.event, &payload.body);
+            let _ = queue::receive(app, &payload.id, event, body, &envelope).await?;
         }
         Err(error) => {
             // It stays so, however often it is looked at.

@@ -198,7 +198,7 @@ pub async fn say(app: &App, target: &Target, marker: Marker, text: &str) -> Resu
 }
 
 /// Says that something of ours failed, under the id that the log has.
-pub async fn failure(app: &App, target: &Target, (id, text): (&str, &str)) -> Result<()> {
+pub async fn failure(app: &App, target: &Target, id: &str, text: &str) -> Result<()> {
     let marker = format!("<!-- planwright:failure:{id} -->");
     let body = format!("{marker}\n{text}");
     send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await

@@ -15,7 +15,7 @@ pub struct AppInbox(pub Arc<App>);
 impl Inbox for AppInbox {
     async fn receive(&self, incoming: Incoming) -> anyhow::Result<Receipt> {
         let Incoming { delivery, event, envelope, body } = incoming;
-        let receipt = queue::receive(&self.0, &delivery, (&event, &body), &envelope).await?;
+        let receipt = queue::receive(&self.0, &delivery, &event, &body, &envelope).await?;
         Ok(match receipt {
             store::Receipt::Received => Receipt::Stored,
             store::Receipt::Duplicate => Receipt::Duplicate,

@@ -18,63 +18,23 @@
 //! commenter is, and whether the comment was edited, is not known here: `flow` asks before.
 
 mod line;
+mod rows;
+mod words;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use super::{
+    escape,
+    job::{Invocation, Job, Target},
+};
 
-use super::{change_set::ParamPath, digest::Digest, escape, names::StackId};
+pub use rows::{
+    Allow, Answer, Apply, Cancel, Drift, Help, Plan, Propose, Revise, Set, Status, Unlock,
+};
+use words::{cut, words};
 
 /// How many commands one comment may give.
 pub const MOST: usize = 5;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    Help,
-    /// No stack means all that the pull request affects.
-    Plan {
-        stacks: Vec<StackId>,
-    },
-    /// No stack means all that the pull request affects.
-    Drift {
-        stacks: Vec<StackId>,
-    },
-    Status,
-    Allow {
-        stack: StackId,
-        addresses: Vec<String>,
-    },
-    Set(SetParams),
-    /// To a run of the agent.
-    Tell(AgentCommand),
-    /// The digest as it was typed, perhaps short: compare with [`Digest::is_meant_by`].
-    Apply {
-        digest: Option<Digest>,
-    },
-    Unlock {
-        stack: Option<StackId>,
-    },
-    Cancel,
-}
-
-/// New values of params, as they were typed: the package says what each text means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetParams {
-    pub stack: StackId,
-    pub params: Vec<(ParamPath, String)>,
-}
-
-/// What people say to a run of the agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AgentCommand {
-    /// Begin with what the issue says, and this; an empty text adds nothing.
-    Propose(String),
-    /// Go on with this.
-    Revise(String),
-    /// The choice of that number, from 1.
-    Answer(u64),
-}
 
 /// Who may give a command; `flow` asks GitHub each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,125 +47,88 @@ pub enum Who {
     Approver,
 }
 
-/// One row of the table of commands.
+/// On what a command may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllowedOn {
+    PullRequests,
+    IssuesAndPullRequests,
+}
+
+/// What the table says of a command.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Row {
     pub name: &'static str,
     /// What follows the name.
     pub arguments: &'static str,
     pub help: &'static str,
     pub who: Who,
+    pub allowed_on: AllowedOn,
     /// Whether arguments may have any character: they become values, and nothing else.
     takes_values: bool,
+}
+
+/// A command as it was given: where, by whom, and whether on a pull request.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    pub target: &'a Target,
+    pub invocation: &'a Invocation,
+    pub on_pull_request: bool,
+}
+
+/// One command: its row, its parser, and the job that it causes.
+trait Spec: Sized {
+    const ROW: Row;
+
+    /// Reads the arguments. Fails if they are not what the row says.
+    fn parse(words: &[String]) -> Result<Self, Problem>;
+
+    /// Returns the job that does it, or `None` for what is answered on the spot.
+    fn job(self, _given: Given<'_>) -> Option<Job> {
+        None
+    }
+}
+
+/// A row of [`TABLE`] with what reads the arguments.
+struct Entry {
+    row: &'static Row,
     parse: fn(&[String]) -> Result<Command, Problem>,
 }
 
-/// The set of commands; help, the README's table and "did you mean" are read from it.
-pub const TABLE: &[Entry] = &[
-    Entry {
-        name: "help",
-        arguments: "",
-        help: "Show this list.",
-        who: Who::Anyone,
-        takes_values: false,
-        parse: |words| none(words, Command::Help),
-    },
-    Entry {
-        name: "plan",
-        arguments: "[STACK…]",
-        help: "Plan again, on the current head.",
-        who: Who::Writer,
-        takes_values: false,
-        parse: |words| Ok(Command::Plan { stacks: stacks(words)? }),
-    },
-    Entry {
-        name: "drift",
-        arguments: "[STACK…]",
-        help: "Show what was changed behind the configuration's back.",
-        who: Who::Writer,
-        takes_values: false,
-        parse: |words| Ok(Command::Drift { stacks: stacks(words)? }),
-    },
-    Entry {
-        name: "status",
-        arguments: "",
-        help: "Show what is met, what is missing and what waits.",
-        who: Who::Anyone,
-        takes_values: false,
-        parse: |words| none(words, Command::Status),
-    },
-    Entry {
-        name: "allow",
-        arguments: "STACK ADDRESS…",
-        help: "Allow these protected resources to be deleted or replaced, in the plan shown.",
-        who: Who::Approver,
-        takes_values: false,
-        parse: allow,
-    },
-    Entry {
-        name: "set",
-        arguments: "STACK PATH=VALUE…",
-        help: "Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it.",
-        who: Who::Writer,
-        takes_values: true,
-        parse: set,
-    },
-    Entry {
-        name: "propose",
-        arguments: "[TEXT]",
-        help: "On an issue: have the agent propose what it asks for, and TEXT.",
-        who: Who::Writer,
-        takes_values: true,
-        parse: |words| Ok(Command::Tell(AgentCommand::Propose(words.join(" ")))),
-    },
-    Entry {
-        name: "revise",
-        arguments: "TEXT",
-        help: "Have the agent change what it proposed.",
-        who: Who::Writer,
-        takes_values: true,
-        parse: |words| match words {
-            [] => Err(Problem::Missing),
-            _ => Ok(Command::Tell(AgentCommand::Revise(words.join(" ")))),
-        },
-    },
-    Entry {
-        name: "answer",
-        arguments: "N",
-        help: "Answer the question of the agent with the choice of that number.",
-        who: Who::Writer,
-        takes_values: false,
-        parse: answer,
-    },
-    Entry {
-        name: "apply",
-        arguments: "[--plan DIGEST]",
-        help: "After the merge: retry a failed apply, or confirm by its digest a plan that differs.",
-        who: Who::Approver,
-        takes_values: false,
-        parse: apply,
-    },
-    Entry {
-        name: "unlock",
-        arguments: "[STACK]",
-        help: "Release the locks that this change holds.",
-        who: Who::Writer,
-        takes_values: false,
-        parse: |words| match words {
-            [] => Ok(Command::Unlock { stack: None }),
-            [word] => Ok(Command::Unlock { stack: Some(stack(word)?) }),
-            _ => Err(Problem::TooMany),
-        },
-    },
-    Entry {
-        name: "cancel",
-        arguments: "",
-        help: "Stop what runs for this pull request.",
-        who: Who::Writer,
-        takes_values: false,
-        parse: |words| none(words, Command::Cancel),
-    },
-];
+/// Lists the commands once; a command without a [`Spec`] does not compile.
+macro_rules! commands {
+    ($($name:ident),+ $(,)?) => {
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Command {
+            $($name($name)),+
+        }
+
+        /// The set of commands; help, the README's table and "did you mean" are read from it.
+        const TABLE: &[Entry] = &[$(Entry {
+            row: &<$name as Spec>::ROW,
+            parse: |words| <$name as Spec>::parse(words).map(Command::$name),
+        }),+];
+
+        impl Command {
+            pub fn row(&self) -> &'static Row {
+                match self {
+                    $(Self::$name(_) => &<$name as Spec>::ROW),+
+                }
+            }
+
+            /// Returns the job that it causes, once its author is known to be allowed to give it;
+            /// `None` for what is answered on the spot.
+            pub fn job(self, given: Given<'_>) -> Option<Job> {
+                match self {
+                    $(Self::$name(command) => command.job(given)),+
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Help, Plan, Drift, Status, Allow, Set, Propose, Revise, Answer, Apply, Unlock, Cancel,
+}
 
 /// Why a line that speaks to us is no command; worded for a person, already safe in Markdown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -257,36 +180,10 @@ pub fn parse(comment: &str) -> Vec<Result<Command, CommandError>> {
 /// The table of commands for the README and `/infra help`, in Markdown.
 pub fn commands_table() -> String {
     let mut table = String::from("| Command | What it does | Who |\n| --- | --- | --- |\n");
-    for Entry { name, help, who, .. } in TABLE {
+    for Row { name, help, who, .. } in rows() {
         table.push_str(&format!("| `{}` | {help} | {who} |\n", usage(name)));
     }
     table
-}
-
-impl Command {
-    /// Its row in the table.
-    pub fn entry(&self) -> &'static Entry {
-        let name = match self {
-            Self::Help => "help",
-            Self::Plan { .. } => "plan",
-            Self::Drift { .. } => "drift",
-            Self::Status => "status",
-            Self::Allow { .. } => "allow",
-            Self::Set(_) => "set",
-            Self::Tell(AgentCommand::Propose(_)) => "propose",
-            Self::Tell(AgentCommand::Revise(_)) => "revise",
-            Self::Tell(AgentCommand::Answer(_)) => "answer",
-            Self::Apply { .. } => "apply",
-            Self::Unlock { .. } => "unlock",
-            Self::Cancel => "cancel",
-        };
-        // A test parses every row and comes back to it.
-        TABLE.iter().find(|entry| entry.name == name).unwrap_or(&TABLE[0])
-    }
-
-    pub fn who(&self) -> Who {
-        self.entry().who
-    }
 }
 
 impl fmt::Display for Who {
@@ -308,149 +205,27 @@ fn command(line: &str) -> Result<Command, CommandError> {
         None => (line.trim(), ""),
     };
     if name.is_empty() {
-        return Ok(Command::Help);
+        return Ok(Command::Help(Help));
     }
-    let Some(entry) = TABLE.iter().find(|entry| entry.name == name) else {
+    let Some(Entry { row, parse }) = TABLE.iter().find(|entry| entry.row.name == name) else {
         return Err(CommandError::Unknown { word: cut(name), nearest: nearest(name) });
     };
-    words(arguments, entry.takes_values)
-        .and_then(|words| (entry.parse)(&words))
-        .map_err(|problem| CommandError::Usage { name: entry.name, problem })
+    words(arguments, row.takes_values)
+        .and_then(|words| parse(&words))
+        .map_err(|problem| CommandError::Usage { name: row.name, problem })
 }
 
-/// Words apart by blanks; a blank in double quotes belongs to its word, as in `this["a b"]`.
-fn words(arguments: &str, takes_values: bool) -> Result<Vec<String>, Problem> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut is_quoted = false;
-    for c in arguments.chars() {
-        is_quoted ^= c == '"';
-        if matches!(c, ' ' | '\t') && !is_quoted {
-            words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
-        } else {
-            word.push(c);
-        }
-    }
-    words.extend((!word.is_empty()).then_some(word));
-    if is_quoted {
-        return Err(Problem::OpenQuote);
-    }
-    if takes_values {
-        return Ok(words);
-    }
-    // Nothing of this reaches a shell; a word that is written for one is refused all the same.
-    let is_for_a_shell = |c: &char| ";$()&|<>`'\\!*?{}~#%^".contains(*c);
-    match words.iter().find_map(|word| Some((word, word.chars().find(is_for_a_shell)?))) {
-        Some((word, character)) => Err(Problem::Character { word: cut(word), character }),
-        None => Ok(words),
-    }
-}
-
-fn none(words: &[String], command: Command) -> Result<Command, Problem> {
-    if words.is_empty() { Ok(command) } else { Err(surplus(words)) }
-}
-
-fn stack(word: &str) -> Result<StackId, Problem> {
-    if word.starts_with('-') {
-        return Err(Problem::Flag(cut(word)));
-    }
-    // People copy the folder; it means the stack.
-    let name = word.strip_prefix("stacks/").unwrap_or(word);
-    StackId::parse(name).map_err(|_| Problem::Stack(cut(word)))
-}
-
-fn stacks(words: &[String]) -> Result<Vec<StackId>, Problem> {
-    words.iter().map(|word| stack(word)).collect()
-}
-
-fn allow(words: &[String]) -> Result<Command, Problem> {
-    let [first, addresses @ ..] = words else { return Err(Problem::Missing) };
-    let stack = stack(first)?;
-    if addresses.is_empty() {
-        return Err(Problem::Missing);
-    }
-    let addresses = addresses.iter().map(|word| address(word)).collect::<Result<_, _>>()?;
-    Ok(Command::Allow { stack, addresses })
-}
-
-fn address(word: &str) -> Result<String, Problem> {
-    if word.starts_with('-') {
-        return Err(Problem::Flag(cut(word)));
-    }
-    let mut is_quoted = false;
-    let is_address = word.contains('.')
-        && word.starts_with(|c: char| c.is_ascii_alphabetic())
-        && word.chars().all(|c| {
-            is_quoted ^= c == '"';
-            is_quoted || c.is_ascii_alphanumeric() || "_-.[]\"".contains(c)
-        });
-    if is_address { Ok(word.into()) } else { Err(Problem::Address(cut(word))) }
-}
-
-fn set(words: &[String]) -> Result<Command, Problem> {
-    let [first, params @ ..] = words else { return Err(Problem::Missing) };
-    let stack = stack(first)?;
-    if params.is_empty() {
-        return Err(Problem::Missing);
-    }
-    let param = |word: &String| {
-        let wrong = || Problem::Param(cut(word));
-        let (path, value) = word.split_once('=').ok_or_else(wrong)?;
-        Ok((ParamPath::parse(path).map_err(|_| wrong())?, value.to_owned()))
-    };
-    let params = params.iter().map(param).collect::<Result<_, _>>()?;
-    Ok(Command::Set(SetParams { stack, params }))
-}
-
-fn answer(words: &[String]) -> Result<Command, Problem> {
-    match words {
-        [] => Err(Problem::Missing),
-        [word] => match word.parse() {
-            Ok(choice @ 1..=99) => Ok(Command::Tell(AgentCommand::Answer(choice))),
-            _ => Err(Problem::Choice(cut(word))),
-        },
-        _ => Err(surplus(words)),
-    }
-}
-
-fn apply(words: &[String]) -> Result<Command, Problem> {
-    let digest = match words {
-        [] => return Ok(Command::Apply { digest: None }),
-        [flag] if flag == "--plan" => return Err(Problem::Missing),
-        [flag, digest] if flag == "--plan" => digest.as_str(),
-        [word] => word.strip_prefix("--plan=").ok_or_else(|| surplus(words))?,
-        _ => return Err(surplus(words)),
-    };
-    let is_digest = digest.strip_prefix("v1:").is_some_and(|hex| {
-        (12..=64).contains(&hex.len())
-            && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    });
-    if is_digest {
-        Ok(Command::Apply { digest: Some(Digest::from_text(digest)) })
-    } else {
-        Err(Problem::Digest(cut(digest)))
-    }
-}
-
-fn surplus(words: &[String]) -> Problem {
-    match words.iter().find(|word| word.starts_with('-') && !word.starts_with("--plan")) {
-        Some(flag) => Problem::Flag(cut(flag)),
-        None => Problem::TooMany,
-    }
-}
-
-/// Enough of a word to know it again; nobody's comment is repeated at length.
-fn cut(word: &str) -> String {
-    escape::shortened(word, 80)
+fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().map(|entry| entry.row)
 }
 
 fn usage(name: &str) -> String {
-    let arguments = TABLE.iter().find(|entry| entry.name == name).map_or("", |e| e.arguments);
+    let arguments = rows().find(|row| row.name == name).map_or("", |row| row.arguments);
     format!("{} {name} {arguments}", line::PREFIX).trim_end().into()
 }
 
 fn names() -> String {
-    let names: Vec<String> = TABLE.iter().map(|entry| format!("`{}`", entry.name)).collect();
+    let names: Vec<String> = rows().map(|row| format!("`{}`", row.name)).collect();
     names.join(", ")
 }
 
@@ -462,9 +237,8 @@ fn nearest(word: &str) -> Option<&'static str> {
     if word.len() > 20 {
         return None;
     }
-    TABLE
-        .iter()
-        .map(|entry| (strsim::damerau_levenshtein(word, entry.name), entry.name))
+    rows()
+        .map(|row| (strsim::damerau_levenshtein(word, row.name), row.name))
         .filter(|(distance, name)| *distance <= name.len() / 2)
         .min()
         .map(|(_, name)| name)

@@ -10,7 +10,7 @@ use super::{
         CommentAction, CommentEvent, Envelope, Event, IssueEvent, PullRequestAction, Push,
         ReviewAction, ReviewEvent,
     },
-    job::{Invocation, Job, Target},
+    job::{self, Invocation, Job, Target},
     names::{DeliveryId, PrNumber},
     pull_request::ReviewState,
     repository::Repository,
@@ -52,18 +52,18 @@ fn of_pull_request(
     action: &PullRequestAction,
 ) -> Effects {
     let target = Target { repository, number };
-    let (job, is_new_content) = match action {
+    let (job, is_new_content): (Job, bool) = match action {
         PullRequestAction::Opened
         | PullRequestAction::Pushed { .. }
         | PullRequestAction::Reopened
         | PullRequestAction::Retargeted { .. } => {
-            (Job::Plan { target, asked: None, stacks: Vec::new() }, true)
+            (job::Plan { target, asked: None, stacks: Vec::new() }.into(), true)
         }
-        PullRequestAction::ReadyForReview => (Job::Verdict { target, review: None }, false),
+        PullRequestAction::ReadyForReview => (job::Verdict { target, review: None }.into(), false),
         PullRequestAction::Closed { merged: true } => {
-            (Job::Apply { target, asked: None, digest: None }, true)
+            (job::Apply { target, asked: None, digest: None }.into(), true)
         }
-        PullRequestAction::Closed { merged: false } => (Job::Release { target }, true),
+        PullRequestAction::Closed { merged: false } => (job::Release { target }.into(), true),
     };
     // A push to a fork has no webhook of its own, and one to a branch may be lost.
     let push = match action {
@@ -87,14 +87,15 @@ fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
         && review.state == ReviewState::ChangesRequested
         && review.by.is_user()
         && !review.body.trim().is_empty();
-    let revise = asks.then(|| Job::Revise {
+    let revise = asks.then(|| job::Revise {
         target: target.clone(),
         by: review.by.clone(),
         review: review.review,
         text: review.body.clone(),
     });
-    let verdict = Job::Verdict { target, review: Some(review.review) };
-    Effects { jobs: [verdict].into_iter().chain(revise).collect(), ..Effects::default() }
+    let verdict = job::Verdict { target, review: Some(review.review) };
+    let jobs = [verdict.into()].into_iter().chain(revise.map(Job::from)).collect();
+    Effects { jobs, ..Effects::default() }
 }
 
 /// Only an issue that a person has put before us: whoever writes or labels it asks for what it says.
@@ -105,8 +106,8 @@ fn of_issue(repository: Repository, issue: &IssueEvent, envelope: &Envelope) -> 
     }
     let target = Target { repository, number: issue.number };
     let (by, labels) = (envelope.sender.clone(), issue.labels.clone());
-    let job = Job::Request { target, by, labels };
-    Effects { jobs: vec![job], ..Effects::default() }
+    let job = job::Request { target, by, labels };
+    Effects { jobs: vec![job.into()], ..Effects::default() }
 }
 
 /// Only a comment just made, by a person, that speaks to us.
@@ -124,14 +125,14 @@ fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &Deliver
         nth: 0,
         at: comment.created_at,
     };
-    let job = Job::Acknowledge {
+    let job = job::Acknowledge {
         target,
         asked,
         delivery: delivery.clone(),
         comment: comment.body.clone(),
         on_pull_request: comment.on_pull_request,
     };
-    Effects { jobs: vec![job], ..Effects::default() }
+    Effects { jobs: vec![job.into()], ..Effects::default() }
 }
 
 #[cfg(test)]
@@ -193,7 +194,7 @@ mod tests {
             PullRequestAction::Retargeted { from: "dev".into() },
         ] {
             let effects = effects_of(&pull_request(action));
-            assert!(matches!(effects.jobs[..], [Job::Plan { asked: None, .. }]));
+            assert!(matches!(effects.jobs[..], [Job::Plan(job::Plan { asked: None, .. })]));
             assert_eq!(effects.supersedes, Some(PrNumber(5)));
         }
     }
@@ -209,9 +210,9 @@ mod tests {
     #[test]
     fn a_merge_applies_and_a_mere_close_releases() {
         let merged = effects_of(&pull_request(PullRequestAction::Closed { merged: true }));
-        assert!(matches!(merged.jobs[..], [Job::Apply { asked: None, .. }]));
+        assert!(matches!(merged.jobs[..], [Job::Apply(job::Apply { asked: None, .. })]));
         let closed = effects_of(&pull_request(PullRequestAction::Closed { merged: false }));
-        assert!(matches!(closed.jobs[..], [Job::Release { .. }]));
+        assert!(matches!(closed.jobs[..], [Job::Release(_)]));
     }
 
     fn review(state: ReviewState, by: ActorKind, body: &str) -> Effects {
@@ -232,10 +233,13 @@ mod tests {
     fn a_review_asks_for_a_new_verdict_and_one_with_wishes_for_a_revision() {
         use ReviewState::{Approved, ChangesRequested, Commented};
         let effects = review(Approved, ActorKind::User, "Fine.");
-        assert!(matches!(effects.jobs[..], [Job::Verdict { review: Some(ReviewId(4)), .. }]));
+        assert!(matches!(
+            effects.jobs[..],
+            [Job::Verdict(job::Verdict { review: Some(ReviewId(4)), .. })]
+        ));
         let effects = review(ChangesRequested, ActorKind::User, "Make it larger.");
         assert!(
-            matches!(&effects.jobs[..], [Job::Verdict { .. }, Job::Revise { text, review: ReviewId(4), .. }]
+            matches!(&effects.jobs[..], [Job::Verdict(_), Job::Revise(job::Revise { text, review: ReviewId(4), .. })]
                 if text == "Make it larger.")
         );
         for (state, by, body) in [
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn a_command_is_acknowledged_under_a_key_of_its_own() {
         let effects = effects_of(&envelope(Event::Comment(comment("/infra plan"))));
-        assert_eq!(effects.jobs[0].key(), "ack/d-1");
+        assert_eq!(effects.jobs[0].lane().to_string(), "ack/d-1");
     }
 
     #[test]
@@ -273,7 +277,7 @@ mod tests {
             envelope(Event::Issue(IssueEvent { number: PrNumber(5), labels }))
         };
         let asked = effects_of(&issue(&["bug", "infra"]));
-        assert!(matches!(&asked.jobs[..], [Job::Request { by, labels, .. }]
+        assert!(matches!(&asked.jobs[..], [Job::Request(job::Request { by, labels, .. })]
                 if by.id == UserId(1) && *labels == ["bug", "infra"]));
         assert_eq!(effects_of(&issue(&[])), Effects::default());
         let of_a_bot = Envelope { sender: actor(ActorKind::Bot), ..issue(&["infra"]) };

@@ -1,18 +1,26 @@
-//! Durable units of work: what is to be done, under which key, and by which role.
+//! Durable units of work: what is to be done, in which lane, and by which role.
 //!
-//! One job of a key runs at a time, jobs of a key in order. Planning and applying have keys of their
-//! own, and an acknowledgement one per delivery, so that a status never waits behind a plan.
+//! The jobs of a lane run one at a time, in order. Planning and applying have lanes of their own,
+//! and an acknowledgement one per delivery, so that a status never waits behind a plan. What a job
+//! does is in `jobs` of the bot, one file each.
+
+mod kinds;
+
+use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{
     actor::Actor,
-    command::{AgentCommand, Command, SetParams},
-    names::{CommentId, DeliveryId, PrNumber, StackId},
-    pull_request::ReviewId,
+    change_set::ParamPath,
+    names::{CommentId, DeliveryId, PrNumber, RepositoryId, StackId},
     repository::Repository,
+};
+
+pub use kinds::{
+    Acknowledge, Agent, Allow, Apply, Drift, Instruct, Plan, Preview, Release, Remind, Request,
+    Revise, Set, Verdict,
 };
 
 /// The pull request (or issue) that a job is about.
@@ -35,150 +43,263 @@ pub struct Invocation {
     pub at: Timestamp,
 }
 
+/// New values of params, as they were typed: the package says what each text means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "job", rename_all = "snake_case")]
-pub enum Job {
-    /// Check who asks, show that it was seen, answer or pass on. The comment as it was written.
-    Acknowledge {
-        target: Target,
-        asked: Invocation,
-        delivery: DeliveryId,
-        comment: String,
-        on_pull_request: bool,
-    },
-    /// Plan what the pull request would do. `asked` is there when a comment wanted it.
-    Plan { target: Target, asked: Option<Invocation>, stacks: Vec<StackId> },
-    /// Plan the last applied trees.
-    Drift { target: Target, asked: Invocation, stacks: Vec<StackId> },
-    /// Look at the reviews again and say what is still missing.
-    Verdict { target: Target, review: Option<ReviewId> },
-    /// Record that deletes and replacements of protected resources are meant.
-    Allow { target: Target, asked: Invocation, stack: StackId, addresses: Vec<String> },
-    /// Turn what an issue asks for into a pull request, if it has the label. `by` whom the issue was
-    /// put before us; `labels` as the event had them, none where that is not known.
-    Request {
-        target: Target,
-        by: Actor,
-        #[serde(default)]
-        labels: Vec<String>,
-    },
-    /// Turn `/infra set` into a commit, or on an issue into a pull request.
-    Set { target: Target, asked: Invocation, change: SetParams, on_pull_request: bool },
-    /// Tell a run of the agent what people want of it.
-    Tell { target: Target, asked: Invocation, word: AgentCommand },
-    /// Tell the run whose result a pull request is what a review wants changed. The text as it was
-    /// written.
-    Revise { target: Target, by: Actor, review: ReviewId, text: String },
-    /// Remind people of the question that a run asked with the event of that number.
-    Remind { target: Target, run: Uuid, question: u64 },
-    /// Go on with a run of the agent; the target is where it was asked for.
-    Agent { target: Target, run: Uuid },
-    /// Plan what a run of the agent has edited.
-    Preview { target: Target, run: Uuid },
-    /// The pull request was closed without a merge.
-    Release { target: Target },
-    /// Apply what was merged. `asked` is there when a comment wanted it, `digest` when it named a plan.
-    Apply { target: Target, asked: Option<Invocation>, digest: Option<String> },
+pub struct SetParams {
+    pub stack: StackId,
+    pub params: Vec<(ParamPath, String)>,
 }
 
-impl Job {
-    pub fn target(&self) -> &Target {
-        match self {
-            Self::Acknowledge { target, .. }
-            | Self::Plan { target, .. }
-            | Self::Drift { target, .. }
-            | Self::Verdict { target, .. }
-            | Self::Allow { target, .. }
-            | Self::Request { target, .. }
-            | Self::Set { target, .. }
-            | Self::Tell { target, .. }
-            | Self::Revise { target, .. }
-            | Self::Remind { target, .. }
-            | Self::Agent { target, .. }
-            | Self::Preview { target, .. }
-            | Self::Release { target }
-            | Self::Apply { target, .. } => target,
-        }
-    }
-
-    /// Jobs of one key run one at a time, in order.
-    pub fn key(&self) -> String {
-        let Target { repository, number } = self.target();
-        let repository = repository.id;
-        match self {
-            Self::Acknowledge { delivery, .. } => format!("ack/{delivery}"),
-            Self::Apply { .. } => format!("apply/{repository}/{number}"),
-            // It waits for a day, and nothing is to wait behind it.
-            Self::Remind { .. } => format!("remind/{repository}/{number}"),
-            Self::Tell { .. } | Self::Revise { .. } | Self::Agent { .. } | Self::Preview { .. } => {
-                format!("agent/{repository}/{number}")
-            }
-            _ => format!("pr/{repository}/{number}"),
-        }
-    }
-
-    /// The word under which workers find jobs of their roles.
-    pub fn kind(&self) -> JobKind {
-        match self {
-            Self::Acknowledge { .. } => JobKind::Acknowledge,
-            Self::Apply { .. } => JobKind::Apply,
-            Self::Plan { .. } | Self::Drift { .. } | Self::Preview { .. } => JobKind::Plan,
-            Self::Agent { .. } => JobKind::Agent,
-            Self::Verdict { .. }
-            | Self::Allow { .. }
-            | Self::Request { .. }
-            | Self::Set { .. }
-            | Self::Tell { .. }
-            | Self::Revise { .. }
-            | Self::Remind { .. }
-            | Self::Release { .. } => JobKind::Keep,
-        }
-    }
+/// What people say to a run of the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentCommand {
+    /// Begin with what the issue says, and this; an empty text adds nothing.
+    Propose(String),
+    /// Go on with this.
+    Revise(String),
+    /// The choice of that number, from 1.
+    Answer(u64),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobKind {
-    Acknowledge,
-    /// Starts the engine with read credentials.
+/// What one process does; a deployment may split the roles over machines. Each reads only the
+/// secrets that are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Receives webhooks, stores them, answers commands that start no engine.
+    Web,
+    /// Plans and drift checks, with read credentials.
     Plan,
-    /// Starts the engine with write credentials; never retried by itself.
+    /// Applies, with write credentials.
     Apply,
-    /// Keeps what is shown in step with what is known; starts no engine.
-    Keep,
-    /// Asks a model; starts no engine.
+    /// Asks the model, with its key.
     Agent,
 }
 
-impl JobKind {
+impl Role {
+    pub const ALL: [Self; 4] = [Self::Web, Self::Plan, Self::Apply, Self::Agent];
+
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Acknowledge => "acknowledge",
+            Self::Web => "web",
             Self::Plan => "plan",
             Self::Apply => "apply",
-            Self::Keep => "keep",
             Self::Agent => "agent",
+        }
+    }
+
+    /// Returns what it does, for the help of the command line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Web => "Receives webhooks, stores them, answers commands that start no engine",
+            Self::Plan => "Plans and drift checks, with read credentials",
+            Self::Apply => "Applies, with write credentials",
+            Self::Agent => "Asks the model, with its key",
         }
     }
 }
 
-/// What a command becomes once its author is known to be allowed to give it; `None` when it is
-/// answered on the spot (help, status, unlock, cancel).
-pub fn job_of(
-    command: Command,
-    target: &Target,
-    (asked, on_pull_request): (&Invocation, bool),
-) -> Option<Job> {
-    let (target, asked) = (target.clone(), asked.clone());
-    match command {
-        Command::Plan { stacks } => Some(Job::Plan { target, asked: Some(asked), stacks }),
-        Command::Drift { stacks } => Some(Job::Drift { target, asked, stacks }),
-        Command::Allow { stack, addresses } => Some(Job::Allow { target, asked, stack, addresses }),
-        Command::Set(change) => Some(Job::Set { target, asked, change, on_pull_request }),
-        Command::Tell(word) => Some(Job::Tell { target, asked, word }),
-        Command::Apply { digest } => {
-            let digest = digest.map(|digest| digest.to_string());
-            Some(Job::Apply { target, asked: Some(asked), digest })
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(word: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word).ok_or(UnknownRole)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the roles are web, plan, apply and agent")]
+pub struct UnknownRole;
+
+/// What may happen to a job whose worker was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It is run again, and stops when its pull request has moved on.
+    Freely,
+    /// It may have had an effect that must not happen twice: it comes back marked as recovered.
+    Never,
+}
+
+/// Where a job queues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Acknowledgement(DeliveryId),
+    PullRequest(Numbered),
+    Apply(Numbered),
+    Agent(Numbered),
+    /// It waits for a day, and nothing is to wait behind it.
+    Reminder(Numbered),
+}
+
+/// A pull request or issue by what never changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    pub repository: RepositoryId,
+    pub number: PrNumber,
+}
+
+impl From<&Target> for Numbered {
+    fn from(target: &Target) -> Self {
+        Self { repository: target.repository.id, number: target.number }
+    }
+}
+
+impl fmt::Display for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.repository, self.number)
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Acknowledgement(delivery) => write!(f, "ack/{delivery}"),
+            Self::PullRequest(of) => write!(f, "pr/{of}"),
+            Self::Apply(of) => write!(f, "apply/{of}"),
+            Self::Agent(of) => write!(f, "agent/{of}"),
+            Self::Reminder(of) => write!(f, "remind/{of}"),
         }
-        Command::Help | Command::Status | Command::Unlock { .. } | Command::Cancel => None,
+    }
+}
+
+impl Lane {
+    /// Returns whether the lane that a stored key names holds work that `/infra cancel` stops.
+    pub fn is_cancellable(key: &str) -> bool {
+        matches!(key.split('/').next(), Some("pr" | "apply" | "agent"))
+    }
+}
+
+/// What is known of a kind of job before it runs.
+pub trait Task {
+    const ROLE: Role = Role::Web;
+    const RETRY: Retry = Retry::Freely;
+
+    fn target(&self) -> &Target;
+
+    /// Returns the command that caused it, if one did.
+    fn invocation(&self) -> Option<&Invocation> {
+        None
+    }
+
+    fn lane(&self) -> Lane {
+        Lane::PullRequest(self.target().into())
+    }
+}
+
+/// Lists the kinds of jobs once, and gives each call its own kind by `with_job!`.
+macro_rules! jobs {
+    ($d:tt $($name:ident = $kind:literal),+ $(,)?) => {
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "job")]
+        pub enum Job {
+            $(#[serde(rename = $kind)] $name($name)),+
+        }
+
+        $(impl From<$name> for Job {
+            fn from(job: $name) -> Self {
+                Self::$name(job)
+            }
+        })+
+
+        /// Every kind of job, with the role that runs it.
+        pub const KINDS: &[(&str, Role)] = &[$(($kind, <$name as Task>::ROLE)),+];
+
+        /// Evaluates an expression with the job inside of a [`Job`](crate::job::Job), whatever its
+        /// kind.
+        #[macro_export]
+        macro_rules! with_job {
+            ($d job:expr, $d inner:ident => $d body:expr) => {
+                match $d job {
+                    $($crate::job::Job::$name($d inner) => $d body),+
+                }
+            };
+        }
+
+        impl Job {
+            pub fn target(&self) -> &Target {
+                match self {
+                    $(Self::$name(job) => job.target()),+
+                }
+            }
+
+            /// Returns the command that caused it, if one did.
+            pub fn invocation(&self) -> Option<&Invocation> {
+                match self {
+                    $(Self::$name(job) => job.invocation()),+
+                }
+            }
+
+            pub fn lane(&self) -> Lane {
+                match self {
+                    $(Self::$name(job) => job.lane()),+
+                }
+            }
+
+            /// Returns the word that the queue has for it.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $kind),+
+                }
+            }
+
+            pub fn retry(&self) -> Retry {
+                match self {
+                    $(Self::$name(_) => <$name as Task>::RETRY),+
+                }
+            }
+        }
+    };
+}
+
+jobs! {
+    $
+    Acknowledge = "acknowledge",
+    Plan = "plan",
+    Drift = "drift",
+    Verdict = "verdict",
+    Allow = "allow",
+    Request = "request",
+    Set = "set",
+    Instruct = "tell",
+    Revise = "revise",
+    Remind = "remind",
+    Agent = "agent",
+    Preview = "preview",
+    Release = "release",
+    Apply = "apply",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_job_has_a_word_of_its_own_that_its_payload_says() {
+        let words: std::collections::BTreeSet<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(words.len(), KINDS.len());
+        let target = Target {
+            repository: serde_json::from_value(serde_json::json!({
+                "id": 2, "name": "acme/infra", "installation": 3
+            }))
+            .unwrap(),
+            number: PrNumber(5),
+        };
+        let job = Job::from(Release { target });
+        assert_eq!(serde_json::to_value(&job).unwrap()["job"], job.kind());
+        assert_eq!(job.lane().to_string(), "pr/2/5");
+    }
+
+    #[test]
+    fn an_apply_alone_is_never_repeated_and_a_reminder_is_not_cancelled() {
+        let of = Numbered { repository: RepositoryId(2), number: PrNumber(5) };
+        for (lane, expected) in [
+            (Lane::PullRequest(of), true),
+            (Lane::Apply(of), true),
+            (Lane::Agent(of), true),
+            (Lane::Reminder(of), false),
+        ] {
+            assert_eq!(Lane::is_cancellable(&lane.to_string()), expected, "{lane}");
+        }
+        assert_eq!((Apply::RETRY, Plan::RETRY), (Retry::Never, Retry::Freely));
     }
 }

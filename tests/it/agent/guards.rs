@@ -10,8 +10,9 @@ use std::{
 
 use axum::{Router, body::Body, http::StatusCode, response::IntoResponse as _, routing::post};
 use jiff::{SignedDuration, Timestamp};
-use planwright::{serve::Bot, settings::Role};
+use planwright::serve::Bot;
 use planwright_core::agent::event::{Entry, Event};
+use planwright_core::job::Role;
 use planwright_model as model;
 use planwright_model::Error;
 use planwright_store::AgentFacts;

@@ -10,16 +10,13 @@ use std::{io::Write as _, path::PathBuf};
 use futures::StreamExt as _;
 use jiff::SignedDuration;
 use planwright::{
-    flow::{
-        agent::{self, Wish},
-        merge_preview,
-    },
+    agent::{self, RunRequest},
+    flow::merge_preview,
     queue,
 };
 use planwright_core::{
-    command::AgentCommand,
     issue::Issue,
-    job::{Invocation, Job, Target},
+    job::{AgentCommand, Instruct, Invocation, Job, Target},
     names::{CommentId, PrNumber},
     repo_config::RepoConfig,
 };
@@ -177,7 +174,8 @@ async fn begin_and_answer(story: &Story, seed: u64, runs: usize) {
         story.pass(SignedDuration::from_mins(15));
         for (n, (target, issue)) in (first..=runs).zip(&lanes) {
             let issue = Issue { title: format!("Greet {n}"), ..issue.clone() };
-            let wish = Wish { issue: &issue, by: &issue.author, text: "", key: n.to_string() };
+            let wish =
+                RunRequest { issue: &issue, by: &issue.author, text: "", key: n.to_string() };
             let job = agent::begin(story.app(), target, &wish, &config).await.unwrap();
             enqueue(story, &[job]).await;
         }
@@ -187,8 +185,9 @@ async fn begin_and_answer(story: &Story, seed: u64, runs: usize) {
                 let (by, at) = (issue.author.clone(), story.app().now());
                 let comment = CommentId(i64::try_from(n).unwrap());
                 let asked = Invocation { by, comment, nth: 0, at };
-                let word = AgentCommand::Answer(1 + dice.below(2) as u64);
-                let jobs = agent::tell(story.app(), target, &asked, &word).await;
+                let command = AgentCommand::Answer(1 + dice.below(2) as u64);
+                let job = Instruct { target: target.clone(), asked, command };
+                let jobs = agent::instruct(story.app(), &job).await;
                 enqueue(story, &jobs.unwrap_or_default()).await;
             }
         }

@@ -7,11 +7,8 @@ use std::{
     time::Duration,
 };
 
-use planwright::{
-    flow::{self, JobContext},
-    queue,
-    settings::Role,
-};
+use planwright::{flow::JobContext, jobs, queue};
+use planwright_core::job::Role;
 use planwright_fakehub::{Fault, Phase};
 use planwright_store::{Fenced, NewJob, Outcome};
 use tempfile::TempDir;
@@ -122,7 +119,7 @@ async fn acknowledge(story: &Story) {
     let lease = Duration::from_secs(30);
     let claim = story.store().claim("web", &web, now, lease).await.unwrap().unwrap();
     let job = queue::read(&claim.job).unwrap();
-    let next = flow::run(story.app(), &job, &JobContext::default()).await.unwrap();
+    let next = jobs::run(&job, &JobContext::new(story.app(), job.target())).await.unwrap();
     let next = next.iter().map(|job| queue::new_job(job, None, now).unwrap());
     let next: Vec<NewJob> = next.collect();
     let done = story.store().finish(claim.ticket, &Outcome::Done, &next, now).await.unwrap();

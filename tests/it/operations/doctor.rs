@@ -10,9 +10,10 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use planwright::{
     doctor,
-    settings::{Role, Serve, Variables},
+    settings::{Serve, Variables},
 };
 use planwright_core::diagnosis::{Check, Status, checks};
+use planwright_core::job::Role;
 use planwright_fakehub::{AppEdit, Hub, Level, Settings};
 use planwright_github::Manifest;
 use serde_json::Value;

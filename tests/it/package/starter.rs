@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use planwright::flow::checkout::WorkingDir;
+use planwright::checkout::WorkingDir;
 use planwright_core::canonical::pretty;
 use planwright_core::finding::Finding;
 use planwright_package::content;

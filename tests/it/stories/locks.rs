@@ -5,9 +5,9 @@ use crate::support::{
     world::Watched,
 };
 use jiff::SignedDuration;
-use planwright::{flow, worker};
+use planwright::{jobs, worker};
 use planwright_core::{
-    job::Job,
+    job,
     names::{PrNumber, RepositoryId, StackId},
 };
 use planwright_store::PullRequestId;
@@ -195,9 +195,9 @@ async fn an_apply_that_is_given_up_on_leaves_the_queues() {
         "installation": told["installation"]["id"],
     });
     let target = json!({ "repository": repository, "number": first });
-    let job =
-        Job::Apply { target: serde_json::from_value(target).unwrap(), asked: None, digest: None };
-    flow::give_up(story.app(), &job, "7").await.unwrap();
+    let target = serde_json::from_value(target).unwrap();
+    let job = job::Apply { target, asked: None, digest: None }.into();
+    jobs::give_up(story.app(), &job, "7").await.unwrap();
     assert_eq!(story.store().waits(id(&story, 99)).await.unwrap(), []);
     story.finish().await;
 }

@@ -294,10 +294,10 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
     settings::Serve {
         process: settings::Process {
             roles: vec![
-                settings::Role::Web,
-                settings::Role::Plan,
-                settings::Role::Apply,
-                settings::Role::Agent,
+                planwright_core::job::Role::Web,
+                planwright_core::job::Role::Plan,
+                planwright_core::job::Role::Apply,
+                planwright_core::job::Role::Agent,
             ],
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: None,

@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{digest::Digest, names::StackId};
 
 fn one(comment: &str) -> Result<Command, CommandError> {
     let mut commands = parse(comment);
@@ -18,39 +19,39 @@ fn website() -> StackId {
 #[test]
 fn each_command_is_read() {
     for (comment, command) in [
-        ("/infra", Command::Help),
-        ("/infra help", Command::Help),
-        ("/infra plan", Command::Plan { stacks: vec![] }),
-        ("/infra plan website/prod", Command::Plan { stacks: vec![website()] }),
-        ("/infra  plan\tstacks/website/prod ", Command::Plan { stacks: vec![website()] }),
-        ("/infra drift website/prod", Command::Drift { stacks: vec![website()] }),
-        ("/infra status", Command::Status),
+        ("/infra", Command::Help(Help)),
+        ("/infra help", Command::Help(Help)),
+        ("/infra plan", Command::Plan(Plan { stacks: vec![] })),
+        ("/infra plan website/prod", Command::Plan(Plan { stacks: vec![website()] })),
+        ("/infra  plan\tstacks/website/prod ", Command::Plan(Plan { stacks: vec![website()] })),
+        ("/infra drift website/prod", Command::Drift(Drift { stacks: vec![website()] })),
+        ("/infra status", Command::Status(Status)),
         (
             "/infra allow website/prod module.a.b_c.this[\"a b\"] d_e.f[0]",
-            Command::Allow {
+            Command::Allow(Allow {
                 stack: website(),
                 addresses: vec!["module.a.b_c.this[\"a b\"]".into(), "d_e.f[0]".into()],
-            },
+            }),
         ),
-        ("/infra apply", Command::Apply { digest: None }),
+        ("/infra apply", Command::Apply(Apply { digest: None })),
         (
             "/infra apply --plan v1:0123456789ab",
-            Command::Apply { digest: Some(Digest::from_text("v1:0123456789ab")) },
+            Command::Apply(Apply { digest: Some(Digest::from_text("v1:0123456789ab")) }),
         ),
         (
             "/infra apply --plan=v1:0123456789ab",
-            Command::Apply { digest: Some(Digest::from_text("v1:0123456789ab")) },
+            Command::Apply(Apply { digest: Some(Digest::from_text("v1:0123456789ab")) }),
         ),
-        ("/infra unlock", Command::Unlock { stack: None }),
-        ("/infra unlock website/prod", Command::Unlock { stack: Some(website()) }),
-        ("/infra cancel", Command::Cancel),
-        ("/infra propose", Command::Tell(AgentCommand::Propose(String::new()))),
+        ("/infra unlock", Command::Unlock(Unlock { stack: None })),
+        ("/infra unlock website/prod", Command::Unlock(Unlock { stack: Some(website()) })),
+        ("/infra cancel", Command::Cancel(Cancel)),
+        ("/infra propose", Command::Propose(Propose(String::new()))),
         (
             "/infra propose a bucket, isn't it; $5?",
-            Command::Tell(AgentCommand::Propose("a bucket, isn't it; $5?".into())),
+            Command::Propose(Propose("a bucket, isn't it; $5?".into())),
         ),
-        ("/infra revise larger", Command::Tell(AgentCommand::Revise("larger".into()))),
-        ("/infra answer 2", Command::Tell(AgentCommand::Answer(2))),
+        ("/infra revise larger", Command::Revise(Revise("larger".into()))),
+        ("/infra answer 2", Command::Answer(Answer(2))),
     ] {
         assert_eq!(one(comment), Ok(command), "{comment}");
     }
@@ -58,16 +59,16 @@ fn each_command_is_read() {
 
 #[test]
 fn each_row_of_the_table_leads_to_a_command_of_that_row() {
-    for entry in TABLE {
-        let arguments = match entry.name {
+    for row in rows() {
+        let arguments = match row.name {
             "allow" => "website a.b",
             "set" => "website a=b",
             "revise" => "larger",
             "answer" => "1",
             _ => "",
         };
-        let command = one(&format!("/infra {} {arguments}", entry.name)).unwrap();
-        assert_eq!(command.entry().name, entry.name);
+        let command = one(&format!("/infra {} {arguments}", row.name)).unwrap();
+        assert_eq!(command.row().name, row.name);
     }
 }
 
@@ -140,7 +141,7 @@ A line holds the hidden character `⟨U+200B⟩`; type the command anew.
 #[test]
 fn several_commands_are_read_in_order_but_not_a_flood() {
     let five = "/infra plan\ntext\n".repeat(MOST);
-    assert_eq!(parse(&five), vec![Ok(Command::Plan { stacks: vec![] }); MOST]);
+    assert_eq!(parse(&five), vec![Ok(Command::Plan(Plan { stacks: vec![] })); MOST]);
     let six = format!("{five}/infra cancel");
     assert_eq!(parse(&six), [Err(CommandError::TooManyCommands)]);
 }
@@ -169,7 +170,7 @@ fn the_table_is_written_for_people() {
 fn a_set_takes_any_value_and_only_a_path_before_it() {
     let line =
         "/infra set logs/prod tags.\"cost centre\"=12 greeting=\"Good day; $(x)\" a={\"b\":1}";
-    let Ok(Command::Set(set)) = &parse(line)[0] else { panic!("{:?}", parse(line)) };
+    let Ok(Command::Set(Set(set))) = &parse(line)[0] else { panic!("{:?}", parse(line)) };
     let params: Vec<(String, &str)> =
         set.params.iter().map(|(path, value)| (path.to_string(), value.as_str())).collect();
     assert_eq!(set.stack.to_string(), "logs/prod");
@@ -191,7 +192,7 @@ proptest! {
     #[test]
     fn a_name_that_is_taken_is_a_stack(word in "[ -~]{1,20}") {
         for command in parse(&format!("/infra plan {word}")).into_iter().flatten() {
-            let Command::Plan { stacks } = command else { panic!("{command:?}") };
+            let Command::Plan(Plan { stacks }) = command else { panic!("{command:?}") };
             for stack in stacks {
                 prop_assert!(StackId::parse(&stack.to_string()).is_ok());
             }

@@ -10,12 +10,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
 
-use crate::app::App;
+use crate::{
+    agent,
+    app::App,
+    flow::{
+        Error, JobContext, Result, facts, id_of,
+        merge_preview::{self, MergePreview, Merged},
+        outbox,
+        pull_snapshot::{PullSnapshot, pull_snapshot},
+    },
+};
 use planwright_core::change::{Basis, Report, State, Warning};
 use planwright_core::{
     digest::Digest,
     finding::Finding,
-    job::{Invocation, Target},
+    job::{Invocation, Job, Plan, Target},
     names::StackId,
     pull_request::{PullRequest, PullRequestState},
     repo_config::RepoConfig,
@@ -25,36 +34,33 @@ use planwright_store as store;
 use planwright_store::{PlanSet, PlanSetId, Subject};
 use planwright_view::Refusal;
 
-use super::{
-    Error, JobContext, Result, facts, id_of,
-    merge_preview::{self, MergePreview, Merged},
-    outbox,
-    pull_snapshot::{PullSnapshot, pull_snapshot},
-};
+use super::Run;
 
 use gate::PlanGate;
 
 pub use stack::{Kind, Planning, Work, drift_of, planned};
 
-/// Plans what the pull request would do; `asked` by whom, and for which stacks (none: all).
-pub async fn plan(
-    app: &App,
-    target: &Target,
-    (asked, stacks): (Option<&Invocation>, &[StackId]),
-    watch: &JobContext,
-) -> Result<()> {
-    let watch = watch.noting(app);
-    let ended = plan_pull(app, target, (asked, stacks), &watch).await;
-    watch.notes.end_planning(&ended).await;
+impl Run for Plan {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        plan(self, context).await?;
+        agent::plan_failed(context.app, &self.target).await
+    }
+
+    async fn give_up(&self, context: &JobContext<'_>, text: &str) -> Result<()> {
+        broken(context.app, &self.target, text).await
+    }
+}
+
+/// Plans what the pull request would do, or the stacks that were named.
+async fn plan(job: &Plan, context: &JobContext<'_>) -> Result<()> {
+    let watch = context.logged();
+    let ended = plan_pull(job, &watch).await;
+    watch.log.end_planning(&ended).await;
     ended
 }
 
-async fn plan_pull(
-    app: &App,
-    target: &Target,
-    (asked, stacks): (Option<&Invocation>, &[StackId]),
-    watch: &JobContext,
-) -> Result<()> {
+async fn plan_pull(job: &Plan, watch: &JobContext<'_>) -> Result<()> {
+    let (app, target, asked) = (watch.app, &job.target, job.asked.as_ref());
     let look = pull_snapshot(app, target).await?;
     let pull = &look.pull;
     let scene = PlanContext { target, look: &look, asked, watch };
@@ -70,7 +76,7 @@ async fn plan_pull(
                 scene.begin().await;
                 outbox::check(app, target, &report).await?;
             }
-            match merge_preview::merge_preview(app, target, pull, &watch.notes).await? {
+            match merge_preview::merge_preview(app, target, pull, &watch.log).await? {
                 Merged::MergePreview(preview) => preview,
                 Merged::Conflict(paths) => {
                     report.conflicts = paths;
@@ -85,7 +91,7 @@ async fn plan_pull(
         }
         _ => return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) },
     };
-    let change = Change { scene, preview: &preview, stacks };
+    let change = Change { scene, preview: &preview, stacks: &job.stacks };
     match plan_change(app, &change, report).await {
         Err(Error::Stopped) => stopped(app, target, pull).await,
         ended => ended,
@@ -114,7 +120,7 @@ async fn stopped(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
 
 /// Ends the check that a plan has left in progress when it failed for good, with what is said of
 /// that.
-pub async fn broken(app: &App, target: &Target, text: &str) -> Result<()> {
+async fn broken(app: &App, target: &Target, text: &str) -> Result<()> {
     let known = app.store.pull_request(id_of(target)).await?;
     let Some(head) = known.and_then(|known| known.head) else { return Ok(()) };
     let mut report = Report::planning(head);
@@ -160,7 +166,7 @@ pub struct PlanContext<'a> {
     pub target: &'a Target,
     pub look: &'a PullSnapshot,
     pub asked: Option<&'a Invocation>,
-    pub watch: &'a JobContext,
+    pub watch: &'a JobContext<'a>,
 }
 
 impl PlanContext<'_> {
@@ -173,7 +179,7 @@ impl PlanContext<'_> {
             head: pull.head.clone(),
             asked_by: self.asked.map(|asked| asked.by.login.clone()),
         };
-        self.watch.notes.begin_planning(self.target, subject).await;
+        self.watch.log.begin_planning(self.target, subject).await;
     }
 }
 
@@ -256,7 +262,7 @@ async fn nothing_affected(app: &App, change: &Change<'_>, mut report: Report) ->
         _ if outbox::has_commented(app, target).await? => tell(app, &change.scene, &report).await,
         _ => {
             look.still_holds(app).await?;
-            change.scene.watch.notes.outcome(None, Some(&report)).await;
+            change.scene.watch.log.outcome(None, Some(&report)).await;
             outbox::check(app, target, &report).await
         }
     }
@@ -300,7 +306,7 @@ async fn record(
     };
     look.still_holds(app).await?;
     app.store.record_report(id, &report).await?;
-    watch.notes.outcome(Some(id), None).await;
+    watch.log.outcome(Some(id), None).await;
     outbox::show(app, target, &report).await?;
     make_ready(app, change, &report).await
 }
@@ -355,6 +361,6 @@ async fn block(
 async fn tell(app: &App, scene: &PlanContext<'_>, report: &Report) -> Result<()> {
     scene.look.still_holds(app).await?;
     scene.begin().await;
-    scene.watch.notes.outcome(None, Some(report)).await;
+    scene.watch.log.outcome(None, Some(report)).await;
     outbox::show(app, scene.target, report).await
 }

@@ -2,14 +2,14 @@
 //! credentials of plans.
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::{
-    app::App,
-    flow::{
-        JobContext, Result,
-        plan::{Kind, Work, planned},
+    agent::{
+        Logged, scrubbed,
+        workspace::{Workspace, touched},
     },
+    app::App,
+    flow::{JobContext, Result},
 };
 use planwright_core::{
     agent::{
@@ -18,7 +18,7 @@ use planwright_core::{
     },
     digest::Digest,
     escape,
-    job::{Job, Target},
+    job::{self, Job, Preview, Target},
     names::StackId,
     plan::Plan,
 };
@@ -26,8 +26,8 @@ use planwright_package::Prepared;
 use planwright_store::{RunId, Stage};
 
 use super::{
-    Logged, scrubbed,
-    workspace::{Workspace, touched},
+    Run,
+    plan::{Kind, Work, planned},
 };
 
 /// How many changes of one stack the model is told.
@@ -35,14 +35,18 @@ const MOST_CHANGES: usize = 30;
 /// How much of what the engine says it is told.
 const MOST_WORDS: usize = 1_500;
 
+impl Run for Preview {
+    const AFTER_FAILURE: &'static str = super::agent::AFTER_FAILURE;
+
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        preview(self, context).await
+    }
+}
+
 /// Plans, writes the outcome down, and lets the run go on.
-pub async fn preview(
-    app: &App,
-    target: &Target,
-    run: Uuid,
-    watch: &JobContext,
-) -> Result<Vec<Job>> {
-    let next = vec![Job::Agent { target: target.clone(), run }];
+async fn preview(job: &Preview, watch: &JobContext<'_>) -> Result<Vec<Job>> {
+    let (app, target, run) = (watch.app, &job.target, job.run);
+    let next = vec![job::Agent { target: target.clone(), run }.into()];
     let mut logged = Logged::load(app, RunId(run)).await?;
     if logged.run.next(app.now()) != Step::Plan {
         return Ok(next);
@@ -57,7 +61,7 @@ async fn of_all(
     app: &App,
     target: &Target,
     (logged, desk): (&Logged, &Workspace),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Event> {
     let mut stacks = Vec::new();
     let mut digests = Vec::new();
@@ -90,7 +94,7 @@ async fn of_stack(
     app: &App,
     (target, run): (&Target, RunId),
     (stack, is_there, desk): (&StackId, bool, &Workspace),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Result<Plan, String>> {
     let (kind, files) = if is_there {
         (Kind::Change, &desk.now)

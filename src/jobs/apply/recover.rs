@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 
 use crate::{
     app::App,
-    flow::{Error, JobContext, Result, id_of, outbox, plan::planned, soon},
+    flow::{Error, JobContext, Result, id_of, outbox, soon},
+    jobs::plan::planned,
 };
 use planwright_core::change::{Progress, Report, State};
 use planwright_engine as engine;
@@ -36,7 +37,7 @@ use super::{
 pub async fn settled(
     app: &App,
     case: &ApplyContext<'_>,
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Option<Report>> {
     let Some(run) = last_apply(app, id_of(case.target)).await? else { return Ok(None) };
     let steps = app.store.steps(run.id).await?;
@@ -170,9 +171,9 @@ async fn look_at_state(
     app: &App,
     case: &ApplyContext<'_>,
     (run, steps, lock): (&Run, &[JournalEntry], LockHeld),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Report> {
-    watch.notes.of_apply(run.id, case.subject(), case.recorded.id).await;
+    watch.log.of_apply(run.id, case.subject(), case.recorded.id).await;
     let mut report: Report = case.recorded.plan_set.report.clone();
     for plan in &case.recorded.plan_set.plans {
         let own: Vec<&JournalEntry> =
@@ -187,7 +188,7 @@ async fn look_at_state(
         _ => RunState::Failed,
     };
     app.store.record_report(case.recorded.id, &report).await?;
-    watch.notes.write().await;
+    watch.log.write().await;
     let _ = app.store.finish_run(run.id, state, app.now()).await?;
     let _ = fs::remove_dir_all(run_dir(app, run.id));
     release(app, lock).await?;
@@ -199,7 +200,7 @@ async fn look_at(
     app: &App,
     case: &ApplyContext<'_>,
     (run, steps, lock, plan): (&Run, &[&JournalEntry], &LockHeld, &StackPlan),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Progress> {
     let is_begun = steps.iter().any(|step| Step::Applying.is(&step.step));
     if !is_begun && !plan.plan.is_empty() {

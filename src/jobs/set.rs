@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    flow::{
+        JobContext, Result, merge_preview, outbox,
+        propose::{self, Configuration, Draft},
+    },
+};
 use planwright_core::{
     change_set::{ChangeSet, Edit},
-    command::SetParams,
-    job::{Invocation, Target},
+    job::{Invocation, Job, Set, SetParams, Target},
     names::Sha,
     pull_request::PullRequestState,
 };
@@ -17,22 +22,16 @@ use planwright_package::{
 };
 use planwright_view::Refusal;
 
-use super::{
-    Result, merge_preview, outbox,
-    propose::{self, Configuration, Draft},
-};
+use super::Run;
 
-/// Carries the command out where it was given.
-pub async fn set(
-    app: &App,
-    target: &Target,
-    asked: &Invocation,
-    (change, on_pull_request): (&SetParams, bool),
-) -> Result<()> {
-    if on_pull_request {
-        on_pull(app, target, asked, change).await
-    } else {
-        on_issue(app, target, asked, change).await
+impl Run for Set {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        let Self { target, asked, change, on_pull_request } = self;
+        match on_pull_request {
+            true => on_pull(context.app, target, asked, change).await?,
+            false => on_issue(context.app, target, asked, change).await?,
+        }
+        Ok(Vec::new())
     }
 }
 
@@ -47,7 +46,7 @@ async fn on_pull(app: &App, target: &Target, asked: &Invocation, change: &SetPar
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
     let mirror = merge_preview::fetch(app, target, &wants).await?;
     let trees = (mirror.tree(&pull.base).await?, mirror.tree(&pull.head).await?);
-    let edited = change_of(&mirror, (&trees.0, &trees.1), change).await?;
+    let edited = change_of(&mirror, &trees.0, &trees.1, change).await?;
     let people = [asked.by.clone()];
     let draft = Draft { target, asked_by: &people, edited: &edited, run: None };
     let head = propose::commit(app, &draft, (&pull.head_ref, &pull.head)).await?;
@@ -70,7 +69,7 @@ async fn on_issue(
     }
     let mirror = merge_preview::fetch(app, target, &[Want::Branch(issue.base_ref.clone())]).await?;
     let tree = mirror.tree(&issue.base).await?;
-    let edited = change_of(&mirror, (&tree, &tree), change).await?;
+    let edited = change_of(&mirror, &tree, &tree, change).await?;
     let people = [asked.by.clone()];
     let draft = Draft { target, asked_by: &people, edited: &edited, run: None };
     let number = propose::open(app, &draft, &issue).await?;
@@ -80,7 +79,8 @@ async fn on_issue(
 
 async fn change_of(
     mirror: &planwright_git::Mirror,
-    (base, tree): (&Sha, &Sha),
+    base: &Sha,
+    tree: &Sha,
     change: &SetParams,
 ) -> Result<Edited> {
     let configuration = Configuration::read(mirror, base, tree).await?.map_err(Refusal::Invalid)?;

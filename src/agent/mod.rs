@@ -4,17 +4,19 @@
 //! What comes next, and whether a call is allowed, `domain::agent` decides. The model is asked here,
 //! and its calls are carried out on files in memory; planning and publishing are plain code.
 
-mod preview;
+mod instruct;
 mod publish;
-mod tell;
-mod workspace;
+pub(crate) mod workspace;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use crate::{app::App, queue};
+use crate::{
+    app::App,
+    flow::{Error, JobContext, Result, id_of, outbox, soon},
+    queue,
+};
 use planwright_core::{
     agent::{
         budget::{Amount, Limit},
@@ -24,7 +26,7 @@ use planwright_core::{
         run::{Phase, Run, Step},
     },
     digest::Digest,
-    job::{Job, Target},
+    job::{self, Job, Target},
 };
 use planwright_model as model;
 use planwright_model::Model;
@@ -33,15 +35,12 @@ use planwright_store::{AgentFacts, Fenced, NewJob, RunId, Unfinished};
 use planwright_view as view;
 use planwright_view::{Marker, RequestReport, RunReport};
 
-use super::{Error, JobContext, Result, id_of, outbox, soon};
-
-pub use preview::preview;
-pub use tell::{Wish, begin, key_of, plan_failed, revise, tell};
+pub use instruct::{RunRequest, begin, instruct, key_of, plan_failed, revise};
 
 use workspace::Workspace;
 
 /// A log with the state that it leads to.
-pub(super) struct Logged {
+pub(crate) struct Logged {
     pub id: RunId,
     pub log: Vec<Entry>,
     pub run: Run,
@@ -83,7 +82,8 @@ fn facts(run: &Run) -> AgentFacts {
 }
 
 /// Goes on with a run until people, a plan or time have to come first.
-pub async fn go(app: &App, target: &Target, run: Uuid, watch: &JobContext) -> Result<Vec<Job>> {
+pub async fn go(job: &job::Agent, watch: &JobContext<'_>) -> Result<Vec<Job>> {
+    let (app, target, run) = (watch.app, &job.target, job.run);
     let mut logged = Logged::load(app, RunId(run)).await?;
     let mut desk = None;
     loop {
@@ -102,7 +102,9 @@ pub async fn go(app: &App, target: &Target, run: Uuid, watch: &JobContext) -> Re
                 let content = scrubbed(app, &content);
                 logged.append(app, Event::Returned { content, accepted, planned: None }).await?;
             }
-            Step::Plan => return Ok(vec![Job::Preview { target: target.clone(), run }]),
+            Step::Plan => {
+                return Ok(vec![job::Preview { target: target.clone(), run }.into()]);
+            }
             Step::Close(how) => {
                 let desk = Workspace::fresh(app, target, &logged.run, &mut desk).await?;
                 publish::close(app, target, &mut logged, (how, desk)).await?;
@@ -128,18 +130,19 @@ pub async fn go(app: &App, target: &Target, run: Uuid, watch: &JobContext) -> Re
 /// People are reminded of each question once, however often the job that asks is done.
 async fn remind_later(app: &App, target: &Target, logged: &Logged) -> Result<()> {
     let Some((at, question)) = logged.run.reminder() else { return Ok(()) };
-    let job = Job::Remind { target: target.clone(), run: logged.id.0, question };
+    let job = job::Remind { target: target.clone(), run: logged.id.0, question }.into();
     let once = format!("remind/{}/{question}", logged.id);
     let row = NewJob { run_at: at, ..queue::new_job(&job, Some(once), app.now())? };
     Ok(app.store.enqueue(&row, app.now()).await.map(drop)?)
 }
 
 /// Reminds people of a question, if it still is the one that the run waits for.
-pub async fn remind(app: &App, target: &Target, run: Uuid, question: u64) -> Result<()> {
-    let logged = Logged::load(app, RunId(run)).await?;
+pub async fn remind(app: &App, job: &job::Remind) -> Result<()> {
+    let job::Remind { target, run, question } = job;
+    let logged = Logged::load(app, RunId(*run)).await?;
     match &logged.run.phase {
-        Phase::Waiting { question: asked, .. } if logged.run.last.seq == question => {
-            let marker = Marker::Reminder(run.as_u128(), question);
+        Phase::Waiting { question: asked, .. } if logged.run.last.seq == *question => {
+            let marker = Marker::Reminder(run.as_u128(), *question);
             outbox::say(app, target, marker, &view::reminder(asked)).await
         }
         _ => Ok(()),
@@ -164,9 +167,9 @@ fn afterwards(target: &Target, logged: &Logged) -> Option<Job> {
     let target = Target { number: now.pull_request, ..target.clone() };
     if published.flatten().next().is_some_and(|before| before.head == now.head) {
         // No push tells of it.
-        return Some(Job::Plan { target, asked: None, stacks: Vec::new() });
+        return Some(job::Plan { target, asked: None, stacks: Vec::new() }.into());
     }
-    logged.run.unfinished.as_ref().map(|_| Job::Verdict { target, review: None })
+    logged.run.unfinished.as_ref().map(|_| job::Verdict { target, review: None }.into())
 }
 
 /// Ends a run that people cancelled; one that only changes hands goes on elsewhere.
@@ -186,7 +189,12 @@ async fn show(app: &App, target: &Target, run: &Run) -> Result<()> {
 }
 
 /// Asks the model; what it may cost at most is debited before.
-async fn ask(app: &App, target: &Target, logged: &mut Logged, watch: &JobContext) -> Result<()> {
+async fn ask(
+    app: &App,
+    target: &Target,
+    logged: &mut Logged,
+    watch: &JobContext<'_>,
+) -> Result<()> {
     let model = app.model.as_ref().context("a run goes on where no model is set up")?;
     let body = model.body(&logged.run.conversation);
     let debit = model.estimate(body.len());
@@ -199,7 +207,7 @@ async fn ask(app: &App, target: &Target, logged: &mut Logged, watch: &JobContext
         answered = model.complete(body) => answered,
         () = watch.stop.cancelled() => return Ok(()),
     };
-    let event = heard(app, (model, size), answered)?;
+    let event = heard(app, model, size, answered)?;
     logged.append(app, event).await
 }
 
@@ -224,7 +232,8 @@ async fn affords(
 /// What came back, as an event.
 fn heard(
     app: &App,
-    (model, size): (&Model, usize),
+    model: &Model,
+    size: usize,
     answered: Result<model::Answer, model::Error>,
 ) -> Result<Event> {
     Ok(match answered {
@@ -260,7 +269,7 @@ fn without_secrets(app: &App, mut turn: Turn) -> Turn {
 }
 
 /// What the model is told, without our secrets, wherever they came from.
-fn scrubbed(app: &App, content: &Value) -> Value {
+pub(crate) fn scrubbed(app: &App, content: &Value) -> Value {
     let text = app.secrets.scrubbed(&content.to_string());
     serde_json::from_str(&text).unwrap_or_else(|_| json!({ "code": "secret" }))
 }

@@ -2,48 +2,59 @@
 //!
 //! Runs under a key of its own, so that a status or a cancel never waits behind a plan.
 
-use crate::app::App;
+use crate::{
+    agent,
+    app::App,
+    flow::{
+        JobContext, Result, id_of,
+        outbox::{self, Face},
+    },
+};
 use planwright_core::{
-    command::{self, Command, Who},
-    job::{Invocation, Job, Target, job_of},
+    command::{self, AllowedOn, Command, Given, Row, Unlock, Who},
+    job::{Acknowledge, Invocation, Job, Lane, Target},
     names::StackId,
 };
-use planwright_store::{LockState, StackLock, Unlock};
+use planwright_store::{LockState, StackLock, Unlock as UnlockOutcome};
 use planwright_view as view;
 use planwright_view::{Refusal, Unlocked};
 
-use super::{
-    Result, agent, apply, id_of,
-    outbox::{self, Face},
-};
+use super::{Run, apply};
+
+impl Run for Acknowledge {
+    /// Another job answers for what it passes on.
+    fn is_done(&self, next: &[Job]) -> bool {
+        next.is_empty()
+    }
+
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        acknowledge(context.app, self).await
+    }
+}
 
 /// Carries out what needs no engine; what it returns does.
-pub async fn acknowledge(
-    app: &App,
-    target: &Target,
-    asked: &Invocation,
-    (comment, on_pull_request): (&str, bool),
-) -> Result<Vec<Job>> {
+async fn acknowledge(app: &App, job: &Acknowledge) -> Result<Vec<Job>> {
+    let Acknowledge { target, asked, comment, on_pull_request, .. } = job;
     let commands = command::parse(comment).into_iter().collect::<Result<Vec<Command>, _>>();
     let commands = match commands {
         Ok(commands) => commands,
         Err(error) => {
-            authorise(app, target, asked, ("help", Who::Anyone)).await?;
             return Err(Refusal::from(error).into());
         }
     };
     for command in &commands {
-        authorise(app, target, asked, (command.entry().name, command.who())).await?;
+        authorise(app, target, asked, command.row()).await?;
     }
     outbox::react(app, target, asked, Face::Seen).await?;
     let mut jobs = Vec::new();
     let is_only_one = commands.len() == 1;
     for (i, command) in commands.into_iter().enumerate() {
-        if !on_pull_request && !is_for_issues(&command) {
+        if !on_pull_request && command.row().allowed_on == AllowedOn::PullRequests {
             return Err(Refusal::NothingPlanned.into());
         }
         let asked = Invocation { nth: if is_only_one { 0 } else { i + 1 }, ..asked.clone() };
-        match job_of(command.clone(), target, (&asked, on_pull_request)) {
+        let given = Given { target, invocation: &asked, on_pull_request: *on_pull_request };
+        match command.clone().job(given) {
             Some(job) => jobs.push(job),
             None => {
                 if let Some(answer) = answer(app, target, &asked, command).await? {
@@ -58,27 +69,17 @@ pub async fn acknowledge(
     Ok(jobs)
 }
 
-/// What can be asked for where nothing is planned.
-fn is_for_issues(command: &Command) -> bool {
-    matches!(command, Command::Help | Command::Set(_) | Command::Tell(_) | Command::Cancel)
-}
-
 /// Whether someone has what a command takes, asked live; that approvers had no part in the change is
 /// for the flow that knows the change.
-async fn authorise(
-    app: &App,
-    target: &Target,
-    asked: &Invocation,
-    (command, who): (&'static str, Who),
-) -> Result<()> {
-    if who == Who::Anyone {
+async fn authorise(app: &App, target: &Target, asked: &Invocation, row: &Row) -> Result<()> {
+    if row.who == Who::Anyone {
         return Ok(());
     }
     let permission = app.github.permission(&target.repository, &asked.by).await?;
     if permission.can_write() {
         return Ok(());
     }
-    Err(Refusal::NotAllowed { login: asked.by.login.clone(), command }.into())
+    Err(Refusal::NotAllowed { login: asked.by.login.clone(), command: row.name }.into())
 }
 
 /// What was asked for after a cancel is not cancelled by it.
@@ -98,8 +99,8 @@ async fn answer(
     command: Command,
 ) -> Result<Option<String>> {
     match command {
-        Command::Help => Ok(Some(view::help())),
-        Command::Status => {
+        Command::Help(_) => Ok(Some(view::help())),
+        Command::Status(_) => {
             let shown = app.store.latest_plan_set(id_of(target)).await?;
             let shown = shown.ok_or(Refusal::NothingPlanned)?;
             let head = app.store.pull_request(id_of(target)).await?.and_then(|known| known.head);
@@ -108,8 +109,8 @@ async fn answer(
             }
             Ok(Some(view::status(&shown.plan_set.report)))
         }
-        Command::Unlock { stack } => unlock(app, target, asked, stack).await.map(Some),
-        Command::Cancel => cancel(app, target).await.map(|()| None),
+        Command::Unlock(Unlock { stack }) => unlock(app, target, asked, stack).await.map(Some),
+        Command::Cancel(_) => cancel(app, target).await.map(|()| None),
         _ => Ok(None),
     }
 }
@@ -117,8 +118,8 @@ async fn answer(
 async fn cancel(app: &App, target: &Target) -> Result<()> {
     let id = id_of(target);
     let jobs = app.store.open_jobs().await?;
-    let is_work = |key: &str| ["pr/", "apply/", "agent/"].iter().any(|of| key.starts_with(of));
-    if !jobs.iter().any(|job| job.pull_request == Some(id) && is_work(&job.key)) {
+    let is_ours = |job: &planwright_store::Job| job.pull_request == Some(id);
+    if !jobs.iter().any(|job| is_ours(job) && Lane::is_cancellable(&job.key)) {
         // A run that waits for people has no job.
         if agent::cancel(app, target).await? {
             return Ok(());
@@ -141,11 +142,11 @@ async fn unlock(
     let given_up = apply::given_up(app, id).await?;
     let unlock = app.store.unlock(id, stack.as_ref(), (by.as_str(), app.now()), given_up).await?;
     let locks = match unlock {
-        Unlock::InUse => return Err(Refusal::LockInUse { stack }.into()),
-        Unlock::Freed(locks) if locks.is_empty() => {
+        UnlockOutcome::InUse => return Err(Refusal::LockInUse { stack }.into()),
+        UnlockOutcome::Freed(locks) if locks.is_empty() => {
             return Err(Refusal::NothingLocked { stack }.into());
         }
-        Unlock::Freed(locks) => locks,
+        UnlockOutcome::Freed(locks) => locks,
     };
     let (held, waiting): (Vec<StackLock>, Vec<StackLock>) =
         locks.into_iter().partition(|lock| lock.state == LockState::Held);

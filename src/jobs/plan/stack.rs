@@ -107,14 +107,14 @@ impl Work {
         &self,
         app: &App,
         env: &Environment,
-        (watch, stage): (&JobContext, Stage),
+        (watch, stage): (&JobContext<'_>, Stage),
     ) -> Result<Planned, engine::Error> {
-        let step = Mutex::new(watch.notes.step(Some(&self.stack), stage));
+        let step = Mutex::new(watch.log.step(Some(&self.stack), stage));
         let on_start = |command: &'static str, _: Process| -> BoxFuture<'_, ()> {
             step.lock().unwrap_or_else(PoisonError::into_inner).command(command);
             Box::pin(future::ready(()))
         };
-        let log = |line: &str| watch.notes.line(&self.stack, line);
+        let log = |line: &str| watch.log.line(&self.stack, line);
         let (on_start, log) = (Some(&on_start as &OnStart<'_>), Some(&log as &Log<'_>));
         let control = Control { cancel: watch.stop.clone(), on_start, log };
         let planned = app.engine.plan(&self.root(env), self.mode(), &control).await;
@@ -155,7 +155,7 @@ impl<'a> Planning<'a> {
             return Ok((report(PlanReport::Invalid(vec![finding])), None));
         }
         let watch = self.change.scene.watch;
-        let step = watch.notes.step(Some(stack), Stage::Validate);
+        let step = watch.log.step(Some(stack), Stage::Validate);
         let (kind, prepared) = match self.prepared(stack, reasons) {
             Ok(prepared) => prepared,
             Err(findings) => {
@@ -207,11 +207,11 @@ impl<'a> Planning<'a> {
     async fn plan_work(
         &self,
         work: &Work,
-        watch: &JobContext,
+        watch: &JobContext<'_>,
     ) -> Result<(PlanReport, Option<StackPlan>)> {
         let input_digest = work.input_digest(self.policy);
         if let Some(row) = self.known(work, &input_digest).await? {
-            watch.notes.step(Some(&work.stack), Stage::Reuse).done();
+            watch.log.step(Some(&work.stack), Stage::Reuse).done();
             return Ok((PlanReport::Planned(row.plan.clone()), Some(row)));
         }
         let planned =
@@ -247,7 +247,7 @@ impl<'a> Planning<'a> {
         Ok(self.app.store.plan_with_input(repository, &work.stack, &input).await?)
     }
 
-    async fn drift(&self, stack: &StackId, watch: &JobContext) -> Result<DriftReport> {
+    async fn drift(&self, stack: &StackId, watch: &JobContext<'_>) -> Result<DriftReport> {
         let repository = self.change.scene.target.repository.id;
         let applied = self.app.store.applied_stack(repository, stack).await?;
         match applied.filter(|applied| !applied.removed) {
@@ -265,7 +265,7 @@ pub async fn drift_of(
     app: &App,
     (target, (mirror, config)): (&Target, (&planwright_git::Mirror, &RepoConfig)),
     applied: &AppliedStack,
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<DriftReport> {
     let repository = target.repository.id;
     let tree = match merge_preview::applied_tree(app, target, (mirror, &applied.commit)).await? {

@@ -14,12 +14,10 @@ use planwright_core::{
         run::{Phase, Run},
         visible::{self, Visible},
     },
-    command::AgentCommand,
     digest::Digest,
     escape,
     issue::Issue,
-    job::{Invocation, Job, Target},
-    pull_request::ReviewId,
+    job::{self, AgentCommand, Instruct, Invocation, Job, Revise, Target},
     repo_config::RepoConfig,
 };
 use planwright_git::Want;
@@ -30,7 +28,7 @@ use planwright_view::{Marker, Refusal};
 use super::{Logged, show};
 
 /// What a run is begun with.
-pub struct Wish<'a> {
+pub struct RunRequest<'a> {
     pub issue: &'a Issue,
     /// Who put it before us; may write.
     pub by: &'a Actor,
@@ -44,7 +42,7 @@ pub struct Wish<'a> {
 pub async fn begin(
     app: &App,
     target: &Target,
-    wish: &Wish<'_>,
+    wish: &RunRequest<'_>,
     config: &RepoConfig,
 ) -> Result<Job> {
     let request = request(app, target, wish).await?;
@@ -64,13 +62,13 @@ pub async fn begin(
     if !logged.run.is_over() {
         show(app, target, &logged.run).await?;
     }
-    Ok(Job::Agent { target: target.clone(), run: run.id.0 })
+    Ok(job::Agent { target: target.clone(), run: run.id.0 }.into())
 }
 
 /// What is visible of the issue and of the words beside it. Words of people who may not write are
 /// not read: where there are any, only the words beside count.
-async fn request(app: &App, target: &Target, wish: &Wish<'_>) -> Result<Request> {
-    let Wish { issue, by, text, .. } = wish;
+async fn request(app: &App, target: &Target, wish: &RunRequest<'_>) -> Result<Request> {
+    let RunRequest { issue, by, text, .. } = wish;
     let mut people = vec![(*by).clone()];
     let mut outsider = None;
     for writer in issue.writers().filter(|writer| writer.id != by.id) {
@@ -105,42 +103,34 @@ async fn request(app: &App, target: &Target, wish: &Wish<'_>) -> Result<Request>
 }
 
 /// Carries `/infra propose`, `revise` and `answer` out.
-pub async fn tell(
-    app: &App,
-    target: &Target,
-    asked: &Invocation,
-    word: &AgentCommand,
-) -> Result<Vec<Job>> {
+pub async fn instruct(app: &App, job: &Instruct) -> Result<Vec<Job>> {
+    let Instruct { target, asked, command } = job;
     if app.model.is_none() {
         return Err(Refusal::NoModel.into());
     }
-    if let AgentCommand::Propose(text) = word {
+    if let AgentCommand::Propose(text) = command {
         return propose(app, target, asked, text).await.map(|job| vec![job]);
     }
     let found = find(app, target).await?.ok_or(Refusal::NoRun)?;
     let home = Target { number: found.asked_in.number, ..target.clone() };
     let mut logged = Logged::load(app, found.id).await?;
-    if !is_told(&logged, asked, word) {
-        let event = event(app, &logged.run, asked, word)?;
+    if !is_told(&logged, asked, command) {
+        let event = event(app, &logged.run, asked, command)?;
         logged.append(app, event).await?;
         show(app, &home, &logged.run).await?;
     }
-    Ok(vec![Job::Agent { target: home, run: found.id.0 }])
+    Ok(vec![job::Agent { target: home, run: found.id.0 }.into()])
 }
 
 /// Lets the run whose result a pull request is go on with what a review wants changed, if whoever
 /// wrote it may write. Once for each review.
-pub async fn revise(
-    app: &App,
-    target: &Target,
-    by: &Actor,
-    (review, text): (ReviewId, &str),
-) -> Result<Vec<Job>> {
+pub async fn revise(app: &App, job: &Revise) -> Result<Vec<Job>> {
+    let Revise { target, by, review, text } = job;
     let found = app.store.agent_run_of_pull_request(id_of(target)).await?;
     let Some(found) = found.filter(|_| app.model.is_some()) else { return Ok(Vec::new()) };
     let home = Target { number: found.asked_in.number, ..target.clone() };
     let mut logged = Logged::load(app, found.id).await?;
-    let is_it = |entry: &Entry| matches!(&entry.event, Event::Reviewed { review: other, .. } if *other == review);
+    let is_it = |entry: &Entry| matches!(&entry.event, Event::Reviewed { review: other, .. } if other == review);
     if !logged.log.iter().any(is_it) {
         let Visible { text, dropped } = visible::visible(text);
         let may_write = app.github.permission(&target.repository, by).await?.can_write();
@@ -150,14 +140,16 @@ pub async fn revise(
         }
         if let Err(refusal) = may_revise(&logged.run) {
             let text = format!("The review changes nothing yet. {refusal}");
-            outbox::say(app, target, Marker::Review(review), &text).await?;
+            outbox::say(app, target, Marker::Review(*review), &text).await?;
             return Ok(Vec::new());
         }
         let text = app.secrets.scrubbed(&text);
-        logged.append(app, Event::Reviewed { by: by.clone(), review, text, dropped }).await?;
+        logged
+            .append(app, Event::Reviewed { by: by.clone(), review: *review, text, dropped })
+            .await?;
         show(app, &home, &logged.run).await?;
     }
-    Ok(vec![Job::Agent { target: home, run: found.id.0 }])
+    Ok(vec![job::Agent { target: home, run: found.id.0 }.into()])
 }
 
 fn may_revise(run: &Run) -> Result<(), Refusal> {
@@ -178,17 +170,22 @@ async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
 }
 
 /// Whether the log has this command already, because a job is done a second time.
-fn is_told(logged: &Logged, asked: &Invocation, word: &AgentCommand) -> bool {
-    logged.log.iter().any(|entry| match (&entry.event, word) {
+fn is_told(logged: &Logged, asked: &Invocation, command: &AgentCommand) -> bool {
+    logged.log.iter().any(|entry| match (&entry.event, command) {
         (Event::Chosen { comment, .. }, AgentCommand::Answer(_))
         | (Event::Revised { comment, .. }, AgentCommand::Revise(_)) => *comment == asked.comment,
         _ => false,
     })
 }
 
-fn event(app: &App, run: &Run, asked: &Invocation, word: &AgentCommand) -> Result<Event, Refusal> {
+fn event(
+    app: &App,
+    run: &Run,
+    asked: &Invocation,
+    command: &AgentCommand,
+) -> Result<Event, Refusal> {
     let (by, comment) = (asked.by.clone(), asked.comment);
-    match (word, &run.phase) {
+    match (command, &run.phase) {
         (AgentCommand::Answer(choice), Phase::Waiting { question, .. }) => {
             if run.is_expired(app.now()) {
                 return Err(Refusal::Expired);
@@ -219,7 +216,7 @@ async fn propose(app: &App, target: &Target, asked: &Invocation, text: &str) -> 
     }
     let config = settings(app, target, &issue).await?;
     let key = format!("comment/{}/{}", asked.comment, asked.nth);
-    begin(app, target, &Wish { issue: &issue, by: &asked.by, text, key }, &config).await
+    begin(app, target, &RunRequest { issue: &issue, by: &asked.by, text, key }, &config).await
 }
 
 async fn settings(app: &App, target: &Target, issue: &Issue) -> Result<RepoConfig> {
@@ -261,7 +258,7 @@ pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
         logged.append(app, Event::PlanFailed { head: plan_set.head, why }).await?;
         show(app, &home, &logged.run).await?;
     }
-    Ok(vec![Job::Agent { target: home, run: found.id.0 }])
+    Ok(vec![job::Agent { target: home, run: found.id.0 }.into()])
 }
 
 /// What is wrong in a report, for the model.

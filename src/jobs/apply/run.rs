@@ -7,11 +7,8 @@ use serde_json::Value as Json;
 
 use crate::{
     app::App,
-    flow::{
-        Error, JobContext, Result, id_of, merge_preview, outbox,
-        plan::{Work, planned},
-        soon,
-    },
+    flow::{Error, JobContext, Result, id_of, merge_preview, outbox, soon},
+    jobs::plan::{Work, planned},
 };
 use planwright_core::change::{Progress, Report, State};
 use planwright_core::{
@@ -55,14 +52,14 @@ pub async fn run(
     app: &App,
     case: &ApplyContext<'_>,
     (met, lock, mut report): (RequirementsMet, LockHeld, Report),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Report> {
     let Some(id) = app.store.start_run(RunKind::Apply, &lock, app.now()).await? else {
         let why = "somebody released the locks before anything was begun".into();
         return Err(Error::Later { at: soon(app, 2), why });
     };
     begun(app, id, watch.job).await?;
-    watch.notes.of_apply(id, case.subject(), case.recorded.id).await;
+    watch.log.of_apply(id, case.subject(), case.recorded.id).await;
     note_wait(app, case, watch).await?;
     let ended = run_locked(app, case, (id, &met, &lock), (&mut report, watch)).await;
     if let Err(error) = &ended
@@ -75,7 +72,7 @@ pub async fn run(
     let state = *ended.as_ref().unwrap_or(&RunState::Cancelled);
     // What is left to look at after a failure is in the state and the journal, not in there.
     let _ = fs::remove_dir_all(run_dir(app, id));
-    watch.notes.write().await;
+    watch.log.write().await;
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
     match ended {
@@ -93,11 +90,11 @@ pub async fn run(
 }
 
 /// RunLog how long the locks were waited for.
-async fn note_wait(app: &App, case: &ApplyContext<'_>, watch: &JobContext) -> Result<()> {
+async fn note_wait(app: &App, case: &ApplyContext<'_>, watch: &JobContext<'_>) -> Result<()> {
     let locks = app.store.stack_locks(case.target.repository.id).await?;
     let own = locks.iter().filter(|lock| lock.pull_request == id_of(case.target));
     if let Some(since) = own.map(|lock| lock.queued_at).min() {
-        watch.notes.step_since(Stage::Lock, since).done();
+        watch.log.step_since(Stage::Lock, since).done();
     }
     Ok(())
 }
@@ -126,7 +123,7 @@ async fn run_locked(
     app: &App,
     case: &ApplyContext<'_>,
     (id, met, lock): (RunId, &RequirementsMet, &LockHeld),
-    (report, watch): (&mut Report, &JobContext),
+    (report, watch): (&mut Report, &JobContext<'_>),
 ) -> Result<RunState> {
     report.state = State::Applying;
     show(app, case, report).await?;
@@ -188,12 +185,12 @@ async fn run_locked(
 async fn install_providers(
     app: &App,
     stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
-    (report, watch): (&mut Report, &JobContext),
+    (report, watch): (&mut Report, &JobContext<'_>),
 ) -> Result<()> {
     for (stack, (_, next)) in stacks {
         let Next::Ready(ready) = next else { continue };
         let (work, plan) = ready.as_ref();
-        let log = |line: &str| watch.notes.line(stack, line);
+        let log = |line: &str| watch.log.line(stack, line);
         let control = Control { cancel: watch.stop.clone(), on_start: None, log: Some(&log) };
         let equipped = app.engine.equip(&work.root(&app.apply_env), plan, &control).await;
         if let Err(message) = planned(equipped)? {
@@ -209,7 +206,7 @@ async fn next(
     app: &App,
     case: &ApplyContext<'_>,
     (id, plan): (RunId, &StackPlan),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Result<Next, String>> {
     let repository = case.target.repository.id;
     if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
@@ -249,7 +246,7 @@ async fn differs(
     app: &App,
     case: &ApplyContext<'_>,
     (report, stacks): (&mut Report, &BTreeMap<StackId, (&StackPlan, Next)>),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<()> {
     let mut plans = Vec::new();
     for (stack, (approved, next)) in stacks {
@@ -273,7 +270,7 @@ async fn differs(
         });
     }
     let id = await_confirmation(app, case, (report, plans)).await?;
-    watch.notes.outcome(Some(id), None).await;
+    watch.log.outcome(Some(id), None).await;
     Ok(())
 }
 
@@ -282,7 +279,7 @@ async fn apply_one(
     app: &App,
     case: &ApplyContext<'_>,
     (id, lock, (work, planned)): (RunId, &LockHeld, (Work, Planned)),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<AppliedOne> {
     let outputs = if planned.plan.is_empty() {
         drop(planned);
@@ -303,10 +300,10 @@ async fn apply_one(
         let on_start = |command: &'static str, process: Process| -> BoxFuture<'_, ()> {
             Box::pin(started(app, id, stack, (command, process)))
         };
-        let log = |line: &str| watch.notes.line(stack, line);
+        let log = |line: &str| watch.log.line(stack, line);
         let control =
             Control { cancel: watch.stop.clone(), on_start: Some(&on_start), log: Some(&log) };
-        let step = watch.notes.step(Some(stack), Stage::Apply);
+        let step = watch.log.step(Some(stack), Stage::Apply);
         let applied = app.engine.apply(&work.root(&app.apply_env), planned, &control).await;
         if applied.is_ok() {
             step.done();
@@ -350,7 +347,7 @@ pub async fn record_applied(
     case: &ApplyContext<'_>,
     (id, lock, work): (RunId, &LockHeld, &Work),
     outputs: BTreeMap<String, Output>,
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Progress> {
     note(app, id, &work.stack, (Step::Applied, Json::Null)).await?;
     let applied = AppliedStack {
@@ -359,7 +356,7 @@ pub async fn record_applied(
         number: case.target.number,
         input_digest: work.input_digest(&case.trees.policy),
         at: app.now(),
-        removed: work.kind == crate::flow::plan::Kind::Destroy,
+        removed: work.kind == crate::jobs::plan::Kind::Destroy,
     };
     if app.store.record_applied(lock, &applied).await? == Fenced::Lost {
         // Later changes would take what was applied before for what stands.

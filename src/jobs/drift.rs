@@ -1,9 +1,12 @@
 //! `/infra drift`: what a plan of the last applied trees would do, told in a reply of its own.
 
-use crate::app::App;
+use crate::{
+    app::App,
+    flow::{JobContext, Result, id_of, merge_preview, outbox},
+};
 use planwright_core::change::DriftReport;
 use planwright_core::{
-    job::{Invocation, Target},
+    job::{Drift, Job},
     names::StackId,
 };
 use planwright_git::Want;
@@ -11,19 +14,21 @@ use planwright_store::AppliedStack;
 use planwright_view as view;
 use planwright_view::Refusal;
 
-use super::{JobContext, Result, id_of, merge_preview, outbox, plan};
+use super::{Run, plan};
+
+impl Run for Drift {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        drift(self, context).await.map(|()| Vec::new())
+    }
+}
 
 /// Checks the named stacks; with no name those of the pull request, or all if it affects none.
-pub async fn drift(
-    app: &App,
-    target: &Target,
-    (asked, stacks): (&Invocation, &[StackId]),
-    watch: &JobContext,
-) -> Result<()> {
+async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
+    let (app, Drift { target, asked, .. }) = (context.app, job);
     let repository = target.repository.id;
     let applied: Vec<AppliedStack> =
         app.store.applied_stacks(repository).await?.into_iter().filter(|s| !s.removed).collect();
-    let wanted = wanted(app, target, (stacks, &applied)).await?;
+    let wanted = wanted(app, job, &applied).await?;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     if !pull.is_into_default_branch() {
         let why = "only settings of the default branch are trusted, and it is into another".into();
@@ -44,7 +49,7 @@ pub async fn drift(
         let report = match applied.iter().find(|applied| applied.stack == stack) {
             None => DriftReport::NeverApplied,
             Some(applied) => {
-                plan::drift_of(app, (target, (&mirror, &config)), applied, watch).await?
+                plan::drift_of(app, (target, (&mirror, &config)), applied, context).await?
             }
         };
         reports.push((stack, report));
@@ -52,17 +57,14 @@ pub async fn drift(
     outbox::reply(app, target, asked, &view::drift(&reports)).await
 }
 
-async fn wanted(
-    app: &App,
-    target: &Target,
-    (stacks, applied): (&[StackId], &[AppliedStack]),
-) -> Result<Vec<StackId>> {
+async fn wanted(app: &App, job: &Drift, applied: &[AppliedStack]) -> Result<Vec<StackId>> {
+    let Drift { target, stacks, .. } = job;
     let known: Vec<StackId> = applied.iter().map(|applied| applied.stack.clone()).collect();
     if let Some(stack) = stacks.iter().find(|stack| !known.contains(stack)) {
         return Err(Refusal::UnknownStack { stack: stack.clone(), known }.into());
     }
     if !stacks.is_empty() {
-        return Ok(stacks.to_vec());
+        return Ok(stacks.clone());
     }
     let shown = app.store.latest_plan_set(id_of(target)).await?;
     let affected: Vec<StackId> = shown

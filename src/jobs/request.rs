@@ -2,12 +2,19 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::App;
+use crate::{
+    agent::{self, RunRequest},
+    app::App,
+    flow::{
+        Error, JobContext, Result, merge_preview, outbox,
+        propose::{self, Configuration, Draft},
+    },
+};
 use planwright_core::{
     actor::Actor,
     finding::{Finding, Place},
     issue::{Issue, LABEL, is_labeled},
-    job::{Job, Target},
+    job::{Job, Request, Target},
     names::Sha,
 };
 use planwright_git::{Mirror, Want};
@@ -22,24 +29,21 @@ use planwright_package::{
 };
 use planwright_view::{FormLink, RequestReport};
 
-use super::{
-    Error, Result,
-    agent::{self, Wish},
-    merge_preview, outbox,
-    propose::{self, Configuration, Draft},
-};
+use super::Run;
 
 /// For how long a label is believed that the settings had. A change of them is heard of at once,
 /// unless its webhook is lost.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(1);
 
-/// Answers the issue; `by` is who wrote it, or put our label on it.
-pub async fn request(
-    app: &App,
-    target: &Target,
-    by: &Actor,
-    labels: &[String],
-) -> Result<Vec<Job>> {
+impl Run for Request {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        request(context.app, self).await
+    }
+}
+
+/// Answers the issue.
+async fn request(app: &App, job: &Request) -> Result<Vec<Job>> {
+    let Request { target, by, labels } = job;
     // Most issues are none of our business, and that is to cost nothing at GitHub.
     if is_surely_other(app, target, labels).await? {
         return Ok(Vec::new());
@@ -61,7 +65,7 @@ pub async fn request(
         let report = RequestReport::NotAllowed { login: by.login.clone() };
         return outbox::request(app, target, &report).await.map(|()| Vec::new());
     }
-    match answered(app, target, (&issue, by), &preview).await {
+    match answered(app, job, &issue, &preview).await {
         Ok(Answered::Reported(report)) => {
             outbox::request(app, target, &report).await.map(|()| Vec::new())
         }
@@ -81,21 +85,23 @@ async fn is_surely_other(app: &App, target: &Target, labels: &[String]) -> Resul
 }
 
 /// The base commit of an issue.
-async fn base(app: &App, target: &Target, issue: &Issue) -> Result<(Mirror, Sha)> {
+struct Base {
+    mirror: Mirror,
+    tree: Sha,
+}
+
+async fn base(app: &App, target: &Target, issue: &Issue) -> Result<Base> {
     let wants = [Want::Branch(issue.base_ref.clone())];
     let mirror = merge_preview::fetch(app, target, &wants).await?;
     let tree = mirror.tree(&issue.base).await?;
-    Ok((mirror, tree))
+    Ok(Base { mirror, tree })
 }
 
 /// The label that the settings name; ours where they cannot be read, which is then the answer.
-async fn label(
-    app: &App,
-    target: &Target,
-    (mirror, tree): &(Mirror, Sha),
-    read_at: Timestamp,
-) -> Result<String> {
-    let Ok(config) = merge_preview::config(mirror, tree).await? else { return Ok(LABEL.into()) };
+async fn label(app: &App, target: &Target, base: &Base, read_at: Timestamp) -> Result<String> {
+    let Ok(config) = merge_preview::config(&base.mirror, &base.tree).await? else {
+        return Ok(LABEL.into());
+    };
     let label = config.agent.label;
     app.store.record_issue_label(target.repository.id, Some(&label), read_at).await?;
     Ok(label)
@@ -107,19 +113,15 @@ enum Answered {
     Begun(Job),
 }
 
-async fn answered(
-    app: &App,
-    target: &Target,
-    (issue, by): (&Issue, &Actor),
-    (mirror, tree): &(Mirror, Sha),
-) -> Result<Answered> {
-    let configuration = match Configuration::read(mirror, tree, tree).await? {
+async fn answered(app: &App, job: &Request, issue: &Issue, base: &Base) -> Result<Answered> {
+    let Request { target, by, .. } = job;
+    let configuration = match Configuration::read(&base.mirror, &base.tree, &base.tree).await? {
         Ok(configuration) => configuration,
         Err(findings) => return Ok(Answered::Reported(RequestReport::Invalid(findings))),
     };
     let Some(name) = form::package_of(&issue.body) else {
         if app.model.is_some() {
-            let wish = Wish { issue, by, text: "", key: agent::key_of(issue) };
+            let wish = RunRequest { issue, by, text: "", key: agent::key_of(issue) };
             return agent::begin(app, target, &wish, &configuration.config)
                 .await
                 .map(Answered::Begun);

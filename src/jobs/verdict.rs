@@ -3,17 +3,26 @@
 //! Starts no engine. What was approved is noted when the review arrives, because GitHub moves the
 //! commit of an old review to the new head of a patch-identical rebase.
 
-use crate::app::App;
+use crate::{
+    app::App,
+    flow::{JobContext, Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot},
+};
 use planwright_core::change::{Report, State};
 use planwright_core::{
-    job::{Job, Target},
+    job::{Job, Target, Verdict},
     names::Sha,
     pull_request::{PullRequest, PullRequestState, ReviewId, ReviewState},
 };
 use planwright_git::{Mirror, Want};
 use planwright_store::{Approval, ApprovalKind, RecordedPlanSet};
 
-use super::{Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot};
+use super::Run;
+
+impl Run for Verdict {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        verdict(context.app, &self.target, self.review).await
+    }
+}
 
 /// Judges the change anew; `review` is what a webhook told of.
 pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Result<Vec<Job>> {

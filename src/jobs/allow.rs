@@ -2,26 +2,30 @@
 //!
 //! Bound like an approval, to the head and the plan set that were shown.
 
-use crate::app::App;
+use crate::{
+    app::App,
+    flow::{JobContext, Result, facts, id_of, merge_preview},
+};
 use planwright_core::{
     approval::principal_role,
-    job::{Invocation, Target},
-    names::StackId,
+    job::{Allow, Job, Target},
     pull_request::PullRequest,
 };
 use planwright_git::Want;
 use planwright_store::Allowance;
 use planwright_view::Refusal;
 
-use super::{Result, facts, id_of, merge_preview, verdict};
+use super::{Run, verdict};
+
+impl Run for Allow {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        allow(context.app, self).await.map(|()| Vec::new())
+    }
+}
 
 /// Records the allowance and judges the change anew.
-pub async fn allow(
-    app: &App,
-    target: &Target,
-    asked: &Invocation,
-    (stack, addresses): (&StackId, &[String]),
-) -> Result<()> {
+async fn allow(app: &App, job: &Allow) -> Result<()> {
+    let Allow { target, asked, stack, addresses } = job;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     let recorded =
         app.store.latest_plan_set(id_of(target)).await?.ok_or(Refusal::NothingPlanned)?;

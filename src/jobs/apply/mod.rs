@@ -12,10 +12,16 @@ mod steps;
 
 use std::time::Duration;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    flow::{
+        Error, JobContext, Result, facts, id_of, merge_preview, outbox,
+        pull_snapshot::pull_snapshot, soon,
+    },
+};
 use planwright_core::change::{Progress, Report, StackReport, State};
 use planwright_core::{
-    job::{Invocation, Job, Target},
+    job::{self, Apply, Invocation, Job, Target},
     pull_request::{PullRequest, PullRequestState},
     verdict::RequirementsMet,
 };
@@ -24,10 +30,7 @@ use planwright_store as store;
 use planwright_store::{LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet, Subject};
 use planwright_view::Refusal;
 
-use super::{
-    Error, JobContext, Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot,
-    soon, verdict,
-};
+use super::{Run, verdict};
 use confirm::{confirm, policy_changed, waiting};
 use merged_trees::{MergedTrees, merged_trees};
 pub use recover::given_up;
@@ -57,16 +60,26 @@ impl ApplyContext<'_> {
     }
 }
 
-/// Applies a merged change; `asked` by whom, naming which plan.
-pub async fn apply(
-    app: &App,
-    target: &Target,
-    asked: (Option<&Invocation>, Option<&str>),
-    watch: &JobContext,
-) -> Result<Vec<Job>> {
-    let watch = watch.noting(app);
+impl Run for Apply {
+    const AFTER_FAILURE: &'static str =
+        "Nothing of it is repeated by itself. `/infra apply` first looks at what was done.";
+
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        apply(self, context).await
+    }
+
+    async fn give_up(&self, context: &JobContext<'_>, _text: &str) -> Result<()> {
+        context.app.store.leave_queues(id_of(&self.target)).await?;
+        Ok(())
+    }
+}
+
+/// Applies a merged change.
+async fn apply(job: &Apply, context: &JobContext<'_>) -> Result<Vec<Job>> {
+    let (app, target, watch) = (context.app, &job.target, context.logged());
+    let asked = (job.asked.as_ref(), job.digest.as_deref());
     let ended = in_turn(app, target, asked, &watch).await;
-    watch.notes.write().await;
+    watch.log.write().await;
     if !matches!(ended, Err(Error::Later { .. } | Error::Away(_))) {
         // Whoever does not come again must not keep later changes waiting.
         app.store.leave_queues(id_of(target)).await?;
@@ -79,7 +92,7 @@ async fn in_turn(
     app: &App,
     target: &Target,
     (asked, digest): (Option<&Invocation>, Option<&str>),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
     let positions = app.store.waits(id_of(target)).await?;
     if !positions.is_empty()
@@ -133,7 +146,7 @@ async fn approved(
     app: &App,
     case: &ApplyContext<'_>,
     (asked, digest): (Option<&Invocation>, Option<&str>),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
     let mut report = case.recorded.plan_set.report.clone();
     let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut report)).await? else {
@@ -211,7 +224,9 @@ async fn nothing_to_apply(
 fn unplanned(target: &Target, asked: Option<&Invocation>) -> Result<Vec<Job>> {
     match asked {
         Some(_) => Err(Refusal::NothingPlanned.into()),
-        None => Ok(vec![Job::Plan { target: target.clone(), asked: None, stacks: Vec::new() }]),
+        None => {
+            Ok(vec![job::Plan { target: target.clone(), asked: None, stacks: Vec::new() }.into()])
+        }
     }
 }
 
@@ -263,7 +278,7 @@ async fn queued(
     app: &App,
     target: &Target,
     (plan_set, mut report, positions): (PlanSetId, Report, Vec<QueuePosition>),
-    watch: &JobContext,
+    watch: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
     for stack in &mut report.stacks {
         let place = positions.iter().find(|position| position.stack == stack.stack);

@@ -1,13 +1,25 @@
 //! A pull request was closed without a merge: nothing of it will be applied.
 
-use crate::app::App;
+use crate::{
+    app::App,
+    flow::{JobContext, Result, id_of, outbox, pull_snapshot::pull_snapshot},
+};
 use planwright_core::change::State;
-use planwright_core::{job::Target, pull_request::PullRequestState};
+use planwright_core::{
+    job::{Job, Release, Target},
+    pull_request::PullRequestState,
+};
 
-use super::{Result, id_of, outbox, pull_snapshot::pull_snapshot};
+use super::Run;
+
+impl Run for Release {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        release(context.app, &self.target).await.map(|()| Vec::new())
+    }
+}
 
 /// Leaves the queues, and says so where a plan was shown.
-pub async fn release(app: &App, target: &Target) -> Result<()> {
+async fn release(app: &App, target: &Target) -> Result<()> {
     let look = pull_snapshot(app, target).await?;
     if look.pull.state != PullRequestState::Closed {
         // It was reopened or merged since, which has a job of its own.

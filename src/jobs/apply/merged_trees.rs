@@ -5,8 +5,8 @@ use crate::{
     flow::{
         Result,
         merge_preview::{self, policy_digest},
-        plan::{Kind, Work},
     },
+    jobs::plan::{Kind, Work},
 };
 use planwright_core::{
     digest::Digest,

@@ -1,0 +1,16 @@
+//! `/infra propose`, `revise` and `answer`: what people tell a run of the agent.
+
+use planwright_core::job::{Instruct, Job};
+
+use crate::{
+    agent,
+    flow::{JobContext, Result},
+};
+
+use super::Run;
+
+impl Run for Instruct {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        agent::instruct(context.app, self).await
+    }
+}

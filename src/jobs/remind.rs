@@ -1,0 +1,16 @@
+//! A day after a question of the agent: people are reminded of it.
+
+use planwright_core::job::{Job, Remind};
+
+use crate::{
+    agent,
+    flow::{JobContext, Result},
+};
+
+use super::Run;
+
+impl Run for Remind {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        agent::remind(context.app, self).await.map(|()| Vec::new())
+    }
+}

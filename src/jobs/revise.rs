@@ -1,0 +1,16 @@
+//! A review wants changes: the run whose result the pull request is goes on with them.
+
+use planwright_core::job::{Job, Revise};
+
+use crate::{
+    agent,
+    flow::{JobContext, Result},
+};
+
+use super::Run;
+
+impl Run for Revise {
+    async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
+        agent::revise(context.app, self).await
+    }
+}
