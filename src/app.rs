@@ -85,8 +85,8 @@ impl App {
         let roles = settings.process.roles.clone();
         let key = model_key(&settings.model, &roles)?;
         let ours = &settings.engine.variables;
-        let plan_env = Environment::of(&settings.engine.plan_env, (ours, "--plan-env"))?;
-        let apply_env = Environment::of(&settings.engine.apply_env, (ours, "--apply-env"))?;
+        let plan_env = Environment::of(&settings.engine.plan_env, ours, "--plan-env")?;
+        let apply_env = Environment::of(&settings.engine.apply_env, ours, "--apply-env")?;
         let webhook_secrets = webhook_secrets(&settings.github)?;
         let (public_url, client) = pages(settings)?.unzip();
         let client = client.flatten();
@@ -129,7 +129,7 @@ impl App {
 
 impl Environment {
     /// Takes `NAME` or `NAME=OURS` from our own variables.
-    fn of(names: &[String], (own, flag): (&Variables, &str)) -> Result<Self> {
+    fn of(names: &[String], own: &Variables, flag: &str) -> Result<Self> {
         let mut variables = BTreeMap::new();
         for name in names.iter().filter(|name| !name.is_empty()) {
             let (theirs, ours) = name.split_once('=').unwrap_or((name, name));
@@ -159,7 +159,7 @@ fn model_key(settings: &settings::Model, roles: &[Role]) -> Result<Option<Secret
     else {
         return Ok(None);
     };
-    let key = secret("model-key", (&Some(file.clone()), &None))?;
+    let key = secret("model-key", &Some(file.clone()), &None)?;
     let key = key.expose_secret().trim();
     ensure!(!key.is_empty(), "{} of --model-key-file is empty", file.display());
     Ok(Some(key.into()))
@@ -222,13 +222,13 @@ pub fn github(settings: &settings::GitHub) -> Result<GitHub> {
 }
 
 fn private_key(settings: &settings::GitHub) -> Result<SecretString> {
-    secret("private-key", (&settings.private_key_file, &settings.private_key))
+    secret("private-key", &settings.private_key_file, &settings.private_key)
 }
 
 /// What webhooks are signed with: one secret, or two during a rotation.
 pub fn webhook_secrets(settings: &settings::GitHub) -> Result<Vec<SecretString>> {
-    let given = (&settings.webhook_secret_file, &settings.webhook_secret);
-    let text = secret("webhook-secret", given)?;
+    let (file, text) = (&settings.webhook_secret_file, &settings.webhook_secret);
+    let text = secret("webhook-secret", file, text)?;
     let lines = text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty());
     let secrets: Vec<SecretString> = lines.map(Into::into).collect();
     ensure!(
@@ -259,8 +259,8 @@ pub fn pages(settings: &settings::Serve) -> Result<Option<(PublicUrl, Option<Cli
         (None, true) => "--client-id",
         (Some(_), false) => "--client-secret-file",
         (Some(id), true) => {
-            let given = (&github.client_secret_file, &github.client_secret);
-            let secret = secret("client-secret", given)?.expose_secret().trim().to_owned();
+            let (file, text) = (&github.client_secret_file, &github.client_secret);
+            let secret = secret("client-secret", file, text)?.expose_secret().trim().to_owned();
             ensure!(!secret.is_empty(), "the client secret is empty");
             return Ok(Some((url, Some(Client { id: id.clone(), secret: secret.into() }))));
         }
@@ -272,10 +272,7 @@ pub fn pages(settings: &settings::Serve) -> Result<Option<(PublicUrl, Option<Cli
 }
 
 /// A secret that is given itself or as a file; `name` is that of its setting.
-fn secret(
-    name: &str,
-    (file, text): (&Option<PathBuf>, &Option<SecretString>),
-) -> Result<SecretString> {
+fn secret(name: &str, file: &Option<PathBuf>, text: &Option<SecretString>) -> Result<SecretString> {
     let variable = format!("PLANWRIGHT_{}", name.to_uppercase().replace('-', "_"));
     match (file, text) {
         (Some(file), None) => {

@@ -117,17 +117,44 @@ impl Clerk {
                 secret
             }
         };
-        let settings = settings(
-            (&self.api_url, &self.url),
-            &registration,
-            ([&private_key, &webhook_secret], &client),
-        );
+        let settings = self.settings(&registration, &private_key, &webhook_secret, &client);
         let place = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
         let settings = match place {
             Some(place) => place.write(&settings).map(|()| None)?,
             None => Some(settings),
         };
         Ok(Registered { registration, settings })
+    }
+
+    /// The file that `planwright serve --config` reads.
+    fn settings(
+        &self,
+        registration: &Registration,
+        private_key: &SecretString,
+        webhook_secret: &SecretString,
+        client: &Client,
+    ) -> SecretString {
+        let lines = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+        // JSON is YAML, and quotes what has to be quoted.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let public_url = match self.url.is_protected() {
+            true => format!("public-url: {}\n", quoted(&self.url.to_string())),
+            false => String::new(),
+        };
+        format!(
+            "# Written by `planwright setup` for {}.\n\
+         # Whoever has this file is the App: keep it for its owner alone, and out of git.\n\
+         github-url: {}\n{public_url}app-id: {}\nwebhook-secret: {}\nclient-id: {}\n\
+         client-secret: {}\nprivate-key: |\n{}",
+            registration.page,
+            quoted(&self.api_url),
+            registration.id,
+            quoted(webhook_secret.expose_secret()),
+            quoted(&client.id),
+            quoted(client.secret.expose_secret()),
+            lines(private_key.expose_secret()),
+        )
+        .into()
     }
 }
 
@@ -163,35 +190,6 @@ impl Place {
             .map(drop)
             .with_context(|| format!("writing {shown}"))
     }
-}
-
-/// The file that `planwright serve --config` reads.
-fn settings(
-    (api_url, url): (&str, &PublicUrl),
-    registration: &Registration,
-    ([private_key, webhook_secret], client): ([&SecretString; 2], &Client),
-) -> SecretString {
-    let lines = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
-    // JSON is YAML, and quotes what has to be quoted.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let public_url = match url.is_protected() {
-        true => format!("public-url: {}\n", quoted(&url.to_string())),
-        false => String::new(),
-    };
-    format!(
-        "# Written by `planwright setup` for {}.\n\
-         # Whoever has this file is the App: keep it for its owner alone, and out of git.\n\
-         github-url: {}\n{public_url}app-id: {}\nwebhook-secret: {}\nclient-id: {}\n\
-         client-secret: {}\nprivate-key: |\n{}",
-        registration.page,
-        quoted(api_url),
-        registration.id,
-        quoted(webhook_secret.expose_secret()),
-        quoted(&client.id),
-        quoted(client.secret.expose_secret()),
-        lines(private_key.expose_secret()),
-    )
-    .into()
 }
 
 /// Where the form goes.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
-use planwright::flow::work::{Home, Tree, Work};
+use planwright::flow::work::{Home, Site, Tree, Work};
 use planwright_core::{names::StackId, repo_config::RepoConfig};
 use planwright_engine::{Control, Engine, Mode, Root, Secrets, Settings, WarmSettings};
 use planwright_package::{Prepared, Trusted, files::MemoryFiles, repository};
@@ -110,6 +110,6 @@ async fn work(
 ) -> Work {
     let prepared = Prepared::of(files, &Trusted { config, packages: files }, id).unwrap();
     let home = Home { repository: "bench", config, states: &dir.join("states") };
-    let place = (dir.join("work").join(id.to_string()), &Control::default());
-    Work::of(engine, (id.clone(), Tree::of(&prepared)), home, place).await.unwrap()
+    let site = Site { home, stack: id.clone(), dir: dir.join("work").join(id.to_string()) };
+    Work::of(engine, site, Tree::of(&prepared), &Control::default()).await.unwrap()
 }

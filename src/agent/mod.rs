@@ -107,7 +107,7 @@ pub async fn go(job: &job::Agent, watch: &JobContext<'_>) -> Result<Vec<Job>> {
             }
             Step::Close(how) => {
                 let desk = Workspace::fresh(app, target, &logged.run, &mut desk).await?;
-                publish::close(app, target, &mut logged, (how, desk)).await?;
+                publish::close(app, target, &mut logged, how, desk).await?;
             }
             Step::Park(until) => {
                 show(app, target, &logged.run).await?;

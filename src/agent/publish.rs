@@ -4,7 +4,7 @@ use crate::{
     app::App,
     flow::{
         Error, Result,
-        propose::{self, Draft, Place},
+        propose::{self, Destination, Draft},
     },
 };
 use planwright_core::{
@@ -24,11 +24,12 @@ pub async fn close(
     app: &App,
     target: &Target,
     logged: &mut Logged,
-    (how, desk): (End, &Workspace),
+    how: End,
+    desk: &Workspace,
 ) -> Result<()> {
     // People may have been asked or told something else since: the comment says what is now.
     show(app, target, &logged.run).await?;
-    let (how, published) = match published(app, target, logged, (&how, desk)).await {
+    let (how, published) = match published(app, target, logged, &how, desk).await {
         Ok(published) => (how, published),
         Err(Error::Refused(refusal)) => (End::Unpublished(refusal.to_string()), None),
         Err(error) => return Err(error),
@@ -46,7 +47,8 @@ async fn published(
     app: &App,
     target: &Target,
     logged: &Logged,
-    (how, desk): (&End, &Workspace),
+    how: &End,
+    desk: &Workspace,
 ) -> Result<Option<Published>> {
     let Some(edited) = desk.edited.as_ref().filter(|edited| !edited.files.is_empty()) else {
         return Ok(None);
@@ -67,7 +69,7 @@ async fn published(
     let hash = run.last.hash.clone();
     let facts = RunFacts { report, id: logged.id.to_string(), hash };
     let draft = Draft { target, asked_by: &run.people, edited, run: Some(&facts) };
-    let place = Place {
+    let place = Destination {
         branch: branch(target, logged)?,
         base_ref: run.request.base_ref.clone(),
         base: run.request.base.clone(),

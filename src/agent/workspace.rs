@@ -48,7 +48,7 @@ impl Workspace {
         let is_fresh = kept.as_ref().is_some_and(|desk| desk.rev == run.rev());
         let desk = match kept.take() {
             Some(desk) if is_fresh => desk,
-            Some(desk) => Self::with((desk.configuration, desk.packages), run)?,
+            Some(desk) => Self::with(desk.configuration, desk.packages, run)?,
             None => Self::open(app, target, run).await?,
         };
         Ok(kept.insert(desk))
@@ -57,20 +57,17 @@ impl Workspace {
     /// Reads the base commit of a run, and carries its edits out.
     pub async fn open(app: &App, target: &Target, run: &Run) -> Result<Self> {
         let base = &run.request.base;
-        let mirror = merge_preview::with(app, target, (&run.request.base_ref, base)).await?;
+        let mirror = merge_preview::with(app, target, &run.request.base_ref, base).await?;
         let tree = mirror.tree(base).await?;
         let configuration = Configuration::read(&mirror, &tree, &tree).await?;
         let configuration =
             configuration.map_err(|findings| unreadable("its base commit", &findings))?;
         let packages = search::allowed(&configuration.trusted()).into_iter();
         let packages = packages.map(|package| package.source.to_string()).collect();
-        Self::with((configuration, packages), run)
+        Self::with(configuration, packages, run)
     }
 
-    fn with(
-        (configuration, packages): (Configuration, BTreeSet<String>),
-        run: &Run,
-    ) -> Result<Self> {
+    fn with(configuration: Configuration, packages: BTreeSet<String>, run: &Run) -> Result<Self> {
         let rev = run.rev();
         if run.change_set.0.is_empty() {
             let now = configuration.files.clone();

@@ -75,23 +75,22 @@ pub fn diff(checkout: &Checkout, names: &[String], revision: &str) -> Result<Vec
         };
         let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for path in paths.into_iter().filter(|path| old.get(*path) != new.get(*path)) {
-            let sides = (old.get(path), new.get(path));
             changed.push(Changed {
                 stack: id.clone(),
                 path: path.clone(),
-                diff: unified(&id, path, sides),
+                diff: unified(&format!("{id}/{path}"), old.get(path), new.get(path)),
             });
         }
     }
     Ok(changed)
 }
 
-fn unified(id: &StackId, path: &str, (old, new): (Option<&Vec<u8>>, Option<&Vec<u8>>)) -> String {
+fn unified(path: &str, old: Option<&Vec<u8>>, new: Option<&Vec<u8>>) -> String {
     let text = |side: Option<&Vec<u8>>| {
         side.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
     };
     let name = |side: Option<&Vec<u8>>, prefix: &str| match side {
-        Some(_) => format!("{prefix}/{id}/{path}"),
+        Some(_) => format!("{prefix}/{path}"),
         None => "/dev/null".into(),
     };
     similar::TextDiff::from_lines(text(old), text(new))

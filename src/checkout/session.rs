@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use crate::flow::work::{Home, Tree, Work};
+use crate::flow::work::{Home, Site, Tree, Work};
 use planwright_core::names::StackId;
 use planwright_engine as engine;
 use planwright_engine::{Control, Engine, Root, Secrets};
@@ -128,7 +128,7 @@ impl<'a> Session<'a> {
         let states = self.dir.join("state");
         let repository = self.checkout.root.display().to_string();
         let home = Home { repository: &repository, config, states: &states };
-        Work::of(&self.engine, (stack, tree), home, (dir, &control)).await
+        Work::of(&self.engine, Site { home, stack, dir }, tree, &control).await
     }
 
     pub fn root<'w>(&'w self, work: &'w Work) -> Root<'w> {

@@ -95,7 +95,7 @@ fn with_file(command: Command, name: &str, file: &Path) -> Result<Command, Error
     let mut findings = Vec::new();
     let mut defaults = Vec::new();
     for (key, entry) in entries {
-        match default_of(&command, name, (key, entry)) {
+        match default_of(&command, name, key, entry) {
             Ok(default) => defaults.push(default),
             Err(finding) => findings.push(*finding),
         }
@@ -114,7 +114,8 @@ fn with_file(command: Command, name: &str, file: &Path) -> Result<Command, Error
 fn default_of(
     command: &Command,
     name: &str,
-    (key, entry): (&str, &Entry),
+    key: &str,
+    entry: &Entry,
 ) -> Result<(String, Vec<OsString>), Box<Finding>> {
     let words = command.find_subcommand(name).into_iter().flat_map(Command::get_arguments);
     let known: Vec<&Arg> = words.filter(|arg| arg.get_id() != "config").collect();

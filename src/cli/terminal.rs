@@ -42,7 +42,7 @@ pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> String {
         change_lines(change, Labels { reverts: None, is_protected })
     });
     let outputs = plan.outputs.iter();
-    let outputs = outputs.map(|(name, it)| output_line(name, it.action, (&it.before, &it.after)));
+    let outputs = outputs.map(|(name, it)| output_line(name, it.action, &it.before, &it.after));
     indented(resources.chain(outputs))
 }
 
@@ -74,7 +74,7 @@ impl<'a> Drifted<'a> {
         let outputs = self
             .outputs
             .iter()
-            .map(|(name, it)| output_line(name, Action::Update, (it.applied, it.found)));
+            .map(|(name, it)| output_line(name, Action::Update, it.applied, it.found));
         format!("{stack}: {count}, as applied → as found\n{}", indented(resources.chain(outputs)))
     }
 
@@ -111,7 +111,7 @@ fn known(change: &ResourceChange) -> ResourceChange {
     change
 }
 
-fn output_line(name: &str, action: Action, (old, new): (&Value, &Value)) -> String {
+fn output_line(name: &str, action: Action, old: &Value, new: &Value) -> String {
     let symbol = match action {
         Action::Create => '+',
         Action::Delete => '-',

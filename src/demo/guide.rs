@@ -20,7 +20,7 @@ use super::scene::{REPO, tamper};
 const TAMPERED: &str = "Boo";
 
 /// The guide of a demo whose states are in `states`, and which keeps everything in `dir`.
-pub fn guide(hub: &Hub, (states, dir): (&Path, &Path)) -> Guide {
+pub fn guide(hub: &Hub, states: &Path, dir: &Path) -> Guide {
     let seen = Seen::of(hub);
     let mut steps = vec![ask(), read(&seen), approve(&seen), merge(&seen), drift(&seen, states)];
     for (step, is_done) in steps.iter_mut().zip(seen.done_steps()) {

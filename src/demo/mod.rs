@@ -53,8 +53,8 @@ pub async fn show(data: &Path, engine: Option<&Path>, port: u16, is_new: bool) -
         return Err(error);
     }
     let (states, dir) = (scene.states(), home.dir.clone());
-    scene.hub.set_guide(move |hub| guide::guide(hub, (&states, &dir)));
-    let steps = guide::told(&guide::guide(&scene.hub, (&scene.states(), &home.dir)));
+    scene.hub.set_guide(move |hub| guide::guide(hub, &states, &dir));
+    let steps = guide::told(&guide::guide(&scene.hub, &scene.states(), &home.dir));
     let text = format!(
         "Planwright demo: {}\n\nOpen that page and try:\n\n{steps}\nEverything is kept in {}; \
          `--reset` starts anew. Ctrl-C ends it.",

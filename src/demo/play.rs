@@ -45,7 +45,7 @@ pub async fn play(scene: &Scene) -> bool {
     let before = scene.newest();
     let next = before + 1;
     let (first, second) = (format!("Hello {next}"), format!("Good morning {next}"));
-    let told = story(scene, &mut teller, (&first, &second)).await;
+    let told = story(scene, &mut teller, &first, &second).await;
     if told.is_none() && scene.newest() > before {
         show_comment(scene);
     }
@@ -67,14 +67,14 @@ fn show_comment(scene: &Scene) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-async fn story(scene: &Scene, teller: &mut Teller, (first, second): (&str, &str)) -> Option<()> {
+async fn story(scene: &Scene, teller: &mut Teller, first: &str, second: &str) -> Option<()> {
     let number = planned_change(scene, teller, first).await?;
-    land(scene, teller, (number, first)).await?;
+    land(scene, teller, number, first).await?;
     let tampered = scene.tamper(first, "Boo");
     let tampered = tampered.map(|()| format!("`{first}` became `Boo` in the recorded state"));
     teller.tell("changed behind", tampered)?;
     let asked = scene.alice.comment(REPO, number, "/infra drift");
-    let reply = settled(scene, asked).await.and_then(|_| drift(scene, (number, first)));
+    let reply = settled(scene, asked).await.and_then(|_| drift(scene, number, first));
     teller.tell("/infra drift", reply)?;
     let next = planned_change(scene, teller, second).await?;
     let reverts = scene.report(next).and_then(|report| {
@@ -82,7 +82,7 @@ async fn story(scene: &Scene, teller: &mut Teller, (first, second): (&str, &str)
         Ok("the comment labels which of these changes revert drift".into())
     });
     teller.tell("reverts drift", reverts)?;
-    land(scene, teller, (next, second)).await
+    land(scene, teller, next, second).await
 }
 
 /// A pull request up to its plan; its number.
@@ -98,7 +98,7 @@ async fn planned_change(scene: &Scene, teller: &mut Teller, greeting: &str) -> O
 }
 
 /// From the approval to the verification.
-async fn land(scene: &Scene, teller: &mut Teller, (number, greeting): (i64, &str)) -> Option<()> {
+async fn land(scene: &Scene, teller: &mut Teller, number: i64, greeting: &str) -> Option<()> {
     let approved = scene.bob.approve(REPO, number);
     let approved = settled(scene, approved).await.and_then(|_| {
         conclusion(scene, number, "success")?;
@@ -108,7 +108,7 @@ async fn land(scene: &Scene, teller: &mut Teller, (number, greeting): (i64, &str
     let merged = scene.bob.merge(REPO, number, MergeMethod::Squash);
     let told = merged.as_ref().map(|sha| format!("bob merges #{number} as {}", &sha[..7]));
     teller.tell("merge", told.map_err(|error| anyhow::anyhow!("{error}")))?;
-    let applied = settled(scene, merged).await.and_then(|_| applied(scene, (number, greeting)));
+    let applied = settled(scene, merged).await.and_then(|_| applied(scene, number, greeting));
     teller.tell("apply", applied)?;
     let verified = scene.report(number).and_then(|report| {
         ensure!(report.contains("a second plan is empty"), "the comment does not say verified");
@@ -136,7 +136,7 @@ fn planned(scene: &Scene, number: i64) -> Result<String> {
     Ok(format!("{}; the check waits for an approval", line.trim()))
 }
 
-fn applied(scene: &Scene, (number, greeting): (i64, &str)) -> Result<String> {
+fn applied(scene: &Scene, number: i64, greeting: &str) -> Result<String> {
     let report = scene.report(number)?;
     let line = report.lines().find(|line| line.contains("**Applied:"));
     ensure!(line.is_some(), "the comment does not say applied");
@@ -144,7 +144,7 @@ fn applied(scene: &Scene, (number, greeting): (i64, &str)) -> Result<String> {
     Ok(line.unwrap_or_default().replace("**", "").trim().to_owned())
 }
 
-fn drift(scene: &Scene, (number, applied): (i64, &str)) -> Result<String> {
+fn drift(scene: &Scene, number: i64, applied: &str) -> Result<String> {
     let reply = scene.reply(number)?;
     let named = reply.lines().find(|line| line.contains(applied) && line.contains("Boo"));
     ensure!(named.is_some(), "the reply does not name what drifted:\n{reply}");

@@ -61,7 +61,7 @@ impl Scene {
         let listener = listener(port).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let url = PublicUrl::parse(&url).map_err(anyhow::Error::msg)?;
-        let settings = settings(&hub, (dir, &url), engine)?;
+        let settings = settings(&hub, dir, &url, engine)?;
         let bot = Bot::on(&settings, Arc::new(Timestamp::now), Some(listener)).await?;
         let callback_urls = Some(vec![url.signed_in()]);
         hub.edit_app(AppEdit { callback_urls, ..AppEdit::default() })?;
@@ -176,7 +176,8 @@ async fn listener(port: u16) -> Result<TcpListener> {
 
 fn settings(
     hub: &Hub,
-    (dir, url): (&Path, &PublicUrl),
+    dir: &Path,
+    url: &PublicUrl,
     engine: Option<&Path>,
 ) -> Result<settings::Serve> {
     let app = hub.app();

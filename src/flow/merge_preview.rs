@@ -123,11 +123,7 @@ pub async fn fetch(app: &App, target: &Target, wants: &[Want]) -> Result<Mirror>
 }
 
 /// The mirror with a commit of `branch` in it, fetched only where it is not there yet.
-pub async fn with(
-    app: &App,
-    target: &Target,
-    (branch, commit): (&BranchName, &Sha),
-) -> Result<Mirror> {
+pub async fn with(app: &App, target: &Target, branch: &BranchName, commit: &Sha) -> Result<Mirror> {
     let mirror = app.git.mirror(target.repository.id);
     if mirror.has(commit).await? {
         return Ok(mirror);
@@ -157,7 +153,8 @@ pub async fn merge_commit(app: &App, pull: &PullRequest, mirror: &Mirror) -> Res
 pub async fn applied_tree(
     app: &App,
     target: &Target,
-    (mirror, commit): (&Mirror, &Sha),
+    mirror: &Mirror,
+    commit: &Sha,
 ) -> Result<Result<Sha, String>> {
     match mirror.tree(commit).await {
         Ok(tree) => return Ok(Ok(tree)),

@@ -254,7 +254,7 @@ async fn send_put(app: &App, write: &Write) -> Result<()> {
     Ok(())
 }
 
-/// RunLog since when people can read a plan set. Before the request counts as done: whoever finds it
+/// Records since when people can read a plan set. Before the request counts as done: whoever finds it
 /// unfinished finds the time at GitHub, too.
 async fn record_posted(app: &App, write: &Write, at: Option<Timestamp>) -> Result<()> {
     let Write::Comment { target, shows: Some((head, digest)), .. } = write else { return Ok(()) };
@@ -295,7 +295,7 @@ type Sent = (String, Option<Timestamp>);
 async fn deliver(app: &App, write: &Write, sending: &Sending) -> github::Result<Sent> {
     match write {
         Write::Comment { target, marker, body, .. } => {
-            deliver_comment(app, target, (marker, body), sending).await
+            deliver_comment(app, target, marker, body, sending).await
         }
         Write::Check { target, check, .. } => deliver_check(app, target, check, sending).await,
         Write::Reaction { target, comment, face } => {
@@ -314,7 +314,8 @@ async fn deliver(app: &App, write: &Write, sending: &Sending) -> github::Result<
 async fn deliver_comment(
     app: &App,
     target: &Target,
-    (marker, body): (&str, &str),
+    marker: &str,
+    body: &str,
     sending: &Sending,
 ) -> github::Result<Sent> {
     let mut known = remote(sending).map(CommentId);

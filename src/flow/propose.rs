@@ -72,7 +72,7 @@ pub struct Draft<'a> {
 
 /// Where a pull request is opened.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Destination {
     pub branch: BranchName,
     pub base_ref: BranchName,
     pub base: Sha,
@@ -97,15 +97,17 @@ impl Draft<'_> {
 pub async fn commit(
     app: &App,
     draft: &Draft<'_>,
-    (branch, parent): (&BranchName, &Sha),
+    branch: &BranchName,
+    parent: &Sha,
 ) -> Result<Sha> {
-    commit_files(app, draft, (branch, parent), &draft.edited.files).await
+    commit_files(app, draft, branch, parent, &draft.edited.files).await
 }
 
 async fn commit_files(
     app: &App,
     draft: &Draft<'_>,
-    (branch, parent): (&BranchName, &Sha),
+    branch: &BranchName,
+    parent: &Sha,
     files: &Files,
 ) -> Result<Sha> {
     let is_stack = |path: &&String| path.starts_with(&format!("{STACKS}/"));
@@ -152,7 +154,7 @@ pub async fn open(app: &App, draft: &Draft<'_>, issue: &Issue) -> Result<PrNumbe
     let stacks = draft.edited.added.keys().chain(&draft.edited.removed);
     let first = stacks.chain(draft.edited.params.iter().map(|change| &change.stack)).next();
     let Some(stack) = first else { return Err(Refusal::NothingToSet.into()) };
-    let place = Place {
+    let place = Destination {
         branch: issue::branch(issue.number, stack).map_err(anyhow::Error::from)?,
         base_ref: issue.base_ref.clone(),
         base: issue.base.clone(),
@@ -162,7 +164,7 @@ pub async fn open(app: &App, draft: &Draft<'_>, issue: &Issue) -> Result<PrNumbe
 }
 
 /// The same at a place of one's own; returns the head, too.
-pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Place) -> Result<(PrNumber, Sha)> {
+pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Destination) -> Result<(PrNumber, Sha)> {
     let repository = &draft.target.repository;
     let branch = &place.branch;
     let head = match app.github.branch(repository, branch).await? {
@@ -174,10 +176,10 @@ pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Place) -> Result<(PrN
         }
     };
     let is_ours = head == place.base || place.ours.as_ref() == Some(&head);
-    let missing = missing(app, (draft, place), &head).await?;
+    let missing = missing(app, draft, place, &head).await?;
     let head = match (missing.is_empty(), is_ours) {
         (true, _) => head,
-        (false, true) => commit_files(app, draft, (branch, &head), &missing).await?,
+        (false, true) => commit_files(app, draft, branch, &head, &missing).await?,
         (false, false) => return Err(Refusal::BranchTaken(branch.clone()).into()),
     };
     let proposal = draft.proposal();
@@ -199,7 +201,7 @@ pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Place) -> Result<(PrN
 
 /// What has to be committed on `head` so that it is the base with the edits: nothing when it is our
 /// own commit of before.
-async fn missing(app: &App, (draft, place): (&Draft<'_>, &Place), head: &Sha) -> Result<Files> {
+async fn missing(app: &App, draft: &Draft<'_>, place: &Destination, head: &Sha) -> Result<Files> {
     let wants = [Want::Branch(place.base_ref.clone()), Want::Branch(place.branch.clone())];
     let mirror = merge_preview::fetch(app, draft.target, &wants).await?;
     let (base, tree) = (mirror.tree(&place.base).await?, mirror.tree(head).await?);

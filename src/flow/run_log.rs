@@ -1,4 +1,4 @@
-//! RunLog of a run for the page that people watch it on: steps and what the engine says.
+//! The log of a run for the page that people watch it on: steps and what the engine says.
 //!
 //! Kept in memory and written down twice a second, so that no line waits for the database. Nothing is
 //! decided by notes: what cannot be written is logged, and the run goes on.
@@ -47,7 +47,7 @@ struct Recorder {
 
 #[derive(Default)]
 struct Buffer {
-    /// RunLog may be taken before there is a run to write them to.
+    /// Absent as long as there is no run to write to.
     run: Option<RunId>,
     next: i64,
     steps: Vec<RunStep>,
@@ -61,7 +61,7 @@ struct Buffer {
 }
 
 impl RunLog {
-    /// RunLog that are written nowhere yet.
+    /// Returns a log that is written nowhere yet.
     pub fn of(app: &App) -> Self {
         let sheet = app.public_url.as_ref().map(|_| Recorder {
             store: app.store.clone(),
@@ -99,7 +99,7 @@ impl RunLog {
         }
     }
 
-    /// RunLog what came out so far: a plan set, or else what is said instead.
+    /// Records what came out so far: a plan set, or else what is said instead.
     pub async fn outcome(&self, plan_set: Option<PlanSetId>, report: Option<&Report>) {
         let Some((sheet, run)) = self.open() else { return };
         if let Err(error) = sheet.store.note_outcome(run, plan_set, report).await {
@@ -143,7 +143,7 @@ impl RunLog {
         Step { notes: self.clone(), at, stack: None, stage }
     }
 
-    /// RunLog a line that the engine has said.
+    /// Records a line that the engine has said.
     pub fn line(&self, stack: &StackId, line: &str) {
         if let Some(sheet) = &self.0 {
             let line = escape::shortened(&sheet.secrets.scrubbed(line), MOST_OF_A_LINE);

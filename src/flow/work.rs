@@ -69,20 +69,35 @@ pub struct Home<'a> {
     pub states: &'a Path,
 }
 
+/// Which stack is worked on, and where.
+pub struct Site<'a> {
+    pub home: Home<'a>,
+    pub stack: StackId,
+    pub dir: PathBuf,
+}
+
+/// The ranges of engine versions that a stack has to do with.
+#[derive(Clone, Copy)]
+struct Ranges<'a> {
+    package: &'a str,
+    repository: &'a str,
+}
+
 impl Work {
     /// Finds the engine and the state; errors are worded for people.
     pub async fn of(
         engine: &Engine,
-        (stack, tree): (StackId, Tree),
-        Home { repository, config, states }: Home<'_>,
-        (dir, control): (PathBuf, &Control<'_>),
+        Site { home, stack, dir }: Site<'_>,
+        tree: Tree,
+        control: &Control<'_>,
     ) -> Result<Self, engine::Error> {
+        let Home { repository, config, states } = home;
         let unusable =
             |what: &str, why: String| engine::Error::Unreadable { what: what.into(), why };
         let backend = backend(&config.backend, &tree.state_key, states)
             .map_err(|why| unusable("the backend settings", why))?;
-        let ranges = (tree.engine.as_str(), config.engine.version.as_str());
-        let binary = engine.binary(&both(ranges), control).await;
+        let ranges = Ranges { package: &tree.engine, repository: &config.engine.version };
+        let binary = engine.binary(&ranges.intersection(), control).await;
         let binary = binary.map_err(|error| wrong_version(error, &stack, ranges))?;
         let mut providers = BTreeMap::new();
         for (source, locked) in &tree.providers {
@@ -125,11 +140,13 @@ impl Work {
     }
 }
 
-/// The range of what is in both: `*` beside another range is none that can be written.
-fn both((package, repository): (&str, &str)) -> String {
-    match (package, repository) {
-        (one, "*") | ("*", one) => one.to_owned(),
-        (one, other) => format!("{one}, {other}"),
+impl Ranges<'_> {
+    /// The range of what is in both: `*` beside another range is none that can be written.
+    fn intersection(self) -> String {
+        match (self.package, self.repository) {
+            (one, "*") | ("*", one) => one.to_owned(),
+            (one, other) => format!("{one}, {other}"),
+        }
     }
 }
 
@@ -137,7 +154,7 @@ fn both((package, repository): (&str, &str)) -> String {
 fn wrong_version(
     error: engine::Error,
     stack: &StackId,
-    (package, repository): (&str, &str),
+    Ranges { package, repository }: Ranges<'_>,
 ) -> engine::Error {
     match error {
         engine::Error::WrongVersion { binary, version, .. } => {
@@ -158,13 +175,13 @@ mod tests {
 
     #[test]
     fn a_star_gives_way_to_the_other_range() {
-        for (ranges, expected) in [
+        for ((package, repository), expected) in [
             ((">=1.9, <2", ">=1.10"), ">=1.9, <2, >=1.10"),
             (("*", ">=1.10"), ">=1.10"),
             ((">=1.9", "*"), ">=1.9"),
             (("*", "*"), "*"),
         ] {
-            assert_eq!(both(ranges), expected);
+            assert_eq!(Ranges { package, repository }.intersection(), expected);
             assert!(semver::VersionReq::parse(expected).is_ok());
         }
     }

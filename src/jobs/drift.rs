@@ -48,9 +48,7 @@ async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
     for stack in wanted {
         let report = match applied.iter().find(|applied| applied.stack == stack) {
             None => DriftReport::NeverApplied,
-            Some(applied) => {
-                plan::drift_of(app, (target, (&mirror, &config)), applied, context).await?
-            }
+            Some(applied) => plan::drift_of(context, &mirror, &config, applied).await?,
         };
         reports.push((stack, report));
     }

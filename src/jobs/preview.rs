@@ -8,7 +8,6 @@ use crate::{
         Logged, scrubbed,
         workspace::{Workspace, touched},
     },
-    app::App,
     flow::{JobContext, Result},
 };
 use planwright_core::{
@@ -18,7 +17,7 @@ use planwright_core::{
     },
     digest::Digest,
     escape,
-    job::{self, Job, Preview, Target},
+    job::{self, Job, Preview},
     names::StackId,
     plan::Plan,
 };
@@ -27,7 +26,7 @@ use planwright_store::{RunId, Stage};
 
 use super::{
     Run,
-    plan::{Kind, Work, planned},
+    plan::{Kind, Site, Work, planned},
 };
 
 /// How many changes of one stack the model is told.
@@ -52,23 +51,19 @@ async fn preview(job: &Preview, watch: &JobContext<'_>) -> Result<Vec<Job>> {
         return Ok(next);
     }
     let desk = Workspace::open(app, target, &logged.run).await?;
-    let event = of_all(app, target, (&logged, &desk), watch).await?;
+    let event = plan_all(&logged, &desk, watch).await?;
     logged.append(app, event).await?;
     Ok(next)
 }
 
-async fn of_all(
-    app: &App,
-    target: &Target,
-    (logged, desk): (&Logged, &Workspace),
-    watch: &JobContext<'_>,
-) -> Result<Event> {
+async fn plan_all(logged: &Logged, desk: &Workspace, watch: &JobContext<'_>) -> Result<Event> {
     let mut stacks = Vec::new();
     let mut digests = Vec::new();
     let mut destroys = 0;
     let mut is_planned = true;
     for (stack, is_there) in touched(&logged.run, desk) {
-        match of_stack(app, (target, logged.id), (&stack, is_there, desk), watch).await? {
+        let edited = EditedStack { run: logged.id, stack: &stack, is_there, desk };
+        match plan_one(&edited, watch).await? {
             Ok(plan) => {
                 let gone = plan.resources.iter().filter(|it| it.action.is_destructive()).count();
                 destroys += gone;
@@ -85,18 +80,26 @@ async fn of_all(
     let parts = digests.iter().map(String::as_bytes);
     let digest = is_planned.then(|| Digest::of_parts("v1", parts));
     let planned = Planned { rev: logged.run.rev(), digest, destroys };
-    let content = scrubbed(app, &json!({ "ok": is_planned, "data": { "plans": stacks } }));
+    let content = scrubbed(watch.app, &json!({ "ok": is_planned, "data": { "plans": stacks } }));
     Ok(Event::Returned { content, accepted: false, planned: Some(planned) })
 }
 
+/// A stack that a run has edited.
+struct EditedStack<'a> {
+    run: RunId,
+    stack: &'a StackId,
+    /// Whether it is still there after the edits.
+    is_there: bool,
+    desk: &'a Workspace,
+}
+
 /// Errors of the inner result are worded for whoever can mend the configuration.
-async fn of_stack(
-    app: &App,
-    (target, run): (&Target, RunId),
-    (stack, is_there, desk): (&StackId, bool, &Workspace),
+async fn plan_one(
+    EditedStack { run, stack, is_there, desk }: &EditedStack<'_>,
     watch: &JobContext<'_>,
 ) -> Result<Result<Plan, String>> {
-    let (kind, files) = if is_there {
+    let app = watch.app;
+    let (kind, files) = if *is_there {
         (Kind::Change, &desk.now)
     } else {
         (Kind::Destroy, &desk.configuration.files)
@@ -110,9 +113,10 @@ async fn of_stack(
     // A directory of its own: the pull request of the same stack may be planned at the same time.
     let dir = app.data.join("preview").join(run.to_string()).join(stack.to_string());
     let config = &desk.configuration.config;
-    let work = Work::of(app, (target.repository.id, config), (kind, prepared), dir.clone()).await;
+    let site = Site { repository: watch.target.repository.id, config, dir: dir.clone() };
+    let work = Work::of(app, site, kind, prepared).await;
     let plan = match work {
-        Ok(work) => planned(work.plan(app, &app.plan_env, (watch, Stage::Wait)).await),
+        Ok(work) => planned(work.plan(&app.plan_env, watch, Stage::Wait).await),
         Err(why) => Ok(Err(why)),
     };
     if let Err(error) = tokio::fs::remove_dir_all(&dir).await

@@ -49,7 +49,7 @@ async fn on_pull(app: &App, target: &Target, asked: &Invocation, change: &SetPar
     let edited = change_of(&mirror, &trees.0, &trees.1, change).await?;
     let people = [asked.by.clone()];
     let draft = Draft { target, asked_by: &people, edited: &edited, run: None };
-    let head = propose::commit(app, &draft, (&pull.head_ref, &pull.head)).await?;
+    let head = propose::commit(app, &draft, &pull.head_ref, &pull.head).await?;
     let text = format!("Committed {head}: {}.", draft.proposal().title());
     outbox::reply(app, target, asked, &text).await
 }

@@ -88,7 +88,7 @@ pub async fn judged(
     Ok(report)
 }
 
-/// RunLog what the approval is about: the plan that was shown when it arrived.
+/// Records what the approval is about: the plan that was shown when it arrived.
 async fn record_approval(
     app: &App,
     target: &Target,

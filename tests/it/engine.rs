@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Mutex, time::Duration};
 
 use futures::FutureExt as _;
-use planwright::flow::work::{Home, Tree, Work};
+use planwright::flow::work::{Home, Site, Tree, Work};
 use planwright_core::plan::{Action, Value};
 use planwright_engine::{Control, Engine, Error, Limits, Mode, Outcome, Process, Secrets};
 use serde_json::{Value as Json, json};
@@ -475,13 +475,8 @@ async fn a_root_says_which_types_its_rendered_modules_use() {
     let (config, control) = (config(), Control::default());
     let work = async |tree| {
         let (stack, dir) = (prepared.stack.id.clone(), dir.path().join("work"));
-        Work::of(
-            &engine,
-            (stack, tree),
-            Home { repository: "repository", config: &config, states: &dir },
-            (dir.clone(), &control),
-        )
-        .await
+        let home = Home { repository: "repository", config: &config, states: &dir };
+        Work::of(&engine, Site { home, stack, dir: dir.clone() }, tree, &control).await
     };
     let mut tree = Tree::of(&prepared);
     let work_of_bucket = work(tree.clone()).await.unwrap();

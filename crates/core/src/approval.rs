@@ -113,7 +113,7 @@ pub struct Disqualified {
     pub why: Disqualification,
 }
 
-/// PrincipalRole an approval does not count. The order is the order in which people are told.
+/// Why an approval does not count. The order is the order in which people are told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Disqualification {
     /// Changes were requested since, or the review was dismissed.
@@ -157,7 +157,7 @@ impl PlanSetFacts {
         approvals
     }
 
-    /// PrincipalRole `opinion` does not count; `part` is what its author did to the change.
+    /// Returns why `opinion` does not count; `part` is what its author did to the change.
     pub fn discount(
         &self,
         opinion: &Review,

@@ -139,8 +139,8 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
         newer: seen.newest.filter(|newest| *newest != run.id).map(|newest| newest.to_string()),
         lines: Vec::new(),
         lists: Vec::new(),
-        steps: steps(general, (is_over, now)),
-        stacks: stacks(seen, (is_over, now)),
+        steps: steps(general, is_over, now),
+        stacks: stacks(seen, is_over, now),
         needs: Vec::new(),
     };
     match &seen.report {
@@ -248,7 +248,7 @@ fn standing(seen: &Seen) -> Standing {
 }
 
 /// The stacks of the report, the riskiest first, and before there is one those that are begun.
-fn stacks(seen: &Seen, (is_over, now): (bool, Timestamp)) -> Vec<StackView> {
+fn stacks(seen: &Seen, is_over: bool, now: Timestamp) -> Vec<StackView> {
     let mut logs: BTreeMap<&StackId, String> = BTreeMap::new();
     for lines in &seen.lines {
         let text = lines.body.lines().map(|line| visible(line) + "\n").collect::<String>();
@@ -266,7 +266,7 @@ fn stacks(seen: &Seen, (is_over, now): (bool, Timestamp)) -> Vec<StackView> {
     }
     for view in &mut views {
         let own = seen.steps.iter().filter(|step| step.stack.as_ref() == Some(&view.name));
-        view.steps = steps(own, (is_over, now));
+        view.steps = steps(own, is_over, now);
         view.log = logs.remove(&view.name);
     }
     views

@@ -149,7 +149,7 @@ impl StackView {
                 let resources = drift.resources.iter().map(|change| drifted(change));
                 let outputs = drift.outputs.iter().map(|(name, it)| ChangeView {
                     facts: view::drift_word(Action::Update).into(),
-                    ..output(name, Action::Update, (it.applied, it.found))
+                    ..output(name, Action::Update, it.applied, it.found)
                 });
                 let all = resources.chain(outputs).collect();
                 self.section("Drift since the last apply", ["as it was applied", "as it is"], all);
@@ -187,7 +187,7 @@ fn changes(stack: &StackReport, plan: &Plan) -> Vec<ChangeView> {
         changed(change, Labels { reverts: reverts.get(&key), is_protected })
     });
     let outputs =
-        plan.outputs.iter().map(|(name, it)| output(name, it.action, (&it.before, &it.after)));
+        plan.outputs.iter().map(|(name, it)| output(name, it.action, &it.before, &it.after));
     resources.chain(outputs).collect()
 }
 
@@ -200,7 +200,7 @@ fn changed(change: &ResourceChange, labels: Labels) -> ChangeView {
     let rows: Vec<Row> = change
         .differences
         .iter()
-        .map(|it| Row { remark: remark(it), ..row(it, (&it.before, &it.after)) })
+        .map(|it| Row { remark: remark(it), ..row(it, &it.before, &it.after) })
         .collect();
     let (class, sign) = look(change.action);
     ChangeView {
@@ -216,7 +216,7 @@ fn changed(change: &ResourceChange, labels: Labels) -> ChangeView {
 /// What was applied → what is there now: the other way round than the plan that takes it back.
 fn drifted(change: &ResourceChange) -> ChangeView {
     let rows: Vec<Row> =
-        change.differences.iter().map(|it| row(it, (&it.after, &it.before))).collect();
+        change.differences.iter().map(|it| row(it, &it.after, &it.before)).collect();
     ChangeView {
         class: "warn",
         sign: "!",
@@ -227,7 +227,7 @@ fn drifted(change: &ResourceChange) -> ChangeView {
     }
 }
 
-fn output(name: &str, action: Action, (old, new): (&Value, &Value)) -> ChangeView {
+fn output(name: &str, action: Action, old: &Value, new: &Value) -> ChangeView {
     let (class, sign) = look(action);
     let row = Row { path: "value".into(), before: before(old), after: after(old, new), remark: "" };
     ChangeView {
@@ -252,7 +252,7 @@ fn plain_change(name: &str, value: String) -> ChangeView {
     }
 }
 
-fn row(difference: &Difference, (old, new): (&Value, &Value)) -> Row {
+fn row(difference: &Difference, old: &Value, new: &Value) -> Row {
     let path = visible(&difference.path.to_string());
     Row {
         path: if path.is_empty() { "(whole)".into() } else { path },
@@ -288,7 +288,8 @@ fn look(action: Action) -> (&'static str, &'static str) {
 /// The steps as people see them; `is_over` says that none of them goes on.
 pub fn steps<'a>(
     steps: impl Iterator<Item = &'a RunStep>,
-    (is_over, now): (bool, Timestamp),
+    is_over: bool,
+    now: Timestamp,
 ) -> Vec<StepView> {
     let is_seen = |step: &&RunStep| {
         let time = step.ended_at.unwrap_or(now).duration_since(step.began_at);

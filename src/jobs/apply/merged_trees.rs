@@ -6,7 +6,7 @@ use crate::{
         Result,
         merge_preview::{self, policy_digest},
     },
-    jobs::plan::{Kind, Work},
+    jobs::plan::{Kind, Site, Work},
 };
 use planwright_core::{
     digest::Digest,
@@ -105,7 +105,8 @@ impl MergedTrees {
             lines.join("\n")
         })?;
         let dir = run_dir(app, run).join(plan.stack.to_string());
-        Work::of(app, (self.repository, &self.config), (plan.kind, prepared), dir).await
+        let site = Site { repository: self.repository, config: &self.config, dir };
+        Work::of(app, site, plan.kind, prepared).await
     }
 }
 

@@ -107,7 +107,7 @@ async fn given_up_on(
     let place = host(steps).map_or_else(String::new, |host| format!(" on {host}"));
     let message = format!(
         "The engine began to apply this at {}, as {process}{place}, and is not known to have ended; it \
-         may take {} s. So the lock stays held, and nothing else is applied to this stack. PullSnapshot \
+         may take {} s. So the lock stays held, and nothing else is applied to this stack. Look \
          there, and end that process if it hangs; then `/infra apply` looks at what was done. If \
          nothing can run there any more, `/infra unlock` frees the lock",
         step.at,
@@ -215,7 +215,7 @@ async fn look_at(
         Err(message) => return Ok(Progress::Failed { message }),
     };
     // Looking is not applying: whoever cancels that wants to know all the more what was done.
-    match planned(work.plan(app, &app.apply_env, (&watch.unstoppable(), Stage::PlanAgain)).await)? {
+    match planned(work.plan(&app.apply_env, &watch.unstoppable(), Stage::PlanAgain).await)? {
         Ok(now) if now.plan.has_converged() => {
             drop(now);
             let root = work.root(&app.apply_env);

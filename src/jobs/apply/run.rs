@@ -89,7 +89,7 @@ pub async fn run(
     }
 }
 
-/// RunLog how long the locks were waited for.
+/// Notes how long the locks were waited for.
 async fn note_wait(app: &App, case: &ApplyContext<'_>, watch: &JobContext<'_>) -> Result<()> {
     let locks = app.store.stack_locks(case.target.repository.id).await?;
     let own = locks.iter().filter(|lock| lock.pull_request == id_of(case.target));
@@ -212,7 +212,7 @@ async fn next(
     if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
         let (mirror, commit) = (&case.trees.mirror, &case.trees.commit);
         let is_known =
-            merge_preview::applied_tree(app, case.target, (mirror, &applied.commit)).await?;
+            merge_preview::applied_tree(app, case.target, mirror, &applied.commit).await?;
         // What no branch has any more comes after no merge.
         if is_known.is_ok()
             && applied.commit != *commit
@@ -225,7 +225,7 @@ async fn next(
         Ok(work) => work,
         Err(message) => return Ok(Err(message)),
     };
-    let planned = planned(work.plan(app, &app.apply_env, (watch, Stage::PlanAgain)).await)?;
+    let planned = planned(work.plan(&app.apply_env, watch, Stage::PlanAgain).await)?;
     Ok(planned.map(|planned| Next::Ready(Box::new((work, planned)))))
 }
 
@@ -361,12 +361,12 @@ pub async fn record_applied(
     if app.store.record_applied(lock, &applied).await? == Fenced::Lost {
         // Later changes would take what was applied before for what stands.
         let message = "it was applied, but its lock was taken away meanwhile, so Planwright could not \
-                       note it: neither drift nor a later change knows of it. PullSnapshot at the state of \
+                       note it: neither drift nor a later change knows of it. Look at the state of \
                        this stack and at what else was applied to it; `/infra apply` plans it again";
         note(app, id, &work.stack, (Step::Failed, message.into())).await?;
         return Ok(Progress::Failed { message: message.into() });
     }
-    match planned(work.plan(app, &app.apply_env, (&watch.unstoppable(), Stage::Verify)).await)? {
+    match planned(work.plan(&app.apply_env, &watch.unstoppable(), Stage::Verify).await)? {
         Ok(second) if second.plan.has_converged() => {
             note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;
             Ok(Progress::Applied { outputs: shown(outputs) })

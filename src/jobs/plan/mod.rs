@@ -38,7 +38,7 @@ use super::Run;
 
 use gate::PlanGate;
 
-pub use stack::{Kind, Planning, Work, drift_of, planned};
+pub use stack::{Kind, Planning, Site, Work, drift_of, planned};
 
 impl Run for Plan {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

@@ -19,7 +19,6 @@ use planwright_core::change::{DriftReport, NotPlanned, PlanReport, StackReport};
 use planwright_core::{
     digest::Digest,
     finding::{Finding, Place},
-    job::Target,
     names::{RepositoryId, StackId},
     repo_config::RepoConfig,
 };
@@ -47,6 +46,13 @@ pub struct Planning<'a> {
     pub hold: PlanGate,
 }
 
+/// Where a stack is worked on, and by whose settings.
+pub struct Site<'a> {
+    pub repository: RepositoryId,
+    pub config: &'a RepoConfig,
+    pub dir: PathBuf,
+}
+
 /// A stack of a change that is ready for the engine.
 pub struct Work {
     pub stack: StackId,
@@ -59,9 +65,9 @@ impl Work {
     /// Errors are worded for people: the lock or the settings cannot be used here.
     pub async fn of(
         app: &App,
-        (repository, config): (RepositoryId, &RepoConfig),
-        (kind, prepared): (Kind, Prepared),
-        dir: PathBuf,
+        Site { repository, config, dir }: Site<'_>,
+        kind: Kind,
+        prepared: Prepared,
     ) -> Result<Self, String> {
         if config.backend.kind == "local" && !app.has_all_roles() {
             return Err("the state is local, and the roles of this bot run on several machines; \
@@ -72,8 +78,9 @@ impl Work {
         let name = repository.to_string();
         let home = work::Home { repository: &name, config, states: &states };
         let stack = prepared.stack.id.clone();
-        let tree = (stack.clone(), Tree::of(&prepared));
-        let work = work::Work::of(&app.engine, tree, home, (dir, &Control::default())).await;
+        let site = work::Site { home, stack: stack.clone(), dir };
+        let tree = Tree::of(&prepared);
+        let work = work::Work::of(&app.engine, site, tree, &Control::default()).await;
         Ok(Self { stack, kind, prepared, work: work.map_err(|error| error.to_string())? })
     }
 
@@ -105,9 +112,9 @@ impl Work {
 
     pub async fn plan(
         &self,
-        app: &App,
         env: &Environment,
-        (watch, stage): (&JobContext<'_>, Stage),
+        watch: &JobContext<'_>,
+        stage: Stage,
     ) -> Result<Planned, engine::Error> {
         let step = Mutex::new(watch.log.step(Some(&self.stack), stage));
         let on_start = |command: &'static str, _: Process| -> BoxFuture<'_, ()> {
@@ -117,7 +124,7 @@ impl Work {
         let log = |line: &str| watch.log.line(&self.stack, line);
         let (on_start, log) = (Some(&on_start as &OnStart<'_>), Some(&log as &Log<'_>));
         let control = Control { cancel: watch.stop.clone(), on_start, log };
-        let planned = app.engine.plan(&self.root(env), self.mode(), &control).await;
+        let planned = watch.app.engine.plan(&self.root(env), self.mode(), &control).await;
         step.into_inner().unwrap_or_else(PoisonError::into_inner).ended(&planned);
         planned
     }
@@ -169,8 +176,8 @@ impl<'a> Planning<'a> {
         }
         let repository = self.change.scene.target.repository.id;
         let dir = plan_dir(self.app, repository, stack);
-        let work = match Work::of(self.app, (repository, self.config), (kind, prepared), dir).await
-        {
+        let site = Site { repository, config: self.config, dir };
+        let work = match Work::of(self.app, site, kind, prepared).await {
             Ok(work) => work,
             Err(why) => return Ok((report(PlanReport::EngineFailed(why)), None)),
         };
@@ -214,11 +221,10 @@ impl<'a> Planning<'a> {
             watch.log.step(Some(&work.stack), Stage::Reuse).done();
             return Ok((PlanReport::Planned(row.plan.clone()), Some(row)));
         }
-        let planned =
-            match planned(work.plan(self.app, &self.app.plan_env, (watch, Stage::Wait)).await)? {
-                Ok(planned) => planned,
-                Err(message) => return Ok((PlanReport::EngineFailed(message), None)),
-            };
+        let planned = match planned(work.plan(&self.app.plan_env, watch, Stage::Wait).await)? {
+            Ok(planned) => planned,
+            Err(message) => return Ok((PlanReport::EngineFailed(message), None)),
+        };
         let row = StackPlan {
             stack: work.stack.clone(),
             kind: work.kind,
@@ -253,8 +259,7 @@ impl<'a> Planning<'a> {
         match applied.filter(|applied| !applied.removed) {
             None => Ok(DriftReport::NeverApplied),
             Some(applied) => {
-                let at = (&self.change.preview.mirror, self.config);
-                drift_of(self.app, (self.change.scene.target, at), &applied, watch).await
+                drift_of(watch, &self.change.preview.mirror, self.config, &applied).await
             }
         }
     }
@@ -262,13 +267,14 @@ impl<'a> Planning<'a> {
 
 /// What a plan of the last applied tree of a stack would do.
 pub async fn drift_of(
-    app: &App,
-    (target, (mirror, config)): (&Target, (&planwright_git::Mirror, &RepoConfig)),
-    applied: &AppliedStack,
     watch: &JobContext<'_>,
+    mirror: &planwright_git::Mirror,
+    config: &RepoConfig,
+    applied: &AppliedStack,
 ) -> Result<DriftReport> {
+    let (app, target) = (watch.app, watch.target);
     let repository = target.repository.id;
-    let tree = match merge_preview::applied_tree(app, target, (mirror, &applied.commit)).await? {
+    let tree = match merge_preview::applied_tree(app, target, mirror, &applied.commit).await? {
         Ok(tree) => tree,
         Err(why) => return Ok(DriftReport::Unknown(why)),
     };
@@ -288,11 +294,12 @@ pub async fn drift_of(
         }
     };
     let dir = plan_dir(app, repository, &applied.stack);
-    let work = match Work::of(app, (repository, config), (Kind::Change, prepared), dir).await {
+    let site = Site { repository, config, dir };
+    let work = match Work::of(app, site, Kind::Change, prepared).await {
         Ok(work) => work,
         Err(why) => return Ok(DriftReport::Unknown(why)),
     };
-    Ok(match planned(work.plan(app, &app.plan_env, (watch, Stage::Drift)).await)? {
+    Ok(match planned(work.plan(&app.plan_env, watch, Stage::Drift).await)? {
         Ok(planned) => DriftReport::Checked(planned.plan.clone()),
         Err(message) => DriftReport::Unknown(message),
     })
