@@ -211,6 +211,7 @@ impl Bare {
     }
 
     /// A commit on `onto` that takes `sha` back; None when that conflicts.
+    #[cfg(feature = "testing")]
     pub fn revert(
         &self,
         onto: &str,

@@ -30,26 +30,6 @@ impl Edit {
         self.files.push(FileChange::Write { path, contents, executable: false });
         self
     }
-
-    pub fn delete(mut self, path: impl Into<String>) -> Self {
-        self.files.push(FileChange::Delete { path: path.into() });
-        self
-    }
-
-    pub fn symlink(mut self, path: impl Into<String>, target: impl Into<String>) -> Self {
-        self.files.push(FileChange::Symlink { path: path.into(), target: target.into() });
-        self
-    }
-
-    pub fn author(mut self, login: impl Into<String>) -> Self {
-        self.author = Some(login.into());
-        self
-    }
-
-    pub fn co_author(mut self, login: impl Into<String>) -> Self {
-        self.co_authors.push(login.into());
-        self
-    }
 }
 
 impl World {

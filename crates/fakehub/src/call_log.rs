@@ -42,6 +42,7 @@ pub struct Call {
 
 impl Call {
     /// Whether it may have changed something at GitHub.
+    #[cfg(feature = "testing")]
     pub fn is_write(&self) -> bool {
         match self.kind {
             Kind::Graphql => self.operation.starts_with("graphql mutation "),
@@ -75,12 +76,19 @@ impl CallLog {
         Ok(Self { record, ..Self::default() })
     }
 
+    #[cfg(feature = "testing")]
     pub fn observe(&self, observer: impl Fn(Phase, &Call) + Send + Sync + 'static) {
         *self.observer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(observer));
     }
 
+    #[cfg(feature = "testing")]
     pub fn calls(&self) -> Vec<Call> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many calls there have been.
+    pub fn count(&self) -> usize {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Numbers the call, keeps it, and tells the observer that it arrived.

@@ -5,6 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "tests plan faults"))]
 pub enum Fault {
     /// Not performed; answered with this status (500, 502, …).
     Status(u16),
@@ -29,6 +30,7 @@ struct Planned {
 
 impl Faults {
     /// The next `times` calls whose operation contains `operation` have `fault`.
+    #[cfg(any(test, feature = "testing"))]
     pub fn plan(&self, operation: &str, times: usize, fault: Fault) {
         let planned = Planned { operation: operation.to_owned(), times, fault };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(planned);

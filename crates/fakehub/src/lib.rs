@@ -3,7 +3,7 @@
 //! `planwright demo` and the tests play against it as against github.com, over HTTP. It imports
 //! nothing of the rest of the crate, not one type, so that the two sides cannot share a
 //! misunderstanding. It has only what the demo or a test calls: anything else is answered 501 and
-//! listed by [`Hub::unknown`]. People get web pages at the same address.
+//! listed by `Hub::unknown`. People get web pages at the same address.
 
 mod actor;
 mod authors;
@@ -33,6 +33,8 @@ mod server;
 mod shapes;
 mod sign_in;
 mod state;
+#[cfg(feature = "testing")]
+mod testing;
 mod webhooks;
 mod world;
 
@@ -45,17 +47,21 @@ use tokio_util::sync::CancellationToken;
 
 pub use bare::FileChange;
 pub use branches::Edit;
-pub use call_log::{Call, Kind, Phase};
-pub use faults::Fault;
-pub use issues::IssueEdit;
 pub use merge::MergeMethod;
 pub use pages::{Deed, Guide, Step};
 pub use people::Person;
-pub use pulls::{NewPull, PullEdit};
-pub use readers::{CheckRunView, CommentView, CommitView, DeliveryView, IssueView, PullView};
+pub use readers::{CheckRunView, CommentView, PullView};
 pub use refusal::Refusal;
 pub use registration::AppEdit;
 pub use state::{Level, ReviewState, Role};
+#[cfg(feature = "testing")]
+pub use {
+    call_log::{Call, Kind, Phase},
+    faults::Fault,
+    issues::IssueEdit,
+    pulls::NewPull,
+    testing::{CommitView, DeliveryView, IssueView},
+};
 
 use call_log::CallLog;
 use faults::Faults;
@@ -189,65 +195,5 @@ impl Hub {
     /// Waits until every webhook has been sent and answered (or there is nowhere to send them).
     pub async fn idle(&self) {
         self.0.idle().await;
-    }
-
-    /// Keeps webhooks back until [`Hub::release_webhooks`].
-    pub fn hold_webhooks(&self) {
-        self.0.webhooks.hold(true);
-    }
-
-    pub fn release_webhooks(&self) {
-        self.0.webhooks.hold(false);
-    }
-
-    /// Sends what was held back in the opposite order, the latest event first.
-    pub fn release_webhooks_reversed(&self) -> Result<(), Refusal> {
-        self.0.change(|world| {
-            let all = std::mem::take(&mut world.state.deliveries);
-            let (sent, mut held): (Vec<_>, Vec<_>) =
-                all.into_iter().partition(|delivery| delivery.answer.is_some());
-            held.reverse();
-            world.state.deliveries = sent;
-            world.state.deliveries.append(&mut held);
-            Ok(())
-        })?;
-        self.release_webhooks();
-        Ok(())
-    }
-
-    /// The next `times` webhooks fail without arriving; the deliveries API lists them as failed.
-    pub fn lose_webhooks(&self, times: usize) {
-        self.0.webhooks.lose_next(times);
-    }
-
-    /// The next `times` webhooks arrive twice, with the same GUID.
-    pub fn double_webhooks(&self, times: usize) {
-        self.0.webhooks.double_next(times);
-    }
-
-    /// Sends an event once more, as the button in the app's settings does.
-    pub fn redeliver(&self, delivery: i64) -> Result<(), Refusal> {
-        self.0.change(|world| world.redeliver(delivery))
-    }
-
-    /// The next `times` calls whose operation contains `operation` fail in the given way.
-    pub fn fail(&self, operation: &str, times: usize, fault: Fault) {
-        self.0.faults.plan(operation, times, fault);
-    }
-
-    /// Calls `observer` when a call has arrived and when it has been performed, before the answer
-    /// leaves. It runs in place: killing the caller in it kills it at exactly this point.
-    pub fn on_effect(&self, observer: impl Fn(Phase, &Call) + Send + Sync + 'static) {
-        self.0.log.observe(observer);
-    }
-
-    /// Every call since the start, in order.
-    pub fn calls(&self) -> Vec<Call> {
-        self.0.log.calls()
-    }
-
-    /// The calls that fakehub does not know (answered 501): a test that has some should fail.
-    pub fn unknown(&self) -> Vec<Call> {
-        self.calls().into_iter().filter(|call| call.status == Some(501)).collect()
     }
 }

@@ -4,8 +4,6 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::bare::Inscription;
-use super::branches::Edit;
-use super::pulls::NewPull;
 use super::refusal::Refusal;
 use super::state::{By, Merged, Role};
 use super::world::{WEB_FLOW, World};
@@ -69,56 +67,6 @@ impl World {
         self.issue_mut(repo, number)?.open = false;
         self.move_branch(repo, &pull.base_ref, Some(&sha), by)?;
         self.close_pull(repo, number, by)?;
-        Ok(sha)
-    }
-
-    /// The button that opens a pull request taking a merged one back; answers its number.
-    pub fn revert_pull(&mut self, repo: i64, number: i64, by: By) -> Result<i64, Refusal> {
-        self.require_role(repo, by, Role::Write)?;
-        let pull = self.pull(repo, number)?.clone();
-        let merged = pull.merged.clone();
-        let merged =
-            merged.ok_or_else(|| Refusal::unprocessable("The pull request is not merged"))?;
-        let title = format!("Revert \"{}\"", self.issue(repo, number)?.title);
-        let base = self.live_base(repo, &pull)?.ok_or_else(Refusal::not_found)?;
-        let at = self.tick();
-        let inscription = Inscription {
-            message: title.clone(),
-            author: self.stamp(by.account, at)?,
-            committer: self.stamp(WEB_FLOW, at)?,
-        };
-        let reverted = self.bare(repo)?.revert(&base, &merged.sha, &inscription)?;
-        let sha = reverted.ok_or_else(|| Refusal::unprocessable("The revert conflicts"))?;
-        let head = format!("revert-{number}-{}", pull.head_ref);
-        self.move_branch(repo, &head, Some(&sha), by)?;
-        let body = Some(format!("Reverts #{number}"));
-        let new = NewPull { title, body, head, base: pull.base_ref, draft: false };
-        self.open_pull(repo, &new, by)
-    }
-
-    /// The head branch once more on top of where its base is now, pushed by force.
-    pub fn rebase_branch(&mut self, (repo, number): (i64, i64), by: By) -> Result<String, Refusal> {
-        let pull = self.pull(repo, number)?.clone();
-        let base = self.live_base(repo, &pull)?.ok_or_else(Refusal::not_found)?;
-        let at = self.tick();
-        let committer = self.stamp(by.account, at)?;
-        let rebased = self.bare(repo)?.rebase(&base, &pull.head_sha, &committer)?;
-        let sha = rebased.ok_or_else(|| Refusal::unprocessable("The rebase conflicts"))?;
-        self.move_branch(pull.head_repo, &pull.head_ref, Some(&sha), by)?;
-        Ok(sha)
-    }
-
-    /// Commits on a parent that need not be the head, and pushes by force.
-    pub fn force_commit(
-        &mut self,
-        (repo, branch): (i64, &str),
-        parent: &str,
-        edit: &Edit,
-        by: By,
-    ) -> Result<String, Refusal> {
-        let parent = self.bare(repo)?.resolve(parent).ok_or_else(Refusal::not_found)?;
-        let sha = self.write_commit(repo, Some(&parent), edit, by)?;
-        self.move_branch(repo, branch, Some(&sha), by)?;
         Ok(sha)
     }
 

@@ -4,10 +4,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Hub;
-use super::authors::authors;
-use super::bare::Stamp;
 use super::refusal::Refusal;
-use super::state::{CheckRun, Comment, Delivery, Issue, Reaction, Review, ReviewState};
+use super::state::{CheckRun, Comment, Reaction, Review, ReviewState};
 use super::world::World;
 
 #[derive(Clone, Debug)]
@@ -51,41 +49,6 @@ pub struct PullView {
     pub base_ref: String,
 }
 
-#[derive(Clone, Debug)]
-pub struct IssueView {
-    pub number: i64,
-    pub title: String,
-    pub body: Option<String>,
-    pub author: String,
-    pub via_app: bool,
-    pub labels: Vec<String>,
-    pub open: bool,
-    /// `(login, content)` in the order in which they were given.
-    pub reactions: Vec<(String, String)>,
-}
-
-#[derive(Clone, Debug)]
-pub struct CommitView {
-    pub sha: String,
-    pub message: String,
-    pub parents: Vec<String>,
-    /// Logins, the author first, then the co-authors; `name <address>` for nobody's.
-    pub authors: Vec<String>,
-    pub committer: String,
-}
-
-#[derive(Clone, Debug)]
-pub struct DeliveryView {
-    pub id: i64,
-    pub guid: String,
-    /// `issue_comment.created`, or `push`.
-    pub event: String,
-    pub redelivery: bool,
-    /// None while it waits.
-    pub status_code: Option<u16>,
-    pub payload: Value,
-}
-
 impl Hub {
     /// The comments of an issue or pull request, oldest first.
     pub fn comments(&self, repo: &str, number: i64) -> Result<Vec<CommentView>, Refusal> {
@@ -125,47 +88,6 @@ impl Hub {
         reviews.iter().map(view).collect()
     }
 
-    /// The pull requests of a branch of the repository itself, whatever their state, oldest first.
-    pub fn pulls_of(&self, repo: &str, branch: &str) -> Result<Vec<PullView>, Refusal> {
-        let world = self.0.read();
-        let id = world.repository_named(repo)?;
-        let is_of_it = |issue: &&Issue| {
-            issue
-                .pull
-                .as_ref()
-                .is_some_and(|it| (it.head_repo, it.head_ref.as_str()) == (id, branch))
-        };
-        let found = world.repository(id)?.issues.values().filter(is_of_it);
-        found.map(|issue| pull_view(&world, id, issue.number)).collect()
-    }
-
-    /// An issue, or a pull request seen as one.
-    pub fn issue(&self, repo: &str, number: i64) -> Result<IssueView, Refusal> {
-        let world = self.0.read();
-        let issue = world.issue(world.repository_named(repo)?, number)?;
-        Ok(IssueView {
-            number,
-            title: issue.title.clone(),
-            body: issue.body.clone(),
-            author: world.account(issue.by.account)?.login.clone(),
-            via_app: issue.by.via_app,
-            labels: issue.labels.clone(),
-            open: issue.open,
-            reactions: reactions(&world, &issue.reactions)?,
-        })
-    }
-
-    /// Title and body of the issues that are no pull requests, oldest first.
-    pub fn issues(&self, repo: &str) -> Result<Vec<(i64, String, String)>, Refusal> {
-        let world = self.0.read();
-        let issues = &world.repository(world.repository_named(repo)?)?.issues;
-        let is_issue = |issue: &&Issue| issue.pull.is_none();
-        let view = |issue: &Issue| {
-            (issue.number, issue.title.clone(), issue.body.clone().unwrap_or_default())
-        };
-        Ok(issues.values().filter(is_issue).map(view).collect())
-    }
-
     /// GitHub's id of a repository, which stays when it is renamed.
     pub fn repository_id(&self, repo: &str) -> Result<i64, Refusal> {
         self.0.read().repository_named(repo)
@@ -176,45 +98,6 @@ impl Hub {
         let world = self.0.read();
         let bare = world.bare(world.repository_named(repo)?)?;
         bare.resolve(name).ok_or_else(Refusal::not_found)
-    }
-
-    /// The paths of all files of a branch or commit.
-    pub fn paths(&self, repo: &str, at: &str) -> Result<Vec<String>, Refusal> {
-        let sha = self.sha(repo, at)?;
-        let world = self.0.read();
-        Ok(world.bare(world.repository_named(repo)?)?.paths(&sha)?)
-    }
-
-    /// The commit that a branch (or abbreviated id) stands for.
-    pub fn commit(&self, repo: &str, at: &str) -> Result<CommitView, Refusal> {
-        let sha = self.sha(repo, at)?;
-        let world = self.0.read();
-        let facts = world.bare(world.repository_named(repo)?)?.facts(&sha)?;
-        let name = |stamp: &Stamp| match world.account_of_email(&stamp.email) {
-            Some(account) => account.login.clone(),
-            None => format!("{} <{}>", stamp.name, stamp.email),
-        };
-        Ok(CommitView {
-            authors: authors(&facts).iter().map(name).collect(),
-            committer: name(&facts.committer),
-            message: facts.message,
-            parents: facts.parents,
-            sha,
-        })
-    }
-
-    /// A file of a branch or commit as text; None when there is none.
-    pub fn file(&self, repo: &str, at: &str, path: &str) -> Result<Option<String>, Refusal> {
-        let sha = self.sha(repo, at)?;
-        let world = self.0.read();
-        let contents = world.bare(world.repository_named(repo)?)?.file(&sha, path)?;
-        Ok(contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-    }
-
-    /// Every delivery that is remembered, in the order of sending.
-    pub fn deliveries(&self) -> Result<Vec<DeliveryView>, Refusal> {
-        let world = self.0.read();
-        world.state.deliveries.iter().map(delivery_view).collect()
     }
 }
 
@@ -230,14 +113,14 @@ fn comment_view(world: &World, comment: &Comment) -> Result<CommentView, Refusal
     })
 }
 
-fn reactions(world: &World, all: &[Reaction]) -> Result<Vec<(String, String)>, Refusal> {
+pub fn reactions(world: &World, all: &[Reaction]) -> Result<Vec<(String, String)>, Refusal> {
     let view = |reaction: &Reaction| {
         Ok((world.account(reaction.by)?.login.clone(), reaction.content.clone()))
     };
     all.iter().map(view).collect()
 }
 
-fn pull_view(world: &World, repo: i64, number: i64) -> Result<PullView, Refusal> {
+pub fn pull_view(world: &World, repo: i64, number: i64) -> Result<PullView, Refusal> {
     let (issue, pull) = (world.issue(repo, number)?, world.pull(repo, number)?);
     Ok(PullView {
         number,
@@ -267,19 +150,4 @@ fn check_run_view(run: &CheckRun) -> CheckRunView {
         details_url: run.details_url.clone(),
         annotations: run.annotations.clone(),
     }
-}
-
-fn delivery_view(delivery: &Delivery) -> Result<DeliveryView, Refusal> {
-    let event = match &delivery.action {
-        Some(action) => format!("{}.{action}", delivery.event),
-        None => delivery.event.clone(),
-    };
-    Ok(DeliveryView {
-        id: delivery.id,
-        guid: delivery.guid.clone(),
-        event,
-        redelivery: delivery.redelivery,
-        status_code: delivery.answer.as_ref().map(|answer| answer.status_code),
-        payload: serde_json::from_str(delivery.payload.get())?,
-    })
 }

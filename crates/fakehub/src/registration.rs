@@ -77,18 +77,6 @@ impl Hub {
             Ok(())
         })
     }
-
-    /// Installs the app on all repositories of an account that has some.
-    pub fn install_app(&self, owner: &str) -> Result<(), Refusal> {
-        self.0.change(|world| {
-            let owner = world.account_named(owner)?.id;
-            let of_owner = |id: &&i64| {
-                world.repository(**id).is_ok_and(|repository| repository.owner == owner)
-            };
-            let repository = world.state.repositories.keys().find(of_owner).copied();
-            world.install(owner, repository.ok_or_else(Refusal::not_found)?)
-        })
-    }
 }
 
 /// The page on which a person confirms what another site has sent along.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::bare::{Bare, FileChange, Inscription};
 use super::refusal::Refusal;
-use super::state::{AccountKind, By, Installation, Repository};
+use super::state::{AccountKind, Installation, Repository};
 use super::world::World;
 
 impl World {
@@ -41,28 +41,6 @@ impl World {
         Ok(id)
     }
 
-    /// A person's own copy of a repository, where the app is not installed.
-    pub fn fork(&mut self, repo: i64, by: By) -> Result<i64, Refusal> {
-        let (name, branches) = {
-            let origin = self.repository(repo)?;
-            (origin.name.clone(), origin.refs.clone())
-        };
-        let id = self.new_repository(by.account, &name, Some(repo))?;
-        let bare = Bare::create(&self.bare_path(id), "main")?;
-        for branch in branches.keys() {
-            let name = format!("refs/heads/{branch}");
-            bare.fetch(&self.bare_path(repo), &name, &name)?;
-        }
-        self.repository_mut(id)?.refs = branches;
-        Ok(id)
-    }
-
-    pub fn rename(&mut self, repo: i64, name: &str, by: By) -> Result<(), Refusal> {
-        let from = std::mem::replace(&mut self.repository_mut(repo)?.name, name.to_owned());
-        let changes = json!({ "changes": { "repository": { "name": { "from": from } } } });
-        self.emit(("repository", Some("renamed")), repo, by.account, changes)
-    }
-
     pub fn require_unarchived(&self, repo: i64) -> Result<(), Refusal> {
         match self.repository(repo)?.archived {
             true => Err(Refusal::new(403, "Repository was archived so is read-only.")),
@@ -70,18 +48,7 @@ impl World {
         }
     }
 
-    pub fn suspend(&mut self, owner: &str, suspended: bool) -> Result<(), Refusal> {
-        let account = self.account_named(owner)?.id;
-        let at = suspended.then(|| self.tick());
-        let installation =
-            self.state.installations.values_mut().find(|found| found.account == account);
-        let installation = installation.ok_or_else(Refusal::not_found)?;
-        installation.suspended_at = at;
-        let (id, action) = (installation.id, if suspended { "suspend" } else { "unsuspend" });
-        self.emit_installation(("installation", Some(action)), id, account, json!({}))
-    }
-
-    fn new_repository(
+    pub fn new_repository(
         &mut self,
         owner: i64,
         name: &str,

@@ -54,19 +54,7 @@ impl World {
         self.emit_review((repo, number), review, "dismissed", by)
     }
 
-    /// Moves a review to another commit, as GitHub has been seen to do on a rebase that changed
-    /// nothing. Nobody is told.
-    pub fn rebind_review(
-        &mut self,
-        pull: (i64, i64),
-        review: i64,
-        commit: &str,
-    ) -> Result<(), Refusal> {
-        commit.clone_into(&mut self.review_mut(pull, review)?.commit_id);
-        Ok(())
-    }
-
-    fn review_mut(&mut self, pull: (i64, i64), review: i64) -> Result<&mut Review, Refusal> {
+    pub fn review_mut(&mut self, pull: (i64, i64), review: i64) -> Result<&mut Review, Refusal> {
         let reviews = &mut self.pull_mut(pull.0, pull.1)?.reviews;
         reviews.iter_mut().find(|found| found.id == review).ok_or_else(Refusal::not_found)
     }

@@ -121,7 +121,7 @@ async fn answer(State(hub): State<Hub>, request: Request) -> Response {
         // Ends the connection without a byte of an answer, which a handler cannot do otherwise.
         std::panic::resume_unwind(Box::new("the answer is lost on purpose"));
     }
-    response(with_limits(reply, hub.0.log.calls().len()))
+    response(with_limits(reply, hub.0.log.count()))
 }
 
 async fn performed(hub: &Hub, ask: &Ask, call: &Call, actor: Result<Actor, Refusal>) -> Reply {

@@ -56,6 +56,7 @@ impl Webhooks {
         })
     }
 
+    #[cfg(feature = "testing")]
     pub fn hold(&self, is_held: bool) {
         self.is_held.store(is_held, Ordering::SeqCst);
         self.wake.notify_one();
@@ -63,11 +64,13 @@ impl Webhooks {
     }
 
     /// The next `times` deliveries fail without arriving; the deliveries API knows them.
+    #[cfg(feature = "testing")]
     pub fn lose_next(&self, times: usize) {
         self.lose.fetch_add(times, Ordering::SeqCst);
     }
 
     /// The next `times` deliveries arrive twice.
+    #[cfg(feature = "testing")]
     pub fn double_next(&self, times: usize) {
         self.double.fetch_add(times, Ordering::SeqCst);
     }

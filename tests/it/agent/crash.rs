@@ -77,7 +77,7 @@ async fn play(fatal: Option<u64>) -> Ended {
     let args = args(&hub, &dir, (&url, &model.url));
     let log = dir.path().join("bot.log");
     let mut bot = Some(start(&hub, &args, &log));
-    let issue = alice.open_labeled_issue(REPO, ("Greet", "Please greet."), &[LABEL]).unwrap();
+    let issue = alice.open_labeled_issue(REPO, "Greet", "Please greet.", &[LABEL]).unwrap();
     let (begin, mut was_killed) = (Instant::now(), false);
     loop {
         assert!(

@@ -148,7 +148,7 @@ async fn ask_and_answer(story: &Story, seed: u64, runs: usize) {
         let issues: Vec<i64> = (first..(first + 10).min(runs))
             .map(|n| {
                 let title = format!("Greet {}", n + 1);
-                story.alice.open_labeled_issue(REPO, (&title, "Please."), &[LABEL]).unwrap()
+                story.alice.open_labeled_issue(REPO, &title, "Please.", &[LABEL]).unwrap()
             })
             .collect();
         story.settle_together().await;

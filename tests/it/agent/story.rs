@@ -24,7 +24,7 @@ pub async fn with(model: &Model, setup: Setup<'_>) -> Story {
 }
 
 pub fn ask(person: &Person, text: &str) -> i64 {
-    person.open_labeled_issue(REPO, ("We want a greeting", text), &[LABEL]).unwrap()
+    person.open_labeled_issue(REPO, "We want a greeting", text, &[LABEL]).unwrap()
 }
 
 /// The one comment of a run on its issue.

@@ -196,7 +196,7 @@ async fn app_at_work(scene: &Scene) {
 /// From an issue to the bot's own pull request.
 async fn app_proposing(scene: &Scene) {
     let text = ("Bucket", "for build logs");
-    let issue = scene.alice.open_labeled_issue(REPO, text, &["infra"]).unwrap();
+    let issue = scene.alice.open_labeled_issue(REPO, text.0, text.1, &["infra"]).unwrap();
     scene.alice.label_issue(REPO, issue, "s3").unwrap();
     scene.alice.unlabel_issue(REPO, issue, "infra").unwrap();
     let edit = IssueEdit { title: Some("A bucket".into()), body: Some("for logs".into()) };

@@ -25,7 +25,7 @@ fn names(labels: &Value) -> Vec<&str> {
 async fn an_issue_is_announced_opened_with_its_labels_then_each_label_then_closed() {
     let (scene, receiver) = listening().await;
     let text = ("A bucket", "for build logs");
-    let number = scene.alice.open_labeled_issue(REPO, text, &["infra", "s3"]).unwrap();
+    let number = scene.alice.open_labeled_issue(REPO, text.0, text.1, &["infra", "s3"]).unwrap();
     scene.bob.label_issue(REPO, number, "urgent").unwrap();
     scene.bob.label_issue(REPO, number, "urgent").unwrap();
     for _ in 0..2 {
@@ -93,7 +93,7 @@ async fn editor(scene: &Scene, number: i64) -> Value {
 async fn a_pull_request_is_no_issue_of_the_graph_and_needs_the_permission_for_issues() {
     let scene = Scene::new().await;
     let pull = scene.pull();
-    let issue = scene.alice.open_labeled_issue(REPO, ("A bucket", "please"), &["infra"]).unwrap();
+    let issue = scene.alice.open_labeled_issue(REPO, "A bucket", "please", &["infra"]).unwrap();
     let document = "query($n: Int!) { repository(owner: \"acme\", name: \"infra\") { \
                     issue(number: $n) { title state author { login } labels(first: 5) { nodes { name } } } } }";
     let issues = Client::installation(&scene.hub, json!({ "issues": "read" })).await;
@@ -112,9 +112,9 @@ async fn a_pull_request_is_no_issue_of_the_graph_and_needs_the_permission_for_is
 async fn who_may_not_triage_neither_labels_nor_closes_anothers_issue() {
     let scene = Scene::new().await;
     let text = ("A bucket", "for build logs");
-    let own = scene.eve.open_labeled_issue(REPO, text, &["planwright"]).unwrap();
+    let own = scene.eve.open_labeled_issue(REPO, text.0, text.1, &["planwright"]).unwrap();
     assert!(scene.hub.issue(REPO, own).unwrap().labels.is_empty(), "GitHub drops them in silence");
-    let filled = scene.eve.fill_in_form(REPO, text, &["planwright"]).unwrap();
+    let filled = scene.eve.fill_in_form(REPO, text.0, text.1, &["planwright"]).unwrap();
     assert_eq!(
         scene.hub.issue(REPO, filled).unwrap().labels,
         ["planwright"],
@@ -146,7 +146,7 @@ async fn a_pull_request_is_not_labelled_or_closed_as_an_issue() {
 async fn the_app_reads_answers_and_acknowledges_an_issue() {
     let scene = Scene::new().await;
     let text = ("A bucket", "for build logs");
-    let number = scene.alice.open_labeled_issue(REPO, text, &["infra"]).unwrap();
+    let number = scene.alice.open_labeled_issue(REPO, text.0, text.1, &["infra"]).unwrap();
     let app = Client::installation(&scene.hub, json!({ "issues": "write" })).await;
     let at = format!("{ISSUES}/{number}");
     let read = app.get(&at).await.body;

@@ -59,7 +59,7 @@ async fn the_head_that_was_expected_is_merged_or_none() {
     let number = scene.pull();
     let old = scene.hub.pull(REPO, number).unwrap().head_sha;
     scene.alice.push(REPO, "feature", &Edit::new("More").write("c.txt", "c")).unwrap();
-    let at = |sha: &str| scene.bob.merge_at(REPO, number, (MergeMethod::Merge, sha));
+    let at = |sha: &str| scene.bob.merge_at(REPO, number, MergeMethod::Merge, sha);
     assert_eq!(at(&old).unwrap_err().status, 409);
     at(&scene.hub.pull(REPO, number).unwrap().head_sha).unwrap();
 }

@@ -122,7 +122,7 @@ async fn nothing_of_a_repository_is_markup_in_a_page() {
     let pull = scene.alice.open_pull(REPO, "feature<script>", hostile).unwrap();
     scene.bob.request_changes(REPO, pull, hostile).unwrap();
     let text = (hostile, hostile);
-    let issue = scene.alice.open_labeled_issue(REPO, text, &["<script>"]).unwrap();
+    let issue = scene.alice.open_labeled_issue(REPO, text.0, text.1, &["<script>"]).unwrap();
     scene.eve.comment(REPO, issue, hostile).unwrap();
     let alice = Browser::new(&scene, "alice");
     let file = "/acme/infra/blob/main/README.md".to_owned();

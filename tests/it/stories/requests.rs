@@ -16,7 +16,7 @@ fn form(stack: &str, greeting: &str) -> String {
 }
 
 fn ask(person: &Person, body: &str) -> i64 {
-    person.open_labeled_issue(REPO, ("Something to greet with", body), &[LABEL]).unwrap()
+    person.open_labeled_issue(REPO, "Something to greet with", body, &[LABEL]).unwrap()
 }
 
 /// The one comment of the bot on an issue.
@@ -114,7 +114,7 @@ async fn free_text_gets_the_forms_that_fit_and_whoever_may_not_write_gets_a_reas
     assert!(said.contains(&link), "{said}");
 
     let text = form("hi", "Hello");
-    let issue = story.eve.fill_in_form(REPO, ("Please", &text), &[LABEL]).unwrap();
+    let issue = story.eve.fill_in_form(REPO, "Please", &text, &[LABEL]).unwrap();
     story.settle().await;
     let said = answer(&story, issue);
     assert!(said.contains("`eve` has no write access"), "{said}");
@@ -131,7 +131,7 @@ async fn the_settings_say_which_label_asks_and_any_other_costs_nothing_at_github
     let first = config("Infra wish");
     let story = Story::with(Setup { config: &first, ..Setup::default() }).await;
     let open = |label: &str, stack: &str| {
-        story.alice.open_labeled_issue(REPO, ("Please", &form(stack, "Hello")), &[label]).unwrap()
+        story.alice.open_labeled_issue(REPO, "Please", &form(stack, "Hello"), &[label]).unwrap()
     };
     let issue = open("infra wish", "one");
     story.settle().await;

@@ -58,7 +58,7 @@ pub fn answer(hub: &Hub, ask: &Ask, actor: &Actor) -> Result<Reply, Refusal> {
         return Err(Refusal::not_accessible());
     }
     let operation = operation(&document, body["operationName"].as_str());
-    let used = hub.0.log.calls().len();
+    let used = hub.0.log.count();
     let run = Run { actor, document: &document, variables: &body["variables"], used };
     let (data, errors) = match operation {
         Some(OperationDefinition::Query(query)) => {

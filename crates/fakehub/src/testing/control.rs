@@ -1,0 +1,121 @@
+//! The handles of tests: webhooks held, lost and doubled, calls that fail, settings of GitHub's.
+
+use super::super::Hub;
+use super::super::call_log::{Call, Phase};
+use super::super::faults::Fault;
+use super::super::people::{Done, Person};
+use super::super::refusal::Refusal;
+use super::super::state::{AccountKind, Level};
+
+impl Hub {
+    /// Keeps webhooks back until [`Hub::release_webhooks`].
+    pub fn hold_webhooks(&self) {
+        self.0.webhooks.hold(true);
+    }
+
+    pub fn release_webhooks(&self) {
+        self.0.webhooks.hold(false);
+    }
+
+    /// Sends what was held back in the opposite order, the latest event first.
+    pub fn release_webhooks_reversed(&self) -> Result<(), Refusal> {
+        self.0.change(|world| {
+            let all = std::mem::take(&mut world.state.deliveries);
+            let (sent, mut held): (Vec<_>, Vec<_>) =
+                all.into_iter().partition(|delivery| delivery.answer.is_some());
+            held.reverse();
+            world.state.deliveries = sent;
+            world.state.deliveries.append(&mut held);
+            Ok(())
+        })?;
+        self.release_webhooks();
+        Ok(())
+    }
+
+    /// The next `times` webhooks fail without arriving; the deliveries API lists them as failed.
+    pub fn lose_webhooks(&self, times: usize) {
+        self.0.webhooks.lose_next(times);
+    }
+
+    /// The next `times` webhooks arrive twice, with the same GUID.
+    pub fn double_webhooks(&self, times: usize) {
+        self.0.webhooks.double_next(times);
+    }
+
+    /// Sends an event once more, as the button in the app's settings does.
+    pub fn redeliver(&self, delivery: i64) -> Result<(), Refusal> {
+        self.0.change(|world| world.redeliver(delivery))
+    }
+
+    /// The next `times` calls whose operation contains `operation` fail in the given way.
+    pub fn fail(&self, operation: &str, times: usize, fault: Fault) {
+        self.0.faults.plan(operation, times, fault);
+    }
+
+    /// Calls `observer` when a call has arrived and when it has been performed, before the answer
+    /// leaves. It runs in place: killing the caller in it kills it at exactly this point.
+    pub fn on_effect(&self, observer: impl Fn(Phase, &Call) + Send + Sync + 'static) {
+        self.0.log.observe(observer);
+    }
+
+    /// Every call since the start, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.0.log.calls()
+    }
+
+    /// The calls that fakehub does not know (answered 501): a test that has some should fail.
+    pub fn unknown(&self) -> Vec<Call> {
+        self.calls().into_iter().filter(|call| call.status == Some(501)).collect()
+    }
+
+    /// Another app's bot, `<name>[bot]`.
+    pub fn add_bot(&self, name: &str) -> Done<Person> {
+        self.add(&format!("{name}[bot]"), AccountKind::Bot)
+    }
+
+    pub fn set_private(&self, repo: &str, private: bool) -> Done {
+        self.in_repository(repo, |world, id| {
+            world.repository_mut(id)?.private = private;
+            Ok(())
+        })
+    }
+
+    pub fn set_archived(&self, repo: &str, archived: bool) -> Done {
+        self.in_repository(repo, |world, id| {
+            world.repository_mut(id)?.archived = archived;
+            Ok(())
+        })
+    }
+
+    /// Takes a permission of the app away from the installation, or lowers it.
+    pub fn set_app_permission(&self, owner: &str, name: &str, level: Option<Level>) -> Done {
+        self.0.change(|world| {
+            let account = world.account_named(owner)?.id;
+            let mut all = world.state.installations.values_mut();
+            let found = all.find(|installation| installation.account == account);
+            let permissions = &mut found.ok_or_else(Refusal::not_found)?.permissions;
+            match level {
+                Some(level) => permissions.insert(name.to_owned(), level),
+                None => permissions.remove(name),
+            };
+            Ok(())
+        })
+    }
+
+    /// Suspends the app in an organisation, or lifts that.
+    pub fn suspend(&self, owner: &str, suspended: bool) -> Done {
+        self.0.change(|world| world.suspend(owner, suspended))
+    }
+
+    /// Installs the app on all repositories of an account that has some.
+    pub fn install_app(&self, owner: &str) -> Result<(), Refusal> {
+        self.0.change(|world| {
+            let owner = world.account_named(owner)?.id;
+            let of_owner = |id: &&i64| {
+                world.repository(**id).is_ok_and(|repository| repository.owner == owner)
+            };
+            let repository = world.state.repositories.keys().find(of_owner).copied();
+            world.install(owner, repository.ok_or_else(Refusal::not_found)?)
+        })
+    }
+}
