@@ -7,11 +7,11 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use super::Hub;
-use super::actor::{Access, Actor};
-use super::refusal::Refusal;
-use super::server::{Ask, Reply};
-use super::state::{Level, Role};
+use crate::actions::access::{Access, Actor};
+use crate::api_error::Refusal;
+use crate::http::{Ask, Reply};
+use crate::hub::Hub;
+use crate::state::data::{Level, Role};
 
 const FETCH: Access =
     Access::Repository { permissions: &["contents"], level: Level::Read, role: Some(Role::Read) };

@@ -3,13 +3,14 @@
 //! Each act goes through the same rules as the same act over HTTP. The app's own acts are not
 //! here: it comes by HTTP only.
 
-use super::branches::Edit;
-use super::merge::MergeMethod;
-use super::pulls::NewPull;
-use super::refusal::Refusal;
-use super::state::{AccountKind, By, ReviewState, Role};
-use super::world::World;
-use super::{Hub, Inner};
+use crate::actions::branches::Edit;
+use crate::actions::merge::MergeMethod;
+use crate::actions::pulls::NewPull;
+use crate::actions::registration::AppEdit;
+use crate::api_error::Refusal;
+use crate::hub::{Hub, Inner};
+use crate::state::World;
+use crate::state::data::{AccountKind, By, ReviewState, Role};
 
 pub(super) type Done<T = ()> = Result<T, Refusal>;
 
@@ -33,6 +34,14 @@ impl Hub {
     /// A repository of an organisation, with the app installed and one commit on `main`.
     pub fn add_repository(&self, full_name: &str, files: &[(&str, &str)]) -> Done<i64> {
         self.0.change(|world| world.add_repository(full_name, files))
+    }
+
+    /// Changes the app itself. Installations keep the permissions that they have.
+    pub fn edit_app(&self, edit: AppEdit) -> Done {
+        self.0.change(|world| {
+            world.edit_app(edit);
+            Ok(())
+        })
     }
 
     /// Gives a person a role in a repository; None takes it away. All can read public ones.

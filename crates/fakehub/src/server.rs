@@ -1,77 +1,63 @@
 //! The web server: tells pages, REST, GraphQL and git apart, logs each call of a program, and lets
 //! faults happen.
 
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use super::actor::Actor;
-use super::call_log::{Call, Kind};
-use super::faults::Fault;
-use super::refusal::Refusal;
-use super::{Hub, git_http, graphql, pages, registration, rest, sign_in};
+use crate::actions::access::Actor;
+use crate::api_error::Refusal;
+use crate::http::{Ask, LIMIT, Reply};
+use crate::hub::call_log::{Call, CallLog, Kind};
+use crate::hub::faults::{Fault, Faults};
+use crate::hub::webhooks::Webhooks;
+use crate::hub::{Hub, Inner, Settings};
+use crate::state::World;
+use crate::{git_http, graphql, pages, rest};
 
 /// More than any pack of the tests; GitHub's own limit is two gigabytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
-/// What a request says, read in full.
-pub struct Ask {
-    pub method: Method,
-    pub path: String,
-    pub query: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-impl Ask {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The body as JSON; nothing is null.
-    pub fn json(&self) -> Result<Value, Refusal> {
-        if self.body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&self.body).map_err(|_| Refusal::new(400, "Problems parsing JSON"))
-    }
-}
-
-/// What is answered.
-#[derive(Default)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Bytes,
-}
-
-impl Reply {
-    pub fn json(status: u16, body: &Value) -> Self {
-        let headers =
-            vec![("content-type".to_owned(), "application/json; charset=utf-8".to_owned())];
-        Self { status, headers, body: body.to_string().into() }
-    }
-
-    pub fn empty(status: u16) -> Self {
-        Self { status, ..Self::default() }
-    }
-
-    pub fn refusal(refusal: &Refusal) -> Self {
-        Self::json(refusal.status, &refusal.body())
-    }
-
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.headers.push((name.to_owned(), value.into()));
-        self
+impl Hub {
+    /// Starts serving, and delivering webhooks once [`Hub::set_webhook`] has said where to.
+    ///
+    /// Errors when the data cannot be read or the port is taken.
+    pub async fn start(settings: Settings) -> Result<Self, Refusal> {
+        let mut world = World::open(settings.data)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        world.url.clone_from(&url);
+        let inner = Inner {
+            world: Mutex::new(world),
+            url,
+            log: CallLog::new(settings.record.as_deref())?,
+            faults: Faults::default(),
+            webhooks: Webhooks::new()?,
+            pushing: tokio::sync::Mutex::new(()),
+            guide: Mutex::default(),
+            stop: CancellationToken::new(),
+        };
+        let hub = Self(Arc::new(inner));
+        tokio::spawn(serve(hub.clone(), listener));
+        let courier = hub.clone();
+        tokio::spawn(async move {
+            let stop = courier.0.stop.clone();
+            stop.run_until_cancelled(courier.0.deliver()).await;
+        });
+        Ok(hub)
     }
 }
 
-pub async fn serve(hub: Hub, listener: TcpListener) {
+async fn serve(hub: Hub, listener: TcpListener) {
     let stop = hub.0.stop.clone();
     let router = Router::new().fallback(answer).with_state(hub);
     let serving = axum::serve(listener, router);
@@ -93,13 +79,7 @@ async fn answer(State(hub): State<Hub>, request: Request) -> Response {
         headers: parts.headers,
         body,
     };
-    if registration::is_page(&ask) {
-        return response(registration::answer(&hub, &ask));
-    }
-    if sign_in::is_exchange(&ask) {
-        return response(sign_in::exchange(&hub, &ask));
-    }
-    if pages::is_for_people(&ask) {
+    if !git_http::is_git(&ask.path) && pages::is_for_people(&ask) {
         return response(pages::answer(&hub, &ask));
     }
     let actor = hub.0.read().actor(ask.header("authorization"));
@@ -194,9 +174,6 @@ fn with_limits(reply: Reply, used: usize) -> Reply {
             .with("x-ratelimit-reset", reset),
     }
 }
-
-/// Requests an hour; never enforced, only counted down.
-pub const LIMIT: usize = 12_500;
 
 fn response(reply: Reply) -> Response {
     let mut response = Response::new(Body::from(reply.body));

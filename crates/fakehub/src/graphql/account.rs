@@ -1,9 +1,9 @@
 //! Actors: users, bots and organisations.
 
-use super::super::shapes::node_id;
-use super::super::state::AccountKind;
-use super::super::world::World;
-use super::thing::{Failure, Out};
+use crate::graphql::node::{Failure, Out};
+use crate::json::node_id;
+use crate::state::World;
+use crate::state::data::AccountKind;
 
 pub fn type_name(world: &World, id: i64) -> &'static str {
     match world.account(id).map(|account| account.kind) {

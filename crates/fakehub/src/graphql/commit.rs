@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::super::authors::authors;
-use super::super::world::World;
-use super::connection::connection;
-use super::thing::{Arguments, Failure, Out, Thing};
+use crate::git_repo::authors::authors;
+use crate::graphql::connection::connection;
+use crate::graphql::node::{Arguments, Failure, Out, Thing};
+use crate::state::World;
 
 pub fn pull_commit_field((repo, sha): (i64, &str), name: &str) -> Result<Out, Failure> {
     match name {
@@ -67,6 +67,6 @@ pub fn git_actor_field(
     }
 }
 
-fn actor(stamp: super::super::bare::Stamp) -> Thing {
+fn actor(stamp: crate::git_repo::Stamp) -> Thing {
     Thing::GitActor { name: stamp.name, email: stamp.email }
 }

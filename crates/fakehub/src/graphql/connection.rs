@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::thing::{Arguments, Connection, Failure, Out, Thing};
+use crate::graphql::node::{Arguments, Connection, Failure, Out, Thing};
 
 /// The page of `all` that the arguments ask for. Errors as GitHub does without a limit, or with
 /// one that is not between 1 and 100.

@@ -8,40 +8,26 @@ use graphql_parser::query::{
 };
 use serde_json::{Map, Value, json};
 
-use super::super::actor::Actor;
-use super::super::world::World;
-use super::thing::{Arguments, Failure, Out, Thing};
-use super::{account, commit, connection, issue, pull, repository};
-
-/// Something a document asks for that fakehub does not have.
-#[derive(Debug)]
-pub struct Unknown(pub String);
+use crate::graphql::node::{Arguments, Context, Failure, Out, Thing, Unknown};
+use crate::graphql::{account, commit, connection, git_ref, issue, pull, repository};
 
 pub struct Execution<'w, 'd> {
-    pub world: &'w World,
-    pub actor: &'w Actor,
+    context: Context<'w>,
     fragments: BTreeMap<&'d str, &'d FragmentDefinition<'d, String>>,
     variables: BTreeMap<String, Value>,
-    /// Calls so far, for `rateLimit`.
-    pub used: usize,
     pub errors: Vec<Value>,
 }
 
 type Path<'p> = &'p [Value];
 
 impl<'w, 'd> Execution<'w, 'd> {
-    pub fn new(
-        world: &'w World,
-        actor: &'w Actor,
-        document: &'d Document<'d, String>,
-        used: usize,
-    ) -> Self {
+    pub fn new(context: Context<'w>, document: &'d Document<'d, String>) -> Self {
         let fragments = document.definitions.iter().filter_map(|definition| match definition {
             Definition::Fragment(fragment) => Some((fragment.name.as_str(), fragment)),
             Definition::Operation(_) => None,
         });
         let fragments = fragments.collect();
-        Self { world, actor, fragments, variables: BTreeMap::new(), used, errors: vec![] }
+        Self { context, fragments, variables: BTreeMap::new(), errors: vec![] }
     }
 
     /// What was sent along, over the defaults of the document.
@@ -148,25 +134,31 @@ impl<'w, 'd> Execution<'w, 'd> {
 
     fn resolve(&self, thing: &Thing, name: &str, arguments: &Arguments) -> Result<Out, Failure> {
         match thing {
-            Thing::Query => repository::query_field(self, name, arguments),
-            Thing::RateLimit => repository::rate_limit_field(self, name),
-            Thing::Repository(id) => repository::field(self, *id, name, arguments),
-            Thing::Ref { repo, branch } => repository::ref_field(self.world, (*repo, branch), name),
-            Thing::Pull(repo, number) => pull::field(self.world, (*repo, *number), name, arguments),
+            Thing::Query => repository::query_field(self.context, name, arguments),
+            Thing::RateLimit => repository::rate_limit_field(self.context, name),
+            Thing::Repository(id) => repository::field(self.context, *id, name, arguments),
+            Thing::Ref { repo, branch } => {
+                git_ref::ref_field(self.context.world, (*repo, branch), name)
+            }
+            Thing::Pull(repo, number) => {
+                pull::field(self.context.world, (*repo, *number), name, arguments)
+            }
             Thing::Issue(repo, number) => {
-                issue::field(self.world, (*repo, *number), name, arguments)
+                issue::field(self.context.world, (*repo, *number), name, arguments)
             }
             Thing::Label(label) => issue::label_field(label, name),
             Thing::Review { repo, number, id } => {
-                pull::review_field(self.world, (*repo, *number), *id, name)
+                pull::review_field(self.context.world, (*repo, *number), *id, name)
             }
             Thing::PullCommit(repo, sha) => commit::pull_commit_field((*repo, sha), name),
-            Thing::Commit(repo, sha) => commit::field(self.world, (*repo, sha), name, arguments),
-            Thing::GitActor { name: who, email } => {
-                commit::git_actor_field(self.world, (who, email), name)
+            Thing::Commit(repo, sha) => {
+                commit::field(self.context.world, (*repo, sha), name, arguments)
             }
-            Thing::Account(id) => account::field(self.world, *id, name),
-            Thing::GitUser(id) => account::git_user_field(self.world, *id, name),
+            Thing::GitActor { name: who, email } => {
+                commit::git_actor_field(self.context.world, (who, email), name)
+            }
+            Thing::Account(id) => account::field(self.context.world, *id, name),
+            Thing::GitUser(id) => account::git_user_field(self.context.world, *id, name),
             Thing::Connection(of) => connection::field(of, name),
             Thing::PageInfo { .. } => connection::page_info_field(thing, name),
             Thing::Payload { name: of, fields } => {
@@ -194,7 +186,7 @@ impl<'w, 'd> Execution<'w, 'd> {
             Thing::Commit(..) => "Commit",
             Thing::GitActor { .. } => "GitActor",
             Thing::Ref { .. } => "Ref",
-            Thing::Account(id) => account::type_name(self.world, *id),
+            Thing::Account(id) => account::type_name(self.context.world, *id),
             Thing::GitUser(_) => "User",
             Thing::Review { .. } => "PullRequestReview",
             Thing::Connection(of) => of.name,

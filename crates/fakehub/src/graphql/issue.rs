@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::super::shapes::node_id;
-use super::super::world::World;
-use super::connection::connection;
-use super::thing::{Arguments, Failure, Out, Thing};
+use crate::graphql::connection::connection;
+use crate::graphql::node::{Arguments, Failure, Out, Thing};
+use crate::json::node_id;
+use crate::state::World;
 
 pub fn field(
     world: &World,

@@ -7,11 +7,12 @@ mod account;
 mod commit;
 mod connection;
 mod execution;
+mod git_ref;
 mod issue;
 mod mutation;
+mod node;
 mod pull;
 mod repository;
-mod thing;
 
 use graphql_parser::query::{
     Definition, Document, Mutation, OperationDefinition, Selection, SelectionSet,
@@ -19,13 +20,13 @@ use graphql_parser::query::{
 };
 use serde_json::{Value, json};
 
-use super::Hub;
-use super::actor::Actor;
-use super::refusal::Refusal;
-use super::server::{Ask, Reply};
-use super::world::World;
-use execution::{Execution, Unknown};
-use thing::Out;
+use crate::actions::access::Actor;
+use crate::api_error::Refusal;
+use crate::graphql::execution::Execution;
+use crate::graphql::node::{Context, Out, Unknown};
+use crate::http::{Ask, Reply};
+use crate::hub::Hub;
+use crate::state::World;
 
 /// `graphql PullRequest`, or `graphql mutation AddComment`.
 pub fn operation_name(ask: &Ask) -> String {
@@ -96,7 +97,8 @@ impl<'d> Run<'d> {
         world: &'w World,
         definitions: &[VariableDefinition<'_, String>],
     ) -> Execution<'w, 'd> {
-        let mut execution = Execution::new(world, self.actor, self.document, self.used);
+        let mut execution =
+            Execution::new(Context { world, actor: self.actor, used: self.used }, self.document);
         execution.set_variables(definitions, self.variables);
         execution
     }

@@ -6,14 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::super::actor::{Access, Actor};
-use super::super::bare::FileChange;
-use super::super::refusal::Refusal;
-use super::super::shapes::node_id;
-use super::super::state::{Level, Role};
-use super::super::world::World;
-use super::execution::Unknown;
-use super::thing::{Arguments, Failure, Thing};
+use crate::actions::access::{Access, Actor};
+use crate::api_error::Refusal;
+use crate::git_repo::FileChange;
+use crate::graphql::node::Unknown;
+use crate::graphql::node::{Arguments, Failure, Thing};
+use crate::json::node_id;
+use crate::state::World;
+use crate::state::data::{Level, Role};
 
 pub fn perform(
     world: &mut World,
@@ -76,7 +76,7 @@ fn mark_ready(world: &mut World, actor: &Actor, input: &Value) -> Result<Fields,
 }
 
 fn pull_of_node(world: &World, id: &str) -> Option<(i64, i64)> {
-    let is_it = |pull: &super::super::state::Pull| node_id("PR", pull.id) == id;
+    let is_it = |pull: &crate::state::data::Pull| node_id("PR", pull.id) == id;
     world.state.repositories.values().find_map(|repository| {
         let mut issues = repository.issues.values();
         let found = issues.find(|issue| issue.pull.as_ref().is_some_and(is_it))?;

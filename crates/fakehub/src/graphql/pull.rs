@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::super::shapes::node_id;
-use super::super::state::{Pull, Review, ReviewState, Role};
-use super::super::world::World;
-use super::connection::connection;
-use super::repository::branch;
-use super::thing::{Arguments, Failure, Out, Thing};
+use crate::graphql::connection::connection;
+use crate::graphql::git_ref::branch;
+use crate::graphql::node::{Arguments, Failure, Out, Thing};
+use crate::json::node_id;
+use crate::state::World;
+use crate::state::data::{Pull, Review, ReviewState, Role};
 
 pub fn state(open: bool, pull: &Pull) -> &'static str {
     match (&pull.merged, open) {

@@ -3,22 +3,21 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use super::super::actor::Access;
-use super::super::refusal::Refusal;
-use super::super::server::LIMIT;
-use super::super::shapes::node_id;
-use super::super::state::{Level, Role};
-use super::super::world::World;
-use super::connection::connection;
-use super::execution::Execution;
-use super::thing::{Arguments, Failure, Out, Thing};
+use crate::actions::access::Access;
+use crate::api_error::Refusal;
+use crate::graphql::connection::connection;
+use crate::graphql::git_ref::branch;
+use crate::graphql::node::{Arguments, Context, Failure, Out, Thing};
+use crate::http::LIMIT;
+use crate::json::node_id;
+use crate::state::data::{Level, Role};
 
 const fn read(permissions: &'static [&'static str]) -> Access {
     Access::Repository { permissions, level: Level::Read, role: Some(Role::Read) }
 }
 
 pub fn query_field(
-    execution: &Execution<'_, '_>,
+    context: Context<'_>,
     name: &str,
     arguments: &Arguments,
 ) -> Result<Out, Failure> {
@@ -27,8 +26,8 @@ pub fn query_field(
         "repository" => {
             let owner = arguments.text("owner").unwrap_or_default();
             let full_name = format!("{owner}/{}", arguments.text("name").unwrap_or_default());
-            let found = execution.world.repository_named(&full_name).and_then(|id| {
-                execution.world.admit(execution.actor, read(&["metadata"]), Some(id))?;
+            let found = context.world.repository_named(&full_name).and_then(|id| {
+                context.world.admit(context.actor, read(&["metadata"]), Some(id))?;
                 Ok(id)
             });
             match found {
@@ -47,12 +46,12 @@ pub fn query_field(
 }
 
 pub fn field(
-    execution: &Execution<'_, '_>,
+    context: Context<'_>,
     id: i64,
     name: &str,
     arguments: &Arguments,
 ) -> Result<Out, Failure> {
-    let world = execution.world;
+    let world = context.world;
     let repository = world.repository(id)?;
     match name {
         "id" => Out::leaf(node_id("R", id)),
@@ -69,7 +68,7 @@ pub fn field(
             Out::maybe(branch(world, id, name.trim_start_matches("refs/heads/"))?)
         }
         "pullRequest" => {
-            world.admit(execution.actor, read(&["pull_requests"]), Some(id))?;
+            world.admit(context.actor, read(&["pull_requests"]), Some(id))?;
             let number = arguments.number("number").unwrap_or_default();
             match world.pull(id, number) {
                 Ok(_) => Ok(Out::One(Thing::Pull(id, number))),
@@ -82,7 +81,7 @@ pub fn field(
             }
         }
         "issue" => {
-            world.admit(execution.actor, read(&["issues"]), Some(id))?;
+            world.admit(context.actor, read(&["issues"]), Some(id))?;
             let number = arguments.number("number").unwrap_or_default();
             match world.issue(id, number) {
                 Ok(issue) if issue.pull.is_none() => Ok(Out::One(Thing::Issue(id, number))),
@@ -93,11 +92,11 @@ pub fn field(
             }
         }
         "pullRequests" => {
-            world.admit(execution.actor, read(&["pull_requests"]), Some(id))?;
+            world.admit(context.actor, read(&["pull_requests"]), Some(id))?;
             let states = arguments.texts("states");
-            let is_asked_for = |issue: &&super::super::state::Issue| {
+            let is_asked_for = |issue: &&crate::state::data::Issue| {
                 let Some(pull) = &issue.pull else { return false };
-                let state = super::pull::state(issue.open, pull);
+                let state = crate::graphql::pull::state(issue.open, pull);
                 states.as_ref().is_none_or(|states| states.contains(&state))
             };
             let found = repository.issues.values().filter(is_asked_for);
@@ -108,32 +107,14 @@ pub fn field(
     }
 }
 
-pub fn ref_field(world: &World, (repo, branch): (i64, &str), name: &str) -> Result<Out, Failure> {
-    match name {
-        "name" => Out::leaf(branch),
-        "prefix" => Out::leaf("refs/heads/"),
-        "target" => {
-            let sha = world.repository(repo)?.refs.get(branch).cloned();
-            Out::maybe(sha.map(|sha| Thing::Commit(repo, sha)))
-        }
-        _ => Err(Failure::unknown("Ref", name)),
-    }
-}
-
-pub fn rate_limit_field(execution: &Execution<'_, '_>, name: &str) -> Result<Out, Failure> {
+pub fn rate_limit_field(context: Context<'_>, name: &str) -> Result<Out, Failure> {
     let reset = Timestamp::from_second((Timestamp::now() + 1.hour()).as_second());
     match name {
         "cost" => Out::leaf(1),
         "limit" => Out::leaf(LIMIT),
-        "used" => Out::leaf(execution.used),
-        "remaining" => Out::leaf(LIMIT.saturating_sub(execution.used)),
+        "used" => Out::leaf(context.used),
+        "remaining" => Out::leaf(LIMIT.saturating_sub(context.used)),
         "resetAt" => Out::leaf(Value::from(reset.ok().map(|at| at.to_string()))),
         _ => Err(Failure::unknown("RateLimit", name)),
     }
-}
-
-/// A branch if there is one of that name.
-pub fn branch(world: &World, repo: i64, name: &str) -> Result<Option<Thing>, Failure> {
-    let exists = world.repository(repo)?.refs.contains_key(name);
-    Ok(exists.then(|| Thing::Ref { repo, branch: name.to_owned() }))
 }

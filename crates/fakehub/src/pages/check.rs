@@ -1,9 +1,10 @@
 //! Check runs: a line beside a pull request, and a page with summary and annotations.
 
-use super::super::refusal::Refusal;
-use super::super::state::{CheckRun, Role};
-use super::frame::{Frame, Moment};
-use super::{Deeds, Place, files, markdown, rendered, segments_of, timeline};
+use crate::api_error::Refusal;
+use crate::pages::context::{Deeds, Place, rendered, segments_of};
+use crate::pages::frame::{Frame, Moment};
+use crate::pages::{files, markdown, timeline};
+use crate::state::data::{CheckRun, Role};
 
 /// How a run stands, as words and as a class of the style.
 #[derive(Clone, Copy)]

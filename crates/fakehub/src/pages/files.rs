@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::refusal::Refusal;
-use super::super::state::Role;
-use super::frame::{Frame, Moment};
-use super::{Place, markdown, rendered, segment, segments_of};
+use crate::api_error::Refusal;
+use crate::pages::context::{Place, rendered, segment, segments_of};
+use crate::pages::frame::{Frame, Moment};
+use crate::pages::markdown;
+use crate::state::data::Role;
 
 #[derive(askama::Template)]
 #[template(path = "folder.html")]
@@ -72,7 +73,7 @@ pub fn folder(place: Place<'_>, branch: Option<&str>, path: &str) -> Result<Stri
     let by = world.account_of_email(&name.email).map_or(&name.name, |account| &account.login);
     let readme = bare.file(&sha, &format!("{prefix}README.md"))?;
     let readme = readme.map(|bytes| {
-        let references = super::timeline::references(place);
+        let references = crate::pages::timeline::references(place);
         markdown::rendered(&String::from_utf8_lossy(&bytes), &references)
     });
     let may_delete = !path.is_empty() && is_editable(place, branch);

@@ -4,11 +4,12 @@
 
 use serde::Deserialize;
 
-use super::super::issues::NewIssue;
-use super::super::refusal::Refusal;
-use super::super::world::World;
-use super::frame::Frame;
-use super::{Deeds, Fields, Place, markdown, rendered, segments_of};
+use crate::actions::issues::NewIssue;
+use crate::api_error::Refusal;
+use crate::pages::context::{Deeds, Fields, Place, rendered, segments_of};
+use crate::pages::frame::Frame;
+use crate::pages::markdown;
+use crate::state::World;
 
 const FOLDER: &str = ".github/ISSUE_TEMPLATE/";
 const NO_RESPONSE: &str = "_No response_";
@@ -226,7 +227,8 @@ pub fn page(place: Place<'_>) -> Result<String, Refusal> {
     let frame = Frame::within(place, "issues");
     if template.is_empty() {
         let offer = |(file, form): (String, Read)| {
-            let url = format!("{url}/issues/new?template={}", super::segment(&file));
+            let url =
+                format!("{url}/issues/new?template={}", crate::pages::context::segment(&file));
             let (name, description, wrong) = match form {
                 Ok(form) => (form.name, form.description, None),
                 Err(why) => (file, String::new(), Some(why)),
@@ -276,7 +278,7 @@ fn prefilled(place: Place<'_>, field: &str) -> Option<String> {
 fn field(place: Place<'_>, nth: usize, element: &Element) -> Field {
     let id = element.field(nth);
     let attributes = &element.attributes;
-    let references = super::timeline::references(place);
+    let references = crate::pages::timeline::references(place);
     let kind = match element.kind {
         Kind::Markdown => "markdown",
         Kind::Input => "input",

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::super::state::{Account, AccountKind, Issue};
-use super::super::world::{WEB_FLOW, World};
-use super::{Place, Visit, segments_of};
+use crate::pages::context::{Place, Visit, people};
+use crate::state::World;
+use crate::state::data::{Account, AccountKind, Issue};
 
 pub struct Frame {
     pub viewer: Face,
@@ -72,19 +72,6 @@ impl Frame {
         };
         Self { repository: Some(repository), ..Self::new(place.visit) }
     }
-}
-
-impl Place<'_> {
-    pub fn url(&self) -> String {
-        format!("/{}", segments_of(self.name))
-    }
-}
-
-/// The people whom one can act as, in the order in which they came.
-pub fn people(world: &World) -> impl Iterator<Item = &Account> {
-    let is_person =
-        |account: &&Account| account.kind == AccountKind::User && account.id != WEB_FLOW;
-    world.state.accounts.values().filter(is_person)
 }
 
 /// A moment for people and for machines.

@@ -1,11 +1,13 @@
 //! Issues: the list, and one with its conversation.
 
-use super::super::issues::IssueEdit;
-use super::super::refusal::Refusal;
-use super::super::state::{Issue, Role};
-use super::frame::{Face, Frame, Moment};
-use super::timeline::{self, Entry};
-use super::{Deeds, Place, markdown, rendered, segments_of};
+use crate::actions::issues::IssueEdit;
+use crate::api_error::Refusal;
+use crate::pages::context::{Deeds, Place, rendered, segments_of};
+use crate::pages::frame::{Face, Frame, Moment};
+use crate::pages::markdown;
+use crate::pages::timeline;
+use crate::pages::timeline::Entry;
+use crate::state::data::{Issue, Role};
 
 /// One line of a list of issues or pull requests.
 pub struct Line {
@@ -98,10 +100,6 @@ struct Page {
 
 pub fn page(place: Place<'_>, number: i64) -> Result<String, Refusal> {
     let issue = place.visit.world.issue(place.repo, number)?;
-    if issue.pull.is_some() {
-        // As on GitHub a number is enough, whatever it is of.
-        return super::pull::page(place, number);
-    }
     rendered(&Page {
         frame: Frame::within(place, "issues"),
         url: format!("{}/issues/{number}", place.url()),

@@ -6,27 +6,29 @@
 //! or sanitised Markdown, under a policy that runs only our own script.
 
 mod check;
+mod context;
 mod files;
 mod form;
 mod frame;
-mod guide;
+mod guard;
 mod issue;
 mod markdown;
 mod propose;
 mod pull;
+mod register;
+mod sign_in;
+mod start;
 mod timeline;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-
-use super::Hub;
-use super::refusal::Refusal;
-use super::server::{Ask, Reply};
-use super::sign_in;
-use super::state::{By, Role};
-use super::world::World;
-use frame::Frame;
-
-pub use guide::{Deed, Guide, Step, Teller};
+use crate::api_error::Refusal;
+use crate::http::{Ask, Reply};
+use crate::hub::Hub;
+use crate::pages::context::{
+    COOKIE, Deeds, Fields, Place, Visit, numbered, people, person, rendered, segments,
+};
+use crate::pages::frame::Frame;
+use crate::pages::guard::guard;
+use crate::state::data::Role;
 
 const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = include_str!("assets/live.js");
@@ -37,16 +39,20 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; scri
                       connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-const COOKIE: &str = "fakehub_person";
-
-/// Whether a request is for a page: it comes without credentials, and is neither for the API nor git.
+/// Whether a request is for a page: it comes without credentials, and is not for the API.
 pub fn is_for_people(ask: &Ask) -> bool {
-    ask.header("authorization").is_none()
-        && !ask.path.starts_with("/api/")
-        && !super::git_http::is_git(&ask.path)
+    let has_own_guard = register::is_page(ask) || sign_in::is_exchange(ask);
+    let is_anonymous = ask.header("authorization").is_none();
+    has_own_guard || (is_anonymous && !ask.path.starts_with("/api/"))
 }
 
 pub fn answer(hub: &Hub, ask: &Ask) -> Reply {
+    if register::is_page(ask) {
+        return register::answer(hub, ask);
+    }
+    if sign_in::is_exchange(ask) {
+        return sign_in::exchange(hub, ask);
+    }
     let reply = match guard(hub, ask) {
         Err(refusal) => plain(&refusal),
         Ok(()) => asset(&ask.path).unwrap_or_else(|| performed(hub, ask)),
@@ -58,31 +64,6 @@ pub fn answer(hub: &Hub, ask: &Ask) -> Reply {
         .with("cross-origin-opener-policy", "same-origin");
     // Pages change all the time, and an older build's style would not fit them.
     reply.with("cache-control", "no-store")
-}
-
-/// Refuses what another page or another name for this address sends through the browser.
-pub fn guard(hub: &Hub, ask: &Ask) -> Result<(), Refusal> {
-    let port = hub.url().rsplit(':').next().unwrap_or_default();
-    let host = ask.header("host").unwrap_or_default();
-    if host != format!("127.0.0.1:{port}") && host != format!("localhost:{port}") {
-        let message = format!("this server is {} only, not `{host}`", hub.url());
-        return Err(Refusal::new(421, message));
-    }
-    match ask.method.as_str() {
-        "GET" | "HEAD" => return Ok(()),
-        "POST" => {}
-        method => return Err(Refusal::new(405, format!("pages do not take {method}"))),
-    }
-    let is_ours = match (ask.header("sec-fetch-site"), ask.header("origin")) {
-        (Some(site), _) => site == "same-origin",
-        (None, Some(origin)) => origin == format!("http://{host}"),
-        (None, None) => false,
-    };
-    let kind = ask.header("content-type").unwrap_or_default();
-    match is_ours && kind.starts_with("application/x-www-form-urlencoded") {
-        true => Ok(()),
-        false => Err(Refusal::new(403, "a form has to be sent from a page of this very server")),
-    }
 }
 
 fn asset(path: &str) -> Option<Reply> {
@@ -98,10 +79,7 @@ fn asset(path: &str) -> Option<Reply> {
 fn performed(hub: &Hub, ask: &Ask) -> Reply {
     let outcome = match ask.method.as_str() {
         "POST" => done(hub, ask),
-        _ if ask.path == sign_in::PAGE => hub.0.change(|world| {
-            let by = person(world, ask)?;
-            sign_in::authorized(world, by, &ask.query)
-        }),
+        _ if ask.path == sign_in::PAGE => sign_in::authorize(hub, ask),
         _ => shown(hub, ask).map(|page| html(200, page)),
     };
     outcome.unwrap_or_else(|refusal| match refused(hub, ask, &refusal) {
@@ -120,103 +98,11 @@ fn plain(refusal: &Refusal) -> Reply {
     reply.with("content-type", "text/plain; charset=utf-8")
 }
 
-/// What was filled into a form, or stands behind the `?` of an address.
-#[derive(Debug, Default)]
-pub struct Fields(Vec<(String, String)>);
-
-impl Fields {
-    fn read(encoded: &[u8]) -> Self {
-        Self(form_urlencoded::parse(encoded).into_owned().collect())
-    }
-
-    /// The value of a field; nothing is empty.
-    pub fn text(&self, name: &str) -> &str {
-        let found = self.0.iter().find(|(other, _)| other == name);
-        found.map_or("", |(_, value)| value.as_str())
-    }
-
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
-    }
-
-    /// A field that has to have a value. Errors with 422.
-    pub fn required(&self, name: &str) -> Result<&str, Refusal> {
-        match self.text(name).trim() {
-            "" => Err(Refusal::new(422, format!("The field `{name}` is empty"))),
-            text => Ok(text),
-        }
-    }
-}
-
-/// One person looking at one address.
-pub struct Visit<'a> {
-    pub world: &'a World,
-    pub by: By,
-    pub fields: Fields,
-    /// The address, to come back to.
-    pub here: String,
-}
-
-/// A repository as its pages know it.
-#[derive(Clone, Copy)]
-pub struct Place<'a> {
-    pub visit: &'a Visit<'a>,
-    pub repo: i64,
-    pub name: &'a str,
-}
-
-impl<'a> Visit<'a> {
-    fn of(world: &'a World, ask: &Ask) -> Result<Self, Refusal> {
-        let here = match ask.query.as_str() {
-            "" => ask.path.clone(),
-            query => format!("{}?{query}", ask.path),
-        };
-        let fields = Fields::read(ask.query.as_bytes());
-        Ok(Self { world, by: person(world, ask)?, fields, here })
-    }
-}
-
-impl Place<'_> {
-    pub fn may(&self, role: Role) -> bool {
-        self.visit.world.require_role(self.repo, self.visit.by, role).is_ok()
-    }
-}
-
-/// Whom the cookie names, or the first who lives here.
-fn person(world: &World, ask: &Ask) -> Result<By, Refusal> {
-    let cookies = ask.header("cookie").unwrap_or_default().split(';');
-    let named = cookies.filter_map(|pair| pair.trim().split_once('='));
-    let named = named.filter(|(name, _)| *name == COOKIE).find_map(|(_, login)| {
-        frame::people(world).find(|account| account.login == login).map(|account| account.id)
-    });
-    let found = named.or_else(|| frame::people(world).next().map(|account| account.id));
-    let account =
-        found.ok_or_else(|| Refusal::new(404, "nobody lives in this local GitHub yet"))?;
-    Ok(By { account, via_app: false })
-}
-
-fn segments(path: &str) -> Vec<String> {
-    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
-    path.split('/').filter(|part| !part.is_empty()).map(decoded).collect()
-}
-
-/// `text` as one segment of a path.
-pub fn segment(text: &str) -> String {
-    const ESCAPED: &AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@');
-    utf8_percent_encode(text, ESCAPED).to_string()
-}
-
-/// `path` with each of its segments encoded.
-pub fn segments_of(path: &str) -> String {
-    path.split('/').map(segment).collect::<Vec<_>>().join("/")
-}
-
 fn shown(hub: &Hub, ask: &Ask) -> Result<String, Refusal> {
     let path = segments(&ask.path);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let (owner, name, rest) = match path.as_slice() {
-        [] => return guide::page(hub, ask),
+        [] => return start::page(hub, ask),
         [owner, name, rest @ ..] => (owner, name, rest),
         _ => return Err(Refusal::not_found()),
     };
@@ -235,9 +121,10 @@ fn shown(hub: &Hub, ask: &Ask) -> Result<String, Refusal> {
         ["delete", branch, path @ ..] => propose::page(place, branch, (&path.join("/"), true)),
         ["issues"] => issue::list(place),
         ["issues", "new"] => form::page(place),
-        ["issues", number] => issue::page(place, numbered(number)?),
+        // As on GitHub a number is enough, whatever it is of.
+        ["issues", number] if !place.is_pull(number) => issue::page(place, numbered(number)?),
+        ["issues" | "pull", number] => pull::page(place, numbered(number)?),
         ["pulls"] => pull::list(place),
-        ["pull", number] => pull::page(place, numbered(number)?),
         ["pull", number, "files"] => pull::files(place, numbered(number)?),
         ["runs", run] => check::page(place, numbered(run)?),
         _ => Err(Refusal::not_found()),
@@ -252,7 +139,7 @@ fn done(hub: &Hub, ask: &Ask) -> Result<Reply, Refusal> {
     let to = match path.as_slice() {
         ["-", "person"] => return switched(hub, &fields),
         ["-", "deed", number] => {
-            guide::act(hub, numbered(number)?)?;
+            start::act(hub, numbered(number)?)?;
             "/".to_owned()
         }
         [owner, name, rest @ ..] => hub.0.change(|world| {
@@ -266,15 +153,6 @@ fn done(hub: &Hub, ask: &Ask) -> Result<Reply, Refusal> {
         _ => return Err(Refusal::not_found()),
     };
     Ok(Reply::empty(303).with("location", to))
-}
-
-/// A form of a repository on its way.
-pub struct Deeds<'a> {
-    pub world: &'a mut World,
-    pub by: By,
-    pub repo: i64,
-    pub name: &'a str,
-    pub fields: &'a Fields,
 }
 
 impl Deeds<'_> {
@@ -294,7 +172,7 @@ impl Deeds<'_> {
 
 fn switched(hub: &Hub, fields: &Fields) -> Result<Reply, Refusal> {
     let login = fields.required("person")?;
-    let is_known = frame::people(&hub.0.read()).any(|account| account.login == login);
+    let is_known = people(&hub.0.read()).any(|account| account.login == login);
     if !is_known {
         return Err(Refusal::not_found());
     }
@@ -304,10 +182,6 @@ fn switched(hub: &Hub, fields: &Fields) -> Result<Reply, Refusal> {
     let cookie = format!("{COOKIE}={login}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
     let reply = Reply::empty(303).with("location", if is_own { back } else { "/" });
     Ok(reply.with("set-cookie", cookie))
-}
-
-fn numbered(text: &str) -> Result<i64, Refusal> {
-    text.parse().map_err(|_| Refusal::not_found())
 }
 
 #[derive(askama::Template)]
@@ -330,8 +204,4 @@ fn refused(hub: &Hub, ask: &Ask, refusal: &Refusal) -> Result<String, Refusal> {
     });
     let message = because.unwrap_or_else(|| refusal.message.clone());
     rendered(&Refused { frame: Frame::new(&visit), status: refusal.status, message })
-}
-
-pub fn rendered(page: &impl askama::Template) -> Result<String, Refusal> {
-    page.render().map_err(|error| Refusal::new(500, format!("a page could not be made: {error}")))
 }

@@ -1,11 +1,12 @@
 //! Changing a file in the browser, or deleting a file or folder: as a commit or a pull request.
 
-use super::super::bare::FileChange;
-use super::super::pulls::NewPull;
-use super::super::refusal::Refusal;
-use super::super::state::Role;
-use super::frame::Frame;
-use super::{Deeds, Place, files, rendered, segments_of};
+use crate::actions::pulls::NewPull;
+use crate::api_error::Refusal;
+use crate::git_repo::FileChange;
+use crate::pages::context::{Deeds, Place, rendered, segments_of};
+use crate::pages::files;
+use crate::pages::frame::Frame;
+use crate::state::data::Role;
 
 #[derive(askama::Template)]
 #[template(path = "propose.html")]
@@ -100,11 +101,7 @@ pub fn act(
 }
 
 /// The open pull request of a branch, to which a commit was just added.
-fn pull_of(
-    world: &super::super::world::World,
-    repo: i64,
-    branch: &str,
-) -> Result<Option<i64>, Refusal> {
+fn pull_of(world: &crate::state::World, repo: i64, branch: &str) -> Result<Option<i64>, Refusal> {
     let mut issues = world.repository(repo)?.issues.values();
     let found = issues.find(|issue| {
         let pull = issue.pull.as_ref();

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::super::diff;
-use super::super::merge::MergeMethod;
-use super::super::pulls::PullEdit;
-use super::super::refusal::Refusal;
-use super::super::state::{Issue, Pull, ReviewState, Role};
-use super::super::world::World;
-use super::check;
-use super::frame::{Face, Frame};
-use super::issue::{Line, List, State};
-use super::timeline::{self, Entry};
-use super::{Deeds, Place, files, markdown, rendered, segment, segments_of};
+use crate::actions::merge::MergeMethod;
+use crate::actions::pulls::PullEdit;
+use crate::api_error::Refusal;
+use crate::git_repo::diff;
+use crate::pages::check;
+use crate::pages::context::{Deeds, Place, rendered, segment, segments_of};
+use crate::pages::frame::{Face, Frame};
+use crate::pages::issue::{Line, List, State};
+use crate::pages::timeline;
+use crate::pages::timeline::Entry;
+use crate::pages::{files, markdown};
+use crate::state::World;
+use crate::state::data::{Issue, Pull, ReviewState, Role};
 
 pub fn list(place: Place<'_>) -> Result<String, Refusal> {
     let issues = place.visit.world.repository(place.repo)?.issues.values().rev();
@@ -113,7 +115,7 @@ pub fn page(place: Place<'_>, number: i64) -> Result<String, Refusal> {
         Some(base) if issue.open => !bare.is_mergeable(&base, &pull.head_sha)?,
         _ => false,
     };
-    let is_passed = |run: &&super::super::state::CheckRun| {
+    let is_passed = |run: &&crate::state::data::CheckRun| {
         matches!(run.conclusion.as_deref(), Some("success" | "neutral" | "skipped"))
     };
     let may_manage = timeline::may_manage(place, issue);

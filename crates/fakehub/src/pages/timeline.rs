@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::super::comments::Reacted;
-use super::super::refusal::Refusal;
-use super::super::state::{By, Issue, Reaction, Review, ReviewState, Role};
-use super::frame::{Face, Moment};
-use super::markdown::{self, References};
-use super::{Deeds, Place, segments_of};
+use crate::actions::comments::Reacted;
+use crate::api_error::Refusal;
+use crate::pages::context::{Deeds, Place, segments_of};
+use crate::pages::frame::{Face, Moment};
+use crate::pages::markdown;
+use crate::pages::markdown::References;
+use crate::state::data::{By, Issue, Reaction, Review, ReviewState, Role};
 
 /// One entry; `id` is where it stands in the page.
 pub struct Entry {
@@ -184,8 +185,8 @@ pub fn may_manage(place: Place<'_>, issue: &Issue) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::shapes::comment::CONTENTS;
     use super::*;
+    use crate::json::comment::CONTENTS;
 
     #[test]
     fn every_reaction_that_github_knows_has_a_picture() {

@@ -6,11 +6,11 @@ use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::actor::{Access, Actor, permission_subset};
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::state::{Installation, InstallationToken, Level};
-use super::{Operation, Request, listed};
+use crate::actions::access::{Access, Actor, permission_subset};
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request, listed};
+use crate::state::data::{Installation, InstallationToken, Level};
 
 pub const OPERATIONS: [Operation; 6] = [
     Operation { method: "GET", path: "/app", access: Access::Jwt, perform: app },

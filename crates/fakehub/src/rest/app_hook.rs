@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::actor::Access;
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::world::World;
-use super::{Operation, Request};
+use crate::actions::access::Access;
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request};
+use crate::state::World;
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation { method: "GET", path: "/app/hook/config", access: Access::Jwt, perform: config },

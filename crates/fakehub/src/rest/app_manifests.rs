@@ -1,9 +1,9 @@
 //! What stands behind the code that an app's registration ended with: its id and its secrets.
 
-use super::super::actor::Access;
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::{Operation, Request};
+use crate::actions::access::Access;
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "POST",

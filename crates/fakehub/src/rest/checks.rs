@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::actor::Access;
-use super::super::checks::CheckRunFields;
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::state::{CheckRun, Level};
-use super::{Operation, Request, read};
+use crate::actions::access::Access;
+use crate::actions::checks::CheckRunFields;
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request, read};
+use crate::state::data::{CheckRun, Level};
 
 /// Nobody but an app writes check runs.
 const APP_ONLY: Access =
@@ -70,7 +70,7 @@ fn annotations(request: &mut Request<'_>) -> Result<Reply, Refusal> {
         full
     };
     let all = run.annotations.iter().map(full).collect();
-    Ok(super::listed(request.page(all)))
+    Ok(crate::rest::operation::listed(request.page(all)))
 }
 
 /// The runs of a commit, newest first; by default the latest of each name only.

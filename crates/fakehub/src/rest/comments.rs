@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::super::comments::Reacted;
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::state::Level;
-use super::{Operation, Request, listed, read, write};
+use crate::actions::comments::Reacted;
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request, listed, read, write};
+use crate::state::data::Level;
 
 /// Comments on pull requests are issue comments; which permission reaches one depends on what it
 /// is of, see [`Request::reach`].

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::super::actor::Access;
-use super::super::events::delivery_json;
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::state::Delivery;
-use super::super::webhooks::request_and_response_json;
-use super::{Operation, Request};
+use crate::actions::access::Access;
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::json::delivery::delivery_json;
+use crate::json::delivery::request_and_response_json;
+use crate::rest::operation::{Operation, Request};
+use crate::state::data::Delivery;
 
 pub const OPERATIONS: [Operation; 3] = [
     Operation { method: "GET", path: "/app/hook/deliveries", access: Access::Jwt, perform: list },

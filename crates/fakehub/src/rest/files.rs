@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::bare::Changed;
-use super::super::diff;
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::{Operation, Request, listed, read};
+use crate::api_error::Refusal;
+use crate::git_repo::Changed;
+use crate::git_repo::diff;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request, listed, read};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "GET",

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::super::issues::NewIssue;
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::state::Level;
-use super::{Operation, Request, read, write};
+use crate::actions::issues::NewIssue;
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request, read, write};
+use crate::state::data::Level;
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation {

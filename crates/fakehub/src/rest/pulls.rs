@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use super::super::merge::MergeMethod;
-use super::super::pulls::{NewPull, PullEdit};
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::state::{Issue, Pull, ReviewState};
-use super::super::world::World;
-use super::{Operation, Request, listed, read, write};
+use crate::actions::merge::MergeMethod;
+use crate::actions::pulls::{NewPull, PullEdit};
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request, listed, read, write};
+use crate::state::World;
+use crate::state::data::{Issue, Pull, ReviewState};
 
 pub const OPERATIONS: [Operation; 8] = [
     Operation {

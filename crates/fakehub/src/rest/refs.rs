@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::shapes::node_id;
-use super::{Operation, Request, read, write};
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::json::node_id;
+use crate::rest::operation::{Operation, Request, read, write};
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation {

@@ -1,8 +1,8 @@
 //! Repositories, and what a person may do in one.
 
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::{Operation, Request, read};
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request, read};
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation {

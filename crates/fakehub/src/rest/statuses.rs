@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::super::shapes::node_id;
-use super::super::state::{Role, Status};
-use super::{Operation, Request, write};
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::json::node_id;
+use crate::rest::operation::{Operation, Request, write};
+use crate::state::data::{Role, Status};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "POST",

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::super::actor::{Access, Actor};
-use super::super::refusal::Refusal;
-use super::super::server::Reply;
-use super::{Operation, Request};
+use crate::actions::access::{Access, Actor};
+use crate::api_error::Refusal;
+use crate::http::Reply;
+use crate::rest::operation::{Operation, Request};
 
 pub const OPERATIONS: [Operation; 1] =
     [Operation { method: "GET", path: "/user", access: Access::Person, perform: user }];

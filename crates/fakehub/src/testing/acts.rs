@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::super::bare::{Bare, Inscription};
-use super::super::branches::Edit;
-use super::super::pulls::NewPull;
-use super::super::refusal::Refusal;
-use super::super::state::{By, Role};
-use super::super::world::{WEB_FLOW, World};
+use crate::actions::branches::Edit;
+use crate::actions::pulls::NewPull;
+use crate::api_error::Refusal;
+use crate::git_repo::{Bare, Inscription};
+use crate::state::data::{By, Role};
+use crate::state::{WEB_FLOW, World};
 
 impl World {
     /// A person's own copy of a repository, where the app is not installed.

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::super::Hub;
-use super::super::authors::authors;
-use super::super::bare::Stamp;
-use super::super::readers::{PullView, pull_view, reactions};
-use super::super::refusal::Refusal;
-use super::super::state::{Delivery, Issue};
+use crate::api_error::Refusal;
+use crate::git_repo::Stamp;
+use crate::git_repo::authors::authors;
+use crate::hub::Hub;
+use crate::state::data::{Delivery, Issue};
+use crate::views::{PullView, pull_view, reactions};
 
 #[derive(Clone, Debug)]
 pub struct IssueView {

@@ -1,11 +1,11 @@
 //! The handles of tests: webhooks held, lost and doubled, calls that fail, settings of GitHub's.
 
-use super::super::Hub;
-use super::super::call_log::{Call, Phase};
-use super::super::faults::Fault;
-use super::super::people::{Done, Person};
-use super::super::refusal::Refusal;
-use super::super::state::{AccountKind, Level};
+use crate::api_error::Refusal;
+use crate::hub::Hub;
+use crate::hub::call_log::{Call, Phase};
+use crate::hub::faults::Fault;
+use crate::people::{Done, Person};
+use crate::state::data::{AccountKind, Level};
 
 impl Hub {
     /// Keeps webhooks back until [`Hub::release_webhooks`].

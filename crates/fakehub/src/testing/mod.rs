@@ -5,4 +5,4 @@ mod assertions;
 mod control;
 mod people;
 
-pub use assertions::{CommitView, DeliveryView, IssueView};
+pub use crate::testing::assertions::{CommitView, DeliveryView, IssueView};

@@ -1,14 +1,14 @@
 //! What people do that the demo does not show.
 
-use super::super::bare::FileChange;
-use super::super::branches::Edit;
-use super::super::comments::Reacted;
-use super::super::issues::{IssueEdit, NewIssue};
-use super::super::merge::MergeMethod;
-use super::super::people::{Done, Person};
-use super::super::pulls::{NewPull, PullEdit};
-use super::super::refusal::Refusal;
-use super::super::state::ReviewState;
+use crate::actions::branches::Edit;
+use crate::actions::comments::Reacted;
+use crate::actions::issues::{IssueEdit, NewIssue};
+use crate::actions::merge::MergeMethod;
+use crate::actions::pulls::{NewPull, PullEdit};
+use crate::api_error::Refusal;
+use crate::git_repo::FileChange;
+use crate::people::{Done, Person};
+use crate::state::data::ReviewState;
 
 impl Person {
     pub fn id(&self) -> i64 {

@@ -1,0 +1,248 @@
+//! Branches that move: commits by people, pushes over git, and what follows from them.
+//!
+//! Whatever moves a branch ends in [`World::announce_move`], so a push by git, a commit made by a
+//! test and a merge are one event with one set of consequences.
+
+use serde_json::{Value, json};
+
+use crate::api_error::Refusal;
+use crate::git_repo::{FileChange, Inscription, is_branch_name};
+use crate::state::data::{By, Role};
+use crate::state::{WEB_FLOW, World};
+
+/// One commit as a person makes it.
+#[derive(Clone, Debug, Default)]
+pub struct Edit {
+    pub message: String,
+    pub files: Vec<FileChange>,
+    /// The login of the author where it is not who pushes.
+    pub author: Option<String>,
+    pub co_authors: Vec<String>,
+}
+
+impl Edit {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    pub fn write(mut self, path: impl Into<String>, contents: impl Into<Vec<u8>>) -> Self {
+        let (path, contents) = (path.into(), contents.into());
+        self.files.push(FileChange::Write { path, contents, executable: false });
+        self
+    }
+}
+
+impl World {
+    /// Commits `edit` on top of `branch` (made from the default branch if it is new) and pushes.
+    pub fn commit(
+        &mut self,
+        repo: i64,
+        branch: &str,
+        edit: &Edit,
+        by: By,
+    ) -> Result<String, Refusal> {
+        let repository = self.repository(repo)?;
+        let default = repository.refs.get(&repository.default_branch);
+        let parent = repository.refs.get(branch).or(default).cloned();
+        let sha = self.write_commit(repo, parent.as_deref(), edit, by)?;
+        self.move_branch(repo, branch, Some(&sha), by)?;
+        Ok(sha)
+    }
+
+    /// Makes a commit that no branch points to yet.
+    pub fn write_commit(
+        &mut self,
+        repo: i64,
+        parent: Option<&str>,
+        edit: &Edit,
+        by: By,
+    ) -> Result<String, Refusal> {
+        let at = self.tick();
+        let author = match &edit.author {
+            Some(login) => self.account_named(login)?.id,
+            None => by.account,
+        };
+        let mut message = edit.message.clone();
+        for login in &edit.co_authors {
+            let stamp = self.stamp(self.account_named(login)?.id, at)?;
+            let gap = if message.contains("\nCo-authored-by: ") { "" } else { "\n" };
+            message += &format!("\n{gap}Co-authored-by: {} <{}>", stamp.name, stamp.email);
+        }
+        let (author, committer) = (self.stamp(author, at)?, self.stamp(by.account, at)?);
+        let inscription = Inscription { message, author, committer };
+        Ok(self.bare(repo)?.commit(parent, &edit.files, &inscription)?)
+    }
+
+    /// One commit by the API on top of a branch that still is at `expected`.
+    ///
+    /// Errors with 409 when it has moved on, with 422 for paths that git or GitHub does not take.
+    pub fn commit_on_head(
+        &mut self,
+        repo: i64,
+        (branch, expected): (&str, &str),
+        (message, files): (&str, &[FileChange]),
+        by: By,
+    ) -> Result<String, Refusal> {
+        self.require_role(repo, by, Role::Write)?;
+        self.require_unarchived(repo)?;
+        let head = self.repository(repo)?.refs.get(branch).cloned();
+        let head = head.ok_or_else(|| {
+            Refusal::new(404, format!("Could not resolve to a branch of the name '{branch}'."))
+        })?;
+        if head != expected {
+            let message = format!(
+                "Expected branch to point to \"{expected}\" but it did not.  Pull and try again."
+            );
+            return Err(Refusal::new(409, message));
+        }
+        let bare = self.bare(repo)?;
+        for file in files {
+            let path = file.path();
+            let is_malformed =
+                |part| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");
+            if path.split('/').any(is_malformed) {
+                return Err(Refusal::new(422, format!("The path '{path}' is malformed")));
+            }
+            if matches!(file, FileChange::Delete { .. }) && bare.file(&head, path)?.is_none() {
+                let message = format!(
+                    "A path was requested for deletion which does not exist as of commit oid \
+                     `{head}`: {path}"
+                );
+                return Err(Refusal::new(422, message));
+            }
+        }
+        let at = self.tick();
+        let (author, committer) = (self.stamp(by.account, at)?, self.stamp(WEB_FLOW, at)?);
+        let inscription = Inscription { message: message.to_owned(), author, committer };
+        let sha = bare.commit(Some(&head), files, &inscription)?;
+        self.move_branch(repo, branch, Some(&sha), by)?;
+        Ok(sha)
+    }
+
+    /// Makes a branch at a commit of the repository. Errors with 422 when there is one.
+    pub fn create_branch(
+        &mut self,
+        repo: i64,
+        (branch, sha): (&str, &str),
+        by: By,
+    ) -> Result<(), Refusal> {
+        if self.repository(repo)?.refs.contains_key(branch) {
+            return Err(Refusal::new(422, "Reference already exists"));
+        }
+        if self.bare(repo)?.resolve(sha).as_deref() != Some(sha) {
+            return Err(Refusal::new(422, "Object does not exist"));
+        }
+        if !is_branch_name(branch) {
+            return Err(Refusal::new(422, "Reference name is not valid"));
+        }
+        self.move_branch(repo, branch, Some(sha), by)
+    }
+
+    /// Points a branch somewhere else (None deletes it), as a push by `by`.
+    pub fn move_branch(
+        &mut self,
+        repo: i64,
+        branch: &str,
+        to: Option<&str>,
+        by: By,
+    ) -> Result<(), Refusal> {
+        self.require_role(repo, by, Role::Write)?;
+        self.require_unarchived(repo)?;
+        self.bare(repo)?.set_ref(&format!("refs/heads/{branch}"), to)?;
+        self.announce_move(repo, branch, to, by)
+    }
+
+    /// Looks at the bare repository after a push and announces each branch that moved.
+    pub fn announce_pushed(&mut self, repo: i64, by: By) -> Result<(), Refusal> {
+        let now = self.bare(repo)?.branches()?;
+        let before = self.repository(repo)?.refs.clone();
+        for branch in before.keys().filter(|branch| !now.contains_key(*branch)) {
+            self.announce_move(repo, branch, None, by)?;
+        }
+        for (branch, sha) in now.iter().filter(|(branch, sha)| before.get(*branch) != Some(sha)) {
+            self.announce_move(repo, branch, Some(sha), by)?;
+        }
+        Ok(())
+    }
+
+    fn announce_move(
+        &mut self,
+        repo: i64,
+        branch: &str,
+        to: Option<&str>,
+        by: By,
+    ) -> Result<(), Refusal> {
+        let at = self.tick();
+        let repository = self.repository_mut(repo)?;
+        repository.pushed_at = at;
+        let before = match to {
+            Some(sha) => repository.refs.insert(branch.to_owned(), sha.to_owned()),
+            None => repository.refs.remove(branch),
+        };
+        if before.as_deref() == to {
+            return Ok(());
+        }
+        let push = self.push_json(repo, branch, (before.as_deref(), to), by)?;
+        self.emit(("push", None), repo, by.account, push)?;
+        self.follow_head(repo, branch, to, by)?;
+        self.close_merged_by_push(repo, branch, to, by)
+    }
+
+    fn push_json(
+        &self,
+        repo: i64,
+        branch: &str,
+        (before, after): (Option<&str>, Option<&str>),
+        by: By,
+    ) -> Result<Value, Refusal> {
+        let bare = self.bare(repo)?;
+        let zero = "0".repeat(40);
+        let commits = match (before, after) {
+            (Some(before), Some(after)) => bare.between(before, after)?,
+            (None, Some(after)) => match self.default_head(repo, branch)? {
+                Some(default) => bare.between(&default, after)?,
+                None => vec![],
+            },
+            _ => vec![],
+        };
+        let commits: Vec<Value> =
+            commits.iter().map(|sha| self.commit_json(repo, sha)).collect::<Result<_, _>>()?;
+        let forced = match (before, after) {
+            (Some(before), Some(after)) => !bare.is_ancestor(before, after)?,
+            _ => false,
+        };
+        let repository = self.repository(repo)?;
+        let mut described = self.repository_json(repo)?;
+        // Push events, and only they, have numbers for these two, and more about the owner.
+        described["created_at"] = repository.created_at.as_second().into();
+        described["pushed_at"] = repository.pushed_at.as_second().into();
+        described["stargazers"] = 0.into();
+        described["master_branch"] = repository.default_branch.clone().into();
+        let owner = self.account(repository.owner)?;
+        described["owner"]["name"] = owner.login.clone().into();
+        described["owner"]["email"] = self.email(owner).into();
+        let pusher = self.account(by.account)?;
+        let html = described["html_url"].as_str().unwrap_or_default().to_owned();
+        let (before, after_sha) = (before.unwrap_or(&zero), after.unwrap_or(&zero));
+        Ok(json!({
+            "ref": format!("refs/heads/{branch}"),
+            "before": before,
+            "after": after_sha,
+            "base_ref": null,
+            "created": before == zero,
+            "deleted": after.is_none(),
+            "forced": forced,
+            "compare": format!("{html}/compare/{before}...{after_sha}"),
+            "commits": commits,
+            "head_commit": after.map(|sha| self.commit_json(repo, sha)).transpose()?,
+            "pusher": { "name": pusher.login, "email": self.email(pusher) },
+            "repository": described,
+        }))
+    }
+
+    fn default_head(&self, repo: i64, but: &str) -> Result<Option<String>, Refusal> {
+        let repository = self.repository(repo)?;
+        let head = repository.refs.get(&repository.default_branch);
+        Ok(head.filter(|_| repository.default_branch != but).cloned())
+    }
+}

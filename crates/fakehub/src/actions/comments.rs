@@ -1,0 +1,139 @@
+//! Comments on issues and pull requests, and reactions to them.
+
+use serde_json::{Value, json};
+
+use crate::api_error::Refusal;
+use crate::json::comment::CONTENTS;
+use crate::state::World;
+use crate::state::data::{By, Comment, Reaction, Role};
+
+/// In characters; the bytes have a limit of their own.
+const BODY_LIMIT: usize = 65_536;
+const BODY_BYTES: usize = 262_144;
+
+/// What a reaction is given to.
+#[derive(Clone, Copy, Debug)]
+pub enum Reacted {
+    Comment(i64),
+    /// An issue or pull request, by its number.
+    Issue(i64),
+}
+
+/// Errors with 422 for a text that GitHub does not take as a body.
+pub fn check_body(resource: &str, body: &str) -> Result<(), Refusal> {
+    if body.trim().is_empty() {
+        return Err(Refusal::invalid(resource, "body", "body can't be blank"));
+    }
+    if body.encode_utf16().count() > BODY_LIMIT || body.len() > BODY_BYTES {
+        let message = format!("body is too long (maximum is {BODY_LIMIT} characters)");
+        return Err(Refusal::invalid(resource, "body", message));
+    }
+    Ok(())
+}
+
+impl World {
+    pub fn add_comment(
+        &mut self,
+        (repo, issue): (i64, i64),
+        body: &str,
+        by: By,
+    ) -> Result<i64, Refusal> {
+        self.require_role(repo, by, Role::Read)?;
+        self.require_unarchived(repo)?;
+        self.issue(repo, issue)?;
+        check_body("IssueComment", body)?;
+        let (id, at) = (self.next_id(), self.tick());
+        let comment = Comment {
+            id,
+            issue,
+            by,
+            body: body.to_owned(),
+            created_at: at,
+            updated_at: at,
+            reactions: vec![],
+        };
+        self.repository_mut(repo)?.comments.insert(id, comment);
+        self.issue_mut(repo, issue)?.updated_at = at;
+        self.emit_comment((repo, id), "created", by, json!({}))?;
+        Ok(id)
+    }
+
+    /// Whoever may write can edit everybody's comments; others only their own.
+    pub fn edit_comment(&mut self, repo: i64, id: i64, body: &str, by: By) -> Result<(), Refusal> {
+        self.require_unarchived(repo)?;
+        check_body("IssueComment", body)?;
+        if self.comment(repo, id)?.by.account != by.account {
+            self.require_role(repo, by, Role::Write)?;
+        }
+        let at = self.tick();
+        let comment = self.comment_mut(repo, id)?;
+        let from = std::mem::replace(&mut comment.body, body.to_owned());
+        comment.updated_at = at;
+        let changes = json!({ "changes": { "body": { "from": from } } });
+        self.emit_comment((repo, id), "edited", by, changes)
+    }
+
+    /// Answers the reaction and whether it is new. Reactions are not announced.
+    pub fn react(
+        &mut self,
+        repo: i64,
+        to: Reacted,
+        content: &str,
+        by: By,
+    ) -> Result<(Reaction, bool), Refusal> {
+        self.require_unarchived(repo)?;
+        if !CONTENTS.contains(&content) {
+            return Err(Refusal::invalid(
+                "Reaction",
+                "content",
+                "content is not included in the list",
+            ));
+        }
+        let (id, created_at) = (self.next_id(), self.tick());
+        let reactions = match to {
+            Reacted::Comment(comment) => &mut self.comment_mut(repo, comment)?.reactions,
+            Reacted::Issue(number) => &mut self.issue_mut(repo, number)?.reactions,
+        };
+        let is_it = |old: &&Reaction| old.by == by.account && old.content == content;
+        if let Some(old) = reactions.iter().find(is_it) {
+            return Ok((old.clone(), false));
+        }
+        let reaction = Reaction { id, by: by.account, content: content.to_owned(), created_at };
+        reactions.push(reaction.clone());
+        Ok((reaction, true))
+    }
+
+    pub fn comment(&self, repo: i64, id: i64) -> Result<&Comment, Refusal> {
+        self.repository(repo)?.comments.get(&id).ok_or_else(Refusal::not_found)
+    }
+
+    fn comment_mut(&mut self, repo: i64, id: i64) -> Result<&mut Comment, Refusal> {
+        self.repository_mut(repo)?.comments.get_mut(&id).ok_or_else(Refusal::not_found)
+    }
+
+    fn emit_comment(
+        &mut self,
+        (repo, id): (i64, i64),
+        action: &'static str,
+        by: By,
+        mut payload: Value,
+    ) -> Result<(), Refusal> {
+        let comment = self.comment(repo, id)?;
+        payload["comment"] = self.comment_json(repo, comment)?;
+        payload["issue"] = self.issue_json(repo, comment.issue)?;
+        self.emit(("issue_comment", Some(action)), repo, by.account, payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_counted_in_utf16_units() {
+        assert!(check_body("IssueComment", &"a".repeat(65_536)).is_ok());
+        assert!(check_body("IssueComment", &"a".repeat(65_537)).is_err());
+        assert!(check_body("IssueComment", &"😀".repeat(32_769)).is_err());
+        assert!(check_body("IssueComment", " \n").is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! What happened, put down as a webhook delivery that waits to be sent.
+//!
+//! Sending is in `webhooks`. The payload is made here, at the moment of the event, as on GitHub.
+
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+
+use crate::api_error::Refusal;
+use crate::state::World;
+use crate::state::data::{AccountKind, Delivery};
+
+/// Deliveries kept for the deliveries API; older ones are forgotten, as on GitHub after three days.
+const KEPT: usize = 500;
+
+/// What an app that writes checks is told whether it asked for it or not.
+const UNASKED: &str = "check_run";
+
+/// An event by its name and action, e.g. `("issue_comment", "created")`.
+pub type Event = (&'static str, Option<&'static str>);
+
+impl World {
+    /// Announces something that `sender` did in a repository, if the app is installed there and
+    /// asked for such events.
+    pub fn emit(
+        &mut self,
+        event: Event,
+        repo: i64,
+        sender: i64,
+        mut payload: Value,
+    ) -> Result<(), Refusal> {
+        let Some(installation) = self.installation_of(repo) else { return Ok(()) };
+        let is_wanted = event.0 == UNASKED || self.state.app.events.iter().any(|it| it == event.0);
+        if installation.suspended_at.is_some() || !is_wanted {
+            return Ok(());
+        }
+        let id = installation.id;
+        payload["installation"] = json!({ "id": id, "node_id": crate::json::node_id("IN", id) });
+        if payload.get("repository").is_none() {
+            payload["repository"] = self.repository_json(repo)?;
+        }
+        let owner = self.account(self.repository(repo)?.owner)?;
+        if owner.kind == AccountKind::Organization {
+            payload["organization"] = self.organization_json(owner.id)?;
+        }
+        self.post(event, (id, Some(repo)), sender, payload)
+    }
+
+    /// Announces something about the installation itself.
+    pub fn emit_installation(
+        &mut self,
+        event: Event,
+        installation: i64,
+        sender: i64,
+        mut payload: Value,
+    ) -> Result<(), Refusal> {
+        payload["installation"] = self.installation_json(self.installation(installation)?)?;
+        self.post(event, (installation, None), sender, payload)
+    }
+
+    fn post(
+        &mut self,
+        (event, action): Event,
+        (installation, repository): (i64, Option<i64>),
+        sender: i64,
+        mut payload: Value,
+    ) -> Result<(), Refusal> {
+        if let Some(action) = action {
+            payload["action"] = action.into();
+        }
+        payload["sender"] = self.user_json(sender)?;
+        let delivery = Delivery {
+            id: self.next_id(),
+            guid: uuid::Uuid::new_v4().to_string(),
+            event: event.to_owned(),
+            action: action.map(str::to_owned),
+            installation,
+            repository,
+            payload: to_raw_value(&payload)?,
+            redelivery: false,
+            answer: None,
+        };
+        self.state.deliveries.push(delivery);
+        self.forget_old_deliveries();
+        Ok(())
+    }
+
+    /// Puts an earlier event into the queue once more, under the same GUID.
+    pub fn redeliver(&mut self, id: i64) -> Result<(), Refusal> {
+        let new = self.next_id();
+        let is_it = |delivery: &&Delivery| delivery.id == id && delivery.answer.is_some();
+        let old = self.state.deliveries.iter().find(is_it).ok_or_else(Refusal::not_found)?;
+        let again = Delivery {
+            id: new,
+            guid: old.guid.clone(),
+            event: old.event.clone(),
+            action: old.action.clone(),
+            installation: old.installation,
+            repository: old.repository,
+            payload: old.payload.clone(),
+            redelivery: true,
+            answer: None,
+        };
+        self.state.deliveries.push(again);
+        Ok(())
+    }
+
+    fn forget_old_deliveries(&mut self) {
+        let excess = self.state.deliveries.len().saturating_sub(KEPT);
+        let mut left = excess;
+        self.state.deliveries.retain(|delivery| {
+            let forget = left > 0 && delivery.answer.is_some();
+            left -= usize::from(forget);
+            !forget
+        });
+    }
+}

@@ -1,0 +1,194 @@
+//! Issues that are not pull requests: opened, edited, labelled, closed, reopened.
+
+use serde_json::{Map, Value, json};
+
+use crate::api_error::Refusal;
+use crate::state::World;
+use crate::state::data::{By, Issue, Role};
+
+/// What is filled in to open an issue.
+#[derive(Clone, Debug, Default)]
+pub struct NewIssue {
+    pub title: String,
+    pub body: Option<String>,
+    /// Left out in silence, as on GitHub, where whoever opens it may not label.
+    pub labels: Vec<String>,
+    /// Written with an issue form, whose labels anybody puts on who fills it in.
+    pub has_form: bool,
+}
+
+/// What may be edited; None leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct IssueEdit {
+    pub title: Option<String>,
+    pub body: Option<String>,
+}
+
+impl World {
+    pub fn open_issue(&mut self, repo: i64, new: &NewIssue, by: By) -> Result<i64, Refusal> {
+        self.require_role(repo, by, Role::Read)?;
+        self.require_unarchived(repo)?;
+        if new.title.trim().is_empty() {
+            return Err(Refusal::invalid("Issue", "title", "title can't be blank"));
+        }
+        if let Some(body) = new.body.as_deref().filter(|body| !body.is_empty()) {
+            crate::actions::comments::check_body("Issue", body)?;
+        }
+        let mut labels = new.labels.clone();
+        if !new.has_form && self.require_role(repo, by, Role::Triage).is_err() {
+            labels.clear();
+        }
+        let (id, number, at) = (self.next_id(), self.next_number(repo)?, self.tick());
+        let issue = Issue {
+            id,
+            number,
+            title: new.title.clone(),
+            body: new.body.clone(),
+            by,
+            edited_by: None,
+            labels: labels.clone(),
+            reactions: vec![],
+            open: true,
+            created_at: at,
+            updated_at: at,
+            closed_at: None,
+            closed_by: None,
+            pull: None,
+        };
+        self.repository_mut(repo)?.issues.insert(number, issue);
+        self.emit_issue((repo, number), "opened", by, json!({}))?;
+        for label in labels {
+            self.emit_label((repo, number), "labeled", &label, by)?;
+        }
+        Ok(number)
+    }
+
+    /// Puts a label on an issue; one that is there already changes nothing.
+    pub fn label_issue(
+        &mut self,
+        (repo, number): (i64, i64),
+        label: &str,
+        by: By,
+    ) -> Result<(), Refusal> {
+        self.require_role(repo, by, Role::Triage)?;
+        self.require_unarchived(repo)?;
+        let at = self.tick();
+        let issue = self.plain_issue_mut(repo, number)?;
+        if issue.labels.iter().any(|old| old == label) {
+            return Ok(());
+        }
+        issue.labels.push(label.to_owned());
+        issue.updated_at = at;
+        self.emit_label((repo, number), "labeled", label, by)
+    }
+
+    /// Takes a label off an issue; one that is not there changes nothing.
+    pub fn unlabel_issue(
+        &mut self,
+        (repo, number): (i64, i64),
+        label: &str,
+        by: By,
+    ) -> Result<(), Refusal> {
+        self.require_role(repo, by, Role::Triage)?;
+        self.require_unarchived(repo)?;
+        let at = self.tick();
+        let issue = self.plain_issue_mut(repo, number)?;
+        let Some(place) = issue.labels.iter().position(|old| old == label) else { return Ok(()) };
+        issue.labels.remove(place);
+        issue.updated_at = at;
+        self.emit_label((repo, number), "unlabeled", label, by)
+    }
+
+    /// Gives an issue another title or text. What is as it was changes nothing.
+    pub fn edit_issue(
+        &mut self,
+        (repo, number): (i64, i64),
+        edit: &IssueEdit,
+        by: By,
+    ) -> Result<(), Refusal> {
+        self.require_own_or_triage(repo, number, by)?;
+        if edit.title.as_deref().is_some_and(|title| title.trim().is_empty()) {
+            return Err(Refusal::invalid("Issue", "title", "title can't be blank"));
+        }
+        if let Some(body) = edit.body.as_deref().filter(|body| !body.is_empty()) {
+            crate::actions::comments::check_body("Issue", body)?;
+        }
+        let at = self.tick();
+        let issue = self.plain_issue_mut(repo, number)?;
+        let mut changes = Map::new();
+        if let Some(title) = edit.title.as_ref().filter(|title| **title != issue.title) {
+            let from = std::mem::replace(&mut issue.title, title.clone());
+            changes.insert("title".into(), json!({ "from": from }));
+        }
+        if let Some(body) = edit.body.as_ref().filter(|body| Some(*body) != issue.body.as_ref()) {
+            let from = issue.body.replace(body.clone()).unwrap_or_default();
+            issue.edited_by = Some(by.account);
+            changes.insert("body".into(), json!({ "from": from }));
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        issue.updated_at = at;
+        self.emit_issue((repo, number), "edited", by, json!({ "changes": changes }))
+    }
+
+    /// Closes an issue: its author may, and whoever triages.
+    pub fn close_issue(&mut self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+        self.require_own_or_triage(repo, number, by)?;
+        let at = self.tick();
+        let issue = self.plain_issue_mut(repo, number)?;
+        if !issue.open {
+            return Ok(());
+        }
+        (issue.open, issue.closed_at, issue.updated_at) = (false, Some(at), at);
+        issue.closed_by = Some(by.account);
+        self.emit_issue((repo, number), "closed", by, json!({}))
+    }
+
+    /// Opens a closed issue again: whoever could have closed it may.
+    pub fn reopen_issue(&mut self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+        self.require_own_or_triage(repo, number, by)?;
+        let at = self.tick();
+        let issue = self.plain_issue_mut(repo, number)?;
+        if issue.open {
+            return Ok(());
+        }
+        (issue.open, issue.closed_at, issue.closed_by) = (true, None, None);
+        issue.updated_at = at;
+        self.emit_issue((repo, number), "reopened", by, json!({}))
+    }
+
+    fn require_own_or_triage(&self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+        if self.issue(repo, number)?.by != by {
+            self.require_role(repo, by, Role::Triage)?;
+        }
+        self.require_unarchived(repo)
+    }
+
+    fn plain_issue_mut(&mut self, repo: i64, number: i64) -> Result<&mut Issue, Refusal> {
+        let issue = self.issue_mut(repo, number)?;
+        if issue.pull.is_some() { Err(Refusal::not_found()) } else { Ok(issue) }
+    }
+
+    fn emit_label(
+        &mut self,
+        (repo, number): (i64, i64),
+        action: &'static str,
+        label: &str,
+        by: By,
+    ) -> Result<(), Refusal> {
+        let payload = json!({ "label": self.label_json(repo, label)? });
+        self.emit_issue((repo, number), action, by, payload)
+    }
+
+    fn emit_issue(
+        &mut self,
+        (repo, number): (i64, i64),
+        action: &'static str,
+        by: By,
+        mut payload: Value,
+    ) -> Result<(), Refusal> {
+        payload["issue"] = self.issue_json(repo, number)?;
+        self.emit(("issues", Some(action)), repo, by.account, payload)
+    }
+}

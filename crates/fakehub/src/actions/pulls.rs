@@ -1,0 +1,293 @@
+//! The life of a pull request but its merge: opened, pushed to, retargeted, closed, reopened.
+
+use serde_json::{Value, json};
+
+use crate::api_error::Refusal;
+use crate::state::World;
+use crate::state::data::{By, Issue, Merged, Pull, Role};
+
+/// What a person fills in to open a pull request.
+#[derive(Clone, Debug, Default)]
+pub struct NewPull {
+    pub title: String,
+    pub body: Option<String>,
+    /// `branch`, or `owner:branch` from a fork.
+    pub head: String,
+    pub base: String,
+    pub draft: bool,
+}
+
+/// What may be edited; None leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct PullEdit {
+    pub title: Option<String>,
+    pub body: Option<String>,
+    pub base: Option<String>,
+    pub open: Option<bool>,
+}
+
+impl World {
+    pub fn open_pull(&mut self, repo: i64, new: &NewPull, by: By) -> Result<i64, Refusal> {
+        self.require_unarchived(repo)?;
+        let invalid = |field, why: &str| Refusal::invalid("PullRequest", field, why);
+        let (head_repo, head_ref) = self.head_of(repo, &new.head)?;
+        let head = self.repository(head_repo)?.refs.get(&head_ref).cloned();
+        let head_sha = head.ok_or_else(|| invalid("head", "head is not a branch"))?;
+        let base = self.repository(repo)?.refs.get(&new.base).cloned();
+        let base_sha = base.ok_or_else(|| invalid("base", "base is not a branch"))?;
+        let has_one = |issue: &Issue| {
+            issue.open
+                && issue.pull.as_ref().is_some_and(|pull| {
+                    (pull.head_repo, &pull.head_ref, &pull.base_ref)
+                        == (head_repo, &head_ref, &new.base)
+                })
+        };
+        if self.repository(repo)?.issues.values().any(has_one) {
+            let owner = &self.account(self.repository(head_repo)?.owner)?.login;
+            let why = format!("A pull request already exists for {owner}:{head_ref}.");
+            return Err(invalid("head", &why));
+        }
+        let (number, at) = (self.next_number(repo)?, self.tick());
+        self.place_head(repo, number, (head_repo, &head_ref), &head_sha)?;
+        if self.bare(repo)?.between(&base_sha, &head_sha)?.is_empty() {
+            let why = format!("No commits between {} and {}", new.base, new.head);
+            return Err(invalid("head", &why));
+        }
+        let pull = Pull {
+            id: self.next_id(),
+            head_repo,
+            head_ref,
+            head_sha,
+            base_ref: new.base.clone(),
+            base_sha,
+            draft: new.draft,
+            merged: None,
+            reviews: vec![],
+        };
+        let issue = Issue {
+            id: self.next_id(),
+            number,
+            title: new.title.clone(),
+            body: new.body.clone(),
+            by,
+            edited_by: None,
+            labels: vec![],
+            reactions: vec![],
+            open: true,
+            created_at: at,
+            updated_at: at,
+            closed_at: None,
+            closed_by: None,
+            pull: Some(pull),
+        };
+        self.repository_mut(repo)?.issues.insert(number, issue);
+        self.emit_pull((repo, number), "opened", by, json!({}))?;
+        Ok(number)
+    }
+
+    pub fn edit_pull(
+        &mut self,
+        repo: i64,
+        number: i64,
+        edit: &PullEdit,
+        by: By,
+    ) -> Result<(), Refusal> {
+        self.require_unarchived(repo)?;
+        let author = self.issue(repo, number)?.by;
+        if author != by {
+            self.require_role(repo, by, Role::Triage)?;
+        }
+        let mut changes = serde_json::Map::new();
+        let issue = self.issue_mut(repo, number)?;
+        if let Some(title) = &edit.title {
+            changes.insert("title".into(), json!({ "from": issue.title }));
+            issue.title.clone_from(title);
+        }
+        if let Some(body) = &edit.body {
+            changes.insert("body".into(), json!({ "from": issue.body }));
+            issue.body = Some(body.clone());
+        }
+        if let Some(base) = &edit.base {
+            changes.insert("base".into(), self.retarget(repo, number, base)?);
+        }
+        if !changes.is_empty() {
+            let at = self.tick();
+            self.issue_mut(repo, number)?.updated_at = at;
+            self.emit_pull((repo, number), "edited", by, json!({ "changes": changes }))?;
+        }
+        match edit.open {
+            Some(false) if self.issue(repo, number)?.open => self.close_pull(repo, number, by),
+            Some(true) if !self.issue(repo, number)?.open => self.reopen_pull(repo, number, by),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the draft; one that is none stays as it is.
+    pub fn mark_ready(&mut self, (repo, number): (i64, i64), by: By) -> Result<(), Refusal> {
+        self.require_unarchived(repo)?;
+        if self.issue(repo, number)?.by != by {
+            self.require_role(repo, by, Role::Write)?;
+        }
+        let at = self.tick();
+        if !std::mem::take(&mut self.pull_mut(repo, number)?.draft) {
+            return Ok(());
+        }
+        self.issue_mut(repo, number)?.updated_at = at;
+        self.emit_pull((repo, number), "ready_for_review", by, json!({}))
+    }
+
+    /// Moves open pull requests of a branch to its new head, or closes them when it is gone.
+    pub fn follow_head(
+        &mut self,
+        head_repo: i64,
+        branch: &str,
+        to: Option<&str>,
+        by: By,
+    ) -> Result<(), Refusal> {
+        for (repo, number) in
+            self.open_pulls(|_, pull| pull.head_repo == head_repo && pull.head_ref == branch)
+        {
+            let Some(sha) = to else {
+                self.close_pull(repo, number, by)?;
+                continue;
+            };
+            self.place_head(repo, number, (head_repo, branch), sha)?;
+            let live = self.live_base(repo, self.pull(repo, number)?)?;
+            let at = self.tick();
+            self.issue_mut(repo, number)?.updated_at = at;
+            let pull = self.pull_mut(repo, number)?;
+            let before = std::mem::replace(&mut pull.head_sha, sha.to_owned());
+            if let Some(live) = live {
+                pull.base_sha = live;
+            }
+            let moved = json!({ "before": before, "after": sha });
+            self.emit_pull((repo, number), "synchronize", by, moved)?;
+        }
+        Ok(())
+    }
+
+    /// Pull requests whose head has come to stand on their base by a push are merged by it.
+    pub fn close_merged_by_push(
+        &mut self,
+        repo: i64,
+        branch: &str,
+        to: Option<&str>,
+        by: By,
+    ) -> Result<(), Refusal> {
+        let Some(sha) = to else { return Ok(()) };
+        let bare = self.bare(repo)?;
+        for (_, number) in self.open_pulls(|at, pull| at == repo && pull.base_ref == branch) {
+            if !bare.is_ancestor(&self.pull(repo, number)?.head_sha, sha)? {
+                continue;
+            }
+            let at = self.tick();
+            let merged = Merged { by: by.account, at, sha: sha.to_owned() };
+            self.pull_mut(repo, number)?.merged = Some(merged);
+            self.close_pull(repo, number, by)?;
+        }
+        Ok(())
+    }
+
+    /// Closes a pull request; one that is merged already is closed as merged.
+    pub fn close_pull(&mut self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+        let at = match &self.pull(repo, number)?.merged {
+            Some(merged) => merged.at,
+            None => self.tick(),
+        };
+        let issue = self.issue_mut(repo, number)?;
+        (issue.open, issue.closed_at, issue.updated_at) = (false, Some(at), at);
+        issue.closed_by = Some(by.account);
+        self.emit_pull((repo, number), "closed", by, json!({}))
+    }
+
+    pub fn emit_pull(
+        &mut self,
+        (repo, number): (i64, i64),
+        action: &'static str,
+        by: By,
+        mut payload: Value,
+    ) -> Result<(), Refusal> {
+        payload["number"] = number.into();
+        payload["pull_request"] = self.pull_json(repo, number)?;
+        self.emit(("pull_request", Some(action)), repo, by.account, payload)
+    }
+
+    fn reopen_pull(&mut self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+        let pull = self.pull(repo, number)?.clone();
+        let refuse = |why: &str| Err(Refusal::invalid("PullRequest", "state", why));
+        if pull.merged.is_some() {
+            return refuse("state cannot be changed. The pull request has been merged.");
+        }
+        let head = self.repository(pull.head_repo)?.refs.get(&pull.head_ref).cloned();
+        let Some(head) = head else {
+            let branch = pull.head_ref;
+            return refuse(&format!(
+                "state cannot be changed. The {branch} branch has been deleted."
+            ));
+        };
+        self.place_head(repo, number, (pull.head_repo, &pull.head_ref), &head)?;
+        let at = self.tick();
+        self.pull_mut(repo, number)?.head_sha = head;
+        let issue = self.issue_mut(repo, number)?;
+        (issue.open, issue.closed_at, issue.closed_by) = (true, None, None);
+        issue.updated_at = at;
+        self.emit_pull((repo, number), "reopened", by, json!({}))
+    }
+
+    fn retarget(&mut self, repo: i64, number: i64, base: &str) -> Result<Value, Refusal> {
+        let live = self.repository(repo)?.refs.get(base).cloned();
+        let live =
+            live.ok_or_else(|| Refusal::invalid("PullRequest", "base", "base is not a branch"))?;
+        let pull = self.pull_mut(repo, number)?;
+        let from_ref = std::mem::replace(&mut pull.base_ref, base.to_owned());
+        let from_sha = std::mem::replace(&mut pull.base_sha, live);
+        Ok(json!({ "ref": { "from": from_ref }, "sha": { "from": from_sha } }))
+    }
+
+    /// `refs/pull/<n>/head`, with the objects of the head, also those of a fork.
+    fn place_head(
+        &self,
+        repo: i64,
+        number: i64,
+        (head_repo, branch): (i64, &str),
+        sha: &str,
+    ) -> Result<(), Refusal> {
+        let (bare, name) = (self.bare(repo)?, format!("refs/pull/{number}/head"));
+        if head_repo != repo {
+            bare.fetch(&self.bare_path(head_repo), &format!("refs/heads/{branch}"), &name)?;
+        }
+        Ok(bare.set_ref(&name, Some(sha))?)
+    }
+
+    fn head_of(&self, repo: i64, head: &str) -> Result<(i64, String), Refusal> {
+        let Some((owner, branch)) = head.split_once(':') else {
+            return Ok((repo, head.to_owned()));
+        };
+        let owner = self.account_named(owner)?.id;
+        if self.repository(repo)?.owner == owner {
+            return Ok((repo, branch.to_owned()));
+        }
+        let is_fork = |fork: &&crate::state::data::Repository| {
+            fork.owner == owner && fork.fork_of == Some(repo)
+        };
+        let fork = self.state.repositories.values().find(is_fork);
+        let fork = fork.ok_or_else(|| Refusal::invalid("PullRequest", "head", "no such fork"))?;
+        Ok((fork.id, branch.to_owned()))
+    }
+
+    fn open_pulls(&self, of: impl Fn(i64, &Pull) -> bool) -> Vec<(i64, i64)> {
+        let mut found = vec![];
+        for (repo, repository) in &self.state.repositories {
+            for issue in repository.issues.values().filter(|issue| issue.open) {
+                if issue.pull.as_ref().is_some_and(|pull| of(*repo, pull)) {
+                    found.push((*repo, issue.number));
+                }
+            }
+        }
+        found
+    }
+
+    pub fn next_number(&self, repo: i64) -> Result<i64, Refusal> {
+        Ok(self.repository(repo)?.issues.last_key_value().map_or(1, |(last, _)| last + 1))
+    }
+}

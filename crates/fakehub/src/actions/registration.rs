@@ -1,0 +1,175 @@
+//! Registering an app from a manifest, the code that stands for it, and changing the app.
+//!
+//! There is room for one app: a new one takes the place of the old, and is installed nowhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, ToSpan};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::api_error::Refusal;
+use crate::state::data::{AccountKind, App, Hook, Level, ManifestCode, random};
+use crate::state::{World, app_keys};
+
+/// GitHub's own keys; one that it does not know is a mistake of ours.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub name: String,
+    #[serde(rename = "url")]
+    _url: String,
+    hook_attributes: Option<HookAttributes>,
+    pub redirect_url: Option<String>,
+    #[serde(default)]
+    callback_urls: Vec<String>,
+    #[serde(default, rename = "description")]
+    _description: String,
+    #[serde(default, rename = "public")]
+    _public: bool,
+    #[serde(default)]
+    default_events: BTreeSet<String>,
+    #[serde(default)]
+    default_permissions: BTreeMap<String, Level>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HookAttributes {
+    url: String,
+    #[serde(default = "yes")]
+    active: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What the owner of the app changes on its settings page; `None` leaves it.
+#[derive(Clone, Debug, Default)]
+pub struct AppEdit {
+    pub permissions: Option<Vec<(String, Level)>>,
+    pub events: Option<Vec<String>>,
+    pub content_type: Option<String>,
+    pub webhook_secret: Option<String>,
+    pub callback_urls: Option<Vec<String>>,
+}
+
+impl World {
+    /// Changes the app itself. Installations keep the permissions that they have.
+    pub fn edit_app(&mut self, edit: AppEdit) {
+        let app = &mut self.state.app;
+        if let Some(permissions) = edit.permissions {
+            app.permissions = permissions.into_iter().collect();
+        }
+        app.events = edit.events.unwrap_or_else(|| app.events.clone());
+        let content_type = edit.content_type;
+        app.hook.content_type = content_type.unwrap_or_else(|| app.hook.content_type.clone());
+        app.webhook_secret = edit.webhook_secret.unwrap_or_else(|| app.webhook_secret.clone());
+        if let Some(urls) = edit.callback_urls {
+            app.callback_urls = urls;
+        }
+    }
+
+    /// Answers the code that stands for the new app for an hour.
+    pub fn register_app(
+        &mut self,
+        owner: Option<&str>,
+        manifest: &Manifest,
+    ) -> Result<String, Refusal> {
+        let (private_key_pem, public_key_der) = app_keys()?;
+        let slug = slug(&manifest.name);
+        if slug.is_empty() {
+            return Err(Refusal::invalid("Integration", "name", "Name can't be blank"));
+        }
+        let owner = match owner {
+            Some(login) => self.add_account(login, AccountKind::Organization),
+            None => self.state.app.owner,
+        };
+        let bot = self.add_account(&format!("{slug}[bot]"), AccountKind::Bot);
+        let id = self.next_id();
+        let hook = manifest.hook_attributes.as_ref().filter(|hook| hook.active);
+        self.webhook_url = hook.map(|hook| hook.url.clone());
+        self.state.app = App {
+            id,
+            client_id: format!("Iv23li{}", &random()[..14]),
+            client_secret: format!("{}{}", random(), &random()[..8]),
+            callback_urls: manifest.callback_urls.clone(),
+            slug,
+            bot,
+            owner,
+            private_key_pem,
+            public_key_der,
+            // GitHub makes a secret only together with a webhook.
+            webhook_secret: hook.map_or_else(String::new, |_| random()),
+            permissions: manifest.default_permissions.clone(),
+            events: manifest.default_events.iter().cloned().collect(),
+            hook: Hook::default(),
+            created_at: Timestamp::now(),
+        };
+        // Metadata can always be read, whatever was asked for.
+        self.state.app.permissions.entry("metadata".into()).or_insert(Level::Read);
+        self.state.installations.clear();
+        self.state.tokens.clear();
+        let code = random();
+        let expires_at = Timestamp::now() + 1.hour();
+        self.state.manifest_codes.insert(code.clone(), ManifestCode { app: id, expires_at });
+        Ok(code)
+    }
+
+    /// The app behind a code with its secrets; the code is good for nothing afterwards.
+    pub fn convert_manifest_code(&mut self, code: &str) -> Result<Value, Refusal> {
+        let found = self.state.manifest_codes.remove(code).ok_or_else(Refusal::not_found)?;
+        if found.expires_at <= Timestamp::now() || found.app != self.state.app.id {
+            return Err(Refusal::not_found());
+        }
+        let app = &self.state.app;
+        let mut shown = self.app_json()?;
+        shown["client_secret"] = app.client_secret.as_str().into();
+        shown["webhook_secret"] = match app.webhook_secret.as_str() {
+            "" => Value::Null,
+            secret => secret.into(),
+        };
+        shown["pem"] = app.private_key_pem.as_str().into();
+        Ok(shown)
+    }
+}
+
+/// As it stands in addresses: `My App!` is `my-app`.
+fn slug(name: &str) -> String {
+    let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' };
+    let words: String = name.chars().map(word).collect();
+    words.split_whitespace().collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn registered() -> (tempfile::TempDir, World, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut world = World::open(dir.path().to_path_buf()).unwrap();
+        let manifest = json!({ "name": "My App!", "url": "https://example.org" });
+        let manifest: Manifest = serde_json::from_value(manifest).unwrap();
+        let code = world.register_app(Some("acme"), &manifest).unwrap();
+        (dir, world, code)
+    }
+
+    #[test]
+    fn a_code_is_good_once() {
+        let (_dir, mut world, code) = registered();
+        let app = world.convert_manifest_code(&code).unwrap();
+        assert_eq!(app["slug"], "my-app");
+        assert_eq!(app["webhook_secret"], Value::Null, "there is no webhook");
+        assert_eq!(world.convert_manifest_code(&code), Err(Refusal::not_found()));
+    }
+
+    #[test]
+    fn a_code_is_good_for_an_hour() {
+        let (_dir, mut world, code) = registered();
+        world.state.manifest_codes.get_mut(&code).unwrap().expires_at = Timestamp::now();
+        assert_eq!(world.convert_manifest_code(&code), Err(Refusal::not_found()));
+    }
+}

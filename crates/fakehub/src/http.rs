@@ -1,0 +1,62 @@
+//! A request read in full, and what is answered to it.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method};
+use serde_json::Value;
+
+use crate::api_error::Refusal;
+
+/// Requests an hour; never enforced, only counted down.
+pub const LIMIT: usize = 12_500;
+
+/// What a request says, read in full.
+pub struct Ask {
+    pub method: Method,
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Ask {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON; nothing is null.
+    pub fn json(&self) -> Result<Value, Refusal> {
+        if self.body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&self.body).map_err(|_| Refusal::new(400, "Problems parsing JSON"))
+    }
+}
+
+/// What is answered.
+#[derive(Default)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn json(status: u16, body: &Value) -> Self {
+        let headers =
+            vec![("content-type".to_owned(), "application/json; charset=utf-8".to_owned())];
+        Self { status, headers, body: body.to_string().into() }
+    }
+
+    pub fn empty(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    pub fn refusal(refusal: &Refusal) -> Self {
+        Self::json(refusal.status, &refusal.body())
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+}

@@ -1,0 +1,37 @@
+//! Commits as push events carry them.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::api_error::Refusal;
+use crate::git_repo::Stamp;
+use crate::state::World;
+
+impl World {
+    pub fn commit_json(&self, repo: i64, sha: &str) -> Result<Value, Refusal> {
+        let facts = self.bare(repo)?.facts(sha)?;
+        let full_name = self.full_name(self.repository(repo)?)?;
+        Ok(json!({
+            "id": facts.sha,
+            "tree_id": facts.tree,
+            "distinct": true,
+            "message": facts.message,
+            "timestamp": Timestamp::from_second(facts.committer.second).ok(),
+            "url": format!("{}/{full_name}/commit/{sha}", self.url),
+            "author": self.git_user_json(&facts.author),
+            "committer": self.git_user_json(&facts.committer),
+            "added": facts.added,
+            "removed": facts.removed,
+            "modified": facts.modified,
+        }))
+    }
+
+    /// A name and an address as git has them, with the login they belong to, if any.
+    fn git_user_json(&self, stamp: &Stamp) -> Value {
+        let mut user = json!({ "name": stamp.name, "email": stamp.email });
+        if let Some(account) = self.account_of_email(&stamp.email) {
+            user["username"] = account.login.clone().into();
+        }
+        user
+    }
+}

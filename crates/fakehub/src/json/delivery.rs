@@ -1,0 +1,82 @@
+//! Webhook deliveries: how they are sent, and how the deliveries API lists them.
+
+use hmac::{Hmac, Mac};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::api_error::Refusal;
+use crate::state::World;
+use crate::state::data::Delivery;
+
+/// One delivery as the deliveries API lists it.
+pub fn delivery_json(delivery: &Delivery) -> Option<Value> {
+    let answer = delivery.answer.as_ref()?;
+    Some(json!({
+        "id": delivery.id,
+        "guid": delivery.guid,
+        "delivered_at": answer.delivered_at.round(jiff::Unit::Second).unwrap_or(Timestamp::MAX),
+        "redelivery": delivery.redelivery,
+        "duration": answer.seconds,
+        "status": answer.status,
+        "status_code": answer.status_code,
+        "event": delivery.event,
+        "action": delivery.action,
+        "installation_id": delivery.installation,
+        "repository_id": delivery.repository,
+        "throttled_at": null,
+    }))
+}
+
+/// `sha256=` and the HMAC of the body under the webhook secret.
+fn signature(secret: &str, body: &[u8]) -> String {
+    // An HMAC key can have any length, so this cannot fail; an empty signature fits nothing.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+        return String::new();
+    };
+    mac.update(body);
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+/// The headers that a delivery is sent with.
+pub fn headers(world: &World, delivery: &Delivery) -> Vec<(&'static str, String)> {
+    let app = &world.state.app;
+    vec![
+        ("Accept", "*/*".to_owned()),
+        ("Content-Type", "application/json".to_owned()),
+        ("User-Agent", "GitHub-Hookshot/fakehub".to_owned()),
+        ("X-GitHub-Delivery", delivery.guid.clone()),
+        ("X-GitHub-Event", delivery.event.clone()),
+        ("X-GitHub-Hook-ID", app.id.to_string()),
+        ("X-GitHub-Hook-Installation-Target-ID", app.id.to_string()),
+        ("X-GitHub-Hook-Installation-Target-Type", "integration".to_owned()),
+        ("X-Hub-Signature-256", signature(&app.webhook_secret, delivery.payload.get().as_bytes())),
+    ]
+}
+
+/// What the deliveries API shows of one delivery: its request and the answer to it.
+pub fn request_and_response_json(world: &World, delivery: &Delivery) -> Result<Value, Refusal> {
+    let headers: serde_json::Map<String, Value> = headers(world, delivery)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let payload: Value = serde_json::from_str(delivery.payload.get())?;
+    let body = delivery.answer.as_ref().map(|answer| answer.body.clone());
+    Ok(json!({
+        "request": { "headers": headers, "payload": payload },
+        "response": { "headers": {}, "payload": body },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_the_one_in_githubs_documentation() {
+        assert_eq!(
+            signature("It's a Secret to Everybody", b"Hello, World!"),
+            "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Who looks at which page, what was filled into a form, and where pages are.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::api_error::Refusal;
+use crate::http::Ask;
+use crate::state::data::{Account, AccountKind, By, Role};
+use crate::state::{WEB_FLOW, World};
+
+/// The cookie that says as whom somebody acts.
+pub const COOKIE: &str = "fakehub_person";
+
+/// What was filled into a form, or stands behind the `?` of an address.
+#[derive(Debug, Default)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub fn read(encoded: &[u8]) -> Self {
+        Self(form_urlencoded::parse(encoded).into_owned().collect())
+    }
+
+    /// The value of a field; nothing is empty.
+    pub fn text(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(other, _)| other == name);
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A field that has to have a value. Errors with 422.
+    pub fn required(&self, name: &str) -> Result<&str, Refusal> {
+        match self.text(name).trim() {
+            "" => Err(Refusal::new(422, format!("The field `{name}` is empty"))),
+            text => Ok(text),
+        }
+    }
+}
+
+/// One person looking at one address.
+pub struct Visit<'a> {
+    pub world: &'a World,
+    pub by: By,
+    pub fields: Fields,
+    /// The address, to come back to.
+    pub here: String,
+}
+
+/// A repository as its pages know it.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub visit: &'a Visit<'a>,
+    pub repo: i64,
+    pub name: &'a str,
+}
+
+impl<'a> Visit<'a> {
+    pub fn of(world: &'a World, ask: &Ask) -> Result<Self, Refusal> {
+        let here = match ask.query.as_str() {
+            "" => ask.path.clone(),
+            query => format!("{}?{query}", ask.path),
+        };
+        let fields = Fields::read(ask.query.as_bytes());
+        Ok(Self { world, by: person(world, ask)?, fields, here })
+    }
+}
+
+impl Place<'_> {
+    pub fn url(&self) -> String {
+        format!("/{}", segments_of(self.name))
+    }
+
+    /// Whether there is a pull request of this number.
+    pub fn is_pull(&self, number: &str) -> bool {
+        let issue = numbered(number).and_then(|it| self.visit.world.issue(self.repo, it));
+        issue.is_ok_and(|issue| issue.pull.is_some())
+    }
+
+    pub fn may(&self, role: Role) -> bool {
+        self.visit.world.require_role(self.repo, self.visit.by, role).is_ok()
+    }
+}
+
+/// Whom the cookie names, or the first who lives here.
+pub fn person(world: &World, ask: &Ask) -> Result<By, Refusal> {
+    let cookies = ask.header("cookie").unwrap_or_default().split(';');
+    let named = cookies.filter_map(|pair| pair.trim().split_once('='));
+    let named = named.filter(|(name, _)| *name == COOKIE).find_map(|(_, login)| {
+        people(world).find(|account| account.login == login).map(|account| account.id)
+    });
+    let found = named.or_else(|| people(world).next().map(|account| account.id));
+    let account =
+        found.ok_or_else(|| Refusal::new(404, "nobody lives in this local GitHub yet"))?;
+    Ok(By { account, via_app: false })
+}
+
+pub fn segments(path: &str) -> Vec<String> {
+    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    path.split('/').filter(|part| !part.is_empty()).map(decoded).collect()
+}
+
+/// `text` as one segment of a path.
+pub fn segment(text: &str) -> String {
+    const ESCAPED: &AsciiSet =
+        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@');
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// `path` with each of its segments encoded.
+pub fn segments_of(path: &str) -> String {
+    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// A form of a repository on its way.
+pub struct Deeds<'a> {
+    pub world: &'a mut World,
+    pub by: By,
+    pub repo: i64,
+    pub name: &'a str,
+    pub fields: &'a Fields,
+}
+
+/// The people whom one can act as, in the order in which they came.
+pub fn people(world: &World) -> impl Iterator<Item = &Account> {
+    let is_person =
+        |account: &&Account| account.kind == AccountKind::User && account.id != WEB_FLOW;
+    world.state.accounts.values().filter(is_person)
+}
+
+pub fn numbered(text: &str) -> Result<i64, Refusal> {
+    text.parse().map_err(|_| Refusal::not_found())
+}
+
+pub fn rendered(page: &impl askama::Template) -> Result<String, Refusal> {
+    page.render().map_err(|error| Refusal::new(500, format!("a page could not be made: {error}")))
+}

@@ -1,0 +1,114 @@
+//! The form that brings an app's manifest, and the page on which a person confirms it.
+//!
+//! Any site may bring a manifest; nothing comes of it before somebody has confirmed it here.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+
+use crate::actions::registration::Manifest;
+use crate::api_error::Refusal;
+use crate::http::{Ask, Reply};
+use crate::hub::Hub;
+use crate::pages::guard::guard;
+
+/// The page on which a person confirms what another site has sent along.
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Create GitHub App</title>\
+              <h1>Create GitHub App</h1><p>{{ name }}</p>\
+              <form method=\"post\" action=\"{{ action }}\">\
+              <input type=\"hidden\" name=\"manifest\" value=\"{{ manifest }}\">\
+              <input type=\"hidden\" name=\"state\" value=\"{{ state }}\">\
+              <button>Create GitHub App</button></form></html>"
+)]
+struct Confirmation<'a> {
+    name: &'a str,
+    action: &'a str,
+    manifest: &'a str,
+    state: &'a str,
+}
+
+/// Where a browser brings a manifest.
+const NEW: &str = "/settings/apps/new";
+/// Where it goes once somebody has confirmed it.
+const CONFIRMED: &str = "/settings/apps/confirmed";
+
+/// Whether a request is for a page of registration, of a person or an organisation.
+pub fn is_page(ask: &Ask) -> bool {
+    let is_one = |page| owner_of(&ask.path, page).is_some();
+    ask.method == "POST" && (is_one(NEW) || is_one(CONFIRMED))
+}
+
+/// Whose app it will be: an organisation, or (`Some(None)`) whoever is signed in.
+fn owner_of<'a>(path: &'a str, page: &str) -> Option<Option<&'a str>> {
+    let of = path.strip_suffix(page)?;
+    match of.strip_prefix("/organizations/") {
+        _ if of.is_empty() => Some(None),
+        Some(login) if !login.is_empty() && !login.contains('/') => Some(Some(login)),
+        _ => None,
+    }
+}
+
+/// Asks for confirmation, or registers the app and sends the browser back to where it came from.
+pub fn answer(hub: &Hub, ask: &Ask) -> Reply {
+    let reply = match owner_of(&ask.path, CONFIRMED) {
+        None => confirmation(ask),
+        Some(owner) => guard(hub, ask).and_then(|()| registered(hub, ask, owner)),
+    };
+    // No `form-action`: what is confirmed leads on to another site.
+    let policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+    let reply = reply.unwrap_or_else(|refusal| Reply::refusal(&refusal));
+    reply.with("content-security-policy", policy).with("cache-control", "no-store")
+}
+
+type Fields = BTreeMap<String, String>;
+
+fn manifest_in(fields: &Fields) -> Result<(&str, Manifest), Refusal> {
+    let text = fields.get("manifest").ok_or_else(|| Refusal::missing("manifest"))?;
+    let manifest = serde_json::from_str(text)
+        .map_err(|error| Refusal::invalid("Integration", "manifest", error.to_string()))?;
+    Ok((text, manifest))
+}
+
+fn confirmation(ask: &Ask) -> Result<Reply, Refusal> {
+    let fields: Fields = form_urlencoded::parse(&ask.body).into_owned().collect();
+    let query: Fields = form_urlencoded::parse(ask.query.as_bytes()).into_owned().collect();
+    let (manifest, Manifest { name, .. }) = manifest_in(&fields)?;
+    let action = ask.path.replace(NEW, CONFIRMED);
+    let state = query.get("state").map_or("", String::as_str);
+    let page = Confirmation { name: &name, action: &action, manifest, state };
+    let page = page.render().map_err(|error| Refusal::new(500, error.to_string()))?;
+    let reply = Reply { status: 200, headers: vec![], body: page.into() };
+    Ok(reply.with("content-type", "text/html; charset=utf-8"))
+}
+
+fn registered(hub: &Hub, ask: &Ask, owner: Option<&str>) -> Result<Reply, Refusal> {
+    let fields: Fields = form_urlencoded::parse(&ask.body).into_owned().collect();
+    let (_, manifest) = manifest_in(&fields)?;
+    let redirect =
+        manifest.redirect_url.as_ref().ok_or_else(|| Refusal::missing("redirect_url"))?;
+    let code = hub.0.change(|world| world.register_app(owner, &manifest))?;
+    let mut answer = form_urlencoded::Serializer::new(String::new());
+    answer.append_pair("code", &code);
+    if let Some(state) = fields.get("state").filter(|state| !state.is_empty()) {
+        answer.append_pair("state", state);
+    }
+    Ok(Reply::empty(302).with("location", format!("{redirect}?{}", answer.finish())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_that_of_a_person_or_an_organisation() {
+        assert_eq!(owner_of("/settings/apps/new", NEW), Some(None));
+        let of_acme = "/organizations/acme/settings/apps/new";
+        assert_eq!(owner_of(of_acme, NEW), Some(Some("acme")));
+        for path in ["/organizations//settings/apps/new", "/a/b/settings/apps/new", "/settings"] {
+            assert_eq!(owner_of(path, NEW), None, "{path}");
+        }
+    }
+}

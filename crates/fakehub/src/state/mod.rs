@@ -1,0 +1,263 @@
+//! The state together with the place where it is kept: loading, saving, finding, numbering.
+//!
+//! What people and apps can do to it stands in one file per noun (`pulls`, `comments`, …), each an
+//! `impl World`; nothing here knows HTTP.
+
+mod clock;
+pub mod data;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::KeyPair as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use crate::api_error::Refusal;
+use crate::git_repo::{Bare, Stamp};
+use crate::state::clock::Clock;
+use crate::state::data::{
+    Account, AccountKind, App, Hook, Installation, Issue, Level, Pull, Repository, Role, State,
+    random,
+};
+
+/// The account that stands as committer of what is merged on the web page, with GitHub's id.
+pub const WEB_FLOW: i64 = 19_864_447;
+
+/// What the app asks for; an installation may be given less.
+const PERMISSIONS: [(&str, Level); 7] = [
+    ("checks", Level::Write),
+    ("contents", Level::Write),
+    ("issues", Level::Write),
+    ("merge_queues", Level::Read),
+    ("metadata", Level::Read),
+    ("pull_requests", Level::Write),
+    ("statuses", Level::Write),
+];
+
+const EVENTS: [&str; 9] = [
+    "check_run",
+    "check_suite",
+    "issue_comment",
+    "issues",
+    "merge_group",
+    "pull_request",
+    "pull_request_review",
+    "push",
+    "repository",
+];
+
+pub struct World {
+    pub state: State,
+    pub dir: PathBuf,
+    /// Of the web server, without a slash at the end.
+    pub url: String,
+    /// Where webhooks go; while there is no address, they wait.
+    pub webhook_url: Option<String>,
+}
+
+impl World {
+    /// What stands in `dir`, or a new world with one app and nobody in it.
+    pub fn open(dir: PathBuf) -> Result<Self, Refusal> {
+        fs::create_dir_all(dir.join("repositories"))?;
+        let state = match fs::read(dir.join("hub.json")) {
+            Ok(bytes) => serde_json::from_slice(&bytes)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_state()?,
+            Err(error) => return Err(error.into()),
+        };
+        let world = Self { state, dir, url: String::new(), webhook_url: None };
+        world.save()?;
+        Ok(world)
+    }
+
+    /// Replaces the file as a whole, so that a reader never sees half of it.
+    pub fn save(&self) -> Result<(), Refusal> {
+        let (path, new) = (self.dir.join("hub.json"), self.dir.join("hub.json.tmp"));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(&serde_json::to_vec(&self.state)?)?;
+        Ok(fs::rename(new, path)?)
+    }
+
+    pub fn next_id(&mut self) -> i64 {
+        self.state.last_id += 1;
+        self.state.last_id
+    }
+
+    pub fn tick(&mut self) -> Timestamp {
+        self.state.clock.tick(Timestamp::now())
+    }
+
+    pub fn account(&self, id: i64) -> Result<&Account, Refusal> {
+        self.state.accounts.get(&id).ok_or_else(Refusal::not_found)
+    }
+
+    pub fn account_named(&self, login: &str) -> Result<&Account, Refusal> {
+        let is_it = |account: &&Account| account.login.eq_ignore_ascii_case(login);
+        self.state.accounts.values().find(is_it).ok_or_else(Refusal::not_found)
+    }
+
+    /// The account that a commit's e-mail address belongs to.
+    pub fn account_of_email(&self, email: &str) -> Option<&Account> {
+        self.state.accounts.values().find(|account| self.email(account) == email)
+    }
+
+    pub fn email(&self, account: &Account) -> String {
+        match account.id {
+            WEB_FLOW => "noreply@github.com".to_owned(),
+            id => format!("{id}+{}@users.noreply.github.com", account.login),
+        }
+    }
+
+    pub fn stamp(&self, account: i64, at: Timestamp) -> Result<Stamp, Refusal> {
+        let account = self.account(account)?;
+        let name = if account.id == WEB_FLOW { "GitHub" } else { &account.login };
+        Ok(Stamp { name: name.to_owned(), email: self.email(account), second: at.as_second() })
+    }
+
+    pub fn add_account(&mut self, login: &str, kind: AccountKind) -> i64 {
+        if let Ok(account) = self.account_named(login) {
+            return account.id;
+        }
+        let id = self.next_id();
+        let token = (kind != AccountKind::Organization)
+            .then(|| format!("ghp_{}", uuid::Uuid::new_v4().simple()));
+        self.state.accounts.insert(id, Account { id, login: login.to_owned(), kind, token });
+        id
+    }
+
+    pub fn repository(&self, id: i64) -> Result<&Repository, Refusal> {
+        self.state.repositories.get(&id).ok_or_else(Refusal::not_found)
+    }
+
+    pub fn repository_mut(&mut self, id: i64) -> Result<&mut Repository, Refusal> {
+        self.state.repositories.get_mut(&id).ok_or_else(Refusal::not_found)
+    }
+
+    /// The id behind `owner/name`; names do not depend on case.
+    pub fn repository_named(&self, full_name: &str) -> Result<i64, Refusal> {
+        let has_name = |repository: &&Repository| {
+            self.full_name(repository).is_ok_and(|name| name.eq_ignore_ascii_case(full_name))
+        };
+        let found = self.state.repositories.values().find(has_name);
+        found.map(|repository| repository.id).ok_or_else(Refusal::not_found)
+    }
+
+    pub fn full_name(&self, repository: &Repository) -> Result<String, Refusal> {
+        Ok(format!("{}/{}", self.account(repository.owner)?.login, repository.name))
+    }
+
+    pub fn bare_path(&self, repository: i64) -> PathBuf {
+        self.dir.join("repositories").join(format!("{repository}.git"))
+    }
+
+    pub fn bare(&self, repository: i64) -> Result<Bare, Refusal> {
+        Ok(Bare::open(&self.bare_path(repository))?)
+    }
+
+    pub fn issue(&self, repository: i64, number: i64) -> Result<&Issue, Refusal> {
+        self.repository(repository)?.issues.get(&number).ok_or_else(Refusal::not_found)
+    }
+
+    pub fn issue_mut(&mut self, repository: i64, number: i64) -> Result<&mut Issue, Refusal> {
+        self.repository_mut(repository)?.issues.get_mut(&number).ok_or_else(Refusal::not_found)
+    }
+
+    pub fn pull(&self, repository: i64, number: i64) -> Result<&Pull, Refusal> {
+        self.issue(repository, number)?.pull.as_ref().ok_or_else(Refusal::not_found)
+    }
+
+    pub fn pull_mut(&mut self, repository: i64, number: i64) -> Result<&mut Pull, Refusal> {
+        self.issue_mut(repository, number)?.pull.as_mut().ok_or_else(Refusal::not_found)
+    }
+
+    pub fn installation(&self, id: i64) -> Result<&Installation, Refusal> {
+        self.state.installations.get(&id).ok_or_else(Refusal::not_found)
+    }
+
+    pub fn installation_of(&self, repository: i64) -> Option<&Installation> {
+        let owner = self.repository(repository).ok()?.owner;
+        self.state.installations.values().find(|installation| installation.account == owner)
+    }
+
+    pub fn repositories_of(&self, installation: &Installation) -> Vec<&Repository> {
+        let is_covered = |repository: &&Repository| repository.owner == installation.account;
+        self.state.repositories.values().filter(is_covered).collect()
+    }
+
+    /// What an account may do in a repository: its own is admin, a public one can be read by all.
+    pub fn role(&self, repository: i64, account: i64) -> Result<Option<Role>, Refusal> {
+        let repository = self.repository(repository)?;
+        if repository.owner == account {
+            return Ok(Some(Role::Admin));
+        }
+        let public = (!repository.private).then_some(Role::Read);
+        Ok(repository.collaborators.get(&account).copied().max(public))
+    }
+}
+
+fn new_state() -> Result<State, Refusal> {
+    let (private_key_pem, public_key_der) = app_keys()?;
+    let (bot, owner) = (1002, 1003);
+    let app = App {
+        id: 1001,
+        slug: "planwright".into(),
+        client_id: "Iv23liFakehubPlanwri".into(),
+        client_secret: random(),
+        callback_urls: Vec::new(),
+        bot,
+        owner,
+        private_key_pem,
+        public_key_der,
+        webhook_secret: random(),
+        permissions: PERMISSIONS.map(|(name, level)| (name.to_owned(), level)).into(),
+        events: EVENTS.map(str::to_owned).into(),
+        hook: Hook::default(),
+        created_at: Timestamp::now(),
+    };
+    let account = |id, login: &str, kind| Account { id, login: login.into(), kind, token: None };
+    let accounts = [
+        account(bot, "planwright[bot]", AccountKind::Bot),
+        account(owner, "planwright", AccountKind::Organization),
+        account(WEB_FLOW, "web-flow", AccountKind::User),
+    ];
+    Ok(State {
+        clock: Clock::default(),
+        last_id: 1003,
+        app,
+        accounts: accounts.into_iter().map(|account| (account.id, account)).collect(),
+        installations: BTreeMap::new(),
+        tokens: BTreeMap::new(),
+        repositories: BTreeMap::new(),
+        deliveries: vec![],
+        manifest_codes: BTreeMap::new(),
+        sign_ins: BTreeMap::new(),
+        user_tokens: BTreeMap::new(),
+    })
+}
+
+/// A new key pair of an app: the private key in PEM, the public one as it is kept.
+pub fn app_keys() -> Result<(String, String), Refusal> {
+    let key = KeyPair::generate(KeySize::Rsa2048)
+        .map_err(|_| Refusal::new(500, "fakehub could not make a key for its app"))?;
+    let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&key)
+        .map_err(|_| Refusal::new(500, "fakehub could not write down the key of its app"))?;
+    Ok((pem(private.as_ref()), STANDARD.encode(key.public_key().as_ref())))
+}
+
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<String> =
+        text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}

@@ -1,0 +1,153 @@
+//! What can be seen on the web page, for assertions: plain copies, nothing to change.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::api_error::Refusal;
+use crate::hub::Hub;
+use crate::state::World;
+use crate::state::data::{CheckRun, Comment, Reaction, Review, ReviewState};
+
+#[derive(Clone, Debug)]
+pub struct CommentView {
+    pub id: i64,
+    pub author: String,
+    pub via_app: bool,
+    pub body: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// `(login, content)` in the order in which they were given.
+    pub reactions: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CheckRunView {
+    pub id: i64,
+    pub name: String,
+    pub head_sha: String,
+    pub status: String,
+    pub conclusion: Option<String>,
+    pub external_id: Option<String>,
+    pub title: Option<String>,
+    pub summary: Option<String>,
+    pub text: Option<String>,
+    pub details_url: Option<String>,
+    pub annotations: Vec<Value>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PullView {
+    pub number: i64,
+    pub title: String,
+    pub body: Option<String>,
+    pub author: String,
+    pub open: bool,
+    pub draft: bool,
+    pub merge_commit_sha: Option<String>,
+    pub head_ref: String,
+    pub head_sha: String,
+    pub base_ref: String,
+}
+
+impl Hub {
+    /// The comments of an issue or pull request, oldest first.
+    pub fn comments(&self, repo: &str, number: i64) -> Result<Vec<CommentView>, Refusal> {
+        let world = self.0.read();
+        let id = world.repository_named(repo)?;
+        world.issue(id, number)?;
+        let comments = world.repository(id)?.comments.values();
+        comments.filter(|it| it.issue == number).map(|it| comment_view(&world, it)).collect()
+    }
+
+    /// The check runs of a commit, oldest first.
+    pub fn check_runs(&self, repo: &str, sha: &str) -> Result<Vec<CheckRunView>, Refusal> {
+        let world = self.0.read();
+        let runs = world.repository(world.repository_named(repo)?)?.check_runs.values();
+        Ok(runs.filter(|run| run.head_sha == sha).map(check_run_view).collect())
+    }
+
+    pub fn pull(&self, repo: &str, number: i64) -> Result<PullView, Refusal> {
+        let world = self.0.read();
+        pull_view(&world, world.repository_named(repo)?, number)
+    }
+
+    /// All pull requests, oldest first.
+    pub fn pulls(&self, repo: &str) -> Result<Vec<PullView>, Refusal> {
+        let world = self.0.read();
+        let id = world.repository_named(repo)?;
+        let pulls = world.repository(id)?.issues.values().filter(|issue| issue.pull.is_some());
+        pulls.map(|issue| pull_view(&world, id, issue.number)).collect()
+    }
+
+    /// The reviews of a pull request, oldest first: who, and what they said of it.
+    pub fn reviews(&self, repo: &str, number: i64) -> Result<Vec<(String, ReviewState)>, Refusal> {
+        let world = self.0.read();
+        let reviews = &world.pull(world.repository_named(repo)?, number)?.reviews;
+        let view =
+            |review: &Review| Ok((world.account(review.by.account)?.login.clone(), review.state));
+        reviews.iter().map(view).collect()
+    }
+
+    /// GitHub's id of a repository, which stays when it is renamed.
+    pub fn repository_id(&self, repo: &str) -> Result<i64, Refusal> {
+        self.0.read().repository_named(repo)
+    }
+
+    /// The commit that a branch (or abbreviated id) stands for.
+    pub fn sha(&self, repo: &str, name: &str) -> Result<String, Refusal> {
+        let world = self.0.read();
+        let bare = world.bare(world.repository_named(repo)?)?;
+        bare.resolve(name).ok_or_else(Refusal::not_found)
+    }
+}
+
+fn comment_view(world: &World, comment: &Comment) -> Result<CommentView, Refusal> {
+    Ok(CommentView {
+        id: comment.id,
+        author: world.account(comment.by.account)?.login.clone(),
+        via_app: comment.by.via_app,
+        body: comment.body.clone(),
+        created_at: comment.created_at,
+        updated_at: comment.updated_at,
+        reactions: reactions(world, &comment.reactions)?,
+    })
+}
+
+pub fn reactions(world: &World, all: &[Reaction]) -> Result<Vec<(String, String)>, Refusal> {
+    let view = |reaction: &Reaction| {
+        Ok((world.account(reaction.by)?.login.clone(), reaction.content.clone()))
+    };
+    all.iter().map(view).collect()
+}
+
+pub fn pull_view(world: &World, repo: i64, number: i64) -> Result<PullView, Refusal> {
+    let (issue, pull) = (world.issue(repo, number)?, world.pull(repo, number)?);
+    Ok(PullView {
+        number,
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        author: world.account(issue.by.account)?.login.clone(),
+        open: issue.open,
+        draft: pull.draft,
+        merge_commit_sha: pull.merged.as_ref().map(|merged| merged.sha.clone()),
+        head_ref: pull.head_ref.clone(),
+        head_sha: pull.head_sha.clone(),
+        base_ref: pull.base_ref.clone(),
+    })
+}
+
+fn check_run_view(run: &CheckRun) -> CheckRunView {
+    CheckRunView {
+        id: run.id,
+        name: run.name.clone(),
+        head_sha: run.head_sha.clone(),
+        status: run.status.clone(),
+        conclusion: run.conclusion.clone(),
+        external_id: run.external_id.clone(),
+        title: run.title.clone(),
+        summary: run.summary.clone(),
+        text: run.text.clone(),
+        details_url: run.details_url.clone(),
+        annotations: run.annotations.clone(),
+    }
+}
