@@ -1,6 +1,8 @@
 //! The layers of fakehub: a module imports only from layers below its own, and no file imports
 //! another in a circle.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
