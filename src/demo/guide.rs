@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use walkdir::WalkDir;
 
-use planwright_fakehub::{Deed, Guide, Hub, PullView, ReviewState, Step};
+use planwright_fakehub::{Action, Guide, Hub, PullView, ReviewState, Step};
 
 use super::scene::{REPO, tamper};
 
@@ -149,9 +149,9 @@ fn merge(seen: &Seen) -> Step {
 }
 
 fn drift(seen: &Seen, states: &Path) -> Step {
-    let deed = seen.is_applied().then(|| {
+    let action = seen.is_applied().then(|| {
         let states = states.to_owned();
-        Deed {
+        Action {
             name: format!("Change the greeting to “{TAMPERED}” by hand"),
             act: Arc::new(move || change_by_hand(&states).map_err(|error| format!("{error:#}"))),
         }
@@ -162,7 +162,7 @@ fn drift(seen: &Seen, states: &Path) -> Step {
                `/infra drift` on the pull request: Planwright names what moved."
             .into(),
         link: seen.link("To the pull request").filter(|_| seen.is_applied()),
-        deed,
+        action,
         ..Step::default()
     }
 }

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 /// A refused request, worded as GitHub words it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{status}: {message}{}", errors.as_ref().map(|e| format!(" {e}")).unwrap_or_default())]
-pub struct Refusal {
+pub struct ApiError {
     pub status: u16,
     pub message: String,
     pub errors: Option<Value>,
 }
 
-impl Refusal {
+impl ApiError {
     pub fn new(status: u16, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), errors: None }
     }
@@ -62,19 +62,19 @@ impl Refusal {
 }
 
 /// A failure of the local machinery (disk, git) is an answer 500, never a made-up success.
-impl From<git2::Error> for Refusal {
+impl From<git2::Error> for ApiError {
     fn from(error: git2::Error) -> Self {
         Self::new(500, format!("fakehub's git failed: {error}"))
     }
 }
 
-impl From<std::io::Error> for Refusal {
+impl From<std::io::Error> for ApiError {
     fn from(error: std::io::Error) -> Self {
         Self::new(500, format!("fakehub's disk failed: {error}"))
     }
 }
 
-impl From<serde_json::Error> for Refusal {
+impl From<serde_json::Error> for ApiError {
     fn from(error: serde_json::Error) -> Self {
         Self::new(500, format!("fakehub's state is not readable: {error}"))
     }

@@ -8,8 +8,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::actions::access::{Access, Actor};
-use crate::api_error::Refusal;
-use crate::http::{Ask, Reply};
+use crate::api_error::ApiError;
+use crate::http::{Request, Response};
 use crate::hub::Hub;
 use crate::state::data::{Level, Role};
 
@@ -23,37 +23,41 @@ pub fn is_git(path: &str) -> bool {
 }
 
 /// `git-upload-pack` or `git-receive-pack`.
-pub fn operation_name(ask: &Ask) -> String {
-    if is_push(ask) { "git-receive-pack".into() } else { "git-upload-pack".into() }
+pub fn operation_name(request: &Request) -> String {
+    if is_push(request) { "git-receive-pack".into() } else { "git-upload-pack".into() }
 }
 
-pub async fn answer(hub: &Hub, ask: &Ask, actor: Result<Actor, Refusal>) -> Result<Reply, Refusal> {
+pub async fn answer(
+    hub: &Hub,
+    request: &Request,
+    actor: Result<Actor, ApiError>,
+) -> Result<Response, ApiError> {
     let actor = match actor {
         Ok(actor) => actor,
-        Err(refusal) if refusal.status == 401 => {
-            return Ok(Reply::refusal(&refusal).with("www-authenticate", "Basic realm=\"GitHub\""));
+        Err(error) if error.status == 401 => {
+            return Ok(Response::error(&error).with("www-authenticate", "Basic realm=\"GitHub\""));
         }
-        Err(refusal) => return Err(refusal),
+        Err(error) => return Err(error),
     };
-    let (full_name, rest) = parts(&ask.path).ok_or_else(Refusal::not_found)?;
-    let access = if is_push(ask) { PUSH } else { FETCH };
+    let (full_name, rest) = parts(&request.path).ok_or_else(ApiError::not_found)?;
+    let access = if is_push(request) { PUSH } else { FETCH };
     let (repo, by, root) = {
-        let world = hub.0.read();
-        let repo = world.repository_named(full_name)?;
-        world.admit(&actor, access, Some(repo))?;
-        if is_push(ask) {
-            world.require_unarchived(repo)?;
+        let state = hub.0.read();
+        let repo = state.repository_named(full_name)?;
+        state.admit(&actor, access, Some(repo))?;
+        if is_push(request) {
+            state.require_unarchived(repo)?;
         }
-        (repo, actor.by(&world), world.dir.join("repositories"))
+        (repo, actor.by(&state), state.dir.join("repositories"))
     };
     let path_info = format!("/{repo}.git/{rest}");
-    if !is_push(ask) || ask.method == "GET" {
-        return backend(&root, &path_info, ask).await;
+    if !is_push(request) || request.method == "GET" {
+        return backend(&root, &path_info, request).await;
     }
     let _pushing = hub.0.pushing.lock().await;
-    let reply = backend(&root, &path_info, ask).await?;
-    hub.0.change(|world| world.announce_pushed(repo, by))?;
-    Ok(reply)
+    let response = backend(&root, &path_info, request).await?;
+    hub.0.change(|state| state.announce_pushed(repo, by))?;
+    Ok(response)
 }
 
 /// `/{owner}/{name}.git/{rest}` taken apart.
@@ -63,11 +67,15 @@ fn parts(path: &str) -> Option<(&str, &str)> {
     (is_known && full_name.split('/').count() == 2).then_some((full_name, rest))
 }
 
-fn is_push(ask: &Ask) -> bool {
-    ask.path.ends_with("/git-receive-pack") || ask.query.contains("git-receive-pack")
+fn is_push(request: &Request) -> bool {
+    request.path.ends_with("/git-receive-pack") || request.query.contains("git-receive-pack")
 }
 
-async fn backend(root: &std::path::Path, path_info: &str, ask: &Ask) -> Result<Reply, Refusal> {
+async fn backend(
+    root: &std::path::Path,
+    path_info: &str,
+    request: &Request,
+) -> Result<Response, ApiError> {
     let mut command = Command::new("git");
     command
         .arg("http-backend")
@@ -79,22 +87,22 @@ async fn backend(root: &std::path::Path, path_info: &str, ask: &Ask) -> Result<R
         .env("GIT_PROJECT_ROOT", root)
         .env("PATH_INFO", path_info)
         .env("REMOTE_USER", "fakehub")
-        .env("REQUEST_METHOD", ask.method.as_str())
-        .env("QUERY_STRING", &ask.query)
-        .env("CONTENT_LENGTH", ask.body.len().to_string());
+        .env("REQUEST_METHOD", request.method.as_str())
+        .env("QUERY_STRING", &request.query)
+        .env("CONTENT_LENGTH", request.body.len().to_string());
     for (header, variable) in [
         ("content-type", "CONTENT_TYPE"),
         ("content-encoding", "HTTP_CONTENT_ENCODING"),
         ("git-protocol", "GIT_PROTOCOL"),
     ] {
-        if let Some(value) = ask.header(header) {
+        if let Some(value) = request.header(header) {
             command.env(variable, value);
         }
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.kill_on_drop(true).spawn()?;
     let stdin = child.stdin.take();
-    let body = ask.body.clone();
+    let body = request.body.clone();
     // Written beside the reading of the answer, which git may begin before it has read all.
     let feeding = tokio::spawn(async move {
         if let Some(mut stdin) = stdin {
@@ -104,24 +112,25 @@ async fn backend(root: &std::path::Path, path_info: &str, ask: &Ask) -> Result<R
     });
     let output = child.wait_with_output().await?;
     feeding.await.ok();
-    cgi_reply(&output.stdout).ok_or_else(|| {
+    cgi_response(&output.stdout).ok_or_else(|| {
         let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-        Refusal::new(500, format!("git http-backend gave no answer: {complaint}"))
+        ApiError::new(500, format!("git http-backend gave no answer: {complaint}"))
     })
 }
 
 /// The answer of a CGI program: headers, an empty line, the body.
-fn cgi_reply(output: &[u8]) -> Option<Reply> {
+fn cgi_response(output: &[u8]) -> Option<Response> {
     let end = output.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let mut reply = Reply { status: 200, headers: vec![], body: output[end + 4..].to_vec().into() };
+    let mut response =
+        Response { status: 200, headers: vec![], body: output[end + 4..].to_vec().into() };
     for line in std::str::from_utf8(&output[..end]).ok()?.lines() {
         let (name, value) = line.split_once(": ")?;
         match name.eq_ignore_ascii_case("status") {
-            true => reply.status = value.split(' ').next()?.parse().ok()?,
-            false => reply.headers.push((name.to_owned(), value.to_owned())),
+            true => response.status = value.split(' ').next()?.parse().ok()?,
+            false => response.headers.push((name.to_owned(), value.to_owned())),
         }
     }
-    Some(reply)
+    Some(response)
 }
 
 #[cfg(test)]
@@ -138,8 +147,8 @@ mod tests {
 
     #[test]
     fn the_status_line_of_a_cgi_answer_is_its_status() {
-        let reply = cgi_reply(b"Status: 403 Forbidden\r\nX-A: b\r\n\r\nno").unwrap();
-        assert_eq!((reply.status, &reply.body[..]), (403, &b"no"[..]));
-        assert_eq!(reply.headers, [("X-A".to_owned(), "b".to_owned())]);
+        let response = cgi_response(b"Status: 403 Forbidden\r\nX-A: b\r\n\r\nno").unwrap();
+        assert_eq!((response.status, &response.body[..]), (403, &b"no"[..]));
+        assert_eq!(response.headers, [("X-A".to_owned(), "b".to_owned())]);
     }
 }

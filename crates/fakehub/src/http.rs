@@ -4,13 +4,13 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method};
 use serde_json::Value;
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 
 /// Requests an hour; never enforced, only counted down.
 pub const LIMIT: usize = 12_500;
 
 /// What a request says, read in full.
-pub struct Ask {
+pub struct Request {
     pub method: Method,
     pub path: String,
     pub query: String,
@@ -18,29 +18,29 @@ pub struct Ask {
     pub body: Bytes,
 }
 
-impl Ask {
+impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The body as JSON; nothing is null.
-    pub fn json(&self) -> Result<Value, Refusal> {
+    pub fn json(&self) -> Result<Value, ApiError> {
         if self.body.is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(&self.body).map_err(|_| Refusal::new(400, "Problems parsing JSON"))
+        serde_json::from_slice(&self.body).map_err(|_| ApiError::new(400, "Problems parsing JSON"))
     }
 }
 
 /// What is answered.
 #[derive(Default)]
-pub struct Reply {
+pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
 }
 
-impl Reply {
+impl Response {
     pub fn json(status: u16, body: &Value) -> Self {
         let headers =
             vec![("content-type".to_owned(), "application/json; charset=utf-8".to_owned())];
@@ -51,8 +51,8 @@ impl Reply {
         Self { status, ..Self::default() }
     }
 
-    pub fn refusal(refusal: &Refusal) -> Self {
-        Self::json(refusal.status, &refusal.body())
+    pub fn error(error: &ApiError) -> Self {
+        Self::json(error.status, &error.body())
     }
 
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {

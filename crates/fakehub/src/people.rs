@@ -7,12 +7,13 @@ use crate::actions::branches::Edit;
 use crate::actions::merge::MergeMethod;
 use crate::actions::pulls::NewPull;
 use crate::actions::registration::AppEdit;
-use crate::api_error::Refusal;
+use crate::actions::reviews::NewReview;
+use crate::api_error::ApiError;
 use crate::hub::{Hub, Inner};
-use crate::state::World;
-use crate::state::data::{AccountKind, By, ReviewState, Role};
+use crate::state::State;
+use crate::state::data::{AccountKind, By, IssueRef, ReviewState, Role};
 
-pub(super) type Done<T = ()> = Result<T, Refusal>;
+pub(super) type Done<T = ()> = Result<T, ApiError>;
 
 impl Hub {
     /// A person of this login, made if there is none.
@@ -21,7 +22,7 @@ impl Hub {
     }
 
     pub(super) fn add(&self, login: &str, kind: AccountKind) -> Done<Person> {
-        let account = self.0.change(|world| Ok(world.add_account(login, kind)))?;
+        let account = self.0.change(|state| Ok(state.add_account(login, kind)))?;
         Ok(Person { hub: self.clone(), login: login.to_owned(), account })
     }
 
@@ -33,22 +34,22 @@ impl Hub {
 
     /// A repository of an organisation, with the app installed and one commit on `main`.
     pub fn add_repository(&self, full_name: &str, files: &[(&str, &str)]) -> Done<i64> {
-        self.0.change(|world| world.add_repository(full_name, files))
+        self.0.change(|state| state.add_repository(full_name, files))
     }
 
     /// Changes the app itself. Installations keep the permissions that they have.
     pub fn edit_app(&self, edit: AppEdit) -> Done {
-        self.0.change(|world| {
-            world.edit_app(edit);
+        self.0.change(|state| {
+            state.edit_app(edit);
             Ok(())
         })
     }
 
     /// Gives a person a role in a repository; None takes it away. All can read public ones.
     pub fn set_permission(&self, repo: &str, login: &str, role: Option<Role>) -> Done {
-        self.in_repository(repo, |world, id| {
-            let account = world.account_named(login)?.id;
-            let collaborators = &mut world.repository_mut(id)?.collaborators;
+        self.in_repository(repo, |state, id| {
+            let account = state.account_named(login)?.id;
+            let collaborators = &mut state.repository_mut(id)?.collaborators;
             match role {
                 Some(role) => collaborators.insert(account, role),
                 None => collaborators.remove(&account),
@@ -60,7 +61,7 @@ impl Hub {
     pub(super) fn in_repository<T>(
         &self,
         repo: &str,
-        act: impl FnOnce(&mut World, i64) -> Done<T>,
+        act: impl FnOnce(&mut State, i64) -> Done<T>,
     ) -> Done<T> {
         self.0.in_repository(repo, act)
     }
@@ -70,11 +71,11 @@ impl Inner {
     fn in_repository<T>(
         &self,
         repo: &str,
-        act: impl FnOnce(&mut World, i64) -> Done<T>,
+        act: impl FnOnce(&mut State, i64) -> Done<T>,
     ) -> Done<T> {
-        self.change(|world| {
-            let id = world.repository_named(repo)?;
-            act(world, id)
+        self.change(|state| {
+            let id = state.repository_named(repo)?;
+            act(state, id)
         })
     }
 }
@@ -90,41 +91,47 @@ pub struct Person {
 impl Person {
     /// Commits on top of a branch (a new one starts at the default branch) and pushes.
     pub fn push(&self, repo: &str, branch: &str, edit: &Edit) -> Done<String> {
-        self.act(repo, |world, id, by| world.commit(id, branch, edit, by))
+        self.act(repo, |state, id, by| state.commit(id, branch, edit, by))
     }
 
     /// Opens a pull request of `head` (`branch`, or `login:branch` of a fork) into `main`.
     pub fn open_pull(&self, repo: &str, head: &str, title: &str) -> Done<i64> {
         let (title, head) = (title.to_owned(), head.to_owned());
         let new = NewPull { title, head, base: "main".into(), ..NewPull::default() };
-        self.act(repo, |world, id, by| world.open_pull(id, &new, by))
+        self.act(repo, |state, id, by| state.open_pull(id, &new, by))
     }
 
     /// Comments on an issue or pull request; answers the comment's id.
     pub fn comment(&self, repo: &str, number: i64, body: &str) -> Done<i64> {
-        self.act(repo, |world, id, by| world.add_comment((id, number), body, by))
+        self.act(repo, |state, id, by| state.add_comment(id, number, body, by))
     }
 
     pub fn approve(&self, repo: &str, number: i64) -> Done<i64> {
-        self.act(repo, |world, id, by| {
-            world.submit_review((id, number), (ReviewState::Approved, ""), None, by)
+        self.act(repo, |state, id, by| {
+            state.submit_review(
+                IssueRef { repo: id, number },
+                &NewReview { state: ReviewState::Approved, body: "", commit: None },
+                by,
+            )
         })
     }
 
     /// Merges whatever the head is; answers the commit that is now on the base.
     pub fn merge(&self, repo: &str, number: i64, method: MergeMethod) -> Done<String> {
-        self.act(repo, |world, id, by| world.merge_pull((id, number), method, None, by))
+        self.act(repo, |state, id, by| {
+            state.merge_pull(IssueRef { repo: id, number }, method, None, by)
+        })
     }
 
     pub(super) fn act<T>(
         &self,
         repo: &str,
-        act: impl FnOnce(&mut World, i64, By) -> Done<T>,
+        act: impl FnOnce(&mut State, i64, By) -> Done<T>,
     ) -> Done<T> {
         let by = By { account: self.account, via_app: false };
-        self.hub.in_repository(repo, |world, id| {
-            world.require_role(id, by, Role::Read)?;
-            act(world, id, by)
+        self.hub.in_repository(repo, |state, id| {
+            state.require_role(id, by, Role::Read)?;
+            act(state, id, by)
         })
     }
 }

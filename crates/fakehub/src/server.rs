@@ -6,22 +6,22 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::response::Response as HttpResponse;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::actions::access::Actor;
-use crate::api_error::Refusal;
-use crate::http::{Ask, LIMIT, Reply};
+use crate::api_error::ApiError;
+use crate::http::{LIMIT, Request, Response};
 use crate::hub::call_log::{Call, CallLog, Kind};
 use crate::hub::faults::{Fault, Faults};
 use crate::hub::webhooks::Webhooks;
 use crate::hub::{Hub, Inner, Settings};
-use crate::state::World;
+use crate::state::State;
 use crate::{git_http, graphql, pages, rest};
 
 /// More than any pack of the tests; GitHub's own limit is two gigabytes.
@@ -31,13 +31,13 @@ impl Hub {
     /// Starts serving, and delivering webhooks once [`Hub::set_webhook`] has said where to.
     ///
     /// Errors when the data cannot be read or the port is taken.
-    pub async fn start(settings: Settings) -> Result<Self, Refusal> {
-        let mut world = World::open(settings.data)?;
+    pub async fn start(settings: Settings) -> Result<Self, ApiError> {
+        let mut state = State::open(settings.data)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        world.url.clone_from(&url);
+        state.url.clone_from(&url);
         let inner = Inner {
-            world: Mutex::new(world),
+            state: Mutex::new(state),
             url,
             log: CallLog::new(settings.record.as_deref())?,
             faults: Faults::default(),
@@ -59,7 +59,7 @@ impl Hub {
 
 async fn serve(hub: Hub, listener: TcpListener) {
     let stop = hub.0.stop.clone();
-    let router = Router::new().fallback(answer).with_state(hub);
+    let router = Router::new().fallback(move |request| answer(hub.clone(), request));
     let serving = axum::serve(listener, router);
     // Not gracefully: a call that never gets its answer would hold the stop up for ever.
     if let Some(Err(error)) = stop.run_until_cancelled(serving.into_future()).await {
@@ -67,58 +67,63 @@ async fn serve(hub: Hub, listener: TcpListener) {
     }
 }
 
-async fn answer(State(hub): State<Hub>, request: Request) -> Response {
+async fn answer(hub: Hub, request: HttpRequest) -> HttpResponse {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
-        return response(Reply::empty(413));
+        return http_response(Response::empty(413));
     };
-    let ask = Ask {
+    let request = Request {
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body,
     };
-    if !git_http::is_git(&ask.path) && pages::is_for_people(&ask) {
-        return response(pages::answer(&hub, &ask));
+    if !git_http::is_git(&request.path) && pages::is_for_people(&request) {
+        return http_response(pages::answer(&hub, &request));
     }
-    let actor = hub.0.read().actor(ask.header("authorization"));
-    let mut call = hub.0.log.receive(described(&hub, &ask, &actor));
+    let actor = hub.0.read().actor(request.header("authorization"));
+    let mut call = hub.0.log.receive(described(&hub, &request, &actor));
     let fault = hub.0.faults.take(&call.operation);
-    let reply = match &fault {
+    let response = match &fault {
         Some(Fault::TimeOut) => std::future::pending().await,
         Some(fault) if *fault != Fault::LoseAnswer => failed(fault),
         _ => {
-            let reply = performed(&hub, &ask, &call, actor).await;
-            record(&hub, &ask, &mut call, &reply);
-            reply
+            let response = performed(&hub, &request, &call, actor).await;
+            record(&hub, &request, &mut call, &response);
+            response
         }
     };
     if call.status.is_none() {
-        hub.0.log.perform(&mut call, reply.status);
+        hub.0.log.perform(&mut call, response.status);
     }
     if fault == Some(Fault::LoseAnswer) {
         // Ends the connection without a byte of an answer, which a handler cannot do otherwise.
         std::panic::resume_unwind(Box::new("the answer is lost on purpose"));
     }
-    response(with_limits(reply, hub.0.log.count()))
+    http_response(with_limits(response, hub.0.log.count()))
 }
 
-async fn performed(hub: &Hub, ask: &Ask, call: &Call, actor: Result<Actor, Refusal>) -> Reply {
+async fn performed(
+    hub: &Hub,
+    request: &Request,
+    call: &Call,
+    actor: Result<Actor, ApiError>,
+) -> Response {
     let outcome = match call.kind {
-        Kind::Git => git_http::answer(hub, ask, actor).await,
-        Kind::Graphql => actor.and_then(|actor| graphql::answer(hub, ask, &actor)),
-        Kind::Rest | Kind::Token => rest::answer(hub, ask, actor),
+        Kind::Git => git_http::answer(hub, request, actor).await,
+        Kind::Graphql => actor.and_then(|actor| graphql::answer(hub, request, &actor)),
+        Kind::Rest | Kind::Token => rest::answer(hub, request, actor),
     };
-    outcome.unwrap_or_else(|refusal| Reply::refusal(&refusal))
+    outcome.unwrap_or_else(|error| Response::error(&error))
 }
 
-fn described(hub: &Hub, ask: &Ask, actor: &Result<Actor, Refusal>) -> Call {
+fn described(hub: &Hub, request: &Request, actor: &Result<Actor, ApiError>) -> Call {
     let (kind, operation) = match () {
-        () if ask.path == "/api/graphql" => (Kind::Graphql, graphql::operation_name(ask)),
-        () if git_http::is_git(&ask.path) => (Kind::Git, git_http::operation_name(ask)),
+        () if request.path == "/api/graphql" => (Kind::Graphql, graphql::operation_name(request)),
+        () if git_http::is_git(&request.path) => (Kind::Git, git_http::operation_name(request)),
         () => {
-            let operation = rest::operation_name(ask);
+            let operation = rest::operation_name(request);
             let is_token =
                 operation.ends_with("/access_tokens") || operation.ends_with("/installation/token");
             (if is_token { Kind::Token } else { Kind::Rest }, operation)
@@ -128,62 +133,62 @@ fn described(hub: &Hub, ask: &Ask, actor: &Result<Actor, Refusal>) -> Call {
         Ok(actor) => actor.name(&hub.0.read()),
         Err(_) => "nobody".to_owned(),
     };
-    let (method, path) = (ask.method.to_string(), ask.path.clone());
+    let (method, path) = (request.method.to_string(), request.path.clone());
     Call { number: 0, kind, method, path, operation, actor, status: None }
 }
 
-fn record(hub: &Hub, ask: &Ask, call: &mut Call, reply: &Reply) {
-    hub.0.log.perform(call, reply.status);
+fn record(hub: &Hub, request: &Request, call: &mut Call, response: &Response) {
+    hub.0.log.perform(call, response.status);
     if call.kind != Kind::Git {
-        let answered = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
-        hub.0.log.record(call, &ask.query, &ask.json().unwrap_or(Value::Null), &answered);
+        let answered = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+        hub.0.log.record(call, &request.query, &request.json().unwrap_or(Value::Null), &answered);
     }
 }
 
-fn failed(fault: &Fault) -> Reply {
+fn failed(fault: &Fault) -> Response {
     match fault {
         Fault::SecondaryLimit { status, retry_after } => {
             let message = "You have exceeded a secondary rate limit. Please wait a few minutes \
                            before you try again.";
-            Reply::refusal(&Refusal::new(*status, message))
+            Response::error(&ApiError::new(*status, message))
                 .with("retry-after", retry_after.to_string())
         }
         Fault::PrimaryLimit { reset_in } => {
             let reset = Timestamp::now() + i64::from(*reset_in).seconds();
-            Reply::refusal(&Refusal::new(403, "API rate limit exceeded for installation."))
+            Response::error(&ApiError::new(403, "API rate limit exceeded for installation."))
                 .with("x-ratelimit-remaining", "0")
                 .with("x-ratelimit-reset", reset.as_second().to_string())
         }
-        Fault::Status(status) => Reply::refusal(&Refusal::new(*status, "Server Error")),
-        Fault::TimeOut | Fault::LoseAnswer => Reply::empty(500),
+        Fault::Status(status) => Response::error(&ApiError::new(*status, "Server Error")),
+        Fault::TimeOut | Fault::LoseAnswer => Response::empty(500),
     }
 }
 
-fn with_limits(reply: Reply, used: usize) -> Reply {
-    let has_own = reply.headers.iter().any(|(name, _)| name == "x-ratelimit-remaining");
+fn with_limits(response: Response, used: usize) -> Response {
+    let has_own = response.headers.iter().any(|(name, _)| name == "x-ratelimit-remaining");
     let reset = (Timestamp::now() + 1.hour()).as_second().to_string();
-    let reply = reply
+    let response = response
         .with("x-ratelimit-limit", LIMIT.to_string())
         .with("x-ratelimit-used", used.to_string())
         .with("x-ratelimit-resource", "core")
         .with("x-github-request-id", "LOCAL");
     match has_own {
-        true => reply,
-        false => reply
+        true => response,
+        false => response
             .with("x-ratelimit-remaining", LIMIT.saturating_sub(used).to_string())
             .with("x-ratelimit-reset", reset),
     }
 }
 
-fn response(reply: Reply) -> Response {
-    let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() =
-        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in reply.headers {
+fn http_response(response: Response) -> HttpResponse {
+    let mut http = HttpResponse::new(Body::from(response.body));
+    *http.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in response.headers {
         let parsed = (HeaderName::try_from(name), HeaderValue::try_from(value));
         if let (Ok(name), Ok(value)) = parsed {
-            response.headers_mut().append(name, value);
+            http.headers_mut().append(name, value);
         }
     }
-    response
+    http
 }

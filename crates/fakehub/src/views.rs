@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::hub::Hub;
-use crate::state::World;
+use crate::state::State;
 use crate::state::data::{CheckRun, Comment, Reaction, Review, ReviewState};
 
 #[derive(Clone, Debug)]
@@ -51,82 +51,82 @@ pub struct PullView {
 
 impl Hub {
     /// The comments of an issue or pull request, oldest first.
-    pub fn comments(&self, repo: &str, number: i64) -> Result<Vec<CommentView>, Refusal> {
-        let world = self.0.read();
-        let id = world.repository_named(repo)?;
-        world.issue(id, number)?;
-        let comments = world.repository(id)?.comments.values();
-        comments.filter(|it| it.issue == number).map(|it| comment_view(&world, it)).collect()
+    pub fn comments(&self, repo: &str, number: i64) -> Result<Vec<CommentView>, ApiError> {
+        let state = self.0.read();
+        let id = state.repository_named(repo)?;
+        state.issue(id, number)?;
+        let comments = state.repository(id)?.comments.values();
+        comments.filter(|it| it.issue == number).map(|it| comment_view(&state, it)).collect()
     }
 
     /// The check runs of a commit, oldest first.
-    pub fn check_runs(&self, repo: &str, sha: &str) -> Result<Vec<CheckRunView>, Refusal> {
-        let world = self.0.read();
-        let runs = world.repository(world.repository_named(repo)?)?.check_runs.values();
+    pub fn check_runs(&self, repo: &str, sha: &str) -> Result<Vec<CheckRunView>, ApiError> {
+        let state = self.0.read();
+        let runs = state.repository(state.repository_named(repo)?)?.check_runs.values();
         Ok(runs.filter(|run| run.head_sha == sha).map(check_run_view).collect())
     }
 
-    pub fn pull(&self, repo: &str, number: i64) -> Result<PullView, Refusal> {
-        let world = self.0.read();
-        pull_view(&world, world.repository_named(repo)?, number)
+    pub fn pull(&self, repo: &str, number: i64) -> Result<PullView, ApiError> {
+        let state = self.0.read();
+        pull_view(&state, state.repository_named(repo)?, number)
     }
 
     /// All pull requests, oldest first.
-    pub fn pulls(&self, repo: &str) -> Result<Vec<PullView>, Refusal> {
-        let world = self.0.read();
-        let id = world.repository_named(repo)?;
-        let pulls = world.repository(id)?.issues.values().filter(|issue| issue.pull.is_some());
-        pulls.map(|issue| pull_view(&world, id, issue.number)).collect()
+    pub fn pulls(&self, repo: &str) -> Result<Vec<PullView>, ApiError> {
+        let state = self.0.read();
+        let id = state.repository_named(repo)?;
+        let pulls = state.repository(id)?.issues.values().filter(|issue| issue.pull.is_some());
+        pulls.map(|issue| pull_view(&state, id, issue.number)).collect()
     }
 
     /// The reviews of a pull request, oldest first: who, and what they said of it.
-    pub fn reviews(&self, repo: &str, number: i64) -> Result<Vec<(String, ReviewState)>, Refusal> {
-        let world = self.0.read();
-        let reviews = &world.pull(world.repository_named(repo)?, number)?.reviews;
+    pub fn reviews(&self, repo: &str, number: i64) -> Result<Vec<(String, ReviewState)>, ApiError> {
+        let state = self.0.read();
+        let reviews = &state.pull(state.repository_named(repo)?, number)?.reviews;
         let view =
-            |review: &Review| Ok((world.account(review.by.account)?.login.clone(), review.state));
+            |review: &Review| Ok((state.account(review.by.account)?.login.clone(), review.state));
         reviews.iter().map(view).collect()
     }
 
     /// GitHub's id of a repository, which stays when it is renamed.
-    pub fn repository_id(&self, repo: &str) -> Result<i64, Refusal> {
+    pub fn repository_id(&self, repo: &str) -> Result<i64, ApiError> {
         self.0.read().repository_named(repo)
     }
 
     /// The commit that a branch (or abbreviated id) stands for.
-    pub fn sha(&self, repo: &str, name: &str) -> Result<String, Refusal> {
-        let world = self.0.read();
-        let bare = world.bare(world.repository_named(repo)?)?;
-        bare.resolve(name).ok_or_else(Refusal::not_found)
+    pub fn sha(&self, repo: &str, name: &str) -> Result<String, ApiError> {
+        let state = self.0.read();
+        let git = state.git_repo(state.repository_named(repo)?)?;
+        git.resolve(name).ok_or_else(ApiError::not_found)
     }
 }
 
-fn comment_view(world: &World, comment: &Comment) -> Result<CommentView, Refusal> {
+fn comment_view(state: &State, comment: &Comment) -> Result<CommentView, ApiError> {
     Ok(CommentView {
         id: comment.id,
-        author: world.account(comment.by.account)?.login.clone(),
+        author: state.account(comment.by.account)?.login.clone(),
         via_app: comment.by.via_app,
         body: comment.body.clone(),
         created_at: comment.created_at,
         updated_at: comment.updated_at,
-        reactions: reactions(world, &comment.reactions)?,
+        reactions: reactions(state, &comment.reactions)?,
     })
 }
 
-pub fn reactions(world: &World, all: &[Reaction]) -> Result<Vec<(String, String)>, Refusal> {
+pub fn reactions(state: &State, all: &[Reaction]) -> Result<Vec<(String, String)>, ApiError> {
     let view = |reaction: &Reaction| {
-        Ok((world.account(reaction.by)?.login.clone(), reaction.content.clone()))
+        Ok((state.account(reaction.by)?.login.clone(), reaction.content.clone()))
     };
     all.iter().map(view).collect()
 }
 
-pub fn pull_view(world: &World, repo: i64, number: i64) -> Result<PullView, Refusal> {
-    let (issue, pull) = (world.issue(repo, number)?, world.pull(repo, number)?);
+pub fn pull_view(state: &State, repo: i64, number: i64) -> Result<PullView, ApiError> {
+    let (issue, pull) = (state.issue(repo, number)?, state.pull(repo, number)?);
     Ok(PullView {
         number,
         title: issue.title.clone(),
         body: issue.body.clone(),
-        author: world.account(issue.by.account)?.login.clone(),
+        author: state.account(issue.by.account)?.login.clone(),
         open: issue.open,
         draft: pull.draft,
         merge_commit_sha: pull.merged.as_ref().map(|merged| merged.sha.clone()),

@@ -1,6 +1,6 @@
 //! The pages for people, and what they are guarded against.
 
-use planwright_fakehub::{Deed, Edit, Guide, Step};
+use planwright_fakehub::{Action, Edit, Guide, Step};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, redirect::Policy};
 
@@ -276,18 +276,18 @@ async fn the_start_page_tells_the_guide_and_presses_its_button() {
             Ok(alice) => alice.open_issue(REPO, "Pressed", "").map(drop).map_err(|e| e.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        let deed = Deed { name: "Press".into(), act: std::sync::Arc::new(act) };
+        let action = Action { name: "Press".into(), act: std::sync::Arc::new(act) };
         let step =
-            Step { title: "One".into(), is_done: has_one, deed: Some(deed), ..Step::default() };
+            Step { title: "One".into(), is_done: has_one, action: Some(action), ..Step::default() };
         Guide { title: "Try it".into(), steps: vec![step], ..Guide::default() }
     });
     let alice = Browser::new(&scene, "alice");
     let page = alice.page("/").await;
     assert!(page.contains("Try it") && page.contains(">Press<"), "{page}");
     assert!(!page.contains("step done"), "{page}");
-    assert_eq!(alice.done("/-/deed/1", &[]).await, "/");
+    assert_eq!(alice.done("/-/action/1", &[]).await, "/");
     assert!(alice.page("/").await.contains("step done"));
-    assert_eq!(alice.send("/-/deed/2", &[]).await.status(), 404);
+    assert_eq!(alice.send("/-/action/2", &[]).await.status(), 404);
 }
 
 #[tokio::test]

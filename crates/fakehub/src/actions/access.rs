@@ -11,8 +11,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api_error::Refusal;
-use crate::state::World;
+use crate::api_error::ApiError;
+use crate::state::State;
 use crate::state::data::{By, InstallationToken, Level, Role};
 
 #[derive(Clone, Debug)]
@@ -53,69 +53,70 @@ struct Claims {
 
 impl Actor {
     /// How the call log names the caller.
-    pub fn name(&self, world: &World) -> String {
+    pub fn name(&self, state: &State) -> String {
         match self {
             Self::App => "app".to_owned(),
             Self::Installation { grant, .. } => format!("installation/{}", grant.installation),
-            Self::User(id) => world
+            Self::User(id) => state
                 .account(*id)
                 .map_or_else(|_| "unknown".into(), |account| account.login.clone()),
         }
     }
 
     /// As whom the caller writes.
-    pub fn by(&self, world: &World) -> By {
+    pub fn by(&self, state: &State) -> By {
         match self {
             Self::User(account) => By { account: *account, via_app: false },
             Self::App | Self::Installation { .. } => {
-                By { account: world.state.app.bot, via_app: true }
+                By { account: state.data.app.bot, via_app: true }
             }
         }
     }
 }
 
-impl World {
+impl State {
     /// The caller behind an `Authorization` header. Errors with 401 as GitHub does.
-    pub fn actor(&self, authorization: Option<&str>) -> Result<Actor, Refusal> {
-        let header = authorization.ok_or_else(|| Refusal::new(401, "Requires authentication"))?;
-        let (scheme, credential) = header.split_once(' ').ok_or_else(Refusal::bad_credentials)?;
+    pub fn actor(&self, authorization: Option<&str>) -> Result<Actor, ApiError> {
+        let header = authorization.ok_or_else(|| ApiError::new(401, "Requires authentication"))?;
+        let (scheme, credential) = header.split_once(' ').ok_or_else(ApiError::bad_credentials)?;
         match scheme.to_ascii_lowercase().as_str() {
             "basic" => {
                 let decoded = STANDARD.decode(credential).unwrap_or_default();
                 let decoded = String::from_utf8_lossy(&decoded);
-                let (_, password) = decoded.split_once(':').ok_or_else(Refusal::bad_credentials)?;
+                let (_, password) =
+                    decoded.split_once(':').ok_or_else(ApiError::bad_credentials)?;
                 self.actor_of_token(password)
             }
             "bearer" | "token" if credential.starts_with("gh") => self.actor_of_token(credential),
             "bearer" => self.check_jwt(credential, Timestamp::now()).map(|()| Actor::App),
-            _ => Err(Refusal::bad_credentials()),
+            _ => Err(ApiError::bad_credentials()),
         }
     }
 
-    fn actor_of_token(&self, token: &str) -> Result<Actor, Refusal> {
-        if let Some(grant) = self.state.tokens.get(token) {
+    fn actor_of_token(&self, token: &str) -> Result<Actor, ApiError> {
+        if let Some(grant) = self.data.tokens.get(token) {
             if grant.expires_at <= Timestamp::now() {
-                return Err(Refusal::bad_credentials());
+                return Err(ApiError::bad_credentials());
             }
-            let installation = self.state.installations.get(&grant.installation);
-            let installation = installation.ok_or_else(Refusal::bad_credentials)?;
+            let installation = self.data.installations.get(&grant.installation);
+            let installation = installation.ok_or_else(ApiError::bad_credentials)?;
             if installation.suspended_at.is_some() {
-                return Err(Refusal::new(403, "This installation has been suspended"));
+                return Err(ApiError::new(403, "This installation has been suspended"));
             }
             return Ok(Actor::Installation { token: token.to_owned(), grant: grant.clone() });
         }
-        if let Some(account) = self.state.user_tokens.get(token) {
+        if let Some(account) = self.data.user_tokens.get(token) {
             return Ok(Actor::User(*account));
         }
         let is_theirs =
             |account: &&crate::state::data::Account| account.token.as_deref() == Some(token);
-        let account = self.state.accounts.values().find(is_theirs);
-        account.map(|account| Actor::User(account.id)).ok_or_else(Refusal::bad_credentials)
+        let account = self.data.accounts.values().find(is_theirs);
+        account.map(|account| Actor::User(account.id)).ok_or_else(ApiError::bad_credentials)
     }
 
-    fn check_jwt(&self, jwt: &str, now: Timestamp) -> Result<(), Refusal> {
-        let undecodable = || Refusal::new(401, "A JSON web token could not be decoded");
-        let der = STANDARD.decode(&self.state.app.public_key_der).map_err(|_| undecodable())?;
+    fn check_jwt(&self, jwt: &str, now: Timestamp) -> Result<(), ApiError> {
+        let undecodable = || ApiError::new(401, "A JSON web token could not be decoded");
+        let der = STANDARD.decode(&self.data.app.public_key_der).map_err(|_| undecodable())?;
         let mut validation = Validation::new(Algorithm::RS256);
         // Times are judged below, in GitHub's words.
         validation.validate_exp = false;
@@ -123,23 +124,23 @@ impl World {
         let claims = jsonwebtoken::decode::<Claims>(jwt, &key, &validation)
             .map_err(|_| undecodable())?
             .claims;
-        let app = &self.state.app;
+        let app = &self.data.app;
         let is_ours = match &claims.iss {
             Value::String(issuer) => *issuer == app.client_id || *issuer == app.id.to_string(),
             issuer => *issuer == app.id,
         };
         let now = now.as_second();
         match () {
-            () if !is_ours => Err(Refusal::new(404, "Integration not found")),
-            () if claims.exp <= now => Err(Refusal::new(
+            () if !is_ours => Err(ApiError::new(404, "Integration not found")),
+            () if claims.exp <= now => Err(ApiError::new(
                 401,
                 "'Expiration time' claim ('exp') must be a numeric value representing the future \
                  time at which the assertion expires",
             )),
             () if claims.exp > now + 600 => {
-                Err(Refusal::new(401, "'Expiration time' claim ('exp') is too far in the future"))
+                Err(ApiError::new(401, "'Expiration time' claim ('exp') is too far in the future"))
             }
-            () if claims.iat > now => Err(Refusal::new(
+            () if claims.iat > now => Err(ApiError::new(
                 401,
                 "'Issued at' claim ('iat') must be an Integer representing the time that the \
                  assertion was issued",
@@ -149,63 +150,63 @@ impl World {
     }
 
     /// Errors unless the caller may use an operation on a repository.
-    pub fn admit(&self, actor: &Actor, access: Access, repo: Option<i64>) -> Result<(), Refusal> {
+    pub fn admit(&self, actor: &Actor, access: Access, repo: Option<i64>) -> Result<(), ApiError> {
         match (actor, access) {
             (_, Access::Anyone) => Ok(()),
             (Actor::App, Access::Jwt)
             | (Actor::Installation { .. }, Access::Token)
             | (Actor::User(_), Access::Person) => Ok(()),
-            (Actor::Installation { .. }, Access::Person) => Err(Refusal::not_accessible()),
+            (Actor::Installation { .. }, Access::Person) => Err(ApiError::not_accessible()),
             (Actor::Installation { .. } | Actor::User(_), Access::Jwt) => {
-                Err(Refusal::new(401, "A JSON web token could not be decoded"))
+                Err(ApiError::new(401, "A JSON web token could not be decoded"))
             }
-            (Actor::App, _) => Err(Refusal::bad_credentials()),
-            (Actor::User(_), Access::Token) => Err(Refusal::new(
+            (Actor::App, _) => Err(ApiError::bad_credentials()),
+            (Actor::User(_), Access::Token) => Err(ApiError::new(
                 403,
                 "You must authenticate with an installation access token in order to revoke it",
             )),
             (Actor::Installation { grant, .. }, Access::Repository { permissions, level, .. }) => {
-                if !self.covers(grant, repo.ok_or_else(Refusal::not_found)?)? {
-                    return Err(Refusal::not_found());
+                if !self.covers(grant, repo.ok_or_else(ApiError::not_found)?)? {
+                    return Err(ApiError::not_found());
                 }
                 let given = &grant.permissions;
                 match permissions.iter().any(|name| given.get(*name) >= Some(&level)) {
                     true => Ok(()),
-                    false => Err(Refusal::not_accessible()),
+                    false => Err(ApiError::not_accessible()),
                 }
             }
             (Actor::User(_), Access::Repository { role: None, .. }) => {
-                Err(Refusal::new(403, "You must authenticate via a GitHub App."))
+                Err(ApiError::new(403, "You must authenticate via a GitHub App."))
             }
             (Actor::User(id), Access::Repository { role: Some(role), .. }) => {
                 let by = By { account: *id, via_app: false };
-                self.require_role(repo.ok_or_else(Refusal::not_found)?, by, role)
+                self.require_role(repo.ok_or_else(ApiError::not_found)?, by, role)
             }
         }
     }
 
     /// Errors with GitHub's words unless the account has at least `role`.
-    pub fn require_role(&self, repository: i64, by: By, role: Role) -> Result<(), Refusal> {
+    pub fn require_role(&self, repository: i64, by: By, role: Role) -> Result<(), ApiError> {
         if by.via_app || self.role(repository, by.account)? >= Some(role) {
             return Ok(());
         }
         if self.role(repository, by.account)?.is_none() {
-            return Err(Refusal::not_found());
+            return Err(ApiError::not_found());
         }
         let why = format!("Must have {role:?} access to Repository.").to_lowercase();
-        Err(Refusal::new(403, why.replacen("must", "Must", 1)))
+        Err(ApiError::new(403, why.replacen("must", "Must", 1)))
     }
 
-    pub fn require_unarchived(&self, repo: i64) -> Result<(), Refusal> {
+    pub fn require_unarchived(&self, repo: i64) -> Result<(), ApiError> {
         match self.repository(repo)?.archived {
-            true => Err(Refusal::new(403, "Repository was archived so is read-only.")),
+            true => Err(ApiError::new(403, "Repository was archived so is read-only.")),
             false => Ok(()),
         }
     }
 
     /// Whether a token reaches a repository. GitHub lets any token read what is public; fakehub
     /// does not, so that a token minted for the wrong repository is noticed.
-    pub fn covers(&self, grant: &InstallationToken, repository: i64) -> Result<bool, Refusal> {
+    pub fn covers(&self, grant: &InstallationToken, repository: i64) -> Result<bool, ApiError> {
         let installation = self.installation(grant.installation)?;
         let is_installed = self.repository(repository)?.owner == installation.account;
         Ok(is_installed && grant.repositories.as_ref().is_none_or(|ids| ids.contains(&repository)))
@@ -218,12 +219,12 @@ impl World {
 pub fn permission_subset(
     granted: &BTreeMap<String, Level>,
     asked: Option<&BTreeMap<String, Level>>,
-) -> Result<BTreeMap<String, Level>, Refusal> {
+) -> Result<BTreeMap<String, Level>, ApiError> {
     let Some(asked) = asked else { return Ok(granted.clone()) };
     let is_more = asked.iter().any(|(name, level)| granted.get(name) < Some(level));
     if is_more {
         let message = "The permissions requested are not granted to this installation.";
-        return Err(Refusal::new(422, message));
+        return Err(ApiError::new(422, message));
     }
     let mut subset = asked.clone();
     // Metadata can always be read, whatever was asked for.
@@ -259,19 +260,19 @@ mod tests {
     #[test]
     fn a_token_is_refused_after_its_hour() {
         let dir = tempfile::tempdir().unwrap();
-        let mut world = World::open(dir.path().to_path_buf()).unwrap();
-        let repo = world.add_repository("acme/infra", &[("a", "a")]).unwrap();
-        let installation = world.installation_of(repo).unwrap().id;
+        let mut state = State::open(dir.path().to_path_buf()).unwrap();
+        let repo = state.add_repository("acme/infra", &[("a", "a")]).unwrap();
+        let installation = state.installation_of(repo).unwrap().id;
         let mut grant = InstallationToken {
             installation,
             permissions: levels(&[]),
             repositories: None,
             expires_at: Timestamp::MAX,
         };
-        world.state.tokens.insert("ghs_x".into(), grant.clone());
-        assert!(world.actor(Some("Bearer ghs_x")).is_ok());
+        state.data.tokens.insert("ghs_x".into(), grant.clone());
+        assert!(state.actor(Some("Bearer ghs_x")).is_ok());
         grant.expires_at = Timestamp::now();
-        world.state.tokens.insert("ghs_x".into(), grant);
-        assert_eq!(world.actor(Some("Bearer ghs_x")).unwrap_err(), Refusal::bad_credentials());
+        state.data.tokens.insert("ghs_x".into(), grant);
+        assert_eq!(state.actor(Some("Bearer ghs_x")).unwrap_err(), ApiError::bad_credentials());
     }
 }

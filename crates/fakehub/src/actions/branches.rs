@@ -1,14 +1,15 @@
 //! Branches that move: commits by people, pushes over git, and what follows from them.
 //!
-//! Whatever moves a branch ends in [`World::announce_move`], so a push by git, a commit made by a
+//! Whatever moves a branch ends in [`State::announce_move`], so a push by git, a commit made by a
 //! test and a merge are one event with one set of consequences.
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
-use crate::git_repo::{FileChange, Inscription, is_branch_name};
+use crate::actions::events::Event;
+use crate::api_error::ApiError;
+use crate::git_repo::{CommitMeta, FileChange, is_branch_name};
 use crate::state::data::{By, Role};
-use crate::state::{WEB_FLOW, World};
+use crate::state::{State, WEB_FLOW};
 
 /// One commit as a person makes it.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +33,24 @@ impl Edit {
     }
 }
 
-impl World {
+/// One commit by the API on top of a branch, whose head has to be `expected`.
+#[derive(Clone, Copy)]
+pub struct HeadCommit<'a> {
+    pub branch: &'a str,
+    pub expected: &'a str,
+    pub message: &'a str,
+    pub files: &'a [FileChange],
+}
+
+/// Where a branch was before a push and is now; None where there is none.
+#[derive(Clone, Copy)]
+struct BranchMove<'a> {
+    branch: &'a str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+}
+
+impl State {
     /// Commits `edit` on top of `branch` (made from the default branch if it is new) and pushes.
     pub fn commit(
         &mut self,
@@ -40,7 +58,7 @@ impl World {
         branch: &str,
         edit: &Edit,
         by: By,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, ApiError> {
         let repository = self.repository(repo)?;
         let default = repository.refs.get(&repository.default_branch);
         let parent = repository.refs.get(branch).or(default).cloned();
@@ -56,7 +74,7 @@ impl World {
         parent: Option<&str>,
         edit: &Edit,
         by: By,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, ApiError> {
         let at = self.tick();
         let author = match &edit.author {
             Some(login) => self.account_named(login)?.id,
@@ -69,8 +87,8 @@ impl World {
             message += &format!("\n{gap}Co-authored-by: {} <{}>", stamp.name, stamp.email);
         }
         let (author, committer) = (self.stamp(author, at)?, self.stamp(by.account, at)?);
-        let inscription = Inscription { message, author, committer };
-        Ok(self.bare(repo)?.commit(parent, &edit.files, &inscription)?)
+        let meta = CommitMeta { message, author, committer };
+        Ok(self.git_repo(repo)?.commit(parent, &edit.files, &meta)?)
     }
 
     /// One commit by the API on top of a branch that still is at `expected`.
@@ -79,42 +97,42 @@ impl World {
     pub fn commit_on_head(
         &mut self,
         repo: i64,
-        (branch, expected): (&str, &str),
-        (message, files): (&str, &[FileChange]),
+        commit: &HeadCommit<'_>,
         by: By,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, ApiError> {
+        let HeadCommit { branch, expected, message, files } = *commit;
         self.require_role(repo, by, Role::Write)?;
         self.require_unarchived(repo)?;
         let head = self.repository(repo)?.refs.get(branch).cloned();
         let head = head.ok_or_else(|| {
-            Refusal::new(404, format!("Could not resolve to a branch of the name '{branch}'."))
+            ApiError::new(404, format!("Could not resolve to a branch of the name '{branch}'."))
         })?;
         if head != expected {
             let message = format!(
                 "Expected branch to point to \"{expected}\" but it did not.  Pull and try again."
             );
-            return Err(Refusal::new(409, message));
+            return Err(ApiError::new(409, message));
         }
-        let bare = self.bare(repo)?;
+        let git = self.git_repo(repo)?;
         for file in files {
             let path = file.path();
             let is_malformed =
                 |part| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");
             if path.split('/').any(is_malformed) {
-                return Err(Refusal::new(422, format!("The path '{path}' is malformed")));
+                return Err(ApiError::new(422, format!("The path '{path}' is malformed")));
             }
-            if matches!(file, FileChange::Delete { .. }) && bare.file(&head, path)?.is_none() {
+            if matches!(file, FileChange::Delete { .. }) && git.file(&head, path)?.is_none() {
                 let message = format!(
                     "A path was requested for deletion which does not exist as of commit oid \
                      `{head}`: {path}"
                 );
-                return Err(Refusal::new(422, message));
+                return Err(ApiError::new(422, message));
             }
         }
         let at = self.tick();
         let (author, committer) = (self.stamp(by.account, at)?, self.stamp(WEB_FLOW, at)?);
-        let inscription = Inscription { message: message.to_owned(), author, committer };
-        let sha = bare.commit(Some(&head), files, &inscription)?;
+        let meta = CommitMeta { message: message.to_owned(), author, committer };
+        let sha = git.commit(Some(&head), files, &meta)?;
         self.move_branch(repo, branch, Some(&sha), by)?;
         Ok(sha)
     }
@@ -123,17 +141,18 @@ impl World {
     pub fn create_branch(
         &mut self,
         repo: i64,
-        (branch, sha): (&str, &str),
+        branch: &str,
+        sha: &str,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         if self.repository(repo)?.refs.contains_key(branch) {
-            return Err(Refusal::new(422, "Reference already exists"));
+            return Err(ApiError::new(422, "Reference already exists"));
         }
-        if self.bare(repo)?.resolve(sha).as_deref() != Some(sha) {
-            return Err(Refusal::new(422, "Object does not exist"));
+        if self.git_repo(repo)?.resolve(sha).as_deref() != Some(sha) {
+            return Err(ApiError::new(422, "Object does not exist"));
         }
         if !is_branch_name(branch) {
-            return Err(Refusal::new(422, "Reference name is not valid"));
+            return Err(ApiError::new(422, "Reference name is not valid"));
         }
         self.move_branch(repo, branch, Some(sha), by)
     }
@@ -145,16 +164,16 @@ impl World {
         branch: &str,
         to: Option<&str>,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         self.require_role(repo, by, Role::Write)?;
         self.require_unarchived(repo)?;
-        self.bare(repo)?.set_ref(&format!("refs/heads/{branch}"), to)?;
+        self.git_repo(repo)?.set_ref(&format!("refs/heads/{branch}"), to)?;
         self.announce_move(repo, branch, to, by)
     }
 
     /// Looks at the bare repository after a push and announces each branch that moved.
-    pub fn announce_pushed(&mut self, repo: i64, by: By) -> Result<(), Refusal> {
-        let now = self.bare(repo)?.branches()?;
+    pub fn announce_pushed(&mut self, repo: i64, by: By) -> Result<(), ApiError> {
+        let now = self.git_repo(repo)?.branches()?;
         let before = self.repository(repo)?.refs.clone();
         for branch in before.keys().filter(|branch| !now.contains_key(*branch)) {
             self.announce_move(repo, branch, None, by)?;
@@ -171,7 +190,7 @@ impl World {
         branch: &str,
         to: Option<&str>,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let at = self.tick();
         let repository = self.repository_mut(repo)?;
         repository.pushed_at = at;
@@ -182,25 +201,21 @@ impl World {
         if before.as_deref() == to {
             return Ok(());
         }
-        let push = self.push_json(repo, branch, (before.as_deref(), to), by)?;
-        self.emit(("push", None), repo, by.account, push)?;
+        let moved = BranchMove { branch, before: before.as_deref(), after: to };
+        let push = self.push_json(repo, &moved, by)?;
+        self.emit(Event::PUSH, repo, by.account, push)?;
         self.follow_head(repo, branch, to, by)?;
         self.close_merged_by_push(repo, branch, to, by)
     }
 
-    fn push_json(
-        &self,
-        repo: i64,
-        branch: &str,
-        (before, after): (Option<&str>, Option<&str>),
-        by: By,
-    ) -> Result<Value, Refusal> {
-        let bare = self.bare(repo)?;
+    fn push_json(&self, repo: i64, moved: &BranchMove<'_>, by: By) -> Result<Value, ApiError> {
+        let BranchMove { branch, before, after } = *moved;
+        let git = self.git_repo(repo)?;
         let zero = "0".repeat(40);
         let commits = match (before, after) {
-            (Some(before), Some(after)) => bare.between(before, after)?,
+            (Some(before), Some(after)) => git.between(before, after)?,
             (None, Some(after)) => match self.default_head(repo, branch)? {
-                Some(default) => bare.between(&default, after)?,
+                Some(default) => git.between(&default, after)?,
                 None => vec![],
             },
             _ => vec![],
@@ -208,7 +223,7 @@ impl World {
         let commits: Vec<Value> =
             commits.iter().map(|sha| self.commit_json(repo, sha)).collect::<Result<_, _>>()?;
         let forced = match (before, after) {
-            (Some(before), Some(after)) => !bare.is_ancestor(before, after)?,
+            (Some(before), Some(after)) => !git.is_ancestor(before, after)?,
             _ => false,
         };
         let repository = self.repository(repo)?;
@@ -240,7 +255,7 @@ impl World {
         }))
     }
 
-    fn default_head(&self, repo: i64, but: &str) -> Result<Option<String>, Refusal> {
+    fn default_head(&self, repo: i64, but: &str) -> Result<Option<String>, ApiError> {
         let repository = self.repository(repo)?;
         let head = repository.refs.get(&repository.default_branch);
         Ok(head.filter(|_| repository.default_branch != but).cloned())

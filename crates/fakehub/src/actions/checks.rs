@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
-use crate::state::World;
+use crate::actions::events::Event;
+use crate::api_error::ApiError;
+use crate::state::State;
 use crate::state::data::{By, CheckRun, Role};
 
 /// What a request says about a check run; None leaves it as it is.
@@ -53,8 +54,8 @@ const CONCLUSIONS: [&str; 7] =
 
 impl CheckRunFields {
     /// Errors with 422 where GitHub's limits are passed.
-    pub fn check(&self) -> Result<(), Refusal> {
-        let wrong = |field: &str, why: &str| Err(Refusal::invalid("CheckRun", field, why));
+    pub fn check(&self) -> Result<(), ApiError> {
+        let wrong = |field: &str, why: &str| Err(ApiError::invalid("CheckRun", field, why));
         if self.status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
             return wrong("status", "status is not one that an app can set");
         }
@@ -80,8 +81,8 @@ impl CheckRunFields {
 }
 
 impl Output {
-    fn check(&self) -> Result<(), Refusal> {
-        let wrong = |field: &str, why: &str| Err(Refusal::invalid("CheckRun", field, why));
+    fn check(&self) -> Result<(), ApiError> {
+        let wrong = |field: &str, why: &str| Err(ApiError::invalid("CheckRun", field, why));
         let Some(summary) = &self.summary else {
             return wrong("summary", "an output needs a summary");
         };
@@ -115,20 +116,20 @@ impl Output {
     }
 }
 
-impl World {
+impl State {
     pub fn create_check_run(
         &mut self,
         repo: i64,
         fields: &CheckRunFields,
         by: By,
-    ) -> Result<i64, Refusal> {
+    ) -> Result<i64, ApiError> {
         self.require_unarchived(repo)?;
         fields.check()?;
-        let name = fields.name.clone().ok_or_else(|| Refusal::missing("name"))?;
-        let head_sha = fields.head_sha.clone().ok_or_else(|| Refusal::missing("head_sha"))?;
-        if self.bare(repo)?.resolve(&head_sha).as_deref() != Some(&head_sha) {
+        let name = fields.name.clone().ok_or_else(|| ApiError::missing("name"))?;
+        let head_sha = fields.head_sha.clone().ok_or_else(|| ApiError::missing("head_sha"))?;
+        if self.git_repo(repo)?.resolve(&head_sha).as_deref() != Some(&head_sha) {
             let message = format!("No commit found for SHA: {head_sha}");
-            return Err(Refusal::new(422, message));
+            return Err(ApiError::new(422, message));
         }
         let (id, at) = (self.next_id(), self.tick());
         let suites = &self.repository(repo)?.check_runs;
@@ -152,52 +153,54 @@ impl World {
             actions: vec![],
         };
         self.repository_mut(repo)?.check_runs.insert(id, run);
-        self.fill_in((repo, id), fields, at)?;
-        self.emit_check_run((repo, id), "created", by)?;
+        self.fill_in(repo, id, fields, at)?;
+        self.emit_check_run(repo, id, "created", by)?;
         if self.check_run(repo, id)?.status == "completed" {
-            self.emit_check_run((repo, id), "completed", by)?;
+            self.emit_check_run(repo, id, "completed", by)?;
         }
         Ok(id)
     }
 
     pub fn update_check_run(
         &mut self,
-        (repo, id): (i64, i64),
+        repo: i64,
+        id: i64,
         fields: &CheckRunFields,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         self.require_unarchived(repo)?;
         fields.check()?;
         let was_completed = self.check_run(repo, id)?.status == "completed";
         let at = self.tick();
-        self.fill_in((repo, id), fields, at)?;
+        self.fill_in(repo, id, fields, at)?;
         match self.check_run(repo, id)?.status == "completed" && !was_completed {
-            true => self.emit_check_run((repo, id), "completed", by),
+            true => self.emit_check_run(repo, id, "completed", by),
             false => Ok(()),
         }
     }
 
     /// The *Re-run* button.
-    pub fn rerequest_check_run(&mut self, repo: i64, id: i64, by: By) -> Result<(), Refusal> {
+    pub fn rerequest_check_run(&mut self, repo: i64, id: i64, by: By) -> Result<(), ApiError> {
         self.require_role(repo, by, Role::Write)?;
         if self.check_run(repo, id)?.status != "completed" {
-            return Err(Refusal::unprocessable("This check run is not rerequestable"));
+            return Err(ApiError::unprocessable("This check run is not rerequestable"));
         }
-        self.emit_check_run((repo, id), "rerequested", by)
+        self.emit_check_run(repo, id, "rerequested", by)
     }
 
-    pub fn check_run(&self, repo: i64, id: i64) -> Result<&CheckRun, Refusal> {
-        self.repository(repo)?.check_runs.get(&id).ok_or_else(Refusal::not_found)
+    pub fn check_run(&self, repo: i64, id: i64) -> Result<&CheckRun, ApiError> {
+        self.repository(repo)?.check_runs.get(&id).ok_or_else(ApiError::not_found)
     }
 
     fn fill_in(
         &mut self,
-        (repo, id): (i64, i64),
+        repo: i64,
+        id: i64,
         fields: &CheckRunFields,
         at: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let runs = &mut self.repository_mut(repo)?.check_runs;
-        let run = runs.get_mut(&id).ok_or_else(Refusal::not_found)?;
+        let run = runs.get_mut(&id).ok_or_else(ApiError::not_found)?;
         let fields = fields.clone();
         if let Some(conclusion) = fields.conclusion {
             run.conclusion = Some(conclusion);
@@ -228,15 +231,16 @@ impl World {
 
     fn emit_check_run(
         &mut self,
-        (repo, id): (i64, i64),
+        repo: i64,
+        id: i64,
         action: &'static str,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let run = self.check_run(repo, id)?;
         let mut shown = self.check_run_json(repo, run)?;
         shown["check_suite"] = self.check_suite_json(repo, run)?;
         let payload = json!({ "check_run": shown });
-        self.emit(("check_run", Some(action)), repo, by.account, payload)
+        self.emit(Event::new("check_run", action), repo, by.account, payload)
     }
 }
 

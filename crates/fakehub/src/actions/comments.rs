@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::actions::events::Event;
+use crate::api_error::ApiError;
 use crate::json::comment::CONTENTS;
-use crate::state::World;
+use crate::state::State;
 use crate::state::data::{By, Comment, Reaction, Role};
 
 /// In characters; the bytes have a limit of their own.
@@ -13,31 +14,39 @@ const BODY_BYTES: usize = 262_144;
 
 /// What a reaction is given to.
 #[derive(Clone, Copy, Debug)]
-pub enum Reacted {
+pub enum ReactionTarget {
     Comment(i64),
     /// An issue or pull request, by its number.
     Issue(i64),
 }
 
 /// Errors with 422 for a text that GitHub does not take as a body.
-pub fn check_body(resource: &str, body: &str) -> Result<(), Refusal> {
+pub fn check_body(resource: &str, body: &str) -> Result<(), ApiError> {
     if body.trim().is_empty() {
-        return Err(Refusal::invalid(resource, "body", "body can't be blank"));
+        return Err(ApiError::invalid(resource, "body", "body can't be blank"));
     }
     if body.encode_utf16().count() > BODY_LIMIT || body.len() > BODY_BYTES {
         let message = format!("body is too long (maximum is {BODY_LIMIT} characters)");
-        return Err(Refusal::invalid(resource, "body", message));
+        return Err(ApiError::invalid(resource, "body", message));
     }
     Ok(())
 }
 
-impl World {
+/// A comment of a repository.
+#[derive(Clone, Copy)]
+struct CommentRef {
+    repo: i64,
+    id: i64,
+}
+
+impl State {
     pub fn add_comment(
         &mut self,
-        (repo, issue): (i64, i64),
+        repo: i64,
+        issue: i64,
         body: &str,
         by: By,
-    ) -> Result<i64, Refusal> {
+    ) -> Result<i64, ApiError> {
         self.require_role(repo, by, Role::Read)?;
         self.require_unarchived(repo)?;
         self.issue(repo, issue)?;
@@ -54,12 +63,12 @@ impl World {
         };
         self.repository_mut(repo)?.comments.insert(id, comment);
         self.issue_mut(repo, issue)?.updated_at = at;
-        self.emit_comment((repo, id), "created", by, json!({}))?;
+        self.emit_comment(CommentRef { repo, id }, "created", by, json!({}))?;
         Ok(id)
     }
 
     /// Whoever may write can edit everybody's comments; others only their own.
-    pub fn edit_comment(&mut self, repo: i64, id: i64, body: &str, by: By) -> Result<(), Refusal> {
+    pub fn edit_comment(&mut self, repo: i64, id: i64, body: &str, by: By) -> Result<(), ApiError> {
         self.require_unarchived(repo)?;
         check_body("IssueComment", body)?;
         if self.comment(repo, id)?.by.account != by.account {
@@ -70,20 +79,20 @@ impl World {
         let from = std::mem::replace(&mut comment.body, body.to_owned());
         comment.updated_at = at;
         let changes = json!({ "changes": { "body": { "from": from } } });
-        self.emit_comment((repo, id), "edited", by, changes)
+        self.emit_comment(CommentRef { repo, id }, "edited", by, changes)
     }
 
     /// Answers the reaction and whether it is new. Reactions are not announced.
     pub fn react(
         &mut self,
         repo: i64,
-        to: Reacted,
+        to: ReactionTarget,
         content: &str,
         by: By,
-    ) -> Result<(Reaction, bool), Refusal> {
+    ) -> Result<(Reaction, bool), ApiError> {
         self.require_unarchived(repo)?;
         if !CONTENTS.contains(&content) {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "Reaction",
                 "content",
                 "content is not included in the list",
@@ -91,8 +100,8 @@ impl World {
         }
         let (id, created_at) = (self.next_id(), self.tick());
         let reactions = match to {
-            Reacted::Comment(comment) => &mut self.comment_mut(repo, comment)?.reactions,
-            Reacted::Issue(number) => &mut self.issue_mut(repo, number)?.reactions,
+            ReactionTarget::Comment(comment) => &mut self.comment_mut(repo, comment)?.reactions,
+            ReactionTarget::Issue(number) => &mut self.issue_mut(repo, number)?.reactions,
         };
         let is_it = |old: &&Reaction| old.by == by.account && old.content == content;
         if let Some(old) = reactions.iter().find(is_it) {
@@ -103,25 +112,26 @@ impl World {
         Ok((reaction, true))
     }
 
-    pub fn comment(&self, repo: i64, id: i64) -> Result<&Comment, Refusal> {
-        self.repository(repo)?.comments.get(&id).ok_or_else(Refusal::not_found)
+    pub fn comment(&self, repo: i64, id: i64) -> Result<&Comment, ApiError> {
+        self.repository(repo)?.comments.get(&id).ok_or_else(ApiError::not_found)
     }
 
-    fn comment_mut(&mut self, repo: i64, id: i64) -> Result<&mut Comment, Refusal> {
-        self.repository_mut(repo)?.comments.get_mut(&id).ok_or_else(Refusal::not_found)
+    fn comment_mut(&mut self, repo: i64, id: i64) -> Result<&mut Comment, ApiError> {
+        self.repository_mut(repo)?.comments.get_mut(&id).ok_or_else(ApiError::not_found)
     }
 
     fn emit_comment(
         &mut self,
-        (repo, id): (i64, i64),
+        comment: CommentRef,
         action: &'static str,
         by: By,
         mut payload: Value,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
+        let CommentRef { repo, id } = comment;
         let comment = self.comment(repo, id)?;
         payload["comment"] = self.comment_json(repo, comment)?;
         payload["issue"] = self.issue_json(repo, comment.issue)?;
-        self.emit(("issue_comment", Some(action)), repo, by.account, payload)
+        self.emit(Event::new("issue_comment", action), repo, by.account, payload)
     }
 }
 

@@ -5,8 +5,8 @@
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
-use crate::state::World;
+use crate::api_error::ApiError;
+use crate::state::State;
 use crate::state::data::{AccountKind, Delivery};
 
 /// Deliveries kept for the deliveries API; older ones are forgotten, as on GitHub after three days.
@@ -15,10 +15,28 @@ const KEPT: usize = 500;
 /// What an app that writes checks is told whether it asked for it or not.
 const UNASKED: &str = "check_run";
 
-/// An event by its name and action, e.g. `("issue_comment", "created")`.
-pub type Event = (&'static str, Option<&'static str>);
+/// An event by its name and, but for pushes, its action.
+#[derive(Clone, Copy)]
+pub struct Event {
+    name: &'static str,
+    action: Option<&'static str>,
+}
 
-impl World {
+impl Event {
+    pub const PUSH: Self = Self { name: "push", action: None };
+
+    pub fn new(name: &'static str, action: &'static str) -> Self {
+        Self { name, action: Some(action) }
+    }
+}
+
+/// The installation that an event is for, and the repository that it is about.
+struct Target {
+    installation: i64,
+    repository: Option<i64>,
+}
+
+impl State {
     /// Announces something that `sender` did in a repository, if the app is installed there and
     /// asked for such events.
     pub fn emit(
@@ -27,9 +45,10 @@ impl World {
         repo: i64,
         sender: i64,
         mut payload: Value,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let Some(installation) = self.installation_of(repo) else { return Ok(()) };
-        let is_wanted = event.0 == UNASKED || self.state.app.events.iter().any(|it| it == event.0);
+        let is_wanted =
+            event.name == UNASKED || self.data.app.events.iter().any(|it| it == event.name);
         if installation.suspended_at.is_some() || !is_wanted {
             return Ok(());
         }
@@ -42,7 +61,7 @@ impl World {
         if owner.kind == AccountKind::Organization {
             payload["organization"] = self.organization_json(owner.id)?;
         }
-        self.post(event, (id, Some(repo)), sender, payload)
+        self.post(event, Target { installation: id, repository: Some(repo) }, sender, payload)
     }
 
     /// Announces something about the installation itself.
@@ -52,43 +71,43 @@ impl World {
         installation: i64,
         sender: i64,
         mut payload: Value,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         payload["installation"] = self.installation_json(self.installation(installation)?)?;
-        self.post(event, (installation, None), sender, payload)
+        self.post(event, Target { installation, repository: None }, sender, payload)
     }
 
     fn post(
         &mut self,
-        (event, action): Event,
-        (installation, repository): (i64, Option<i64>),
+        event: Event,
+        target: Target,
         sender: i64,
         mut payload: Value,
-    ) -> Result<(), Refusal> {
-        if let Some(action) = action {
+    ) -> Result<(), ApiError> {
+        if let Some(action) = event.action {
             payload["action"] = action.into();
         }
         payload["sender"] = self.user_json(sender)?;
         let delivery = Delivery {
             id: self.next_id(),
             guid: uuid::Uuid::new_v4().to_string(),
-            event: event.to_owned(),
-            action: action.map(str::to_owned),
-            installation,
-            repository,
+            event: event.name.to_owned(),
+            action: event.action.map(str::to_owned),
+            installation: target.installation,
+            repository: target.repository,
             payload: to_raw_value(&payload)?,
             redelivery: false,
             answer: None,
         };
-        self.state.deliveries.push(delivery);
+        self.data.deliveries.push(delivery);
         self.forget_old_deliveries();
         Ok(())
     }
 
     /// Puts an earlier event into the queue once more, under the same GUID.
-    pub fn redeliver(&mut self, id: i64) -> Result<(), Refusal> {
+    pub fn redeliver(&mut self, id: i64) -> Result<(), ApiError> {
         let new = self.next_id();
         let is_it = |delivery: &&Delivery| delivery.id == id && delivery.answer.is_some();
-        let old = self.state.deliveries.iter().find(is_it).ok_or_else(Refusal::not_found)?;
+        let old = self.data.deliveries.iter().find(is_it).ok_or_else(ApiError::not_found)?;
         let again = Delivery {
             id: new,
             guid: old.guid.clone(),
@@ -100,14 +119,14 @@ impl World {
             redelivery: true,
             answer: None,
         };
-        self.state.deliveries.push(again);
+        self.data.deliveries.push(again);
         Ok(())
     }
 
     fn forget_old_deliveries(&mut self) {
-        let excess = self.state.deliveries.len().saturating_sub(KEPT);
+        let excess = self.data.deliveries.len().saturating_sub(KEPT);
         let mut left = excess;
-        self.state.deliveries.retain(|delivery| {
+        self.data.deliveries.retain(|delivery| {
             let forget = left > 0 && delivery.answer.is_some();
             left -= usize::from(forget);
             !forget

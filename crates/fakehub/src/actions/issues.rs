@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api_error::Refusal;
-use crate::state::World;
-use crate::state::data::{By, Issue, Role};
+use crate::actions::events::Event;
+use crate::api_error::ApiError;
+use crate::state::State;
+use crate::state::data::{By, Issue, IssueRef, Role};
 
 /// What is filled in to open an issue.
 #[derive(Clone, Debug, Default)]
@@ -24,12 +25,12 @@ pub struct IssueEdit {
     pub body: Option<String>,
 }
 
-impl World {
-    pub fn open_issue(&mut self, repo: i64, new: &NewIssue, by: By) -> Result<i64, Refusal> {
+impl State {
+    pub fn open_issue(&mut self, repo: i64, new: &NewIssue, by: By) -> Result<i64, ApiError> {
         self.require_role(repo, by, Role::Read)?;
         self.require_unarchived(repo)?;
         if new.title.trim().is_empty() {
-            return Err(Refusal::invalid("Issue", "title", "title can't be blank"));
+            return Err(ApiError::invalid("Issue", "title", "title can't be blank"));
         }
         if let Some(body) = new.body.as_deref().filter(|body| !body.is_empty()) {
             crate::actions::comments::check_body("Issue", body)?;
@@ -56,20 +57,16 @@ impl World {
             pull: None,
         };
         self.repository_mut(repo)?.issues.insert(number, issue);
-        self.emit_issue((repo, number), "opened", by, json!({}))?;
+        self.emit_issue(IssueRef { repo, number }, "opened", by, json!({}))?;
         for label in labels {
-            self.emit_label((repo, number), "labeled", &label, by)?;
+            self.emit_label(IssueRef { repo, number }, "labeled", &label, by)?;
         }
         Ok(number)
     }
 
     /// Puts a label on an issue; one that is there already changes nothing.
-    pub fn label_issue(
-        &mut self,
-        (repo, number): (i64, i64),
-        label: &str,
-        by: By,
-    ) -> Result<(), Refusal> {
+    pub fn label_issue(&mut self, target: IssueRef, label: &str, by: By) -> Result<(), ApiError> {
+        let IssueRef { repo, number } = target;
         self.require_role(repo, by, Role::Triage)?;
         self.require_unarchived(repo)?;
         let at = self.tick();
@@ -79,16 +76,12 @@ impl World {
         }
         issue.labels.push(label.to_owned());
         issue.updated_at = at;
-        self.emit_label((repo, number), "labeled", label, by)
+        self.emit_label(target, "labeled", label, by)
     }
 
     /// Takes a label off an issue; one that is not there changes nothing.
-    pub fn unlabel_issue(
-        &mut self,
-        (repo, number): (i64, i64),
-        label: &str,
-        by: By,
-    ) -> Result<(), Refusal> {
+    pub fn unlabel_issue(&mut self, target: IssueRef, label: &str, by: By) -> Result<(), ApiError> {
+        let IssueRef { repo, number } = target;
         self.require_role(repo, by, Role::Triage)?;
         self.require_unarchived(repo)?;
         let at = self.tick();
@@ -96,19 +89,20 @@ impl World {
         let Some(place) = issue.labels.iter().position(|old| old == label) else { return Ok(()) };
         issue.labels.remove(place);
         issue.updated_at = at;
-        self.emit_label((repo, number), "unlabeled", label, by)
+        self.emit_label(target, "unlabeled", label, by)
     }
 
     /// Gives an issue another title or text. What is as it was changes nothing.
     pub fn edit_issue(
         &mut self,
-        (repo, number): (i64, i64),
+        target: IssueRef,
         edit: &IssueEdit,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
+        let IssueRef { repo, number } = target;
         self.require_own_or_triage(repo, number, by)?;
         if edit.title.as_deref().is_some_and(|title| title.trim().is_empty()) {
-            return Err(Refusal::invalid("Issue", "title", "title can't be blank"));
+            return Err(ApiError::invalid("Issue", "title", "title can't be blank"));
         }
         if let Some(body) = edit.body.as_deref().filter(|body| !body.is_empty()) {
             crate::actions::comments::check_body("Issue", body)?;
@@ -129,11 +123,11 @@ impl World {
             return Ok(());
         }
         issue.updated_at = at;
-        self.emit_issue((repo, number), "edited", by, json!({ "changes": changes }))
+        self.emit_issue(target, "edited", by, json!({ "changes": changes }))
     }
 
     /// Closes an issue: its author may, and whoever triages.
-    pub fn close_issue(&mut self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+    pub fn close_issue(&mut self, repo: i64, number: i64, by: By) -> Result<(), ApiError> {
         self.require_own_or_triage(repo, number, by)?;
         let at = self.tick();
         let issue = self.plain_issue_mut(repo, number)?;
@@ -142,11 +136,11 @@ impl World {
         }
         (issue.open, issue.closed_at, issue.updated_at) = (false, Some(at), at);
         issue.closed_by = Some(by.account);
-        self.emit_issue((repo, number), "closed", by, json!({}))
+        self.emit_issue(IssueRef { repo, number }, "closed", by, json!({}))
     }
 
     /// Opens a closed issue again: whoever could have closed it may.
-    pub fn reopen_issue(&mut self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+    pub fn reopen_issue(&mut self, repo: i64, number: i64, by: By) -> Result<(), ApiError> {
         self.require_own_or_triage(repo, number, by)?;
         let at = self.tick();
         let issue = self.plain_issue_mut(repo, number)?;
@@ -155,40 +149,42 @@ impl World {
         }
         (issue.open, issue.closed_at, issue.closed_by) = (true, None, None);
         issue.updated_at = at;
-        self.emit_issue((repo, number), "reopened", by, json!({}))
+        self.emit_issue(IssueRef { repo, number }, "reopened", by, json!({}))
     }
 
-    fn require_own_or_triage(&self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+    fn require_own_or_triage(&self, repo: i64, number: i64, by: By) -> Result<(), ApiError> {
         if self.issue(repo, number)?.by != by {
             self.require_role(repo, by, Role::Triage)?;
         }
         self.require_unarchived(repo)
     }
 
-    fn plain_issue_mut(&mut self, repo: i64, number: i64) -> Result<&mut Issue, Refusal> {
+    fn plain_issue_mut(&mut self, repo: i64, number: i64) -> Result<&mut Issue, ApiError> {
         let issue = self.issue_mut(repo, number)?;
-        if issue.pull.is_some() { Err(Refusal::not_found()) } else { Ok(issue) }
+        if issue.pull.is_some() { Err(ApiError::not_found()) } else { Ok(issue) }
     }
 
     fn emit_label(
         &mut self,
-        (repo, number): (i64, i64),
+        target: IssueRef,
         action: &'static str,
         label: &str,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
+        let repo = target.repo;
         let payload = json!({ "label": self.label_json(repo, label)? });
-        self.emit_issue((repo, number), action, by, payload)
+        self.emit_issue(target, action, by, payload)
     }
 
     fn emit_issue(
         &mut self,
-        (repo, number): (i64, i64),
+        target: IssueRef,
         action: &'static str,
         by: By,
         mut payload: Value,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
+        let IssueRef { repo, number } = target;
         payload["issue"] = self.issue_json(repo, number)?;
-        self.emit(("issues", Some(action)), repo, by.account, payload)
+        self.emit(Event::new("issues", action), repo, by.account, payload)
     }
 }

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use crate::api_error::Refusal;
-use crate::git_repo::Inscription;
-use crate::state::data::{By, Merged, Role};
-use crate::state::{WEB_FLOW, World};
+use crate::api_error::ApiError;
+use crate::git_repo::CommitMeta;
+use crate::state::data::{By, IssueRef, Merged, Role};
+use crate::state::{State, WEB_FLOW};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -15,30 +15,31 @@ pub enum MergeMethod {
     Rebase,
 }
 
-impl World {
+impl State {
     /// Merges and answers the commit that now stands on the base.
     ///
     /// Errors with 409 when the head is not `expected`, with 405 when it cannot be merged.
     pub fn merge_pull(
         &mut self,
-        (repo, number): (i64, i64),
+        target: IssueRef,
         method: MergeMethod,
         expected: Option<&str>,
         by: By,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, ApiError> {
+        let IssueRef { repo, number } = target;
         self.require_role(repo, by, Role::Write)?;
         self.require_unarchived(repo)?;
         let pull = self.pull(repo, number)?.clone();
         if expected.is_some_and(|expected| expected != pull.head_sha) {
             let message = "Head branch was modified. Review and try the merge again.";
-            return Err(Refusal::new(409, message));
+            return Err(ApiError::new(409, message));
         }
-        let not_mergeable = || Refusal::new(405, "Pull Request is not mergeable");
+        let not_mergeable = || ApiError::new(405, "Pull Request is not mergeable");
         let base = self.live_base(repo, &pull)?.ok_or_else(not_mergeable)?;
         if !self.issue(repo, number)?.open || pull.draft {
             return Err(not_mergeable());
         }
-        let bare = self.bare(repo)?;
+        let git = self.git_repo(repo)?;
         let at = self.tick();
         let web_flow = self.stamp(WEB_FLOW, at)?;
         let new = match method {
@@ -48,16 +49,16 @@ impl World {
                 let title = &self.issue(repo, number)?.title;
                 let message = format!("Merge pull request #{number} from {from}\n\n{title}");
                 let author = self.stamp(by.account, at)?;
-                let inscription = Inscription { message, author, committer: web_flow };
-                bare.merge(&base, &pull.head_sha, &inscription)?
+                let meta = CommitMeta { message, author, committer: web_flow };
+                git.merge(&base, &pull.head_sha, &meta)?
             }
             MergeMethod::Squash => {
-                let inscription = self.squashed((repo, number), &base, at)?;
-                bare.squash(&base, &pull.head_sha, &inscription)?
+                let meta = self.squashed(target, &base, at)?;
+                git.squash(&base, &pull.head_sha, &meta)?
             }
             MergeMethod::Rebase => {
                 let committer = self.stamp(by.account, at)?;
-                bare.rebase(&base, &pull.head_sha, &committer)?
+                git.rebase(&base, &pull.head_sha, &committer)?
             }
         };
         let sha = new.ok_or_else(not_mergeable)?;
@@ -72,16 +73,17 @@ impl World {
     /// A squashed commit has the pull request's author, and everybody else as co-author.
     fn squashed(
         &self,
-        (repo, number): (i64, i64),
+        target: IssueRef,
         base: &str,
         at: Timestamp,
-    ) -> Result<Inscription, Refusal> {
+    ) -> Result<CommitMeta, ApiError> {
+        let IssueRef { repo, number } = target;
         let (issue, pull) = (self.issue(repo, number)?, self.pull(repo, number)?);
         let author = self.stamp(issue.by.account, at)?;
-        let bare = self.bare(repo)?;
+        let git = self.git_repo(repo)?;
         let mut others = vec![];
-        for sha in bare.between(base, &pull.head_sha)? {
-            for stamp in crate::git_repo::authors::authors(&bare.facts(&sha)?) {
+        for sha in git.between(base, &pull.head_sha)? {
+            for stamp in crate::git_repo::authors::authors(&git.commit_info(&sha)?) {
                 let line = format!("Co-authored-by: {} <{}>", stamp.name, stamp.email);
                 if stamp.email != author.email && !others.contains(&line) {
                     others.push(line);
@@ -90,6 +92,6 @@ impl World {
         }
         let gap = if others.is_empty() { "" } else { "\n\n" };
         let message = format!("{} (#{number}){gap}{}", issue.title, others.join("\n"));
-        Ok(Inscription { message, author, committer: self.stamp(WEB_FLOW, at)? })
+        Ok(CommitMeta { message, author, committer: self.stamp(WEB_FLOW, at)? })
     }
 }

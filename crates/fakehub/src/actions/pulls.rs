@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
-use crate::state::World;
-use crate::state::data::{By, Issue, Merged, Pull, Role};
+use crate::actions::events::Event;
+use crate::api_error::ApiError;
+use crate::state::State;
+use crate::state::data::{By, Issue, IssueRef, Merged, Pull, Role};
 
 /// What a person fills in to open a pull request.
 #[derive(Clone, Debug, Default)]
@@ -26,10 +27,10 @@ pub struct PullEdit {
     pub open: Option<bool>,
 }
 
-impl World {
-    pub fn open_pull(&mut self, repo: i64, new: &NewPull, by: By) -> Result<i64, Refusal> {
+impl State {
+    pub fn open_pull(&mut self, repo: i64, new: &NewPull, by: By) -> Result<i64, ApiError> {
         self.require_unarchived(repo)?;
-        let invalid = |field, why: &str| Refusal::invalid("PullRequest", field, why);
+        let invalid = |field, why: &str| ApiError::invalid("PullRequest", field, why);
         let (head_repo, head_ref) = self.head_of(repo, &new.head)?;
         let head = self.repository(head_repo)?.refs.get(&head_ref).cloned();
         let head_sha = head.ok_or_else(|| invalid("head", "head is not a branch"))?;
@@ -48,8 +49,8 @@ impl World {
             return Err(invalid("head", &why));
         }
         let (number, at) = (self.next_number(repo)?, self.tick());
-        self.place_head(repo, number, (head_repo, &head_ref), &head_sha)?;
-        if self.bare(repo)?.between(&base_sha, &head_sha)?.is_empty() {
+        self.place_head(IssueRef { repo, number }, head_repo, &head_ref, &head_sha)?;
+        if self.git_repo(repo)?.between(&base_sha, &head_sha)?.is_empty() {
             let why = format!("No commits between {} and {}", new.base, new.head);
             return Err(invalid("head", &why));
         }
@@ -81,7 +82,7 @@ impl World {
             pull: Some(pull),
         };
         self.repository_mut(repo)?.issues.insert(number, issue);
-        self.emit_pull((repo, number), "opened", by, json!({}))?;
+        self.emit_pull(IssueRef { repo, number }, "opened", by, json!({}))?;
         Ok(number)
     }
 
@@ -91,7 +92,7 @@ impl World {
         number: i64,
         edit: &PullEdit,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         self.require_unarchived(repo)?;
         let author = self.issue(repo, number)?.by;
         if author != by {
@@ -113,7 +114,7 @@ impl World {
         if !changes.is_empty() {
             let at = self.tick();
             self.issue_mut(repo, number)?.updated_at = at;
-            self.emit_pull((repo, number), "edited", by, json!({ "changes": changes }))?;
+            self.emit_pull(IssueRef { repo, number }, "edited", by, json!({ "changes": changes }))?;
         }
         match edit.open {
             Some(false) if self.issue(repo, number)?.open => self.close_pull(repo, number, by),
@@ -123,7 +124,8 @@ impl World {
     }
 
     /// Ends the draft; one that is none stays as it is.
-    pub fn mark_ready(&mut self, (repo, number): (i64, i64), by: By) -> Result<(), Refusal> {
+    pub fn mark_ready(&mut self, target: IssueRef, by: By) -> Result<(), ApiError> {
+        let IssueRef { repo, number } = target;
         self.require_unarchived(repo)?;
         if self.issue(repo, number)?.by != by {
             self.require_role(repo, by, Role::Write)?;
@@ -133,7 +135,7 @@ impl World {
             return Ok(());
         }
         self.issue_mut(repo, number)?.updated_at = at;
-        self.emit_pull((repo, number), "ready_for_review", by, json!({}))
+        self.emit_pull(target, "ready_for_review", by, json!({}))
     }
 
     /// Moves open pull requests of a branch to its new head, or closes them when it is gone.
@@ -143,7 +145,7 @@ impl World {
         branch: &str,
         to: Option<&str>,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         for (repo, number) in
             self.open_pulls(|_, pull| pull.head_repo == head_repo && pull.head_ref == branch)
         {
@@ -151,7 +153,7 @@ impl World {
                 self.close_pull(repo, number, by)?;
                 continue;
             };
-            self.place_head(repo, number, (head_repo, branch), sha)?;
+            self.place_head(IssueRef { repo, number }, head_repo, branch, sha)?;
             let live = self.live_base(repo, self.pull(repo, number)?)?;
             let at = self.tick();
             self.issue_mut(repo, number)?.updated_at = at;
@@ -161,7 +163,7 @@ impl World {
                 pull.base_sha = live;
             }
             let moved = json!({ "before": before, "after": sha });
-            self.emit_pull((repo, number), "synchronize", by, moved)?;
+            self.emit_pull(IssueRef { repo, number }, "synchronize", by, moved)?;
         }
         Ok(())
     }
@@ -173,11 +175,11 @@ impl World {
         branch: &str,
         to: Option<&str>,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         let Some(sha) = to else { return Ok(()) };
-        let bare = self.bare(repo)?;
+        let git = self.git_repo(repo)?;
         for (_, number) in self.open_pulls(|at, pull| at == repo && pull.base_ref == branch) {
-            if !bare.is_ancestor(&self.pull(repo, number)?.head_sha, sha)? {
+            if !git.is_ancestor(&self.pull(repo, number)?.head_sha, sha)? {
                 continue;
             }
             let at = self.tick();
@@ -189,7 +191,7 @@ impl World {
     }
 
     /// Closes a pull request; one that is merged already is closed as merged.
-    pub fn close_pull(&mut self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+    pub fn close_pull(&mut self, repo: i64, number: i64, by: By) -> Result<(), ApiError> {
         let at = match &self.pull(repo, number)?.merged {
             Some(merged) => merged.at,
             None => self.tick(),
@@ -197,24 +199,25 @@ impl World {
         let issue = self.issue_mut(repo, number)?;
         (issue.open, issue.closed_at, issue.updated_at) = (false, Some(at), at);
         issue.closed_by = Some(by.account);
-        self.emit_pull((repo, number), "closed", by, json!({}))
+        self.emit_pull(IssueRef { repo, number }, "closed", by, json!({}))
     }
 
     pub fn emit_pull(
         &mut self,
-        (repo, number): (i64, i64),
+        target: IssueRef,
         action: &'static str,
         by: By,
         mut payload: Value,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
+        let IssueRef { repo, number } = target;
         payload["number"] = number.into();
         payload["pull_request"] = self.pull_json(repo, number)?;
-        self.emit(("pull_request", Some(action)), repo, by.account, payload)
+        self.emit(Event::new("pull_request", action), repo, by.account, payload)
     }
 
-    fn reopen_pull(&mut self, repo: i64, number: i64, by: By) -> Result<(), Refusal> {
+    fn reopen_pull(&mut self, repo: i64, number: i64, by: By) -> Result<(), ApiError> {
         let pull = self.pull(repo, number)?.clone();
-        let refuse = |why: &str| Err(Refusal::invalid("PullRequest", "state", why));
+        let refuse = |why: &str| Err(ApiError::invalid("PullRequest", "state", why));
         if pull.merged.is_some() {
             return refuse("state cannot be changed. The pull request has been merged.");
         }
@@ -225,19 +228,19 @@ impl World {
                 "state cannot be changed. The {branch} branch has been deleted."
             ));
         };
-        self.place_head(repo, number, (pull.head_repo, &pull.head_ref), &head)?;
+        self.place_head(IssueRef { repo, number }, pull.head_repo, &pull.head_ref, &head)?;
         let at = self.tick();
         self.pull_mut(repo, number)?.head_sha = head;
         let issue = self.issue_mut(repo, number)?;
         (issue.open, issue.closed_at, issue.closed_by) = (true, None, None);
         issue.updated_at = at;
-        self.emit_pull((repo, number), "reopened", by, json!({}))
+        self.emit_pull(IssueRef { repo, number }, "reopened", by, json!({}))
     }
 
-    fn retarget(&mut self, repo: i64, number: i64, base: &str) -> Result<Value, Refusal> {
+    fn retarget(&mut self, repo: i64, number: i64, base: &str) -> Result<Value, ApiError> {
         let live = self.repository(repo)?.refs.get(base).cloned();
         let live =
-            live.ok_or_else(|| Refusal::invalid("PullRequest", "base", "base is not a branch"))?;
+            live.ok_or_else(|| ApiError::invalid("PullRequest", "base", "base is not a branch"))?;
         let pull = self.pull_mut(repo, number)?;
         let from_ref = std::mem::replace(&mut pull.base_ref, base.to_owned());
         let from_sha = std::mem::replace(&mut pull.base_sha, live);
@@ -247,19 +250,20 @@ impl World {
     /// `refs/pull/<n>/head`, with the objects of the head, also those of a fork.
     fn place_head(
         &self,
-        repo: i64,
-        number: i64,
-        (head_repo, branch): (i64, &str),
+        target: IssueRef,
+        head_repo: i64,
+        branch: &str,
         sha: &str,
-    ) -> Result<(), Refusal> {
-        let (bare, name) = (self.bare(repo)?, format!("refs/pull/{number}/head"));
+    ) -> Result<(), ApiError> {
+        let IssueRef { repo, number } = target;
+        let (git, name) = (self.git_repo(repo)?, format!("refs/pull/{number}/head"));
         if head_repo != repo {
-            bare.fetch(&self.bare_path(head_repo), &format!("refs/heads/{branch}"), &name)?;
+            git.fetch(&self.git_repo_path(head_repo), &format!("refs/heads/{branch}"), &name)?;
         }
-        Ok(bare.set_ref(&name, Some(sha))?)
+        Ok(git.set_ref(&name, Some(sha))?)
     }
 
-    fn head_of(&self, repo: i64, head: &str) -> Result<(i64, String), Refusal> {
+    fn head_of(&self, repo: i64, head: &str) -> Result<(i64, String), ApiError> {
         let Some((owner, branch)) = head.split_once(':') else {
             return Ok((repo, head.to_owned()));
         };
@@ -270,14 +274,14 @@ impl World {
         let is_fork = |fork: &&crate::state::data::Repository| {
             fork.owner == owner && fork.fork_of == Some(repo)
         };
-        let fork = self.state.repositories.values().find(is_fork);
-        let fork = fork.ok_or_else(|| Refusal::invalid("PullRequest", "head", "no such fork"))?;
+        let fork = self.data.repositories.values().find(is_fork);
+        let fork = fork.ok_or_else(|| ApiError::invalid("PullRequest", "head", "no such fork"))?;
         Ok((fork.id, branch.to_owned()))
     }
 
     fn open_pulls(&self, of: impl Fn(i64, &Pull) -> bool) -> Vec<(i64, i64)> {
         let mut found = vec![];
-        for (repo, repository) in &self.state.repositories {
+        for (repo, repository) in &self.data.repositories {
             for issue in repository.issues.values().filter(|issue| issue.open) {
                 if issue.pull.as_ref().is_some_and(|pull| of(*repo, pull)) {
                     found.push((*repo, issue.number));
@@ -287,7 +291,7 @@ impl World {
         found
     }
 
-    pub fn next_number(&self, repo: i64) -> Result<i64, Refusal> {
+    pub fn next_number(&self, repo: i64) -> Result<i64, ApiError> {
         Ok(self.repository(repo)?.issues.last_key_value().map_or(1, |(last, _)| last + 1))
     }
 }

@@ -8,9 +8,9 @@ use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::state::data::{AccountKind, App, Hook, Level, ManifestCode, random};
-use crate::state::{World, app_keys};
+use crate::state::{State, app_keys};
 
 /// GitHub's own keys; one that it does not know is a mistake of ours.
 #[derive(Debug, Deserialize)]
@@ -55,10 +55,10 @@ pub struct AppEdit {
     pub callback_urls: Option<Vec<String>>,
 }
 
-impl World {
+impl State {
     /// Changes the app itself. Installations keep the permissions that they have.
     pub fn edit_app(&mut self, edit: AppEdit) {
-        let app = &mut self.state.app;
+        let app = &mut self.data.app;
         if let Some(permissions) = edit.permissions {
             app.permissions = permissions.into_iter().collect();
         }
@@ -76,21 +76,21 @@ impl World {
         &mut self,
         owner: Option<&str>,
         manifest: &Manifest,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, ApiError> {
         let (private_key_pem, public_key_der) = app_keys()?;
         let slug = slug(&manifest.name);
         if slug.is_empty() {
-            return Err(Refusal::invalid("Integration", "name", "Name can't be blank"));
+            return Err(ApiError::invalid("Integration", "name", "Name can't be blank"));
         }
         let owner = match owner {
             Some(login) => self.add_account(login, AccountKind::Organization),
-            None => self.state.app.owner,
+            None => self.data.app.owner,
         };
         let bot = self.add_account(&format!("{slug}[bot]"), AccountKind::Bot);
         let id = self.next_id();
         let hook = manifest.hook_attributes.as_ref().filter(|hook| hook.active);
         self.webhook_url = hook.map(|hook| hook.url.clone());
-        self.state.app = App {
+        self.data.app = App {
             id,
             client_id: format!("Iv23li{}", &random()[..14]),
             client_secret: format!("{}{}", random(), &random()[..8]),
@@ -108,22 +108,22 @@ impl World {
             created_at: Timestamp::now(),
         };
         // Metadata can always be read, whatever was asked for.
-        self.state.app.permissions.entry("metadata".into()).or_insert(Level::Read);
-        self.state.installations.clear();
-        self.state.tokens.clear();
+        self.data.app.permissions.entry("metadata".into()).or_insert(Level::Read);
+        self.data.installations.clear();
+        self.data.tokens.clear();
         let code = random();
         let expires_at = Timestamp::now() + 1.hour();
-        self.state.manifest_codes.insert(code.clone(), ManifestCode { app: id, expires_at });
+        self.data.manifest_codes.insert(code.clone(), ManifestCode { app: id, expires_at });
         Ok(code)
     }
 
     /// The app behind a code with its secrets; the code is good for nothing afterwards.
-    pub fn convert_manifest_code(&mut self, code: &str) -> Result<Value, Refusal> {
-        let found = self.state.manifest_codes.remove(code).ok_or_else(Refusal::not_found)?;
-        if found.expires_at <= Timestamp::now() || found.app != self.state.app.id {
-            return Err(Refusal::not_found());
+    pub fn convert_manifest_code(&mut self, code: &str) -> Result<Value, ApiError> {
+        let found = self.data.manifest_codes.remove(code).ok_or_else(ApiError::not_found)?;
+        if found.expires_at <= Timestamp::now() || found.app != self.data.app.id {
+            return Err(ApiError::not_found());
         }
-        let app = &self.state.app;
+        let app = &self.data.app;
         let mut shown = self.app_json()?;
         shown["client_secret"] = app.client_secret.as_str().into();
         shown["webhook_secret"] = match app.webhook_secret.as_str() {
@@ -148,28 +148,28 @@ mod tests {
 
     use super::*;
 
-    fn registered() -> (tempfile::TempDir, World, String) {
+    fn registered() -> (tempfile::TempDir, State, String) {
         let dir = tempfile::tempdir().unwrap();
-        let mut world = World::open(dir.path().to_path_buf()).unwrap();
+        let mut state = State::open(dir.path().to_path_buf()).unwrap();
         let manifest = json!({ "name": "My App!", "url": "https://example.org" });
         let manifest: Manifest = serde_json::from_value(manifest).unwrap();
-        let code = world.register_app(Some("acme"), &manifest).unwrap();
-        (dir, world, code)
+        let code = state.register_app(Some("acme"), &manifest).unwrap();
+        (dir, state, code)
     }
 
     #[test]
     fn a_code_is_good_once() {
-        let (_dir, mut world, code) = registered();
-        let app = world.convert_manifest_code(&code).unwrap();
+        let (_dir, mut state, code) = registered();
+        let app = state.convert_manifest_code(&code).unwrap();
         assert_eq!(app["slug"], "my-app");
         assert_eq!(app["webhook_secret"], Value::Null, "there is no webhook");
-        assert_eq!(world.convert_manifest_code(&code), Err(Refusal::not_found()));
+        assert_eq!(state.convert_manifest_code(&code), Err(ApiError::not_found()));
     }
 
     #[test]
     fn a_code_is_good_for_an_hour() {
-        let (_dir, mut world, code) = registered();
-        world.state.manifest_codes.get_mut(&code).unwrap().expires_at = Timestamp::now();
-        assert_eq!(world.convert_manifest_code(&code), Err(Refusal::not_found()));
+        let (_dir, mut state, code) = registered();
+        state.data.manifest_codes.get_mut(&code).unwrap().expires_at = Timestamp::now();
+        assert_eq!(state.convert_manifest_code(&code), Err(ApiError::not_found()));
     }
 }

@@ -3,39 +3,39 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
-use crate::git_repo::{Bare, FileChange, Inscription};
-use crate::state::World;
+use crate::actions::events::Event;
+use crate::api_error::ApiError;
+use crate::git_repo::{CommitMeta, FileChange, GitRepo};
+use crate::state::State;
 use crate::state::data::{AccountKind, Installation, Repository};
 
-impl World {
+impl State {
     /// A repository of an organisation with one commit, on which the app is installed.
     pub fn add_repository(
         &mut self,
         full_name: &str,
         files: &[(&str, &str)],
-    ) -> Result<i64, Refusal> {
+    ) -> Result<i64, ApiError> {
         let (owner, name) = full_name
             .split_once('/')
-            .ok_or_else(|| Refusal::new(422, format!("`{full_name}` is not `owner/name`")))?;
+            .ok_or_else(|| ApiError::new(422, format!("`{full_name}` is not `owner/name`")))?;
         if self.repository_named(full_name).is_ok() {
-            return Err(Refusal::invalid("Repository", "name", "name already exists"));
+            return Err(ApiError::invalid("Repository", "name", "name already exists"));
         }
         let owner = self.add_account(owner, AccountKind::Organization);
         let id = self.new_repository(owner, name, None)?;
-        let bare = Bare::create(&self.bare_path(id), "main")?;
+        let git = GitRepo::create(&self.git_repo_path(id), "main")?;
         let by = self.account(crate::state::WEB_FLOW)?.id;
         let stamp = self.stamp(by, self.repository(id)?.created_at)?;
-        let inscription =
-            Inscription { message: "Begin".into(), author: stamp.clone(), committer: stamp };
+        let meta = CommitMeta { message: "Begin".into(), author: stamp.clone(), committer: stamp };
         let write = |(path, contents): &(&str, &str)| FileChange::Write {
             path: (*path).to_owned(),
             contents: contents.as_bytes().to_vec(),
             executable: false,
         };
         let files: Vec<FileChange> = files.iter().map(write).collect();
-        let first = bare.commit(None, &files, &inscription)?;
-        bare.set_ref("refs/heads/main", Some(&first))?;
+        let first = git.commit(None, &files, &meta)?;
+        git.set_ref("refs/heads/main", Some(&first))?;
         self.repository_mut(id)?.refs.insert("main".into(), first);
         self.install(owner, id)?;
         Ok(id)
@@ -46,7 +46,7 @@ impl World {
         owner: i64,
         name: &str,
         fork_of: Option<i64>,
-    ) -> Result<i64, Refusal> {
+    ) -> Result<i64, ApiError> {
         let (id, at) = (self.next_id(), self.tick());
         let repository = Repository {
             id,
@@ -65,11 +65,11 @@ impl World {
             created_at: at,
             pushed_at: at,
         };
-        self.state.repositories.insert(id, repository);
+        self.data.repositories.insert(id, repository);
         Ok(id)
     }
 
-    pub fn install(&mut self, owner: i64, repo: i64) -> Result<(), Refusal> {
+    pub fn install(&mut self, owner: i64, repo: i64) -> Result<(), ApiError> {
         let repository = self.repository(repo)?;
         let listed: Value = json!([{
             "id": repo,
@@ -83,15 +83,15 @@ impl World {
                 "repositories_added": listed, "repositories_removed": [],
                 "repository_selection": "all", "requester": null,
             });
-            let event = ("installation_repositories", Some("added"));
+            let event = Event::new("installation_repositories", "added");
             return self.emit_installation(event, installation, owner, added);
         }
         let (id, created_at): (i64, Timestamp) = (self.next_id(), self.tick());
-        let permissions = self.state.app.permissions.clone();
+        let permissions = self.data.app.permissions.clone();
         let installation =
             Installation { id, account: owner, permissions, created_at, suspended_at: None };
-        self.state.installations.insert(id, installation);
+        self.data.installations.insert(id, installation);
         let created = json!({ "repositories": listed, "requester": null });
-        self.emit_installation(("installation", Some("created")), id, owner, created)
+        self.emit_installation(Event::new("installation", "created"), id, owner, created)
     }
 }

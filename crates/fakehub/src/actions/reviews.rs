@@ -2,32 +2,43 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
-use crate::state::World;
-use crate::state::data::{By, Review, ReviewState, Role};
+use crate::actions::events::Event;
+use crate::api_error::ApiError;
+use crate::state::State;
+use crate::state::data::{By, IssueRef, Review, ReviewState, Role};
 
-impl World {
+/// A review as a person fills it in.
+#[derive(Clone, Copy)]
+pub struct NewReview<'a> {
+    pub state: ReviewState,
+    pub body: &'a str,
+    /// What was read, if it is not the head.
+    pub commit: Option<&'a str>,
+}
+
+impl State {
     /// Submits a review of the head (or of `commit`). Whoever can read may also approve.
     pub fn submit_review(
         &mut self,
-        (repo, number): (i64, i64),
-        (state, body): (ReviewState, &str),
-        commit: Option<&str>,
+        target: IssueRef,
+        review: &NewReview<'_>,
         by: By,
-    ) -> Result<i64, Refusal> {
+    ) -> Result<i64, ApiError> {
+        let NewReview { state, body, commit } = *review;
+        let IssueRef { repo, number } = target;
         self.require_role(repo, by, Role::Read)?;
         self.require_unarchived(repo)?;
         let author = self.issue(repo, number)?.by.account;
         match state {
             ReviewState::Approved if author == by.account => {
-                return Err(Refusal::unprocessable("Can not approve your own pull request"));
+                return Err(ApiError::unprocessable("Can not approve your own pull request"));
             }
             ReviewState::ChangesRequested if author == by.account => {
                 let why = "Can not request changes on your own pull request";
-                return Err(Refusal::unprocessable(why));
+                return Err(ApiError::unprocessable(why));
             }
             ReviewState::ChangesRequested | ReviewState::Commented if body.is_empty() => {
-                return Err(Refusal::unprocessable("Body can't be blank"));
+                return Err(ApiError::unprocessable("Body can't be blank"));
             }
             _ => {}
         }
@@ -35,37 +46,39 @@ impl World {
         let pull = self.pull_mut(repo, number)?;
         let commit_id = commit.unwrap_or(&pull.head_sha).to_owned();
         pull.reviews.push(Review { id, by, state, body: body.to_owned(), commit_id, submitted_at });
-        self.emit_review((repo, number), id, "submitted", by)?;
+        self.emit_review(target, id, "submitted", by)?;
         Ok(id)
     }
 
     pub fn dismiss_review(
         &mut self,
-        (repo, number): (i64, i64),
+        target: IssueRef,
         review: i64,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
+        let repo = target.repo;
         self.require_role(repo, by, Role::Write)?;
-        let found = self.review_mut((repo, number), review)?;
+        let found = self.review_mut(target, review)?;
         if !matches!(found.state, ReviewState::Approved | ReviewState::ChangesRequested) {
-            return Err(Refusal::unprocessable("Can not dismiss a commented pull request review"));
+            return Err(ApiError::unprocessable("Can not dismiss a commented pull request review"));
         }
         found.state = ReviewState::Dismissed;
-        self.emit_review((repo, number), review, "dismissed", by)
+        self.emit_review(target, review, "dismissed", by)
     }
 
-    pub fn review_mut(&mut self, pull: (i64, i64), review: i64) -> Result<&mut Review, Refusal> {
-        let reviews = &mut self.pull_mut(pull.0, pull.1)?.reviews;
-        reviews.iter_mut().find(|found| found.id == review).ok_or_else(Refusal::not_found)
+    pub fn review_mut(&mut self, pull: IssueRef, review: i64) -> Result<&mut Review, ApiError> {
+        let reviews = &mut self.pull_mut(pull.repo, pull.number)?.reviews;
+        reviews.iter_mut().find(|found| found.id == review).ok_or_else(ApiError::not_found)
     }
 
     fn emit_review(
         &mut self,
-        (repo, number): (i64, i64),
+        target: IssueRef,
         id: i64,
         action: &'static str,
         by: By,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
+        let IssueRef { repo, number } = target;
         let mut review = self.review_json(repo, number, id)?;
         // Webhooks spell the state in lower case, the API in upper case.
         let state = review["state"].as_str().unwrap_or_default().to_lowercase();
@@ -74,6 +87,6 @@ impl World {
             "review": review,
             "pull_request": self.simple_pull_json(repo, number)?,
         });
-        self.emit(("pull_request_review", Some(action)), repo, by.account, payload)
+        self.emit(Event::new("pull_request_review", action), repo, by.account, payload)
     }
 }

@@ -1,9 +1,9 @@
 //! Who wrote a commit: its author and those named in `Co-authored-by` trailers.
 
-use crate::git_repo::{CommitFacts, Stamp};
+use crate::git_repo::{CommitInfo, Stamp};
 
 /// The author first, then the co-authors in the order of the message.
-pub fn authors(facts: &CommitFacts) -> Vec<Stamp> {
+pub fn authors(facts: &CommitInfo) -> Vec<Stamp> {
     let mut authors = vec![facts.author.clone()];
     for line in facts.message.lines() {
         let Some((name, email)) = co_author(line) else { continue };
@@ -33,7 +33,7 @@ mod tests {
         let stamp = |name: &str| Stamp { name: name.into(), email: format!("{name}@x"), second: 0 };
         let message =
             "Add\n\nCo-authored-by: bob <bob@x>\nco-authored-by: bob <bob@x>\nBy: c <c@x>";
-        let facts = CommitFacts {
+        let facts = CommitInfo {
             sha: String::new(),
             tree: String::new(),
             message: message.into(),

@@ -2,12 +2,12 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::git_repo::Changed;
+use crate::git_repo::ChangedFile;
 
 /// Lines around a change that are shown with it.
 const AROUND: usize = 3;
 
-pub struct File {
+pub struct FileDiff {
     pub path: String,
     pub what: &'static str,
     pub additions: usize,
@@ -25,7 +25,7 @@ pub struct Line {
     pub text: String,
 }
 
-pub fn file(changed: &Changed) -> File {
+pub fn file(changed: &ChangedFile) -> FileDiff {
     let what = match (&changed.old, &changed.new) {
         (None, _) => "added",
         (_, None) => "deleted",
@@ -37,7 +37,7 @@ pub fn file(changed: &Changed) -> File {
         (String::from_utf8(bytes(&changed.old)), String::from_utf8(bytes(&changed.new)))
     else {
         let note = Some("Not a text.");
-        return File { path, what, additions: 0, deletions: 0, hunks: vec![], note };
+        return FileDiff { path, what, additions: 0, deletions: 0, hunks: vec![], note };
     };
     let diff = TextDiff::from_lines(old.as_str(), new.as_str());
     let hunks: Vec<Vec<Line>> = diff
@@ -47,7 +47,7 @@ pub fn file(changed: &Changed) -> File {
         .collect();
     let count = |sign: char| hunks.iter().flatten().filter(|line| line.sign == sign).count();
     let note = hunks.is_empty().then_some("Empty.");
-    File { path, what, additions: count('+'), deletions: count('-'), note, hunks }
+    FileDiff { path, what, additions: count('+'), deletions: count('-'), note, hunks }
 }
 
 fn line(change: similar::Change<&str>) -> Line {
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_change_is_shown_with_the_lines_around_it() {
         let text = |middle: &str| Some(format!("a\nb\nc\nd\n{middle}\nf\ng\nh\ni\n").into_bytes());
-        let changed = Changed { path: "x".into(), old: text("e"), new: text("E") };
+        let changed = ChangedFile { path: "x".into(), old: text("e"), new: text("E") };
         let file = file(&changed);
         assert_eq!((file.what, file.additions, file.deletions), ("changed", 1, 1));
         let shown: String = file.hunks[0]

@@ -49,7 +49,7 @@ impl Stamp {
 
 /// What a commit says besides its tree.
 #[derive(Clone, Debug)]
-pub struct Inscription {
+pub struct CommitMeta {
     pub message: String,
     pub author: Stamp,
     pub committer: Stamp,
@@ -57,7 +57,7 @@ pub struct Inscription {
 
 /// One commit as a reader sees it.
 #[derive(Clone, Debug)]
-pub struct CommitFacts {
+pub struct CommitInfo {
     pub sha: String,
     pub tree: String,
     pub message: String,
@@ -71,7 +71,7 @@ pub struct CommitFacts {
 
 /// How much lies between two trees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
+pub struct DiffStat {
     pub additions: usize,
     pub deletions: usize,
     pub changed_files: usize,
@@ -79,15 +79,15 @@ pub struct Extent {
 
 /// A file before and after; None where it is not there.
 #[derive(Clone, Debug)]
-pub struct Changed {
+pub struct ChangedFile {
     pub path: String,
     pub old: Option<Vec<u8>>,
     pub new: Option<Vec<u8>>,
 }
 
-pub struct Bare(Repository);
+pub struct GitRepo(Repository);
 
-impl Bare {
+impl GitRepo {
     /// A new bare repository, set up as GitHub's are: any commit may be asked for by its id, and
     /// nobody pushes to the refs of pull requests.
     pub fn create(path: &Path, default_branch: &str) -> Result<Self> {
@@ -143,7 +143,7 @@ impl Bare {
         &self,
         parent: Option<&str>,
         changes: &[FileChange],
-        inscription: &Inscription,
+        meta: &CommitMeta,
     ) -> Result<String> {
         let parents = parent.map(|sha| self.find(sha)).transpose()?;
         let base = match &parents {
@@ -166,31 +166,21 @@ impl Bare {
             }
         }
         let tree = self.0.find_tree(update.create_updated(&self.0, &base)?)?;
-        self.write(&tree, &parents.iter().collect::<Vec<_>>(), inscription)
+        self.write(&tree, &parents.iter().collect::<Vec<_>>(), meta)
     }
 
     /// A merge commit of `head` into `base`; None when they conflict.
-    pub fn merge(
-        &self,
-        base: &str,
-        head: &str,
-        inscription: &Inscription,
-    ) -> Result<Option<String>> {
+    pub fn merge(&self, base: &str, head: &str, meta: &CommitMeta) -> Result<Option<String>> {
         let (base, head) = (self.find(base)?, self.find(head)?);
         let Some(tree) = self.merged_tree(&base, &head)? else { return Ok(None) };
-        self.write(&tree, &[&base, &head], inscription).map(Some)
+        self.write(&tree, &[&base, &head], meta).map(Some)
     }
 
     /// One commit on `base` with all that `head` brings; None when they conflict.
-    pub fn squash(
-        &self,
-        base: &str,
-        head: &str,
-        inscription: &Inscription,
-    ) -> Result<Option<String>> {
+    pub fn squash(&self, base: &str, head: &str, meta: &CommitMeta) -> Result<Option<String>> {
         let (base, head) = (self.find(base)?, self.find(head)?);
         let Some(tree) = self.merged_tree(&base, &head)? else { return Ok(None) };
-        self.write(&tree, &[&base], inscription).map(Some)
+        self.write(&tree, &[&base], meta).map(Some)
     }
 
     /// The commits of `head` one by one on top of `base`; None when one conflicts.
@@ -203,24 +193,19 @@ impl Bare {
                 return Ok(None);
             }
             let tree = self.0.find_tree(index.write_tree_to(&self.0)?)?;
-            let inscription = Inscription {
+            let meta = CommitMeta {
                 message: text(commit.message_bytes()),
                 author: stamp(&commit.author()),
                 committer: committer.clone(),
             };
-            onto = self.find(&self.write(&tree, &[&onto], &inscription)?)?;
+            onto = self.find(&self.write(&tree, &[&onto], &meta)?)?;
         }
         Ok(Some(onto.id().to_string()))
     }
 
     /// A commit on `onto` that takes `sha` back; None when that conflicts.
     #[cfg(feature = "testing")]
-    pub fn revert(
-        &self,
-        onto: &str,
-        sha: &str,
-        inscription: &Inscription,
-    ) -> Result<Option<String>> {
+    pub fn revert(&self, onto: &str, sha: &str, meta: &CommitMeta) -> Result<Option<String>> {
         let (onto, commit) = (self.find(onto)?, self.find(sha)?);
         let mainline = u32::from(commit.parent_count() > 1);
         let mut index = self.0.revert_commit(&commit, &onto, mainline, None)?;
@@ -228,7 +213,7 @@ impl Bare {
             return Ok(None);
         }
         let tree = self.0.find_tree(index.write_tree_to(&self.0)?)?;
-        self.write(&tree, &[&onto], inscription).map(Some)
+        self.write(&tree, &[&onto], meta).map(Some)
     }
 
     pub fn is_mergeable(&self, base: &str, head: &str) -> Result<bool> {
@@ -249,19 +234,19 @@ impl Bare {
     }
 
     /// What the pull request of `head` into `base` shows: the difference from where they parted.
-    pub fn extent(&self, base: &str, head: &str) -> Result<Extent> {
+    pub fn diff_stat(&self, base: &str, head: &str) -> Result<DiffStat> {
         let parted = self.0.merge_base(Oid::from_str(base)?, Oid::from_str(head)?)?;
         let (old, new) = (self.0.find_commit(parted)?.tree()?, self.find(head)?.tree()?);
         let stats = self.0.diff_tree_to_tree(Some(&old), Some(&new), None)?.stats()?;
-        Ok(Extent {
+        Ok(DiffStat {
             additions: stats.insertions(),
             deletions: stats.deletions(),
             changed_files: stats.files_changed(),
         })
     }
 
-    /// What [`Bare::extent`] counts, file by file in the order of their paths.
-    pub fn changed(&self, base: &str, head: &str) -> Result<Vec<Changed>> {
+    /// What [`GitRepo::extent`] counts, file by file in the order of their paths.
+    pub fn changed_files(&self, base: &str, head: &str) -> Result<Vec<ChangedFile>> {
         let parted = self.0.merge_base(Oid::from_str(base)?, Oid::from_str(head)?)?;
         let (old, new) = (self.0.find_commit(parted)?.tree()?, self.find(head)?.tree()?);
         let diff = self.0.diff_tree_to_tree(Some(&old), Some(&new), None)?;
@@ -270,14 +255,14 @@ impl Bare {
             let path = delta.new_file().path().or(delta.old_file().path());
             let path = path.unwrap_or(Path::new("")).to_string_lossy().into_owned();
             let (old, new) = (self.file(&parted.to_string(), &path)?, self.file(head, &path)?);
-            changed.push(Changed { path, old, new });
+            changed.push(ChangedFile { path, old, new });
         }
         Ok(changed)
     }
 
-    pub fn facts(&self, sha: &str) -> Result<CommitFacts> {
+    pub fn commit_info(&self, sha: &str) -> Result<CommitInfo> {
         let commit = self.find(sha)?;
-        let mut facts = CommitFacts {
+        let mut facts = CommitInfo {
             sha: sha.to_owned(),
             tree: commit.tree_id().to_string(),
             message: text(commit.message_bytes()).trim_end().to_owned(),
@@ -335,15 +320,10 @@ impl Bare {
         self.0.find_tree(index.write_tree_to(&self.0)?).map(Some)
     }
 
-    fn write(
-        &self,
-        tree: &Tree<'_>,
-        parents: &[&Commit<'_>],
-        inscription: &Inscription,
-    ) -> Result<String> {
-        let author = inscription.author.signature()?;
-        let committer = inscription.committer.signature()?;
-        let oid = self.0.commit(None, &author, &committer, &inscription.message, tree, parents)?;
+    fn write(&self, tree: &Tree<'_>, parents: &[&Commit<'_>], meta: &CommitMeta) -> Result<String> {
+        let author = meta.author.signature()?;
+        let committer = meta.committer.signature()?;
+        let oid = self.0.commit(None, &author, &committer, &meta.message, tree, parents)?;
         Ok(oid.to_string())
     }
 }

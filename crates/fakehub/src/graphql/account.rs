@@ -1,35 +1,35 @@
 //! Actors: users, bots and organisations.
 
-use crate::graphql::node::{Failure, Out};
+use crate::graphql::node::{FieldError, FieldValue};
 use crate::json::node_id;
-use crate::state::World;
+use crate::state::State;
 use crate::state::data::AccountKind;
 
-pub fn type_name(world: &World, id: i64) -> &'static str {
-    match world.account(id).map(|account| account.kind) {
+pub fn type_name(state: &State, id: i64) -> &'static str {
+    match state.account(id).map(|account| account.kind) {
         Ok(AccountKind::Bot) => "Bot",
         Ok(AccountKind::Organization) => "Organization",
         _ => "User",
     }
 }
 
-pub fn field(world: &World, id: i64, name: &str) -> Result<Out, Failure> {
-    let account = world.account(id)?;
+pub fn field(state: &State, id: i64, name: &str) -> Result<FieldValue, FieldError> {
+    let account = state.account(id)?;
     // In GraphQL, unlike in REST, a bot's login has no suffix.
     let login = account.login.trim_end_matches("[bot]");
     match name {
-        "login" => Out::leaf(login),
-        "databaseId" => Out::leaf(id),
-        "id" => Out::leaf(node_id("U", id)),
-        "url" => Out::leaf(format!("{}/{login}", world.url)),
-        _ => Err(Failure::unknown(type_name(world, id), name)),
+        "login" => FieldValue::leaf(login),
+        "databaseId" => FieldValue::leaf(id),
+        "id" => FieldValue::leaf(node_id("U", id)),
+        "url" => FieldValue::leaf(format!("{}/{login}", state.url)),
+        _ => Err(FieldError::unknown(type_name(state, id), name)),
     }
 }
 
 /// A commit's user has the type of a person, and of a bot the login that REST gives it.
-pub fn git_user_field(world: &World, id: i64, name: &str) -> Result<Out, Failure> {
+pub fn git_user_field(state: &State, id: i64, name: &str) -> Result<FieldValue, FieldError> {
     match name {
-        "login" => Out::leaf(world.account(id)?.login.clone()),
-        _ => field(world, id, name),
+        "login" => FieldValue::leaf(state.account(id)?.login.clone()),
+        _ => field(state, id, name),
     }
 }

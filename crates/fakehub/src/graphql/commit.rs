@@ -4,69 +4,71 @@ use serde_json::Value;
 
 use crate::git_repo::authors::authors;
 use crate::graphql::connection::connection;
-use crate::graphql::node::{Arguments, Failure, Out, Thing};
-use crate::state::World;
+use crate::graphql::node::{Arguments, FieldError, FieldValue, Node};
+use crate::state::State;
 
-pub fn pull_commit_field((repo, sha): (i64, &str), name: &str) -> Result<Out, Failure> {
+pub fn pull_commit_field(repo: i64, sha: &str, name: &str) -> Result<FieldValue, FieldError> {
     match name {
-        "commit" => Ok(Out::One(Thing::Commit(repo, sha.to_owned()))),
-        _ => Err(Failure::unknown("PullRequestCommit", name)),
+        "commit" => Ok(FieldValue::One(Node::Commit(repo, sha.to_owned()))),
+        _ => Err(FieldError::unknown("PullRequestCommit", name)),
     }
 }
 
 pub fn field(
-    world: &World,
-    (repo, sha): (i64, &str),
+    state: &State,
+    repo: i64,
+    sha: &str,
     name: &str,
     arguments: &Arguments,
-) -> Result<Out, Failure> {
-    let facts = world.bare(repo)?.facts(sha)?;
+) -> Result<FieldValue, FieldError> {
+    let facts = state.git_repo(repo)?.commit_info(sha)?;
     let date = |second: i64| {
         let at = jiff::Timestamp::from_second(second).map(|at| at.to_string());
-        Out::leaf(Value::from(at.ok()))
+        FieldValue::leaf(Value::from(at.ok()))
     };
     match name {
-        "oid" => Out::leaf(sha),
+        "oid" => FieldValue::leaf(sha),
         "url" => {
-            let full_name = world.full_name(world.repository(repo)?)?;
-            Out::leaf(format!("{}/{full_name}/commit/{sha}", world.url))
+            let full_name = state.full_name(state.repository(repo)?)?;
+            FieldValue::leaf(format!("{}/{full_name}/commit/{sha}", state.url))
         }
-        "message" => Out::leaf(facts.message),
-        "messageHeadline" => Out::leaf(facts.message.lines().next().unwrap_or_default()),
+        "message" => FieldValue::leaf(facts.message),
+        "messageHeadline" => FieldValue::leaf(facts.message.lines().next().unwrap_or_default()),
         "committedDate" => date(facts.committer.second),
         "authoredDate" => date(facts.author.second),
-        "author" => Ok(Out::One(actor(facts.author))),
-        "committer" => Ok(Out::One(actor(facts.committer))),
+        "author" => Ok(FieldValue::One(actor(facts.author))),
+        "committer" => Ok(FieldValue::One(actor(facts.committer))),
         "authors" => {
             let all = authors(&facts).into_iter().map(actor).collect();
             connection("GitActorConnection", all, arguments)
         }
         "parents" => {
-            let parent = |sha: &String| Thing::Commit(repo, sha.clone());
+            let parent = |sha: &String| Node::Commit(repo, sha.clone());
             let all = facts.parents.iter().map(parent).collect();
             connection("CommitConnection", all, arguments)
         }
-        _ => Err(Failure::unknown("Commit", name)),
+        _ => Err(FieldError::unknown("Commit", name)),
     }
 }
 
 /// The user of a git actor is whoever the e-mail address belongs to, and null for nobody's.
 pub fn git_actor_field(
-    world: &World,
-    (who, email): (&str, &str),
+    state: &State,
+    who: &str,
+    email: &str,
     name: &str,
-) -> Result<Out, Failure> {
+) -> Result<FieldValue, FieldError> {
     match name {
-        "name" => Out::leaf(who),
-        "email" => Out::leaf(email),
+        "name" => FieldValue::leaf(who),
+        "email" => FieldValue::leaf(email),
         "user" => {
-            let account = world.account_of_email(email);
-            Out::maybe(account.map(|account| Thing::GitUser(account.id)))
+            let account = state.account_of_email(email);
+            FieldValue::maybe(account.map(|account| Node::GitUser(account.id)))
         }
-        _ => Err(Failure::unknown("GitActor", name)),
+        _ => Err(FieldError::unknown("GitActor", name)),
     }
 }
 
-fn actor(stamp: crate::git_repo::Stamp) -> Thing {
-    Thing::GitActor { name: stamp.name, email: stamp.email }
+fn actor(stamp: crate::git_repo::Stamp) -> Node {
+    Node::GitActor { name: stamp.name, email: stamp.email }
 }

@@ -8,7 +8,7 @@ use graphql_parser::query::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::graphql::node::{Arguments, Context, Failure, Out, Thing, Unknown};
+use crate::graphql::node::{Arguments, Context, FieldError, FieldValue, Node, Unknown};
 use crate::graphql::{account, commit, connection, git_ref, issue, pull, repository};
 
 pub struct Execution<'w, 'd> {
@@ -40,12 +40,12 @@ impl<'w, 'd> Execution<'w, 'd> {
     }
 
     pub fn run(&mut self, set: &SelectionSet<'d, String>) -> Result<Value, Unknown> {
-        self.select(&Thing::Query, set, &[]).map(Value::Object)
+        self.select(&Node::Query, set, &[]).map(Value::Object)
     }
 
     fn select(
         &mut self,
-        thing: &Thing,
+        node: &Node,
         set: &SelectionSet<'d, String>,
         path: Path<'_>,
     ) -> Result<Map<String, Value>, Unknown> {
@@ -56,7 +56,7 @@ impl<'w, 'd> Execution<'w, 'd> {
                     if self.is_included(&field.directives)? {
                         let key = field.alias.as_ref().unwrap_or(&field.name);
                         let value =
-                            self.field(thing, field, &[path, &[key.as_str().into()]].concat())?;
+                            self.field(node, field, &[path, &[key.as_str().into()]].concat())?;
                         merge(&mut selected, key, value);
                     }
                     continue;
@@ -73,9 +73,9 @@ impl<'w, 'd> Execution<'w, 'd> {
                     (Some(&fragment.type_condition), &spread.directives, &fragment.selection_set)
                 }
             };
-            let fits = condition.is_none_or(|TypeCondition::On(name)| self.is_a(thing, name));
+            let fits = condition.is_none_or(|TypeCondition::On(name)| self.is_a(node, name));
             if fits && self.is_included(directives)? {
-                for (key, value) in self.select(thing, inner, path)? {
+                for (key, value) in self.select(node, inner, path)? {
                     merge(&mut selected, &key, value);
                 }
             }
@@ -85,14 +85,14 @@ impl<'w, 'd> Execution<'w, 'd> {
 
     fn field(
         &mut self,
-        thing: &Thing,
+        node: &Node,
         field: &Field<'d, String>,
         path: Path<'_>,
     ) -> Result<Value, Unknown> {
         if field.name == "__typename" {
-            return Ok(self.type_name(thing).into());
+            return Ok(self.type_name(node).into());
         }
-        let outcome = self.resolve(thing, &field.name, &self.arguments(field));
+        let outcome = self.resolve(node, &field.name, &self.arguments(field));
         self.outcome(outcome, field, path)
     }
 
@@ -104,25 +104,25 @@ impl<'w, 'd> Execution<'w, 'd> {
     /// What a field gives, or null and an error.
     pub fn outcome(
         &mut self,
-        outcome: Result<Out, Failure>,
+        outcome: Result<FieldValue, FieldError>,
         field: &Field<'d, String>,
         path: Path<'_>,
     ) -> Result<Value, Unknown> {
         match outcome {
-            Ok(Out::Leaf(value)) => Ok(value),
-            Ok(Out::One(thing)) => {
-                self.select(&thing, &field.selection_set, path).map(Value::Object)
+            Ok(FieldValue::Leaf(value)) => Ok(value),
+            Ok(FieldValue::One(node)) => {
+                self.select(&node, &field.selection_set, path).map(Value::Object)
             }
-            Ok(Out::Many(things)) => {
+            Ok(FieldValue::Many(things)) => {
                 let mut all = vec![];
-                for (index, thing) in things.iter().enumerate() {
+                for (index, node) in things.iter().enumerate() {
                     let path = [path, &[index.into()]].concat();
-                    all.push(Value::Object(self.select(thing, &field.selection_set, &path)?));
+                    all.push(Value::Object(self.select(node, &field.selection_set, &path)?));
                 }
                 Ok(Value::Array(all))
             }
-            Err(Failure::Unknown(unknown)) => Err(unknown),
-            Err(Failure::Refused { kind, message }) => {
+            Err(FieldError::Unknown(unknown)) => Err(unknown),
+            Err(FieldError::Refused { kind, message }) => {
                 let at = json!({ "line": field.position.line, "column": field.position.column });
                 self.errors.push(json!({
                     "type": kind, "path": path, "locations": [at], "message": message,
@@ -132,72 +132,71 @@ impl<'w, 'd> Execution<'w, 'd> {
         }
     }
 
-    fn resolve(&self, thing: &Thing, name: &str, arguments: &Arguments) -> Result<Out, Failure> {
-        match thing {
-            Thing::Query => repository::query_field(self.context, name, arguments),
-            Thing::RateLimit => repository::rate_limit_field(self.context, name),
-            Thing::Repository(id) => repository::field(self.context, *id, name, arguments),
-            Thing::Ref { repo, branch } => {
-                git_ref::ref_field(self.context.world, (*repo, branch), name)
+    fn resolve(
+        &self,
+        node: &Node,
+        name: &str,
+        arguments: &Arguments,
+    ) -> Result<FieldValue, FieldError> {
+        match node {
+            Node::Query => repository::query_field(self.context, name, arguments),
+            Node::RateLimit => repository::rate_limit_field(self.context, name),
+            Node::Repository(id) => repository::field(self.context, *id, name, arguments),
+            Node::Ref { repo, branch } => {
+                git_ref::ref_field(self.context.state, *repo, branch, name)
             }
-            Thing::Pull(repo, number) => {
-                pull::field(self.context.world, (*repo, *number), name, arguments)
+            Node::Pull(target) => pull::field(self.context.state, *target, name, arguments),
+            Node::Issue(target) => issue::field(self.context.state, *target, name, arguments),
+            Node::Label(label) => issue::label_field(label, name),
+            Node::Review { pull, id } => pull::review_field(self.context.state, *pull, *id, name),
+            Node::PullCommit(repo, sha) => commit::pull_commit_field(*repo, sha, name),
+            Node::Commit(repo, sha) => {
+                commit::field(self.context.state, *repo, sha, name, arguments)
             }
-            Thing::Issue(repo, number) => {
-                issue::field(self.context.world, (*repo, *number), name, arguments)
+            Node::GitActor { name: who, email } => {
+                commit::git_actor_field(self.context.state, who, email, name)
             }
-            Thing::Label(label) => issue::label_field(label, name),
-            Thing::Review { repo, number, id } => {
-                pull::review_field(self.context.world, (*repo, *number), *id, name)
-            }
-            Thing::PullCommit(repo, sha) => commit::pull_commit_field((*repo, sha), name),
-            Thing::Commit(repo, sha) => {
-                commit::field(self.context.world, (*repo, sha), name, arguments)
-            }
-            Thing::GitActor { name: who, email } => {
-                commit::git_actor_field(self.context.world, (who, email), name)
-            }
-            Thing::Account(id) => account::field(self.context.world, *id, name),
-            Thing::GitUser(id) => account::git_user_field(self.context.world, *id, name),
-            Thing::Connection(of) => connection::field(of, name),
-            Thing::PageInfo { .. } => connection::page_info_field(thing, name),
-            Thing::Payload { name: of, fields } => {
+            Node::Account(id) => account::field(self.context.state, *id, name),
+            Node::GitUser(id) => account::git_user_field(self.context.state, *id, name),
+            Node::Connection(of) => connection::field(of, name),
+            Node::PageInfo { .. } => connection::page_info_field(node, name),
+            Node::Payload { name: of, fields } => {
                 let found = fields.iter().find(|(field, _)| *field == name);
-                let (_, thing) = found.ok_or_else(|| Failure::unknown(of, name))?;
-                Ok(Out::One(thing.clone()))
+                let (_, node) = found.ok_or_else(|| FieldError::unknown(of, name))?;
+                Ok(FieldValue::One(node.clone()))
             }
-            Thing::Edge { cursor, node } => match name {
-                "cursor" => Out::leaf(cursor.clone()),
-                "node" => Ok(Out::One((**node).clone())),
-                _ => Err(Failure::unknown("an edge", name)),
+            Node::Edge { cursor, node } => match name {
+                "cursor" => FieldValue::leaf(cursor.clone()),
+                "node" => Ok(FieldValue::One((**node).clone())),
+                _ => Err(FieldError::unknown("an edge", name)),
             },
         }
     }
 
-    fn type_name(&self, thing: &Thing) -> &'static str {
-        match thing {
-            Thing::Query => "Query",
-            Thing::RateLimit => "RateLimit",
-            Thing::Repository(_) => "Repository",
-            Thing::Pull(..) => "PullRequest",
-            Thing::Issue(..) => "Issue",
-            Thing::Label(_) => "Label",
-            Thing::PullCommit(..) => "PullRequestCommit",
-            Thing::Commit(..) => "Commit",
-            Thing::GitActor { .. } => "GitActor",
-            Thing::Ref { .. } => "Ref",
-            Thing::Account(id) => account::type_name(self.context.world, *id),
-            Thing::GitUser(_) => "User",
-            Thing::Review { .. } => "PullRequestReview",
-            Thing::Connection(of) => of.name,
-            Thing::PageInfo { .. } => "PageInfo",
-            Thing::Payload { name, .. } => name,
-            Thing::Edge { .. } => "Edge",
+    fn type_name(&self, node: &Node) -> &'static str {
+        match node {
+            Node::Query => "Query",
+            Node::RateLimit => "RateLimit",
+            Node::Repository(_) => "Repository",
+            Node::Pull(..) => "PullRequest",
+            Node::Issue(..) => "Issue",
+            Node::Label(_) => "Label",
+            Node::PullCommit(..) => "PullRequestCommit",
+            Node::Commit(..) => "Commit",
+            Node::GitActor { .. } => "GitActor",
+            Node::Ref { .. } => "Ref",
+            Node::Account(id) => account::type_name(self.context.state, *id),
+            Node::GitUser(_) => "User",
+            Node::Review { .. } => "PullRequestReview",
+            Node::Connection(of) => of.name,
+            Node::PageInfo { .. } => "PageInfo",
+            Node::Payload { name, .. } => name,
+            Node::Edge { .. } => "Edge",
         }
     }
 
-    fn is_a(&self, thing: &Thing, name: &str) -> bool {
-        let own = self.type_name(thing);
+    fn is_a(&self, node: &Node, name: &str) -> bool {
+        let own = self.type_name(node);
         let interfaces: &[&str] = match own {
             "User" | "Organization" => &["Actor", "Node", "RepositoryOwner"],
             "Bot" => &["Actor", "Node"],

@@ -1,22 +1,27 @@
 //! Branches as refs.
 
-use crate::graphql::node::{Failure, Out, Thing};
-use crate::state::World;
+use crate::graphql::node::{FieldError, FieldValue, Node};
+use crate::state::State;
 
 /// A branch if there is one of that name.
-pub fn branch(world: &World, repo: i64, name: &str) -> Result<Option<Thing>, Failure> {
-    let exists = world.repository(repo)?.refs.contains_key(name);
-    Ok(exists.then(|| Thing::Ref { repo, branch: name.to_owned() }))
+pub fn branch(state: &State, repo: i64, name: &str) -> Result<Option<Node>, FieldError> {
+    let exists = state.repository(repo)?.refs.contains_key(name);
+    Ok(exists.then(|| Node::Ref { repo, branch: name.to_owned() }))
 }
 
-pub fn ref_field(world: &World, (repo, branch): (i64, &str), name: &str) -> Result<Out, Failure> {
+pub fn ref_field(
+    state: &State,
+    repo: i64,
+    branch: &str,
+    name: &str,
+) -> Result<FieldValue, FieldError> {
     match name {
-        "name" => Out::leaf(branch),
-        "prefix" => Out::leaf("refs/heads/"),
+        "name" => FieldValue::leaf(branch),
+        "prefix" => FieldValue::leaf("refs/heads/"),
         "target" => {
-            let sha = world.repository(repo)?.refs.get(branch).cloned();
-            Out::maybe(sha.map(|sha| Thing::Commit(repo, sha)))
+            let sha = state.repository(repo)?.refs.get(branch).cloned();
+            FieldValue::maybe(sha.map(|sha| Node::Commit(repo, sha)))
         }
-        _ => Err(Failure::unknown("Ref", name)),
+        _ => Err(FieldError::unknown("Ref", name)),
     }
 }

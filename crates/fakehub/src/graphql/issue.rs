@@ -3,37 +3,39 @@
 use serde_json::json;
 
 use crate::graphql::connection::connection;
-use crate::graphql::node::{Arguments, Failure, Out, Thing};
+use crate::graphql::node::{Arguments, FieldError, FieldValue, Node};
 use crate::json::node_id;
-use crate::state::World;
+use crate::state::State;
+use crate::state::data::IssueRef;
 
 pub fn field(
-    world: &World,
-    (repo, number): (i64, i64),
+    state: &State,
+    target: IssueRef,
     name: &str,
     arguments: &Arguments,
-) -> Result<Out, Failure> {
-    let issue = world.issue(repo, number)?;
+) -> Result<FieldValue, FieldError> {
+    let IssueRef { repo, number } = target;
+    let issue = state.issue(repo, number)?;
     match name {
-        "id" => Out::leaf(node_id("I", issue.id)),
-        "number" => Out::leaf(number),
-        "title" => Out::leaf(issue.title.clone()),
-        "body" => Out::leaf(issue.body.clone().unwrap_or_default()),
-        "state" => Out::leaf(if issue.open { "OPEN" } else { "CLOSED" }),
-        "createdAt" => Out::leaf(json!(issue.created_at)),
-        "author" => Ok(Out::One(Thing::Account(issue.by.account))),
-        "editor" => Out::maybe(issue.edited_by.map(Thing::Account)),
+        "id" => FieldValue::leaf(node_id("I", issue.id)),
+        "number" => FieldValue::leaf(number),
+        "title" => FieldValue::leaf(issue.title.clone()),
+        "body" => FieldValue::leaf(issue.body.clone().unwrap_or_default()),
+        "state" => FieldValue::leaf(if issue.open { "OPEN" } else { "CLOSED" }),
+        "createdAt" => FieldValue::leaf(json!(issue.created_at)),
+        "author" => Ok(FieldValue::One(Node::Account(issue.by.account))),
+        "editor" => FieldValue::maybe(issue.edited_by.map(Node::Account)),
         "labels" => {
-            let all = issue.labels.iter().cloned().map(Thing::Label).collect();
+            let all = issue.labels.iter().cloned().map(Node::Label).collect();
             connection("LabelConnection", all, arguments)
         }
-        _ => Err(Failure::unknown("Issue", name)),
+        _ => Err(FieldError::unknown("Issue", name)),
     }
 }
 
-pub fn label_field(label: &str, name: &str) -> Result<Out, Failure> {
+pub fn label_field(label: &str, name: &str) -> Result<FieldValue, FieldError> {
     match name {
-        "name" => Out::leaf(label),
-        _ => Err(Failure::unknown("Label", name)),
+        "name" => FieldValue::leaf(label),
+        _ => Err(FieldError::unknown("Label", name)),
     }
 }

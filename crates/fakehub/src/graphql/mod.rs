@@ -21,17 +21,17 @@ use graphql_parser::query::{
 use serde_json::{Value, json};
 
 use crate::actions::access::Actor;
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::graphql::execution::Execution;
-use crate::graphql::node::{Context, Out, Unknown};
-use crate::http::{Ask, Reply};
+use crate::graphql::node::{Context, FieldValue, Unknown};
+use crate::http::{Request, Response};
 use crate::hub::Hub;
-use crate::state::World;
+use crate::state::State;
 
 /// `graphql PullRequest`, or `graphql mutation AddComment`.
-pub fn operation_name(ask: &Ask) -> String {
+pub fn operation_name(request: &Request) -> String {
     let unnamed = || "graphql unnamed".to_owned();
-    let Ok(body) = ask.json() else { return unnamed() };
+    let Ok(body) = request.json() else { return unnamed() };
     let text = body["query"].as_str().unwrap_or_default();
     let Ok(document) = parse_query::<String>(text) else { return unnamed() };
     match operation(&document, body["operationName"].as_str()) {
@@ -45,18 +45,18 @@ pub fn operation_name(ask: &Ask) -> String {
     }
 }
 
-pub fn answer(hub: &Hub, ask: &Ask, actor: &Actor) -> Result<Reply, Refusal> {
-    let body = ask.json()?;
-    let text = body["query"].as_str().ok_or_else(|| Refusal::missing("query"))?;
+pub fn answer(hub: &Hub, request: &Request, actor: &Actor) -> Result<Response, ApiError> {
+    let body = request.json()?;
+    let text = body["query"].as_str().ok_or_else(|| ApiError::missing("query"))?;
     let document = match parse_query::<String>(text) {
         Ok(document) => document,
         Err(error) => {
             let errors = json!({ "errors": [{ "message": error.to_string() }] });
-            return Ok(Reply::json(200, &errors));
+            return Ok(Response::json(200, &errors));
         }
     };
     if matches!(actor, Actor::App) {
-        return Err(Refusal::not_accessible());
+        return Err(ApiError::not_accessible());
     }
     let operation = operation(&document, body["operationName"].as_str());
     let used = hub.0.log.count();
@@ -67,16 +67,16 @@ pub fn answer(hub: &Hub, ask: &Ask, actor: &Actor) -> Result<Reply, Refusal> {
         }
         Some(OperationDefinition::SelectionSet(set)) => run.query(&hub.0.read(), set, &[]),
         Some(OperationDefinition::Mutation(mutation)) => {
-            hub.0.change(|world| Ok(run.mutation(world, mutation)))?
+            hub.0.change(|state| Ok(run.mutation(state, mutation)))?
         }
         _ => Err(Unknown("this kind of GraphQL operation".to_owned())),
     }
-    .map_err(|Unknown(what)| Refusal::new(501, format!("fakehub does not know {what}")))?;
+    .map_err(|Unknown(what)| ApiError::new(501, format!("fakehub does not know {what}")))?;
     let mut answer = json!({ "data": data });
     if !errors.is_empty() {
         answer["errors"] = Value::Array(errors);
     }
-    Ok(Reply::json(200, &answer))
+    Ok(Response::json(200, &answer))
 }
 
 /// One document on its way.
@@ -94,41 +94,42 @@ type Selected = Result<(Value, Vec<Value>), Unknown>;
 impl<'d> Run<'d> {
     fn execution<'w>(
         &'w self,
-        world: &'w World,
+        state: &'w State,
         definitions: &[VariableDefinition<'_, String>],
     ) -> Execution<'w, 'd> {
         let mut execution =
-            Execution::new(Context { world, actor: self.actor, used: self.used }, self.document);
+            Execution::new(Context { state, actor: self.actor, used: self.used }, self.document);
         execution.set_variables(definitions, self.variables);
         execution
     }
 
     fn query(
         &self,
-        world: &World,
+        state: &State,
         set: &SelectionSet<'d, String>,
         definitions: &[VariableDefinition<'_, String>],
     ) -> Selected {
-        let mut execution = self.execution(world, definitions);
+        let mut execution = self.execution(state, definitions);
         let data = execution.run(set)?;
         Ok((data, execution.errors))
     }
 
-    fn mutation(&self, world: &mut World, mutation: &Mutation<'d, String>) -> Selected {
+    fn mutation(&self, state: &mut State, mutation: &Mutation<'d, String>) -> Selected {
         let definitions = &mutation.variable_definitions;
         let mut done = vec![];
         for selection in &mutation.selection_set.items {
             let Selection::Field(field) = selection else {
                 return Err(Unknown("a fragment at the top of a mutation".to_owned()));
             };
-            let arguments = self.execution(world, definitions).arguments(field);
-            done.push((field, mutation::perform(world, self.actor, &field.name, &arguments)));
+            let arguments = self.execution(state, definitions).arguments(field);
+            done.push((field, mutation::perform(state, self.actor, &field.name, &arguments)));
         }
-        let mut execution = self.execution(world, definitions);
+        let mut execution = self.execution(state, definitions);
         let mut data = serde_json::Map::new();
         for (field, outcome) in done {
             let key = field.alias.as_ref().unwrap_or(&field.name);
-            let value = execution.outcome(outcome.map(Out::One), field, &[key.as_str().into()])?;
+            let value =
+                execution.outcome(outcome.map(FieldValue::One), field, &[key.as_str().into()])?;
             data.insert(key.clone(), value);
         }
         Ok((data.into(), execution.errors))

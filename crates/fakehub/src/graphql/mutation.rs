@@ -7,46 +7,49 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::actions::access::{Access, Actor};
-use crate::api_error::Refusal;
+use crate::actions::branches::HeadCommit;
+use crate::api_error::ApiError;
 use crate::git_repo::FileChange;
 use crate::graphql::node::Unknown;
-use crate::graphql::node::{Arguments, Failure, Thing};
+use crate::graphql::node::{Arguments, FieldError, Node};
 use crate::json::node_id;
-use crate::state::World;
-use crate::state::data::{Level, Role};
+use crate::state::State;
+use crate::state::data::{IssueRef, Level, Role};
 
 pub fn perform(
-    world: &mut World,
+    state: &mut State,
     actor: &Actor,
     name: &str,
     arguments: &Arguments,
-) -> Result<Thing, Failure> {
+) -> Result<Node, FieldError> {
     let input = arguments.0.get("input").unwrap_or(&Value::Null);
     let (name, fields) = match name {
         "createCommitOnBranch" => {
-            ("CreateCommitOnBranchPayload", create_commit(world, actor, input)?)
+            ("CreateCommitOnBranchPayload", create_commit(state, actor, input)?)
         }
         "markPullRequestReadyForReview" => {
-            ("MarkPullRequestReadyForReviewPayload", mark_ready(world, actor, input)?)
+            ("MarkPullRequestReadyForReviewPayload", mark_ready(state, actor, input)?)
         }
-        _ => return Err(Failure::unknown("Mutation", name)),
+        _ => return Err(FieldError::unknown("Mutation", name)),
     };
-    Ok(Thing::Payload { name, fields })
+    Ok(Node::Payload { name, fields })
 }
 
 const fn write(permissions: &'static [&'static str]) -> Access {
     Access::Repository { permissions, level: Level::Write, role: Some(Role::Write) }
 }
 
-type Fields = Vec<(&'static str, Thing)>;
+type Fields = Vec<(&'static str, Node)>;
 
-fn create_commit(world: &mut World, actor: &Actor, input: &Value) -> Result<Fields, Failure> {
+fn create_commit(state: &mut State, actor: &Actor, input: &Value) -> Result<Fields, FieldError> {
     let branch = &input["branch"];
     let Some(full_name) = branch["repositoryNameWithOwner"].as_str() else {
-        return Err(Failure::Unknown(Unknown("a branch without repositoryNameWithOwner".into())));
+        return Err(FieldError::Unknown(Unknown(
+            "a branch without repositoryNameWithOwner".into(),
+        )));
     };
-    let repo = world.repository_named(full_name)?;
-    world.admit(actor, write(&["contents"]), Some(repo))?;
+    let repo = state.repository_named(full_name)?;
+    state.admit(actor, write(&["contents"]), Some(repo))?;
     let files = file_changes(&input["fileChanges"])?;
     refuse_workflows(actor, &files)?;
     let headline = text(&input["message"], "headline")?;
@@ -54,43 +57,48 @@ fn create_commit(world: &mut World, actor: &Actor, input: &Value) -> Result<Fiel
         "" => headline.to_owned(),
         body => format!("{headline}\n\n{body}"),
     };
-    let at = (text(branch, "branchName")?, text(input, "expectedHeadOid")?);
-    let by = actor.by(world);
-    let sha = world.commit_on_head(repo, at, (&message, &files), by)?;
-    let branch = at.0.to_owned();
-    Ok(vec![("commit", Thing::Commit(repo, sha)), ("ref", Thing::Ref { repo, branch })])
+    let commit = HeadCommit {
+        branch: text(branch, "branchName")?,
+        expected: text(input, "expectedHeadOid")?,
+        message: &message,
+        files: &files,
+    };
+    let by = actor.by(state);
+    let sha = state.commit_on_head(repo, &commit, by)?;
+    let branch = commit.branch.to_owned();
+    Ok(vec![("commit", Node::Commit(repo, sha)), ("ref", Node::Ref { repo, branch })])
 }
 
 /// GitHub asks an app for two permissions here, though its documents name none for GraphQL.
-fn mark_ready(world: &mut World, actor: &Actor, input: &Value) -> Result<Fields, Failure> {
+fn mark_ready(state: &mut State, actor: &Actor, input: &Value) -> Result<Fields, FieldError> {
     let id = text(input, "pullRequestId")?;
-    let (repo, number) = pull_of_node(world, id).ok_or_else(|| Failure::Refused {
+    let pull = pull_of_node(state, id).ok_or_else(|| FieldError::Refused {
         kind: "NOT_FOUND",
         message: format!("Could not resolve to a node with the global id of '{id}'."),
     })?;
     for permission in [&["pull_requests"], &["contents"]] {
-        world.admit(actor, write(permission), Some(repo))?;
+        state.admit(actor, write(permission), Some(pull.repo))?;
     }
-    world.mark_ready((repo, number), actor.by(world))?;
-    Ok(vec![("pullRequest", Thing::Pull(repo, number))])
+    state.mark_ready(pull, actor.by(state))?;
+    Ok(vec![("pullRequest", Node::Pull(pull))])
 }
 
-fn pull_of_node(world: &World, id: &str) -> Option<(i64, i64)> {
+fn pull_of_node(state: &State, id: &str) -> Option<IssueRef> {
     let is_it = |pull: &crate::state::data::Pull| node_id("PR", pull.id) == id;
-    world.state.repositories.values().find_map(|repository| {
+    state.data.repositories.values().find_map(|repository| {
         let mut issues = repository.issues.values();
         let found = issues.find(|issue| issue.pull.as_ref().is_some_and(is_it))?;
-        Some((repository.id, found.number))
+        Some(IssueRef { repo: repository.id, number: found.number })
     })
 }
 
-fn file_changes(changes: &Value) -> Result<Vec<FileChange>, Failure> {
+fn file_changes(changes: &Value) -> Result<Vec<FileChange>, FieldError> {
     let list = |name: &str| changes[name].as_array().cloned().unwrap_or_default();
     let mut files = vec![];
     for addition in list("additions") {
         let path = text(&addition, "path")?.to_owned();
         let contents = STANDARD.decode(text(&addition, "contents")?).map_err(|_| {
-            Refusal::new(422, format!("The contents of {path} are not valid base64"))
+            ApiError::new(422, format!("The contents of {path} are not valid base64"))
         })?;
         files.push(FileChange::Write { path, contents, executable: false });
     }
@@ -101,7 +109,7 @@ fn file_changes(changes: &Value) -> Result<Vec<FileChange>, Failure> {
 }
 
 /// Without a permission of its own no app changes what runs with the repository's secrets.
-fn refuse_workflows(actor: &Actor, files: &[FileChange]) -> Result<(), Refusal> {
+fn refuse_workflows(actor: &Actor, files: &[FileChange]) -> Result<(), ApiError> {
     let Actor::Installation { grant, .. } = actor else { return Ok(()) };
     let found = files.iter().map(FileChange::path).find(|it| it.starts_with(".github/workflows/"));
     match found {
@@ -110,12 +118,12 @@ fn refuse_workflows(actor: &Actor, files: &[FileChange]) -> Result<(), Refusal> 
                 "refusing to allow a GitHub App to create or update workflow `{path}` without \
                  `workflows` permission"
             );
-            Err(Refusal::new(403, message))
+            Err(ApiError::new(403, message))
         }
         _ => Ok(()),
     }
 }
 
-fn text<'a>(input: &'a Value, field: &str) -> Result<&'a str, Refusal> {
-    input[field].as_str().ok_or_else(|| Refusal::missing(field))
+fn text<'a>(input: &'a Value, field: &str) -> Result<&'a str, ApiError> {
+    input[field].as_str().ok_or_else(|| ApiError::missing(field))
 }

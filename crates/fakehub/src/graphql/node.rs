@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::actions::access::Actor;
-use crate::api_error::Refusal;
-use crate::state::World;
+use crate::api_error::ApiError;
+use crate::state::State;
+use crate::state::data::IssueRef;
 
 /// Something a document asks for that fakehub does not have.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub struct Unknown(pub String);
 /// What a document is run over, and for whom.
 #[derive(Clone, Copy)]
 pub struct Context<'w> {
-    pub world: &'w World,
+    pub state: &'w State,
     pub actor: &'w Actor,
     /// Calls so far, for `rateLimit`.
     pub used: usize,
@@ -23,12 +24,12 @@ pub struct Context<'w> {
 
 /// One object of the graph, by its keys in our state.
 #[derive(Clone, Debug)]
-pub enum Thing {
+pub enum Node {
     Query,
     RateLimit,
     Repository(i64),
-    Pull(i64, i64),
-    Issue(i64, i64),
+    Pull(IssueRef),
+    Issue(IssueRef),
     Label(String),
     PullCommit(i64, String),
     Commit(i64, String),
@@ -44,8 +45,7 @@ pub enum Thing {
     /// The account behind an address of a commit.
     GitUser(i64),
     Review {
-        repo: i64,
-        number: i64,
+        pull: IssueRef,
         id: i64,
     },
     Connection(Connection),
@@ -58,11 +58,11 @@ pub enum Thing {
     /// What a mutation gives, field by field.
     Payload {
         name: &'static str,
-        fields: Vec<(&'static str, Thing)>,
+        fields: Vec<(&'static str, Node)>,
     },
     Edge {
         cursor: String,
-        node: Box<Thing>,
+        node: Box<Node>,
     },
 }
 
@@ -73,56 +73,56 @@ pub struct Connection {
     pub total: usize,
     /// The place of the first item of the page in the whole list.
     pub offset: usize,
-    pub page: Vec<Thing>,
+    pub page: Vec<Node>,
 }
 
 /// What a field gives.
-pub enum Out {
+pub enum FieldValue {
     Leaf(Value),
-    One(Thing),
-    Many(Vec<Thing>),
+    One(Node),
+    Many(Vec<Node>),
 }
 
-impl Out {
-    pub fn leaf(value: impl Into<Value>) -> Result<Self, Failure> {
+impl FieldValue {
+    pub fn leaf(value: impl Into<Value>) -> Result<Self, FieldError> {
         Ok(Self::Leaf(value.into()))
     }
 
-    pub fn maybe(thing: Option<Thing>) -> Result<Self, Failure> {
-        Ok(thing.map_or(Self::Leaf(Value::Null), Self::One))
+    pub fn maybe(node: Option<Node>) -> Result<Self, FieldError> {
+        Ok(node.map_or(Self::Leaf(Value::Null), Self::One))
     }
 }
 
 /// Why a field gives nothing.
-pub enum Failure {
+pub enum FieldError {
     /// We do not have it: the whole request is a 501.
     Unknown(Unknown),
     /// GitHub would not give it: null, and an entry in `errors`.
     Refused { kind: &'static str, message: String },
 }
 
-impl Failure {
+impl FieldError {
     pub fn unknown(of: &str, field: &str) -> Self {
         Self::Unknown(Unknown(format!("field {field} of {of}")))
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        let kind = match refusal.status {
+impl From<ApiError> for FieldError {
+    fn from(error: ApiError) -> Self {
+        let kind = match error.status {
             403 => "FORBIDDEN",
             404 => "NOT_FOUND",
             409 => "STALE_DATA",
             422 => "UNPROCESSABLE",
             _ => "INTERNAL",
         };
-        Self::Refused { kind, message: refusal.message }
+        Self::Refused { kind, message: error.message }
     }
 }
 
-impl From<git2::Error> for Failure {
+impl From<git2::Error> for FieldError {
     fn from(error: git2::Error) -> Self {
-        Refusal::from(error).into()
+        ApiError::from(error).into()
     }
 }
 

@@ -4,13 +4,13 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
 use crate::actions::access::Access;
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::graphql::connection::connection;
 use crate::graphql::git_ref::branch;
-use crate::graphql::node::{Arguments, Context, Failure, Out, Thing};
+use crate::graphql::node::{Arguments, Context, FieldError, FieldValue, Node};
 use crate::http::LIMIT;
 use crate::json::node_id;
-use crate::state::data::{Level, Role};
+use crate::state::data::{IssueRef, Level, Role};
 
 const fn read(permissions: &'static [&'static str]) -> Access {
     Access::Repository { permissions, level: Level::Read, role: Some(Role::Read) }
@@ -20,28 +20,28 @@ pub fn query_field(
     context: Context<'_>,
     name: &str,
     arguments: &Arguments,
-) -> Result<Out, Failure> {
+) -> Result<FieldValue, FieldError> {
     match name {
-        "rateLimit" => Ok(Out::One(Thing::RateLimit)),
+        "rateLimit" => Ok(FieldValue::One(Node::RateLimit)),
         "repository" => {
             let owner = arguments.text("owner").unwrap_or_default();
             let full_name = format!("{owner}/{}", arguments.text("name").unwrap_or_default());
-            let found = context.world.repository_named(&full_name).and_then(|id| {
-                context.world.admit(context.actor, read(&["metadata"]), Some(id))?;
+            let found = context.state.repository_named(&full_name).and_then(|id| {
+                context.state.admit(context.actor, read(&["metadata"]), Some(id))?;
                 Ok(id)
             });
             match found {
-                Ok(id) => Ok(Out::One(Thing::Repository(id))),
-                Err(Refusal { status: 404, .. }) => Err(Failure::Refused {
+                Ok(id) => Ok(FieldValue::One(Node::Repository(id))),
+                Err(ApiError { status: 404, .. }) => Err(FieldError::Refused {
                     kind: "NOT_FOUND",
                     message: format!(
                         "Could not resolve to a Repository with the name '{full_name}'."
                     ),
                 }),
-                Err(refusal) => Err(refusal.into()),
+                Err(error) => Err(error.into()),
             }
         }
-        _ => Err(Failure::unknown("Query", name)),
+        _ => Err(FieldError::unknown("Query", name)),
     }
 }
 
@@ -50,29 +50,29 @@ pub fn field(
     id: i64,
     name: &str,
     arguments: &Arguments,
-) -> Result<Out, Failure> {
-    let world = context.world;
-    let repository = world.repository(id)?;
+) -> Result<FieldValue, FieldError> {
+    let state = context.state;
+    let repository = state.repository(id)?;
     match name {
-        "id" => Out::leaf(node_id("R", id)),
-        "databaseId" => Out::leaf(id),
-        "name" => Out::leaf(repository.name.clone()),
-        "nameWithOwner" => Out::leaf(world.full_name(repository)?),
-        "owner" => Ok(Out::One(Thing::Account(repository.owner))),
-        "isArchived" => Out::leaf(repository.archived),
-        "isFork" => Out::leaf(repository.fork_of.is_some()),
-        "isPrivate" => Out::leaf(repository.private),
-        "defaultBranchRef" => Out::maybe(branch(world, id, &repository.default_branch)?),
+        "id" => FieldValue::leaf(node_id("R", id)),
+        "databaseId" => FieldValue::leaf(id),
+        "name" => FieldValue::leaf(repository.name.clone()),
+        "nameWithOwner" => FieldValue::leaf(state.full_name(repository)?),
+        "owner" => Ok(FieldValue::One(Node::Account(repository.owner))),
+        "isArchived" => FieldValue::leaf(repository.archived),
+        "isFork" => FieldValue::leaf(repository.fork_of.is_some()),
+        "isPrivate" => FieldValue::leaf(repository.private),
+        "defaultBranchRef" => FieldValue::maybe(branch(state, id, &repository.default_branch)?),
         "ref" => {
             let name = arguments.text("qualifiedName").unwrap_or_default();
-            Out::maybe(branch(world, id, name.trim_start_matches("refs/heads/"))?)
+            FieldValue::maybe(branch(state, id, name.trim_start_matches("refs/heads/"))?)
         }
         "pullRequest" => {
-            world.admit(context.actor, read(&["pull_requests"]), Some(id))?;
+            state.admit(context.actor, read(&["pull_requests"]), Some(id))?;
             let number = arguments.number("number").unwrap_or_default();
-            match world.pull(id, number) {
-                Ok(_) => Ok(Out::One(Thing::Pull(id, number))),
-                Err(_) => Err(Failure::Refused {
+            match state.pull(id, number) {
+                Ok(_) => Ok(FieldValue::One(Node::Pull(IssueRef { repo: id, number }))),
+                Err(_) => Err(FieldError::Refused {
                     kind: "NOT_FOUND",
                     message: format!(
                         "Could not resolve to a PullRequest with the number of {number}."
@@ -81,40 +81,44 @@ pub fn field(
             }
         }
         "issue" => {
-            world.admit(context.actor, read(&["issues"]), Some(id))?;
+            state.admit(context.actor, read(&["issues"]), Some(id))?;
             let number = arguments.number("number").unwrap_or_default();
-            match world.issue(id, number) {
-                Ok(issue) if issue.pull.is_none() => Ok(Out::One(Thing::Issue(id, number))),
-                _ => Err(Failure::Refused {
+            match state.issue(id, number) {
+                Ok(issue) if issue.pull.is_none() => {
+                    Ok(FieldValue::One(Node::Issue(IssueRef { repo: id, number })))
+                }
+                _ => Err(FieldError::Refused {
                     kind: "NOT_FOUND",
                     message: format!("Could not resolve to an Issue with the number of {number}."),
                 }),
             }
         }
         "pullRequests" => {
-            world.admit(context.actor, read(&["pull_requests"]), Some(id))?;
+            state.admit(context.actor, read(&["pull_requests"]), Some(id))?;
             let states = arguments.texts("states");
             let is_asked_for = |issue: &&crate::state::data::Issue| {
                 let Some(pull) = &issue.pull else { return false };
-                let state = crate::graphql::pull::state(issue.open, pull);
+                let state = crate::graphql::pull::pull_state(issue.open, pull);
                 states.as_ref().is_none_or(|states| states.contains(&state))
             };
             let found = repository.issues.values().filter(is_asked_for);
-            let all = found.map(|issue| Thing::Pull(id, issue.number)).collect();
+            let all = found
+                .map(|issue| Node::Pull(IssueRef { repo: id, number: issue.number }))
+                .collect();
             connection("PullRequestConnection", all, arguments)
         }
-        _ => Err(Failure::unknown("Repository", name)),
+        _ => Err(FieldError::unknown("Repository", name)),
     }
 }
 
-pub fn rate_limit_field(context: Context<'_>, name: &str) -> Result<Out, Failure> {
+pub fn rate_limit_field(context: Context<'_>, name: &str) -> Result<FieldValue, FieldError> {
     let reset = Timestamp::from_second((Timestamp::now() + 1.hour()).as_second());
     match name {
-        "cost" => Out::leaf(1),
-        "limit" => Out::leaf(LIMIT),
-        "used" => Out::leaf(context.used),
-        "remaining" => Out::leaf(LIMIT.saturating_sub(context.used)),
-        "resetAt" => Out::leaf(Value::from(reset.ok().map(|at| at.to_string()))),
-        _ => Err(Failure::unknown("RateLimit", name)),
+        "cost" => FieldValue::leaf(1),
+        "limit" => FieldValue::leaf(LIMIT),
+        "used" => FieldValue::leaf(context.used),
+        "remaining" => FieldValue::leaf(LIMIT.saturating_sub(context.used)),
+        "resetAt" => FieldValue::leaf(Value::from(reset.ok().map(|at| at.to_string()))),
+        _ => Err(FieldError::unknown("RateLimit", name)),
     }
 }

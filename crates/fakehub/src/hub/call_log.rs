@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -70,7 +70,7 @@ pub struct CallLog {
 }
 
 impl CallLog {
-    pub fn new(record: Option<&Path>) -> Result<Self, Refusal> {
+    pub fn new(record: Option<&Path>) -> Result<Self, ApiError> {
         let open = |path: &Path| File::options().create(true).append(true).open(path);
         let record = record.map(open).transpose()?.map(Mutex::new);
         Ok(Self { record, ..Self::default() })

@@ -8,13 +8,13 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::hub::Inner;
 use crate::json::delivery::headers;
 use crate::state::data::DeliveryAnswer;
 
 /// All that is needed to send one delivery, copied out of the world.
-struct Letter {
+struct Outgoing {
     id: i64,
     url: String,
     headers: Vec<(&'static str, String)>,
@@ -28,10 +28,10 @@ impl Inner {
         loop {
             // Claimed before looking, so that `idle` never sees a gap between the two.
             self.webhooks.is_sending.store(true, Ordering::SeqCst);
-            let letter = self.next_letter();
-            if let Some(letter) = letter {
-                let answer = self.send(&letter).await;
-                self.file_answer(letter.id, answer);
+            let outgoing = self.next_outgoing();
+            if let Some(outgoing) = outgoing {
+                let answer = self.send(&outgoing).await;
+                self.file_answer(outgoing.id, answer);
                 continue;
             }
             self.webhooks.is_sending.store(false, Ordering::SeqCst);
@@ -47,7 +47,7 @@ impl Inner {
             tokio::pin!(settled);
             settled.as_mut().enable();
             let is_sending = self.webhooks.is_sending.load(Ordering::SeqCst);
-            if self.stop.is_cancelled() || (!is_sending && self.next_letter().is_none()) {
+            if self.stop.is_cancelled() || (!is_sending && self.next_outgoing().is_none()) {
                 return;
             }
             self.webhooks.wake.notify_one();
@@ -55,26 +55,26 @@ impl Inner {
         }
     }
 
-    fn next_letter(&self) -> Option<Letter> {
+    fn next_outgoing(&self) -> Option<Outgoing> {
         if self.webhooks.is_held.load(Ordering::SeqCst) {
             return None;
         }
-        let world = self.read();
-        let url = world.webhook_url.clone()?;
-        let waiting = world.state.deliveries.iter().find(|delivery| delivery.answer.is_none())?;
+        let state = self.read();
+        let url = state.webhook_url.clone()?;
+        let waiting = state.data.deliveries.iter().find(|delivery| delivery.answer.is_none())?;
         let (event, payload) = (waiting.event.clone(), waiting.payload.clone());
-        Some(Letter { id: waiting.id, url, headers: headers(&world, waiting), event, payload })
+        Some(Outgoing { id: waiting.id, url, headers: headers(&state, waiting), event, payload })
     }
 
-    async fn send(&self, letter: &Letter) -> DeliveryAnswer {
-        self.log.record_webhook(&letter.event, &letter.payload);
+    async fn send(&self, outgoing: &Outgoing) -> DeliveryAnswer {
+        self.log.record_webhook(&outgoing.event, &outgoing.payload);
         let started = Instant::now();
         let outcome = match took_one(&self.webhooks.lose) {
             true => (502, "failed to connect to host".to_owned(), String::new()),
-            false => self.post(letter).await,
+            false => self.post(outgoing).await,
         };
         if outcome.0 < 300 && took_one(&self.webhooks.double) {
-            self.post(letter).await;
+            self.post(outgoing).await;
         }
         let (status_code, status, body) = outcome;
         let delivered_at = Timestamp::now();
@@ -82,10 +82,10 @@ impl Inner {
         DeliveryAnswer { delivered_at, seconds, status, status_code, body }
     }
 
-    async fn post(&self, letter: &Letter) -> (u16, String, String) {
-        let body = letter.payload.get().to_owned();
-        let mut request = self.webhooks.client.post(&letter.url).body(body);
-        for (name, value) in &letter.headers {
+    async fn post(&self, outgoing: &Outgoing) -> (u16, String, String) {
+        let body = outgoing.payload.get().to_owned();
+        let mut request = self.webhooks.client.post(&outgoing.url).body(body);
+        for (name, value) in &outgoing.headers {
             request = request.header(*name, value);
         }
         match request.send().await {
@@ -100,9 +100,9 @@ impl Inner {
     }
 
     fn file_answer(&self, id: i64, answer: DeliveryAnswer) {
-        let filed = self.change(|world| {
-            let delivery = world.state.deliveries.iter_mut().find(|delivery| delivery.id == id);
-            delivery.ok_or_else(Refusal::not_found)?.answer = Some(answer);
+        let filed = self.change(|state| {
+            let delivery = state.data.deliveries.iter_mut().find(|delivery| delivery.id == id);
+            delivery.ok_or_else(ApiError::not_found)?.answer = Some(answer);
             Ok(())
         });
         if let Err(error) = filed {

@@ -21,12 +21,12 @@ pub struct Step {
     pub is_done: bool,
     /// The words and the address of the page where it is done.
     pub link: Option<(String, String)>,
-    pub deed: Option<Deed>,
+    pub action: Option<Action>,
 }
 
 /// Something that is not done on a page of GitHub's, but by a button beside its step.
 #[derive(Clone)]
-pub struct Deed {
+pub struct Action {
     pub name: String,
     pub act: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
 }

@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::hub::call_log::CallLog;
 use crate::hub::faults::Faults;
 use crate::hub::guide::Guide;
 use crate::hub::webhooks::Webhooks;
-use crate::state::World;
+use crate::state::State;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -48,14 +48,14 @@ pub struct AppCredentials {
 }
 
 /// Tells how far somebody has come, each time that the page is shown.
-type Teller = Arc<dyn Fn(&Hub) -> Guide + Send + Sync>;
+type GuideSource = Arc<dyn Fn(&Hub) -> Guide + Send + Sync>;
 
 /// A running local GitHub; clones are the same one.
 #[derive(Clone)]
 pub struct Hub(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) world: Mutex<World>,
+    pub(crate) state: Mutex<State>,
     pub(crate) url: String,
     pub(crate) log: CallLog,
     pub(crate) faults: Faults,
@@ -63,7 +63,7 @@ pub(crate) struct Inner {
     /// Held by a push over git from its start to its announcement, so that whoever pushes is known.
     pub(crate) pushing: tokio::sync::Mutex<()>,
     /// What the start page tells.
-    pub(crate) guide: Mutex<Option<Teller>>,
+    pub(crate) guide: Mutex<Option<GuideSource>>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -71,18 +71,18 @@ impl Inner {
     /// Changes the world and saves it.
     pub(crate) fn change<T>(
         &self,
-        change: impl FnOnce(&mut World) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let mut world = self.read();
-        let outcome = change(&mut world);
-        world.save()?;
-        drop(world);
+        change: impl FnOnce(&mut State) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let mut state = self.read();
+        let outcome = change(&mut state);
+        state.save()?;
+        drop(state);
         self.webhooks.wake.notify_one();
         outcome
     }
 
-    pub(crate) fn read(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn read(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,8 +98,8 @@ impl Hub {
     }
 
     pub fn app(&self) -> AppCredentials {
-        let world = self.0.read();
-        let app = world.state.app.clone();
+        let state = self.0.read();
+        let app = state.data.app.clone();
         AppCredentials {
             app_id: app.id,
             slug: app.slug,

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 
 /// How long GitHub waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub struct Webhooks {
     pub(super) client: reqwest::Client,
@@ -23,10 +23,10 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    pub fn new() -> Result<Self, Refusal> {
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+    pub fn new() -> Result<Self, ApiError> {
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
         let client = client.map_err(|error| {
-            Refusal::new(500, format!("fakehub could not set up its webhook client: {error}"))
+            ApiError::new(500, format!("fakehub could not set up its webhook client: {error}"))
         })?;
         Ok(Self {
             client,

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::json::{links, node_id, with};
-use crate::state::World;
+use crate::state::State;
 use crate::state::data::{AccountKind, Installation, Repository, Role};
 
-impl World {
-    pub fn user_json(&self, id: i64) -> Result<Value, Refusal> {
+impl State {
+    pub fn user_json(&self, id: i64) -> Result<Value, ApiError> {
         let account = self.account(id)?;
         let path = account.login.replace('[', "%5B").replace(']', "%5D");
         let html = match account.kind {
@@ -44,8 +44,8 @@ impl World {
         Ok(with(urls, own))
     }
 
-    pub fn app_json(&self) -> Result<Value, Refusal> {
-        let app = &self.state.app;
+    pub fn app_json(&self) -> Result<Value, ApiError> {
+        let app = &self.data.app;
         let html = format!("{}/apps/{}", self.url, app.slug);
         Ok(json!({
             "id": app.id,
@@ -61,12 +61,12 @@ impl World {
             "updated_at": app.created_at.round(jiff::Unit::Second).unwrap_or(app.created_at),
             "permissions": app.permissions,
             "events": app.events,
-            "installations_count": self.state.installations.len(),
+            "installations_count": self.data.installations.len(),
         }))
     }
 
-    pub fn installation_json(&self, installation: &Installation) -> Result<Value, Refusal> {
-        let (id, app) = (installation.id, &self.state.app);
+    pub fn installation_json(&self, installation: &Installation) -> Result<Value, ApiError> {
+        let (id, app) = (installation.id, &self.data.app);
         let account = self.account(installation.account)?;
         let api = format!("{}/api/v3", self.url);
         Ok(json!({
@@ -93,7 +93,7 @@ impl World {
         }))
     }
 
-    pub fn organization_json(&self, id: i64) -> Result<Value, Refusal> {
+    pub fn organization_json(&self, id: i64) -> Result<Value, ApiError> {
         let account = self.account(id)?;
         let url = format!("{}/api/v3/orgs/{}", self.url, account.login);
         Ok(json!({
@@ -113,7 +113,7 @@ impl World {
     }
 
     /// What `GET …/collaborators/{username}/permission` says.
-    pub fn permission_json(&self, repository: i64, account: i64) -> Result<Value, Refusal> {
+    pub fn permission_json(&self, repository: i64, account: i64) -> Result<Value, ApiError> {
         let role = self.role(repository, account)?;
         let (permission, role_name) = match role {
             None => ("none", ""),

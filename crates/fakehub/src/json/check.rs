@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::json::node_id;
-use crate::state::World;
+use crate::state::State;
 use crate::state::data::CheckRun;
 
-impl World {
-    pub fn check_run_json(&self, repo: i64, run: &CheckRun) -> Result<Value, Refusal> {
+impl State {
+    pub fn check_run_json(&self, repo: i64, run: &CheckRun) -> Result<Value, ApiError> {
         let full_name = self.full_name(self.repository(repo)?)?;
         let id = run.id;
         let url = format!("{}/api/v3/repos/{full_name}/check-runs/{id}", self.url);
@@ -39,7 +39,7 @@ impl World {
         }))
     }
     /// The check suite of a run as webhooks carry it: all runs of the app on one commit.
-    pub fn check_suite_json(&self, repo: i64, run: &CheckRun) -> Result<Value, Refusal> {
+    pub fn check_suite_json(&self, repo: i64, run: &CheckRun) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let full_name = self.full_name(repository)?;
         let runs = || repository.check_runs.values().filter(|other| other.suite == run.suite);

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::json::node_id;
-use crate::state::World;
+use crate::state::State;
 use crate::state::data::{Comment, Reaction};
 
 /// The reactions there are.
 pub const CONTENTS: [&str; 8] =
     ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
 
-impl World {
-    pub fn comment_json(&self, repo: i64, comment: &Comment) -> Result<Value, Refusal> {
+impl State {
+    pub fn comment_json(&self, repo: i64, comment: &Comment) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let full_name = self.full_name(repository)?;
         let api = format!("{}/api/v3/repos/{full_name}", self.url);
@@ -36,7 +36,7 @@ impl World {
         }))
     }
 
-    pub fn reaction_json(&self, reaction: &Reaction) -> Result<Value, Refusal> {
+    pub fn reaction_json(&self, reaction: &Reaction) -> Result<Value, ApiError> {
         Ok(json!({
             "id": reaction.id,
             "node_id": node_id("REA", reaction.id),

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::git_repo::Stamp;
-use crate::state::World;
+use crate::state::State;
 
-impl World {
-    pub fn commit_json(&self, repo: i64, sha: &str) -> Result<Value, Refusal> {
-        let facts = self.bare(repo)?.facts(sha)?;
+impl State {
+    pub fn commit_json(&self, repo: i64, sha: &str) -> Result<Value, ApiError> {
+        let facts = self.git_repo(repo)?.commit_info(sha)?;
         let full_name = self.full_name(self.repository(repo)?)?;
         Ok(json!({
             "id": facts.sha,

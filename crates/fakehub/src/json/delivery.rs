@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::api_error::Refusal;
-use crate::state::World;
+use crate::api_error::ApiError;
+use crate::state::State;
 use crate::state::data::Delivery;
 
 /// One delivery as the deliveries API lists it.
@@ -39,8 +39,8 @@ fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 /// The headers that a delivery is sent with.
-pub fn headers(world: &World, delivery: &Delivery) -> Vec<(&'static str, String)> {
-    let app = &world.state.app;
+pub fn headers(state: &State, delivery: &Delivery) -> Vec<(&'static str, String)> {
+    let app = &state.data.app;
     vec![
         ("Accept", "*/*".to_owned()),
         ("Content-Type", "application/json".to_owned()),
@@ -55,8 +55,8 @@ pub fn headers(world: &World, delivery: &Delivery) -> Vec<(&'static str, String)
 }
 
 /// What the deliveries API shows of one delivery: its request and the answer to it.
-pub fn request_and_response_json(world: &World, delivery: &Delivery) -> Result<Value, Refusal> {
-    let headers: serde_json::Map<String, Value> = headers(world, delivery)
+pub fn request_and_response_json(state: &State, delivery: &Delivery) -> Result<Value, ApiError> {
+    let headers: serde_json::Map<String, Value> = headers(state, delivery)
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();

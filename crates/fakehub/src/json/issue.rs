@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::json::comment::rollup;
 use crate::json::{links, node_id, with};
-use crate::state::World;
+use crate::state::State;
 
-impl World {
+impl State {
     /// An issue, or a pull request seen as one.
-    pub fn issue_json(&self, repo: i64, number: i64) -> Result<Value, Refusal> {
+    pub fn issue_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let issue = self.issue(repo, number)?;
         let full_name = self.full_name(repository)?;
@@ -67,7 +67,7 @@ impl World {
     }
 
     /// A label as issues and their webhooks carry it. Labels have no ids of their own here.
-    pub fn label_json(&self, repo: i64, name: &str) -> Result<Value, Refusal> {
+    pub fn label_json(&self, repo: i64, name: &str) -> Result<Value, ApiError> {
         let full_name = self.full_name(self.repository(repo)?)?;
         Ok(json!({
             "id": 1,
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// `performed_via_github_app`: the one sure sign that our app wrote something.
-    pub fn via_app_json(&self, via_app: bool) -> Result<Value, Refusal> {
+    pub fn via_app_json(&self, via_app: bool) -> Result<Value, ApiError> {
         if via_app { self.app_json() } else { Ok(Value::Null) }
     }
 }

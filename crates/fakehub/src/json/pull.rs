@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::json::{links, node_id, with};
-use crate::state::World;
+use crate::state::State;
 use crate::state::data::{Issue, Pull, Review};
 
-impl World {
+impl State {
     /// A pull request as it stands in lists and in reviews' payloads.
-    pub fn simple_pull_json(&self, repo: i64, number: i64) -> Result<Value, Refusal> {
+    pub fn simple_pull_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let issue = self.issue(repo, number)?;
         let pull = self.pull(repo, number)?;
@@ -55,14 +55,14 @@ impl World {
     }
 
     /// A pull request with what only git can tell: commits, extent, whether it merges.
-    pub fn pull_json(&self, repo: i64, number: i64) -> Result<Value, Refusal> {
+    pub fn pull_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let (issue, pull) = (self.issue(repo, number)?, self.pull(repo, number)?);
-        let bare = self.bare(repo)?;
-        let extent = bare.extent(&pull.base_sha, &pull.head_sha)?;
+        let git = self.git_repo(repo)?;
+        let extent = git.diff_stat(&pull.base_sha, &pull.head_sha)?;
         let comments =
             self.repository(repo)?.comments.values().filter(|c| c.issue == number).count();
         let mergeable = match self.live_base(repo, pull)? {
-            Some(base) if issue.open => Some(bare.is_mergeable(&base, &pull.head_sha)?),
+            Some(base) if issue.open => Some(git.is_mergeable(&base, &pull.head_sha)?),
             _ => None,
         };
         let merged_by = pull.merged.as_ref().map(|m| self.user_json(m.by)).transpose()?;
@@ -80,7 +80,7 @@ impl World {
             "comments": comments,
             "review_comments": 0,
             "maintainer_can_modify": false,
-            "commits": bare.between(&pull.base_sha, &pull.head_sha)?.len(),
+            "commits": git.between(&pull.base_sha, &pull.head_sha)?.len(),
             "additions": extent.additions,
             "deletions": extent.deletions,
             "changed_files": extent.changed_files,
@@ -91,11 +91,11 @@ impl World {
         Ok(full)
     }
 
-    pub fn review_json(&self, repo: i64, number: i64, id: i64) -> Result<Value, Refusal> {
+    pub fn review_json(&self, repo: i64, number: i64, id: i64) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let reviews = &self.pull(repo, number)?.reviews;
         let review = reviews.iter().find(|review| review.id == id);
-        let review: &Review = review.ok_or_else(Refusal::not_found)?;
+        let review: &Review = review.ok_or_else(ApiError::not_found)?;
         let full_name = self.full_name(repository)?;
         let html = format!("{}/{full_name}/pull/{number}#pullrequestreview-{id}", self.url);
         let pull = format!("{}/api/v3/repos/{full_name}/pulls/{number}", self.url);
@@ -115,12 +115,12 @@ impl World {
     }
 
     /// Where the base branch is now; None when it has been deleted.
-    pub fn live_base(&self, repo: i64, pull: &Pull) -> Result<Option<String>, Refusal> {
+    pub fn live_base(&self, repo: i64, pull: &Pull) -> Result<Option<String>, ApiError> {
         Ok(self.repository(repo)?.refs.get(&pull.base_ref).cloned())
     }
 
     /// The pull requests whose head is `sha`, as check runs list them.
-    pub fn minimal_pulls_json(&self, repo: i64, sha: &str) -> Result<Value, Refusal> {
+    pub fn minimal_pulls_json(&self, repo: i64, sha: &str) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let full_name = self.full_name(repository)?;
         let url = format!("{}/api/v3/repos/{full_name}", self.url);
@@ -146,7 +146,7 @@ impl World {
         json!({ "sha": sha, "merged": true, "message": "Pull Request successfully merged" })
     }
 
-    fn side_json(&self, repo: i64, branch: &str, sha: &str) -> Result<Value, Refusal> {
+    fn side_json(&self, repo: i64, branch: &str, sha: &str) -> Result<Value, ApiError> {
         let owner = self.repository(repo)?.owner;
         Ok(json!({
             "label": format!("{}:{branch}", self.account(owner)?.login),

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::json::{links, node_id, with};
-use crate::state::World;
+use crate::state::State;
 use crate::state::data::Repository;
 
 /// Where the parts of a repository are, below its API address.
@@ -48,8 +48,8 @@ const LINKS: [(&str, &str); 37] = [
     ("trees_url", "/git/trees{/sha}"),
 ];
 
-impl World {
-    pub fn repository_json(&self, id: i64) -> Result<Value, Refusal> {
+impl State {
+    pub fn repository_json(&self, id: i64) -> Result<Value, ApiError> {
         let repository = self.repository(id)?;
         let full_name = self.full_name(repository)?;
         let html = format!("{}/{full_name}", self.url);
@@ -81,13 +81,13 @@ impl World {
         });
         let urls = links(&format!("{}/api/v3/repos/{full_name}", self.url), &LINKS);
         let Value::Object(identified) = with(urls, identity) else {
-            return Err(Refusal::new(500, "a repository is not an object"));
+            return Err(ApiError::new(500, "a repository is not an object"));
         };
         Ok(with(identified, features(repository)))
     }
 
     /// The answer for one repository, which says more than the one inside other answers.
-    pub fn full_repository_json(&self, id: i64) -> Result<Value, Refusal> {
+    pub fn full_repository_json(&self, id: i64) -> Result<Value, ApiError> {
         let mut full = self.repository_json(id)?;
         full["subscribers_count"] = 0.into();
         full["network_count"] = 0.into();

@@ -1,20 +1,20 @@
 //! Check runs: a line beside a pull request, and a page with summary and annotations.
 
-use crate::api_error::Refusal;
-use crate::pages::context::{Deeds, Place, rendered, segments_of};
-use crate::pages::frame::{Frame, Moment};
+use crate::api_error::ApiError;
+use crate::pages::context::{RepoPage, Submission, rendered, segments_of};
+use crate::pages::frame::{DisplayTime, Frame};
 use crate::pages::{files, markdown, timeline};
 use crate::state::data::{CheckRun, Role};
 
 /// How a run stands, as words and as a class of the style.
 #[derive(Clone, Copy)]
-pub struct Standing {
+pub struct CheckBadge {
     pub word: &'static str,
     pub class: &'static str,
     pub mark: &'static str,
 }
 
-impl Standing {
+impl CheckBadge {
     pub fn of(run: &CheckRun) -> Self {
         let (word, class, mark) = match (run.status.as_str(), run.conclusion.as_deref()) {
             ("completed", Some("success")) => ("passed", "open", "✓"),
@@ -35,16 +35,16 @@ pub struct Line {
     pub name: String,
     pub title: String,
     pub url: String,
-    pub standing: Standing,
+    pub standing: CheckBadge,
 }
 
 impl Line {
-    pub fn of(place: Place<'_>, run: &CheckRun) -> Self {
+    pub fn of(page: RepoPage<'_>, run: &CheckRun) -> Self {
         Self {
             name: run.name.clone(),
             title: run.title.clone().unwrap_or_default(),
-            url: format!("{}/runs/{}", place.url(), run.id),
-            standing: Standing::of(run),
+            url: format!("{}/runs/{}", page.url(), run.id),
+            standing: CheckBadge::of(run),
         }
     }
 }
@@ -57,11 +57,11 @@ struct Page {
     repository_url: String,
     name: String,
     title: String,
-    standing: Standing,
+    standing: CheckBadge,
     head: String,
     pulls: Vec<(i64, String)>,
-    started: Moment,
-    completed: Option<Moment>,
+    started: DisplayTime,
+    completed: Option<DisplayTime>,
     summary: String,
     text: String,
     annotations: Vec<Annotation>,
@@ -71,20 +71,20 @@ struct Page {
 
 struct Annotation {
     level: String,
-    place: String,
+    location: String,
     url: String,
     title: String,
     message: String,
 }
 
-pub fn page(place: Place<'_>, id: i64) -> Result<String, Refusal> {
-    let world = place.visit.world;
-    let run = world.check_run(place.repo, id)?;
-    let references = timeline::references(place);
+pub fn page(page: RepoPage<'_>, id: i64) -> Result<String, ApiError> {
+    let state = page.context.state;
+    let run = state.check_run(page.repo, id)?;
+    let references = timeline::references(page);
     let text =
         |text: &Option<String>| markdown::rendered(text.as_deref().unwrap_or(""), &references);
-    let pulls = world
-        .repository(place.repo)?
+    let pulls = state
+        .repository(page.repo)?
         .issues
         .values()
         .filter(|issue| issue.pull.as_ref().is_some_and(|pull| pull.head_sha == run.head_sha));
@@ -92,10 +92,10 @@ pub fn page(place: Place<'_>, id: i64) -> Result<String, Refusal> {
     let annotation = |wire: &serde_json::Value| {
         let of = |field: &str| wire[field].as_str().unwrap_or_default().to_owned();
         let (path, line) = (of("path"), wire["start_line"].as_i64().unwrap_or(1));
-        let file = files::address(place, "blob", (&run.head_sha, &path));
+        let file = files::address(page, "blob", &run.head_sha, &path);
         Annotation {
             level: of("annotation_level"),
-            place: format!("{path}:{line}"),
+            location: format!("{path}:{line}"),
             url: format!("{file}#L{line}"),
             title: of("title"),
             message: of("message"),
@@ -104,12 +104,12 @@ pub fn page(place: Place<'_>, id: i64) -> Result<String, Refusal> {
     // Only what leads to a page: an App may write any address there.
     let is_address = |url: &&String| url.starts_with("http://") || url.starts_with("https://");
     rendered(&Page {
-        frame: Frame::within(place, "pulls"),
-        url: format!("{}/runs/{id}", place.url()),
-        repository_url: place.url(),
+        frame: Frame::within(page, "pulls"),
+        url: format!("{}/runs/{id}", page.url()),
+        repository_url: page.url(),
         name: run.name.clone(),
         title: run.title.clone().unwrap_or_default(),
-        standing: Standing::of(run),
+        standing: CheckBadge::of(run),
         head: run.head_sha[..7].to_owned(),
         pulls,
         started: run.started_at.into(),
@@ -117,14 +117,14 @@ pub fn page(place: Place<'_>, id: i64) -> Result<String, Refusal> {
         summary: text(&run.summary),
         text: text(&run.text),
         annotations: run.annotations.iter().map(annotation).collect(),
-        may_run_again: run.status == "completed" && place.may(Role::Write),
+        may_run_again: run.status == "completed" && page.may(Role::Write),
         details: run.details_url.as_ref().filter(is_address).cloned(),
     })
 }
 
 /// *Re-run*.
-pub fn act(deeds: Deeds<'_>, id: i64) -> Result<String, Refusal> {
-    let Deeds { world, by, repo, name, .. } = deeds;
-    world.rerequest_check_run(repo, id, by)?;
+pub fn act(submission: Submission<'_>, id: i64) -> Result<String, ApiError> {
+    let Submission { state, by, repo, name, .. } = submission;
+    state.rerequest_check_run(repo, id, by)?;
     Ok(format!("/{}/runs/{id}", segments_of(name)))
 }

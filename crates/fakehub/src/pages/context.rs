@@ -2,10 +2,10 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::api_error::Refusal;
-use crate::http::Ask;
+use crate::api_error::ApiError;
+use crate::http::Request;
 use crate::state::data::{Account, AccountKind, By, Role};
-use crate::state::{WEB_FLOW, World};
+use crate::state::{State, WEB_FLOW};
 
 /// The cookie that says as whom somebody acts.
 pub const COOKIE: &str = "fakehub_person";
@@ -30,17 +30,17 @@ impl Fields {
     }
 
     /// A field that has to have a value. Errors with 422.
-    pub fn required(&self, name: &str) -> Result<&str, Refusal> {
+    pub fn required(&self, name: &str) -> Result<&str, ApiError> {
         match self.text(name).trim() {
-            "" => Err(Refusal::new(422, format!("The field `{name}` is empty"))),
+            "" => Err(ApiError::new(422, format!("The field `{name}` is empty"))),
             text => Ok(text),
         }
     }
 }
 
 /// One person looking at one address.
-pub struct Visit<'a> {
-    pub world: &'a World,
+pub struct PageContext<'a> {
+    pub state: &'a State,
     pub by: By,
     pub fields: Fields,
     /// The address, to come back to.
@@ -49,49 +49,49 @@ pub struct Visit<'a> {
 
 /// A repository as its pages know it.
 #[derive(Clone, Copy)]
-pub struct Place<'a> {
-    pub visit: &'a Visit<'a>,
+pub struct RepoPage<'a> {
+    pub context: &'a PageContext<'a>,
     pub repo: i64,
     pub name: &'a str,
 }
 
-impl<'a> Visit<'a> {
-    pub fn of(world: &'a World, ask: &Ask) -> Result<Self, Refusal> {
-        let here = match ask.query.as_str() {
-            "" => ask.path.clone(),
-            query => format!("{}?{query}", ask.path),
+impl<'a> PageContext<'a> {
+    pub fn of(state: &'a State, request: &Request) -> Result<Self, ApiError> {
+        let here = match request.query.as_str() {
+            "" => request.path.clone(),
+            query => format!("{}?{query}", request.path),
         };
-        let fields = Fields::read(ask.query.as_bytes());
-        Ok(Self { world, by: person(world, ask)?, fields, here })
+        let fields = Fields::read(request.query.as_bytes());
+        Ok(Self { state, by: person(state, request)?, fields, here })
     }
 }
 
-impl Place<'_> {
+impl RepoPage<'_> {
     pub fn url(&self) -> String {
         format!("/{}", segments_of(self.name))
     }
 
     /// Whether there is a pull request of this number.
     pub fn is_pull(&self, number: &str) -> bool {
-        let issue = numbered(number).and_then(|it| self.visit.world.issue(self.repo, it));
+        let issue = numbered(number).and_then(|it| self.context.state.issue(self.repo, it));
         issue.is_ok_and(|issue| issue.pull.is_some())
     }
 
     pub fn may(&self, role: Role) -> bool {
-        self.visit.world.require_role(self.repo, self.visit.by, role).is_ok()
+        self.context.state.require_role(self.repo, self.context.by, role).is_ok()
     }
 }
 
 /// Whom the cookie names, or the first who lives here.
-pub fn person(world: &World, ask: &Ask) -> Result<By, Refusal> {
-    let cookies = ask.header("cookie").unwrap_or_default().split(';');
+pub fn person(state: &State, request: &Request) -> Result<By, ApiError> {
+    let cookies = request.header("cookie").unwrap_or_default().split(';');
     let named = cookies.filter_map(|pair| pair.trim().split_once('='));
     let named = named.filter(|(name, _)| *name == COOKIE).find_map(|(_, login)| {
-        people(world).find(|account| account.login == login).map(|account| account.id)
+        people(state).find(|account| account.login == login).map(|account| account.id)
     });
-    let found = named.or_else(|| people(world).next().map(|account| account.id));
+    let found = named.or_else(|| people(state).next().map(|account| account.id));
     let account =
-        found.ok_or_else(|| Refusal::new(404, "nobody lives in this local GitHub yet"))?;
+        found.ok_or_else(|| ApiError::new(404, "nobody lives in this local GitHub yet"))?;
     Ok(By { account, via_app: false })
 }
 
@@ -113,8 +113,8 @@ pub fn segments_of(path: &str) -> String {
 }
 
 /// A form of a repository on its way.
-pub struct Deeds<'a> {
-    pub world: &'a mut World,
+pub struct Submission<'a> {
+    pub state: &'a mut State,
     pub by: By,
     pub repo: i64,
     pub name: &'a str,
@@ -122,16 +122,16 @@ pub struct Deeds<'a> {
 }
 
 /// The people whom one can act as, in the order in which they came.
-pub fn people(world: &World) -> impl Iterator<Item = &Account> {
+pub fn people(state: &State) -> impl Iterator<Item = &Account> {
     let is_person =
         |account: &&Account| account.kind == AccountKind::User && account.id != WEB_FLOW;
-    world.state.accounts.values().filter(is_person)
+    state.data.accounts.values().filter(is_person)
 }
 
-pub fn numbered(text: &str) -> Result<i64, Refusal> {
-    text.parse().map_err(|_| Refusal::not_found())
+pub fn numbered(text: &str) -> Result<i64, ApiError> {
+    text.parse().map_err(|_| ApiError::not_found())
 }
 
-pub fn rendered(page: &impl askama::Template) -> Result<String, Refusal> {
-    page.render().map_err(|error| Refusal::new(500, format!("a page could not be made: {error}")))
+pub fn rendered(page: &impl askama::Template) -> Result<String, ApiError> {
+    page.render().map_err(|error| ApiError::new(500, format!("a page could not be made: {error}")))
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::api_error::Refusal;
-use crate::pages::context::{Place, rendered, segment, segments_of};
-use crate::pages::frame::{Frame, Moment};
+use crate::api_error::ApiError;
+use crate::pages::context::{RepoPage, rendered, segment, segments_of};
+use crate::pages::frame::{DisplayTime, Frame};
 use crate::pages::markdown;
 use crate::state::data::Role;
 
@@ -23,7 +23,7 @@ struct Folder {
     headline: String,
     commit: String,
     by: String,
-    at: Moment,
+    at: DisplayTime,
     readme: Option<String>,
 }
 
@@ -47,43 +47,43 @@ struct File {
 }
 
 /// A branch, or a commit by its id, and where it stands.
-pub fn resolved(place: Place<'_>, name: &str) -> Result<String, Refusal> {
-    let world = place.visit.world;
-    match world.repository(place.repo)?.refs.get(name) {
+pub fn resolved(page: RepoPage<'_>, name: &str) -> Result<String, ApiError> {
+    let state = page.context.state;
+    match state.repository(page.repo)?.refs.get(name) {
         Some(sha) => Ok(sha.clone()),
-        None => world.bare(place.repo)?.resolve(name).ok_or_else(Refusal::not_found),
+        None => state.git_repo(page.repo)?.resolve(name).ok_or_else(ApiError::not_found),
     }
 }
 
-pub fn folder(place: Place<'_>, branch: Option<&str>, path: &str) -> Result<String, Refusal> {
-    let world = place.visit.world;
-    let repository = world.repository(place.repo)?;
+pub fn folder(page: RepoPage<'_>, branch: Option<&str>, path: &str) -> Result<String, ApiError> {
+    let state = page.context.state;
+    let repository = state.repository(page.repo)?;
     let branch = branch.unwrap_or(&repository.default_branch);
-    let sha = resolved(place, branch)?;
-    let bare = world.bare(place.repo)?;
-    let paths = bare.paths(&sha)?;
+    let sha = resolved(page, branch)?;
+    let git = state.git_repo(page.repo)?;
+    let paths = git.paths(&sha)?;
     let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
-    let entries = entries(place, branch, (&paths, &prefix));
+    let entries = entries(page, branch, &paths, &prefix);
     if entries.is_empty() && !path.is_empty() {
-        return Err(Refusal::not_found());
+        return Err(ApiError::not_found());
     }
-    let facts = bare.facts(&sha)?;
-    let url = place.url();
+    let facts = git.commit_info(&sha)?;
+    let url = page.url();
     let name = &facts.author;
-    let by = world.account_of_email(&name.email).map_or(&name.name, |account| &account.login);
-    let readme = bare.file(&sha, &format!("{prefix}README.md"))?;
+    let by = state.account_of_email(&name.email).map_or(&name.name, |account| &account.login);
+    let readme = git.file(&sha, &format!("{prefix}README.md"))?;
     let readme = readme.map(|bytes| {
-        let references = crate::pages::timeline::references(place);
+        let references = crate::pages::timeline::references(page);
         markdown::rendered(&String::from_utf8_lossy(&bytes), &references)
     });
-    let may_delete = !path.is_empty() && is_editable(place, branch);
+    let may_delete = !path.is_empty() && is_editable(page, branch);
     let tree = |branch: &String| (branch.clone(), format!("{url}/tree/{}", segment(branch)));
     rendered(&Folder {
-        frame: Frame::within(place, "files"),
+        frame: Frame::within(page, "files"),
         branch: branch.to_owned(),
         branch_url: format!("{url}/tree/{}", segment(branch)),
-        trail: trail(place, branch, path),
-        delete: may_delete.then(|| address(place, "delete", (branch, path))),
+        trail: trail(page, branch, path),
+        delete: may_delete.then(|| address(page, "delete", branch, path)),
         path: path.to_owned(),
         branches: repository.refs.keys().map(tree).collect(),
         entries,
@@ -92,41 +92,41 @@ pub fn folder(place: Place<'_>, branch: Option<&str>, path: &str) -> Result<Stri
         by: by.clone(),
         at: jiff::Timestamp::from_second(facts.committer.second).unwrap_or_default().into(),
         readme,
-        name: place.name.to_owned(),
+        name: page.name.to_owned(),
     })
 }
 
-pub fn file(place: Place<'_>, branch: &str, path: &str) -> Result<String, Refusal> {
-    let sha = resolved(place, branch)?;
-    let bytes = place.visit.world.bare(place.repo)?.file(&sha, path)?;
-    let bytes = bytes.ok_or_else(Refusal::not_found)?;
+pub fn file(page: RepoPage<'_>, branch: &str, path: &str) -> Result<String, ApiError> {
+    let sha = resolved(page, branch)?;
+    let bytes = page.context.state.git_repo(page.repo)?.file(&sha, path)?;
+    let bytes = bytes.ok_or_else(ApiError::not_found)?;
     let text = String::from_utf8_lossy(&bytes);
-    let is_editable = is_editable(place, branch);
-    let url = place.url();
+    let is_editable = is_editable(page, branch);
+    let url = page.url();
     rendered(&File {
-        frame: Frame::within(place, "files"),
+        frame: Frame::within(page, "files"),
         branch: branch.to_owned(),
         branch_url: format!("{url}/tree/{}", segment(branch)),
-        trail: trail(place, branch, path),
+        trail: trail(page, branch, path),
         path: path.to_owned(),
         lines: text.lines().map(str::to_owned).collect(),
-        edit: is_editable.then(|| address(place, "edit", (branch, path))),
-        delete: is_editable.then(|| address(place, "delete", (branch, path))),
+        edit: is_editable.then(|| address(page, "edit", branch, path)),
+        delete: is_editable.then(|| address(page, "delete", branch, path)),
     })
 }
 
 /// `/owner/name/<what>/<branch>/<path>`.
-pub fn address(place: Place<'_>, what: &str, (branch, path): (&str, &str)) -> String {
-    format!("{}/{what}/{}/{}", place.url(), segment(branch), segments_of(path))
+pub fn address(page: RepoPage<'_>, what: &str, branch: &str, path: &str) -> String {
+    format!("{}/{what}/{}/{}", page.url(), segment(branch), segments_of(path))
 }
 
 /// Only a branch can be committed to, and only by who may write.
-fn is_editable(place: Place<'_>, branch: &str) -> bool {
-    let repository = place.visit.world.repository(place.repo);
-    repository.is_ok_and(|it| it.refs.contains_key(branch)) && place.may(Role::Write)
+fn is_editable(page: RepoPage<'_>, branch: &str) -> bool {
+    let repository = page.context.state.repository(page.repo);
+    repository.is_ok_and(|it| it.refs.contains_key(branch)) && page.may(Role::Write)
 }
 
-fn entries(place: Place<'_>, branch: &str, (paths, prefix): (&[String], &str)) -> Vec<Entry> {
+fn entries(page: RepoPage<'_>, branch: &str, paths: &[String], prefix: &str) -> Vec<Entry> {
     let mut found: BTreeMap<(bool, &str), ()> = BTreeMap::new();
     for rest in paths.iter().filter_map(|path| path.strip_prefix(prefix)) {
         match rest.split_once('/') {
@@ -137,9 +137,10 @@ fn entries(place: Place<'_>, branch: &str, (paths, prefix): (&[String], &str)) -
     let entry = |(is_file, name): (bool, &str)| Entry {
         name: name.to_owned(),
         url: address(
-            place,
+            page,
             if is_file { "blob" } else { "tree" },
-            (branch, &format!("{prefix}{name}")),
+            branch,
+            &format!("{prefix}{name}"),
         ),
         is_folder: !is_file,
     };
@@ -147,12 +148,12 @@ fn entries(place: Place<'_>, branch: &str, (paths, prefix): (&[String], &str)) -
 }
 
 /// The folders above a path and itself, each with its address.
-fn trail(place: Place<'_>, branch: &str, path: &str) -> Vec<(String, String)> {
+fn trail(page: RepoPage<'_>, branch: &str, path: &str) -> Vec<(String, String)> {
     let mut trail = vec![];
     let mut so_far = String::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         so_far = if so_far.is_empty() { part.to_owned() } else { format!("{so_far}/{part}") };
-        trail.push((part.to_owned(), address(place, "tree", (branch, &so_far))));
+        trail.push((part.to_owned(), address(page, "tree", branch, &so_far)));
     }
     trail
 }

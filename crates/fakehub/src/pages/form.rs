@@ -5,11 +5,11 @@
 use serde::Deserialize;
 
 use crate::actions::issues::NewIssue;
-use crate::api_error::Refusal;
-use crate::pages::context::{Deeds, Fields, Place, rendered, segments_of};
+use crate::api_error::ApiError;
+use crate::pages::context::{Fields, RepoPage, Submission, rendered, segments_of};
 use crate::pages::frame::Frame;
 use crate::pages::markdown;
-use crate::state::World;
+use crate::state::State;
 
 const FOLDER: &str = ".github/ISSUE_TEMPLATE/";
 const NO_RESPONSE: &str = "_No response_";
@@ -90,14 +90,14 @@ impl Choice {
 
 impl Element {
     /// The name of the field in the page: that of the form, or else its place.
-    fn field(&self, place: usize) -> String {
-        self.id.clone().unwrap_or_else(|| format!("field-{place}"))
+    fn field(&self, index: usize) -> String {
+        self.id.clone().unwrap_or_else(|| format!("field-{index}"))
     }
 
     /// What GitHub writes below the heading. Errors name the field that lacks something.
-    fn answer(&self, fields: &Fields, field: &str) -> Result<String, Refusal> {
+    fn answer(&self, fields: &Fields, field: &str) -> Result<String, ApiError> {
         let label = &self.attributes.label;
-        let missing = || Refusal::new(422, format!("The field `{label}` has to be filled in"));
+        let missing = || ApiError::new(422, format!("The field `{label}` has to be filled in"));
         if let Kind::Checkboxes = self.kind {
             let ticked: Vec<&str> = fields.all(field).collect();
             let line = |choice: &Choice| {
@@ -126,7 +126,7 @@ impl Element {
             |text: &String| self.attributes.options.iter().any(|it| it.label() == text);
         match (&self.kind, &self.attributes.render) {
             (Kind::Dropdown, _) if !given.iter().all(is_offered) => {
-                Err(Refusal::new(422, format!("`{text}` is no choice of the field `{label}`")))
+                Err(ApiError::new(422, format!("`{text}` is no choice of the field `{label}`")))
             }
             (Kind::Textarea, Some(language)) => Ok(format!("```{language}\n{text}\n```")),
             _ => Ok(text),
@@ -135,11 +135,11 @@ impl Element {
 }
 
 impl Form {
-    fn text(&self, fields: &Fields) -> Result<String, Refusal> {
+    fn text(&self, fields: &Fields) -> Result<String, ApiError> {
         let mut parts = vec![];
-        for (place, element) in self.body.iter().enumerate() {
+        for (index, element) in self.body.iter().enumerate() {
             if !matches!(element.kind, Kind::Markdown) {
-                let answer = element.answer(fields, &element.field(place))?;
+                let answer = element.answer(fields, &element.field(index))?;
                 parts.push(format!("### {}\n\n{answer}", element.attributes.label));
             }
         }
@@ -151,28 +151,28 @@ impl Form {
 type Read = Result<Form, String>;
 
 /// The forms at the default branch by their file names.
-fn forms(world: &World, repo: i64) -> Result<Vec<(String, Read)>, Refusal> {
-    let repository = world.repository(repo)?;
+fn forms(state: &State, repo: i64) -> Result<Vec<(String, Read)>, ApiError> {
+    let repository = state.repository(repo)?;
     let Some(sha) = repository.refs.get(&repository.default_branch) else { return Ok(vec![]) };
-    let bare = world.bare(repo)?;
+    let git = state.git_repo(repo)?;
     let mut found = vec![];
-    for path in bare.paths(sha)? {
+    for path in git.paths(sha)? {
         let Some(name) = path.strip_prefix(FOLDER) else { continue };
         let is_form = [".yml", ".yaml"].iter().any(|end| name.ends_with(end));
         if !is_form || name.starts_with("config.") {
             continue;
         }
-        let bytes = bare.file(sha, &path)?.unwrap_or_default();
+        let bytes = git.file(sha, &path)?.unwrap_or_default();
         let form = yaml_serde::from_slice(&bytes).map_err(|error| error.to_string());
         found.push((name.to_owned(), form));
     }
     Ok(found)
 }
 
-fn form_named(world: &World, repo: i64, name: &str) -> Result<Form, Refusal> {
-    let mut forms = forms(world, repo)?.into_iter();
-    let found = forms.find(|(file, _)| file == name).ok_or_else(Refusal::not_found)?.1;
-    found.map_err(|why| Refusal::new(422, format!("{FOLDER}{name} is no form: {why}")))
+fn form_named(state: &State, repo: i64, name: &str) -> Result<Form, ApiError> {
+    let mut forms = forms(state, repo)?.into_iter();
+    let found = forms.find(|(file, _)| file == name).ok_or_else(ApiError::not_found)?.1;
+    found.map_err(|why| ApiError::new(422, format!("{FOLDER}{name} is no form: {why}")))
 }
 
 #[derive(askama::Template)]
@@ -221,10 +221,10 @@ struct Ticked {
 }
 
 /// What kind of issue, or with `?template=`, the form itself. `?template=blank` is none.
-pub fn page(place: Place<'_>) -> Result<String, Refusal> {
-    let url = place.url();
-    let template = place.visit.fields.text("template").to_owned();
-    let frame = Frame::within(place, "issues");
+pub fn page(page: RepoPage<'_>) -> Result<String, ApiError> {
+    let url = page.url();
+    let template = page.context.fields.text("template").to_owned();
+    let frame = Frame::within(page, "issues");
     if template.is_empty() {
         let offer = |(file, form): (String, Read)| {
             let url =
@@ -235,12 +235,12 @@ pub fn page(place: Place<'_>) -> Result<String, Refusal> {
             };
             Offer { name, description, url, wrong }
         };
-        let forms = forms(place.visit.world, place.repo)?.into_iter().map(offer).collect();
+        let forms = forms(page.context.state, page.repo)?.into_iter().map(offer).collect();
         return rendered(&Chooser { frame, url, forms });
     }
     let form = match template.as_str() {
         "blank" => blank(),
-        name => form_named(place.visit.world, place.repo, name)?,
+        name => form_named(page.context.state, page.repo, name)?,
     };
     let fields = form.body.iter().enumerate();
     rendered(&Page {
@@ -248,8 +248,8 @@ pub fn page(place: Place<'_>) -> Result<String, Refusal> {
         url,
         name: form.name,
         description: form.description,
-        title: prefilled(place, "title").unwrap_or(form.title),
-        fields: fields.map(|(nth, element)| field(place, nth, element)).collect(),
+        title: prefilled(page, "title").unwrap_or(form.title),
+        fields: fields.map(|(nth, element)| field(page, nth, element)).collect(),
         template,
     })
 }
@@ -271,14 +271,14 @@ fn blank() -> Form {
 }
 
 /// As on GitHub an address can fill in fields.
-fn prefilled(place: Place<'_>, field: &str) -> Option<String> {
-    Some(place.visit.fields.text(field).to_owned()).filter(|text| !text.is_empty())
+fn prefilled(page: RepoPage<'_>, field: &str) -> Option<String> {
+    Some(page.context.fields.text(field).to_owned()).filter(|text| !text.is_empty())
 }
 
-fn field(place: Place<'_>, nth: usize, element: &Element) -> Field {
+fn field(page: RepoPage<'_>, nth: usize, element: &Element) -> Field {
     let id = element.field(nth);
     let attributes = &element.attributes;
-    let references = crate::pages::timeline::references(place);
+    let references = crate::pages::timeline::references(page);
     let kind = match element.kind {
         Kind::Markdown => "markdown",
         Kind::Input => "input",
@@ -287,7 +287,7 @@ fn field(place: Place<'_>, nth: usize, element: &Element) -> Field {
         Kind::Dropdown => "dropdown",
         Kind::Checkboxes => "checkboxes",
     };
-    let value = prefilled(place, &id);
+    let value = prefilled(page, &id);
     let choice = |(at, choice): (usize, &Choice)| Ticked {
         label: choice.label().to_owned(),
         is_on: match &value {
@@ -310,8 +310,8 @@ fn field(place: Place<'_>, nth: usize, element: &Element) -> Field {
 }
 
 /// Opens the issue.
-pub fn act(deeds: Deeds<'_>) -> Result<String, Refusal> {
-    let Deeds { world, by, repo, name, fields } = deeds;
+pub fn act(submission: Submission<'_>) -> Result<String, ApiError> {
+    let Submission { state, by, repo, name, fields } = submission;
     let title = fields.required("title")?.to_owned();
     let template = fields.required("template")?;
     let new = match template {
@@ -319,12 +319,12 @@ pub fn act(deeds: Deeds<'_>) -> Result<String, Refusal> {
             NewIssue { title, body: Some(fields.text("body").to_owned()), ..NewIssue::default() }
         }
         template => {
-            let form = form_named(world, repo, template)?;
+            let form = form_named(state, repo, template)?;
             let body = Some(form.text(fields)?);
             NewIssue { title, body, labels: form.labels, has_form: true }
         }
     };
-    let number = world.open_issue(repo, &new, by)?;
+    let number = state.open_issue(repo, &new, by)?;
     Ok(format!("/{}/issues/{number}", segments_of(name)))
 }
 
@@ -360,7 +360,7 @@ body:
       options: [{ label: I read it, required: true }, { label: Tell me }]
 ";
 
-    fn filled(encoded: &str) -> Result<String, Refusal> {
+    fn filled(encoded: &str) -> Result<String, ApiError> {
         let form: Form = yaml_serde::from_str(FORM).unwrap();
         form.text(&Fields::read(encoded.as_bytes()))
     }

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::pages::context::{Place, Visit, people};
-use crate::state::World;
+use crate::pages::context::{PageContext, RepoPage, people};
+use crate::state::State;
 use crate::state::data::{Account, AccountKind, Issue};
 
 pub struct Frame {
-    pub viewer: Face,
-    pub people: Vec<Face>,
+    pub viewer: Profile,
+    pub people: Vec<Profile>,
     pub here: String,
     pub repository: Option<Repository>,
 }
@@ -23,7 +23,7 @@ pub struct Repository {
 
 /// Somebody as pages show them.
 #[derive(Clone)]
-pub struct Face {
+pub struct Profile {
     pub login: String,
     pub initial: String,
     /// Which of the colours of the style.
@@ -31,9 +31,9 @@ pub struct Face {
     pub is_bot: bool,
 }
 
-impl Face {
-    pub fn of(world: &World, account: i64) -> Self {
-        match world.account(account) {
+impl Profile {
+    pub fn of(state: &State, account: i64) -> Self {
+        match state.account(account) {
             Ok(account) => Self::shown(account),
             Err(_) => Self { login: "ghost".into(), initial: "?".into(), tint: 0, is_bot: false },
         }
@@ -47,41 +47,41 @@ impl Face {
 }
 
 impl Frame {
-    pub fn new(visit: &Visit<'_>) -> Self {
+    pub fn new(context: &PageContext<'_>) -> Self {
         Self {
-            viewer: Face::of(visit.world, visit.by.account),
-            people: people(visit.world).map(Face::shown).collect(),
-            here: visit.here.clone(),
+            viewer: Profile::of(context.state, context.by.account),
+            people: people(context.state).map(Profile::shown).collect(),
+            here: context.here.clone(),
             repository: None,
         }
     }
 
-    pub fn within(place: Place<'_>, tab: &'static str) -> Self {
-        let issues = place.visit.world.repository(place.repo).map(|found| &found.issues);
+    pub fn within(page: RepoPage<'_>, tab: &'static str) -> Self {
+        let issues = page.context.state.repository(page.repo).map(|found| &found.issues);
         let open = |is_asked_for: fn(&Issue) -> bool| {
             issues
                 .as_ref()
                 .map_or(0, |all| all.values().filter(|it| it.open && is_asked_for(it)).count())
         };
         let repository = Repository {
-            name: place.name.to_owned(),
-            url: place.url(),
+            name: page.name.to_owned(),
+            url: page.url(),
             tab,
             open_issues: open(|issue| issue.pull.is_none()),
             open_pulls: open(|issue| issue.pull.is_some()),
         };
-        Self { repository: Some(repository), ..Self::new(place.visit) }
+        Self { repository: Some(repository), ..Self::new(page.context) }
     }
 }
 
 /// A moment for people and for machines.
 #[derive(Clone)]
-pub struct Moment {
+pub struct DisplayTime {
     pub machine: String,
     pub text: String,
 }
 
-impl From<Timestamp> for Moment {
+impl From<Timestamp> for DisplayTime {
     fn from(at: Timestamp) -> Self {
         Self { machine: at.to_string(), text: at.strftime("%-d %b %Y, %H:%M:%S UTC").to_string() }
     }

@@ -1,30 +1,30 @@
 //! What keeps other pages of the same browser out.
 
-use crate::api_error::Refusal;
-use crate::http::Ask;
+use crate::api_error::ApiError;
+use crate::http::Request;
 use crate::hub::Hub;
 
 /// Refuses what another page or another name for this address sends through the browser.
-pub fn guard(hub: &Hub, ask: &Ask) -> Result<(), Refusal> {
+pub fn guard(hub: &Hub, request: &Request) -> Result<(), ApiError> {
     let port = hub.url().rsplit(':').next().unwrap_or_default();
-    let host = ask.header("host").unwrap_or_default();
+    let host = request.header("host").unwrap_or_default();
     if host != format!("127.0.0.1:{port}") && host != format!("localhost:{port}") {
         let message = format!("this server is {} only, not `{host}`", hub.url());
-        return Err(Refusal::new(421, message));
+        return Err(ApiError::new(421, message));
     }
-    match ask.method.as_str() {
+    match request.method.as_str() {
         "GET" | "HEAD" => return Ok(()),
         "POST" => {}
-        method => return Err(Refusal::new(405, format!("pages do not take {method}"))),
+        method => return Err(ApiError::new(405, format!("pages do not take {method}"))),
     }
-    let is_ours = match (ask.header("sec-fetch-site"), ask.header("origin")) {
+    let is_ours = match (request.header("sec-fetch-site"), request.header("origin")) {
         (Some(site), _) => site == "same-origin",
         (None, Some(origin)) => origin == format!("http://{host}"),
         (None, None) => false,
     };
-    let kind = ask.header("content-type").unwrap_or_default();
+    let kind = request.header("content-type").unwrap_or_default();
     match is_ours && kind.starts_with("application/x-www-form-urlencoded") {
         true => Ok(()),
-        false => Err(Refusal::new(403, "a form has to be sent from a page of this very server")),
+        false => Err(ApiError::new(403, "a form has to be sent from a page of this very server")),
     }
 }

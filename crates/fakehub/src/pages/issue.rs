@@ -1,13 +1,13 @@
 //! Issues: the list, and one with its conversation.
 
 use crate::actions::issues::IssueEdit;
-use crate::api_error::Refusal;
-use crate::pages::context::{Deeds, Place, rendered, segments_of};
-use crate::pages::frame::{Face, Frame, Moment};
+use crate::api_error::ApiError;
+use crate::pages::context::{RepoPage, Submission, rendered, segments_of};
+use crate::pages::frame::{DisplayTime, Frame, Profile};
 use crate::pages::markdown;
 use crate::pages::timeline;
 use crate::pages::timeline::Entry;
-use crate::state::data::{Issue, Role};
+use crate::state::data::{Issue, IssueRef, Role};
 
 /// One line of a list of issues or pull requests.
 pub struct Line {
@@ -15,21 +15,21 @@ pub struct Line {
     pub url: String,
     /// HTML.
     pub title: String,
-    pub state: State,
+    pub state: IssueBadge,
     pub author: String,
-    pub at: Moment,
+    pub at: DisplayTime,
     pub labels: Vec<String>,
     pub comments: usize,
 }
 
 /// How it stands, as a word and as a class of the style.
 #[derive(Clone, Copy)]
-pub struct State {
+pub struct IssueBadge {
     pub word: &'static str,
     pub class: &'static str,
 }
 
-impl State {
+impl IssueBadge {
     pub fn of(issue: &Issue) -> Self {
         let (word, class) = match &issue.pull {
             Some(pull) if pull.merged.is_some() => ("Merged", "merged"),
@@ -43,17 +43,17 @@ impl State {
 }
 
 impl Line {
-    pub fn of(place: Place<'_>, issue: &Issue) -> Self {
-        let world = place.visit.world;
-        let comments = world.repository(place.repo).map_or(0, |repository| {
+    pub fn of(page: RepoPage<'_>, issue: &Issue) -> Self {
+        let state = page.context.state;
+        let comments = state.repository(page.repo).map_or(0, |repository| {
             repository.comments.values().filter(|it| it.issue == issue.number).count()
         });
         Self {
             number: issue.number,
-            url: format!("{}/{}/{}", place.url(), timeline::kind(issue), issue.number),
+            url: format!("{}/{}/{}", page.url(), timeline::kind(issue), issue.number),
             title: markdown::title(&issue.title),
-            state: State::of(issue),
-            author: Face::of(world, issue.by.account).login,
+            state: IssueBadge::of(issue),
+            author: Profile::of(state, issue.by.account).login,
             at: issue.created_at.into(),
             labels: issue.labels.clone(),
             comments,
@@ -70,14 +70,14 @@ pub struct List {
     pub lines: Vec<Line>,
 }
 
-pub fn list(place: Place<'_>) -> Result<String, Refusal> {
-    let issues = place.visit.world.repository(place.repo)?.issues.values().rev();
+pub fn list(page: RepoPage<'_>) -> Result<String, ApiError> {
+    let issues = page.context.state.repository(page.repo)?.issues.values().rev();
     let issues = issues.filter(|issue| issue.pull.is_none());
     rendered(&List {
-        frame: Frame::within(place, "issues"),
-        url: place.url(),
+        frame: Frame::within(page, "issues"),
+        url: page.url(),
         is_of_pulls: false,
-        lines: issues.map(|issue| Line::of(place, issue)).collect(),
+        lines: issues.map(|issue| Line::of(page, issue)).collect(),
     })
 }
 
@@ -88,7 +88,7 @@ struct Page {
     url: String,
     number: i64,
     title: String,
-    state: State,
+    state: IssueBadge,
     entries: Vec<Entry>,
     labels: Vec<String>,
     may_label: bool,
@@ -98,40 +98,41 @@ struct Page {
     body: String,
 }
 
-pub fn page(place: Place<'_>, number: i64) -> Result<String, Refusal> {
-    let issue = place.visit.world.issue(place.repo, number)?;
+pub fn page(page: RepoPage<'_>, number: i64) -> Result<String, ApiError> {
+    let issue = page.context.state.issue(page.repo, number)?;
     rendered(&Page {
-        frame: Frame::within(place, "issues"),
-        url: format!("{}/issues/{number}", place.url()),
+        frame: Frame::within(page, "issues"),
+        url: format!("{}/issues/{number}", page.url()),
         number,
         title: markdown::title(&issue.title),
-        state: State::of(issue),
-        entries: timeline::timeline(place, number)?,
+        state: IssueBadge::of(issue),
+        entries: timeline::timeline(page, number)?,
         labels: issue.labels.clone(),
-        may_label: place.may(Role::Triage),
-        may_manage: timeline::may_manage(place, issue),
+        may_label: page.may(Role::Triage),
+        may_manage: timeline::may_manage(page, issue),
         is_open: issue.open,
         plain_title: issue.title.clone(),
         body: issue.body.clone().unwrap_or_default(),
     })
 }
 
-pub fn act(mut deeds: Deeds<'_>, number: i64, deed: &str) -> Result<String, Refusal> {
-    if let Some(to) = timeline::act(&mut deeds, number, deed)? {
+pub fn act(mut submission: Submission<'_>, number: i64, action: &str) -> Result<String, ApiError> {
+    if let Some(to) = timeline::act(&mut submission, number, action)? {
         return Ok(to);
     }
-    let Deeds { world, by, repo, name, fields } = deeds;
-    match deed {
+    let Submission { state, by, repo, name, fields } = submission;
+    let at = IssueRef { repo, number };
+    match action {
         "edit" => {
             let title = Some(fields.required("title")?.to_owned());
             let edit = IssueEdit { title, body: Some(fields.text("body").to_owned()) };
-            world.edit_issue((repo, number), &edit, by)?;
+            state.edit_issue(at, &edit, by)?;
         }
-        "label" => world.label_issue((repo, number), fields.required("label")?, by)?,
-        "unlabel" => world.unlabel_issue((repo, number), fields.required("label")?, by)?,
-        "close" => world.close_issue(repo, number, by)?,
-        "reopen" => world.reopen_issue(repo, number, by)?,
-        _ => return Err(Refusal::not_found()),
+        "label" => state.label_issue(at, fields.required("label")?, by)?,
+        "unlabel" => state.unlabel_issue(at, fields.required("label")?, by)?,
+        "close" => state.close_issue(repo, number, by)?,
+        "reopen" => state.reopen_issue(repo, number, by)?,
+        _ => return Err(ApiError::not_found()),
     }
     Ok(format!("/{}/issues/{number}", segments_of(name)))
 }

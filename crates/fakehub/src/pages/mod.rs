@@ -20,11 +20,11 @@ mod sign_in;
 mod start;
 mod timeline;
 
-use crate::api_error::Refusal;
-use crate::http::{Ask, Reply};
+use crate::api_error::ApiError;
+use crate::http::{Request, Response};
 use crate::hub::Hub;
 use crate::pages::context::{
-    COOKIE, Deeds, Fields, Place, Visit, numbered, people, person, rendered, segments,
+    COOKIE, Fields, PageContext, RepoPage, Submission, numbered, people, person, rendered, segments,
 };
 use crate::pages::frame::Frame;
 use crate::pages::guard::guard;
@@ -40,148 +40,149 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; scri
                       frame-ancestors 'none'";
 
 /// Whether a request is for a page: it comes without credentials, and is not for the API.
-pub fn is_for_people(ask: &Ask) -> bool {
-    let has_own_guard = register::is_page(ask) || sign_in::is_exchange(ask);
-    let is_anonymous = ask.header("authorization").is_none();
-    has_own_guard || (is_anonymous && !ask.path.starts_with("/api/"))
+pub fn is_for_people(request: &Request) -> bool {
+    let has_own_guard = register::is_page(request) || sign_in::is_exchange(request);
+    let is_anonymous = request.header("authorization").is_none();
+    has_own_guard || (is_anonymous && !request.path.starts_with("/api/"))
 }
 
-pub fn answer(hub: &Hub, ask: &Ask) -> Reply {
-    if register::is_page(ask) {
-        return register::answer(hub, ask);
+pub fn answer(hub: &Hub, request: &Request) -> Response {
+    if register::is_page(request) {
+        return register::answer(hub, request);
     }
-    if sign_in::is_exchange(ask) {
-        return sign_in::exchange(hub, ask);
+    if sign_in::is_exchange(request) {
+        return sign_in::exchange(hub, request);
     }
-    let reply = match guard(hub, ask) {
-        Err(refusal) => plain(&refusal),
-        Ok(()) => asset(&ask.path).unwrap_or_else(|| performed(hub, ask)),
+    let response = match guard(hub, request) {
+        Err(error) => plain(&error),
+        Ok(()) => asset(&request.path).unwrap_or_else(|| performed(hub, request)),
     };
-    let reply = reply
+    let response = response
         .with("content-security-policy", POLICY)
         .with("x-content-type-options", "nosniff")
         .with("referrer-policy", "same-origin")
         .with("cross-origin-opener-policy", "same-origin");
     // Pages change all the time, and an older build's style would not fit them.
-    reply.with("cache-control", "no-store")
+    response.with("cache-control", "no-store")
 }
 
-fn asset(path: &str) -> Option<Reply> {
+fn asset(path: &str) -> Option<Response> {
     let (kind, text) = match path {
         "/-/style.css" => ("text/css; charset=utf-8", STYLE),
         "/-/live.js" => ("text/javascript; charset=utf-8", SCRIPT),
         "/-/icon.svg" => ("image/svg+xml", ICON),
         _ => return None,
     };
-    Some(Reply { status: 200, headers: vec![], body: text.into() }.with("content-type", kind))
+    Some(Response { status: 200, headers: vec![], body: text.into() }.with("content-type", kind))
 }
 
-fn performed(hub: &Hub, ask: &Ask) -> Reply {
-    let outcome = match ask.method.as_str() {
-        "POST" => done(hub, ask),
-        _ if ask.path == sign_in::PAGE => sign_in::authorize(hub, ask),
-        _ => shown(hub, ask).map(|page| html(200, page)),
+fn performed(hub: &Hub, request: &Request) -> Response {
+    let outcome = match request.method.as_str() {
+        "POST" => done(hub, request),
+        _ if request.path == sign_in::PAGE => sign_in::authorize(hub, request),
+        _ => shown(hub, request).map(|page| html(200, page)),
     };
-    outcome.unwrap_or_else(|refusal| match refused(hub, ask, &refusal) {
-        Ok(page) => html(refusal.status, page),
-        Err(_) => plain(&refusal),
+    outcome.unwrap_or_else(|error| match refused(hub, request, &error) {
+        Ok(page) => html(error.status, page),
+        Err(_) => plain(&error),
     })
 }
 
-fn html(status: u16, page: String) -> Reply {
-    let reply = Reply { status, headers: vec![], body: page.into() };
-    reply.with("content-type", "text/html; charset=utf-8")
+fn html(status: u16, page: String) -> Response {
+    let response = Response { status, headers: vec![], body: page.into() };
+    response.with("content-type", "text/html; charset=utf-8")
 }
 
-fn plain(refusal: &Refusal) -> Reply {
-    let reply = Reply { status: refusal.status, headers: vec![], body: refusal.to_string().into() };
-    reply.with("content-type", "text/plain; charset=utf-8")
+fn plain(error: &ApiError) -> Response {
+    let response =
+        Response { status: error.status, headers: vec![], body: error.to_string().into() };
+    response.with("content-type", "text/plain; charset=utf-8")
 }
 
-fn shown(hub: &Hub, ask: &Ask) -> Result<String, Refusal> {
-    let path = segments(&ask.path);
+fn shown(hub: &Hub, request: &Request) -> Result<String, ApiError> {
+    let path = segments(&request.path);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let (owner, name, rest) = match path.as_slice() {
-        [] => return start::page(hub, ask),
+        [] => return start::page(hub, request),
         [owner, name, rest @ ..] => (owner, name, rest),
-        _ => return Err(Refusal::not_found()),
+        _ => return Err(ApiError::not_found()),
     };
-    let world = hub.0.read();
-    let visit = Visit::of(&world, ask)?;
+    let state = hub.0.read();
+    let context = PageContext::of(&state, request)?;
     let full_name = format!("{owner}/{name}");
-    let repo = world.repository_named(&full_name)?;
-    world.require_role(repo, visit.by, Role::Read)?;
-    let name = world.full_name(world.repository(repo)?)?;
-    let place = Place { visit: &visit, repo, name: &name };
+    let repo = state.repository_named(&full_name)?;
+    state.require_role(repo, context.by, Role::Read)?;
+    let name = state.full_name(state.repository(repo)?)?;
+    let page = RepoPage { context: &context, repo, name: &name };
     match rest {
-        [] => files::folder(place, None, ""),
-        ["tree", branch, path @ ..] => files::folder(place, Some(branch), &path.join("/")),
-        ["blob", branch, path @ ..] => files::file(place, branch, &path.join("/")),
-        ["edit", branch, path @ ..] => propose::page(place, branch, (&path.join("/"), false)),
-        ["delete", branch, path @ ..] => propose::page(place, branch, (&path.join("/"), true)),
-        ["issues"] => issue::list(place),
-        ["issues", "new"] => form::page(place),
+        [] => files::folder(page, None, ""),
+        ["tree", branch, path @ ..] => files::folder(page, Some(branch), &path.join("/")),
+        ["blob", branch, path @ ..] => files::file(page, branch, &path.join("/")),
+        ["edit", branch, path @ ..] => propose::page(page, branch, &path.join("/"), false),
+        ["delete", branch, path @ ..] => propose::page(page, branch, &path.join("/"), true),
+        ["issues"] => issue::list(page),
+        ["issues", "new"] => form::page(page),
         // As on GitHub a number is enough, whatever it is of.
-        ["issues", number] if !place.is_pull(number) => issue::page(place, numbered(number)?),
-        ["issues" | "pull", number] => pull::page(place, numbered(number)?),
-        ["pulls"] => pull::list(place),
-        ["pull", number, "files"] => pull::files(place, numbered(number)?),
-        ["runs", run] => check::page(place, numbered(run)?),
-        _ => Err(Refusal::not_found()),
+        ["issues", number] if !page.is_pull(number) => issue::page(page, numbered(number)?),
+        ["issues" | "pull", number] => pull::page(page, numbered(number)?),
+        ["pulls"] => pull::list(page),
+        ["pull", number, "files"] => pull::files(page, numbered(number)?),
+        ["runs", run] => check::page(page, numbered(run)?),
+        _ => Err(ApiError::not_found()),
     }
 }
 
 /// Does what a form asks for and answers with the address to go on at.
-fn done(hub: &Hub, ask: &Ask) -> Result<Reply, Refusal> {
-    let fields = Fields::read(&ask.body);
-    let path = segments(&ask.path);
+fn done(hub: &Hub, request: &Request) -> Result<Response, ApiError> {
+    let fields = Fields::read(&request.body);
+    let path = segments(&request.path);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let to = match path.as_slice() {
         ["-", "person"] => return switched(hub, &fields),
-        ["-", "deed", number] => {
+        ["-", "action", number] => {
             start::act(hub, numbered(number)?)?;
             "/".to_owned()
         }
-        [owner, name, rest @ ..] => hub.0.change(|world| {
-            let by = person(world, ask)?;
-            let repo = world.repository_named(&format!("{owner}/{name}"))?;
-            world.require_role(repo, by, Role::Read)?;
-            let name = world.full_name(world.repository(repo)?)?;
-            let at = Deeds { world, by, repo, name: &name, fields: &fields };
+        [owner, name, rest @ ..] => hub.0.change(|state| {
+            let by = person(state, request)?;
+            let repo = state.repository_named(&format!("{owner}/{name}"))?;
+            state.require_role(repo, by, Role::Read)?;
+            let name = state.full_name(state.repository(repo)?)?;
+            let at = Submission { state, by, repo, name: &name, fields: &fields };
             at.perform(rest)
         })?,
-        _ => return Err(Refusal::not_found()),
+        _ => return Err(ApiError::not_found()),
     };
-    Ok(Reply::empty(303).with("location", to))
+    Ok(Response::empty(303).with("location", to))
 }
 
-impl Deeds<'_> {
-    fn perform(self, rest: &[&str]) -> Result<String, Refusal> {
+impl Submission<'_> {
+    fn perform(self, rest: &[&str]) -> Result<String, ApiError> {
         match rest {
-            ["edit", branch, path @ ..] => propose::act(self, branch, (&path.join("/"), false)),
-            ["delete", branch, path @ ..] => propose::act(self, branch, (&path.join("/"), true)),
+            ["edit", branch, path @ ..] => propose::act(self, branch, &path.join("/"), false),
+            ["delete", branch, path @ ..] => propose::act(self, branch, &path.join("/"), true),
             ["issues", "new"] => form::act(self),
-            ["issues", number, deed] => issue::act(self, numbered(number)?, deed),
-            ["pull", number, deed] => pull::act(self, numbered(number)?, deed),
+            ["issues", number, action] => issue::act(self, numbered(number)?, action),
+            ["pull", number, action] => pull::act(self, numbered(number)?, action),
             ["comments", comment, "reaction"] => timeline::react(self, numbered(comment)?),
             ["runs", run, "again"] => check::act(self, numbered(run)?),
-            _ => Err(Refusal::not_found()),
+            _ => Err(ApiError::not_found()),
         }
     }
 }
 
-fn switched(hub: &Hub, fields: &Fields) -> Result<Reply, Refusal> {
+fn switched(hub: &Hub, fields: &Fields) -> Result<Response, ApiError> {
     let login = fields.required("person")?;
     let is_known = people(&hub.0.read()).any(|account| account.login == login);
     if !is_known {
-        return Err(Refusal::not_found());
+        return Err(ApiError::not_found());
     }
     // Only an address of ours: `//elsewhere` would lead away.
     let back = fields.text("back");
     let is_own = back.starts_with('/') && !back.starts_with("//") && !back.contains('\\');
     let cookie = format!("{COOKIE}={login}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
-    let reply = Reply::empty(303).with("location", if is_own { back } else { "/" });
-    Ok(reply.with("set-cookie", cookie))
+    let response = Response::empty(303).with("location", if is_own { back } else { "/" });
+    Ok(response.with("set-cookie", cookie))
 }
 
 #[derive(askama::Template)]
@@ -192,16 +193,16 @@ struct Refused {
     message: String,
 }
 
-fn refused(hub: &Hub, ask: &Ask, refusal: &Refusal) -> Result<String, Refusal> {
-    let world = hub.0.read();
-    let mut visit = Visit::of(&world, ask)?;
-    if ask.method.as_str() == "POST" {
-        visit.here = "/".into();
+fn refused(hub: &Hub, request: &Request, error: &ApiError) -> Result<String, ApiError> {
+    let state = hub.0.read();
+    let mut context = PageContext::of(&state, request)?;
+    if request.method.as_str() == "POST" {
+        context.here = "/".into();
     }
-    let because = refusal.errors.as_ref().and_then(|errors| {
+    let because = error.errors.as_ref().and_then(|errors| {
         let first = errors.get(0)?;
         first.as_str().or_else(|| first["message"].as_str()).map(str::to_owned)
     });
-    let message = because.unwrap_or_else(|| refusal.message.clone());
-    rendered(&Refused { frame: Frame::new(&visit), status: refusal.status, message })
+    let message = because.unwrap_or_else(|| error.message.clone());
+    rendered(&Refused { frame: Frame::new(&context), status: error.status, message })
 }

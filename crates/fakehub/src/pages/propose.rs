@@ -1,9 +1,10 @@
 //! Changing a file in the browser, or deleting a file or folder: as a commit or a pull request.
 
+use crate::actions::branches::HeadCommit;
 use crate::actions::pulls::NewPull;
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::git_repo::FileChange;
-use crate::pages::context::{Deeds, Place, rendered, segments_of};
+use crate::pages::context::{RepoPage, Submission, rendered, segments_of};
 use crate::pages::files;
 use crate::pages::frame::Frame;
 use crate::state::data::Role;
@@ -25,37 +26,38 @@ struct Page {
 }
 
 pub fn page(
-    place: Place<'_>,
+    page: RepoPage<'_>,
     branch: &str,
-    (path, deletes): (&str, bool),
-) -> Result<String, Refusal> {
-    let world = place.visit.world;
-    world.require_role(place.repo, place.visit.by, Role::Write)?;
-    let refs = &world.repository(place.repo)?.refs;
-    let at = refs.get(branch).ok_or_else(Refusal::not_found)?.clone();
-    let bare = world.bare(place.repo)?;
-    let file = bare.file(&at, path)?;
+    path: &str,
+    deletes: bool,
+) -> Result<String, ApiError> {
+    let state = page.context.state;
+    state.require_role(page.repo, page.context.by, Role::Write)?;
+    let refs = &state.repository(page.repo)?.refs;
+    let at = refs.get(branch).ok_or_else(ApiError::not_found)?.clone();
+    let git = state.git_repo(page.repo)?;
+    let file = git.file(&at, path)?;
     let text = match &file {
         Some(bytes) if !deletes => Some(String::from_utf8_lossy(bytes).into_owned()),
-        None if !deletes => return Err(Refusal::not_found()),
+        None if !deletes => return Err(ApiError::not_found()),
         _ => None,
     };
-    let gone = if deletes { below(&bare.paths(&at)?, path) } else { vec![] };
+    let gone = if deletes { below(&git.paths(&at)?, path) } else { vec![] };
     if deletes && gone.is_empty() {
-        return Err(Refusal::not_found());
+        return Err(ApiError::not_found());
     }
-    let login = &world.account(place.visit.by.account)?.login;
+    let login = &state.account(page.context.by.account)?.login;
     let free = (1..).map(|n| format!("{login}-patch-{n}")).find(|name| !refs.contains_key(name));
     let what = if file.is_some() { "blob" } else { "tree" };
     rendered(&Page {
-        frame: Frame::within(place, "files"),
+        frame: Frame::within(page, "files"),
         branch: branch.to_owned(),
         path: path.to_owned(),
         text,
         gone,
         message: format!("{} {path}", if deletes { "Delete" } else { "Update" }),
         new_branch: free.unwrap_or_default(),
-        back: files::address(place, what, (branch, path)),
+        back: files::address(page, what, branch, path),
         at,
     })
 }
@@ -68,41 +70,43 @@ fn below(paths: &[String], path: &str) -> Vec<String> {
 
 /// Commits to the branch, or to a new one with a pull request.
 pub fn act(
-    deeds: Deeds<'_>,
+    submission: Submission<'_>,
     branch: &str,
-    (path, deletes): (&str, bool),
-) -> Result<String, Refusal> {
-    let Deeds { world, by, repo, name, fields } = deeds;
+    path: &str,
+    deletes: bool,
+) -> Result<String, ApiError> {
+    let Submission { state, by, repo, name, fields } = submission;
     let (at, message) = (fields.required("at")?, fields.required("message")?);
     let changes: Vec<FileChange> = if deletes {
-        let gone = below(&world.bare(repo)?.paths(at)?, path);
+        let gone = below(&state.git_repo(repo)?.paths(at)?, path);
         gone.into_iter().map(|path| FileChange::Delete { path }).collect()
     } else {
         // Browsers send line ends as networks do; files have them as git does.
         let contents = fields.text("text").replace("\r\n", "\n").into_bytes();
-        if world.bare(repo)?.file(at, path)?.as_deref() == Some(&contents) {
-            return Err(Refusal::new(422, "There is nothing to commit: the text is as it was"));
+        if state.git_repo(repo)?.file(at, path)?.as_deref() == Some(&contents) {
+            return Err(ApiError::new(422, "There is nothing to commit: the text is as it was"));
         }
         vec![FileChange::Write { path: path.to_owned(), contents, executable: false }]
     };
     let url = format!("/{}", segments_of(name));
+    let commit = HeadCommit { branch, expected: at, message, files: &changes };
     if fields.text("to") != "new" {
-        world.commit_on_head(repo, (branch, at), (message, &changes), by)?;
-        let pull = pull_of(world, repo, branch)?;
+        state.commit_on_head(repo, &commit, by)?;
+        let pull = pull_of(state, repo, branch)?;
         return Ok(pull.map_or(url.clone(), |number| format!("{url}/pull/{number}")));
     }
     let new = fields.required("new_branch")?;
-    world.create_branch(repo, (new, at), by)?;
-    world.commit_on_head(repo, (new, at), (message, &changes), by)?;
+    state.create_branch(repo, new, at, by)?;
+    state.commit_on_head(repo, &HeadCommit { branch: new, ..commit }, by)?;
     let body = Some(fields.text("body").to_owned()).filter(|body| !body.trim().is_empty());
     let (title, head, base) = (message.to_owned(), new.to_owned(), branch.to_owned());
-    let number = world.open_pull(repo, &NewPull { title, body, head, base, draft: false }, by)?;
+    let number = state.open_pull(repo, &NewPull { title, body, head, base, draft: false }, by)?;
     Ok(format!("{url}/pull/{number}"))
 }
 
 /// The open pull request of a branch, to which a commit was just added.
-fn pull_of(world: &crate::state::World, repo: i64, branch: &str) -> Result<Option<i64>, Refusal> {
-    let mut issues = world.repository(repo)?.issues.values();
+fn pull_of(state: &crate::state::State, repo: i64, branch: &str) -> Result<Option<i64>, ApiError> {
+    let mut issues = state.repository(repo)?.issues.values();
     let found = issues.find(|issue| {
         let pull = issue.pull.as_ref();
         issue.open && pull.is_some_and(|it| it.head_repo == repo && it.head_ref == branch)

@@ -4,26 +4,27 @@ use std::collections::BTreeMap;
 
 use crate::actions::merge::MergeMethod;
 use crate::actions::pulls::PullEdit;
-use crate::api_error::Refusal;
+use crate::actions::reviews::NewReview;
+use crate::api_error::ApiError;
 use crate::git_repo::diff;
 use crate::pages::check;
-use crate::pages::context::{Deeds, Place, rendered, segment, segments_of};
-use crate::pages::frame::{Face, Frame};
-use crate::pages::issue::{Line, List, State};
+use crate::pages::context::{RepoPage, Submission, rendered, segment, segments_of};
+use crate::pages::frame::{Frame, Profile};
+use crate::pages::issue::{IssueBadge, Line, List};
 use crate::pages::timeline;
 use crate::pages::timeline::Entry;
 use crate::pages::{files, markdown};
-use crate::state::World;
-use crate::state::data::{Issue, Pull, ReviewState, Role};
+use crate::state::State;
+use crate::state::data::{Issue, IssueRef, Pull, ReviewState, Role};
 
-pub fn list(place: Place<'_>) -> Result<String, Refusal> {
-    let issues = place.visit.world.repository(place.repo)?.issues.values().rev();
+pub fn list(page: RepoPage<'_>) -> Result<String, ApiError> {
+    let issues = page.context.state.repository(page.repo)?.issues.values().rev();
     let pulls = issues.filter(|issue| issue.pull.is_some());
     rendered(&List {
-        frame: Frame::within(place, "pulls"),
-        url: place.url(),
+        frame: Frame::within(page, "pulls"),
+        url: page.url(),
         is_of_pulls: true,
-        lines: pulls.map(|issue| Line::of(place, issue)).collect(),
+        lines: pulls.map(|issue| Line::of(page, issue)).collect(),
     })
 }
 
@@ -32,7 +33,7 @@ struct Head {
     url: String,
     number: i64,
     title: String,
-    state: State,
+    state: IssueBadge,
     author: String,
     did: &'static str,
     base: String,
@@ -44,15 +45,15 @@ struct Head {
 }
 
 impl Head {
-    fn of(place: Place<'_>, (issue, pull): (&Issue, &Pull)) -> Result<Self, Refusal> {
-        let bare = place.visit.world.bare(place.repo)?;
-        let refs = &place.visit.world.repository(place.repo)?.refs;
+    fn of(page: RepoPage<'_>, issue: &Issue, pull: &Pull) -> Result<Self, ApiError> {
+        let git = page.context.state.git_repo(page.repo)?;
+        let refs = &page.context.state.repository(page.repo)?.refs;
         Ok(Self {
-            url: format!("{}/pull/{}", place.url(), issue.number),
+            url: format!("{}/pull/{}", page.url(), issue.number),
             number: issue.number,
             title: markdown::title(&issue.title),
-            state: State::of(issue),
-            author: Face::of(place.visit.world, issue.by.account).login,
+            state: IssueBadge::of(issue),
+            author: Profile::of(page.context.state, issue.by.account).login,
             did: match (&pull.merged, issue.open) {
                 (Some(_), _) => "brought",
                 (None, true) => "wants to bring",
@@ -60,10 +61,10 @@ impl Head {
             },
             base: pull.base_ref.clone(),
             branch: pull.head_ref.clone(),
-            branch_url: (pull.head_repo == place.repo && refs.contains_key(&pull.head_ref))
-                .then(|| format!("{}/tree/{}", place.url(), segment(&pull.head_ref))),
-            commits: bare.between(&pull.base_sha, &pull.head_sha)?.len(),
-            files: bare.extent(&pull.base_sha, &pull.head_sha)?.changed_files,
+            branch_url: (pull.head_repo == page.repo && refs.contains_key(&pull.head_ref))
+                .then(|| format!("{}/tree/{}", page.url(), segment(&pull.head_ref))),
+            commits: git.between(&pull.base_sha, &pull.head_sha)?.len(),
+            files: git.diff_stat(&pull.base_sha, &pull.head_sha)?.changed_files,
         })
     }
 }
@@ -86,7 +87,7 @@ struct Page {
 }
 
 struct Reviewer {
-    face: Face,
+    face: Profile,
     word: &'static str,
     class: &'static str,
 }
@@ -99,49 +100,49 @@ struct Merge {
     sha: String,
 }
 
-pub fn page(place: Place<'_>, number: i64) -> Result<String, Refusal> {
-    let world = place.visit.world;
-    let (issue, pull) = (world.issue(place.repo, number)?, world.pull(place.repo, number)?);
-    let runs = world.repository(place.repo)?.check_runs.values();
+pub fn page(page: RepoPage<'_>, number: i64) -> Result<String, ApiError> {
+    let state = page.context.state;
+    let (issue, pull) = (state.issue(page.repo, number)?, state.pull(page.repo, number)?);
+    let runs = state.repository(page.repo)?.check_runs.values();
     let runs: Vec<_> = runs.filter(|run| run.head_sha == pull.head_sha).collect();
-    let bare = world.bare(place.repo)?;
+    let git = state.git_repo(page.repo)?;
     let mut commits = vec![];
-    for sha in bare.between(&pull.base_sha, &pull.head_sha)? {
-        let message = bare.facts(&sha)?.message;
+    for sha in git.between(&pull.base_sha, &pull.head_sha)? {
+        let message = git.commit_info(&sha)?.message;
         let headline = markdown::title(message.lines().next().unwrap_or_default());
         commits.push((sha[..7].to_owned(), headline));
     }
-    let conflicts = match world.live_base(place.repo, pull)? {
-        Some(base) if issue.open => !bare.is_mergeable(&base, &pull.head_sha)?,
+    let conflicts = match state.live_base(page.repo, pull)? {
+        Some(base) if issue.open => !git.is_mergeable(&base, &pull.head_sha)?,
         _ => false,
     };
     let is_passed = |run: &&crate::state::data::CheckRun| {
         matches!(run.conclusion.as_deref(), Some("success" | "neutral" | "skipped"))
     };
-    let may_manage = timeline::may_manage(place, issue);
+    let may_manage = timeline::may_manage(page, issue);
     rendered(&Page {
-        frame: Frame::within(place, "pulls"),
-        head: Head::of(place, (issue, pull))?,
-        entries: timeline::timeline(place, number)?,
-        checks: runs.iter().map(|run| check::Line::of(place, run)).collect(),
-        reviewers: reviewers(world, pull),
+        frame: Frame::within(page, "pulls"),
+        head: Head::of(page, issue, pull)?,
+        entries: timeline::timeline(page, number)?,
+        checks: runs.iter().map(|run| check::Line::of(page, run)).collect(),
+        reviewers: reviewers(state, pull),
         commits,
         merge: Merge {
-            may: place.may(Role::Write),
+            may: page.may(Role::Write),
             conflicts,
             checks_passed: !runs.is_empty() && runs.iter().all(is_passed),
             sha: pull.head_sha.clone(),
         },
         is_open: issue.open,
         is_draft: pull.draft,
-        may_review: issue.by.account != place.visit.by.account,
+        may_review: issue.by.account != page.context.by.account,
         may_manage,
         may_reopen: may_manage && pull.merged.is_none(),
     })
 }
 
 /// The latest opinion of everybody who has one.
-fn reviewers(world: &World, pull: &Pull) -> Vec<Reviewer> {
+fn reviewers(state: &State, pull: &Pull) -> Vec<Reviewer> {
     let mut latest = BTreeMap::new();
     for review in &pull.reviews {
         let shown = match review.state {
@@ -153,7 +154,7 @@ fn reviewers(world: &World, pull: &Pull) -> Vec<Reviewer> {
         latest.insert(review.by.account, shown);
     }
     let reviewer =
-        |(account, (word, class))| Reviewer { face: Face::of(world, account), word, class };
+        |(account, (word, class))| Reviewer { face: Profile::of(state, account), word, class };
     latest.into_iter().map(reviewer).collect()
 }
 
@@ -162,51 +163,57 @@ fn reviewers(world: &World, pull: &Pull) -> Vec<Reviewer> {
 struct Files {
     frame: Frame,
     head: Head,
-    files: Vec<Changed>,
+    files: Vec<FileSection>,
 }
 
-struct Changed {
-    file: diff::File,
+struct FileSection {
+    file: diff::FileDiff,
     id: String,
     edit: Option<String>,
 }
 
-pub fn files(place: Place<'_>, number: i64) -> Result<String, Refusal> {
-    let world = place.visit.world;
-    let (issue, pull) = (world.issue(place.repo, number)?, world.pull(place.repo, number)?);
-    let changed = world.bare(place.repo)?.changed(&pull.base_sha, &pull.head_sha)?;
-    let may_edit = issue.open && pull.head_repo == place.repo && place.may(Role::Write);
+pub fn files(page: RepoPage<'_>, number: i64) -> Result<String, ApiError> {
+    let state = page.context.state;
+    let (issue, pull) = (state.issue(page.repo, number)?, state.pull(page.repo, number)?);
+    let changed = state.git_repo(page.repo)?.changed_files(&pull.base_sha, &pull.head_sha)?;
+    let may_edit = issue.open && pull.head_repo == page.repo && page.may(Role::Write);
     let shown = changed.iter().map(|changed| {
         let edit = (may_edit && changed.new.is_some())
-            .then(|| files::address(place, "edit", (&pull.head_ref, &changed.path)));
-        Changed { file: diff::file(changed), id: format!("file-{}", segment(&changed.path)), edit }
+            .then(|| files::address(page, "edit", &pull.head_ref, &changed.path));
+        FileSection {
+            file: diff::file(changed),
+            id: format!("file-{}", segment(&changed.path)),
+            edit,
+        }
     });
     rendered(&Files {
-        frame: Frame::within(place, "pulls"),
-        head: Head::of(place, (issue, pull))?,
+        frame: Frame::within(page, "pulls"),
+        head: Head::of(page, issue, pull)?,
         files: shown.collect(),
     })
 }
 
-pub fn act(mut deeds: Deeds<'_>, number: i64, deed: &str) -> Result<String, Refusal> {
-    if let Some(to) = timeline::act(&mut deeds, number, deed)? {
+pub fn act(mut submission: Submission<'_>, number: i64, action: &str) -> Result<String, ApiError> {
+    if let Some(to) = timeline::act(&mut submission, number, action)? {
         return Ok(to);
     }
-    let Deeds { world, by, repo, name, fields } = deeds;
-    let at = (repo, number);
+    let Submission { state, by, repo, name, fields } = submission;
+    let at = IssueRef { repo, number };
     let url = format!("/{}/pull/{number}", segments_of(name));
     let open = |open: bool| PullEdit { open: Some(open), ..PullEdit::default() };
-    match deed {
+    match action {
         "review" => {
-            let state = match fields.required("event")? {
+            let verdict = match fields.required("event")? {
                 "approve" => ReviewState::Approved,
                 "request_changes" => ReviewState::ChangesRequested,
                 "comment" => ReviewState::Commented,
-                _ => return Err(Refusal::not_found()),
+                _ => return Err(ApiError::not_found()),
             };
             // On the head that was shown: one that came since is not what was read.
             let head = fields.required("sha")?;
-            let id = world.submit_review(at, (state, fields.text("body")), Some(head), by)?;
+            let review =
+                NewReview { state: verdict, body: fields.text("body"), commit: Some(head) };
+            let id = state.submit_review(at, &review, by)?;
             return Ok(format!("{url}#review-{id}"));
         }
         "merge" => {
@@ -214,14 +221,14 @@ pub fn act(mut deeds: Deeds<'_>, number: i64, deed: &str) -> Result<String, Refu
                 "merge" => MergeMethod::Merge,
                 "squash" => MergeMethod::Squash,
                 "rebase" => MergeMethod::Rebase,
-                _ => return Err(Refusal::not_found()),
+                _ => return Err(ApiError::not_found()),
             };
-            world.merge_pull(at, method, Some(fields.required("sha")?), by)?;
+            state.merge_pull(at, method, Some(fields.required("sha")?), by)?;
         }
-        "ready" => world.mark_ready(at, by)?,
-        "close" => world.edit_pull(repo, number, &open(false), by)?,
-        "reopen" => world.edit_pull(repo, number, &open(true), by)?,
-        _ => return Err(Refusal::not_found()),
+        "ready" => state.mark_ready(at, by)?,
+        "close" => state.edit_pull(repo, number, &open(false), by)?,
+        "reopen" => state.edit_pull(repo, number, &open(true), by)?,
+        _ => return Err(ApiError::not_found()),
     }
     Ok(url)
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use askama::Template;
 
 use crate::actions::registration::Manifest;
-use crate::api_error::Refusal;
-use crate::http::{Ask, Reply};
+use crate::api_error::ApiError;
+use crate::http::{Request, Response};
 use crate::hub::Hub;
 use crate::pages::guard::guard;
 
@@ -36,9 +36,9 @@ const NEW: &str = "/settings/apps/new";
 const CONFIRMED: &str = "/settings/apps/confirmed";
 
 /// Whether a request is for a page of registration, of a person or an organisation.
-pub fn is_page(ask: &Ask) -> bool {
-    let is_one = |page| owner_of(&ask.path, page).is_some();
-    ask.method == "POST" && (is_one(NEW) || is_one(CONFIRMED))
+pub fn is_page(request: &Request) -> bool {
+    let is_one = |page| owner_of(&request.path, page).is_some();
+    request.method == "POST" && (is_one(NEW) || is_one(CONFIRMED))
 }
 
 /// Whose app it will be: an organisation, or (`Some(None)`) whoever is signed in.
@@ -52,50 +52,50 @@ fn owner_of<'a>(path: &'a str, page: &str) -> Option<Option<&'a str>> {
 }
 
 /// Asks for confirmation, or registers the app and sends the browser back to where it came from.
-pub fn answer(hub: &Hub, ask: &Ask) -> Reply {
-    let reply = match owner_of(&ask.path, CONFIRMED) {
-        None => confirmation(ask),
-        Some(owner) => guard(hub, ask).and_then(|()| registered(hub, ask, owner)),
+pub fn answer(hub: &Hub, request: &Request) -> Response {
+    let response = match owner_of(&request.path, CONFIRMED) {
+        None => confirmation(request),
+        Some(owner) => guard(hub, request).and_then(|()| registered(hub, request, owner)),
     };
     // No `form-action`: what is confirmed leads on to another site.
     let policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
-    let reply = reply.unwrap_or_else(|refusal| Reply::refusal(&refusal));
-    reply.with("content-security-policy", policy).with("cache-control", "no-store")
+    let response = response.unwrap_or_else(|error| Response::error(&error));
+    response.with("content-security-policy", policy).with("cache-control", "no-store")
 }
 
 type Fields = BTreeMap<String, String>;
 
-fn manifest_in(fields: &Fields) -> Result<(&str, Manifest), Refusal> {
-    let text = fields.get("manifest").ok_or_else(|| Refusal::missing("manifest"))?;
+fn manifest_in(fields: &Fields) -> Result<(&str, Manifest), ApiError> {
+    let text = fields.get("manifest").ok_or_else(|| ApiError::missing("manifest"))?;
     let manifest = serde_json::from_str(text)
-        .map_err(|error| Refusal::invalid("Integration", "manifest", error.to_string()))?;
+        .map_err(|error| ApiError::invalid("Integration", "manifest", error.to_string()))?;
     Ok((text, manifest))
 }
 
-fn confirmation(ask: &Ask) -> Result<Reply, Refusal> {
-    let fields: Fields = form_urlencoded::parse(&ask.body).into_owned().collect();
-    let query: Fields = form_urlencoded::parse(ask.query.as_bytes()).into_owned().collect();
+fn confirmation(request: &Request) -> Result<Response, ApiError> {
+    let fields: Fields = form_urlencoded::parse(&request.body).into_owned().collect();
+    let query: Fields = form_urlencoded::parse(request.query.as_bytes()).into_owned().collect();
     let (manifest, Manifest { name, .. }) = manifest_in(&fields)?;
-    let action = ask.path.replace(NEW, CONFIRMED);
+    let action = request.path.replace(NEW, CONFIRMED);
     let state = query.get("state").map_or("", String::as_str);
     let page = Confirmation { name: &name, action: &action, manifest, state };
-    let page = page.render().map_err(|error| Refusal::new(500, error.to_string()))?;
-    let reply = Reply { status: 200, headers: vec![], body: page.into() };
-    Ok(reply.with("content-type", "text/html; charset=utf-8"))
+    let page = page.render().map_err(|error| ApiError::new(500, error.to_string()))?;
+    let response = Response { status: 200, headers: vec![], body: page.into() };
+    Ok(response.with("content-type", "text/html; charset=utf-8"))
 }
 
-fn registered(hub: &Hub, ask: &Ask, owner: Option<&str>) -> Result<Reply, Refusal> {
-    let fields: Fields = form_urlencoded::parse(&ask.body).into_owned().collect();
+fn registered(hub: &Hub, request: &Request, owner: Option<&str>) -> Result<Response, ApiError> {
+    let fields: Fields = form_urlencoded::parse(&request.body).into_owned().collect();
     let (_, manifest) = manifest_in(&fields)?;
     let redirect =
-        manifest.redirect_url.as_ref().ok_or_else(|| Refusal::missing("redirect_url"))?;
-    let code = hub.0.change(|world| world.register_app(owner, &manifest))?;
+        manifest.redirect_url.as_ref().ok_or_else(|| ApiError::missing("redirect_url"))?;
+    let code = hub.0.change(|state| state.register_app(owner, &manifest))?;
     let mut answer = form_urlencoded::Serializer::new(String::new());
     answer.append_pair("code", &code);
     if let Some(state) = fields.get("state").filter(|state| !state.is_empty()) {
         answer.append_pair("state", state);
     }
-    Ok(Reply::empty(302).with("location", format!("{redirect}?{}", answer.finish())))
+    Ok(Response::empty(302).with("location", format!("{redirect}?{}", answer.finish())))
 }
 
 #[cfg(test)]

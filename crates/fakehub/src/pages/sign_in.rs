@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use crate::api_error::Refusal;
-use crate::http::{Ask, Reply};
+use crate::api_error::ApiError;
+use crate::http::{Request, Response};
 use crate::hub::Hub;
 use crate::pages::context::person;
 
@@ -14,38 +14,38 @@ pub const PAGE: &str = "/login/oauth/authorize";
 const EXCHANGE: &str = "/login/oauth/access_token";
 
 /// Sends the browser back to the app with a code.
-pub fn authorize(hub: &Hub, ask: &Ask) -> Result<Reply, Refusal> {
-    let wish = fields(ask.query.as_bytes())?;
-    let location = hub.0.change(|world| {
-        let by = person(world, ask)?;
-        world.authorize_app(by, wish)
+pub fn authorize(hub: &Hub, request: &Request) -> Result<Response, ApiError> {
+    let wanted = fields(request.query.as_bytes())?;
+    let location = hub.0.change(|state| {
+        let by = person(state, request)?;
+        state.authorize_app(by, wanted)
     })?;
-    Ok(Reply::empty(302).with("location", location))
+    Ok(Response::empty(302).with("location", location))
 }
 
-pub fn is_exchange(ask: &Ask) -> bool {
-    ask.path == EXCHANGE && ask.method.as_str() == "POST"
+pub fn is_exchange(request: &Request) -> bool {
+    request.path == EXCHANGE && request.method.as_str() == "POST"
 }
 
 /// Answers 200 whatever becomes of it, as GitHub does.
-pub fn exchange(hub: &Hub, ask: &Ask) -> Reply {
-    let proof = match ask.header("content-type").unwrap_or_default() {
-        "application/json" => ask.json().and_then(read),
-        _ => fields(&ask.body),
+pub fn exchange(hub: &Hub, request: &Request) -> Response {
+    let proof = match request.header("content-type").unwrap_or_default() {
+        "application/json" => request.json().and_then(read),
+        _ => fields(&request.body),
     };
     let exchanged =
-        proof.and_then(|proof| hub.0.change(|world| Ok(world.exchange_sign_in(&proof))));
+        proof.and_then(|proof| hub.0.change(|state| Ok(state.exchange_sign_in(&proof))));
     match exchanged {
-        Ok(answer) => Reply::json(200, &answer),
-        Err(refusal) => Reply::refusal(&refusal),
+        Ok(answer) => Response::json(200, &answer),
+        Err(error) => Response::error(&error),
     }
 }
 
-fn fields<T: serde::de::DeserializeOwned>(encoded: &[u8]) -> Result<T, Refusal> {
+fn fields<T: serde::de::DeserializeOwned>(encoded: &[u8]) -> Result<T, ApiError> {
     let pairs = form_urlencoded::parse(encoded).into_owned();
     read(pairs.map(|(name, value)| (name, Value::from(value))).collect())
 }
 
-fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Refusal> {
-    serde_json::from_value(value).map_err(|error| Refusal::new(422, error.to_string()))
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, ApiError> {
+    serde_json::from_value(value).map_err(|error| ApiError::new(422, error.to_string()))
 }

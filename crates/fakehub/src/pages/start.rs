@@ -1,10 +1,10 @@
 //! The start page: what can be tried, step by step, and what is here.
 
-use crate::api_error::Refusal;
-use crate::http::Ask;
+use crate::api_error::ApiError;
+use crate::http::Request;
 use crate::hub::Hub;
-use crate::pages::context::{Visit, rendered, segments_of};
-use crate::pages::frame::{Face, Frame};
+use crate::pages::context::{PageContext, rendered, segments_of};
+use crate::pages::frame::{Frame, Profile};
 use crate::pages::markdown;
 use crate::state::data::{Issue, Repository, Role};
 
@@ -17,7 +17,7 @@ struct Page {
     steps: Vec<Shown>,
     note: String,
     repositories: Vec<Entry>,
-    bot: Face,
+    bot: Profile,
 }
 
 struct Shown {
@@ -26,7 +26,7 @@ struct Shown {
     is_done: bool,
     is_next: bool,
     link: Option<(String, String)>,
-    deed: Option<String>,
+    action: Option<String>,
 }
 
 struct Entry {
@@ -36,11 +36,11 @@ struct Entry {
     pulls: usize,
 }
 
-pub fn page(hub: &Hub, ask: &Ask) -> Result<String, Refusal> {
+pub fn page(hub: &Hub, request: &Request) -> Result<String, ApiError> {
     // Before the world is locked: the teller looks at it, too.
     let guide = hub.guide().unwrap_or_default();
-    let world = hub.0.read();
-    let visit = Visit::of(&world, ask)?;
+    let state = hub.0.read();
+    let context = PageContext::of(&state, request)?;
     let references = markdown::References { url: String::new(), numbers: [].into() };
     let text = |text: &str| markdown::rendered(text, &references);
     let next = guide.steps.iter().position(|step| !step.is_done);
@@ -50,10 +50,10 @@ pub fn page(hub: &Hub, ask: &Ask) -> Result<String, Refusal> {
         is_done: step.is_done,
         is_next: next == Some(nth),
         link: step.link.clone(),
-        deed: step.deed.as_ref().map(|deed| deed.name.clone()),
+        action: step.action.as_ref().map(|action| action.name.clone()),
     });
     let entry = |repository: &Repository| {
-        let name = world.full_name(repository)?;
+        let name = state.full_name(repository)?;
         let open = |pulls: bool| {
             let is_it = |it: &&Issue| it.open && it.pull.is_some() == pulls;
             repository.issues.values().filter(is_it).count()
@@ -61,24 +61,24 @@ pub fn page(hub: &Hub, ask: &Ask) -> Result<String, Refusal> {
         let url = format!("/{}", segments_of(&name));
         Ok(Entry { name, url, issues: open(false), pulls: open(true) })
     };
-    let is_seen = |it: &&Repository| world.require_role(it.id, visit.by, Role::Read).is_ok();
-    let repositories = world.state.repositories.values().filter(is_seen).map(entry);
+    let is_seen = |it: &&Repository| state.require_role(it.id, context.by, Role::Read).is_ok();
+    let repositories = state.data.repositories.values().filter(is_seen).map(entry);
     rendered(&Page {
-        frame: Frame::new(&visit),
+        frame: Frame::new(&context),
         title: guide.title,
         about: text(&guide.about),
         steps: steps.collect(),
         note: text(&guide.note),
-        repositories: repositories.collect::<Result<_, Refusal>>()?,
-        bot: Face::of(&world, world.state.app.bot),
+        repositories: repositories.collect::<Result<_, ApiError>>()?,
+        bot: Profile::of(&state, state.data.app.bot),
     })
 }
 
 /// Presses the button of a step, counted from 1.
-pub fn act(hub: &Hub, number: i64) -> Result<(), Refusal> {
+pub fn act(hub: &Hub, number: i64) -> Result<(), ApiError> {
     let guide = hub.guide().unwrap_or_default();
-    let place = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    let step = place.and_then(|place| guide.steps.get(place));
-    let deed = step.and_then(|step| step.deed.as_ref()).ok_or_else(Refusal::not_found)?;
-    (deed.act)().map_err(|why| Refusal::new(422, why))
+    let page = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    let step = page.and_then(|page| guide.steps.get(page));
+    let action = step.and_then(|step| step.action.as_ref()).ok_or_else(ApiError::not_found)?;
+    (action.act)().map_err(|why| ApiError::new(422, why))
 }

@@ -2,22 +2,22 @@
 
 use jiff::Timestamp;
 
-use crate::actions::comments::Reacted;
-use crate::api_error::Refusal;
-use crate::pages::context::{Deeds, Place, segments_of};
-use crate::pages::frame::{Face, Moment};
+use crate::actions::comments::ReactionTarget;
+use crate::api_error::ApiError;
+use crate::pages::context::{RepoPage, Submission, segments_of};
+use crate::pages::frame::{DisplayTime, Profile};
 use crate::pages::markdown;
 use crate::pages::markdown::References;
-use crate::state::data::{By, Issue, Reaction, Review, ReviewState, Role};
+use crate::state::data::{By, Issue, IssueRef, Reaction, Review, ReviewState, Role};
 
 /// One entry; `id` is where it stands in the page.
 pub struct Entry {
     pub id: String,
-    pub face: Face,
+    pub face: Profile,
     pub did: String,
     /// `approved`, `refused`, `done`, or nothing.
     pub tone: &'static str,
-    pub at: Moment,
+    pub at: DisplayTime,
     pub body: String,
     pub reactions: Vec<Given>,
     /// Where to send a reaction to.
@@ -44,17 +44,17 @@ pub const REACTIONS: [(&str, &str, &str); 8] = [
     ("eyes", "👀", "eyes"),
 ];
 
-pub fn references(place: Place<'_>) -> References {
-    let issues = place.visit.world.repository(place.repo).map(|found| &found.issues);
+pub fn references(page: RepoPage<'_>) -> References {
+    let issues = page.context.state.repository(page.repo).map(|found| &found.issues);
     let numbers = issues.map(|issues| issues.keys().copied().collect()).unwrap_or_default();
-    References { url: place.url(), numbers }
+    References { url: page.url(), numbers }
 }
 
 /// Everything about it, oldest first.
-pub fn timeline(place: Place<'_>, number: i64) -> Result<Vec<Entry>, Refusal> {
-    let world = place.visit.world;
-    let issue = world.issue(place.repo, number)?;
-    let references = references(place);
+pub fn timeline(page: RepoPage<'_>, number: i64) -> Result<Vec<Entry>, ApiError> {
+    let state = page.context.state;
+    let issue = state.issue(page.repo, number)?;
+    let references = references(page);
     let text = |text: &str| markdown::rendered(text, &references);
     let mut entries = vec![Entry {
         id: "opened".into(),
@@ -62,26 +62,26 @@ pub fn timeline(place: Place<'_>, number: i64) -> Result<Vec<Entry>, Refusal> {
             None | Some("") => "<p class=\"quiet\">No description.</p>".into(),
             Some(body) => text(body),
         },
-        reactions: given(place, &issue.reactions),
-        react: Some(format!("{}/{}/{number}/reaction", place.url(), kind(issue))),
-        ..event(place, (issue.by, issue.created_at), "opened this")
+        reactions: given(page, &issue.reactions),
+        react: Some(format!("{}/{}/{number}/reaction", page.url(), kind(issue))),
+        ..event(page, issue.by, issue.created_at, "opened this")
     }];
-    let comments = world.repository(place.repo)?.comments.values();
+    let comments = state.repository(page.repo)?.comments.values();
     for comment in comments.filter(|comment| comment.issue == number) {
         let is_edited = comment.updated_at != comment.created_at;
         entries.push(Entry {
             id: format!("comment-{}", comment.id),
             did: if is_edited { "commented, and edited it since" } else { "commented" }.into(),
             body: text(&comment.body),
-            reactions: given(place, &comment.reactions),
-            react: Some(format!("{}/comments/{}/reaction", place.url(), comment.id)),
-            ..event(place, (comment.by, comment.created_at), "")
+            reactions: given(page, &comment.reactions),
+            react: Some(format!("{}/comments/{}/reaction", page.url(), comment.id)),
+            ..event(page, comment.by, comment.created_at, "")
         });
     }
     if let Some(pull) = &issue.pull {
         entries.extend(pull.reviews.iter().map(|review| Entry {
             body: if review.body.is_empty() { String::new() } else { text(&review.body) },
-            ..reviewed(place, review)
+            ..reviewed(page, review)
         }));
         if let Some(merged) = &pull.merged {
             let by = By { account: merged.by, via_app: false };
@@ -90,14 +90,14 @@ pub fn timeline(place: Place<'_>, number: i64) -> Result<Vec<Entry>, Refusal> {
                 id: "merged".into(),
                 did,
                 tone: "done",
-                ..event(place, (by, merged.at), "")
+                ..event(page, by, merged.at, "")
             });
         }
     }
     let is_merged = issue.pull.as_ref().is_some_and(|pull| pull.merged.is_some());
     if let (Some(at), Some(account), false) = (issue.closed_at, issue.closed_by, is_merged) {
         let by = By { account, via_app: false };
-        entries.push(Entry { id: "closed".into(), ..event(place, (by, at), "closed this") });
+        entries.push(Entry { id: "closed".into(), ..event(page, by, at, "closed this") });
     }
     entries.sort_by_key(|entry| entry.order);
     Ok(entries)
@@ -107,10 +107,10 @@ pub fn kind(issue: &Issue) -> &'static str {
     if issue.pull.is_some() { "pull" } else { "issues" }
 }
 
-fn event(place: Place<'_>, (by, at): (By, Timestamp), did: &str) -> Entry {
+fn event(page: RepoPage<'_>, by: By, at: Timestamp, did: &str) -> Entry {
     Entry {
         id: String::new(),
-        face: Face::of(place.visit.world, by.account),
+        face: Profile::of(page.context.state, by.account),
         did: did.to_owned(),
         tone: "",
         at: at.into(),
@@ -121,7 +121,7 @@ fn event(place: Place<'_>, (by, at): (By, Timestamp), did: &str) -> Entry {
     }
 }
 
-fn reviewed(place: Place<'_>, review: &Review) -> Entry {
+fn reviewed(page: RepoPage<'_>, review: &Review) -> Entry {
     let (did, tone) = match review.state {
         ReviewState::Approved => ("approved these changes", "approved"),
         ReviewState::ChangesRequested => ("requested changes", "refused"),
@@ -133,16 +133,16 @@ fn reviewed(place: Place<'_>, review: &Review) -> Entry {
         id: format!("review-{}", review.id),
         did,
         tone,
-        ..event(place, (review.by, review.submitted_at), "")
+        ..event(page, review.by, review.submitted_at, "")
     }
 }
 
-fn given(place: Place<'_>, reactions: &[Reaction]) -> Vec<Given> {
+fn given(page: RepoPage<'_>, reactions: &[Reaction]) -> Vec<Given> {
     let of_kind = |(content, emoji, _): (&str, &'static str, &str)| {
         let by: Vec<String> = reactions
             .iter()
             .filter(|reaction| reaction.content == content)
-            .map(|reaction| Face::of(place.visit.world, reaction.by).login)
+            .map(|reaction| Profile::of(page.context.state, reaction.by).login)
             .collect();
         (!by.is_empty()).then(|| Given { emoji, count: by.len(), by: by.join(", ") })
     };
@@ -150,28 +150,32 @@ fn given(place: Place<'_>, reactions: &[Reaction]) -> Vec<Given> {
 }
 
 /// A reaction to a comment; answers where it stands.
-pub fn react(deeds: Deeds<'_>, comment: i64) -> Result<String, Refusal> {
-    let Deeds { world, by, repo, name, fields } = deeds;
-    world.react(repo, Reacted::Comment(comment), fields.required("content")?, by)?;
-    let number = world.comment(repo, comment)?.issue;
-    let kind = kind(world.issue(repo, number)?);
+pub fn react(submission: Submission<'_>, comment: i64) -> Result<String, ApiError> {
+    let Submission { state, by, repo, name, fields } = submission;
+    state.react(repo, ReactionTarget::Comment(comment), fields.required("content")?, by)?;
+    let number = state.comment(repo, comment)?.issue;
+    let kind = kind(state.issue(repo, number)?);
     Ok(format!("/{}/{kind}/{number}#comment-{comment}", segments_of(name)))
 }
 
-/// What can be done to issues and pull requests alike; None for any other deed.
-pub fn act(deeds: &mut Deeds<'_>, number: i64, deed: &str) -> Result<Option<String>, Refusal> {
-    let Deeds { world, by, repo, name, fields } = deeds;
-    let at = (*repo, number);
-    let kind = kind(world.issue(*repo, number)?);
+/// What can be done to issues and pull requests alike; None for any other action.
+pub fn act(
+    submission: &mut Submission<'_>,
+    number: i64,
+    action: &str,
+) -> Result<Option<String>, ApiError> {
+    let Submission { state, by, repo, name, fields } = submission;
+    let at = IssueRef { repo: *repo, number };
+    let kind = kind(state.issue(*repo, number)?);
     let url = format!("/{}/{kind}/{number}", segments_of(name));
-    match deed {
+    match action {
         "comment" => {
-            let id = world.add_comment(at, fields.required("body")?, *by)?;
+            let id = state.add_comment(at.repo, at.number, fields.required("body")?, *by)?;
             Ok(Some(format!("{url}#comment-{id}")))
         }
         "reaction" => {
             let content = fields.required("content")?;
-            world.react(*repo, Reacted::Issue(number), content, *by)?;
+            state.react(*repo, ReactionTarget::Issue(number), content, *by)?;
             Ok(Some(url))
         }
         _ => Ok(None),
@@ -179,8 +183,8 @@ pub fn act(deeds: &mut Deeds<'_>, number: i64, deed: &str) -> Result<Option<Stri
 }
 
 /// Whether the viewer may change what somebody else wrote, or wrote it.
-pub fn may_manage(place: Place<'_>, issue: &Issue) -> bool {
-    issue.by == place.visit.by || place.may(Role::Triage)
+pub fn may_manage(page: RepoPage<'_>, issue: &Issue) -> bool {
+    issue.by == page.context.by || page.may(Role::Triage)
 }
 
 #[cfg(test)]

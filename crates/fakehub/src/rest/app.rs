@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::actions::access::{Access, Actor, permission_subset};
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request, listed};
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation, listed};
 use crate::state::data::{Installation, InstallationToken, Level};
 
 pub const OPERATIONS: [Operation; 6] = [
@@ -43,44 +43,44 @@ pub const OPERATIONS: [Operation; 6] = [
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Wish {
+struct TokenRequest {
     repositories: Option<Vec<String>>,
     repository_ids: Option<BTreeSet<i64>>,
     permissions: Option<BTreeMap<String, Level>>,
 }
 
-fn app(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    Ok(Reply::json(200, &request.world.app_json()?))
+fn app(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    Ok(Response::json(200, &context.state.app_json()?))
 }
 
-fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let world = &request.world;
-    let all = world.state.installations.values().map(|it| world.installation_json(it));
-    Ok(listed(request.page(all.collect::<Result<_, _>>()?)))
+fn list(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let state = &context.state;
+    let all = state.data.installations.values().map(|it| state.installation_json(it));
+    Ok(listed(context.page(all.collect::<Result<_, _>>()?)))
 }
 
-fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let installation = request.world.installation(request.number("installation_id")?)?;
-    Ok(Reply::json(200, &request.world.installation_json(installation)?))
+fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let installation = context.state.installation(context.number("installation_id")?)?;
+    Ok(Response::json(200, &context.state.installation_json(installation)?))
 }
 
-fn of_repository(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let installation = request.world.installation_of(request.repo);
-    let installation = installation.ok_or_else(Refusal::not_found)?;
-    Ok(Reply::json(200, &request.world.installation_json(installation)?))
+fn of_repository(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let installation = context.state.installation_of(context.repo);
+    let installation = installation.ok_or_else(ApiError::not_found)?;
+    Ok(Response::json(200, &context.state.installation_json(installation)?))
 }
 
-fn mint(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let wish: Wish = request.fields()?;
-    let installation = request.world.installation(request.number("installation_id")?)?.clone();
+fn mint(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let wanted: TokenRequest = context.fields()?;
+    let installation = context.state.installation(context.number("installation_id")?)?.clone();
     if installation.suspended_at.is_some() {
-        return Err(Refusal::new(403, "This installation has been suspended"));
+        return Err(ApiError::new(403, "This installation has been suspended"));
     }
-    let permissions = permission_subset(&installation.permissions, wish.permissions.as_ref())?;
-    let repositories = chosen(request, &installation, &wish)?;
+    let permissions = permission_subset(&installation.permissions, wanted.permissions.as_ref())?;
+    let repositories = chosen(context, &installation, &wanted)?;
     let expires_at =
         Timestamp::from_second((Timestamp::now() + 1.hour()).as_second()).unwrap_or(Timestamp::MAX);
-    let token = token(request.world.state.app.id);
+    let token = token(context.state.data.app.id);
     let mut answer = json!({
         "token": token,
         "expires_at": expires_at,
@@ -88,36 +88,36 @@ fn mint(request: &mut Request<'_>) -> Result<Reply, Refusal> {
         "repository_selection": if repositories.is_some() { "selected" } else { "all" },
     });
     if let Some(ids) = &repositories {
-        let listed = ids.iter().map(|id| request.world.repository_json(*id));
+        let listed = ids.iter().map(|id| context.state.repository_json(*id));
         answer["repositories"] = Value::Array(listed.collect::<Result<_, _>>()?);
     }
     let installation = installation.id;
     let grant = InstallationToken { installation, permissions, repositories, expires_at };
-    let tokens = &mut request.world.state.tokens;
+    let tokens = &mut context.state.data.tokens;
     tokens.retain(|_, old| old.expires_at > Timestamp::now());
     tokens.insert(token, grant);
-    Ok(Reply::json(201, &answer))
+    Ok(Response::json(201, &answer))
 }
 
 /// The repositories of a new token; errors with 422 for one that is not of the installation.
 fn chosen(
-    request: &Request<'_>,
+    context: &Context<'_>,
     installation: &Installation,
-    wish: &Wish,
-) -> Result<Option<BTreeSet<i64>>, Refusal> {
-    let covered = request.world.repositories_of(installation);
+    wanted: &TokenRequest,
+) -> Result<Option<BTreeSet<i64>>, ApiError> {
+    let covered = context.state.repositories_of(installation);
     let inaccessible = || {
-        Refusal::new(
+        ApiError::new(
             422,
             "There is at least one repository that does not exist or is not accessible to the \
              parent installation.",
         )
     };
-    if wish.repositories.is_none() && wish.repository_ids.is_none() {
+    if wanted.repositories.is_none() && wanted.repository_ids.is_none() {
         return Ok(None);
     }
-    let mut ids = wish.repository_ids.clone().unwrap_or_default();
-    for name in wish.repositories.iter().flatten() {
+    let mut ids = wanted.repository_ids.clone().unwrap_or_default();
+    for name in wanted.repositories.iter().flatten() {
         let found = covered.iter().find(|repository| repository.name == *name);
         ids.insert(found.ok_or_else(inaccessible)?.id);
     }
@@ -135,9 +135,9 @@ fn token(app: i64) -> String {
     format!("ghs_{app}_{}.{}-{}.{}", part(2), part(5), part(4), part(5))
 }
 
-fn revoke(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    if let Actor::Installation { token, .. } = request.actor {
-        request.world.state.tokens.remove(token);
+fn revoke(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    if let Actor::Installation { token, .. } = context.actor {
+        context.state.data.tokens.remove(token);
     }
-    Ok(Reply::empty(204))
+    Ok(Response::empty(204))
 }

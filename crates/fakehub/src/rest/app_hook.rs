@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::actions::access::Access;
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request};
-use crate::state::World;
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation};
+use crate::state::State;
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation { method: "GET", path: "/app/hook/config", access: Access::Jwt, perform: config },
@@ -23,29 +23,29 @@ struct Edit {
     insecure_ssl: Option<String>,
 }
 
-fn config(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    Ok(Reply::json(200, &config_json(request.world)))
+fn config(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    Ok(Response::json(200, &config_json(context.state)))
 }
 
-fn edit(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let edit: Edit = request.fields()?;
-    let world = &mut *request.world;
+fn edit(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let edit: Edit = context.fields()?;
+    let state = &mut *context.state;
     if edit.url.is_some() {
-        world.webhook_url = edit.url;
+        state.webhook_url = edit.url;
     }
-    let app = &mut world.state.app;
+    let app = &mut state.data.app;
     app.hook.content_type = edit.content_type.unwrap_or_else(|| app.hook.content_type.clone());
     app.hook.insecure_ssl = edit.insecure_ssl.unwrap_or_else(|| app.hook.insecure_ssl.clone());
     app.webhook_secret = edit.secret.unwrap_or_else(|| app.webhook_secret.clone());
-    Ok(Reply::json(200, &config_json(world)))
+    Ok(Response::json(200, &config_json(state)))
 }
 
 /// The secret is never shown, only that there is one.
-fn config_json(world: &World) -> Value {
-    let app = &world.state.app;
+fn config_json(state: &State) -> Value {
+    let app = &state.data.app;
     let mut config =
         json!({ "content_type": app.hook.content_type, "insecure_ssl": app.hook.insecure_ssl });
-    if let Some(url) = &world.webhook_url {
+    if let Some(url) = &state.webhook_url {
         config["url"] = url.as_str().into();
     }
     if !app.webhook_secret.is_empty() {

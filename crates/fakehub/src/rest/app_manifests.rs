@@ -1,9 +1,9 @@
 //! What stands behind the code that an app's registration ended with: its id and its secrets.
 
 use crate::actions::access::Access;
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request};
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "POST",
@@ -12,7 +12,7 @@ pub const OPERATIONS: [Operation; 1] = [Operation {
     perform: convert,
 }];
 
-fn convert(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let code = request.name("code").to_owned();
-    Ok(Reply::json(201, &request.world.convert_manifest_code(&code)?))
+fn convert(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let code = context.name("code").to_owned();
+    Ok(Response::json(201, &context.state.convert_manifest_code(&code)?))
 }

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::actions::access::Access;
 use crate::actions::checks::CheckRunFields;
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request, read};
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation, read};
 use crate::state::data::{CheckRun, Level};
 
 /// Nobody but an app writes check runs.
@@ -46,65 +46,61 @@ pub const OPERATIONS: [Operation; 5] = [
     },
 ];
 
-fn create(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let fields: CheckRunFields = request.fields()?;
-    let id = request.world.create_check_run(request.repo, &fields, request.by)?;
-    shown(request, 201, id)
+fn create(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let fields: CheckRunFields = context.fields()?;
+    let id = context.state.create_check_run(context.repo, &fields, context.by)?;
+    shown(context, 201, id)
 }
 
-fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    shown(request, 200, request.number("check_run_id")?)
+fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    shown(context, 200, context.number("check_run_id")?)
 }
 
-fn update(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let (id, fields) = (request.number("check_run_id")?, request.fields::<CheckRunFields>()?);
-    request.world.update_check_run((request.repo, id), &fields, request.by)?;
-    shown(request, 200, id)
+fn update(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let (id, fields) = (context.number("check_run_id")?, context.fields::<CheckRunFields>()?);
+    context.state.update_check_run(context.repo, id, &fields, context.by)?;
+    shown(context, 200, id)
 }
 
-fn annotations(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let run = request.world.check_run(request.repo, request.number("check_run_id")?)?;
+fn annotations(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let run = context.state.check_run(context.repo, context.number("check_run_id")?)?;
     let full = |annotation: &Value| {
         let mut full = annotation.clone();
-        full["blob_href"] = format!("{}/blob/{}", request.world.url, run.head_sha).into();
+        full["blob_href"] = format!("{}/blob/{}", context.state.url, run.head_sha).into();
         full
     };
     let all = run.annotations.iter().map(full).collect();
-    Ok(crate::rest::operation::listed(request.page(all)))
+    Ok(crate::rest::operation::listed(context.page(all)))
 }
 
 /// The runs of a commit, newest first; by default the latest of each name only.
-fn of_commit(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let sha = request.world.bare(request.repo)?.resolve(request.name("ref"));
+fn of_commit(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let sha = context.state.git_repo(context.repo)?.resolve(context.name("ref"));
     let sha = sha.ok_or_else(|| {
-        Refusal::new(422, format!("No commit found for SHA: {}", request.name("ref")))
+        ApiError::new(422, format!("No commit found for SHA: {}", context.name("ref")))
     })?;
-    let query = |name: &str| request.query.get(name);
-    let app = request.world.state.app.id.to_string();
+    let query = |name: &str| context.query.get(name);
+    let app = context.state.data.app.id.to_string();
     let is_asked_for = |run: &&CheckRun| {
         run.head_sha == sha
             && query("check_name").is_none_or(|name| *name == run.name)
             && query("status").is_none_or(|status| *status == run.status)
             && query("app_id").is_none_or(|id| *id == app)
     };
-    let runs = &request.world.repository(request.repo)?.check_runs;
+    let runs = &context.state.repository(context.repo)?.check_runs;
     let mut found: Vec<&CheckRun> = runs.values().rev().filter(is_asked_for).collect();
     if query("filter").is_none_or(|filter| filter != "all") {
         let mut names = std::collections::BTreeSet::new();
         found.retain(|run| names.insert(run.name.clone()));
     }
-    let shown = found.iter().map(|run| request.world.check_run_json(request.repo, run));
+    let shown = found.iter().map(|run| context.state.check_run_json(context.repo, run));
     let shown: Vec<Value> = shown.collect::<Result<_, _>>()?;
     let count = shown.len();
-    let (page, next) = request.page(shown);
-    let reply = Reply::json(200, &json!({ "total_count": count, "check_runs": page }));
-    Ok(match next {
-        Some(next) => reply.with("link", next),
-        None => reply,
-    })
+    let page = context.page(shown);
+    Ok(page.linked(Response::json(200, &json!({ "total_count": count, "check_runs": page.items }))))
 }
 
-fn shown(request: &Request<'_>, status: u16, id: i64) -> Result<Reply, Refusal> {
-    let run = request.world.check_run(request.repo, id)?;
-    Ok(Reply::json(status, &request.world.check_run_json(request.repo, run)?))
+fn shown(context: &Context<'_>, status: u16, id: i64) -> Result<Response, ApiError> {
+    let run = context.state.check_run(context.repo, id)?;
+    Ok(Response::json(status, &context.state.check_run_json(context.repo, run)?))
 }

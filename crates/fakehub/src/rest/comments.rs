@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use crate::actions::comments::Reacted;
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request, listed, read, write};
+use crate::actions::comments::ReactionTarget;
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation, listed, read, write};
 use crate::state::data::Level;
 
 /// Comments on pull requests are issue comments; which permission reaches one depends on what it
-/// is of, see [`Request::reach`].
+/// is of, see [`Context::reach`].
 const EITHER: &[&str] = &["issues", "pull_requests"];
 
 pub const OPERATIONS: [Operation; 6] = [
@@ -51,69 +51,69 @@ pub const OPERATIONS: [Operation; 6] = [
     },
 ];
 
-fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let issue = request.number("issue_number")?;
-    request.reach(issue, Level::Read)?;
-    let since: Option<Timestamp> = match request.query.get("since") {
-        Some(since) => Some(since.parse().map_err(|_| Refusal::new(422, "since is no time"))?),
+fn list(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let issue = context.number("issue_number")?;
+    context.reach(issue, Level::Read)?;
+    let since: Option<Timestamp> = match context.query.get("since") {
+        Some(since) => Some(since.parse().map_err(|_| ApiError::new(422, "since is no time"))?),
         None => None,
     };
     let mut found = vec![];
-    for comment in request.world.repository(request.repo)?.comments.values() {
+    for comment in context.state.repository(context.repo)?.comments.values() {
         let is_late_enough = since.is_none_or(|since| comment.updated_at >= since);
         if comment.issue == issue && is_late_enough {
-            found.push(request.world.comment_json(request.repo, comment)?);
+            found.push(context.state.comment_json(context.repo, comment)?);
         }
     }
-    Ok(listed(request.page(found)))
+    Ok(listed(context.page(found)))
 }
 
-fn add(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let number = request.number("issue_number")?;
-    request.reach(number, Level::Write)?;
-    let body = request.text("body")?.to_owned();
-    let id = request.world.add_comment((request.repo, number), &body, request.by)?;
-    shown(request, 201, id)
+fn add(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let number = context.number("issue_number")?;
+    context.reach(number, Level::Write)?;
+    let body = context.text("body")?.to_owned();
+    let id = context.state.add_comment(context.repo, number, &body, context.by)?;
+    shown(context, 201, id)
 }
 
-fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let id = reached(request, Level::Read)?;
-    shown(request, 200, id)
+fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let id = reached(context, Level::Read)?;
+    shown(context, 200, id)
 }
 
-fn edit(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let id = reached(request, Level::Write)?;
-    let body = request.text("body")?.to_owned();
-    request.world.edit_comment(request.repo, id, &body, request.by)?;
-    shown(request, 200, id)
+fn edit(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let id = reached(context, Level::Write)?;
+    let body = context.text("body")?.to_owned();
+    context.state.edit_comment(context.repo, id, &body, context.by)?;
+    shown(context, 200, id)
 }
 
-fn react(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let id = reached(request, Level::Write)?;
-    give_reaction(request, Reacted::Comment(id))
+fn react(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let id = reached(context, Level::Write)?;
+    give_reaction(context, ReactionTarget::Comment(id))
 }
 
-fn react_to_issue(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let number = request.number("issue_number")?;
-    request.reach(number, Level::Write)?;
-    give_reaction(request, Reacted::Issue(number))
+fn react_to_issue(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let number = context.number("issue_number")?;
+    context.reach(number, Level::Write)?;
+    give_reaction(context, ReactionTarget::Issue(number))
 }
 
-fn give_reaction(request: &mut Request<'_>, to: Reacted) -> Result<Reply, Refusal> {
-    let content = request.text("content")?.to_owned();
-    let (reaction, is_new) = request.world.react(request.repo, to, &content, request.by)?;
+fn give_reaction(context: &mut Context<'_>, to: ReactionTarget) -> Result<Response, ApiError> {
+    let content = context.text("content")?.to_owned();
+    let (reaction, is_new) = context.state.react(context.repo, to, &content, context.by)?;
     let status = if is_new { 201 } else { 200 };
-    Ok(Reply::json(status, &request.world.reaction_json(&reaction)?))
+    Ok(Response::json(status, &context.state.reaction_json(&reaction)?))
 }
 
 /// The comment of the path, if the caller's permission reaches what it is of.
-fn reached(request: &Request<'_>, level: Level) -> Result<i64, Refusal> {
-    let id = request.number("comment_id")?;
-    let issue = request.world.comment(request.repo, id)?.issue;
-    request.reach(issue, level).map(|()| id)
+fn reached(context: &Context<'_>, level: Level) -> Result<i64, ApiError> {
+    let id = context.number("comment_id")?;
+    let issue = context.state.comment(context.repo, id)?.issue;
+    context.reach(issue, level).map(|()| id)
 }
 
-fn shown(request: &Request<'_>, status: u16, id: i64) -> Result<Reply, Refusal> {
-    let comment = request.world.comment(request.repo, id)?;
-    Ok(Reply::json(status, &request.world.comment_json(request.repo, comment)?))
+fn shown(context: &Context<'_>, status: u16, id: i64) -> Result<Response, ApiError> {
+    let comment = context.state.comment(context.repo, id)?;
+    Ok(Response::json(status, &context.state.comment_json(context.repo, comment)?))
 }

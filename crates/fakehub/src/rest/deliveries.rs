@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::actions::access::Access;
-use crate::api_error::Refusal;
-use crate::http::Reply;
+use crate::api_error::ApiError;
+use crate::http::Response;
 use crate::json::delivery::delivery_json;
 use crate::json::delivery::request_and_response_json;
-use crate::rest::operation::{Operation, Request};
+use crate::rest::operation::{Context, Operation};
 use crate::state::data::Delivery;
 
 pub const OPERATIONS: [Operation; 3] = [
@@ -27,15 +27,15 @@ pub const OPERATIONS: [Operation; 3] = [
 ];
 
 /// Newest first, a page of them from where the cursor stands.
-fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let cursor = match request.query.get("cursor") {
+fn list(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let cursor = match context.query.get("cursor") {
         Some(cursor) => {
             let id = cursor.strip_prefix("v1_").and_then(|id| id.parse::<i64>().ok());
-            Some(id.ok_or_else(|| Refusal::new(422, "Invalid cursor"))?)
+            Some(id.ok_or_else(|| ApiError::new(422, "Invalid cursor"))?)
         }
         None => None,
     };
-    let status = request.query.get("status").map(String::as_str);
+    let status = context.query.get("status").map(String::as_str);
     let is_asked_for = |delivery: &&Delivery| {
         let Some(answer) = &delivery.answer else { return false };
         let is_of_page = cursor.is_none_or(|cursor| delivery.id <= cursor);
@@ -47,28 +47,29 @@ fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
         is_of_page && is_of_status
     };
     let mut found: Vec<&Delivery> =
-        request.world.state.deliveries.iter().filter(is_asked_for).collect();
+        context.state.data.deliveries.iter().filter(is_asked_for).collect();
     found.sort_by_key(|delivery| std::cmp::Reverse(delivery.id));
-    let next = found.get(request.per_page()).map(|next| format!("v1_{}", next.id));
-    let page = found.iter().take(request.per_page()).filter_map(|delivery| delivery_json(delivery));
-    let reply = Reply::json(200, &Value::Array(page.collect()));
+    let next = found.get(context.per_page()).map(|next| format!("v1_{}", next.id));
+    let page = found.iter().take(context.per_page()).filter_map(|delivery| delivery_json(delivery));
+    let response = Response::json(200, &Value::Array(page.collect()));
     Ok(match next {
-        Some(next) => reply.with("link", request.link(&[("cursor", &next)])),
-        None => reply,
+        Some(next) => response.with("link", context.link(&[("cursor", &next)])),
+        None => response,
     })
 }
 
-fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let id = request.number("delivery_id")?;
-    let found = request.world.state.deliveries.iter().find(|delivery| delivery.id == id);
-    let delivery = found.ok_or_else(Refusal::not_found)?;
-    let mut shown = delivery_json(delivery).ok_or_else(Refusal::not_found)?;
-    let letter = request_and_response_json(request.world, delivery)?;
-    (shown["request"], shown["response"]) = (letter["request"].clone(), letter["response"].clone());
-    Ok(Reply::json(200, &shown))
+fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let id = context.number("delivery_id")?;
+    let found = context.state.data.deliveries.iter().find(|delivery| delivery.id == id);
+    let delivery = found.ok_or_else(ApiError::not_found)?;
+    let mut shown = delivery_json(delivery).ok_or_else(ApiError::not_found)?;
+    let outgoing = request_and_response_json(context.state, delivery)?;
+    (shown["request"], shown["response"]) =
+        (outgoing["request"].clone(), outgoing["response"].clone());
+    Ok(Response::json(200, &shown))
 }
 
-fn attempt(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    request.world.redeliver(request.number("delivery_id")?)?;
-    Ok(Reply::json(202, &json!({})))
+fn attempt(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    context.state.redeliver(context.number("delivery_id")?)?;
+    Ok(Response::json(202, &json!({})))
 }

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
-use crate::git_repo::Changed;
+use crate::api_error::ApiError;
+use crate::git_repo::ChangedFile;
 use crate::git_repo::diff;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request, listed, read};
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation, listed, read};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "GET",
@@ -15,18 +15,18 @@ pub const OPERATIONS: [Operation; 1] = [Operation {
     perform: list,
 }];
 
-fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let number = request.number("pull_number")?;
-    let world = &*request.world;
-    let pull = world.pull(request.repo, number)?;
-    let changed = world.bare(request.repo)?.changed(&pull.base_sha, &pull.head_sha)?;
-    let full_name = world.full_name(world.repository(request.repo)?)?;
-    let file = |changed: &Changed| file(changed, (&world.url, &full_name, &pull.head_sha));
-    let files: Result<Vec<Value>, Refusal> = changed.iter().map(file).collect();
-    Ok(listed(request.page(files?)))
+fn list(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let number = context.number("pull_number")?;
+    let state = &*context.state;
+    let pull = state.pull(context.repo, number)?;
+    let changed = state.git_repo(context.repo)?.changed_files(&pull.base_sha, &pull.head_sha)?;
+    let full_name = state.full_name(state.repository(context.repo)?)?;
+    let file = |changed: &ChangedFile| file(changed, &state.url, &full_name, &pull.head_sha);
+    let files: Result<Vec<Value>, ApiError> = changed.iter().map(file).collect();
+    Ok(listed(context.page(files?)))
 }
 
-fn file(changed: &Changed, (url, repo, head): (&str, &str, &str)) -> Result<Value, Refusal> {
+fn file(changed: &ChangedFile, url: &str, repo: &str, head: &str) -> Result<Value, ApiError> {
     let status = match (&changed.old, &changed.new) {
         (None, _) => "added",
         (_, None) => "removed",
@@ -34,7 +34,7 @@ fn file(changed: &Changed, (url, repo, head): (&str, &str, &str)) -> Result<Valu
     };
     let blob = changed.new.as_deref().or(changed.old.as_deref()).unwrap_or_default();
     let sha = git2::Oid::hash_object(git2::ObjectType::Blob, blob)?.to_string();
-    let diff::File { additions, deletions, .. } = diff::file(changed);
+    let diff::FileDiff { additions, deletions, .. } = diff::file(changed);
     let path = &changed.path;
     Ok(json!({
         "sha": sha,

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use crate::actions::access::{Access, Actor};
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request};
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "GET",
@@ -14,25 +14,21 @@ pub const OPERATIONS: [Operation; 1] = [Operation {
     perform: repositories,
 }];
 
-fn repositories(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let Actor::Installation { grant, .. } = request.actor else {
-        return Err(Refusal::not_accessible());
+fn repositories(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let Actor::Installation { grant, .. } = context.actor else {
+        return Err(ApiError::not_accessible());
     };
     let mut all = vec![];
-    for id in request.world.state.repositories.keys() {
-        if request.world.covers(grant, *id)? {
-            all.push(request.world.repository_json(*id)?);
+    for id in context.state.data.repositories.keys() {
+        if context.state.covers(grant, *id)? {
+            all.push(context.state.repository_json(*id)?);
         }
     }
     let count = all.len();
-    let (page, next) = request.page(all);
+    let page = context.page(all);
     let selection = if grant.repositories.is_some() { "selected" } else { "all" };
-    let reply = Reply::json(
+    Ok(page.linked(Response::json(
         200,
-        &json!({ "total_count": count, "repository_selection": selection, "repositories": page }),
-    );
-    Ok(match next {
-        Some(next) => reply.with("link", next),
-        None => reply,
-    })
+        &json!({ "total_count": count, "repository_selection": selection, "repositories": page.items }),
+    )))
 }

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use crate::actions::issues::NewIssue;
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request, read, write};
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation, read, write};
 use crate::state::data::Level;
 
 pub const OPERATIONS: [Operation; 2] = [
@@ -31,15 +31,15 @@ struct Fields {
     labels: Vec<String>,
 }
 
-fn open(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let Fields { title, body, labels } = request.fields()?;
+fn open(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let Fields { title, body, labels } = context.fields()?;
     let new = NewIssue { title, body, labels, has_form: false };
-    let number = request.world.open_issue(request.repo, &new, request.by)?;
-    Ok(Reply::json(201, &request.world.issue_json(request.repo, number)?))
+    let number = context.state.open_issue(context.repo, &new, context.by)?;
+    Ok(Response::json(201, &context.state.issue_json(context.repo, number)?))
 }
 
-fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let number = request.number("issue_number")?;
-    request.reach(number, Level::Read)?;
-    Ok(Reply::json(200, &request.world.issue_json(request.repo, number)?))
+fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let number = context.number("issue_number")?;
+    context.reach(number, Level::Read)?;
+    Ok(Response::json(200, &context.state.issue_json(context.repo, number)?))
 }

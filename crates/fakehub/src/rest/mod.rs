@@ -22,11 +22,11 @@ mod users;
 use std::collections::BTreeMap;
 
 use crate::actions::access::{Access, Actor};
-use crate::api_error::Refusal;
-use crate::http::{Ask, Reply};
+use crate::api_error::ApiError;
+use crate::http::{Request, Response};
 use crate::hub::Hub;
-use crate::rest::operation::{Operation, Request};
-use crate::state::World;
+use crate::rest::operation::{Context, Operation};
+use crate::state::State;
 
 const FAMILIES: [&[Operation]; 14] = [
     &app::OPERATIONS,
@@ -46,47 +46,51 @@ const FAMILIES: [&[Operation]; 14] = [
 ];
 
 /// `POST /repos/{owner}/{repo}/issues`, or the method and path as they came.
-pub fn operation_name(ask: &Ask) -> String {
-    match found(ask) {
+pub fn operation_name(request: &Request) -> String {
+    match found(request) {
         Some((operation, _)) => format!("{} {}", operation.method, operation.path),
-        None => format!("{} {}", ask.method, ask.path),
+        None => format!("{} {}", request.method, request.path),
     }
 }
 
-pub fn answer(hub: &Hub, ask: &Ask, actor: Result<Actor, Refusal>) -> Result<Reply, Refusal> {
-    let Some((operation, path)) = found(ask) else {
-        let message = format!("fakehub does not know {} {}", ask.method, ask.path);
-        return Err(Refusal::new(501, message));
+pub fn answer(
+    hub: &Hub,
+    request: &Request,
+    actor: Result<Actor, ApiError>,
+) -> Result<Response, ApiError> {
+    let Some((operation, path)) = found(request) else {
+        let message = format!("fakehub does not know {} {}", request.method, request.path);
+        return Err(ApiError::new(501, message));
     };
     let actor = match operation.access {
         Access::Anyone => actor.unwrap_or(Actor::App),
         _ => actor?,
     };
-    let body = ask.json()?;
-    let query = pairs(&ask.query);
-    let url = format!("{}{}", hub.url(), ask.path);
-    let perform = |world: &mut World| {
+    let body = request.json()?;
+    let query = pairs(&request.query);
+    let url = format!("{}{}", hub.url(), request.path);
+    let perform = |state: &mut State| {
         let repo = match (path.get("owner"), path.get("repo")) {
-            (Some(owner), Some(name)) => Some(world.repository_named(&format!("{owner}/{name}"))),
+            (Some(owner), Some(name)) => Some(state.repository_named(&format!("{owner}/{name}"))),
             _ => None,
         };
         let repo = repo.transpose()?;
-        world.admit(&actor, operation.access, repo)?;
-        let by = actor.by(world);
+        state.admit(&actor, operation.access, repo)?;
+        let by = actor.by(state);
         let actor = &actor;
         let repo = repo.unwrap_or_default();
-        (operation.perform)(&mut Request { world, actor, by, repo, path, query, body, url })
+        (operation.perform)(&mut Context { state, actor, by, repo, path, query, body, url })
     };
-    match ask.method.as_str() {
+    match request.method.as_str() {
         "GET" => perform(&mut hub.0.read()),
         _ => hub.0.change(perform),
     }
 }
 
-fn found(ask: &Ask) -> Option<(&'static Operation, BTreeMap<&'static str, String>)> {
-    let path = ask.path.strip_prefix("/api/v3")?;
+fn found(request: &Request) -> Option<(&'static Operation, BTreeMap<&'static str, String>)> {
+    let path = request.path.strip_prefix("/api/v3")?;
     FAMILIES.iter().flat_map(|family| family.iter()).find_map(|operation| {
-        (operation.method == ask.method.as_str())
+        (operation.method == request.method.as_str())
             .then(|| matched(operation.path, path).map(|path| (operation, path)))?
     })
 }

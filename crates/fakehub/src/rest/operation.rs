@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::actions::access::{Access, Actor};
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::state::World;
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::state::State;
 use crate::state::data::{By, Level, Role};
 
 /// One operation as GitHub's description names it.
@@ -16,12 +16,12 @@ pub struct Operation {
     pub method: &'static str,
     pub path: &'static str,
     pub access: Access,
-    pub perform: fn(&mut Request<'_>) -> Result<Reply, Refusal>,
+    pub perform: fn(&mut Context<'_>) -> Result<Response, ApiError>,
 }
 
 /// A request that may be carried out: whoever asks is known and admitted.
-pub struct Request<'a> {
-    pub world: &'a mut World,
+pub struct Context<'a> {
+    pub state: &'a mut State,
     pub actor: &'a Actor,
     pub by: By,
     /// 0 where the path names none.
@@ -42,21 +42,21 @@ pub const fn write(permissions: &'static [&'static str]) -> Access {
     Access::Repository { permissions, level: Level::Write, role: Some(Role::Read) }
 }
 
-impl Request<'_> {
-    pub fn number(&self, name: &str) -> Result<i64, Refusal> {
-        self.path.get(name).and_then(|text| text.parse().ok()).ok_or_else(Refusal::not_found)
+impl Context<'_> {
+    pub fn number(&self, name: &str) -> Result<i64, ApiError> {
+        self.path.get(name).and_then(|text| text.parse().ok()).ok_or_else(ApiError::not_found)
     }
 
     /// Errors unless the caller's permission reaches an issue or pull request.
     ///
     /// GitHub's documents say that either permission does for both; yet that for pull requests does
     /// not reach an issue that is none.
-    pub fn reach(&self, number: i64, level: Level) -> Result<(), Refusal> {
-        let is_pull = self.world.issue(self.repo, number)?.pull.is_some();
+    pub fn reach(&self, number: i64, level: Level) -> Result<(), ApiError> {
+        let is_pull = self.state.issue(self.repo, number)?.pull.is_some();
         let Actor::Installation { grant, .. } = self.actor else { return Ok(()) };
         match is_pull || grant.permissions.get("issues") >= Some(&level) {
             true => Ok(()),
-            false => Err(Refusal::not_accessible()),
+            false => Err(ApiError::not_accessible()),
         }
     }
 
@@ -65,16 +65,16 @@ impl Request<'_> {
     }
 
     /// A text field of the body that has to be there.
-    pub fn text(&self, field: &str) -> Result<&str, Refusal> {
-        self.body[field].as_str().ok_or_else(|| Refusal::missing(field))
+    pub fn text(&self, field: &str) -> Result<&str, ApiError> {
+        self.body[field].as_str().ok_or_else(|| ApiError::missing(field))
     }
 
     /// The body as a type; errors with 422 when it does not fit.
-    pub fn fields<T: DeserializeOwned + Default>(&self) -> Result<T, Refusal> {
+    pub fn fields<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
         match &self.body {
             Value::Null => Ok(T::default()),
             body => serde_json::from_value(body.clone())
-                .map_err(|error| Refusal::new(422, format!("Invalid request.\n\n{error}"))),
+                .map_err(|error| ApiError::new(422, format!("Invalid request.\n\n{error}"))),
         }
     }
 
@@ -84,13 +84,13 @@ impl Request<'_> {
     }
 
     /// The asked-for page of a list, with a link to the next one.
-    pub fn page(&self, all: Vec<Value>) -> (Vec<Value>, Option<String>) {
+    pub fn page(&self, all: Vec<Value>) -> ListPage {
         let per_page = self.per_page();
         let number: usize = self.query.get("page").and_then(|p| p.parse().ok()).unwrap_or(1).max(1);
         let has_next = all.len() > number * per_page;
         let page = all.into_iter().skip((number - 1) * per_page).take(per_page).collect();
         let next = has_next.then(|| self.link(&[("page", &(number + 1).to_string())]));
-        (page, next)
+        ListPage { items: page, next }
     }
 
     /// A `Link` header to this list with other parameters.
@@ -105,11 +105,24 @@ impl Request<'_> {
     }
 }
 
-/// A list as the answer, with its `Link` header.
-pub fn listed((page, next): (Vec<Value>, Option<String>)) -> Reply {
-    let reply = Reply::json(200, &Value::Array(page));
-    match next {
-        Some(next) => reply.with("link", next),
-        None => reply,
+/// One page of a list.
+pub struct ListPage {
+    pub items: Vec<Value>,
+    /// The `Link` header that leads to the next page.
+    next: Option<String>,
+}
+
+impl ListPage {
+    /// Adds the `Link` header, if there is a next page.
+    pub fn linked(&self, response: Response) -> Response {
+        match &self.next {
+            Some(next) => response.with("link", next),
+            None => response,
+        }
     }
+}
+
+/// A list as the answer, with its `Link` header.
+pub fn listed(page: ListPage) -> Response {
+    page.linked(Response::json(200, &Value::Array(page.items.clone())))
 }

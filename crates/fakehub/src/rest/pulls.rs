@@ -4,11 +4,12 @@ use serde::Deserialize;
 
 use crate::actions::merge::MergeMethod;
 use crate::actions::pulls::{NewPull, PullEdit};
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request, listed, read, write};
-use crate::state::World;
-use crate::state::data::{Issue, Pull, ReviewState};
+use crate::actions::reviews::NewReview;
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation, listed, read, write};
+use crate::state::State;
+use crate::state::data::{Issue, IssueRef, Pull, ReviewState};
 
 pub const OPERATIONS: [Operation; 8] = [
     Operation {
@@ -95,8 +96,8 @@ struct Reviewed {
     commit_id: Option<String>,
 }
 
-fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let query = |name: &str| request.query.get(name).map(String::as_str);
+fn list(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let query = |name: &str| context.query.get(name).map(String::as_str);
     let is_asked_for = |issue: &&Issue| {
         let Some(pull) = &issue.pull else { return false };
         let is_of_state = match query("state").unwrap_or("open") {
@@ -106,13 +107,13 @@ fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
         };
         // Without the owner GitHub takes no notice of `head`.
         let is_of_head = match query("head").and_then(|head| head.split_once(':')) {
-            Some((owner, branch)) => is_branch_of(request.world, pull, (owner, branch)),
+            Some((owner, branch)) => is_branch_of(context.state, pull, owner, branch),
             None => true,
         };
         is_of_state && is_of_head && query("base").is_none_or(|base| base == pull.base_ref)
     };
     let mut found: Vec<&Issue> =
-        request.world.repository(request.repo)?.issues.values().filter(is_asked_for).collect();
+        context.state.repository(context.repo)?.issues.values().filter(is_asked_for).collect();
     match query("sort") {
         Some("updated") => found.sort_by_key(|issue| issue.updated_at),
         _ => found.sort_by_key(|issue| issue.created_at),
@@ -121,78 +122,79 @@ fn list(request: &mut Request<'_>) -> Result<Reply, Refusal> {
         found.reverse();
     }
     let shown =
-        found.iter().map(|issue| request.world.simple_pull_json(request.repo, issue.number));
-    Ok(listed(request.page(shown.collect::<Result<_, _>>()?)))
+        found.iter().map(|issue| context.state.simple_pull_json(context.repo, issue.number));
+    Ok(listed(context.page(shown.collect::<Result<_, _>>()?)))
 }
 
-fn is_branch_of(world: &World, pull: &Pull, (owner, branch): (&str, &str)) -> bool {
-    let Ok(repository) = world.repository(pull.head_repo) else { return false };
-    let login = world.account(repository.owner).map(|account| account.login.as_str());
+fn is_branch_of(state: &State, pull: &Pull, owner: &str, branch: &str) -> bool {
+    let Ok(repository) = state.repository(pull.head_repo) else { return false };
+    let login = state.account(repository.owner).map(|account| account.login.as_str());
     pull.head_ref == branch && login.is_ok_and(|login| login.eq_ignore_ascii_case(owner))
 }
 
-fn open(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let Opened { title, body, head, base, draft } = request.fields()?;
+fn open(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let Opened { title, body, head, base, draft } = context.fields()?;
     let new = NewPull { title, body, head, base, draft };
-    let number = request.world.open_pull(request.repo, &new, request.by)?;
-    Ok(Reply::json(201, &request.world.pull_json(request.repo, number)?))
+    let number = context.state.open_pull(context.repo, &new, context.by)?;
+    Ok(Response::json(201, &context.state.pull_json(context.repo, number)?))
 }
 
-fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    shown(request, request.number("pull_number")?)
+fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    shown(context, context.number("pull_number")?)
 }
 
-fn edit(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let number = request.number("pull_number")?;
-    let Edited { title, body, base, state } = request.fields()?;
+fn edit(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let number = context.number("pull_number")?;
+    let Edited { title, body, base, state } = context.fields()?;
     let open = match state.as_deref() {
         None => None,
         Some("open") => Some(true),
         Some("closed") => Some(false),
-        Some(_) => return Err(Refusal::invalid("PullRequest", "state", "is open or closed")),
+        Some(_) => return Err(ApiError::invalid("PullRequest", "state", "is open or closed")),
     };
     let edit = PullEdit { title, body, base, open };
-    request.world.edit_pull(request.repo, number, &edit, request.by)?;
-    shown(request, number)
+    context.state.edit_pull(context.repo, number, &edit, context.by)?;
+    shown(context, number)
 }
 
-fn merge(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let at = (request.repo, request.number("pull_number")?);
-    let Merge { sha, merge_method } = request.fields()?;
+fn merge(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let at = IssueRef { repo: context.repo, number: context.number("pull_number")? };
+    let Merge { sha, merge_method } = context.fields()?;
     let method = merge_method.unwrap_or(MergeMethod::Merge);
-    let sha = request.world.merge_pull(at, method, sha.as_deref(), request.by)?;
-    Ok(Reply::json(200, &World::merge_json(&sha)))
+    let sha = context.state.merge_pull(at, method, sha.as_deref(), context.by)?;
+    Ok(Response::json(200, &State::merge_json(&sha)))
 }
 
-fn reviews(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let number = request.number("pull_number")?;
-    let reviews = &request.world.pull(request.repo, number)?.reviews;
-    let shown = reviews.iter().map(|it| request.world.review_json(request.repo, number, it.id));
-    Ok(listed(request.page(shown.collect::<Result<_, _>>()?)))
+fn reviews(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let number = context.number("pull_number")?;
+    let reviews = &context.state.pull(context.repo, number)?.reviews;
+    let shown = reviews.iter().map(|it| context.state.review_json(context.repo, number, it.id));
+    Ok(listed(context.page(shown.collect::<Result<_, _>>()?)))
 }
 
-fn review(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let number = request.number("pull_number")?;
-    let Reviewed { event, body, commit_id } = request.fields()?;
+fn review(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let number = context.number("pull_number")?;
+    let Reviewed { event, body, commit_id } = context.fields()?;
     let state = match event.as_deref() {
         Some("APPROVE") => ReviewState::Approved,
         Some("REQUEST_CHANGES") => ReviewState::ChangesRequested,
         Some("COMMENT") => ReviewState::Commented,
-        _ => return Err(Refusal::invalid("PullRequestReview", "event", "is not known here")),
+        _ => return Err(ApiError::invalid("PullRequestReview", "event", "is not known here")),
     };
-    let at = (request.repo, number);
+    let at = IssueRef { repo: context.repo, number };
     let commit = commit_id.as_deref();
-    let id = request.world.submit_review(at, (state, &body), commit, request.by)?;
-    Ok(Reply::json(200, &request.world.review_json(request.repo, number, id)?))
+    let id =
+        context.state.submit_review(at, &NewReview { state, body: &body, commit }, context.by)?;
+    Ok(Response::json(200, &context.state.review_json(context.repo, number, id)?))
 }
 
-fn dismiss(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let (number, id) = (request.number("pull_number")?, request.number("review_id")?);
-    request.text("message")?;
-    request.world.dismiss_review((request.repo, number), id, request.by)?;
-    Ok(Reply::json(200, &request.world.review_json(request.repo, number, id)?))
+fn dismiss(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let (number, id) = (context.number("pull_number")?, context.number("review_id")?);
+    context.text("message")?;
+    context.state.dismiss_review(IssueRef { repo: context.repo, number }, id, context.by)?;
+    Ok(Response::json(200, &context.state.review_json(context.repo, number, id)?))
 }
 
-fn shown(request: &Request<'_>, number: i64) -> Result<Reply, Refusal> {
-    Ok(Reply::json(200, &request.world.pull_json(request.repo, number)?))
+fn shown(context: &Context<'_>, number: i64) -> Result<Response, ApiError> {
+    Ok(Response::json(200, &context.state.pull_json(context.repo, number)?))
 }

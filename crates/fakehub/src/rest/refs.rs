@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::Refusal;
-use crate::http::Reply;
+use crate::api_error::ApiError;
+use crate::http::Response;
 use crate::json::node_id;
-use crate::rest::operation::{Operation, Request, read, write};
+use crate::rest::operation::{Context, Operation, read, write};
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation {
@@ -22,31 +22,31 @@ pub const OPERATIONS: [Operation; 2] = [
     },
 ];
 
-fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let name = request.name("ref");
-    let branch = name.strip_prefix("heads/").ok_or_else(Refusal::not_found)?;
-    let sha = request.world.repository(request.repo)?.refs.get(branch);
-    let sha = sha.ok_or_else(Refusal::not_found)?;
-    Ok(Reply::json(200, &ref_json(request, branch, sha)?))
+fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let name = context.name("ref");
+    let branch = name.strip_prefix("heads/").ok_or_else(ApiError::not_found)?;
+    let sha = context.state.repository(context.repo)?.refs.get(branch);
+    let sha = sha.ok_or_else(ApiError::not_found)?;
+    Ok(Response::json(200, &ref_json(context, branch, sha)?))
 }
 
-fn create(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let branch = request.text("ref")?.strip_prefix("refs/heads/").map(str::to_owned);
+fn create(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let branch = context.text("ref")?.strip_prefix("refs/heads/").map(str::to_owned);
     let branch = branch.ok_or_else(|| {
-        Refusal::new(422, "Reference name must start with 'refs/heads/' in fakehub.")
+        ApiError::new(422, "Reference name must start with 'refs/heads/' in fakehub.")
     })?;
-    let sha = request.text("sha")?.to_owned();
-    request.world.create_branch(request.repo, (&branch, &sha), request.by)?;
-    Ok(Reply::json(201, &ref_json(request, &branch, &sha)?))
+    let sha = context.text("sha")?.to_owned();
+    context.state.create_branch(context.repo, &branch, &sha, context.by)?;
+    Ok(Response::json(201, &ref_json(context, &branch, &sha)?))
 }
 
-fn ref_json(request: &Request<'_>, branch: &str, sha: &str) -> Result<Value, Refusal> {
-    let repository = request.world.repository(request.repo)?;
-    let full_name = request.world.full_name(repository)?;
-    let api = format!("{}/api/v3/repos/{full_name}/git", request.world.url);
+fn ref_json(context: &Context<'_>, branch: &str, sha: &str) -> Result<Value, ApiError> {
+    let repository = context.state.repository(context.repo)?;
+    let full_name = context.state.full_name(repository)?;
+    let api = format!("{}/api/v3/repos/{full_name}/git", context.state.url);
     Ok(json!({
         "ref": format!("refs/heads/{branch}"),
-        "node_id": node_id("REF", request.repo),
+        "node_id": node_id("REF", context.repo),
         "url": format!("{api}/refs/heads/{branch}"),
         "object": { "type": "commit", "sha": sha, "url": format!("{api}/commits/{sha}") },
     }))

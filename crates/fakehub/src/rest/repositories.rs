@@ -1,8 +1,8 @@
 //! Repositories, and what a person may do in one.
 
-use crate::api_error::Refusal;
-use crate::http::Reply;
-use crate::rest::operation::{Operation, Request, read};
+use crate::api_error::ApiError;
+use crate::http::Response;
+use crate::rest::operation::{Context, Operation, read};
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation {
@@ -19,11 +19,11 @@ pub const OPERATIONS: [Operation; 2] = [
     },
 ];
 
-fn one(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    Ok(Reply::json(200, &request.world.full_repository_json(request.repo)?))
+fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    Ok(Response::json(200, &context.state.full_repository_json(context.repo)?))
 }
 
-fn permission(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let account = request.world.account_named(request.name("username"))?.id;
-    Ok(Reply::json(200, &request.world.permission_json(request.repo, account)?))
+fn permission(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let account = context.state.account_named(context.name("username"))?.id;
+    Ok(Response::json(200, &context.state.permission_json(context.repo, account)?))
 }

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::api_error::Refusal;
-use crate::http::Reply;
+use crate::api_error::ApiError;
+use crate::http::Response;
 use crate::json::node_id;
-use crate::rest::operation::{Operation, Request, write};
+use crate::rest::operation::{Context, Operation, write};
 use crate::state::data::{Role, Status};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
@@ -27,35 +27,36 @@ struct Fields {
     target_url: Option<String>,
 }
 
-fn create(request: &mut Request<'_>) -> Result<Reply, Refusal> {
-    let Fields { state, context, description, target_url } = request.fields()?;
+fn create(context: &mut Context<'_>) -> Result<Response, ApiError> {
+    let Fields { state, context: name, description, target_url } = context.fields()?;
     if !STATES.contains(&state.as_str()) {
-        return Err(Refusal::invalid("Status", "state", "state is not included in the list"));
+        return Err(ApiError::invalid("Status", "state", "state is not included in the list"));
     }
-    request.world.require_role(request.repo, request.by, Role::Write)?;
-    let sha = request.world.bare(request.repo)?.resolve(request.name("sha")).ok_or_else(|| {
-        Refusal::new(422, format!("No commit found for SHA: {}", request.name("sha")))
-    })?;
+    context.state.require_role(context.repo, context.by, Role::Write)?;
+    let sha =
+        context.state.git_repo(context.repo)?.resolve(context.name("sha")).ok_or_else(|| {
+            ApiError::new(422, format!("No commit found for SHA: {}", context.name("sha")))
+        })?;
     let status = Status {
-        id: request.world.next_id(),
+        id: context.state.next_id(),
         sha,
         state,
-        context: context.unwrap_or_else(|| "default".into()),
+        context: name.unwrap_or_else(|| "default".into()),
         description,
         target_url,
-        by: request.by,
-        created_at: request.world.tick(),
+        by: context.by,
+        created_at: context.state.tick(),
     };
-    let repository = request.world.repository_mut(request.repo)?;
+    let repository = context.state.repository_mut(context.repo)?;
     repository.statuses.push(status.clone());
-    let full_name = request.world.full_name(request.world.repository(request.repo)?)?;
-    let creator = request.world.user_json(status.by.account)?;
-    Ok(Reply::json(
+    let full_name = context.state.full_name(context.state.repository(context.repo)?)?;
+    let creator = context.state.user_json(status.by.account)?;
+    Ok(Response::json(
         201,
         &json!({
             "id": status.id,
             "node_id": node_id("SC", status.id),
-            "url": format!("{}/api/v3/repos/{full_name}/statuses/{}", request.world.url, status.sha),
+            "url": format!("{}/api/v3/repos/{full_name}/statuses/{}", context.state.url, status.sha),
             "avatar_url": creator["avatar_url"],
             "state": status.state,
             "context": status.context,

@@ -12,7 +12,7 @@ use serde_json::{Value, value::RawValue};
 use crate::state::clock::Clock;
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct State {
+pub struct Data {
     pub clock: Clock,
     pub last_id: i64,
     pub app: App,
@@ -165,6 +165,13 @@ pub struct Repository {
 pub struct By {
     pub account: i64,
     pub via_app: bool,
+}
+
+/// An issue or pull request of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssueRef {
+    pub repo: i64,
+    pub number: i64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The state together with the place where it is kept: loading, saving, finding, numbering.
 //!
 //! What people and apps can do to it stands in one file per noun (`pulls`, `comments`, …), each an
-//! `impl World`; nothing here knows HTTP.
+//! `impl State`; nothing here knows HTTP.
 
 mod clock;
 pub mod data;
@@ -19,11 +19,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use crate::api_error::Refusal;
-use crate::git_repo::{Bare, Stamp};
+use crate::api_error::ApiError;
+use crate::git_repo::{GitRepo, Stamp};
 use crate::state::clock::Clock;
 use crate::state::data::{
-    Account, AccountKind, App, Hook, Installation, Issue, Level, Pull, Repository, Role, State,
+    Account, AccountKind, App, Data, Hook, Installation, Issue, Level, Pull, Repository, Role,
     random,
 };
 
@@ -53,8 +53,8 @@ const EVENTS: [&str; 9] = [
     "repository",
 ];
 
-pub struct World {
-    pub state: State,
+pub struct State {
+    pub data: Data,
     pub dir: PathBuf,
     /// Of the web server, without a slash at the end.
     pub url: String,
@@ -62,22 +62,22 @@ pub struct World {
     pub webhook_url: Option<String>,
 }
 
-impl World {
+impl State {
     /// What stands in `dir`, or a new world with one app and nobody in it.
-    pub fn open(dir: PathBuf) -> Result<Self, Refusal> {
+    pub fn open(dir: PathBuf) -> Result<Self, ApiError> {
         fs::create_dir_all(dir.join("repositories"))?;
-        let state = match fs::read(dir.join("hub.json")) {
+        let data = match fs::read(dir.join("hub.json")) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_state()?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => new_data()?,
             Err(error) => return Err(error.into()),
         };
-        let world = Self { state, dir, url: String::new(), webhook_url: None };
-        world.save()?;
-        Ok(world)
+        let state = Self { data, dir, url: String::new(), webhook_url: None };
+        state.save()?;
+        Ok(state)
     }
 
     /// Replaces the file as a whole, so that a reader never sees half of it.
-    pub fn save(&self) -> Result<(), Refusal> {
+    pub fn save(&self) -> Result<(), ApiError> {
         let (path, new) = (self.dir.join("hub.json"), self.dir.join("hub.json.tmp"));
         let mut file = fs::OpenOptions::new()
             .write(true)
@@ -85,31 +85,31 @@ impl World {
             .truncate(true)
             .mode(0o600)
             .open(&new)?;
-        file.write_all(&serde_json::to_vec(&self.state)?)?;
+        file.write_all(&serde_json::to_vec(&self.data)?)?;
         Ok(fs::rename(new, path)?)
     }
 
     pub fn next_id(&mut self) -> i64 {
-        self.state.last_id += 1;
-        self.state.last_id
+        self.data.last_id += 1;
+        self.data.last_id
     }
 
     pub fn tick(&mut self) -> Timestamp {
-        self.state.clock.tick(Timestamp::now())
+        self.data.clock.tick(Timestamp::now())
     }
 
-    pub fn account(&self, id: i64) -> Result<&Account, Refusal> {
-        self.state.accounts.get(&id).ok_or_else(Refusal::not_found)
+    pub fn account(&self, id: i64) -> Result<&Account, ApiError> {
+        self.data.accounts.get(&id).ok_or_else(ApiError::not_found)
     }
 
-    pub fn account_named(&self, login: &str) -> Result<&Account, Refusal> {
+    pub fn account_named(&self, login: &str) -> Result<&Account, ApiError> {
         let is_it = |account: &&Account| account.login.eq_ignore_ascii_case(login);
-        self.state.accounts.values().find(is_it).ok_or_else(Refusal::not_found)
+        self.data.accounts.values().find(is_it).ok_or_else(ApiError::not_found)
     }
 
     /// The account that a commit's e-mail address belongs to.
     pub fn account_of_email(&self, email: &str) -> Option<&Account> {
-        self.state.accounts.values().find(|account| self.email(account) == email)
+        self.data.accounts.values().find(|account| self.email(account) == email)
     }
 
     pub fn email(&self, account: &Account) -> String {
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    pub fn stamp(&self, account: i64, at: Timestamp) -> Result<Stamp, Refusal> {
+    pub fn stamp(&self, account: i64, at: Timestamp) -> Result<Stamp, ApiError> {
         let account = self.account(account)?;
         let name = if account.id == WEB_FLOW { "GitHub" } else { &account.login };
         Ok(Stamp { name: name.to_owned(), email: self.email(account), second: at.as_second() })
@@ -132,71 +132,71 @@ impl World {
         let id = self.next_id();
         let token = (kind != AccountKind::Organization)
             .then(|| format!("ghp_{}", uuid::Uuid::new_v4().simple()));
-        self.state.accounts.insert(id, Account { id, login: login.to_owned(), kind, token });
+        self.data.accounts.insert(id, Account { id, login: login.to_owned(), kind, token });
         id
     }
 
-    pub fn repository(&self, id: i64) -> Result<&Repository, Refusal> {
-        self.state.repositories.get(&id).ok_or_else(Refusal::not_found)
+    pub fn repository(&self, id: i64) -> Result<&Repository, ApiError> {
+        self.data.repositories.get(&id).ok_or_else(ApiError::not_found)
     }
 
-    pub fn repository_mut(&mut self, id: i64) -> Result<&mut Repository, Refusal> {
-        self.state.repositories.get_mut(&id).ok_or_else(Refusal::not_found)
+    pub fn repository_mut(&mut self, id: i64) -> Result<&mut Repository, ApiError> {
+        self.data.repositories.get_mut(&id).ok_or_else(ApiError::not_found)
     }
 
     /// The id behind `owner/name`; names do not depend on case.
-    pub fn repository_named(&self, full_name: &str) -> Result<i64, Refusal> {
+    pub fn repository_named(&self, full_name: &str) -> Result<i64, ApiError> {
         let has_name = |repository: &&Repository| {
             self.full_name(repository).is_ok_and(|name| name.eq_ignore_ascii_case(full_name))
         };
-        let found = self.state.repositories.values().find(has_name);
-        found.map(|repository| repository.id).ok_or_else(Refusal::not_found)
+        let found = self.data.repositories.values().find(has_name);
+        found.map(|repository| repository.id).ok_or_else(ApiError::not_found)
     }
 
-    pub fn full_name(&self, repository: &Repository) -> Result<String, Refusal> {
+    pub fn full_name(&self, repository: &Repository) -> Result<String, ApiError> {
         Ok(format!("{}/{}", self.account(repository.owner)?.login, repository.name))
     }
 
-    pub fn bare_path(&self, repository: i64) -> PathBuf {
+    pub fn git_repo_path(&self, repository: i64) -> PathBuf {
         self.dir.join("repositories").join(format!("{repository}.git"))
     }
 
-    pub fn bare(&self, repository: i64) -> Result<Bare, Refusal> {
-        Ok(Bare::open(&self.bare_path(repository))?)
+    pub fn git_repo(&self, repository: i64) -> Result<GitRepo, ApiError> {
+        Ok(GitRepo::open(&self.git_repo_path(repository))?)
     }
 
-    pub fn issue(&self, repository: i64, number: i64) -> Result<&Issue, Refusal> {
-        self.repository(repository)?.issues.get(&number).ok_or_else(Refusal::not_found)
+    pub fn issue(&self, repository: i64, number: i64) -> Result<&Issue, ApiError> {
+        self.repository(repository)?.issues.get(&number).ok_or_else(ApiError::not_found)
     }
 
-    pub fn issue_mut(&mut self, repository: i64, number: i64) -> Result<&mut Issue, Refusal> {
-        self.repository_mut(repository)?.issues.get_mut(&number).ok_or_else(Refusal::not_found)
+    pub fn issue_mut(&mut self, repository: i64, number: i64) -> Result<&mut Issue, ApiError> {
+        self.repository_mut(repository)?.issues.get_mut(&number).ok_or_else(ApiError::not_found)
     }
 
-    pub fn pull(&self, repository: i64, number: i64) -> Result<&Pull, Refusal> {
-        self.issue(repository, number)?.pull.as_ref().ok_or_else(Refusal::not_found)
+    pub fn pull(&self, repository: i64, number: i64) -> Result<&Pull, ApiError> {
+        self.issue(repository, number)?.pull.as_ref().ok_or_else(ApiError::not_found)
     }
 
-    pub fn pull_mut(&mut self, repository: i64, number: i64) -> Result<&mut Pull, Refusal> {
-        self.issue_mut(repository, number)?.pull.as_mut().ok_or_else(Refusal::not_found)
+    pub fn pull_mut(&mut self, repository: i64, number: i64) -> Result<&mut Pull, ApiError> {
+        self.issue_mut(repository, number)?.pull.as_mut().ok_or_else(ApiError::not_found)
     }
 
-    pub fn installation(&self, id: i64) -> Result<&Installation, Refusal> {
-        self.state.installations.get(&id).ok_or_else(Refusal::not_found)
+    pub fn installation(&self, id: i64) -> Result<&Installation, ApiError> {
+        self.data.installations.get(&id).ok_or_else(ApiError::not_found)
     }
 
     pub fn installation_of(&self, repository: i64) -> Option<&Installation> {
         let owner = self.repository(repository).ok()?.owner;
-        self.state.installations.values().find(|installation| installation.account == owner)
+        self.data.installations.values().find(|installation| installation.account == owner)
     }
 
     pub fn repositories_of(&self, installation: &Installation) -> Vec<&Repository> {
         let is_covered = |repository: &&Repository| repository.owner == installation.account;
-        self.state.repositories.values().filter(is_covered).collect()
+        self.data.repositories.values().filter(is_covered).collect()
     }
 
     /// What an account may do in a repository: its own is admin, a public one can be read by all.
-    pub fn role(&self, repository: i64, account: i64) -> Result<Option<Role>, Refusal> {
+    pub fn role(&self, repository: i64, account: i64) -> Result<Option<Role>, ApiError> {
         let repository = self.repository(repository)?;
         if repository.owner == account {
             return Ok(Some(Role::Admin));
@@ -206,7 +206,7 @@ impl World {
     }
 }
 
-fn new_state() -> Result<State, Refusal> {
+fn new_data() -> Result<Data, ApiError> {
     let (private_key_pem, public_key_der) = app_keys()?;
     let (bot, owner) = (1002, 1003);
     let app = App {
@@ -231,7 +231,7 @@ fn new_state() -> Result<State, Refusal> {
         account(owner, "planwright", AccountKind::Organization),
         account(WEB_FLOW, "web-flow", AccountKind::User),
     ];
-    Ok(State {
+    Ok(Data {
         clock: Clock::default(),
         last_id: 1003,
         app,
@@ -247,11 +247,11 @@ fn new_state() -> Result<State, Refusal> {
 }
 
 /// A new key pair of an app: the private key in PEM, the public one as it is kept.
-pub fn app_keys() -> Result<(String, String), Refusal> {
+pub fn app_keys() -> Result<(String, String), ApiError> {
     let key = KeyPair::generate(KeySize::Rsa2048)
-        .map_err(|_| Refusal::new(500, "fakehub could not make a key for its app"))?;
+        .map_err(|_| ApiError::new(500, "fakehub could not make a key for its app"))?;
     let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&key)
-        .map_err(|_| Refusal::new(500, "fakehub could not write down the key of its app"))?;
+        .map_err(|_| ApiError::new(500, "fakehub could not write down the key of its app"))?;
     Ok((pem(private.as_ref()), STANDARD.encode(key.public_key().as_ref())))
 }
 

@@ -2,58 +2,58 @@
 
 use serde_json::json;
 
-use crate::actions::branches::Edit;
+use crate::actions::events::Event;
 use crate::actions::pulls::NewPull;
-use crate::api_error::Refusal;
-use crate::git_repo::{Bare, Inscription};
-use crate::state::data::{By, Role};
-use crate::state::{WEB_FLOW, World};
+use crate::api_error::ApiError;
+use crate::git_repo::{CommitMeta, GitRepo};
+use crate::state::data::{By, IssueRef, Role};
+use crate::state::{State, WEB_FLOW};
 
-impl World {
+impl State {
     /// A person's own copy of a repository, where the app is not installed.
-    pub fn fork(&mut self, repo: i64, by: By) -> Result<i64, Refusal> {
+    pub fn fork(&mut self, repo: i64, by: By) -> Result<i64, ApiError> {
         let (name, branches) = {
             let origin = self.repository(repo)?;
             (origin.name.clone(), origin.refs.clone())
         };
         let id = self.new_repository(by.account, &name, Some(repo))?;
-        let bare = Bare::create(&self.bare_path(id), "main")?;
+        let git = GitRepo::create(&self.git_repo_path(id), "main")?;
         for branch in branches.keys() {
             let name = format!("refs/heads/{branch}");
-            bare.fetch(&self.bare_path(repo), &name, &name)?;
+            git.fetch(&self.git_repo_path(repo), &name, &name)?;
         }
         self.repository_mut(id)?.refs = branches;
         Ok(id)
     }
 
-    pub fn suspend(&mut self, owner: &str, suspended: bool) -> Result<(), Refusal> {
+    pub fn suspend(&mut self, owner: &str, suspended: bool) -> Result<(), ApiError> {
         let account = self.account_named(owner)?.id;
         let at = suspended.then(|| self.tick());
         let installation =
-            self.state.installations.values_mut().find(|found| found.account == account);
-        let installation = installation.ok_or_else(Refusal::not_found)?;
+            self.data.installations.values_mut().find(|found| found.account == account);
+        let installation = installation.ok_or_else(ApiError::not_found)?;
         installation.suspended_at = at;
         let (id, action) = (installation.id, if suspended { "suspend" } else { "unsuspend" });
-        self.emit_installation(("installation", Some(action)), id, account, json!({}))
+        self.emit_installation(Event::new("installation", action), id, account, json!({}))
     }
 
     /// The button that opens a pull request taking a merged one back; answers its number.
-    pub fn revert_pull(&mut self, repo: i64, number: i64, by: By) -> Result<i64, Refusal> {
+    pub fn revert_pull(&mut self, repo: i64, number: i64, by: By) -> Result<i64, ApiError> {
         self.require_role(repo, by, Role::Write)?;
         let pull = self.pull(repo, number)?.clone();
         let merged = pull.merged.clone();
         let merged =
-            merged.ok_or_else(|| Refusal::unprocessable("The pull request is not merged"))?;
+            merged.ok_or_else(|| ApiError::unprocessable("The pull request is not merged"))?;
         let title = format!("Revert \"{}\"", self.issue(repo, number)?.title);
-        let base = self.live_base(repo, &pull)?.ok_or_else(Refusal::not_found)?;
+        let base = self.live_base(repo, &pull)?.ok_or_else(ApiError::not_found)?;
         let at = self.tick();
-        let inscription = Inscription {
+        let meta = CommitMeta {
             message: title.clone(),
             author: self.stamp(by.account, at)?,
             committer: self.stamp(WEB_FLOW, at)?,
         };
-        let reverted = self.bare(repo)?.revert(&base, &merged.sha, &inscription)?;
-        let sha = reverted.ok_or_else(|| Refusal::unprocessable("The revert conflicts"))?;
+        let reverted = self.git_repo(repo)?.revert(&base, &merged.sha, &meta)?;
+        let sha = reverted.ok_or_else(|| ApiError::unprocessable("The revert conflicts"))?;
         let head = format!("revert-{number}-{}", pull.head_ref);
         self.move_branch(repo, &head, Some(&sha), by)?;
         let body = Some(format!("Reverts #{number}"));
@@ -62,28 +62,15 @@ impl World {
     }
 
     /// The head branch once more on top of where its base is now, pushed by force.
-    pub fn rebase_branch(&mut self, (repo, number): (i64, i64), by: By) -> Result<String, Refusal> {
+    pub fn rebase_branch(&mut self, target: IssueRef, by: By) -> Result<String, ApiError> {
+        let IssueRef { repo, number } = target;
         let pull = self.pull(repo, number)?.clone();
-        let base = self.live_base(repo, &pull)?.ok_or_else(Refusal::not_found)?;
+        let base = self.live_base(repo, &pull)?.ok_or_else(ApiError::not_found)?;
         let at = self.tick();
         let committer = self.stamp(by.account, at)?;
-        let rebased = self.bare(repo)?.rebase(&base, &pull.head_sha, &committer)?;
-        let sha = rebased.ok_or_else(|| Refusal::unprocessable("The rebase conflicts"))?;
+        let rebased = self.git_repo(repo)?.rebase(&base, &pull.head_sha, &committer)?;
+        let sha = rebased.ok_or_else(|| ApiError::unprocessable("The rebase conflicts"))?;
         self.move_branch(pull.head_repo, &pull.head_ref, Some(&sha), by)?;
-        Ok(sha)
-    }
-
-    /// Commits on a parent that need not be the head, and pushes by force.
-    pub fn force_commit(
-        &mut self,
-        (repo, branch): (i64, &str),
-        parent: &str,
-        edit: &Edit,
-        by: By,
-    ) -> Result<String, Refusal> {
-        let parent = self.bare(repo)?.resolve(parent).ok_or_else(Refusal::not_found)?;
-        let sha = self.write_commit(repo, Some(&parent), edit, by)?;
-        self.move_branch(repo, branch, Some(&sha), by)?;
         Ok(sha)
     }
 
@@ -91,10 +78,10 @@ impl World {
     /// nothing. Nobody is told.
     pub fn rebind_review(
         &mut self,
-        pull: (i64, i64),
+        pull: IssueRef,
         review: i64,
         commit: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         commit.clone_into(&mut self.review_mut(pull, review)?.commit_id);
         Ok(())
     }

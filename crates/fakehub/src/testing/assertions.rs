@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::git_repo::Stamp;
 use crate::git_repo::authors::authors;
 use crate::hub::Hub;
@@ -46,39 +46,39 @@ pub struct DeliveryView {
 
 impl Hub {
     /// The pull requests of a branch of the repository itself, whatever their state, oldest first.
-    pub fn pulls_of(&self, repo: &str, branch: &str) -> Result<Vec<PullView>, Refusal> {
-        let world = self.0.read();
-        let id = world.repository_named(repo)?;
+    pub fn pulls_of(&self, repo: &str, branch: &str) -> Result<Vec<PullView>, ApiError> {
+        let state = self.0.read();
+        let id = state.repository_named(repo)?;
         let is_of_it = |issue: &&Issue| {
             issue
                 .pull
                 .as_ref()
                 .is_some_and(|it| (it.head_repo, it.head_ref.as_str()) == (id, branch))
         };
-        let found = world.repository(id)?.issues.values().filter(is_of_it);
-        found.map(|issue| pull_view(&world, id, issue.number)).collect()
+        let found = state.repository(id)?.issues.values().filter(is_of_it);
+        found.map(|issue| pull_view(&state, id, issue.number)).collect()
     }
 
     /// An issue, or a pull request seen as one.
-    pub fn issue(&self, repo: &str, number: i64) -> Result<IssueView, Refusal> {
-        let world = self.0.read();
-        let issue = world.issue(world.repository_named(repo)?, number)?;
+    pub fn issue(&self, repo: &str, number: i64) -> Result<IssueView, ApiError> {
+        let state = self.0.read();
+        let issue = state.issue(state.repository_named(repo)?, number)?;
         Ok(IssueView {
             number,
             title: issue.title.clone(),
             body: issue.body.clone(),
-            author: world.account(issue.by.account)?.login.clone(),
+            author: state.account(issue.by.account)?.login.clone(),
             via_app: issue.by.via_app,
             labels: issue.labels.clone(),
             open: issue.open,
-            reactions: reactions(&world, &issue.reactions)?,
+            reactions: reactions(&state, &issue.reactions)?,
         })
     }
 
     /// Title and body of the issues that are no pull requests, oldest first.
-    pub fn issues(&self, repo: &str) -> Result<Vec<(i64, String, String)>, Refusal> {
-        let world = self.0.read();
-        let issues = &world.repository(world.repository_named(repo)?)?.issues;
+    pub fn issues(&self, repo: &str) -> Result<Vec<(i64, String, String)>, ApiError> {
+        let state = self.0.read();
+        let issues = &state.repository(state.repository_named(repo)?)?.issues;
         let is_issue = |issue: &&Issue| issue.pull.is_none();
         let view = |issue: &Issue| {
             (issue.number, issue.title.clone(), issue.body.clone().unwrap_or_default())
@@ -87,18 +87,18 @@ impl Hub {
     }
 
     /// The paths of all files of a branch or commit.
-    pub fn paths(&self, repo: &str, at: &str) -> Result<Vec<String>, Refusal> {
+    pub fn paths(&self, repo: &str, at: &str) -> Result<Vec<String>, ApiError> {
         let sha = self.sha(repo, at)?;
-        let world = self.0.read();
-        Ok(world.bare(world.repository_named(repo)?)?.paths(&sha)?)
+        let state = self.0.read();
+        Ok(state.git_repo(state.repository_named(repo)?)?.paths(&sha)?)
     }
 
     /// The commit that a branch (or abbreviated id) stands for.
-    pub fn commit(&self, repo: &str, at: &str) -> Result<CommitView, Refusal> {
+    pub fn commit(&self, repo: &str, at: &str) -> Result<CommitView, ApiError> {
         let sha = self.sha(repo, at)?;
-        let world = self.0.read();
-        let facts = world.bare(world.repository_named(repo)?)?.facts(&sha)?;
-        let name = |stamp: &Stamp| match world.account_of_email(&stamp.email) {
+        let state = self.0.read();
+        let facts = state.git_repo(state.repository_named(repo)?)?.commit_info(&sha)?;
+        let name = |stamp: &Stamp| match state.account_of_email(&stamp.email) {
             Some(account) => account.login.clone(),
             None => format!("{} <{}>", stamp.name, stamp.email),
         };
@@ -112,21 +112,21 @@ impl Hub {
     }
 
     /// A file of a branch or commit as text; None when there is none.
-    pub fn file(&self, repo: &str, at: &str, path: &str) -> Result<Option<String>, Refusal> {
+    pub fn file(&self, repo: &str, at: &str, path: &str) -> Result<Option<String>, ApiError> {
         let sha = self.sha(repo, at)?;
-        let world = self.0.read();
-        let contents = world.bare(world.repository_named(repo)?)?.file(&sha, path)?;
+        let state = self.0.read();
+        let contents = state.git_repo(state.repository_named(repo)?)?.file(&sha, path)?;
         Ok(contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Every delivery that is remembered, in the order of sending.
-    pub fn deliveries(&self) -> Result<Vec<DeliveryView>, Refusal> {
-        let world = self.0.read();
-        world.state.deliveries.iter().map(delivery_view).collect()
+    pub fn deliveries(&self) -> Result<Vec<DeliveryView>, ApiError> {
+        let state = self.0.read();
+        state.data.deliveries.iter().map(delivery_view).collect()
     }
 }
 
-fn delivery_view(delivery: &Delivery) -> Result<DeliveryView, Refusal> {
+fn delivery_view(delivery: &Delivery) -> Result<DeliveryView, ApiError> {
     let event = match &delivery.action {
         Some(action) => format!("{}.{action}", delivery.event),
         None => delivery.event.clone(),

@@ -1,6 +1,6 @@
 //! The handles of tests: webhooks held, lost and doubled, calls that fail, settings of GitHub's.
 
-use crate::api_error::Refusal;
+use crate::api_error::ApiError;
 use crate::hub::Hub;
 use crate::hub::call_log::{Call, Phase};
 use crate::hub::faults::Fault;
@@ -18,14 +18,14 @@ impl Hub {
     }
 
     /// Sends what was held back in the opposite order, the latest event first.
-    pub fn release_webhooks_reversed(&self) -> Result<(), Refusal> {
-        self.0.change(|world| {
-            let all = std::mem::take(&mut world.state.deliveries);
+    pub fn release_webhooks_reversed(&self) -> Result<(), ApiError> {
+        self.0.change(|state| {
+            let all = std::mem::take(&mut state.data.deliveries);
             let (sent, mut held): (Vec<_>, Vec<_>) =
                 all.into_iter().partition(|delivery| delivery.answer.is_some());
             held.reverse();
-            world.state.deliveries = sent;
-            world.state.deliveries.append(&mut held);
+            state.data.deliveries = sent;
+            state.data.deliveries.append(&mut held);
             Ok(())
         })?;
         self.release_webhooks();
@@ -43,8 +43,8 @@ impl Hub {
     }
 
     /// Sends an event once more, as the button in the app's settings does.
-    pub fn redeliver(&self, delivery: i64) -> Result<(), Refusal> {
-        self.0.change(|world| world.redeliver(delivery))
+    pub fn redeliver(&self, delivery: i64) -> Result<(), ApiError> {
+        self.0.change(|state| state.redeliver(delivery))
     }
 
     /// The next `times` calls whose operation contains `operation` fail in the given way.
@@ -74,26 +74,26 @@ impl Hub {
     }
 
     pub fn set_private(&self, repo: &str, private: bool) -> Done {
-        self.in_repository(repo, |world, id| {
-            world.repository_mut(id)?.private = private;
+        self.in_repository(repo, |state, id| {
+            state.repository_mut(id)?.private = private;
             Ok(())
         })
     }
 
     pub fn set_archived(&self, repo: &str, archived: bool) -> Done {
-        self.in_repository(repo, |world, id| {
-            world.repository_mut(id)?.archived = archived;
+        self.in_repository(repo, |state, id| {
+            state.repository_mut(id)?.archived = archived;
             Ok(())
         })
     }
 
     /// Takes a permission of the app away from the installation, or lowers it.
     pub fn set_app_permission(&self, owner: &str, name: &str, level: Option<Level>) -> Done {
-        self.0.change(|world| {
-            let account = world.account_named(owner)?.id;
-            let mut all = world.state.installations.values_mut();
+        self.0.change(|state| {
+            let account = state.account_named(owner)?.id;
+            let mut all = state.data.installations.values_mut();
             let found = all.find(|installation| installation.account == account);
-            let permissions = &mut found.ok_or_else(Refusal::not_found)?.permissions;
+            let permissions = &mut found.ok_or_else(ApiError::not_found)?.permissions;
             match level {
                 Some(level) => permissions.insert(name.to_owned(), level),
                 None => permissions.remove(name),
@@ -104,18 +104,18 @@ impl Hub {
 
     /// Suspends the app in an organisation, or lifts that.
     pub fn suspend(&self, owner: &str, suspended: bool) -> Done {
-        self.0.change(|world| world.suspend(owner, suspended))
+        self.0.change(|state| state.suspend(owner, suspended))
     }
 
     /// Installs the app on all repositories of an account that has some.
-    pub fn install_app(&self, owner: &str) -> Result<(), Refusal> {
-        self.0.change(|world| {
-            let owner = world.account_named(owner)?.id;
+    pub fn install_app(&self, owner: &str) -> Result<(), ApiError> {
+        self.0.change(|state| {
+            let owner = state.account_named(owner)?.id;
             let of_owner = |id: &&i64| {
-                world.repository(**id).is_ok_and(|repository| repository.owner == owner)
+                state.repository(**id).is_ok_and(|repository| repository.owner == owner)
             };
-            let repository = world.state.repositories.keys().find(of_owner).copied();
-            world.install(owner, repository.ok_or_else(Refusal::not_found)?)
+            let repository = state.data.repositories.keys().find(of_owner).copied();
+            state.install(owner, repository.ok_or_else(ApiError::not_found)?)
         })
     }
 }

@@ -1,14 +1,15 @@
 //! What people do that the demo does not show.
 
 use crate::actions::branches::Edit;
-use crate::actions::comments::Reacted;
+use crate::actions::comments::ReactionTarget;
 use crate::actions::issues::{IssueEdit, NewIssue};
 use crate::actions::merge::MergeMethod;
 use crate::actions::pulls::{NewPull, PullEdit};
-use crate::api_error::Refusal;
+use crate::actions::reviews::NewReview;
+use crate::api_error::ApiError;
 use crate::git_repo::FileChange;
 use crate::people::{Done, Person};
-use crate::state::data::ReviewState;
+use crate::state::data::{IssueRef, ReviewState};
 
 impl Person {
     pub fn id(&self) -> i64 {
@@ -18,37 +19,42 @@ impl Person {
     /// What they sign in with, to the API and to git (any user name, this as password).
     pub fn token(&self) -> Done<String> {
         let token = self.hub.0.read().account(self.account)?.token.clone();
-        token.ok_or_else(Refusal::bad_credentials)
+        token.ok_or_else(ApiError::bad_credentials)
     }
 
     /// Commits on top of `parent` (a branch or commit) and pushes that by force.
     pub fn force_push(&self, repo: &str, branch: &str, parent: &str, edit: &Edit) -> Done<String> {
-        self.act(repo, |world, id, by| world.force_commit((id, branch), parent, edit, by))
+        self.act(repo, |state, id, by| {
+            let parent = state.git_repo(id)?.resolve(parent).ok_or_else(ApiError::not_found)?;
+            let sha = state.write_commit(id, Some(&parent), edit, by)?;
+            state.move_branch(id, branch, Some(&sha), by)?;
+            Ok(sha)
+        })
     }
 
     /// Rebases the head of a pull request on its base and pushes that by force.
     pub fn rebase(&self, repo: &str, number: i64) -> Done<String> {
-        self.act(repo, |world, id, by| world.rebase_branch((id, number), by))
+        self.act(repo, |state, id, by| state.rebase_branch(IssueRef { repo: id, number }, by))
     }
 
     pub fn delete_branch(&self, repo: &str, branch: &str) -> Done {
-        self.act(repo, |world, id, by| world.move_branch(id, branch, None, by))
+        self.act(repo, |state, id, by| state.move_branch(id, branch, None, by))
     }
 
     /// A copy of the repository of their own; answers its full name.
     pub fn fork(&self, repo: &str) -> Done<String> {
-        self.act(repo, |world, id, by| {
-            let fork = world.fork(id, by)?;
-            world.full_name(world.repository(fork)?)
+        self.act(repo, |state, id, by| {
+            let fork = state.fork(id, by)?;
+            state.full_name(state.repository(fork)?)
         })
     }
 
     pub fn open(&self, repo: &str, new: &NewPull) -> Done<i64> {
-        self.act(repo, |world, id, by| world.open_pull(id, new, by))
+        self.act(repo, |state, id, by| state.open_pull(id, new, by))
     }
 
     fn edit_pull(&self, repo: &str, number: i64, edit: &PullEdit) -> Done {
-        self.act(repo, |world, id, by| world.edit_pull(id, number, edit, by))
+        self.act(repo, |state, id, by| state.edit_pull(id, number, edit, by))
     }
 
     pub fn close(&self, repo: &str, number: i64) -> Done {
@@ -64,24 +70,34 @@ impl Person {
     }
 
     pub fn edit_comment(&self, repo: &str, comment: i64, body: &str) -> Done {
-        self.act(repo, |world, id, by| world.edit_comment(id, comment, body, by))
+        self.act(repo, |state, id, by| state.edit_comment(id, comment, body, by))
     }
 
     pub fn request_changes(&self, repo: &str, number: i64, body: &str) -> Done<i64> {
         self.review(repo, number, ReviewState::ChangesRequested, body)
     }
 
-    pub fn review(&self, repo: &str, number: i64, state: ReviewState, body: &str) -> Done<i64> {
-        self.act(repo, |world, id, by| world.submit_review((id, number), (state, body), None, by))
+    pub fn review(&self, repo: &str, number: i64, verdict: ReviewState, body: &str) -> Done<i64> {
+        self.act(repo, |state, id, by| {
+            state.submit_review(
+                IssueRef { repo: id, number },
+                &NewReview { state: verdict, body, commit: None },
+                by,
+            )
+        })
     }
 
     pub fn dismiss(&self, repo: &str, number: i64, review: i64) -> Done {
-        self.act(repo, |world, id, by| world.dismiss_review((id, number), review, by))
+        self.act(repo, |state, id, by| {
+            state.dismiss_review(IssueRef { repo: id, number }, review, by)
+        })
     }
 
     /// Makes GitHub move a review to another commit behind everybody's back.
     pub fn rebind_review(&self, repo: &str, number: i64, review: i64, commit: &str) -> Done {
-        self.act(repo, |world, id, _| world.rebind_review((id, number), review, commit))
+        self.act(repo, |state, id, _| {
+            state.rebind_review(IssueRef { repo: id, number }, review, commit)
+        })
     }
 
     /// Merges if the head is `expected`; a refusal with 409 otherwise.
@@ -92,12 +108,14 @@ impl Person {
         method: MergeMethod,
         expected: &str,
     ) -> Done<String> {
-        self.act(repo, |world, id, by| world.merge_pull((id, number), method, Some(expected), by))
+        self.act(repo, |state, id, by| {
+            state.merge_pull(IssueRef { repo: id, number }, method, Some(expected), by)
+        })
     }
 
     /// Opens the pull request that takes a merged one back; answers its number.
     pub fn revert(&self, repo: &str, number: i64) -> Done<i64> {
-        self.act(repo, |world, id, by| world.revert_pull(id, number, by))
+        self.act(repo, |state, id, by| state.revert_pull(id, number, by))
     }
 
     pub fn open_issue(&self, repo: &str, title: &str, body: &str) -> Done<i64> {
@@ -120,38 +138,40 @@ impl Person {
     }
 
     fn open_new_issue(&self, repo: &str, new: &NewIssue) -> Done<i64> {
-        self.act(repo, |world, id, by| world.open_issue(id, new, by))
+        self.act(repo, |state, id, by| state.open_issue(id, new, by))
     }
 
     pub fn edit_issue(&self, repo: &str, number: i64, edit: &IssueEdit) -> Done {
-        self.act(repo, |world, id, by| world.edit_issue((id, number), edit, by))
+        self.act(repo, |state, id, by| state.edit_issue(IssueRef { repo: id, number }, edit, by))
     }
 
     pub fn reopen_issue(&self, repo: &str, number: i64) -> Done {
-        self.act(repo, |world, id, by| world.reopen_issue(id, number, by))
+        self.act(repo, |state, id, by| state.reopen_issue(id, number, by))
     }
 
     pub fn label_issue(&self, repo: &str, number: i64, label: &str) -> Done {
-        self.act(repo, |world, id, by| world.label_issue((id, number), label, by))
+        self.act(repo, |state, id, by| state.label_issue(IssueRef { repo: id, number }, label, by))
     }
 
     pub fn unlabel_issue(&self, repo: &str, number: i64, label: &str) -> Done {
-        self.act(repo, |world, id, by| world.unlabel_issue((id, number), label, by))
+        self.act(repo, |state, id, by| {
+            state.unlabel_issue(IssueRef { repo: id, number }, label, by)
+        })
     }
 
     pub fn close_issue(&self, repo: &str, number: i64) -> Done {
-        self.act(repo, |world, id, by| world.close_issue(id, number, by))
+        self.act(repo, |state, id, by| state.close_issue(id, number, by))
     }
 
     pub fn react(&self, repo: &str, comment: i64, content: &str) -> Done {
-        self.act(repo, |world, id, by| {
-            world.react(id, Reacted::Comment(comment), content, by).map(drop)
+        self.act(repo, |state, id, by| {
+            state.react(id, ReactionTarget::Comment(comment), content, by).map(drop)
         })
     }
 
     /// Presses *Re-run* at a check run.
     pub fn rerequest(&self, repo: &str, check_run: i64) -> Done {
-        self.act(repo, |world, id, by| world.rerequest_check_run(id, check_run, by))
+        self.act(repo, |state, id, by| state.rerequest_check_run(id, check_run, by))
     }
 }
 
