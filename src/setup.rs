@@ -60,7 +60,7 @@ pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Regi
         address,
     };
     let (stop, outcome) = (CancellationToken::new(), Arc::default());
-    let clerk = Clerk {
+    let exchange = ManifestExchange {
         api_url: wish.api_url.clone(),
         url,
         place: Mutex::new(place),
@@ -68,13 +68,13 @@ pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Regi
         stop: stop.clone(),
     };
     tell(address);
-    http::serve(listener, http::setup(form, clerk), stop).await.context("serving the page")?;
+    http::serve(listener, http::setup(form, exchange), stop).await.context("serving the page")?;
     let outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
     outcome.context("the page ended without an App")?
 }
 
-/// Exchanges the code once and keeps what comes.
-struct Clerk {
+/// Exchanges the code of a manifest once, and keeps the secrets that come.
+struct ManifestExchange {
     api_url: String,
     url: PublicUrl,
     place: Mutex<Option<Place>>,
@@ -82,7 +82,7 @@ struct Clerk {
     stop: CancellationToken,
 }
 
-impl Registrar for Clerk {
+impl Registrar for ManifestExchange {
     async fn register(&self, code: &str) -> Result<Registration> {
         let converted = convert(&self.api_url, code).await?;
         let registration = converted.registration.clone();
@@ -101,7 +101,7 @@ impl Registrar for Clerk {
     }
 }
 
-impl Clerk {
+impl ManifestExchange {
     async fn keep(&self, converted: Converted) -> Result<Registered> {
         let Converted { registration, private_key, webhook_secret, client } = converted;
         let github = GitHub::new(&github::Settings {
@@ -117,44 +117,21 @@ impl Clerk {
                 secret
             }
         };
-        let settings = self.settings(&registration, &private_key, &webhook_secret, &client);
+        let settings = SettingsFile {
+            api_url: &self.api_url,
+            url: &self.url,
+            registration: &registration,
+            private_key: &private_key,
+            webhook_secret: &webhook_secret,
+            client: &client,
+        }
+        .yaml();
         let place = self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
         let settings = match place {
             Some(place) => place.write(&settings).map(|()| None)?,
             None => Some(settings),
         };
         Ok(Registered { registration, settings })
-    }
-
-    /// The file that `planwright serve --config` reads.
-    fn settings(
-        &self,
-        registration: &Registration,
-        private_key: &SecretString,
-        webhook_secret: &SecretString,
-        client: &Client,
-    ) -> SecretString {
-        let lines = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
-        // JSON is YAML, and quotes what has to be quoted.
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let public_url = match self.url.is_protected() {
-            true => format!("public-url: {}\n", quoted(&self.url.to_string())),
-            false => String::new(),
-        };
-        format!(
-            "# Written by `planwright setup` for {}.\n\
-         # Whoever has this file is the App: keep it for its owner alone, and out of git.\n\
-         github-url: {}\n{public_url}app-id: {}\nwebhook-secret: {}\nclient-id: {}\n\
-         client-secret: {}\nprivate-key: |\n{}",
-            registration.page,
-            quoted(&self.api_url),
-            registration.id,
-            quoted(webhook_secret.expose_secret()),
-            quoted(&client.id),
-            quoted(client.secret.expose_secret()),
-            lines(private_key.expose_secret()),
-        )
-        .into()
     }
 }
 
@@ -189,6 +166,42 @@ impl Place {
             .persist_noclobber(&self.path)
             .map(drop)
             .with_context(|| format!("writing {shown}"))
+    }
+}
+
+/// The file that `planwright serve --config` reads.
+struct SettingsFile<'a> {
+    api_url: &'a str,
+    url: &'a PublicUrl,
+    registration: &'a Registration,
+    private_key: &'a SecretString,
+    webhook_secret: &'a SecretString,
+    client: &'a Client,
+}
+
+impl SettingsFile<'_> {
+    fn yaml(&self) -> SecretString {
+        let lines = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+        // JSON is YAML, and quotes what has to be quoted.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let public_url = match self.url.is_protected() {
+            true => format!("public-url: {}\n", quoted(&self.url.to_string())),
+            false => String::new(),
+        };
+        format!(
+            "# Written by `planwright setup` for {}.\n\
+             # Whoever has this file is the App: keep it for its owner alone, and out of git.\n\
+             github-url: {}\n{public_url}app-id: {}\nwebhook-secret: {}\nclient-id: {}\n\
+             client-secret: {}\nprivate-key: |\n{}",
+            self.registration.page,
+            quoted(self.api_url),
+            self.registration.id,
+            quoted(self.webhook_secret.expose_secret()),
+            quoted(&self.client.id),
+            quoted(self.client.secret.expose_secret()),
+            lines(self.private_key.expose_secret()),
+        )
+        .into()
     }
 }
 

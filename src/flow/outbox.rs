@@ -349,7 +349,7 @@ async fn deliver_check(
     if known.is_none() && sending.look_first {
         known = app
             .github
-            .find_check(&target.repository, &check.head, (&check.name, &check.external_id))
+            .find_check(&target.repository, &check.head, &check.name, &check.external_id)
             .await?;
     }
     let id = match known {

@@ -66,34 +66,35 @@ struct Refused<'a> {
     text: &'a str,
 }
 
-struct Desk<R> {
+/// What the pages of `planwright setup` share.
+struct SetupState<R> {
     form: Form,
     registrar: R,
 }
 
 pub fn router<R: Registrar>(form: Form, registrar: R) -> Router {
-    let desk = Arc::new(Desk { form, registrar });
+    let setup = Arc::new(SetupState { form, registrar });
     Router::new()
         .route("/", get(ask::<R>))
         .route(CREATED, get(created::<R>))
-        .layer(middleware::from_fn_with_state(desk.clone(), guard::<R>))
-        .with_state(desk)
+        .layer(middleware::from_fn_with_state(setup.clone(), guard::<R>))
+        .with_state(setup)
 }
 
 /// Refuses what another name than ours was asked for, as a page can whose name leads to loopback.
 async fn guard<R: Registrar>(
-    State(desk): State<Arc<Desk<R>>>,
+    State(setup): State<Arc<SetupState<R>>>,
     headers: HeaderMap,
     request: Request,
     next: Next,
 ) -> Response {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let address = desk.form.address;
+    let address = setup.form.address;
     if ![address.to_string(), format!("localhost:{}", address.port())].contains(&host.to_owned()) {
         return (StatusCode::MISDIRECTED_REQUEST, format!("open http://{address}/\n"))
             .into_response();
     }
-    let origin = desk.form.action.split('/').take(3).collect::<Vec<_>>().join("/");
+    let origin = setup.form.action.split('/').take(3).collect::<Vec<_>>().join("/");
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; form-action {origin}; base-uri 'none'; \
          frame-ancestors 'none'"
@@ -108,22 +109,22 @@ async fn guard<R: Registrar>(
     (headers, next.run(request).await).into_response()
 }
 
-async fn ask<R: Registrar>(State(desk): State<Arc<Desk<R>>>) -> Response {
-    let Form { action, manifest, grants, state, .. } = &desk.form;
+async fn ask<R: Registrar>(State(setup): State<Arc<SetupState<R>>>) -> Response {
+    let Form { action, manifest, grants, state, .. } = &setup.form;
     shown(StatusCode::OK, &Ask { action, manifest, grants, state })
 }
 
 async fn created<R: Registrar>(
-    State(desk): State<Arc<Desk<R>>>,
+    State(setup): State<Arc<SetupState<R>>>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
     let given = |name: &str| query.get(name).map_or("", String::as_str);
     let (state, code) = (given("state"), given("code"));
-    if !is_same(state, &desk.form.state) {
+    if !is_same(state, &setup.form.state) {
         let text = "This did not come from the page that `planwright setup` shows; begin there.";
         return shown(StatusCode::FORBIDDEN, &Refused { text });
     }
-    match desk.registrar.register(code).await {
+    match setup.registrar.register(code).await {
         Ok(registration) => shown(StatusCode::OK, &Created { registration: &registration }),
         Err(error) => {
             tracing::error!("the code was not exchanged: {error:#}");

@@ -260,7 +260,9 @@ const UNASKED: [&str; 4] =
 fn the_manifest_asks_for_exactly_what_the_code_uses() {
     let manifest = fs::read_to_string(root().join("app-manifest.yml")).unwrap();
     let mut used: BTreeMap<&str, &str> = BESIDE_TOKENS.into();
-    for (name, level) in planwright_github::Task::ALL.iter().flat_map(|task| task.permissions()) {
+    for (name, level) in
+        planwright_github::TokenScope::ALL.iter().flat_map(|scope| scope.permissions())
+    {
         let widest = used.entry(name).or_insert(level);
         if *level == "write" {
             *widest = level;

@@ -1,7 +1,7 @@
-//! Proving who we are: the App by a signed claim, a task by a token that can do that task only.
+//! Proof of who we are: a signed claim for the App, and a token for everything else.
 //!
-//! Tokens live in memory and nowhere else; nothing prints them. What a task may do is the table
-//! [`Task::permissions`].
+//! A token reaches one repository and has the permissions of one [`TokenScope`].
+//! Tokens live in memory and nowhere else; nothing prints them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use planwright_core::repository::Repository;
 
 /// What a token is for; it can do nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Task {
+pub enum TokenScope {
     /// The snapshot of a pull request, and who may do what.
     Read,
     /// Fetching over git.
@@ -38,7 +38,7 @@ pub enum Task {
     Propose,
 }
 
-impl Task {
+impl TokenScope {
     pub const ALL: &[Self] = &[
         Self::Read,
         Self::Fetch,
@@ -49,7 +49,7 @@ impl Task {
         Self::Propose,
     ];
 
-    /// The smallest set of permissions with which GitHub lets the task pass.
+    /// Returns the smallest set of permissions with which GitHub lets these calls pass.
     pub fn permissions(self) -> &'static [(&'static str, &'static str)] {
         match self {
             // The commits of a pull request count as contents.
@@ -79,7 +79,7 @@ struct Token {
     expires_at: Timestamp,
 }
 
-type Key = (InstallationId, RepositoryId, Task);
+type Key = (InstallationId, RepositoryId, TokenScope);
 type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
 
 /// The App's key and the tokens minted with it.
@@ -126,26 +126,26 @@ impl Auth {
             .map_err(|e| Error::Settings(format!("cannot sign with the App's private key: {e}")))
     }
 
-    /// A token for `task` on `repository` alone; minted if none is left that lasts.
+    /// A token for `scope` on `repository` alone; minted if none is left that lasts.
     pub async fn token(
         &self,
         transport: &Transport,
         repository: &Repository,
-        task: Task,
+        scope: TokenScope,
     ) -> Result<SecretString> {
-        let slot = self.slot((repository.installation, repository.id, task));
+        let slot = self.slot((repository.installation, repository.id, scope));
         // Held while minting, so that many who need the same token mint one.
         let mut token = slot.lock().await;
         if let Some(token) = token.as_ref().filter(|token| lasts(token, Timestamp::now())) {
             return Ok(token.secret.clone());
         }
-        let minted = self.mint(transport, repository, task).await?;
+        let minted = self.mint(transport, repository, scope).await?;
         Ok(token.insert(minted).secret.clone())
     }
 
     /// Drops a token that GitHub no longer accepts.
-    pub async fn forget(&self, repository: &Repository, task: Task, refused: &SecretString) {
-        let slot = self.slot((repository.installation, repository.id, task));
+    pub async fn forget(&self, repository: &Repository, scope: TokenScope, refused: &SecretString) {
+        let slot = self.slot((repository.installation, repository.id, scope));
         let mut token = slot.lock().await;
         // Another may have replaced it meanwhile.
         if token.as_ref().is_some_and(|t| t.secret.expose_secret() == refused.expose_secret()) {
@@ -162,15 +162,18 @@ impl Auth {
         &self,
         transport: &Transport,
         repository: &Repository,
-        task: Task,
+        scope: TokenScope,
     ) -> Result<Token> {
         #[derive(Deserialize)]
         struct Minted {
             token: String,
             expires_at: Timestamp,
         }
-        let permissions: Map<String, Value> =
-            task.permissions().iter().map(|(name, level)| ((*name).into(), json!(level))).collect();
+        let permissions: Map<String, Value> = scope
+            .permissions()
+            .iter()
+            .map(|(name, level)| ((*name).into(), json!(level)))
+            .collect();
         let call = Call::mint(
             format!("/app/installations/{}/access_tokens", repository.installation),
             json!({ "repository_ids": [repository.id], "permissions": permissions }),
@@ -192,7 +195,7 @@ impl Call {
     /// Minting a token changes nothing that anyone sees, so it may be tried again like a read.
     fn mint(path: String, body: Value) -> Self {
         let mut call = Self::write(Method::POST, path, body);
-        call.effect = super::pace::Effect::Read;
+        call.kind = super::rate_limit::CallKind::Read;
         call
     }
 }
@@ -214,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn no_task_may_touch_workflows_and_only_those_that_propose_write_contents() {
-        for task in Task::ALL.iter().copied() {
-            let permissions = task.permissions();
-            assert!(!permissions.iter().any(|(name, _)| *name == "workflows"), "{task:?}");
-            let proposes = matches!(task, Task::Commit | Task::Propose);
-            assert_eq!(permissions.contains(&("contents", "write")), proposes, "{task:?}");
+    fn no_scope_may_touch_workflows_and_only_those_that_propose_write_contents() {
+        for scope in TokenScope::ALL.iter().copied() {
+            let permissions = scope.permissions();
+            assert!(!permissions.iter().any(|(name, _)| *name == "workflows"), "{scope:?}");
+            let proposes = matches!(scope, TokenScope::Commit | TokenScope::Propose);
+            assert_eq!(permissions.contains(&("contents", "write")), proposes, "{scope:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::transport::Call;
 use super::wire::{AppRef, Page};
-use super::{GitHub, Result, Task};
+use super::{GitHub, Result, TokenScope};
 use planwright_core::names::{CheckRunId, Sha};
 use planwright_core::repository::Repository;
 
@@ -95,7 +95,7 @@ impl GitHub {
         body.insert("head_sha".into(), json!(check.head));
         let path = format!("/repos/{}/check-runs", repository.name);
         let call = Call::close(Method::POST, path, Value::Object(body));
-        let id = self.ask::<Wire>(repository, Task::Check, &call).await?.id;
+        let id = self.ask::<Wire>(repository, TokenScope::Check, &call).await?.id;
         self.send_updates(repository, id, requests).await?;
         Ok(id)
     }
@@ -115,7 +115,8 @@ impl GitHub {
         &self,
         repository: &Repository,
         head: &Sha,
-        (name, external_id): (&str, &str),
+        name: &str,
+        external_id: &str,
     ) -> Result<Option<CheckRunId>> {
         #[derive(Deserialize)]
         struct List {
@@ -125,7 +126,7 @@ impl GitHub {
         let own = self.app_id();
         let path =
             format!("/repos/{}/commits/{head}/check-runs?filter=all&app_id={own}", repository.name);
-        self.find_in_pages(repository, (Task::Check, &path), |page: List| {
+        self.find_in_pages(repository, TokenScope::Check, &path, |page: List| {
             let len = page.check_runs.len();
             let is_it = |run: &Wire| {
                 run.app.as_ref().is_some_and(|app| app.id == own)
@@ -146,7 +147,7 @@ impl GitHub {
         let path = format!("/repos/{}/check-runs/{id}", repository.name);
         for body in bodies {
             let call = Call::close(Method::PATCH, &path, Value::Object(body));
-            self.ask::<Wire>(repository, Task::Check, &call).await?;
+            self.ask::<Wire>(repository, TokenScope::Check, &call).await?;
         }
         Ok(())
     }

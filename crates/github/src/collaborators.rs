@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::transport::Call;
 use super::wire::Account;
-use super::{Error, GitHub, Result, Task};
+use super::{Error, GitHub, Result, TokenScope};
 use planwright_core::actor::{Actor, Permission};
 use planwright_core::repository::Repository;
 
@@ -25,7 +25,7 @@ impl GitHub {
     pub async fn permission(&self, repository: &Repository, actor: &Actor) -> Result<Permission> {
         let path = format!("/repos/{}/collaborators/{}/permission", repository.name, actor.login);
         let call = Call::read(path);
-        match self.ask(repository, Task::Read, &call).await {
+        match self.ask(repository, TokenScope::Read, &call).await {
             Ok(wire) => permission(wire, actor).map_err(|e| call.unreadable(e)),
             // The account is gone: one person who left must not keep everybody from a verdict.
             Err(Error::NotFound { .. }) => Ok(Permission::None),

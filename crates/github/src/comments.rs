@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::transport::Call;
 use super::wire::{Account, AppRef, Page, actor_or_ghost};
-use super::{GitHub, Result, Task};
+use super::{GitHub, Result, TokenScope};
 use planwright_core::comment::Comment;
 use planwright_core::names::{CommentId, PrNumber};
 use planwright_core::repository::Repository;
@@ -48,7 +48,7 @@ impl GitHub {
     ) -> Result<Comment> {
         let path = format!("/repos/{}/issues/{number}/comments", repository.name);
         let call = Call::close(Method::POST, path, json!({ "body": body }));
-        let wire: Wire = self.ask(repository, Task::Comment, &call).await?;
+        let wire: Wire = self.ask(repository, TokenScope::Comment, &call).await?;
         wire.comment().map_err(|e| call.unreadable(e))
     }
 
@@ -61,7 +61,7 @@ impl GitHub {
     ) -> Result<Comment> {
         let path = format!("/repos/{}/issues/comments/{comment}", repository.name);
         let call = Call::close(Method::PATCH, path, json!({ "body": body }));
-        let wire: Wire = self.ask(repository, Task::Comment, &call).await?;
+        let wire: Wire = self.ask(repository, TokenScope::Comment, &call).await?;
         wire.comment().map_err(|e| call.unreadable(e))
     }
 
@@ -74,7 +74,7 @@ impl GitHub {
     ) -> Result<Option<Comment>> {
         let path = format!("/repos/{}/issues/{number}/comments", repository.name);
         let own = self.app_id();
-        self.find_in_pages(repository, (Task::Comment, &path), |page: Vec<Wire>| {
+        self.find_in_pages(repository, TokenScope::Comment, &path, |page: Vec<Wire>| {
             let len = page.len();
             let is_ours = |comment: &Wire| {
                 comment.performed_via_github_app.as_ref().is_some_and(|app| app.id == own)

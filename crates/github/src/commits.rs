@@ -9,7 +9,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Error, GitHub, Result, Task, transport::Call};
+use super::{Error, GitHub, Result, TokenScope, transport::Call};
 use planwright_core::{
     names::{BranchName, Sha},
     repository::Repository,
@@ -45,7 +45,7 @@ impl GitHub {
             sha: Sha,
         }
         let call = Call::read(format!("/repos/{}/git/ref/heads/{branch}", repository.name));
-        match self.ask::<Wire>(repository, Task::Read, &call).await {
+        match self.ask::<Wire>(repository, TokenScope::Read, &call).await {
             Ok(wire) => Ok(Some(wire.object.sha)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -62,7 +62,7 @@ impl GitHub {
         let body = json!({ "ref": format!("refs/heads/{branch}"), "sha": at });
         let path = format!("/repos/{}/git/refs", repository.name);
         let call = Call::write(Method::POST, path, body);
-        self.send(repository, Task::Commit, &call).await.map(drop)
+        self.send(repository, TokenScope::Commit, &call).await.map(drop)
     }
 
     /// Commits on a branch and returns the new head. After [`Error::Unknown`] look at the branch.
@@ -100,7 +100,7 @@ impl GitHub {
             "fileChanges": { "additions": additions, "deletions": deletions },
         });
         let call = Call::mutation("CreateCommit", CREATE_COMMIT, json!({ "input": input }));
-        let data: Data = self.query(repository, Task::Commit, &call).await?;
+        let data: Data = self.query(repository, TokenScope::Commit, &call).await?;
         let made = data.create_commit_on_branch.and_then(|payload| payload.commit);
         made.map(|commit| commit.oid).ok_or_else(|| call.unreadable("no commit"))
     }

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::pace::Effect;
+use super::rate_limit::CallKind;
 use super::transport::{Answer, Call};
-use super::{Error, GitHub, Result, Task};
+use super::{Error, GitHub, Result, TokenScope};
 use planwright_core::repository::Repository;
 
 #[derive(Deserialize)]
@@ -32,10 +32,10 @@ impl GitHub {
     pub(super) async fn query<T: DeserializeOwned>(
         &self,
         repository: &Repository,
-        task: Task,
+        scope: TokenScope,
         call: &Call,
     ) -> Result<T> {
-        let answer = self.send(repository, task, call).await?;
+        let answer = self.send(repository, scope, call).await?;
         // The data of an erroneous answer may have any shape, so the errors are read first.
         let problems = answer.json::<Envelope<Value>>(call)?.errors;
         if let Some(problem) = problems.first() {
@@ -52,11 +52,11 @@ impl GitHub {
         answer: &Answer,
         problem: &Problem,
     ) -> Error {
-        let lane = Some(repository.installation);
+        let limits = Some(repository.installation);
         let limit = match problem.kind.as_deref() {
-            Some("RATE_LIMITED") => self.transport.note_limit(call, lane, answer, "rate limit"),
+            Some("RATE_LIMITED") => self.transport.note_limit(call, limits, answer, "rate limit"),
             // A secondary limit has no type of its own; `note_limit` knows its wording.
-            None => self.transport.note_limit(call, lane, answer, &problem.message),
+            None => self.transport.note_limit(call, limits, answer, &problem.message),
             Some(_) => None,
         };
         if let Some(limited) = limit {
@@ -66,7 +66,7 @@ impl GitHub {
         match problem.kind.as_deref() {
             Some("NOT_FOUND") => Error::NotFound { call: name },
             // GitHub itself failed, perhaps after it had carried a change out.
-            None if call.effect != Effect::Read => Error::Unknown { call: name, reason: message },
+            None if call.kind != CallKind::Read => Error::Unknown { call: name, reason: message },
             None => Error::Unavailable { call: name, reason: message },
             Some(_) => Error::Refused { call: name, status: 200, message },
         }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Error, GitHub, Result, Task, transport::Call, wire::ActorNode};
+use super::{Error, GitHub, Result, TokenScope, transport::Call, wire::ActorNode};
 use planwright_core::{
     actor::Actor,
     issue::Issue,
@@ -67,7 +67,7 @@ impl GitHub {
             "number": number,
         });
         let call = Call::query("Issue", DOCUMENT, variables);
-        let data: Data = self.query(repository, Task::Request, &call).await?;
+        let data: Data = self.query(repository, TokenScope::Request, &call).await?;
         let missing = || Error::NotFound { call: call.name.clone() };
         let place = data.repository.ok_or_else(missing)?;
         if place.database_id != repository.id {

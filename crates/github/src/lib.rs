@@ -15,10 +15,10 @@ mod error;
 mod graphql;
 mod issue;
 mod manifest;
-mod pace;
 mod probe;
 mod proposals;
 mod pull_request;
+mod rate_limit;
 mod reactions;
 mod sign_in;
 mod transport;
@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-pub use self::auth::Task;
+pub use self::auth::TokenScope;
 pub use self::checks::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion};
 pub use self::commits::NewCommit;
 pub use self::deliveries::{DeliveredPayload, Delivery, DeliveryAttempt};
@@ -115,7 +115,7 @@ impl GitHub {
 
     /// A token that can fetch `repository` and nothing else.
     pub async fn git_token(&self, repository: &Repository) -> Result<SecretString> {
-        self.auth.token(&self.transport, repository, Task::Fetch).await
+        self.auth.token(&self.transport, repository, TokenScope::Fetch).await
     }
 
     async fn as_app(&self, call: &Call) -> Result<Answer> {
@@ -123,16 +123,21 @@ impl GitHub {
         self.transport.send(call, None, &claim).await
     }
 
-    /// Sends with a token for `task`; a token that was revoked early is replaced once.
-    async fn send(&self, repository: &Repository, task: Task, call: &Call) -> Result<Answer> {
-        let lane = Some(repository.installation);
-        let token = self.auth.token(&self.transport, repository, task).await?;
-        match self.transport.send(call, lane, &token).await {
+    /// Sends with a token for `scope`; a token that was revoked early is replaced once.
+    async fn send(
+        &self,
+        repository: &Repository,
+        scope: TokenScope,
+        call: &Call,
+    ) -> Result<Answer> {
+        let limits = Some(repository.installation);
+        let token = self.auth.token(&self.transport, repository, scope).await?;
+        match self.transport.send(call, limits, &token).await {
             // With 401 nothing was carried out, so this is safe for writes too.
             Err(Error::Refused { status: 401, .. }) => {
-                self.auth.forget(repository, task, &token).await;
-                let token = self.auth.token(&self.transport, repository, task).await?;
-                self.transport.send(call, lane, &token).await
+                self.auth.forget(repository, scope, &token).await;
+                let token = self.auth.token(&self.transport, repository, scope).await?;
+                self.transport.send(call, limits, &token).await
             }
             outcome => outcome,
         }
@@ -141,10 +146,10 @@ impl GitHub {
     async fn ask<T: DeserializeOwned>(
         &self,
         repository: &Repository,
-        task: Task,
+        scope: TokenScope,
         call: &Call,
     ) -> Result<T> {
-        self.send(repository, task, call).await?.json(call)
+        self.send(repository, scope, call).await?.json(call)
     }
 }
 

@@ -4,7 +4,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{GitHub, Result, Task, transport::Call};
+use super::{GitHub, Result, TokenScope, transport::Call};
 use planwright_core::{
     names::{BranchName, PrNumber},
     repository::Repository,
@@ -41,7 +41,7 @@ impl GitHub {
             "draft": true,
         });
         let call = Call::write(Method::POST, format!("/repos/{}/pulls", repository.name), body);
-        Ok(self.ask::<Wire>(repository, Task::Propose, &call).await?.number)
+        Ok(self.ask::<Wire>(repository, TokenScope::Propose, &call).await?.number)
     }
 
     /// The newest pull request of a branch of this repository, whatever its state.
@@ -52,7 +52,7 @@ impl GitHub {
     ) -> Result<Option<PrNumber>> {
         let (name, owner) = (&repository.name, repository.name.owner());
         let path = format!("/repos/{name}/pulls?head={owner}:{head}&state=all");
-        let found: Vec<Wire> = self.ask(repository, Task::Read, &Call::read(path)).await?;
+        let found: Vec<Wire> = self.ask(repository, TokenScope::Read, &Call::read(path)).await?;
         Ok(found.first().map(|found| found.number))
     }
 
@@ -65,12 +65,12 @@ impl GitHub {
     ) -> Result<()> {
         let path = format!("/repos/{}/pulls/{number}", repository.name);
         let call = Call::write(Method::PATCH, path, json!({ "body": body }));
-        self.send(repository, Task::Propose, &call).await.map(drop)
+        self.send(repository, TokenScope::Propose, &call).await.map(drop)
     }
 
     /// Takes a pull request out of draft; one that is out already stays so.
     pub async fn mark_ready(&self, repository: &Repository, node_id: &str) -> Result<()> {
         let call = Call::mutation("MarkReady", MARK_READY, json!({ "id": node_id }));
-        self.query::<Value>(repository, Task::Propose, &call).await.map(drop)
+        self.query::<Value>(repository, TokenScope::Propose, &call).await.map(drop)
     }
 }

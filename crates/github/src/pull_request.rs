@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::transport::Call;
 use super::wire::ActorNode;
-use super::{Error, GitHub, Result, Task};
+use super::{Error, GitHub, Result, TokenScope};
 use planwright_core::actor::Actor;
 use planwright_core::names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId};
 use planwright_core::pull_request::{
@@ -31,11 +31,11 @@ impl GitHub {
         number: PrNumber,
     ) -> Result<PullRequest> {
         let (mut commits, mut reviews) = (Vec::new(), Vec::new());
-        let (mut commits_after, mut reviews_after) = (None, None);
+        let mut after = Cursors::default();
         let mut seen: Option<(Sha, i64)> = None;
         for _ in 0..PAGES {
-            let call = call(repository, number, (&commits_after, &reviews_after));
-            let data: Data = self.query(repository, Task::Read, &call).await?;
+            let call = call(repository, number, &after);
+            let data: Data = self.query(repository, TokenScope::Read, &call).await?;
             let (place, mut page) =
                 data.page(repository, number).map_err(|e| not_this(&call, e))?;
             let now = (page.head_ref_oid.clone(), page.commits.total_count);
@@ -53,8 +53,10 @@ impl GitHub {
                 page.latest_opinionated_reviews.nodes = reviews;
                 return page.snapshot(place).map_err(|e| call.unreadable(e));
             }
-            commits_after = page.commits.page_info.end_cursor.or(commits_after);
-            reviews_after = page.latest_opinionated_reviews.page_info.end_cursor.or(reviews_after);
+            after = Cursors {
+                commits: page.commits.page_info.end_cursor.or(after.commits),
+                reviews: page.latest_opinionated_reviews.page_info.end_cursor.or(after.reviews),
+            };
         }
         Err(Error::Refused {
             call: format!("graphql PullRequest {}#{number}", repository.name),
@@ -64,15 +66,20 @@ impl GitHub {
     }
 }
 
-type Cursor = Option<String>;
+/// Where the next page of each list begins.
+#[derive(Default)]
+struct Cursors {
+    commits: Option<String>,
+    reviews: Option<String>,
+}
 
-fn call(repository: &Repository, number: PrNumber, after: (&Cursor, &Cursor)) -> Call {
+fn call(repository: &Repository, number: PrNumber, after: &Cursors) -> Call {
     let variables = json!({
         "owner": repository.name.owner(),
         "name": repository.name.name(),
         "number": number,
-        "commitsAfter": after.0,
-        "reviewsAfter": after.1,
+        "commitsAfter": after.commits,
+        "reviewsAfter": after.reviews,
     });
     Call::query("PullRequest", DOCUMENT, variables)
 }

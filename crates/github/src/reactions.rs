@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::transport::Call;
-use super::{GitHub, Result, Task};
+use super::{GitHub, Result, TokenScope};
 use planwright_core::names::CommentId;
 use planwright_core::repository::Repository;
 
@@ -31,7 +31,7 @@ impl GitHub {
     ) -> Result<()> {
         let path = format!("/repos/{}/issues/comments/{comment}/reactions", repository.name);
         let call = Call::write(Method::POST, path, json!({ "content": reaction }));
-        self.ask::<IgnoredAny>(repository, Task::Comment, &call).await?;
+        self.ask::<IgnoredAny>(repository, TokenScope::Comment, &call).await?;
         Ok(())
     }
 }

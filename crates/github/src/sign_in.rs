@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::pace::Resource;
+use super::rate_limit::Resource;
 use super::transport::Call;
 use super::wire::Account;
 use super::{Error, GitHub, Result};
@@ -29,7 +29,8 @@ impl GitHub {
     pub fn sign_in_url(
         &self,
         client: &Client,
-        (state, verifier): (&str, &str),
+        state: &str,
+        verifier: &str,
         redirect: &str,
     ) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
@@ -47,7 +48,8 @@ impl GitHub {
     pub async fn signed_in(
         &self,
         client: &Client,
-        (code, verifier): (&str, &str),
+        code: &str,
+        verifier: &str,
         redirect: &str,
     ) -> Result<Actor> {
         #[derive(Deserialize)]

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{Error, Result};
-use super::pace::{Effect, Pace, Resource};
+use super::rate_limit::{AnswerFacts, CallKind, RateLimiter, Resource};
 use super::web_url;
 use planwright_core::names::InstallationId;
 
@@ -39,7 +39,7 @@ pub struct Call {
     /// Below the API's base, with a leading slash; empty for GraphQL.
     pub path: String,
     pub body: Option<Value>,
-    pub effect: Effect,
+    pub kind: CallKind,
     pub resource: Resource,
     /// For logs and errors, e.g. `GET /repos/acme/infra/issues/1/comments`.
     pub name: String,
@@ -47,16 +47,16 @@ pub struct Call {
 
 impl Call {
     pub fn read(path: impl Into<String>) -> Self {
-        Self::rest(Method::GET, path.into(), None, Effect::Read)
+        Self::rest(Method::GET, path.into(), None, CallKind::Read)
     }
 
     pub fn write(method: Method, path: impl Into<String>, body: Value) -> Self {
-        Self::rest(method, path.into(), Some(body), Effect::Write)
+        Self::rest(method, path.into(), Some(body), CallKind::Write)
     }
 
     /// A write that ends what people wait for: it may use the reserve of the rate limit.
     pub fn close(method: Method, path: impl Into<String>, body: Value) -> Self {
-        Self::rest(method, path.into(), Some(body), Effect::Close)
+        Self::rest(method, path.into(), Some(body), CallKind::Close)
     }
 
     /// A query; it travels as POST but changes nothing.
@@ -65,7 +65,7 @@ impl Call {
             method: Method::POST,
             path: String::new(),
             body: Some(serde_json::json!({ "query": document, "variables": variables })),
-            effect: Effect::Read,
+            kind: CallKind::Read,
             resource: Resource::Graphql,
             name: format!("graphql {name}"),
         }
@@ -73,19 +73,19 @@ impl Call {
 
     /// A change that is asked for in GraphQL.
     pub fn mutation(name: &str, document: &str, variables: Value) -> Self {
-        Self { effect: Effect::Write, ..Self::query(name, document, variables) }
+        Self { kind: CallKind::Write, ..Self::query(name, document, variables) }
     }
 
-    fn rest(method: Method, path: String, body: Option<Value>, effect: Effect) -> Self {
+    fn rest(method: Method, path: String, body: Option<Value>, kind: CallKind) -> Self {
         let name = format!("{method} {}", path.split('?').next().unwrap_or_default());
-        Self { method, path, body, effect, resource: Resource::Core, name }
+        Self { method, path, body, kind, resource: Resource::Core, name }
     }
 
     pub fn unreadable(&self, reason: impl std::fmt::Display) -> Error {
         let (call, reason) = (self.name.clone(), reason.to_string());
-        match self.effect {
-            Effect::Read => Error::Unreadable { call, reason },
-            Effect::Write | Effect::Close => Error::Unknown { call, reason },
+        match self.kind {
+            CallKind::Read => Error::Unreadable { call, reason },
+            CallKind::Write | CallKind::Close => Error::Unknown { call, reason },
         }
     }
 }
@@ -104,14 +104,14 @@ impl Answer {
 }
 
 /// Whose limits a call counts against: an installation's, or (`None`) the App's own.
-pub type Lane = Option<InstallationId>;
+pub type LimitScope = Option<InstallationId>;
 
 pub struct Transport {
     client: reqwest::Client,
     rest: String,
     graphql: String,
     web: String,
-    paces: Mutex<HashMap<Lane, Pace>>,
+    limiters: Mutex<HashMap<LimitScope, RateLimiter>>,
     /// By which limits run out; that of whoever puts the calls off.
     pub clock: Clock,
 }
@@ -135,7 +135,7 @@ impl Transport {
             .build()
             .map_err(|e| Error::Settings(format!("cannot set up the HTTP client: {e}")))?;
         let (web, clock) = (web_url(&rest), Arc::new(Timestamp::now));
-        Ok(Self { client, rest, graphql, web, paces: Mutex::default(), clock })
+        Ok(Self { client, rest, graphql, web, limiters: Mutex::default(), clock })
     }
 
     /// Sends `call`; a read up to three times, a write exactly once.
@@ -144,16 +144,16 @@ impl Transport {
     pub async fn send(
         &self,
         call: &Call,
-        lane: Lane,
+        limits: LimitScope,
         bearer: impl Into<Option<&SecretString>>,
     ) -> Result<Answer> {
         let bearer = bearer.into();
         let mut waits = RETRIES.into_iter();
         loop {
-            self.admit(call, lane)?;
-            let outcome = self.exchange(call, lane, bearer).await;
+            self.admit(call, limits)?;
+            let outcome = self.exchange(call, limits, bearer).await;
             let is_worth_another =
-                call.effect == Effect::Read && matches!(outcome, Err(Error::Unavailable { .. }));
+                call.kind == CallKind::Read && matches!(outcome, Err(Error::Unavailable { .. }));
             match waits.next() {
                 Some(wait) if is_worth_another => tokio::time::sleep(wait).await,
                 _ => return outcome,
@@ -161,8 +161,8 @@ impl Transport {
         }
     }
 
-    fn admit(&self, call: &Call, lane: Lane) -> Result<()> {
-        self.with_pace(lane, |pace| pace.admit(call.effect, call.resource, (self.clock)()))
+    fn admit(&self, call: &Call, limits: LimitScope) -> Result<()> {
+        self.with_limiter(limits, |limiter| limiter.admit(call.kind, call.resource, (self.clock)()))
             .map_err(|until| Error::RateLimited { call: call.name.clone(), until })
     }
 
@@ -170,18 +170,18 @@ impl Transport {
     pub fn note_limit(
         &self,
         call: &Call,
-        lane: Lane,
+        limits: LimitScope,
         answer: &Answer,
         message: &str,
     ) -> Option<Error> {
-        let told = (StatusCode::OK, &answer.headers, message);
-        self.with_pace(lane, |pace| pace.note(told, call.resource, (self.clock)()))
+        let told = AnswerFacts { status: StatusCode::OK, headers: &answer.headers, message };
+        self.with_limiter(limits, |limiter| limiter.note(&told, call.resource, (self.clock)()))
             .map(|until| Error::RateLimited { call: call.name.clone(), until })
     }
 
-    fn with_pace<T>(&self, lane: Lane, act: impl FnOnce(&mut Pace) -> T) -> T {
-        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        act(paces.entry(lane).or_default())
+    fn with_limiter<T>(&self, limits: LimitScope, act: impl FnOnce(&mut RateLimiter) -> T) -> T {
+        let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+        act(limiters.entry(limits).or_default())
     }
 
     /// The time by the other side's clock, whatever it thinks of the call.
@@ -200,7 +200,7 @@ impl Transport {
     async fn exchange(
         &self,
         call: &Call,
-        lane: Lane,
+        limits: LimitScope,
         bearer: Option<&SecretString>,
     ) -> Result<Answer> {
         let mut url = match call.resource {
@@ -211,7 +211,7 @@ impl Transport {
         for _ in 0..=REDIRECTS {
             let response = self.request(call, &url, bearer).await?;
             if !response.status().is_redirection() {
-                return self.answer(call, lane, response).await;
+                return self.answer(call, limits, response).await;
             }
             url = redirect(&response).map_err(|e| call.unreadable(e))?;
         }
@@ -245,7 +245,7 @@ impl Transport {
     async fn answer(
         &self,
         call: &Call,
-        lane: Lane,
+        limits: LimitScope,
         mut response: reqwest::Response,
     ) -> Result<Answer> {
         let (status, headers) = (response.status(), response.headers().clone());
@@ -258,9 +258,10 @@ impl Transport {
         }
         tracing::debug!(call = call.name, status = status.as_u16(), "answered");
         let message = if status.is_success() { String::new() } else { message(&body) };
-        let told = (status, &headers, message.as_str());
+        let told = AnswerFacts { status, headers: &headers, message: &message };
         let name = call.name.clone();
-        let limit = self.with_pace(lane, |pace| pace.note(told, call.resource, (self.clock)()));
+        let limit =
+            self.with_limiter(limits, |limiter| limiter.note(&told, call.resource, (self.clock)()));
         if let Some(until) = limit {
             return Err(Error::RateLimited { call: name, until });
         }
@@ -308,9 +309,9 @@ fn lost(call: &Call, error: &reqwest::Error) -> Error {
 
 fn failed(call: &Call, reason: String) -> Error {
     let call_name = call.name.clone();
-    match call.effect {
-        Effect::Read => Error::Unavailable { call: call_name, reason },
-        Effect::Write | Effect::Close => Error::Unknown { call: call_name, reason },
+    match call.kind {
+        CallKind::Read => Error::Unavailable { call: call_name, reason },
+        CallKind::Write | CallKind::Close => Error::Unknown { call: call_name, reason },
     }
 }
 

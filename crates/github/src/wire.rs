@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::transport::Call;
-use super::{Error, GitHub, Result, Task};
+use super::{Error, GitHub, Result, TokenScope};
 use planwright_core::actor::{Actor, ActorKind, AppId};
 use planwright_core::names::{Login, UserId};
 use planwright_core::repository::Repository;
@@ -51,7 +51,8 @@ impl GitHub {
     pub(super) async fn find_in_pages<P, T>(
         &self,
         repository: &Repository,
-        (task, path): (Task, &str),
+        scope: TokenScope,
+        path: &str,
         pick: impl Fn(P) -> Result<Page<T>, String>,
     ) -> Result<Option<T>>
     where
@@ -60,7 +61,7 @@ impl GitHub {
         let joint = if path.contains('?') { '&' } else { '?' };
         for page in 1..=PAGES {
             let call = Call::read(format!("{path}{joint}per_page={PER_PAGE}&page={page}"));
-            let list: P = self.ask(repository, task, &call).await?;
+            let list: P = self.ask(repository, scope, &call).await?;
             match pick(list).map_err(|e| call.unreadable(e))? {
                 Page { found: Some(found), .. } => return Ok(Some(found)),
                 Page { len, .. } if len < PER_PAGE => return Ok(None),

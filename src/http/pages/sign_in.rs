@@ -77,7 +77,7 @@ pub fn begin(desk: &Desk, run: Uuid) -> Response {
     let away = || {
         let state = random()?;
         let verifier = seal.derived(SIGN_IN, &state);
-        let to = app.github.sign_in_url(client, (&state, &verifier), &url.signed_in());
+        let to = app.github.sign_in_url(client, &state, &verifier, &url.signed_in());
         let until = app.now().checked_add(PATIENCE)?;
         let visit = seal.sealed(SIGN_IN, &Visit { state, run, until })?;
         anyhow::Ok((to, desk.cookie(SIGN_IN, &visit, PATIENCE)))
@@ -114,8 +114,7 @@ pub async fn back(
         return said(StatusCode::FORBIDDEN, "Not signed in", text, Some(run.to_string()));
     }
     let verifier = seal.derived(SIGN_IN, &state);
-    let code = (given("code"), verifier.as_str());
-    let actor = app.github.signed_in(client, code, &url.signed_in()).await;
+    let actor = app.github.signed_in(client, given("code"), &verifier, &url.signed_in()).await;
     let signed_in = || {
         let actor = actor?;
         anyhow::ensure!(actor.is_user(), "`{}` is no person", actor.login);

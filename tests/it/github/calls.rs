@@ -224,7 +224,7 @@ async fn a_check_is_found_by_its_external_id_name_and_app() {
     let head = Sha::parse("a".repeat(40)).unwrap();
     let find = |external_id| {
         let (github, head, here) = (&stub.github, &head, repository());
-        async move { github.find_check(&here, head, ("planwright", external_id)).await.unwrap() }
+        async move { github.find_check(&here, head, "planwright", external_id).await.unwrap() }
     };
     assert_eq!(find("7/3").await, Some(CheckRunId(4)));
     assert_eq!(find("7/9").await, None);

@@ -58,7 +58,7 @@ type Script = Arc<dyn Fn(usize, &Seen) -> Option<Answer> + Send + Sync>;
 type Mint = Arc<dyn Fn(usize) -> Answer + Send + Sync>;
 
 #[derive(Clone)]
-struct Desk {
+struct StubState {
     seen: Arc<Mutex<Vec<Seen>>>,
     mint: Mint,
     script: Script,
@@ -89,11 +89,12 @@ impl Stub {
         mint: impl Fn(usize) -> Answer + Send + Sync + 'static,
         script: impl Fn(usize, &Seen) -> Option<Answer> + Send + Sync + 'static,
     ) -> Self {
-        let desk = Desk { seen: Arc::default(), mint: Arc::new(mint), script: Arc::new(script) };
-        let seen = desk.seen.clone();
+        let state =
+            StubState { seen: Arc::default(), mint: Arc::new(mint), script: Arc::new(script) };
+        let seen = state.seen.clone();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(answer).with_state(desk);
+        let router = Router::new().fallback(answer).with_state(state);
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let settings =
             Settings { api_url: format!("{url}/api/v3"), app_id: APP, private_key: private_key() };
@@ -111,7 +112,7 @@ impl Stub {
 }
 
 async fn answer(
-    State(desk): State<Desk>,
+    State(stub): State<StubState>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -121,13 +122,13 @@ async fn answer(
     let path = uri.path_and_query().unwrap().to_string();
     let seen = Seen { method, path, headers, body };
     let (mints, asked) = {
-        let mut log = desk.seen.lock().unwrap();
+        let mut log = stub.seen.lock().unwrap();
         log.push(seen.clone());
         let mints = log.iter().filter(|seen| seen.is_mint()).count();
         (mints, log.len() - mints)
     };
     let answer =
-        if seen.is_mint() { Some((desk.mint)(mints)) } else { (desk.script)(asked, &seen) };
+        if seen.is_mint() { Some((stub.mint)(mints)) } else { (stub.script)(asked, &seen) };
     let Some(Answer(status, headers, body)) = answer else {
         let broken = futures::stream::iter([Err::<Bytes, _>(std::io::Error::other("gone"))]);
         return Response::new(Body::from_stream(broken));

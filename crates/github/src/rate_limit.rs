@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// What a call is for, and so how early it is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub enum CallKind {
     Read,
     Write,
     /// A write that ends what people are waiting for; it may use the reserve.
@@ -35,7 +35,7 @@ struct Quota {
 
 /// The state of one installation's limits.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct RateLimiter {
     paused_until: Option<Timestamp>,
     /// Refusals in a row that did not say when to come back.
     strikes: u32,
@@ -44,29 +44,39 @@ pub struct Pace {
     writes: VecDeque<Timestamp>,
 }
 
+/// What an answer says about limits.
+#[derive(Clone, Copy)]
+pub struct AnswerFacts<'a> {
+    pub status: StatusCode,
+    pub headers: &'a HeaderMap,
+    /// What GitHub says in the body; empty where it was carried out.
+    pub message: &'a str,
+}
+
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Writes allowed per minute and hour, for `Write` and for `Close`: GitHub's are 80 and 500.
-const WRITES: [(Effect, usize, usize); 2] = [(Effect::Write, 60, 440), (Effect::Close, 78, 495)];
+const WRITES: [(CallKind, usize, usize); 2] =
+    [(CallKind::Write, 60, 440), (CallKind::Close, 78, 495)];
 
-impl Pace {
+impl RateLimiter {
     /// Counts the call and lets it go, or says when to come back.
     pub fn admit(
         &mut self,
-        effect: Effect,
+        kind: CallKind,
         resource: Resource,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
         let waits = [
             self.paused_until.filter(|until| *until > now),
-            self.quota_wait(effect, resource, now),
-            self.write_wait(effect, now),
+            self.quota_wait(kind, resource, now),
+            self.write_wait(kind, now),
         ];
         if let Some(until) = waits.into_iter().flatten().max() {
             return Err(until);
         }
-        if effect != Effect::Read {
+        if kind != CallKind::Read {
             self.writes.push_back(now);
         }
         Ok(())
@@ -75,11 +85,11 @@ impl Pace {
     /// Learns from an answer; `Some(until)` if it says that the limit is reached.
     pub fn note(
         &mut self,
-        answer: (StatusCode, &HeaderMap, &str),
+        answer: &AnswerFacts<'_>,
         resource: Resource,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let (status, headers, message) = answer;
+        let AnswerFacts { status, headers, message } = *answer;
         if let Some(quota) = quota(headers) {
             self.quotas.insert(resource, quota);
         }
@@ -101,13 +111,13 @@ impl Pace {
         Some(until)
     }
 
-    fn quota_wait(&self, effect: Effect, resource: Resource, now: Timestamp) -> Option<Timestamp> {
+    fn quota_wait(&self, kind: CallKind, resource: Resource, now: Timestamp) -> Option<Timestamp> {
         let quota = self.quotas.get(&resource).filter(|quota| quota.reset > now)?;
-        let reserve = if effect == Effect::Close { 0 } else { quota.limit / 50 };
+        let reserve = if kind == CallKind::Close { 0 } else { quota.limit / 50 };
         (quota.remaining <= reserve).then_some(quota.reset)
     }
 
-    fn write_wait(&mut self, effect: Effect, now: Timestamp) -> Option<Timestamp> {
+    fn write_wait(&mut self, kind: CallKind, now: Timestamp) -> Option<Timestamp> {
         let age = |sent: &Timestamp| now.duration_since(*sent);
         while self.writes.front().is_some_and(|sent| age(sent) >= HOUR) {
             self.writes.pop_front();
@@ -115,7 +125,7 @@ impl Pace {
         if self.quotas.is_empty() {
             return None;
         }
-        let (_, per_minute, per_hour) = WRITES.into_iter().find(|(of, ..)| *of == effect)?;
+        let (_, per_minute, per_hour) = WRITES.into_iter().find(|(of, ..)| *of == kind)?;
         let oldest_of = |count: usize, window: SignedDuration| {
             let nth = self.writes.len().checked_sub(count)?;
             self.writes.get(nth).filter(|sent| age(sent) < window).map(|sent| *sent + window)
@@ -164,6 +174,14 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
+    fn answered(headers: &HeaderMap) -> AnswerFacts<'_> {
+        AnswerFacts { status: StatusCode::OK, headers, message: "" }
+    }
+
+    fn limited(headers: &HeaderMap) -> AnswerFacts<'_> {
+        AnswerFacts { status: StatusCode::TOO_MANY_REQUESTS, ..answered(headers) }
+    }
+
     fn plenty() -> HeaderMap {
         headers(&[
             ("x-ratelimit-limit", "5000"),
@@ -185,70 +203,72 @@ mod tests {
         ] {
             let status = StatusCode::from_u16(status).unwrap();
             let headers = headers(pairs);
-            let told = Pace::default().note((status, &headers, message), Resource::Core, at(100));
+            let answer = AnswerFacts { status, headers: &headers, message };
+            let told = RateLimiter::default().note(&answer, Resource::Core, at(100));
             assert_eq!(told, Some(at(until)), "{status} {pairs:?} {message}");
         }
     }
 
     #[test]
     fn a_plain_refusal_is_no_limit() {
-        let mut pace = Pace::default();
-        let answer = (StatusCode::FORBIDDEN, &plenty(), "Resource not accessible by integration");
-        assert_eq!(pace.note(answer, Resource::Core, at(1)), None);
-        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(1)), Ok(()));
+        let mut limiter = RateLimiter::default();
+        let message = "Resource not accessible by integration";
+        let headers = plenty();
+        let answer = AnswerFacts { status: StatusCode::FORBIDDEN, headers: &headers, message };
+        assert_eq!(limiter.note(&answer, Resource::Core, at(1)), None);
+        assert_eq!(limiter.admit(CallKind::Write, Resource::Core, at(1)), Ok(()));
     }
 
     #[test]
     fn nothing_is_sent_before_the_time_that_was_told() {
-        let mut pace = Pace::default();
-        let limited = (StatusCode::TOO_MANY_REQUESTS, &headers(&[("retry-after", "30")]), "");
-        pace.note(limited, Resource::Core, at(100));
-        assert_eq!(pace.admit(Effect::Read, Resource::Graphql, at(129)), Err(at(130)));
-        assert_eq!(pace.admit(Effect::Read, Resource::Graphql, at(130)), Ok(()));
+        let mut limiter = RateLimiter::default();
+        limiter.note(&limited(&headers(&[("retry-after", "30")])), Resource::Core, at(100));
+        assert_eq!(limiter.admit(CallKind::Read, Resource::Graphql, at(129)), Err(at(130)));
+        assert_eq!(limiter.admit(CallKind::Read, Resource::Graphql, at(130)), Ok(()));
     }
 
     #[test]
     fn refusals_without_a_time_back_off() {
-        let mut pace = Pace::default();
-        let limited = (StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), "");
+        let mut limiter = RateLimiter::default();
         let waits: Vec<i64> = (0..8)
-            .map(|_| pace.note(limited, Resource::Core, at(0)).unwrap().as_second() / 60)
+            .map(|_| limiter.note(&limited(&HeaderMap::new()), Resource::Core, at(0)).unwrap())
+            .map(|until| until.as_second() / 60)
             .collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 
     #[test]
     fn the_last_of_the_quota_is_kept_for_closing_writes() {
-        let mut pace = Pace::default();
+        let mut limiter = RateLimiter::default();
         let nearly = headers(&[
             ("x-ratelimit-limit", "5000"),
             ("x-ratelimit-remaining", "100"),
             ("x-ratelimit-reset", "9000"),
         ]);
-        pace.note((StatusCode::OK, &nearly, ""), Resource::Core, at(0));
-        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(1)), Err(at(9000)));
-        assert_eq!(pace.admit(Effect::Close, Resource::Core, at(1)), Ok(()));
-        assert_eq!(pace.admit(Effect::Read, Resource::Graphql, at(1)), Ok(()));
-        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(9000)), Ok(()));
+        limiter.note(&answered(&nearly), Resource::Core, at(0));
+        assert_eq!(limiter.admit(CallKind::Write, Resource::Core, at(1)), Err(at(9000)));
+        assert_eq!(limiter.admit(CallKind::Close, Resource::Core, at(1)), Ok(()));
+        assert_eq!(limiter.admit(CallKind::Read, Resource::Graphql, at(1)), Ok(()));
+        assert_eq!(limiter.admit(CallKind::Write, Resource::Core, at(9000)), Ok(()));
     }
 
     #[test]
     fn writes_stay_below_githubs_content_limit() {
-        let mut pace = Pace::default();
-        pace.note((StatusCode::OK, &plenty(), ""), Resource::Core, at(0));
+        let mut limiter = RateLimiter::default();
+        limiter.note(&answered(&plenty()), Resource::Core, at(0));
         for _ in 0..60 {
-            assert_eq!(pace.admit(Effect::Write, Resource::Core, at(10)), Ok(()));
+            assert_eq!(limiter.admit(CallKind::Write, Resource::Core, at(10)), Ok(()));
         }
-        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(11)), Err(at(70)));
-        assert_eq!(pace.admit(Effect::Close, Resource::Core, at(11)), Ok(()));
-        assert_eq!(pace.admit(Effect::Read, Resource::Core, at(11)), Ok(()));
-        assert_eq!(pace.admit(Effect::Write, Resource::Core, at(71)), Ok(()));
+        assert_eq!(limiter.admit(CallKind::Write, Resource::Core, at(11)), Err(at(70)));
+        assert_eq!(limiter.admit(CallKind::Close, Resource::Core, at(11)), Ok(()));
+        assert_eq!(limiter.admit(CallKind::Read, Resource::Core, at(11)), Ok(()));
+        assert_eq!(limiter.admit(CallKind::Write, Resource::Core, at(71)), Ok(()));
     }
 
     #[test]
     fn where_there_are_no_limits_nothing_is_held_back() {
-        let mut pace = Pace::default();
-        pace.note((StatusCode::OK, &HeaderMap::new(), ""), Resource::Core, at(0));
-        assert!((0..200).all(|_| pace.admit(Effect::Write, Resource::Core, at(1)).is_ok()));
+        let mut limiter = RateLimiter::default();
+        limiter.note(&answered(&HeaderMap::new()), Resource::Core, at(0));
+        assert!((0..200).all(|_| limiter.admit(CallKind::Write, Resource::Core, at(1)).is_ok()));
     }
 }
