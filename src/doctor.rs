@@ -103,8 +103,8 @@ async fn kept(settings: &Serve) -> Kept {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     match github::metrics(address).await {
-        Ok(text) => Kept::Seen(kept_now(&text)),
-        Err(_) => Kept::Silent(address.to_string()),
+        Some(text) => Kept::Seen(kept_now(&text)),
+        None => Kept::Silent(address.to_string()),
     }
 }
 

@@ -169,13 +169,13 @@ const CRATES: &[(&str, &[&str], &[&str])] = &[
     ("package", &["core"], &[]),
     ("engine", &["core", "package"], &["hyper", "tokio"]),
     ("git", &["core", "package"], &["git2", "reqwest", "tokio"]),
-    ("github", &["core", "package"], &["reqwest", "tokio"]),
+    ("github", &["core", "package"], &["octocrab", "reqwest", "tokio"]),
     ("model", &["core"], &["reqwest", "tokio"]),
     ("store", &["core", "package"], &["sqlx", "tokio"]),
     ("fakehub", &[], &["axum", "git2", "reqwest", "tokio"]),
 ];
 
-const OUTSIDE: [&str; 6] = ["axum", "git2", "hyper", "reqwest", "sqlx", "tokio"];
+const OUTSIDE: [&str; 7] = ["axum", "git2", "hyper", "octocrab", "reqwest", "sqlx", "tokio"];
 
 /// What crate `name` depends on beyond its row in [`CRATES`].
 fn undeclared(name: &str, dependencies: &[&str]) -> Vec<String> {
@@ -210,6 +210,32 @@ fn crates_depend_downwards_only() {
     assert!(found.is_empty(), "\n{}", found.join("\n"));
     assert_eq!(undeclared("core", &["planwright-view", "tokio", "serde"]).len(), 2);
     assert_eq!(undeclared("git", &["planwright-github"]).len(), 1);
+}
+
+/// Where the crate for GitHub names an HTTP client: in the connector below octocrab and what reads
+/// its errors, and in the probe, which asks the bot itself.
+const NAME_A_CLIENT: [&str; 3] =
+    ["github::connection", "github::layers::size_cap", "github::probe"];
+
+#[test]
+fn every_call_to_github_goes_through_octocrab() {
+    let clients = ["reqwest", "hyper", "ureq", "TcpStream"];
+    let names_a_client = |path: &PathBuf| {
+        let source = fs::read_to_string(path).unwrap();
+        let code = source.lines().map(|line| line.split("//").next().unwrap());
+        code.into_iter().any(|line| clients.iter().any(|client| line.contains(client)))
+    };
+    let naming: Vec<String> = rust_files(&root().join("crates/github/src"))
+        .into_iter()
+        .filter(names_a_client)
+        .map(|path| module_of(&path))
+        .collect();
+    assert_eq!(naming, NAME_A_CLIENT);
+    // The root package has none to call it with.
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let dependencies = manifest.split("[dependencies]").nth(1).unwrap();
+    let dependencies = dependencies.split("\n[").next().unwrap();
+    assert!(!clients.iter().any(|client| dependencies.contains(client)), "{dependencies}");
 }
 
 #[test]

@@ -5,15 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
+use http::header::DATE;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::transport::Call;
-use super::{GitHub, Result};
 use planwright_core::actor::AppId;
 use planwright_core::registration::{Attempt, Grants, Hook, Installation, Registration};
+
+use crate::call::Call;
+use crate::{GitHub, Result};
 
 /// `GET /app`, and what a manifest is converted to.
 #[derive(Deserialize)]
@@ -112,10 +114,14 @@ impl GitHub {
         Ok(all.into_iter().map(attempt).collect())
     }
 
-    /// The time by GitHub's clock, to a second.
+    /// Returns the time by GitHub's clock, to a second, even if the App's key is refused.
     pub async fn time(&self) -> Result<Timestamp> {
-        let claim = self.auth.claim(Timestamp::now())?;
-        self.transport.time(&Call::read("/app"), &claim).await
+        let call = Call::read("/app").taking_any_status();
+        let answer = self.as_app(&call).await?;
+        let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.ok_or_else(|| call.unreadable("no `Date`"))?;
+        let zoned = jiff::fmt::rfc2822::parse(date).map_err(|e| call.unreadable(e))?;
+        Ok(zoned.timestamp())
     }
 }
 

@@ -6,11 +6,12 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::transport::Call;
-use super::wire::{AppRef, Page};
-use super::{GitHub, Result, TokenScope};
 use planwright_core::names::{CheckRunId, Sha};
 use planwright_core::repository::Repository;
+
+use crate::call::Call;
+use crate::wire::{AppRef, Page};
+use crate::{GitHub, Result, TokenScope};
 
 /// One check run as it shall stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +81,7 @@ struct Wire {
 }
 
 impl GitHub {
-    /// Creates a check run. After [`super::Error::Unknown`] ask [`Self::find_check`] first.
+    /// Creates a check run. After [`crate::Error::Unknown`] ask [`Self::find_check`] first.
     ///
     /// With more than fifty annotations the rest follows in updates; only the last of all requests
     /// completes the run, so that a run cut short is never a verdict.

@@ -4,11 +4,12 @@
 
 use serde::Deserialize;
 
-use super::transport::Call;
-use super::wire::Account;
-use super::{Error, GitHub, Result, TokenScope};
 use planwright_core::actor::{Actor, Permission};
 use planwright_core::repository::Repository;
+
+use crate::call::Call;
+use crate::wire::{Account, Unexpected};
+use crate::{Error, GitHub, Result, TokenScope};
 
 #[derive(Deserialize)]
 struct Wire {
@@ -34,7 +35,7 @@ impl GitHub {
     }
 }
 
-fn permission(wire: Wire, actor: &Actor) -> Result<Permission, String> {
+fn permission(wire: Wire, actor: &Actor) -> Result<Permission, Unexpected> {
     let user = wire.user.ok_or("no user in it")?.actor()?;
     if user.id != actor.id {
         // Somebody else has the login now; whom we asked for has nothing.

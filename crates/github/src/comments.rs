@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::transport::Call;
-use super::wire::{Account, AppRef, Page, actor_or_ghost};
-use super::{GitHub, Result, TokenScope};
 use planwright_core::comment::Comment;
 use planwright_core::names::{CommentId, PrNumber};
 use planwright_core::repository::Repository;
+
+use crate::call::Call;
+use crate::wire::{Account, AppRef, Page, Unexpected, actor_or_ghost};
+use crate::{GitHub, Result, TokenScope};
 
 #[derive(Deserialize)]
 struct Wire {
@@ -26,7 +27,7 @@ struct Wire {
 }
 
 impl Wire {
-    fn comment(self) -> Result<Comment, String> {
+    fn comment(self) -> Result<Comment, Unexpected> {
         Ok(Comment {
             id: self.id,
             author: actor_or_ghost(self.user)?,
@@ -39,7 +40,7 @@ impl Wire {
 }
 
 impl GitHub {
-    /// Writes a new comment. After [`super::Error::Unknown`] ask [`Self::find_comment`] first.
+    /// Writes a new comment. After [`crate::Error::Unknown`] ask [`Self::find_comment`] first.
     pub async fn create_comment(
         &self,
         repository: &Repository,
@@ -52,7 +53,7 @@ impl GitHub {
         wire.comment().map_err(|e| call.unreadable(e))
     }
 
-    /// Replaces the body of a comment; [`super::Error::NotFound`] if somebody deleted it.
+    /// Replaces the body of a comment; [`crate::Error::NotFound`] if somebody deleted it.
     pub async fn update_comment(
         &self,
         repository: &Repository,

@@ -6,13 +6,19 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
+use octocrab::models::repos::{Object, Ref};
+use octocrab::params::repos::Reference;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Error, GitHub, Result, TokenScope, transport::Call};
 use planwright_core::{
     names::{BranchName, Sha},
     repository::Repository,
+};
+
+use crate::{
+    Error, GitHub, Result, TokenScope,
+    call::{Call, CallFacts},
 };
 
 const CREATE_COMMIT: &str = include_str!("create_commit.graphql");
@@ -30,23 +36,23 @@ pub struct NewCommit {
 }
 
 impl GitHub {
-    /// The head of a branch, if there is one of that name.
+    /// Returns the head of a branch, if there is one of that name.
     pub async fn branch(
         &self,
         repository: &Repository,
         branch: &BranchName,
     ) -> Result<Option<Sha>> {
-        #[derive(Deserialize)]
-        struct Wire {
-            object: Object,
-        }
-        #[derive(Deserialize)]
-        struct Object {
-            sha: Sha,
-        }
-        let call = Call::read(format!("/repos/{}/git/ref/heads/{branch}", repository.name));
-        match self.ask::<Wire>(repository, TokenScope::Read, &call).await {
-            Ok(wire) => Ok(Some(wire.object.sha)),
+        let name = &repository.name;
+        let octocrab = self.octocrab(repository, TokenScope::Read);
+        let reference = Reference::Branch(branch.to_string());
+        let found = octocrab.repos(name.owner(), name.name()).get_ref(&reference).await;
+        let facts =
+            CallFacts::typed(&Method::GET, &format!("/repos/{name}/git/ref/heads/{branch}"));
+        match found.map_err(|error| facts.explain(error)) {
+            Ok(Ref { object: Object::Commit { sha, .. }, .. }) => {
+                Sha::parse(sha).map(Some).map_err(|error| facts.unreadable(error))
+            }
+            Ok(_) => Err(facts.unreadable("the branch has no commit")),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -59,10 +65,13 @@ impl GitHub {
         branch: &BranchName,
         at: &Sha,
     ) -> Result<()> {
-        let body = json!({ "ref": format!("refs/heads/{branch}"), "sha": at });
-        let path = format!("/repos/{}/git/refs", repository.name);
-        let call = Call::write(Method::POST, path, body);
-        self.send(repository, TokenScope::Commit, &call).await.map(drop)
+        let name = &repository.name;
+        let octocrab = self.octocrab(repository, TokenScope::Commit);
+        let reference = Reference::Branch(branch.to_string());
+        let made =
+            octocrab.repos(name.owner(), name.name()).create_ref(&reference, at.as_str()).await;
+        let facts = CallFacts::typed(&Method::POST, &format!("/repos/{name}/git/refs"));
+        made.map(drop).map_err(|error| facts.explain(error))
     }
 
     /// Commits on a branch and returns the new head. After [`Error::Unknown`] look at the branch.

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use http::Method;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::transport::{Answer, Call};
-use super::{Error, GitHub, Result};
 use planwright_core::names::{DeliveryId, InstallationId, RepositoryId};
+
+use crate::call::{Answer, Call, CallFacts};
+use crate::{Error, GitHub, Result};
 
 /// GitHub's number of one attempt to deliver; the GUID is that of the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -103,8 +104,10 @@ impl GitHub {
 
     /// Asks GitHub to deliver once more; it arrives with the same GUID.
     pub async fn redeliver(&self, attempt: DeliveryAttempt) -> Result<()> {
+        let octocrab = self.octocrab_as_app();
+        let asked = octocrab.apps().redeliver_webhook_delivery(attempt.0 as u64).await;
         let path = format!("/app/hook/deliveries/{}/attempts", attempt.0);
-        self.as_app(&Call::write(Method::POST, path, json!({}))).await.map(drop)
+        asked.map_err(|error| CallFacts::typed(&Method::POST, &path).explain(error))
     }
 }
 

@@ -1,10 +1,10 @@
 //! What can come of a call to GitHub, as far as callers go different ways.
 //!
-//! The words are for logs; what a person reads is worded by `flow` and `reply`.
+//! The words are for logs; what a person reads is worded by whoever made the call.
 
 use jiff::Timestamp;
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Not there, or not for this token: GitHub does not say which.
     #[error(

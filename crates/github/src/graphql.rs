@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::rate_limit::CallKind;
-use super::transport::{Answer, Call};
-use super::{Error, GitHub, Result, TokenScope};
 use planwright_core::repository::Repository;
+
+use crate::call::Call;
+use crate::{Error, GitHub, Result, TokenScope};
 
 #[derive(Deserialize)]
 struct Envelope<T> {
@@ -39,36 +39,20 @@ impl GitHub {
         // The data of an erroneous answer may have any shape, so the errors are read first.
         let problems = answer.json::<Envelope<Value>>(call)?.errors;
         if let Some(problem) = problems.first() {
-            return Err(self.problem(repository, call, &answer, problem));
+            return Err(error(call, problem));
         }
         let envelope: Envelope<T> = answer.json(call)?;
         envelope.data.ok_or_else(|| call.unreadable("neither data nor errors"))
     }
+}
 
-    fn problem(
-        &self,
-        repository: &Repository,
-        call: &Call,
-        answer: &Answer,
-        problem: &Problem,
-    ) -> Error {
-        let limits = Some(repository.installation);
-        let limit = match problem.kind.as_deref() {
-            Some("RATE_LIMITED") => self.transport.note_limit(call, limits, answer, "rate limit"),
-            // A secondary limit has no type of its own; `note_limit` knows its wording.
-            None => self.transport.note_limit(call, limits, answer, &problem.message),
-            Some(_) => None,
-        };
-        if let Some(limited) = limit {
-            return limited;
-        }
-        let (name, message) = (call.name.clone(), problem.message.chars().take(500).collect());
-        match problem.kind.as_deref() {
-            Some("NOT_FOUND") => Error::NotFound { call: name },
-            // GitHub itself failed, perhaps after it had carried a change out.
-            None if call.kind != CallKind::Read => Error::Unknown { call: name, reason: message },
-            None => Error::Unavailable { call: name, reason: message },
-            Some(_) => Error::Refused { call: name, status: 200, message },
-        }
+/// Returns what an error beside an answer means; a limit was told of before it came here.
+fn error(call: &Call, problem: &Problem) -> Error {
+    let (name, message) = (call.name(), problem.message.chars().take(500).collect::<String>());
+    match problem.kind.as_deref() {
+        Some("NOT_FOUND") => Error::NotFound { call: name },
+        // GitHub itself failed, perhaps after it had carried a change out.
+        None => call.facts.failed(message),
+        Some(_) => Error::Refused { call: name, status: 200, message },
     }
 }

@@ -3,13 +3,14 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Error, GitHub, Result, TokenScope, transport::Call, wire::ActorNode};
 use planwright_core::{
     actor::Actor,
     issue::Issue,
     names::{BranchName, PrNumber, RepositoryId, Sha},
     repository::Repository,
 };
+
+use crate::{Error, GitHub, Result, TokenScope, call::Call, wire::ActorNode};
 
 const DOCUMENT: &str = include_str!("issue.graphql");
 
@@ -68,7 +69,7 @@ impl GitHub {
         });
         let call = Call::query("Issue", DOCUMENT, variables);
         let data: Data = self.query(repository, TokenScope::Request, &call).await?;
-        let missing = || Error::NotFound { call: call.name.clone() };
+        let missing = || Error::NotFound { call: call.name() };
         let place = data.repository.ok_or_else(missing)?;
         if place.database_id != repository.id {
             return Err(call.unreadable("the name was given to another repository since"));

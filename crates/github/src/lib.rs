@@ -1,19 +1,26 @@
 //! GitHub over its API: one file per family of endpoints, domain types in and out.
 //!
+//! octocrab carries every call, through our own [`layers`]. Its typed calls serve where their models
+//! ask for no more than we need; elsewhere a raw call has a narrow payload type of ours, so that a
+//! write does not count as failed because a field is missing that nobody reads.
+//!
 //! Decides nothing and remembers nothing but tokens and rate limits. A write is sent once; when its
 //! outcome is unknown the caller looks (`find_comment`, `find_check`) before it sends again. Git
 //! itself is not here: `git` fetches with a token that [`GitHub::git_token`] gives.
 
 mod app;
-mod auth;
+mod app_key;
+mod call;
 mod checks;
 mod collaborators;
 mod comments;
 mod commits;
+mod connection;
 mod deliveries;
 mod error;
 mod graphql;
 mod issue;
+mod layers;
 mod manifest;
 mod probe;
 mod proposals;
@@ -21,17 +28,23 @@ mod pull_request;
 mod rate_limit;
 mod reactions;
 mod sign_in;
-mod transport;
+mod templates;
+mod tokens;
+mod usage;
 pub mod webhook;
 mod wire;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use octocrab::Octocrab;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-pub use self::auth::TokenScope;
+use planwright_core::actor::AppId;
+use planwright_core::names::{Login, RepoName};
+use planwright_core::repository::Repository;
+
 pub use self::checks::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion};
 pub use self::commits::NewCommit;
 pub use self::deliveries::{DeliveredPayload, Delivery, DeliveryAttempt};
@@ -41,12 +54,15 @@ pub use self::probe::{metrics, probe};
 pub use self::proposals::NewPullRequest;
 pub use self::reactions::Reaction;
 pub use self::sign_in::Client;
+pub use self::tokens::TokenScope;
+pub use self::usage::{CallCount, LimitLeft, Usage};
 
-use self::auth::Auth;
-use self::transport::{Answer, Call, Transport};
-use planwright_core::actor::AppId;
-use planwright_core::names::{Login, RepoName};
-use planwright_core::repository::Repository;
+use self::app_key::AppKey;
+use self::call::{Answer, Call};
+use self::connection::Connection;
+use self::layers::authorization::Identity;
+use self::layers::base_uri::Addresses;
+use self::tokens::{TokenGrant, Tokens};
 
 /// What is needed to speak as the App.
 #[derive(Clone, Debug)]
@@ -60,32 +76,33 @@ pub struct Settings {
 
 /// The App at one GitHub. Lent as `&GitHub`; it is safe to use from many tasks at once.
 pub struct GitHub {
-    transport: Transport,
-    auth: Auth,
-    web: String,
+    connection: Connection,
+    key: Arc<AppKey>,
+    tokens: Arc<Tokens>,
     login: tokio::sync::OnceCell<Login>,
 }
 
 impl GitHub {
-    /// Errors when the URL or the key cannot work; asks GitHub nothing.
+    /// Fails if the URL or the key cannot work; asks GitHub nothing.
     pub fn new(settings: &Settings) -> Result<Self> {
-        Ok(Self {
-            transport: Transport::new(&settings.api_url)?,
-            auth: Auth::new(settings.app_id, &settings.private_key)?,
-            web: web_url(&transport::base(&settings.api_url)?),
-            login: tokio::sync::OnceCell::new(),
-        })
+        let connection = Connection::new(&settings.api_url)?;
+        let key = AppKey::new(settings.app_id, &settings.private_key)?;
+        Ok(Self::over(connection, Arc::new(key)))
     }
 
-    /// The same by another clock than the system's; how long tokens last is not its matter.
-    pub fn with_clock(mut self, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
-        self.transport.clock = clock;
-        self
+    fn over(connection: Connection, key: Arc<AppKey>) -> Self {
+        let tokens = Arc::new(Tokens::new(connection.clone(), key.clone()));
+        Self { connection, key, tokens, login: tokio::sync::OnceCell::new() }
+    }
+
+    /// Returns the same by another clock than the system's; how long tokens last is not its matter.
+    pub fn with_clock(self, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+        Self::over(self.connection.with_clock(clock), self.key)
     }
 
     /// Our own id: what was written through it is an echo of ourselves.
     pub fn app_id(&self) -> AppId {
-        self.auth.app
+        self.key.app
     }
 
     /// The login under which GitHub shows what the App does; asked for once.
@@ -99,48 +116,57 @@ impl GitHub {
 
     /// Where git fetches `repo` from; there is no credential in it.
     pub fn clone_url(&self, repo: &RepoName) -> String {
-        format!("{}/{repo}.git", self.web)
+        format!("{}/{repo}.git", self.web())
     }
 
     /// Where a person opens an issue with the form in this file.
     pub fn form_url(&self, repo: &RepoName, file: &str) -> String {
-        format!("{}/{repo}/issues/new?template={file}", self.web)
+        format!("{}/{repo}/issues/new?template={file}", self.web())
     }
 
     /// What follows `@` in the addresses that GitHub gives people who keep theirs private.
     pub fn noreply_host(&self) -> String {
-        let host = self.web.split_once("://").map_or(self.web.as_str(), |(_, host)| host);
+        let host = self.web().split_once("://").map_or(self.web(), |(_, host)| host);
         format!("users.noreply.{host}")
     }
 
     /// A token that can fetch `repository` and nothing else.
     pub async fn git_token(&self, repository: &Repository) -> Result<SecretString> {
-        self.auth.token(&self.transport, repository, TokenScope::Fetch).await
+        self.tokens.token(&TokenGrant::new(repository, TokenScope::Fetch)).await
+    }
+
+    /// Returns what was asked of GitHub since the start, and what its limits leave.
+    pub fn usage(&self) -> Usage {
+        self.connection.usage()
+    }
+
+    /// The address of GitHub's pages for people.
+    fn web(&self) -> &str {
+        &self.connection.addresses.web
+    }
+
+    /// Returns octocrab with tokens for `scope` on `repository`.
+    fn octocrab(&self, repository: &Repository, scope: TokenScope) -> Octocrab {
+        let grant = TokenGrant::new(repository, scope);
+        self.connection.octocrab(Identity::Installation(self.tokens.clone(), grant))
+    }
+
+    /// Returns octocrab as the App.
+    fn octocrab_as_app(&self) -> Octocrab {
+        self.connection.octocrab(Identity::App(self.key.clone()))
     }
 
     async fn as_app(&self, call: &Call) -> Result<Answer> {
-        let claim = self.auth.claim(jiff::Timestamp::now())?;
-        self.transport.send(call, None, &claim).await
+        call.send(&self.octocrab_as_app()).await
     }
 
-    /// Sends with a token for `scope`; a token that was revoked early is replaced once.
     async fn send(
         &self,
         repository: &Repository,
         scope: TokenScope,
         call: &Call,
     ) -> Result<Answer> {
-        let limits = Some(repository.installation);
-        let token = self.auth.token(&self.transport, repository, scope).await?;
-        match self.transport.send(call, limits, &token).await {
-            // With 401 nothing was carried out, so this is safe for writes too.
-            Err(Error::Refused { status: 401, .. }) => {
-                self.auth.forget(repository, scope, &token).await;
-                let token = self.auth.token(&self.transport, repository, scope).await?;
-                self.transport.send(call, limits, &token).await
-            }
-            outcome => outcome,
-        }
+        call.send(&self.octocrab(repository, scope)).await
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -153,45 +179,7 @@ impl GitHub {
     }
 }
 
-/// The address of GitHub's pages for people, by that of its API; errors as [`GitHub::new`] does.
+/// Returns the address of GitHub's pages for people, by that of its API; fails as [`GitHub::new`].
 pub fn web_address(api_url: &str) -> Result<String> {
-    Ok(web_url(&transport::base(api_url)?))
-}
-
-/// The web address that belongs to an API's: `api.HOST` and `HOST/api/v3` are GitHub's two forms.
-fn web_url(api_url: &str) -> String {
-    match api_url.strip_suffix("/api/v3") {
-        Some(host) => host.to_owned(),
-        None => api_url.replacen("://api.", "://", 1),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_web_address_follows_from_the_apis() {
-        for (api, web) in [
-            ("https://api.github.com", "https://github.com"),
-            ("https://ghes.example/api/v3", "https://ghes.example"),
-            ("http://127.0.0.1:4000/api/v3", "http://127.0.0.1:4000"),
-        ] {
-            assert_eq!(web_url(api), web);
-        }
-    }
-
-    #[test]
-    fn an_api_url_with_a_password_is_refused_and_not_quoted() {
-        let error = transport::base("https://me:hunter2@ghes.example/api/v3").unwrap_err();
-        assert!(!error.to_string().contains("hunter2"), "{error}");
-    }
-
-    #[test]
-    fn an_api_url_must_be_absolute_and_plain() {
-        for url in ["api.github.com", "ftp://api.github.com", "https://h/api/v3?x=1", ""] {
-            assert!(transport::base(url).is_err(), "{url:?} was taken");
-        }
-        assert_eq!(transport::base("https://h/api/v3/").unwrap(), "https://h/api/v3");
-    }
+    Ok(Addresses::parse(api_url)?.web)
 }

@@ -6,13 +6,16 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::app::AppWire;
-use super::error::{Error, Result};
-use super::sign_in::Client;
-use super::transport::{Call, Transport};
 use planwright_core::public_url::PublicUrl;
 use planwright_core::registration::{Grants, Registration};
 use planwright_package::yaml::Node;
+
+use crate::app::AppWire;
+use crate::call::Call;
+use crate::connection::Connection;
+use crate::error::{Error, Result};
+use crate::layers::authorization::Identity;
+use crate::sign_in::Client;
 
 /// The file at the root of our repository.
 const OURS: &str = include_str!("../../../app-manifest.yml");
@@ -82,13 +85,13 @@ pub async fn convert(api_url: &str, code: &str) -> Result<Converted> {
     if !is_code {
         return Err(Error::Settings("GitHub sent no code that can be one".into()));
     }
-    let transport = Transport::new(api_url)?;
-    let mut call =
-        Call::write(http::Method::POST, format!("/app-manifests/{code}/conversions"), json!({}));
-    // The code stands for the secrets until it is used.
-    call.name = "POST /app-manifests/CODE/conversions".into();
-    call.body = None;
-    let answer = match transport.send(&call, None, None).await {
+    let connection = Connection::new(api_url)?;
+    let call =
+        Call::write(http::Method::POST, format!("/app-manifests/{code}/conversions"), json!({}))
+            .without_body()
+            // The code stands for the secrets until it is used.
+            .named("POST /app-manifests/CODE/conversions");
+    let answer = match call.send(&connection.octocrab(Identity::Nobody)).await {
         Err(Error::NotFound { call }) => {
             let message = "the code was used before, or is older than an hour".into();
             return Err(Error::Refused { call, status: 404, message });

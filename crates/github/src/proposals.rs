@@ -4,11 +4,12 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{GitHub, Result, TokenScope, transport::Call};
 use planwright_core::{
     names::{BranchName, PrNumber},
     repository::Repository,
 };
+
+use crate::{GitHub, Result, TokenScope, call::Call};
 
 const MARK_READY: &str = include_str!("mark_ready.graphql");
 
@@ -27,7 +28,7 @@ struct Wire {
 }
 
 impl GitHub {
-    /// Opens a draft. After [`super::Error::Unknown`] ask [`Self::find_pull_request`] first.
+    /// Opens a draft. After [`crate::Error::Unknown`] ask [`Self::find_pull_request`] first.
     pub async fn open_pull_request(
         &self,
         repository: &Repository,

@@ -8,15 +8,16 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::transport::Call;
-use super::wire::ActorNode;
-use super::{Error, GitHub, Result, TokenScope};
 use planwright_core::actor::Actor;
 use planwright_core::names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId};
 use planwright_core::pull_request::{
     CommitAuthors, PullRequest, PullRequestState, Review, ReviewId, ReviewState,
 };
 use planwright_core::repository::Repository;
+
+use crate::call::Call;
+use crate::wire::{ActorNode, Unexpected};
+use crate::{Error, GitHub, Result, TokenScope};
 
 const DOCUMENT: &str = include_str!("pull_request.graphql");
 
@@ -36,13 +37,13 @@ impl GitHub {
         for _ in 0..PAGES {
             let call = call(repository, number, &after);
             let data: Data = self.query(repository, TokenScope::Read, &call).await?;
-            let (place, mut page) =
-                data.page(repository, number).map_err(|e| not_this(&call, e))?;
+            let (facts, mut page) =
+                data.page(repository, number).map_err(|e| page_error(&call, e))?;
             let now = (page.head_ref_oid.clone(), page.commits.total_count);
             if seen.get_or_insert_with(|| now.clone()) != &now {
                 // Pages of two moments make no snapshot; the next read sees one again.
                 let reason = "it changed while it was read".to_owned();
-                return Err(Error::Unavailable { call: call.name, reason });
+                return Err(Error::Unavailable { call: call.name(), reason });
             }
             let has_more = page.commits.page_info.has_next_page
                 || page.latest_opinionated_reviews.page_info.has_next_page;
@@ -51,7 +52,7 @@ impl GitHub {
             if !has_more {
                 page.commits.nodes = commits;
                 page.latest_opinionated_reviews.nodes = reviews;
-                return page.snapshot(place).map_err(|e| call.unreadable(e));
+                return page.snapshot(facts).map_err(|e| call.unreadable(e));
             }
             after = Cursors {
                 commits: page.commits.page_info.end_cursor.or(after.commits),
@@ -84,15 +85,16 @@ fn call(repository: &Repository, number: PrNumber, after: &Cursors) -> Call {
     Call::query("PullRequest", DOCUMENT, variables)
 }
 
-enum NotThis {
+/// Why an answer is not a page of the pull request.
+enum PageError {
     Missing,
-    Wrong(String),
+    Unexpected(String),
 }
 
-fn not_this(call: &Call, why: NotThis) -> Error {
+fn page_error(call: &Call, why: PageError) -> Error {
     match why {
-        NotThis::Missing => Error::NotFound { call: call.name.clone() },
-        NotThis::Wrong(why) => call.unreadable(why),
+        PageError::Missing => Error::NotFound { call: call.name() },
+        PageError::Unexpected(why) => call.unreadable(why),
     }
 }
 
@@ -116,7 +118,8 @@ struct NamedRef {
     name: BranchName,
 }
 
-struct Place {
+/// What a page says of the repository.
+struct RepositoryFacts {
     repository: RepositoryId,
     repo: RepoName,
     is_archived: bool,
@@ -128,24 +131,27 @@ impl Data {
         self,
         asked: &Repository,
         number: PrNumber,
-    ) -> Result<(Place, PullRequestNode), NotThis> {
-        let node = self.repository.ok_or(NotThis::Missing)?;
+    ) -> Result<(RepositoryFacts, PullRequestNode), PageError> {
+        let node = self.repository.ok_or(PageError::Missing)?;
         if node.database_id != asked.id {
             // The name was given to another repository since.
             let (name, id) = (&asked.name, asked.id);
-            return Err(NotThis::Wrong(format!("`{name}` is {}, not {id}", node.database_id)));
+            return Err(PageError::Unexpected(format!(
+                "`{name}` is {}, not {id}",
+                node.database_id
+            )));
         }
-        let pull_request = node.pull_request.ok_or(NotThis::Missing)?;
+        let pull_request = node.pull_request.ok_or(PageError::Missing)?;
         if pull_request.number != number {
-            return Err(NotThis::Wrong(format!("it is of #{}", pull_request.number)));
+            return Err(PageError::Unexpected(format!("it is of #{}", pull_request.number)));
         }
-        let place = Place {
+        let facts = RepositoryFacts {
             repository: node.database_id,
             repo: node.name_with_owner,
             is_archived: node.is_archived,
             default_branch: node.default_branch_ref.map(|branch| branch.name),
         };
-        Ok((place, pull_request))
+        Ok((facts, pull_request))
     }
 }
 
@@ -254,7 +260,7 @@ struct ReviewNode {
 }
 
 impl PullRequestNode {
-    fn snapshot(self, place: Place) -> Result<PullRequest, String> {
+    fn snapshot(self, facts: RepositoryFacts) -> Result<PullRequest, Unexpected> {
         let state = match self.state.as_str() {
             "OPEN" => PullRequestState::Open,
             "CLOSED" => PullRequestState::Closed,
@@ -269,19 +275,19 @@ impl PullRequestNode {
         let base = match self.base_ref {
             Some(base_ref) => base_ref.target.oid,
             None if state == PullRequestState::Open => {
-                return Err(format!("its base branch `{}` is gone", self.base_ref_name));
+                return Err(format!("its base branch `{}` is gone", self.base_ref_name).into());
             }
             None => self.base_ref_oid,
         };
         if self.commits.nodes.len() as i64 != self.commits.total_count {
             let (got, of) = (self.commits.nodes.len(), self.commits.total_count);
-            return Err(format!("{got} of {of} commits"));
+            return Err(format!("{got} of {of} commits").into());
         }
         Ok(PullRequest {
-            repository: place.repository,
-            repo: place.repo,
-            is_archived: place.is_archived,
-            default_branch: place.default_branch,
+            repository: facts.repository,
+            repo: facts.repo,
+            is_archived: facts.is_archived,
+            default_branch: facts.default_branch,
             node_id: self.id,
             number: self.number,
             title: self.title,
@@ -303,15 +309,20 @@ impl PullRequestNode {
     }
 }
 
-fn collect<A, B>(nodes: Vec<A>, each: impl Fn(A) -> Result<B, String>) -> Result<Vec<B>, String> {
+fn collect<A, B>(
+    nodes: Vec<A>,
+    each: impl Fn(A) -> Result<B, Unexpected>,
+) -> Result<Vec<B>, Unexpected> {
     nodes.into_iter().map(each).collect()
 }
 
 impl CommitFields {
-    fn authors(self) -> Result<CommitAuthors, String> {
+    fn authors(self) -> Result<CommitAuthors, Unexpected> {
         if self.authors.nodes.len() as i64 != self.authors.total_count {
             let (sha, total) = (self.oid, self.authors.total_count);
-            return Err(format!("commit {sha} has {total} authors; at most 20 can be checked"));
+            return Err(
+                format!("commit {sha} has {total} authors; at most 20 can be checked").into()
+            );
         }
         let unknown = self.authors.nodes.iter().filter(|author| author.user.is_none()).count();
         let people = self.authors.nodes.into_iter().chain(self.committer);
@@ -322,7 +333,7 @@ impl CommitFields {
 }
 
 impl ReviewNode {
-    fn review(self) -> Result<Review, String> {
+    fn review(self) -> Result<Review, Unexpected> {
         let id = self.full_database_id;
         let id = id.parse().map_err(|_| format!("`{id}` is no id of a review"))?;
         let state = ReviewState::parse(&self.state)

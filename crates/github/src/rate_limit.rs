@@ -9,6 +9,10 @@ use std::collections::{HashMap, VecDeque};
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
+use planwright_core::names::InstallationId;
+
+use crate::usage::LimitLeft;
+
 /// What a call is for, and so how early it is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallKind {
@@ -24,6 +28,24 @@ pub enum Resource {
     Core,
     Graphql,
     Web,
+}
+
+impl Resource {
+    /// Returns its name in traces and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Graphql => "graphql",
+            Self::Web => "web",
+        }
+    }
+}
+
+/// Whose limits a call counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LimitScope {
+    App,
+    Installation(InstallationId),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +131,16 @@ impl RateLimiter {
         });
         self.paused_until = Some(self.paused_until.map_or(until, |paused| paused.max(until)));
         Some(until)
+    }
+
+    /// Returns what is left of the limits that are not filled again yet.
+    pub fn limits(&self, now: Timestamp) -> impl Iterator<Item = LimitLeft> {
+        let current = self.quotas.iter().filter(move |(_, quota)| quota.reset > now);
+        current.map(|(resource, quota)| LimitLeft {
+            resource: resource.name(),
+            limit: quota.limit,
+            remaining: quota.remaining,
+        })
     }
 
     fn quota_wait(&self, kind: CallKind, resource: Resource, now: Timestamp) -> Option<Timestamp> {

@@ -4,10 +4,11 @@ use http::Method;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::transport::Call;
-use super::{GitHub, Result, TokenScope};
 use planwright_core::names::CommentId;
 use planwright_core::repository::Repository;
+
+use crate::call::Call;
+use crate::{GitHub, Result, TokenScope};
 
 /// The three that mean something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -10,12 +10,13 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::rate_limit::Resource;
-use super::transport::Call;
-use super::wire::Account;
-use super::{Error, GitHub, Result};
 use planwright_core::actor::Actor;
 use planwright_core::names::{PrNumber, RepoName};
+
+use crate::call::Call;
+use crate::layers::authorization::Identity;
+use crate::wire::Account;
+use crate::{Error, GitHub, Result};
 
 /// As whom the App lets people sign in.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ impl GitHub {
             .append_pair("code_challenge", &challenge)
             .append_pair("code_challenge_method", "S256")
             .finish();
-        format!("{}/login/oauth/authorize?{query}", self.web)
+        format!("{}/login/oauth/authorize?{query}", self.web())
     }
 
     /// The person who came back with `code`; errors when it is not theirs, or is too old.
@@ -64,9 +65,8 @@ impl GitHub {
             "code_verifier": verifier,
             "redirect_uri": redirect,
         });
-        let mut exchange = Call::write(Method::POST, "/login/oauth/access_token", body);
-        exchange.resource = Resource::Web;
-        let answer = self.transport.send(&exchange, None, None).await?;
+        let exchange = Call::write(Method::POST, "/login/oauth/access_token", body).at_web();
+        let answer = exchange.send(&self.connection.octocrab(Identity::Nobody)).await?;
         // serde's message could quote the token.
         let wire: Wire = serde_json::from_slice(&answer.body)
             .map_err(|_| exchange.unreadable("expected `access_token` or `error`"))?;
@@ -74,16 +74,17 @@ impl GitHub {
             Wire { access_token: Some(token), error: None } => SecretString::from(token),
             Wire { error, .. } => {
                 let message = error.unwrap_or_else(|| "it gave no token".into());
-                return Err(Error::Refused { call: exchange.name, status: 200, message });
+                return Err(Error::Refused { call: exchange.name(), status: 200, message });
             }
         };
         let call = Call::read("/user");
-        let account: Account = self.transport.send(&call, None, &token).await?.json(&call)?;
+        let as_person = self.connection.octocrab(Identity::Holder(token));
+        let account: Account = call.send(&as_person).await?.json(&call)?;
         account.actor().map_err(|why| call.unreadable(why))
     }
 
     /// Where people see a pull request.
     pub fn pull_url(&self, repo: &RepoName, number: PrNumber) -> String {
-        format!("{}/{repo}/pull/{number}", self.web)
+        format!("{}/{repo}/pull/{number}", self.web())
     }
 }

@@ -4,11 +4,29 @@
 
 use serde::Deserialize;
 
-use super::transport::Call;
-use super::{Error, GitHub, Result, TokenScope};
 use planwright_core::actor::{Actor, ActorKind, AppId};
 use planwright_core::names::{Login, UserId};
 use planwright_core::repository::Repository;
+
+use crate::call::Call;
+use crate::{Error, GitHub, Result, TokenScope};
+
+/// What GitHub said that it does not document.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unexpected(String);
+
+impl From<String> for Unexpected {
+    fn from(what: String) -> Self {
+        Self(what)
+    }
+}
+
+impl From<&str> for Unexpected {
+    fn from(what: &str) -> Self {
+        Self(what.into())
+    }
+}
 
 /// An account in REST and webhooks.
 #[derive(Debug, Deserialize)]
@@ -21,16 +39,16 @@ pub struct Account {
 
 impl Account {
     /// Errors on a login or a kind that is not known.
-    pub fn actor(self) -> Result<Actor, String> {
+    pub fn actor(self) -> Result<Actor, Unexpected> {
         let kind = ActorKind::parse(&self.kind)
             .ok_or_else(|| format!("`{}` is no known kind of account", self.kind))?;
-        let login = Login::parse(self.login).map_err(|e| e.to_string())?;
+        let login = Login::parse(self.login).map_err(|e| Unexpected(e.to_string()))?;
         Ok(Actor { id: self.id, login, kind })
     }
 }
 
 /// The actor, or the ghost where GitHub says `null`.
-pub fn actor_or_ghost(account: Option<Account>) -> Result<Actor, String> {
+pub fn actor_or_ghost(account: Option<Account>) -> Result<Actor, Unexpected> {
     account.map_or_else(|| Ok(Actor::ghost()), Account::actor)
 }
 
@@ -53,7 +71,7 @@ impl GitHub {
         repository: &Repository,
         scope: TokenScope,
         path: &str,
-        pick: impl Fn(P) -> Result<Page<T>, String>,
+        pick: impl Fn(P) -> Result<Page<T>, Unexpected>,
     ) -> Result<Option<T>>
     where
         P: serde::de::DeserializeOwned,
@@ -93,13 +111,13 @@ pub struct ActorNode {
 
 impl ActorNode {
     /// Errors for a kind of account that is not known.
-    pub fn actor(self) -> Result<Actor, String> {
+    pub fn actor(self) -> Result<Actor, Unexpected> {
         let kind = ActorKind::parse(&self.kind)
             .ok_or_else(|| format!("`{}` is no known kind of account", self.kind))?;
         // GraphQL leaves out the suffix that REST and webhooks show.
         let suffix = kind == ActorKind::Bot && !self.login.ends_with("[bot]");
         let login = if suffix { format!("{}[bot]", self.login) } else { self.login };
-        let login = Login::parse(login).map_err(|e| e.to_string())?;
+        let login = Login::parse(login).map_err(|e| Unexpected(e.to_string()))?;
         Ok(Actor { id: self.database_id, login, kind })
     }
 }

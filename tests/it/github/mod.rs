@@ -2,6 +2,8 @@
 
 mod calls;
 mod deliveries;
+mod layers;
+mod official;
 mod pull_request;
 mod stub;
 mod tokens;

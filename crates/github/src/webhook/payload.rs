@@ -6,7 +6,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use super::super::wire::{Account, AppRef, actor_or_ghost};
 use planwright_core::actor::{Actor, AppId};
 use planwright_core::event::{
     CommentAction, CommentEvent, Envelope, Event, InstallationAction, IssueEvent,
@@ -18,12 +17,14 @@ use planwright_core::names::{
 use planwright_core::pull_request::{ReviewId, ReviewState};
 use planwright_core::repo_config;
 
+use crate::wire::{Account, AppRef, Unexpected, actor_or_ghost};
+
 /// A webhook of a known kind that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("webhook `{event}` cannot be read: {reason}")]
 pub struct Malformed {
     pub event: String,
-    pub reason: String,
+    pub reason: Unexpected,
 }
 
 /// What `body` says as an event named by `X-GitHub-Event`.
@@ -35,15 +36,19 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Envelope, Malformed> {
     };
     let read = || {
         let common: Common = json(body)?;
-        let told = read(common.action.as_deref().unwrap_or_default(), body)?;
-        common.envelope(told)
+        let parsed = read(common.action.as_deref().unwrap_or_default(), body)?;
+        common.envelope(parsed)
     };
-    read().map_err(|reason: String| Malformed { event: event.to_owned(), reason })
+    read().map_err(|reason: Unexpected| Malformed { event: event.to_owned(), reason })
 }
 
 /// What a kind of event tells, and the App through which its subject was written.
-type Told = Option<(Event, Option<AppId>)>;
-type Reader = fn(action: &str, body: &[u8]) -> Result<Told, String>;
+struct Parsed {
+    event: Event,
+    via_app: Option<AppId>,
+}
+
+type Reader = fn(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected>;
 
 /// The events that are read; all others are accepted and ignored.
 const READERS: &[(&str, Reader)] = &[
@@ -89,8 +94,9 @@ struct RepositoryRef {
 }
 
 impl Common {
-    fn envelope(self, told: Told) -> Result<Envelope, String> {
-        let (event, via_app) = told.unwrap_or((Event::Ignored, None));
+    fn envelope(self, parsed: Option<Parsed>) -> Result<Envelope, Unexpected> {
+        let ignored = Parsed { event: Event::Ignored, via_app: None };
+        let Parsed { event, via_app } = parsed.unwrap_or(ignored);
         let (repository, repo) =
             self.repository.map(|repository| (repository.id, repository.full_name)).unzip();
         Ok(Envelope {
@@ -115,12 +121,12 @@ fn nothing_known() -> Envelope {
     }
 }
 
-fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|e| e.to_string())
+fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unexpected> {
+    serde_json::from_slice(body).map_err(|e| Unexpected::from(e.to_string()))
 }
 
-fn plain(event: Event) -> Result<Told, String> {
-    Ok(Some((event, None)))
+fn plain(event: Event) -> Result<Option<Parsed>, Unexpected> {
+    Ok(Some(Parsed { event, via_app: None }))
 }
 
 #[derive(Deserialize)]
@@ -128,7 +134,7 @@ struct ShaRef {
     sha: Sha,
 }
 
-fn pull_request(action: &str, body: &[u8]) -> Result<Told, String> {
+fn pull_request(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         number: PrNumber,
@@ -183,7 +189,7 @@ fn pull_request(action: &str, body: &[u8]) -> Result<Told, String> {
     })
 }
 
-fn review(action: &str, body: &[u8]) -> Result<Told, String> {
+fn review(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         review: Review,
@@ -225,7 +231,7 @@ fn review(action: &str, body: &[u8]) -> Result<Told, String> {
     }))
 }
 
-fn comment(action: &str, body: &[u8]) -> Result<Told, String> {
+fn comment(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         issue: Issue,
@@ -259,10 +265,10 @@ fn comment(action: &str, body: &[u8]) -> Result<Told, String> {
         created_at: comment.created_at,
         action,
     });
-    Ok(Some((event, comment.performed_via_github_app.map(|app| app.id))))
+    Ok(Some(Parsed { event, via_app: comment.performed_via_github_app.map(|app| app.id) }))
 }
 
-fn issue(action: &str, body: &[u8]) -> Result<Told, String> {
+fn issue(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         issue: Issue,
@@ -289,14 +295,14 @@ fn issue(action: &str, body: &[u8]) -> Result<Told, String> {
     };
     let labels = labels.into_iter().map(|label| label.name).collect();
     let event = Event::Issue(IssueEvent { number: issue.number, labels });
-    Ok(Some((event, issue.performed_via_github_app.map(|app| app.id))))
+    Ok(Some(Parsed { event, via_app: issue.performed_via_github_app.map(|app| app.id) }))
 }
 
 /// A push event lists no more of either.
 const MOST_COMMITS: usize = 2_048;
 const MOST_FILES: usize = 3_000;
 
-fn push(_: &str, body: &[u8]) -> Result<Told, String> {
+fn push(_: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         #[serde(rename = "ref")]
@@ -352,7 +358,7 @@ fn sha_or_zeros<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sha>, D::Er
     Ok(Some(sha).filter(|sha| sha.as_str().bytes().any(|b| b != b'0')))
 }
 
-fn check_run(action: &str, body: &[u8]) -> Result<Told, String> {
+fn check_run(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         check_run: Run,
@@ -370,7 +376,7 @@ fn check_run(action: &str, body: &[u8]) -> Result<Told, String> {
     plain(Event::CheckRerequested { app: run.app.id, head: run.head_sha, check_run: Some(run.id) })
 }
 
-fn check_suite(action: &str, body: &[u8]) -> Result<Told, String> {
+fn check_suite(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         check_suite: Suite,
@@ -387,7 +393,7 @@ fn check_suite(action: &str, body: &[u8]) -> Result<Told, String> {
     plain(Event::CheckRerequested { app: suite.app.id, head: suite.head_sha, check_run: None })
 }
 
-fn merge_group(action: &str, body: &[u8]) -> Result<Told, String> {
+fn merge_group(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         merge_group: Group,
@@ -407,7 +413,7 @@ fn merge_group(action: &str, body: &[u8]) -> Result<Told, String> {
     plain(Event::MergeGroup { head, head_ref, base, base_ref })
 }
 
-fn repository(action: &str, _: &[u8]) -> Result<Told, String> {
+fn repository(action: &str, _: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     plain(Event::Repository(match action {
         "renamed" => RepositoryAction::Renamed,
         "transferred" => RepositoryAction::Transferred,
@@ -419,7 +425,7 @@ fn repository(action: &str, _: &[u8]) -> Result<Told, String> {
     }))
 }
 
-fn installation(action: &str, _: &[u8]) -> Result<Told, String> {
+fn installation(action: &str, _: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     plain(Event::Installation(match action {
         "created" => InstallationAction::Created,
         "deleted" => InstallationAction::Deleted,
@@ -430,7 +436,7 @@ fn installation(action: &str, _: &[u8]) -> Result<Told, String> {
     }))
 }
 
-fn installation_repositories(action: &str, body: &[u8]) -> Result<Told, String> {
+fn installation_repositories(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Wire {
         repositories_added: Vec<Id>,

@@ -1,0 +1,214 @@
+//! One call: what is asked of GitHub, and what the layers know of it.
+
+use http::{HeaderMap, Method, Request, request};
+use octocrab::{OctoBody, Octocrab};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::rate_limit::{CallKind, Resource};
+use crate::templates::path_template;
+
+/// What to ask, without saying who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    method: Method,
+    /// Below the base of the API, with a leading slash.
+    path: String,
+    body: Option<Value>,
+    pub facts: CallFacts,
+}
+
+/// What the layers know of a call beside its request, of which this is an extension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CallFacts {
+    /// For errors, e.g. `GET /repos/acme/infra/issues/1/comments`.
+    pub name: String,
+    /// For traces and metrics, e.g. `/repos/{owner}/{repo}/issues/{id}/comments`.
+    pub template: String,
+    pub kind: CallKind,
+    pub resource: Resource,
+    /// Whether an answer is passed on whatever its status, and whatever the limits are.
+    pub takes_any_status: bool,
+}
+
+impl Call {
+    pub fn read(path: impl Into<String>) -> Self {
+        Self::rest(Method::GET, path.into(), None, CallKind::Read)
+    }
+
+    pub fn write(method: Method, path: impl Into<String>, body: Value) -> Self {
+        Self::rest(method, path.into(), Some(body), CallKind::Write)
+    }
+
+    /// A write that ends what people wait for: it may use the reserve of the rate limit.
+    pub fn close(method: Method, path: impl Into<String>, body: Value) -> Self {
+        Self::rest(method, path.into(), Some(body), CallKind::Close)
+    }
+
+    /// Mints a token. It changes nothing that anyone sees, so it may be tried again like a read.
+    pub fn mint(path: String, body: Value) -> Self {
+        Self::rest(Method::POST, path, Some(body), CallKind::Read)
+    }
+
+    /// A query; it travels as POST but changes nothing.
+    pub fn query(name: &str, document: &str, variables: Value) -> Self {
+        let body = serde_json::json!({ "query": document, "variables": variables });
+        let mut call = Self::rest(Method::POST, GRAPHQL.into(), Some(body), CallKind::Read);
+        call.facts.resource = Resource::Graphql;
+        call.facts.name = format!("graphql {name}");
+        call.facts.template = call.facts.name.clone();
+        call
+    }
+
+    /// A change that is asked for in GraphQL.
+    pub fn mutation(name: &str, document: &str, variables: Value) -> Self {
+        let mut call = Self::query(name, document, variables);
+        call.facts.kind = CallKind::Write;
+        call
+    }
+
+    fn rest(method: Method, path: String, body: Option<Value>, kind: CallKind) -> Self {
+        let facts = CallFacts::new(&method, &path, kind);
+        Self { method, path, body, facts }
+    }
+
+    /// Sends nothing along, not even `{}`.
+    pub fn without_body(self) -> Self {
+        Self { body: None, ..self }
+    }
+
+    /// Passes the answer on whatever its status is.
+    pub fn taking_any_status(mut self) -> Self {
+        self.facts.takes_any_status = true;
+        self
+    }
+
+    /// Asks one of the pages for people, not the API.
+    pub fn at_web(mut self) -> Self {
+        self.facts.resource = Resource::Web;
+        self
+    }
+
+    /// Hides what the path says of a secret from errors.
+    pub fn named(mut self, name: &str) -> Self {
+        self.facts.name = name.into();
+        self
+    }
+
+    pub fn name(&self) -> String {
+        self.facts.name.clone()
+    }
+
+    pub fn unreadable(&self, reason: impl std::fmt::Display) -> Error {
+        self.facts.unreadable(reason)
+    }
+
+    /// Sends the call once through the layers of `octocrab`.
+    pub async fn send(&self, octocrab: &Octocrab) -> Result<Answer> {
+        let request = request::Builder::new()
+            .method(self.method.clone())
+            .uri(&self.path)
+            .extension(self.facts.clone());
+        let request = octocrab
+            .build_request(request, self.body.as_ref())
+            .map_err(|error| self.facts.explain(error))?;
+        let response =
+            octocrab.execute(request).await.map_err(|error| self.facts.explain(error))?;
+        let (parts, body) = response.into_parts();
+        let body = http_body_util::BodyExt::collect(body).await;
+        let body = body.map_err(|error| self.facts.explain(error))?.to_bytes();
+        Ok(Answer { headers: parts.headers, body: body.into() })
+    }
+}
+
+/// Where GraphQL is below the base; which address that is, `BaseUri` knows.
+const GRAPHQL: &str = "/graphql";
+
+impl CallFacts {
+    fn new(method: &Method, path: &str, kind: CallKind) -> Self {
+        let path = path.split('?').next().unwrap_or_default();
+        Self {
+            name: format!("{method} {path}"),
+            template: path_template(path),
+            kind,
+            resource: if path == GRAPHQL { Resource::Graphql } else { Resource::Core },
+            takes_any_status: false,
+        }
+    }
+
+    /// Returns what calls are counted together under: the method and the path with placeholders, or
+    /// the name of a GraphQL document.
+    pub fn family(&self, method: &Method) -> String {
+        match self.resource {
+            Resource::Graphql => self.template.clone(),
+            Resource::Core | Resource::Web => format!("{method} {}", self.template),
+        }
+    }
+
+    /// Returns what is known of `request`: a call that octocrab made itself tells its method and path.
+    pub fn from_request(request: &Request<OctoBody>) -> Self {
+        request.extensions().get().cloned().unwrap_or_else(|| {
+            let kind = if request.method().is_safe() { CallKind::Read } else { CallKind::Write };
+            Self::new(request.method(), request.uri().path(), kind)
+        })
+    }
+
+    /// The facts of a call that octocrab makes itself, for what is said when it fails.
+    pub fn typed(method: &Method, path: &str) -> Self {
+        let kind = if method.is_safe() { CallKind::Read } else { CallKind::Write };
+        Self::new(method, path, kind)
+    }
+
+    /// The answer to a read is not understood; what came of a write, nobody can tell then.
+    pub fn unreadable(&self, reason: impl std::fmt::Display) -> Error {
+        let (call, reason) = (self.name.clone(), reason.to_string());
+        match self.kind {
+            CallKind::Read => Error::Unreadable { call, reason },
+            CallKind::Write | CallKind::Close => Error::Unknown { call, reason },
+        }
+    }
+
+    /// There was no answer, or GitHub failed; whether a write was carried out, nobody can tell.
+    pub fn failed(&self, reason: impl std::fmt::Display) -> Error {
+        let (call, reason) = (self.name.clone(), reason.to_string());
+        match self.kind {
+            CallKind::Read => Error::Unavailable { call, reason },
+            CallKind::Write | CallKind::Close => Error::Unknown { call, reason },
+        }
+    }
+
+    /// Nothing was sent.
+    pub fn not_sent(&self, reason: impl std::fmt::Display) -> Error {
+        Error::Unavailable { call: self.name.clone(), reason: reason.to_string() }
+    }
+
+    /// Returns the error of our layers that octocrab wraps, or puts its own into our words.
+    pub fn explain(&self, error: octocrab::Error) -> Error {
+        match error {
+            octocrab::Error::Service { source, .. } => match source.downcast::<Error>() {
+                Ok(ours) => *ours,
+                Err(other) => self.failed(other),
+            },
+            octocrab::Error::Json { source, .. } => self.unreadable(source),
+            octocrab::Error::Http { .. }
+            | octocrab::Error::Uri { .. }
+            | octocrab::Error::UriParse { .. }
+            | octocrab::Error::Serde { .. } => self.not_sent(error),
+            other => self.failed(other),
+        }
+    }
+}
+
+/// A successful answer.
+pub(crate) struct Answer {
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Fails if the body is not the JSON that is expected.
+    pub fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|e| call.unreadable(e))
+    }
+}

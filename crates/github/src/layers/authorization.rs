@@ -1,0 +1,79 @@
+//! Who asks: the App by a claim, an installation by a token for one repository and one scope, a
+//! person by theirs, or nobody.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use tower::ServiceExt as _;
+
+use super::{CallRequest, CallResponse, Middleware, Next, copy};
+use crate::app_key::AppKey;
+use crate::call::CallFacts;
+use crate::error::{Error, Result};
+use crate::rate_limit::LimitScope;
+use crate::tokens::{TokenGrant, Tokens};
+
+/// As whom calls are made.
+#[derive(Clone)]
+pub(crate) enum Identity {
+    Nobody,
+    /// Whoever this token was given to.
+    Holder(SecretString),
+    App(Arc<AppKey>),
+    Installation(Arc<Tokens>, TokenGrant),
+}
+
+impl Identity {
+    /// Returns whose limits the calls count against.
+    pub fn limit_scope(&self) -> LimitScope {
+        match self {
+            Self::Installation(_, grant) => LimitScope::Installation(grant.installation),
+            Self::Nobody | Self::Holder(_) | Self::App(_) => LimitScope::App,
+        }
+    }
+}
+
+/// Proves who asks.
+#[derive(Clone)]
+pub(crate) struct Authorization(pub Identity);
+
+impl Middleware for Authorization {
+    async fn exchange(self, request: CallRequest, next: impl Next) -> Result<CallResponse> {
+        match self.0 {
+            Identity::Nobody => next.oneshot(request).await,
+            Identity::Holder(token) => next.oneshot(bearing(&token, request)?).await,
+            Identity::App(key) => {
+                let claim = key.claim(Timestamp::now())?;
+                next.oneshot(bearing(&claim, request)?).await
+            }
+            Identity::Installation(tokens, grant) => {
+                let token = tokens.token(&grant).await?;
+                match next.clone().oneshot(bearing(&token, copy(&request))?).await {
+                    // With 401 nothing was carried out, so this is safe for writes too.
+                    Err(Error::Refused { status: 401, .. }) => {
+                        // The token was revoked early; a new one is tried once.
+                        tokens.forget(&grant, &token).await;
+                        let token = tokens.token(&grant).await?;
+                        next.oneshot(bearing(&token, request)?).await
+                    }
+                    outcome => outcome,
+                }
+            }
+        }
+    }
+}
+
+fn bearing(token: &SecretString, mut request: CallRequest) -> Result<CallRequest> {
+    let value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()));
+    // The cause would not quote the token, but says nothing that helps either.
+    let mut value = value.map_err(|_| {
+        CallFacts::from_request(&request)
+            .not_sent("the token has characters that no header can have")
+    })?;
+    value.set_sensitive(true);
+    request.headers_mut().insert(AUTHORIZATION, value);
+    Ok(request)
+}

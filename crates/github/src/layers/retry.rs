@@ -1,0 +1,38 @@
+//! A read is tried again after a failure of the network or of GitHub; a write is sent once, whatever
+//! happens.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use tower::ServiceExt as _;
+
+use super::{CallRequest, CallResponse, Middleware, Next, copy};
+use crate::call::CallFacts;
+use crate::error::{Error, Result};
+use crate::rate_limit::CallKind;
+
+/// The waits before the second and the third try: a fifth of a second, and one.
+const RETRIES: usize = 2;
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const FACTOR: f32 = 5.0;
+
+/// Tries a read up to three times.
+#[derive(Clone, Copy)]
+pub(crate) struct Retry;
+
+impl Middleware for Retry {
+    async fn exchange(self, request: CallRequest, next: impl Next) -> Result<CallResponse> {
+        if CallFacts::from_request(&request).kind != CallKind::Read {
+            return next.oneshot(request).await;
+        }
+        let waits = ExponentialBuilder::new()
+            .with_min_delay(FIRST_WAIT)
+            .with_factor(FACTOR)
+            .with_max_times(RETRIES)
+            .with_jitter();
+        (move || next.clone().oneshot(copy(&request)))
+            .retry(waits)
+            .when(|error| matches!(error, Error::Unavailable { .. }))
+            .await
+    }
+}
