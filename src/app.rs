@@ -338,7 +338,7 @@ fn warm(settings: &settings::Engine) -> engine::WarmSettings {
 fn digest_key(settings: &settings::Engine, data: &Path) -> Result<SecretSlice<u8>> {
     match &settings.digest_key_file {
         Some(file) => engine::digest_key(file).context("--digest-key-file"),
-        None => Ok(engine::own_digest_key(&data.join(DIGEST_KEY))?),
+        None => Ok(engine::ensure_digest_key(&data.join(DIGEST_KEY))?),
     }
 }
 

@@ -72,7 +72,7 @@ impl Bot {
         let ahead = async {
             if self.app.roles.contains(&Role::Plan) {
                 let Environment { variables, secrets } = &self.app.plan_env;
-                self.app.engine.warm_ahead(variables, secrets).await;
+                self.app.engine.prewarm(variables, secrets).await;
             }
         };
         tokio::join!(worked, self.keep_up(LOOK), self.stop.run_until_cancelled(ahead)).0

@@ -108,7 +108,7 @@ async fn work(
     id: &StackId,
     dir: &Path,
 ) -> Work {
-    let prepared = Prepared::of(files, &Trusted { config, packages: files }, id).unwrap();
+    let prepared = Prepared::load(files, &Trusted { config, packages: files }, id).unwrap();
     let home = Home { repository: "bench", config, states: &dir.join("states") };
     let site = Site { home, stack: id.clone(), dir: dir.join("work").join(id.to_string()) };
     Work::of(engine, site, Tree::of(&prepared), &Control::default()).await.unwrap()

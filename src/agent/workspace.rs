@@ -141,7 +141,7 @@ impl Workspace {
                     "package": name,
                     "version": package.manifest.version,
                     "summary": package.manifest.summary,
-                    "params": Form::of(&package).params(),
+                    "params": Form::new(&package).params(),
                 }});
                 if full.to_string().len() <= LARGEST { full } else { without_words(full) }
             }
@@ -167,7 +167,7 @@ impl Workspace {
     }
 
     fn read(&self, run: &Run, id: &StackId) -> Value {
-        match Prepared::of(&self.now, &self.trusted(), id) {
+        match Prepared::load(&self.now, &self.trusted(), id) {
             Ok(prepared) => json!({ "rev": run.rev(), "data": {
                 "stack": id.to_string(),
                 "package": prepared.stack.source.to_string(),

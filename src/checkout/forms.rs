@@ -27,7 +27,7 @@ pub fn forms(checkout: &Checkout) -> Result<Vec<Written>, Error> {
     let mut all = Vec::new();
     let trusted = checkout.trusted();
     for package in allowed(&trusted) {
-        let form = Form::of(&package);
+        let form = Form::new(&package);
         let (path, text) = (form.path(), form.yaml(&trusted.config.agent.label));
         let full = checkout.root.join(&path);
         let before = fs::read_to_string(&full).ok();

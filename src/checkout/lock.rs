@@ -59,6 +59,6 @@ fn locked(checkout: &Checkout, id: &StackId) -> Checked<(Lock, Option<Vec<u8>>)>
     let package = package_of(&stack, &checkout.trusted())?;
     // A lock that cannot be read may hold the key of a state that exists: never invent another.
     let before = Lock::read(&checkout.files, id)?;
-    let lock = Lock::of(&stack, &package, before.map(|(lock, _)| lock.state_key))?;
+    let lock = Lock::new(&stack, &package, before.map(|(lock, _)| lock.state_key))?;
     Ok((lock, checkout.files.read(&lock_file(id))?))
 }

@@ -27,7 +27,7 @@ use planwright_core::finding::{Finding, Place};
 use planwright_core::names::StackId;
 use planwright_core::repo_config::{FILE, RepoConfig};
 use planwright_package::files::Files;
-use planwright_package::meant::nearest;
+use planwright_package::suggest::nearest;
 use planwright_package::{Prepared, Trusted, repository};
 
 pub use environment::Environment;
@@ -84,7 +84,7 @@ impl Checkout {
 
     /// One stack, strictly by its lock.
     pub fn prepared(&self, id: &StackId) -> Result<Prepared, Error> {
-        Ok(Prepared::of(&self.files, &self.trusted(), id)?)
+        Ok(Prepared::load(&self.files, &self.trusted(), id)?)
     }
 
     /// Each of the stacks that people name, or every finding of all of them.
@@ -92,7 +92,7 @@ impl Checkout {
         let mut all = Vec::new();
         let mut findings = Vec::new();
         for id in self.selected(names)? {
-            match Prepared::of(&self.files, &self.trusted(), &id) {
+            match Prepared::load(&self.files, &self.trusted(), &id) {
                 Ok(prepared) => all.push(prepared),
                 Err(more) => findings.extend(more),
             }

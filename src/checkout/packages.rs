@@ -7,10 +7,10 @@ use std::path::Path;
 use planwright_core::finding::Place;
 use planwright_package::Checked;
 use planwright_package::files::Files;
-use planwright_package::meant::nearest;
+use planwright_package::loaded_package::Package;
 use planwright_package::search;
 use planwright_package::source::{self, Source};
-use planwright_package::unpacked::Package;
+use planwright_package::suggest::nearest;
 
 use super::{Checkout, Error, WorkingDir};
 

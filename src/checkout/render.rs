@@ -66,7 +66,7 @@ pub fn diff(checkout: &Checkout, names: &[String], revision: &str) -> Result<Vec
     let mut changed = Vec::new();
     for id in ids {
         let old = match then.contains(&id) {
-            true => Prepared::of(&before, &trusted, &id)?.rendered.files,
+            true => Prepared::load(&before, &trusted, &id)?.rendered.files,
             false => BTreeMap::new(),
         };
         let new = match now.contains(&id) {

@@ -67,7 +67,7 @@ impl<'a> Session<'a> {
             work: dir.join("work"),
             tmp: std::env::temp_dir(),
             environment: environment.variables,
-            key: engine::own_digest_key(&dir.join("digest.key")).map_err(anyhow::Error::from)?,
+            key: engine::ensure_digest_key(&dir.join("digest.key")).map_err(anyhow::Error::from)?,
             limits: engine::Limits::default(),
             concurrency: None,
             warm: engine::WarmSettings::trusted(),

@@ -35,7 +35,7 @@ pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Va
         if let Ok(stack) = Stack::read(&checkout.files, id) {
             findings.extend(credentials::findings(&stack));
         }
-        match Prepared::of(&checkout.files, &checkout.trusted(), id) {
+        match Prepared::load(&checkout.files, &checkout.trusted(), id) {
             Ok(prepared) => findings.extend(expired(&prepared.stack.overrides, today)),
             Err(more) => findings.extend(more),
         }

@@ -14,7 +14,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 use crate::checkout::Error;
 use crate::settings::SECRETS;
 use planwright_core::finding::{Finding, Place};
-use planwright_package::meant::nearest;
+use planwright_package::suggest::nearest;
 use planwright_package::yaml::{Entry, Kind, Node};
 
 use super::{Cli, plain};

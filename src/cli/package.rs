@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::checkout::Error;
 use crate::checkout::packages::{Listed, list, show};
-use planwright_package::unpacked::Package;
+use planwright_package::loaded_package::Package;
 
 use super::Output;
 

@@ -159,7 +159,7 @@ pub fn stack_files(greeting: &str) -> Result<Vec<(String, String)>> {
     };
     let stack = Stack::read(&files, &StackId::parse(STACK)?).map_err(told)?;
     let package = stack.source.package(&files, &stack.source_place).map_err(told)?;
-    let lock = Lock::of(&stack, &package, None).map_err(told)?;
+    let lock = Lock::new(&stack, &package, None).map_err(told)?;
     let lock = String::from_utf8(lock.bytes()).context("the lock is text")?;
     Ok(vec![(path, text), (format!("stacks/{STACK}/stack.lock.json"), lock)])
 }

@@ -19,7 +19,7 @@ use planwright_core::{
 };
 use planwright_engine as engine;
 use planwright_engine::{Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing};
-use planwright_package::{Prepared, lock, repository::lock_file, uses};
+use planwright_package::{Prepared, lock, provider_usage, repository::lock_file};
 
 /// What a plan of a stack is made from, beside its state and the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Work {
             let hashes = locked.hashes.clone();
             providers.insert(source.clone(), ProviderLock { version, hashes });
         }
-        let types = uses::types(&stack.to_string(), &tree.files).map_err(|findings| {
+        let types = provider_usage::types(&stack.to_string(), &tree.files).map_err(|findings| {
             let why: Vec<String> = findings.iter().map(ToString::to_string).collect();
             unusable("the rendered modules", why.join("\n"))
         })?;

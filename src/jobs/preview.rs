@@ -104,7 +104,7 @@ async fn plan_one(
     } else {
         (Kind::Destroy, &desk.configuration.files)
     };
-    let prepared = match Prepared::of(files, &desk.trusted(), stack) {
+    let prepared = match Prepared::load(files, &desk.trusted(), stack) {
         Ok(prepared) => prepared,
         Err(findings) => {
             return Ok(Err(findings.first().map_or(String::new(), |it| it.message.clone())));

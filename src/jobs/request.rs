@@ -23,9 +23,9 @@ use planwright_package::{
     Checked,
     edit::Edited,
     form::{self, Form},
+    loaded_package::Package,
     search,
     source::Source,
-    unpacked::Package,
 };
 use planwright_view::{FormLink, RequestReport};
 
@@ -145,7 +145,7 @@ async fn answered(app: &App, job: &Request, issue: &Issue, base: &Base) -> Resul
 /// What a form asks for, carried out; findings name the fields of the form.
 fn change_of(configuration: &Configuration, name: &str, issue: &Issue) -> Checked<Edited> {
     let package = allowed(configuration, name)?;
-    let form = Form::of(&package);
+    let form = Form::new(&package);
     let change_set = form.read(&issue.body)?;
     configuration.edited(&change_set).map_err(|mut findings| {
         for finding in &mut findings {
@@ -181,7 +181,7 @@ fn fitting(
     found
         .into_iter()
         .map(|package| FormLink {
-            url: app.github.form_url(&target.repository.name, &Form::of(&package).file_name()),
+            url: app.github.form_url(&target.repository.name, &Form::new(&package).file_name()),
             package: package.source.to_string(),
             summary: package.manifest.summary.clone(),
         })

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::{
     COLD, Control, Engine, Error, Planned, Root, Step,
-    init::{Command, Ready},
+    init::{Command, CommandContext},
+    plan::PlanFile,
     transcript::Transcript,
 };
 
@@ -51,14 +52,15 @@ pub struct ApplyFailed {
 impl Engine {
     /// Installs what the directory of a plan lacks for its apply, so that nothing is begun that could
     /// not go on: a plan may have been made with providers that ran already, an apply starts its own.
-    pub async fn equip(
+    pub async fn install_providers(
         &self,
         root: &Root<'_>,
         planned: &Planned,
         control: &Control<'_>,
     ) -> Result<(), Error> {
         let _turn = self.turn("init", COLD, control).await?;
-        self.initialise(root, &planned.ready, &BTreeSet::new(), control).await
+        let context = CommandContext { root, dir: &planned.dir, control };
+        self.initialise(context, &BTreeSet::new()).await
     }
 
     /// Carries out a plan, which is used up by it; `root` has to be the one that was planned.
@@ -72,7 +74,8 @@ impl Engine {
         control: &Control<'_>,
     ) -> Result<Applied, ApplyFailed> {
         let mut transcript = Transcript::new(root.secrets, control.log);
-        let done = self.apply_file(root, &planned, (control, &mut transcript)).await;
+        let context = CommandContext { root, dir: &planned.dir, control };
+        let done = self.apply_file(context, &planned.file, &mut transcript).await;
         let steps = transcript.steps;
         match done {
             Ok(outputs) => Ok(Applied { steps, outputs }),
@@ -82,17 +85,17 @@ impl Engine {
 
     async fn apply_file(
         &self,
-        root: &Root<'_>,
-        planned: &Planned,
-        (control, transcript): (&Control<'_>, &mut Transcript<'_>),
+        context: CommandContext<'_, '_>,
+        file: &PlanFile,
+        transcript: &mut Transcript<'_>,
     ) -> Result<BTreeMap<String, Output>, Error> {
-        let _turn = self.turn("apply", COLD, control).await?;
-        // Does nothing where `equip` was called.
-        self.initialise(root, &planned.ready, &BTreeSet::new(), control).await?;
-        let args = vec![planned.file.0.clone().into_os_string()];
+        let _turn = self.turn("apply", COLD, context.control).await?;
+        // Does nothing where `install_providers` was called.
+        self.initialise(context, &BTreeSet::new()).await?;
+        let args = vec![file.0.clone().into_os_string()];
         let command = Command { name: "apply", args, captures: false };
-        self.run(root, &planned.ready, command, (control, transcript)).await?;
-        self.read_outputs(root, &planned.ready, control).await
+        self.run(context, command, transcript).await?;
+        self.read_outputs(context).await
     }
 
     /// The outputs in the state of a root, without planning.
@@ -102,21 +105,21 @@ impl Engine {
         control: &Control<'_>,
     ) -> Result<BTreeMap<String, Output>, Error> {
         let _turn = self.turn("output", COLD, control).await?;
-        let ready = self.hold(root, control).await?;
+        let dir = self.hold(root, control).await?;
         // Outputs are read from the state alone, so a directory that lacks providers will do.
         let all = root.providers.keys().cloned().collect();
-        self.initialise(root, &ready, &all, control).await?;
-        self.read_outputs(root, &ready, control).await
+        let context = CommandContext { root, dir: &dir, control };
+        self.initialise(context, &all).await?;
+        self.read_outputs(context).await
     }
 
     async fn read_outputs(
         &self,
-        root: &Root<'_>,
-        ready: &Ready,
-        control: &Control<'_>,
+        context: CommandContext<'_, '_>,
     ) -> Result<BTreeMap<String, Output>, Error> {
+        let root = context.root;
         let command = Command { name: "output", args: Vec::new(), captures: true };
-        let ended = self.command(root, ready, command, control).await?;
+        let ended = self.command(context, command).await?;
         let mut outputs: BTreeMap<String, Output> = serde_json::from_slice(&ended.stdout)
             .map_err(|why| Error::unreadable("the outputs that the engine printed", why))?;
         for output in outputs.values_mut() {

@@ -45,7 +45,7 @@ impl Kind {
     }
 
     /// The two engines cannot be told apart by their JSON, so the name of the file says it.
-    fn of(path: &Path) -> Option<Self> {
+    fn from_file_name(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().into_owned();
         [("tofu", Self::Tofu), ("terraform", Self::Terraform)]
             .into_iter()
@@ -77,7 +77,7 @@ struct Answer {
 impl Engine {
     /// Where the engine of this machine is; nothing is started.
     pub fn find(&self) -> Result<PathBuf, Error> {
-        found(self.settings.binary.as_deref(), &self.settings.path)
+        find_binary(self.settings.binary.as_deref(), &self.settings.path)
     }
 
     /// The engine of this machine, if its version is within `constraint`, e.g. `>=1.9, <2`.
@@ -106,7 +106,7 @@ impl Engine {
     }
 
     async fn ask(&self, path: PathBuf, control: &Control<'_>) -> Result<Binary, Error> {
-        let kind = Kind::of(&path).ok_or_else(|| {
+        let kind = Kind::from_file_name(&path).ok_or_else(|| {
             let why = "its name has neither `tofu` nor `terraform` in it, which say what it is";
             Error::unreadable(path.display().to_string(), why)
         })?;
@@ -139,7 +139,7 @@ impl Engine {
     }
 }
 
-fn found(named: Option<&Path>, path: &OsStr) -> Result<PathBuf, Error> {
+fn find_binary(named: Option<&Path>, path: &OsStr) -> Result<PathBuf, Error> {
     let is_program = |path: &PathBuf| {
         path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
@@ -183,20 +183,20 @@ mod tests {
     fn tofu_comes_first_and_a_named_one_before_both() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().as_os_str();
-        assert!(matches!(found(None, path), Err(Error::NotFound { .. })));
+        assert!(matches!(find_binary(None, path), Err(Error::NotFound { .. })));
         let terraform = program(dir.path(), "terraform");
-        assert_eq!(found(None, path).unwrap(), terraform);
+        assert_eq!(find_binary(None, path).unwrap(), terraform);
         let tofu = program(dir.path(), "tofu");
-        assert_eq!(found(None, path).unwrap(), tofu);
-        assert_eq!(found(Some(Path::new("terraform")), path).unwrap(), terraform);
-        assert_eq!(found(Some(&terraform), "".as_ref()).unwrap(), terraform);
-        assert!(found(Some(Path::new("terragrunt")), path).is_err());
+        assert_eq!(find_binary(None, path).unwrap(), tofu);
+        assert_eq!(find_binary(Some(Path::new("terraform")), path).unwrap(), terraform);
+        assert_eq!(find_binary(Some(&terraform), "".as_ref()).unwrap(), terraform);
+        assert!(find_binary(Some(Path::new("terragrunt")), path).is_err());
     }
 
     #[test]
     fn a_file_that_cannot_run_is_no_engine() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("tofu"), "").unwrap();
-        assert!(found(None, dir.path().as_os_str()).is_err());
+        assert!(find_binary(None, dir.path().as_os_str()).is_err());
     }
 }

@@ -28,7 +28,7 @@ use tokio::{
 use super::{Control, Error, process::Process, transcript::Transcript};
 
 /// How often the log is looked at; people read along, nothing waits for it.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The most that a child may answer on a captured standard output.
 const MOST: u64 = 512 * 1024 * 1024;
@@ -61,12 +61,12 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    pub fn code(&self) -> Option<i32> {
+    pub(crate) fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
     /// The end as a last line for people, where the status says more than the log.
-    pub fn signal(&self) -> Option<String> {
+    pub(crate) fn signal(&self) -> Option<String> {
         self.status.signal().map(|number| format!("ended by signal {number}"))
     }
 }
@@ -82,7 +82,7 @@ pub(super) async fn run(
         return Err(Error::Cancelled { command });
     }
     let mut child = spawn(invocation)?;
-    let mut group = Group::of(&child, invocation)?;
+    let mut group = Group::new(&child, invocation)?;
     let mut tail = Tail::open(invocation.log)?;
     if let Some(on_start) = control.on_start {
         on_start(command, group.leader).await;
@@ -149,8 +149,8 @@ async fn listen(
         Ok(Ended { status: status?, stdout: stdout? })
     };
     tokio::pin!(ended);
-    let mut look = interval(LOOK);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut poll = interval(POLL_INTERVAL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             ended = &mut ended => {
@@ -159,7 +159,7 @@ async fn listen(
             }
             () = control.cancel.cancelled() => return Ok(End::Cancelled),
             () = sleep_until(deadline) => return Ok(End::TimedOut),
-            _ = look.tick() => pump(false)?,
+            _ = poll.tick() => pump(false)?,
         }
     }
 }
@@ -183,7 +183,7 @@ struct Group {
 }
 
 impl Group {
-    fn of(child: &Child, invocation: &Invocation<'_>) -> Result<Self, Error> {
+    fn new(child: &Child, invocation: &Invocation<'_>) -> Result<Self, Error> {
         let Some(pid) = child.id() else {
             return Err(Error::unreadable(format!("`{}`", invocation.command), "it has no id"));
         };

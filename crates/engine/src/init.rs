@@ -13,7 +13,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Control, Engine, Error, Log, Root, Secrets,
+    Control, Engine, Error, Root,
     child::{self, Ended, Invocation},
     lockfile,
     transcript::Transcript,
@@ -27,27 +27,35 @@ const STAMP: &str = "planwright-init";
 /// Values only: they change what is planned, not what has to be installed.
 const VALUES: &str = "terraform.tfvars.json";
 
-/// One root, ready for commands.
-pub(super) struct Ready {
+/// The directory of one root, held and written, in which commands can run.
+pub(super) struct InitializedDir {
     pub workdir: WorkDir,
     pub env: BTreeMap<String, OsString>,
     /// Whether `HOME` is a directory of its own.
     pub has_own_home: bool,
 }
 
-impl Ready {
-    /// What people read along: of an attempt with kept providers no errors, since one that fails is
-    /// made once more without.
-    pub fn transcript<'a>(&self, secrets: &'a Secrets, log: Option<&'a Log<'a>>) -> Transcript<'a> {
-        let transcript = Transcript::new(secrets, log);
-        match self.env.contains_key(REATTACH) {
+/// What a command of the engine is run on, and how it is watched.
+#[derive(Clone, Copy)]
+pub(super) struct CommandContext<'a, 'c> {
+    pub root: &'a Root<'a>,
+    pub dir: &'a InitializedDir,
+    pub control: &'a Control<'c>,
+}
+
+impl<'a> CommandContext<'a, '_> {
+    /// Returns the transcript for a command. An attempt with kept providers shows no errors to
+    /// those who read along, because one that fails is made once more without them.
+    pub(super) fn transcript(&self) -> Transcript<'a> {
+        let transcript = Transcript::new(self.root.secrets, self.control.log);
+        match self.dir.env.contains_key(REATTACH) {
             true => transcript.without_errors(),
             false => transcript,
         }
     }
 }
 
-/// A command of the engine in a ready root.
+/// A command of the engine in an initialised root.
 pub(super) struct Command {
     pub name: &'static str,
     pub args: Vec<OsString>,
@@ -60,32 +68,31 @@ impl Engine {
         &self,
         root: &Root<'_>,
         control: &Control<'_>,
-    ) -> Result<Ready, Error> {
+    ) -> Result<InitializedDir, Error> {
         check(root)?;
         let settings = &self.settings;
         let workdir = WorkDir::hold(root.dir, &settings.tmp, settings.limits.plan, control).await?;
         let env = self.environment(&workdir.home(), workdir.tmp(), root.env);
         workdir.write(root.files)?;
-        Ok(Ready { workdir, env, has_own_home: settings.home.is_none() })
+        Ok(InitializedDir { workdir, env, has_own_home: settings.home.is_none() })
     }
 
     /// Initialises a held directory if that is needed, with all providers but those that are
     /// `running` already.
     pub(super) async fn initialise(
         &self,
-        root: &Root<'_>,
-        ready: &Ready,
+        context: CommandContext<'_, '_>,
         running: &BTreeSet<String>,
-        control: &Control<'_>,
     ) -> Result<(), Error> {
+        let CommandContext { root, dir, .. } = context;
         let lock = lockfile::text(root.providers, root.binary.kind)?;
         let stamp = stamp(root, lock.as_deref());
-        let tree = ready.workdir.tree();
+        let tree = dir.workdir.tree();
         let file = tree.join(DATA).join(STAMP);
         let is_current = fs::read_to_string(&file).is_ok_and(|old| old == stamp.as_str())
             && has_providers(&tree, root, running)?;
         if !is_current {
-            self.init(root, ready, lock, control).await?;
+            self.init(context, lock).await?;
             fs::write(&file, stamp.as_str()).map_err(Error::io("writing the stamp of init"))?;
         }
         Ok(())
@@ -93,12 +100,11 @@ impl Engine {
 
     async fn init(
         &self,
-        root: &Root<'_>,
-        ready: &Ready,
+        context: CommandContext<'_, '_>,
         lock: Option<String>,
-        control: &Control<'_>,
     ) -> Result<(), Error> {
-        let tree = ready.workdir.tree();
+        let CommandContext { root, dir, control } = context;
+        let tree = dir.workdir.tree();
         let file = tree.join(LOCK_FILE);
         let what = || format!("writing {}", file.display());
         let _ = fs::remove_file(tree.join(DATA).join(STAMP));
@@ -113,7 +119,7 @@ impl Engine {
         }
         let command = Command { name: "init", args, captures: false };
         let _cache = self.provider_cache(control).await?;
-        self.command(root, ready, command, control).await?;
+        self.command(context, command).await?;
         backend_is(&tree, &root.backend.kind)
     }
 
@@ -137,24 +143,20 @@ impl Engine {
     /// Runs a command to its success; any other end is an error with what the engine said.
     pub(super) async fn command(
         &self,
-        root: &Root<'_>,
-        ready: &Ready,
+        context: CommandContext<'_, '_>,
         command: Command,
-        control: &Control<'_>,
     ) -> Result<Ended, Error> {
-        let mut transcript = ready.transcript(root.secrets, control.log);
-        let ended = self.run(root, ready, command, (control, &mut transcript)).await?;
-        Ok(ended)
+        self.run(context, command, &mut context.transcript()).await
     }
 
     /// As [`Engine::command`], with the caller's transcript.
     pub(super) async fn run(
         &self,
-        root: &Root<'_>,
-        ready: &Ready,
+        context: CommandContext<'_, '_>,
         command: Command,
-        (control, transcript): (&Control<'_>, &mut Transcript<'_>),
+        transcript: &mut Transcript<'_>,
     ) -> Result<Ended, Error> {
+        let CommandContext { root, dir, control } = context;
         let limits = &self.settings.limits;
         let name = command.name;
         let (limit, grace) = match name {
@@ -175,14 +177,14 @@ impl Engine {
             command: name,
             program: &root.binary.path,
             args,
-            dir: &ready.workdir.tree(),
-            env: &ready.env,
-            log: &ready.workdir.log(name),
+            dir: &dir.workdir.tree(),
+            env: &dir.env,
+            log: &dir.workdir.log(name),
             captures: command.captures,
             limit,
             grace,
             outlives: name == "apply",
-            holds: Some(ready.workdir.held()),
+            holds: Some(dir.workdir.held()),
         };
         let ended = child::run(&invocation, control, transcript).await?;
         // `plan -detailed-exitcode` says 2 when there are changes.

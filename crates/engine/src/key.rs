@@ -32,15 +32,16 @@ pub fn digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
 ///
 /// Only a file that is not there is made: one that cannot be read may be the key of plans that
 /// people have approved.
-pub fn own_digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
+pub fn ensure_digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
     if !file.try_exists().map_err(Error::io(format!("looking at {}", file.display())))? {
-        made(file).map_err(Error::io(format!("writing the digest key {}", file.display())))?;
+        create_key(file)
+            .map_err(Error::io(format!("writing the digest key {}", file.display())))?;
     }
     digest_key(file)
 }
 
 /// Whole or not at all, and the first of two processes wins.
-fn made(file: &Path) -> io::Result<()> {
+fn create_key(file: &Path) -> io::Result<()> {
     let mut key = [0; LENGTH];
     aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("no randomness for a key"))?;
     // It is readable for its owner alone from the start.
@@ -66,9 +67,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("digest.key");
         assert!(digest_key(&file).is_err(), "only our own is made");
-        let key = own_digest_key(&file).unwrap();
+        let key = ensure_digest_key(&file).unwrap();
         assert_eq!(key.expose_secret().len(), LENGTH);
-        assert_eq!(own_digest_key(&file).unwrap().expose_secret(), key.expose_secret());
+        assert_eq!(ensure_digest_key(&file).unwrap().expose_secret(), key.expose_secret());
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -78,10 +79,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("digest.key");
         fs::write(&file, "short").unwrap();
-        let said = own_digest_key(&file).unwrap_err().to_string();
+        let said = ensure_digest_key(&file).unwrap_err().to_string();
         assert!(said.contains("it has 5 bytes, and needs at least 32"), "{said}");
         // What another process has made meanwhile counts.
-        made(&file).unwrap();
+        create_key(&file).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"short");
     }
 }

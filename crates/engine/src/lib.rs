@@ -4,13 +4,15 @@
 //! directory it is worked on in. Not here: what a plan means (`domain::plan`), who may apply it
 //! (`flow`), how a tree is rendered (`package`). Ansible has no code yet.
 
+#![warn(unreachable_pub)]
+
 mod apply;
 mod binary;
 mod child;
 mod error;
 mod init;
+mod json_diff;
 mod key;
-mod leaves;
 mod lockfile;
 mod plan;
 mod plan_json;
@@ -40,7 +42,7 @@ use planwright_core::{provider_types::Types, repo_config::EngineRule};
 pub use apply::{Applied, ApplyFailed, Output};
 pub use binary::{Binary, Kind};
 pub use error::{Diagnostic, Error};
-pub use key::{digest_key, own_digest_key};
+pub use key::{digest_key, ensure_digest_key};
 pub use lockfile::ProviderLock;
 pub use plan::{Mode, Planned};
 pub use process::{Host, Process};
@@ -48,9 +50,7 @@ pub use secrets::Secrets;
 pub use settings::{Limits, Settings};
 pub use state::StateId;
 pub use transcript::{Outcome, Step};
-pub use warm::{
-    Bounds as WarmBounds, Kept as KeptProvider, Settings as WarmSettings, Status as WarmStatus,
-};
+pub use warm::{Bounds as WarmBounds, KeptProvider, Settings as WarmSettings, WarmStatus};
 pub use workdir::is_held;
 
 /// Told of each child right after its start, before anything else happens.

@@ -9,9 +9,9 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     COLD, Control, Diagnostic, Engine, Error, Root, StateId, WARM,
-    init::{Command, Ready},
+    init::{Command, CommandContext, InitializedDir},
     plan_json,
-    warm::{REATTACH, ahead, state_types},
+    warm::{REATTACH, prewarm, state_types},
 };
 use planwright_core::{finding::Severity, plan::Plan};
 
@@ -31,7 +31,7 @@ pub struct Planned {
     pub state: Option<StateId>,
     pub warnings: Vec<Diagnostic>,
     pub(super) file: PlanFile,
-    pub(super) ready: Ready,
+    pub(super) dir: InitializedDir,
 }
 
 impl fmt::Debug for Planned {
@@ -41,17 +41,17 @@ impl fmt::Debug for Planned {
 }
 
 /// A plan without the directory that it was made in.
-struct Made {
+struct RawPlan {
     plan: Plan,
     state: Option<StateId>,
     warnings: Vec<Diagnostic>,
     file: PlanFile,
 }
 
-impl Made {
-    fn held_in(self, ready: Ready) -> Planned {
+impl RawPlan {
+    fn held_in(self, dir: InitializedDir) -> Planned {
         let Self { plan, state, warnings, file } = self;
-        Planned { plan, state, warnings, file, ready }
+        Planned { plan, state, warnings, file, dir }
     }
 }
 
@@ -79,18 +79,19 @@ impl Engine {
         // One that turns out cold does not wait again: it holds what others may be waiting for.
         let weight = if self.may_be_warm(root) { WARM } else { COLD };
         let _turn = self.turn("plan", weight, control).await?;
-        let mut ready = self.hold(root, control).await?;
-        let session = self.warmed(root, &ready, control).await?;
+        let mut dir = self.hold(root, control).await?;
+        let session = self.warm_session(root, &dir, control).await?;
         if let Some(session) = &session {
-            ready.env.insert(REATTACH.into(), session.reattach.clone());
-            let planned = self.plan_in(root, &ready, (mode, &session.sources), control).await;
-            ready.env.remove(REATTACH);
+            dir.env.insert(REATTACH.into(), session.reattach.clone());
+            let context = CommandContext { root, dir: &dir, control };
+            let planned = self.plan_in(context, mode, &session.sources).await;
+            dir.env.remove(REATTACH);
             match planned {
-                Ok(made) => match session.troubles() {
+                Ok(raw) => match session.troubles() {
                     None => {
                         self.warm.hit();
-                        ahead::note(&self.settings.work, root, session);
-                        return Ok(made.held_in(ready));
+                        prewarm::note(&self.settings.work, root, session);
+                        return Ok(raw.held_in(dir));
                     }
                     // An engine takes what fails within a `check` for a warning.
                     Some(why) => self.cold(root, &why),
@@ -102,37 +103,37 @@ impl Engine {
                 Err(error) => self.cold(root, &session.why(&error)),
             }
         }
-        let made = self.plan_in(root, &ready, (mode, &BTreeSet::new()), control).await?;
+        let context = CommandContext { root, dir: &dir, control };
+        let raw = self.plan_in(context, mode, &BTreeSet::new()).await?;
         if let Some(session) = session {
             session.distrust();
         }
-        Ok(made.held_in(ready))
+        Ok(raw.held_in(dir))
     }
 
     /// Plans in a held directory; `running` are the providers that the engine need not start.
     async fn plan_in(
         &self,
-        root: &Root<'_>,
-        ready: &Ready,
-        (mode, running): (Mode, &BTreeSet<String>),
-        control: &Control<'_>,
-    ) -> Result<Made, Error> {
-        self.initialise(root, ready, running, control).await?;
-        let file = PlanFile(ready.workdir.new_plan_file());
-        let warnings = self.plan_into(&file, root, (ready, mode), control).await?;
-        let json = self.show(&file, root, ready, control).await?;
+        context: CommandContext<'_, '_>,
+        mode: Mode,
+        running: &BTreeSet<String>,
+    ) -> Result<RawPlan, Error> {
+        let root = context.root;
+        self.initialise(context, running).await?;
+        let file = PlanFile(context.dir.workdir.new_plan_file());
+        let warnings = self.plan_into(&file, context, mode).await?;
+        let json = self.show(&file, context).await?;
         let plan = plan_json::read(&json, self.settings.key.expose_secret(), root.secrets)?;
-        let state = StateId::of_plan(&file.0)?;
-        state_types::remember(&self.settings.work, root, &state_types::of_plan(&json));
-        Ok(Made { plan, state, warnings, file })
+        let state = StateId::from_plan_file(&file.0)?;
+        state_types::remember(&self.settings.work, root, &state_types::types_in_plan(&json));
+        Ok(RawPlan { plan, state, warnings, file })
     }
 
     async fn plan_into(
         &self,
         file: &PlanFile,
-        root: &Root<'_>,
-        (ready, mode): (&Ready, Mode),
-        control: &Control<'_>,
+        context: CommandContext<'_, '_>,
+        mode: Mode,
     ) -> Result<Vec<Diagnostic>, Error> {
         let mut out = OsString::from("-out=");
         out.push(&file.0);
@@ -141,8 +142,8 @@ impl Engine {
             args.push("-destroy".into());
         }
         let command = Command { name: "plan", args, captures: false };
-        let mut transcript = ready.transcript(root.secrets, control.log);
-        self.run(root, ready, command, (control, &mut transcript)).await?;
+        let mut transcript = context.transcript();
+        self.run(context, command, &mut transcript).await?;
         let mut warnings = transcript.diagnostics;
         warnings.retain(|diagnostic| diagnostic.severity == Severity::Warning);
         Ok(warnings)
@@ -152,12 +153,10 @@ impl Engine {
     async fn show(
         &self,
         file: &PlanFile,
-        root: &Root<'_>,
-        ready: &Ready,
-        control: &Control<'_>,
+        context: CommandContext<'_, '_>,
     ) -> Result<Vec<u8>, Error> {
         let args = vec![file.0.clone().into_os_string()];
         let command = Command { name: "show", args, captures: true };
-        Ok(self.command(root, ready, command, control).await?.stdout)
+        Ok(self.command(context, command).await?.stdout)
     }
 }

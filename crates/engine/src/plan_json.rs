@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::{
     error::Error,
-    leaves::{Masks, Side, differences, whole},
+    json_diff::{Masks, Side, differences, whole},
     secrets::Secrets,
 };
 use planwright_core::{

@@ -17,7 +17,7 @@ pub struct StateId {
 
 impl StateId {
     /// The state that a plan file was made from; none where there was none yet.
-    pub(super) fn of_plan(file: &Path) -> Result<Option<Self>, Error> {
+    pub(super) fn from_plan_file(file: &Path) -> Result<Option<Self>, Error> {
         let broken = |why: &dyn std::fmt::Display| Error::unreadable("the state in the plan", why);
         let file = fs::File::open(file).map_err(Error::io("opening the plan file"))?;
         let mut archive = zip::ZipArchive::new(file).map_err(|why| broken(&why))?;

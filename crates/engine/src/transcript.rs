@@ -42,17 +42,17 @@ pub(super) struct Transcript<'a> {
 }
 
 impl<'a> Transcript<'a> {
-    pub fn new(secrets: &'a Secrets, log: Option<&'a super::Log<'a>>) -> Self {
+    pub(crate) fn new(secrets: &'a Secrets, log: Option<&'a super::Log<'a>>) -> Self {
         let (diagnostics, steps, tail) = Default::default();
         Self { secrets, log, hides_errors: false, diagnostics, steps, tail }
     }
 
     /// Keeps errors, and does not tell them to those who read along.
-    pub fn without_errors(self) -> Self {
+    pub(crate) fn without_errors(self) -> Self {
         Self { hides_errors: true, ..self }
     }
 
-    pub fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let (text, is_error) = match serde_json::from_str::<Message>(line) {
             Ok(message) => {
                 self.keep(&message);

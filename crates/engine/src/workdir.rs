@@ -35,7 +35,7 @@ pub(super) struct WorkDir {
 
 impl WorkDir {
     /// Makes the directory if needed and waits until no other operation holds it.
-    pub async fn hold(
+    pub(crate) async fn hold(
         dir: &Path,
         tmp: &Path,
         wait: Duration,
@@ -66,30 +66,30 @@ impl WorkDir {
     }
 
     /// What is locked. A child that keeps it open keeps the directory, also when we die.
-    pub fn held(&self) -> &File {
+    pub(crate) fn held(&self) -> &File {
         &self.held
     }
 
     /// The root module, as rendered.
-    pub fn tree(&self) -> PathBuf {
+    pub(crate) fn tree(&self) -> PathBuf {
         self.dir.join("tree")
     }
 
     /// An empty `HOME`.
-    pub fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.dir.join("home")
     }
 
-    pub fn tmp(&self) -> &Path {
+    pub(crate) fn tmp(&self) -> &Path {
         self.scratch.path()
     }
 
     /// As the child wrote it, with whatever it printed: private, and replaced by the next.
-    pub fn log(&self, command: &str) -> PathBuf {
+    pub(crate) fn log(&self, command: &str) -> PathBuf {
         self.dir.join(format!("{command}.log"))
     }
 
-    pub fn new_plan_file(&self) -> PathBuf {
+    pub(crate) fn new_plan_file(&self) -> PathBuf {
         self.dir.join(format!("{}.{PLAN}", uuid::Uuid::now_v7()))
     }
 
@@ -105,7 +105,7 @@ impl WorkDir {
     }
 
     /// Makes the tree hold exactly `files`.
-    pub fn write(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+    pub(crate) fn write(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
         for path in files.keys() {
             check(path)?;
         }

@@ -33,7 +33,7 @@ impl From<git2::Error> for Error {
     }
 }
 
-pub fn is_damage(error: &git2::Error) -> bool {
+pub(crate) fn is_damage(error: &git2::Error) -> bool {
     use ErrorClass as C;
     matches!(
         error.class(),
@@ -42,7 +42,7 @@ pub fn is_damage(error: &git2::Error) -> bool {
 }
 
 /// Looking up what a caller named: that it is not there is no damage.
-pub fn lookup(what: impl std::fmt::Display) -> impl FnOnce(git2::Error) -> Error {
+pub(crate) fn lookup(what: impl std::fmt::Display) -> impl FnOnce(git2::Error) -> Error {
     move |error| match error.code() {
         ErrorCode::NotFound | ErrorCode::InvalidSpec => Error::Missing(what.to_string()),
         _ => error.into(),

@@ -5,6 +5,8 @@
 //! repository blocks, so [`Mirror`] runs it on a thread for that; [`Repo`] is the blocking side, for
 //! whoever has such a thread already.
 
+#![warn(unreachable_pub)]
+
 mod error;
 mod merge;
 mod mirror;

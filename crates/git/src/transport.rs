@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// Runs `act` with `token` for every request that libgit2 makes meanwhile on this thread.
-pub fn with_token<T>(token: Option<SecretString>, act: impl FnOnce() -> T) -> T {
+pub(crate) fn with_token<T>(token: Option<SecretString>, act: impl FnOnce() -> T) -> T {
     struct Reset;
     impl Drop for Reset {
         fn drop(&mut self) {
@@ -37,7 +37,7 @@ pub fn with_token<T>(token: Option<SecretString>, act: impl FnOnce() -> T) -> T 
 }
 
 /// Makes libgit2 use this transport for http and https; the first call does it, before any fetch.
-pub fn register() -> Result<(), String> {
+pub(crate) fn register() -> Result<(), String> {
     static REGISTERED: OnceLock<Result<(), String>> = OnceLock::new();
     REGISTERED
         .get_or_init(|| {
@@ -216,7 +216,7 @@ impl Write for Stream {
 const STATUS: &str = "HTTP ";
 
 /// The status with which the server answered, if that is why it failed.
-pub fn status(error: &git2::Error) -> Option<u16> {
+pub(crate) fn status(error: &git2::Error) -> Option<u16> {
     error.message().strip_prefix(STATUS)?.get(..3)?.parse().ok()
 }
 

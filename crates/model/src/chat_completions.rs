@@ -32,7 +32,7 @@ pub struct Usage {
 pub struct Garbled(pub String);
 
 /// The request as it is sent.
-pub fn encode(settings: &Settings, conversation: &[Message]) -> Vec<u8> {
+pub(crate) fn encode(settings: &Settings, conversation: &[Message]) -> Vec<u8> {
     let has = |feature| settings.features.contains(&feature);
     let mut messages = vec![json!({ "role": "system", "content": SYSTEM })];
     messages.extend(conversation.iter().map(message));
@@ -138,7 +138,7 @@ struct Function {
 }
 
 /// Reads an answer; of several choices only the first counts.
-pub fn decode(bytes: &[u8]) -> Result<super::Answer, Garbled> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<super::Answer, Garbled> {
     let wire: Wire = serde_json::from_slice(bytes).map_err(|e| Garbled(e.to_string()))?;
     let usage = wire.usage.as_ref().and_then(usage);
     let choice = wire.choices.into_iter().next();

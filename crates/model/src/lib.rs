@@ -3,6 +3,8 @@
 //! Encoding and decoding are pure, one file per wire. Nothing is decided here about a run: what a
 //! model may do is `domain::agent`'s, and what it costs is counted there.
 
+#![warn(unreachable_pub)]
+
 mod chat_completions;
 mod transport;
 

@@ -34,7 +34,7 @@ pub enum Error {
     Garbled(Garbled),
 }
 
-pub fn client(settings: &Settings) -> Result<reqwest::Client, Error> {
+pub(crate) fn client(settings: &Settings) -> Result<reqwest::Client, Error> {
     let wrong = |why: &str| Error::Address(why.to_owned());
     let url: reqwest::Url = settings.url.parse().map_err(|_| wrong("it cannot be read"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
@@ -50,7 +50,7 @@ pub fn client(settings: &Settings) -> Result<reqwest::Client, Error> {
 }
 
 /// The bytes of the answer.
-pub async fn send(
+pub(crate) async fn send(
     client: &reqwest::Client,
     settings: &Settings,
     body: Vec<u8>,

@@ -9,9 +9,9 @@ use planwright_core::finding::Finding;
 
 use super::document::finding_at;
 use super::expression::Reference;
+use super::loaded_package::{Package, folder};
 use super::manifest::{Contract, Slot};
 use super::schema::Schema;
-use super::unpacked::{Package, folder};
 use super::variant::{self, Variant};
 
 /// Arguments of a module block that are no variables of the module.
@@ -19,7 +19,7 @@ const RESERVED: [&str; 8] =
     ["source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"];
 
 /// Everything that is wrong between the files of a package; empty where it is sound.
-pub fn findings(package: &Package) -> Vec<Finding> {
+pub(crate) fn findings(package: &Package) -> Vec<Finding> {
     let mut check = Check { package, findings: Vec::new() };
     check.requirements();
     for (name, slot) in &package.manifest.slots {

@@ -15,7 +15,7 @@ use super::yaml::Node;
 
 /// The files that have a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Document {
+pub(crate) enum Document {
     Package,
     Variant,
     Stack,
@@ -46,7 +46,7 @@ impl Document {
     }
 
     /// The file as a value with its defaults, and as the tree that knows the places.
-    pub fn read<T: DeserializeOwned>(self, file: &str, bytes: &[u8]) -> Checked<(T, Node)> {
+    pub(crate) fn read<T: DeserializeOwned>(self, file: &str, bytes: &[u8]) -> Checked<(T, Node)> {
         let node = Node::parse(file, bytes)?;
         let findings = self.schema().findings(&node, "", Member::Field);
         if !findings.is_empty() {
@@ -63,7 +63,7 @@ impl Document {
 }
 
 /// A finding at a JSON pointer of a document.
-pub fn finding_at(
+pub(crate) fn finding_at(
     node: &Node,
     pointer: &str,
     code: &'static str,

@@ -19,11 +19,11 @@ use super::{
     Checked, Prepared, Trusted,
     files::{Files, MemoryFiles},
     lock::{Lock, shared_state},
-    meant,
     prepare::package_of,
     repository::{environment_file, lock_file, stack_file, stacks},
     source::Source,
     stack::Stack,
+    suggest,
     yaml_edit::{self, EditError},
 };
 
@@ -125,7 +125,7 @@ impl Draft<'_> {
         let mut finding = refused("unknown_stack", &stack_file(stack), message);
         finding.allowed = all.iter().map(ToString::to_string).collect();
         let names = finding.allowed.iter().map(String::as_str);
-        finding.did_you_mean = meant::nearest(&stack.to_string(), names).map(str::to_owned);
+        finding.did_you_mean = suggest::nearest(&stack.to_string(), names).map(str::to_owned);
         Err(vec![finding])
     }
 
@@ -225,7 +225,7 @@ impl Draft<'_> {
                     continue;
                 }
             }
-            if let Err(more) = Prepared::of(&self.files, self.trusted, stack) {
+            if let Err(more) = Prepared::load(&self.files, self.trusted, stack) {
                 findings.extend(more);
             }
         }
@@ -240,7 +240,7 @@ fn locked(files: &MemoryFiles, trusted: &Trusted<'_>, id: &StackId) -> Checked<L
     let stack = Stack::read(files, id)?;
     let package = package_of(&stack, trusted)?;
     let key = Lock::read(files, id)?.map(|(lock, _)| lock.state_key);
-    Lock::of(&stack, &package, key)
+    Lock::new(&stack, &package, key)
 }
 
 /// The file that says what is special about a stack.
@@ -304,7 +304,7 @@ fn value_at(
     stack: &StackId,
     path: &ParamPath,
 ) -> Option<Value> {
-    let prepared = Prepared::of(files, trusted, stack).ok()?;
+    let prepared = Prepared::load(files, trusted, stack).ok()?;
     path.steps()
         .iter()
         .try_fold(&prepared.resolved.params.value(), |value, step| value.get(step))

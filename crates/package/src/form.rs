@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use planwright_core::change_set::ParamPath;
 
-use super::{schema::Schema, unpacked::Package};
+use super::{loaded_package::Package, schema::Schema};
 
 pub use read::{ISSUE, package_of};
 
@@ -44,15 +44,15 @@ struct Field {
 
 impl Form {
     /// Required params first, then the rest, each in the order of its path.
-    pub fn of(package: &Package) -> Self {
+    pub fn new(package: &Package) -> Self {
         let mut fields = Vec::new();
-        collect(&package.params, (&[], true), None, &mut fields);
+        collect(&package.params, &[], true, None, &mut fields);
         for ((slot, name), variant) in &package.variants {
             let select = package.manifest.slots.get(slot).and_then(|slot| slot.selector());
             let (Some(select), Some(schema)) = (select, &variant.params) else { continue };
             let Some((_, around)) = select.split_last() else { continue };
             let condition = format!("{}: {name}", select.join("."));
-            collect(schema, (around, false), Some(&condition), &mut fields);
+            collect(schema, around, false, Some(&condition), &mut fields);
         }
         let mut seen = BTreeSet::new();
         fields.retain(|field| seen.insert(field.path.clone()));
@@ -81,7 +81,8 @@ impl Form {
             Element::dropdown(
                 PACKAGE,
                 "What is asked for; leave it as it is.",
-                (vec![self.package.clone()], Some(0)),
+                vec![self.package.clone()],
+                Some(0),
                 true,
             ),
             Element::text(
@@ -109,7 +110,8 @@ impl Form {
 /// The leaves of a schema: what a person fills in.
 fn collect(
     schema: &Schema,
-    (prefix, may_require): (&[String], bool),
+    prefix: &[String],
+    may_require: bool,
     condition: Option<&str>,
     fields: &mut Vec<Field>,
 ) {
@@ -189,7 +191,8 @@ impl Element {
     fn dropdown(
         label: &str,
         description: &str,
-        (options, default): (Vec<String>, Option<usize>),
+        options: Vec<String>,
+        default: Option<usize>,
         required: bool,
     ) -> Self {
         let mut element = Self::text("dropdown", label, description, None, required);
@@ -216,10 +219,10 @@ impl Field {
     fn element(&self) -> Element {
         let (label, description) = (self.path.to_string(), self.description());
         if let Some(options) = self.options() {
-            return Element::dropdown(&label, &description, (options, None), self.is_required);
+            return Element::dropdown(&label, &description, options, None, self.is_required);
         }
         let kind = if self.takes("object") || self.takes("array") { "textarea" } else { "input" };
-        let example = self.schema.get("examples").and_then(|all| all.get(0)).map(shown);
+        let example = self.schema.get("examples").and_then(|all| all.get(0)).map(value_text);
         Element::text(kind, &label, &description, example.as_deref(), self.is_required)
     }
 
@@ -229,10 +232,11 @@ impl Field {
         if self.takes("boolean") {
             return Some(vec!["true".into(), "false".into()]);
         }
-        let all: Vec<String> = self.schema.get("enum")?.as_array()?.iter().map(shown).collect();
+        let all: Vec<String> =
+            self.schema.get("enum")?.as_array()?.iter().map(value_text).collect();
         let is_reserved = |option: &String| option.eq_ignore_ascii_case("none");
         let is_default =
-            |option: &String| self.schema.get("default").map(shown).as_ref() == Some(option);
+            |option: &String| self.schema.get("default").map(value_text).as_ref() == Some(option);
         if all.iter().any(|option| is_reserved(option) && !is_default(option)) {
             return None;
         }
@@ -254,7 +258,7 @@ impl Field {
             form.map(|form| format!("Written as {form}.")),
             written.map(Into::into),
             self.condition.as_ref().map(|condition| format!("Only with `{condition}`.")),
-            default.map(|value| format!("Default: `{}`.", shown(value))),
+            default.map(|value| format!("Default: `{}`.", value_text(value))),
         ];
         parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
@@ -274,7 +278,7 @@ fn id(label: &str) -> String {
     label.chars().map(plain).collect()
 }
 
-fn shown(value: &Value) -> String {
+fn value_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

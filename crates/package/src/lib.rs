@@ -4,37 +4,39 @@
 //! Reading goes through [`files::Files`]; only [`source`] has bytes of its own, those compiled into
 //! the binary. No engine, no git, no clock: where a day matters it is an argument.
 
+#![warn(unreachable_pub)]
+
 pub mod affected;
 pub mod content;
-pub mod contract;
+mod contract;
 pub mod credentials;
-pub mod document;
+mod document;
 pub mod edit;
-pub mod expression;
+mod expression;
 pub mod files;
 pub mod form;
 pub mod literal;
+pub mod loaded_package;
 pub mod lock;
 pub mod manifest;
-pub mod meant;
-mod mistake;
-pub mod modules;
+mod modules;
 pub mod overrides;
-pub mod params;
+mod params;
 pub mod prepare;
+pub mod provider_usage;
 pub mod render;
 pub mod repository;
 pub mod resolve;
 pub mod schema;
+mod schema_error;
 pub mod search;
 pub mod source;
 pub mod stack;
-pub mod types;
-pub mod unpacked;
-pub mod uses;
-pub mod variant;
+pub mod suggest;
+mod types;
+mod variant;
 pub mod yaml;
-pub mod yaml_edit;
+mod yaml_edit;
 
 pub use affected::affected;
 pub use prepare::{Prepared, Trusted};

@@ -16,9 +16,9 @@ use planwright_core::names::StackId;
 use super::Checked;
 use super::document::{Document, finding_at};
 use super::files::Files;
+use super::loaded_package::Package;
 use super::repository::{lock_file, stacks};
 use super::stack::Stack;
-use super::unpacked::Package;
 use super::yaml::Node;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ impl Lock {
     /// What the lock of `stack` says when made now; a state key that was given once stays.
     ///
     /// Errors where the package is not of a version that the stack allows.
-    pub fn of(stack: &Stack, package: &Package, state_key: Option<String>) -> Checked<Self> {
+    pub fn new(stack: &Stack, package: &Package, state_key: Option<String>) -> Checked<Self> {
         let manifest = &package.manifest;
         let is_allowed =
             Version::parse(&manifest.version).is_ok_and(|version| stack.version.matches(&version));
@@ -124,7 +124,7 @@ impl Lock {
             let fix = Some(mend(id));
             return Err(vec![Finding { fix, ..Finding::error("lock_missing", place, message) }]);
         };
-        let now = Self::of(stack, package, Some(lock.state_key.clone()))?;
+        let now = Self::new(stack, package, Some(lock.state_key.clone()))?;
         let findings = lock.findings(&now, &node, id);
         if findings.is_empty() { Ok(lock) } else { Err(findings) }
     }
@@ -134,7 +134,7 @@ impl Lock {
     fn findings(&self, now: &Self, node: &Node, id: &StackId) -> Vec<Finding> {
         let (locked, actual) = (&self.package, &now.package);
         if let Some(folder) = locked.edited(actual) {
-            return vec![edited(node, (actual, folder), id)];
+            return vec![edited_package(node, actual, folder, id)];
         }
         let differs = [
             ("/package/name", locked.name.as_str(), actual.name.as_str()),
@@ -179,7 +179,7 @@ impl LockedPackage {
     }
 }
 
-fn edited(node: &Node, (package, folder): (&LockedPackage, &str), id: &StackId) -> Finding {
+fn edited_package(node: &Node, package: &LockedPackage, folder: &str, id: &StackId) -> Finding {
     let message = format!(
         "the package `{}` ({folder}) is not what was locked: its content changed, its version ({}) \
          did not",

@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use planwright_core::finding::{Finding, Place};
 
+use super::loaded_package::Package;
 use super::source::Source;
-use super::unpacked::Package;
 
 /// One finding for each module file that is no HCL, or no JSON where its name says so.
-pub fn findings(package: &Package) -> Vec<Finding> {
+pub(crate) fn findings(package: &Package) -> Vec<Finding> {
     if matches!(package.source, Source::BuiltIn(_)) {
         return Vec::new();
     }

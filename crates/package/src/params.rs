@@ -10,21 +10,21 @@ use planwright_core::finding::Finding;
 
 use super::Checked;
 use super::document::finding_at;
+use super::loaded_package::Package;
 use super::schema::Member;
 use super::stack::Stack;
-use super::unpacked::Package;
 use super::variant::Variant;
 use super::yaml::{Entry, Kind, Node, escaped};
 
 /// Params that a package accepts, defaults filled in, and the variant of each slot.
-pub struct Params {
+pub(crate) struct Params {
     pub node: Node,
     pub variants: BTreeMap<String, String>,
 }
 
 impl Params {
     /// The params of a stack for a package, or everything that is wrong with them.
-    pub fn check(stack: &Stack, package: &Package) -> Checked<Self> {
+    pub(crate) fn check(stack: &Stack, package: &Package) -> Checked<Self> {
         let Some(given) = stack.params() else { return Err(Vec::new()) };
         let mut findings = refused(&given, "/params");
         push(&mut findings, secrets(package.params.value(), &given, "/params"));
@@ -79,7 +79,7 @@ fn select(
     let mut filled = schema.with_defaults(&own);
     push(&mut findings, schema.findings(&filled, &prefix, Member::Param));
     for finding in findings.iter_mut().filter(|finding| finding.code == "unknown_param") {
-        belongs(package, slot, (last, &name), finding);
+        explain_other_variant(package, slot, last, &name, finding);
     }
     if let Kind::Map(map) = &mut filled.kind {
         map.insert(last.clone(), selector);
@@ -91,7 +91,13 @@ fn select(
 }
 
 /// A param that another variant has is no typo: say whose it is.
-fn belongs(package: &Package, slot: &str, (select, chosen): (&str, &str), finding: &mut Finding) {
+fn explain_other_variant(
+    package: &Package,
+    slot: &str,
+    select: &str,
+    chosen: &str,
+    finding: &mut Finding,
+) {
     let name = finding.pointer.as_deref().and_then(|p| p.rsplit('/').next()).unwrap_or_default();
     let owner = package.variants.iter().find(|((of, other), variant)| {
         let schema = variant.params.as_ref();

@@ -11,12 +11,12 @@ use planwright_core::repo_config::RepoConfig;
 use super::Checked;
 use super::contract;
 use super::files::Files;
+use super::loaded_package::Package;
 use super::lock::{Lock, ProviderLock};
 use super::modules;
 use super::render::Rendered;
 use super::resolve::Resolved;
 use super::stack::Stack;
-use super::unpacked::Package;
 
 /// What is trusted about a repository: for a pull request, as the base commit has it.
 pub struct Trusted<'a> {
@@ -36,12 +36,12 @@ pub struct Prepared {
 
 impl Prepared {
     /// Reads, checks, resolves and renders one stack of `files`.
-    pub fn of(files: &dyn Files, trusted: &Trusted<'_>, id: &StackId) -> Checked<Self> {
+    pub fn load(files: &dyn Files, trusted: &Trusted<'_>, id: &StackId) -> Checked<Self> {
         let stack = Stack::read(files, id)?;
         let package = package_of(&stack, trusted)?;
         let lock = Lock::checked(files, &stack, &package)?;
-        let resolved = Resolved::of(&stack, &package)?;
-        let rendered = Rendered::of(&package, &resolved, &lock, &trusted.config.backend.kind);
+        let resolved = Resolved::new(&stack, &package)?;
+        let rendered = Rendered::new(&package, &resolved, &lock, &trusted.config.backend.kind);
         Ok(Self { stack, package, lock, resolved, rendered })
     }
 

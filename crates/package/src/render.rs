@@ -12,9 +12,9 @@ use planwright_core::canonical::pretty;
 use planwright_core::digest::Digest;
 
 use super::expression::Reference;
+use super::loaded_package::{Package, folder};
 use super::lock::Lock;
 use super::resolve::{Binding, Bound, Resolved};
-use super::unpacked::{Package, folder};
 
 /// The root module.
 pub const MAIN: &str = "main.tf.json";
@@ -29,7 +29,7 @@ pub struct Rendered {
 
 impl Rendered {
     /// Renders a resolved stack. `backend` is the type alone; its settings go to `init`.
-    pub fn of(package: &Package, resolved: &Resolved, lock: &Lock, backend: &str) -> Self {
+    pub fn new(package: &Package, resolved: &Resolved, lock: &Lock, backend: &str) -> Self {
         let mut files = BTreeMap::new();
         files.insert(MAIN.into(), pretty(main(package, resolved, lock, backend)));
         files.insert(VALUES.into(), pretty(values(resolved)));

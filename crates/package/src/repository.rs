@@ -117,12 +117,12 @@ fn stacks_of(
 }
 
 /// `stacks/<name>/stack.yaml`.
-pub fn stack_file(id: &StackId) -> String {
+pub(crate) fn stack_file(id: &StackId) -> String {
     format!("{STACKS}/{}/stack.yaml", id.name())
 }
 
 /// `stacks/<name>/<environment>.yaml`, where the stack has environments.
-pub fn environment_file(id: &StackId) -> Option<String> {
+pub(crate) fn environment_file(id: &StackId) -> Option<String> {
     id.environment().map(|environment| format!("{STACKS}/{}/{environment}.yaml", id.name()))
 }
 

@@ -14,13 +14,13 @@ use planwright_core::provider_types::Types;
 use super::Checked;
 use super::document::finding_at;
 use super::expression::Reference;
-use super::meant::nearest;
+use super::loaded_package::{Package, folder};
 use super::overrides::Override;
 use super::params::Params;
+use super::provider_usage;
 use super::stack::{From, Stack};
+use super::suggest::nearest;
 use super::types::Type;
-use super::unpacked::{Package, folder};
-use super::uses;
 use super::yaml::{Kind, Node, escaped};
 
 /// All that a render needs to know of a stack.
@@ -85,7 +85,7 @@ pub struct Provenance {
 
 impl Resolved {
     /// Resolves a stack, or says what is wrong with its params and overrides.
-    pub fn of(stack: &Stack, package: &Package) -> Checked<Self> {
+    pub fn new(stack: &Stack, package: &Package) -> Checked<Self> {
         let params = Params::check(stack, package)?;
         let mut slots = BTreeMap::new();
         let mut providers: BTreeMap<String, BTreeMap<String, Binding>> = BTreeMap::new();
@@ -324,7 +324,7 @@ fn types(
     let folders: Vec<String> =
         slots.iter().map(|(slot, filled)| folder(slot, &filled.variant) + "/").collect();
     let is_chosen = |path: &str| folders.iter().any(|folder| path.starts_with(folder));
-    uses::types(&package.origin, package.files.iter().filter(|(path, _)| is_chosen(path)))
+    provider_usage::types(&package.origin, package.files.iter().filter(|(path, _)| is_chosen(path)))
 }
 
 /// The bindings of a slot's module variables.

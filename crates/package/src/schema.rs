@@ -11,7 +11,7 @@ use serde_json::Value;
 use planwright_core::finding::{Finding, Place};
 
 use super::Checked;
-use super::mistake::Mistake;
+use super::schema_error::SchemaError;
 use super::yaml::{Kind, Node, escaped};
 
 /// Keywords under which one mistake would give several or misleading errors.
@@ -79,7 +79,7 @@ impl Schema {
         let value = document.value();
         let mut worst: BTreeMap<String, (u8, Finding)> = BTreeMap::new();
         for error in self.validator.iter_errors(&value) {
-            let mistake = Mistake { schema: self, document, prefix, member, error: &error };
+            let mistake = SchemaError { schema: self, document, prefix, member, error: &error };
             for (pointer, finding) in mistake.findings() {
                 let weight = weight(error.kind());
                 match worst.get(&pointer) {

@@ -7,8 +7,8 @@ use planwright_core::{finding::Place, repo_config::FILE};
 use super::{
     Checked, Trusted,
     files::Files,
+    loaded_package::Package,
     source::{self, Source},
-    unpacked::Package,
 };
 
 /// How many packages are offered.

@@ -14,7 +14,7 @@ use planwright_core::finding::{Finding, Place};
 use super::Checked;
 use super::content;
 use super::files::Files;
-use super::unpacked::Package;
+use super::loaded_package::Package;
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../packages");
 
@@ -80,7 +80,7 @@ impl Source {
         if let Self::BuiltIn(name) = self {
             finding.allowed = built_in().keys().cloned().collect();
             let names = finding.allowed.iter().map(String::as_str);
-            finding.did_you_mean = super::meant::nearest(name, names).map(str::to_owned);
+            finding.did_you_mean = super::suggest::nearest(name, names).map(str::to_owned);
         }
         finding.fix = Some(match &finding.did_you_mean {
             Some(meant) => format!("write `package: {meant}`"),

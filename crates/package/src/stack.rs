@@ -117,7 +117,7 @@ impl Stack {
     }
 
     /// The layer whose file a place is in; defaults stand in files of the package.
-    pub fn layer_of(&self, place: &Place) -> From {
+    pub(crate) fn layer_of(&self, place: &Place) -> From {
         self.layers
             .iter()
             .find(|layer| layer.params.place.file == place.file)

@@ -14,8 +14,8 @@ use super::types::Type;
 use super::yaml::Node;
 
 /// The file in a variant's folder, and the only two that are no part of the module.
-pub const FILE: &str = "variant.yaml";
-pub const SCHEMA: &str = "params.schema.json";
+pub(crate) const FILE: &str = "variant.yaml";
+pub(crate) const SCHEMA: &str = "params.schema.json";
 
 pub struct Variant {
     pub implements: String,

@@ -106,7 +106,7 @@ impl Node {
         })
     }
 
-    pub fn at_mut(&mut self, pointer: &str) -> Option<&mut Self> {
+    pub(crate) fn at_mut(&mut self, pointer: &str) -> Option<&mut Self> {
         steps(pointer).iter().try_fold(self, |node, step| match &mut node.kind {
             Kind::Map(map) => map.get_mut(step).map(|entry| &mut entry.node),
             Kind::List(list) => list.get_mut(step.parse::<usize>().ok()?),
@@ -116,7 +116,7 @@ impl Node {
 
     /// The place of a pointer as a person looks for it: the key where there is one; for a pointer
     /// that is not there, the nearest node above it.
-    pub fn place_of(&self, pointer: &str) -> &Place {
+    pub(crate) fn place_of(&self, pointer: &str) -> &Place {
         let mut node = self;
         let mut place = &self.place;
         for step in steps(pointer) {

@@ -12,7 +12,7 @@ use super::yaml::Node;
 
 /// Why a file stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
+pub(crate) enum EditError {
     #[error("the file is not YAML that Planwright takes")]
     Unreadable,
     #[error("`{0}` is no mapping in this file, so nothing can be set below it")]
@@ -22,15 +22,15 @@ pub enum EditError {
 }
 
 /// `text` with `value` at the keys `path`; mappings that are missing on the way are made.
-pub fn set(text: &str, path: &[String], value: &Value) -> Result<String, EditError> {
+pub(crate) fn set(text: &str, path: &[String], value: &Value) -> Result<String, EditError> {
     let before = value_of(text).ok_or(EditError::Unreadable)?;
     let mut meant = before.clone();
     put(&mut meant, path, value)?;
-    changed(text, (&before, &meant), path)
+    changed(text, &before, &meant, path)
 }
 
 /// `text` without the keys `path`; a file that does not have them stays as it is.
-pub fn unset(text: &str, path: &[String]) -> Result<String, EditError> {
+pub(crate) fn unset(text: &str, path: &[String]) -> Result<String, EditError> {
     let before = value_of(text).ok_or(EditError::Unreadable)?;
     let mut meant = before.clone();
     let around = path.split_last().and_then(|(last, around)| {
@@ -40,7 +40,7 @@ pub fn unset(text: &str, path: &[String]) -> Result<String, EditError> {
     if around.and_then(|(map, last)| map.remove(last)).is_none() {
         return Ok(text.to_owned());
     }
-    changed(text, (&before, &meant), path)
+    changed(text, &before, &meant, path)
 }
 
 fn put(node: &mut Value, path: &[String], value: &Value) -> Result<(), EditError> {
@@ -58,7 +58,8 @@ fn put(node: &mut Value, path: &[String], value: &Value) -> Result<(), EditError
 /// The least patch that makes `text` mean `meant`: at the path, or at a mapping around it.
 fn changed(
     text: &str,
-    (before, meant): (&Value, &Value),
+    before: &Value,
+    meant: &Value,
     path: &[String],
 ) -> Result<String, EditError> {
     if before == meant {
@@ -82,10 +83,10 @@ fn patch<'a>(before: &Value, meant: &Value, path: &'a [String]) -> Option<Patch<
     let had = at(before, around)?.as_object()?.contains_key(last);
     let has = at(meant, around)?.get(last);
     let (route, operation) = match (had, has) {
-        (true, Some(value)) => (path, Op::Replace(yaml_serde::to_value(value).ok()?)),
+        (true, Some(value)) => (path, Op::Replace(serde_json::from_value(value.clone()).ok()?)),
         (true, None) => (path, Op::Remove),
         (false, Some(value)) => {
-            let value = yaml_serde::to_value(value).ok()?;
+            let value = serde_json::from_value(value.clone()).ok()?;
             (around, Op::Add { key: last.clone(), value })
         }
         (false, None) => return None,

@@ -94,7 +94,7 @@ impl MergedTrees {
         };
         let prepared = {
             let trusted = Trusted { config: &self.config, packages: files };
-            Prepared::of(files, &trusted, &plan.stack)
+            Prepared::load(files, &trusted, &plan.stack)
         };
         let prepared = prepared.map(|mut prepared| {
             prepared.protect_also(&self.base, &self.config, &plan.stack);

@@ -192,7 +192,8 @@ async fn install_providers(
         let (work, plan) = ready.as_ref();
         let log = |line: &str| watch.log.line(stack, line);
         let control = Control { cancel: watch.stop.clone(), on_start: None, log: Some(&log) };
-        let equipped = app.engine.equip(&work.root(&app.apply_env), plan, &control).await;
+        let equipped =
+            app.engine.install_providers(&work.root(&app.apply_env), plan, &control).await;
         if let Err(message) = planned(equipped)? {
             set_progress(report, stack, Progress::Failed { message });
             report.state = State::Failed;

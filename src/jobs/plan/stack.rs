@@ -193,13 +193,13 @@ impl<'a> Planning<'a> {
         let merged = files(&self.change.preview.merged)?;
         if reasons.contains(&Reason::Removed) {
             let trusted = Trusted { config: self.config, packages: base };
-            return Ok((Kind::Destroy, Prepared::of(base, &trusted, stack)?));
+            return Ok((Kind::Destroy, Prepared::load(base, &trusted, stack)?));
         }
         // Bytes of a package in the head are looked at, and run only when a maintainer says so.
         let packages =
             if changes_package(reasons).is_some() || self.hold.overridden { merged } else { base };
         let trusted = Trusted { config: self.config, packages };
-        let mut prepared = Prepared::of(merged, &trusted, stack)?;
+        let mut prepared = Prepared::load(merged, &trusted, stack)?;
         prepared.protect_also(base, self.config, stack);
         Ok((Kind::Change, prepared))
     }
@@ -281,7 +281,7 @@ pub async fn drift_of(
     let files = merge_preview::files(mirror, &tree, &merge_preview::folders(Some(config))).await?;
     let prepared = files.and_then(|files| {
         let trusted = Trusted { config, packages: &files };
-        Prepared::of(&files, &trusted, &applied.stack)
+        Prepared::load(&files, &trusted, &applied.stack)
     });
     let prepared = match prepared {
         Ok(prepared) => prepared,

@@ -156,7 +156,7 @@ fn package_bytes_come_from_the_trusted_tree_and_not_from_the_stacks() {
     );
     let config = config();
     let trusted = Trusted { config: &config, packages: &base };
-    let prepared = Prepared::of(&head, &trusted, &id("s")).unwrap();
+    let prepared = Prepared::load(&head, &trusted, &id("s")).unwrap();
     let main = &prepared.rendered.files["modules/greeting/cards/main.tf"];
     assert!(!String::from_utf8_lossy(main).contains("passwd"));
 }
@@ -168,7 +168,7 @@ fn a_package_that_the_repository_does_not_allow_is_refused() {
     let mut config = config();
     config.packages = vec!["hello".into()];
     let trusted = Trusted { config: &config, packages: &files };
-    let finding = finding(Prepared::of(&files, &trusted, &id("s")));
+    let finding = finding(Prepared::load(&files, &trusted, &id("s")));
     assert_eq!(
         (finding.code.as_ref(), finding.allowed),
         ("package_not_allowed", vec!["hello".to_owned()])

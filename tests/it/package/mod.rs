@@ -38,14 +38,14 @@ pub fn lock(files: &mut MemoryFiles, id: &StackId) -> Checked<Lock> {
     let stack = Stack::read(files, id)?;
     let package = package_of(&stack, &Trusted { config: &config, packages: files })?;
     let before = Lock::read(files, id)?.map(|(lock, _)| lock.state_key);
-    let lock = Lock::of(&stack, &package, before)?;
+    let lock = Lock::new(&stack, &package, before)?;
     files.0.insert(lock_file(id), lock.bytes());
     Ok(lock)
 }
 
 /// What every command but `lock` does.
 pub fn prepare(files: &MemoryFiles, id: &StackId) -> Checked<Prepared> {
-    Prepared::of(files, &Trusted { config: &config(), packages: files }, id)
+    Prepared::load(files, &Trusted { config: &config(), packages: files }, id)
 }
 
 /// Locks and prepares a stack without environments from the text of its file.

@@ -70,7 +70,7 @@ pub fn stack_of(package: &Package, stack: &str, word: &str) -> Vec<(String, Stri
         package.files().into_iter().chain([(path.clone(), text.clone())]).collect();
     let read = Stack::read(&files, &StackId::parse(stack).unwrap()).unwrap();
     let package = read.source.package(&files, &read.source_place).unwrap();
-    let lock = Lock::of(&read, &package, None).unwrap();
+    let lock = Lock::new(&read, &package, None).unwrap();
     let lock = String::from_utf8(lock.bytes()).unwrap();
     vec![(path, text), (format!("stacks/{stack}/stack.lock.json"), lock)]
 }

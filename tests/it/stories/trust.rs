@@ -234,7 +234,7 @@ fn stack_of(files: &[(String, String)], greeting: &str) -> Vec<(String, String)>
     let tree: MemoryFiles = files.iter().cloned().collect();
     let stack = Stack::read(&tree, &StackId::parse("hello").unwrap()).unwrap();
     let package = stack.source.package(&tree, &stack.source_place).unwrap();
-    let lock = Lock::of(&stack, &package, None).unwrap().bytes();
+    let lock = Lock::new(&stack, &package, None).unwrap().bytes();
     files.push(("stacks/hello/stack.lock.json".into(), String::from_utf8(lock).unwrap()));
     files
 }

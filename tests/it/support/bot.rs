@@ -358,7 +358,7 @@ pub fn locked(stack: &str, text: &str) -> Vec<(String, String)> {
     let id = StackId::parse(stack).unwrap();
     let read = Stack::read(&files, &id).unwrap();
     let package = read.source.package(&files, &read.source_place).unwrap();
-    let lock = Lock::of(&read, &package, None).unwrap();
+    let lock = Lock::new(&read, &package, None).unwrap();
     let lock = String::from_utf8(lock.bytes()).unwrap();
     vec![(path, text.to_owned()), (format!("stacks/{stack}/stack.lock.json"), lock)]
 }

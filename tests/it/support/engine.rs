@@ -13,7 +13,7 @@ use planwright_engine::{
     Backend, Binary, Control, Engine, Error, Limits, Mode, Planned, ProviderLock, Root, Secrets,
     Settings, Sharing,
 };
-use planwright_package::uses;
+use planwright_package::provider_usage;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -112,7 +112,7 @@ impl Stack {
         let mut tree = tree.clone();
         tree["terraform"]["backend"] = serde_json::json!({"local": {}});
         self.files.insert("main.tf.json".into(), tree.to_string().into());
-        self.types = uses::types("stack", &self.files).unwrap();
+        self.types = provider_usage::types("stack", &self.files).unwrap();
     }
 
     pub fn values(&mut self, values: &Json) {

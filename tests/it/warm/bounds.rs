@@ -109,7 +109,7 @@ async fn after_a_start_the_providers_of_what_was_planned_last_run_before_they_ar
     stack.restart();
     assert_eq!(pids(&stack), [0; 0]);
     fs::remove_file(&calls).unwrap();
-    stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+    stack.engine.prewarm(&stack.env, &stack.secrets).await;
     let kept = stack.engine.warm_status().processes;
     assert!(kept.len() == 1 && kept[0].is_configured, "{kept:?}");
     let ahead = fs::read_to_string(&calls).unwrap();
@@ -125,7 +125,7 @@ async fn after_a_start_the_providers_of_what_was_planned_last_run_before_they_ar
     stack.restart();
     let mut other = stack.env.clone();
     other.insert("CREDENTIALS".into(), "other".into());
-    stack.engine.warm_ahead(&other, &stack.secrets).await;
+    stack.engine.prewarm(&other, &stack.secrets).await;
     assert_eq!(pids(&stack), [0; 0], "with other credentials nothing is known of what is needed");
 }
 
@@ -151,14 +151,14 @@ async fn a_directory_that_is_gone_is_not_warmed_from_and_another_takes_its_place
     }
     fs::remove_dir_all(&preview).unwrap();
     stack.restart();
-    stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+    stack.engine.prewarm(&stack.env, &stack.secrets).await;
     assert_eq!(pids(&stack).len(), 1, "the preview took the place of what stays");
 
     drop(stack.plan_in(&preview, Mode::Normal).await.unwrap());
     fs::remove_dir_all(stack.workdir()).unwrap();
     drop(stack.plan_in(&preview, Mode::Normal).await.unwrap());
     stack.restart();
-    stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+    stack.engine.prewarm(&stack.env, &stack.secrets).await;
     assert_eq!(pids(&stack).len(), 1, "what is gone kept its place");
 }
 
@@ -171,7 +171,7 @@ async fn a_repository_that_wants_no_kept_providers_any_more_gets_none_ahead() {
     stack.warm = Some(("one".into(), off));
     stack.plan(Mode::Normal).await;
     stack.restart();
-    stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+    stack.engine.prewarm(&stack.env, &stack.secrets).await;
     assert_eq!(pids(&stack), [0; 0]);
 }
 
@@ -209,7 +209,7 @@ async fn why_nothing_was_warmed_ahead_is_logged_without_secrets() {
         .finish();
     {
         let _logging = tracing::subscriber::set_default(subscriber);
-        stack.engine.warm_ahead(&stack.env, &stack.secrets).await;
+        stack.engine.prewarm(&stack.env, &stack.secrets).await;
     }
     let logged = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
     assert!(

@@ -218,7 +218,7 @@ async fn what_an_apply_needs_is_installed_before_it_is_begun() {
     };
     let control = Control { on_start: Some(&on_start), ..Control::default() };
     let root = stack.root(&fresh);
-    stack.engine.equip(&root, &planned, &control).await.unwrap();
+    stack.engine.install_providers(&root, &planned, &control).await.unwrap();
     assert_eq!(stack.started(), ["init"]);
     stack.engine.apply(&root, planned, &control).await.unwrap();
     assert_eq!(stack.started(), ["apply", "output"]);

@@ -36,7 +36,7 @@ impl Default for Bounds {
 
 /// What counts of one process, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct ProcessStats {
     pub id: u64,
     pub age: Duration,
     pub uses: u64,
@@ -48,26 +48,27 @@ pub(super) struct Look {
 
 impl Bounds {
     /// Whether it may be given to one more connection.
-    pub(super) fn allow(&self, look: &Look) -> bool {
-        look.is_alive && look.age < self.age && look.uses < self.uses
+    pub(super) fn allow(&self, stats: &ProcessStats) -> bool {
+        stats.is_alive && stats.age < self.age && stats.uses < self.uses
     }
 
     /// Those to be ended now: what may not be used again and is not in use, what was idle for too
     /// long, and then the longest idle ones, until the rest fits into the memory.
-    pub(super) fn to_end(&self, looks: &[Look]) -> Vec<u64> {
-        let (mut ended, mut kept): (Vec<Look>, Vec<Look>) = looks
-            .iter()
-            .partition(|look| look.idle.is_some_and(|idle| !self.allow(look) || idle >= self.idle));
-        kept.sort_by_key(|look| std::cmp::Reverse(look.idle));
-        let mut memory: u64 = kept.iter().map(|look| look.memory).sum();
-        for look in kept.into_iter().filter(|look| look.idle.is_some()) {
+    pub(super) fn to_end(&self, processes: &[ProcessStats]) -> Vec<u64> {
+        let (mut ended, mut kept): (Vec<ProcessStats>, Vec<ProcessStats>) =
+            processes.iter().partition(|stats| {
+                stats.idle.is_some_and(|idle| !self.allow(stats) || idle >= self.idle)
+            });
+        kept.sort_by_key(|stats| std::cmp::Reverse(stats.idle));
+        let mut memory: u64 = kept.iter().map(|stats| stats.memory).sum();
+        for stats in kept.into_iter().filter(|stats| stats.idle.is_some()) {
             if memory <= self.memory {
                 break;
             }
-            memory -= look.memory;
-            ended.push(look);
+            memory -= stats.memory;
+            ended.push(stats);
         }
-        ended.into_iter().map(|look| look.id).collect()
+        ended.into_iter().map(|stats| stats.id).collect()
     }
 }
 
@@ -77,34 +78,34 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn idle(id: u64, minutes: u32) -> Look {
+    fn idle(id: u64, minutes: u32) -> ProcessStats {
         let idle = Some(MINUTE * minutes);
-        Look { id, age: MINUTE * 4, uses: 5, idle, memory: 300 << 20, is_alive: true }
+        ProcessStats { id, age: MINUTE * 4, uses: 5, idle, memory: 300 << 20, is_alive: true }
     }
 
     #[test]
     fn each_bound_ends_one_that_is_idle() {
         let bounds = Bounds::default();
         let fine = idle(1, 1);
-        for (look, is_ended) in [
+        for (stats, is_ended) in [
             (fine, false),
-            (Look { age: bounds.age, ..fine }, true),
-            (Look { uses: bounds.uses, ..fine }, true),
-            (Look { idle: Some(bounds.idle), ..fine }, true),
-            (Look { is_alive: false, ..fine }, true),
+            (ProcessStats { age: bounds.age, ..fine }, true),
+            (ProcessStats { uses: bounds.uses, ..fine }, true),
+            (ProcessStats { idle: Some(bounds.idle), ..fine }, true),
+            (ProcessStats { is_alive: false, ..fine }, true),
         ] {
-            assert_eq!(!bounds.to_end(&[look]).is_empty(), is_ended, "{look:?}");
+            assert_eq!(!bounds.to_end(&[stats]).is_empty(), is_ended, "{stats:?}");
         }
     }
 
     #[test]
     fn one_in_use_is_not_ended_but_gets_no_more_to_do() {
         let bounds = Bounds::default();
-        let look = Look { idle: None, age: bounds.age, ..idle(1, 0) };
-        assert_eq!(bounds.to_end(&[look]), [0; 0]);
-        assert!(!bounds.allow(&look));
+        let stats = ProcessStats { idle: None, age: bounds.age, ..idle(1, 0) };
+        assert_eq!(bounds.to_end(&[stats]), [0; 0]);
+        assert!(!bounds.allow(&stats));
         // As one is while it is configured: it goes on to be kept.
-        let retired = Look { idle: None, is_alive: false, ..idle(1, 0) };
+        let retired = ProcessStats { idle: None, is_alive: false, ..idle(1, 0) };
         assert_eq!(bounds.to_end(&[retired]), [0; 0]);
         assert!(!bounds.allow(&retired));
     }
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn the_longest_idle_goes_first_until_the_rest_fits() {
         let bounds = Bounds { memory: 700 << 20, ..Bounds::default() };
-        let busy = Look { idle: None, ..idle(1, 0) };
+        let busy = ProcessStats { idle: None, ..idle(1, 0) };
         assert_eq!(bounds.to_end(&[busy, idle(2, 1), idle(3, 3), idle(4, 2)]), [3, 4]);
         assert_eq!(bounds.to_end(&[busy, idle(2, 1)]), [0; 0]);
         let tight = Bounds { memory: 1, ..bounds };

@@ -1,4 +1,4 @@
-//! Warm plans: providers that Planwright starts itself and keeps, behind relays that the engine
+//! Warm plans: providers that Planwright starts itself and keeps, backend relays that the engine
 //! takes for its providers.
 //!
 //! Almost all the time of a plan goes into starting a provider and into its checks of itself, which
@@ -6,16 +6,16 @@
 //! wrong with it, the plan is made cold, once; nothing here can fail a plan. An apply is never warm.
 //! The facts of the protocol are the engines' own; `docs/warm.md` says what people should know.
 
-pub(super) mod ahead;
+mod answer_cache;
 mod bounds;
-mod memory;
+mod keyed_mutex;
 mod package;
 mod pool;
+pub(super) mod prewarm;
 mod provider;
 mod relay;
 mod schema;
 pub(super) mod state_types;
-mod turns;
 mod wire;
 
 use std::{
@@ -33,18 +33,23 @@ use serde_json::json;
 use tokio::process::{Child, Command};
 
 pub use bounds::Bounds;
-pub use pool::Kept;
+pub use pool::KeptProvider;
 
 use self::{
-    memory::Memory,
+    answer_cache::AnswerCache,
     package::{Package, Packages},
-    pool::{Base, Pool},
+    pool::{Pool, ProviderKey},
     provider::Protocol,
-    relay::{Behind, Relay},
+    relay::{ProviderBackend, Relay},
 };
 use planwright_core::{digest::Digest, repo_config::Warm as Rule};
 
-use super::{Error, ProviderLock, Root, init::Ready, lockfile, workdir::DATA};
+use super::{
+    Error, ProviderLock, Root,
+    init::{CommandContext, InitializedDir},
+    lockfile,
+    workdir::DATA,
+};
 
 /// Where an engine looks for providers that run already.
 pub(super) const REATTACH: &str = "TF_REATTACH_PROVIDERS";
@@ -69,8 +74,8 @@ impl Settings {
 
 /// How plans went since the start of the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Status {
-    pub processes: Vec<Kept>,
+pub struct WarmStatus {
+    pub processes: Vec<KeptProvider>,
     /// Plans that were made warm.
     pub hits: u64,
     /// Plans that were begun warm, or should have been, and made cold.
@@ -83,12 +88,12 @@ pub struct Status {
 pub(super) struct Warm {
     settings: Settings,
     pool: Arc<Pool>,
-    memory: Arc<Memory>,
+    cache: Arc<AnswerCache>,
     packages: Arc<Packages>,
     shell: PathBuf,
     /// By digest of the provider.
     protocols: Mutex<HashMap<String, Protocol>>,
-    cache: Option<PathBuf>,
+    plugin_cache: Option<PathBuf>,
     hits: AtomicU64,
     fallbacks: Mutex<(u64, Option<String>)>,
 }
@@ -100,7 +105,7 @@ pub(super) struct Session {
     pub sources: BTreeSet<String>,
     /// The value of [`REATTACH`].
     pub reattach: OsString,
-    _stand_in: StandIn,
+    _dummy: DummyProcess,
 }
 
 /// A process that does nothing, whose id the engine is told as that of its providers.
@@ -108,13 +113,13 @@ pub(super) struct Session {
 /// There has to be one: an engine looks once a second whether it lives, and breaks off its calls when
 /// it does not, which it takes 0 for. It may not be the provider's: where the socket cannot be
 /// reached, the engine kills it.
-struct StandIn {
+struct DummyProcess {
     pid: u32,
     /// Its standard input ends with us, and with that it does.
     _process: Child,
 }
 
-impl StandIn {
+impl DummyProcess {
     fn start(shell: &Path) -> std::io::Result<Self> {
         let process = Command::new(shell)
             .args(["-c", "read -r _"])
@@ -133,21 +138,21 @@ impl StandIn {
 impl Session {
     /// Why a plan failed: what went wrong behind the sockets, if anything did, else what the engine
     /// said.
-    pub fn why(&self, error: &Error) -> String {
+    pub(crate) fn why(&self, error: &Error) -> String {
         self.troubles().unwrap_or_else(|| error.to_string())
     }
 
     /// What went wrong behind the sockets.
-    pub fn troubles(&self) -> Option<String> {
+    pub(crate) fn troubles(&self) -> Option<String> {
         let troubles: Vec<String> =
-            self.relays.iter().flat_map(|relay| relay.behind.notes().troubles.clone()).collect();
+            self.relays.iter().flat_map(|relay| relay.backend.notes().troubles.clone()).collect();
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
     /// Forgets and ends what served this plan, since a cold one went otherwise.
-    pub fn distrust(&self) {
+    pub(crate) fn distrust(&self) {
         for relay in &self.relays {
-            relay.behind.distrust();
+            relay.backend.distrust();
         }
     }
 }
@@ -156,7 +161,7 @@ impl Session {
 type Unpacked = BTreeMap<String, Package>;
 
 impl Warm {
-    pub fn new(settings: &super::Settings) -> Self {
+    pub(crate) fn new(settings: &super::Settings) -> Self {
         let super::Settings { warm, tmp, plugin_cache, path, limits, .. } = settings;
         // One call that hangs leaves a plan enough of its time to be made cold.
         let bounds = Bounds { call: warm.bounds.call.min(limits.plan / 3), ..warm.bounds.clone() };
@@ -167,20 +172,20 @@ impl Warm {
             pool: Arc::new(Pool::new(bounds, shell.clone(), tmp.clone())),
             shell,
             settings: warm.clone(),
-            memory: Arc::default(),
+            cache: Arc::default(),
             packages: Arc::default(),
             protocols: Mutex::default(),
-            cache: plugin_cache.clone(),
+            plugin_cache: plugin_cache.clone(),
             hits: AtomicU64::new(0),
             fallbacks: Mutex::default(),
         }
     }
 
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> WarmStatus {
         let (fallbacks, last_fallback) =
             self.fallbacks.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let hits = self.hits.load(Ordering::Relaxed);
-        Status { processes: self.pool.kept(), hits, fallbacks, last_fallback }
+        WarmStatus { processes: self.pool.kept(), hits, fallbacks, last_fallback }
     }
 
     pub(super) fn hit(&self) {
@@ -204,15 +209,16 @@ impl Warm {
     async fn unpacked(
         &self,
         root: &Root<'_>,
-        (ready, trusted): (&Ready, &BTreeSet<String>),
+        dir: &InitializedDir,
+        trusted: &BTreeSet<String>,
     ) -> Result<Option<Unpacked>, String> {
         let mut unpacked = Unpacked::new();
         for source in trusted {
             let lock = &root.providers[source];
             let address = lockfile::address(source, root.binary.kind).map_err(|e| e.to_string())?;
-            let installed = ready.workdir.tree().join(DATA).join("providers");
+            let installed = dir.workdir.tree().join(DATA).join("providers");
             let dirs: Vec<PathBuf> = std::iter::once(installed)
-                .chain(self.cache.clone())
+                .chain(self.plugin_cache.clone())
                 .map(|dir| {
                     dir.join(&address).join(lock.version.to_string()).join(package::platform())
                 })
@@ -246,62 +252,63 @@ impl Warm {
     async fn session(
         &self,
         root: &Root<'_>,
-        (ready, unpacked): (&Ready, Unpacked),
+        dir: &InitializedDir,
+        unpacked: Unpacked,
         types: BTreeSet<String>,
     ) -> Result<Session, String> {
         let repository = root.warm.map_or("", |sharing| sharing.repository);
-        let stand_in = StandIn::start(&self.shell)
+        let dummy = DummyProcess::start(&self.shell)
             .map_err(|why| format!("starting {}: {why}", self.shell.display()))?;
         let (mut relays, mut reattach) = (Vec::new(), serde_json::Map::new());
         let sources = unpacked.keys().cloned().collect();
         for (i, (source, package)) in unpacked.into_iter().enumerate() {
             let address =
                 lockfile::address(&source, root.binary.kind).map_err(|e| e.to_string())?;
-            let env = self.environment(ready);
-            let base = Arc::new(Base::new((repository, &source), package, env));
-            let protocol = self.protocol(&base).await?;
-            let socket = ready.workdir.tmp().join(format!("r{i}"));
-            let behind = Behind {
+            let env = self.environment(dir);
+            let key = Arc::new(ProviderKey::new(repository, &source, package, env));
+            let protocol = self.protocol(&key).await?;
+            let socket = dir.workdir.tmp().join(format!("r{i}"));
+            let backend = ProviderBackend {
                 pool: Arc::clone(&self.pool),
-                memory: Arc::clone(&self.memory),
-                base,
+                cache: Arc::clone(&self.cache),
+                key,
                 protocol,
                 types: types.clone(),
                 notes: Mutex::default(),
             };
-            let relay = Relay::listen(&socket, behind)
+            let relay = Relay::listen(&socket, backend)
                 .map_err(|why| format!("listening on {}: {why}", socket.display()))?;
             relays.push(relay);
-            reattach.insert(address, attached(protocol, &socket, stand_in.pid));
+            reattach.insert(address, attached(protocol, &socket, dummy.pid));
         }
         let reattach = json!(reattach).to_string().into();
-        Ok(Session { relays, sources, reattach, _stand_in: stand_in })
+        Ok(Session { relays, sources, reattach, _dummy: dummy })
     }
 
     /// As a provider gets it that the engine starts, but for directories that are a plan's own.
-    fn environment(&self, ready: &Ready) -> BTreeMap<String, OsString> {
-        let mut env = ready.env.clone();
+    fn environment(&self, dir: &InitializedDir) -> BTreeMap<String, OsString> {
+        let mut env = dir.env.clone();
         env.remove("TMPDIR");
         env.remove(REATTACH);
-        if ready.has_own_home {
+        if dir.has_own_home {
             env.remove("HOME");
         }
         env
     }
 
     /// Of what a provider gets that is started for this root.
-    fn env_digest(&self, ready: &Ready) -> Digest {
-        pool::env_digest(&self.environment(ready))
+    fn env_digest(&self, dir: &InitializedDir) -> Digest {
+        pool::env_digest(&self.environment(dir))
     }
 
     /// What a provider speaks; one that is not known yet is started for it.
-    async fn protocol(&self, base: &Arc<Base>) -> Result<Protocol, String> {
+    async fn protocol(&self, key: &Arc<ProviderKey>) -> Result<Protocol, String> {
         let known = || self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(protocol) = known().get(&base.package.digest) {
+        if let Some(protocol) = known().get(&key.package.digest) {
             return Ok(*protocol);
         }
-        let protocol = self.pool.any(base).await?.provider.protocol;
-        known().insert(base.package.digest.clone(), protocol);
+        let protocol = self.pool.any(key).await?.provider.protocol;
+        known().insert(key.package.digest.clone(), protocol);
         Ok(protocol)
     }
 }
@@ -319,7 +326,7 @@ fn attached(protocol: Protocol, socket: &Path, pid: u32) -> serde_json::Value {
 
 impl super::Engine {
     /// How plans went since the start, and which providers are kept.
-    pub fn warm_status(&self) -> Status {
+    pub fn warm_status(&self) -> WarmStatus {
         self.warm.status()
     }
 
@@ -330,29 +337,30 @@ impl super::Engine {
 
     /// The session of one plan; `None` where it has to be cold, and the log says why where somebody
     /// would wonder. Installs the providers where they are not.
-    pub(super) async fn warmed(
+    pub(super) async fn warm_session(
         &self,
         root: &Root<'_>,
-        ready: &Ready,
+        dir: &InitializedDir,
         control: &super::Control<'_>,
     ) -> Result<Option<Session>, Error> {
         let trusted = self.warm.trusted(root);
         if trusted.is_empty() {
             if let Some(sharing) = root.warm.filter(|sharing| sharing.rule.warm == Rule::Off) {
-                ahead::forget(&self.settings.work, sharing.repository);
+                prewarm::forget(&self.settings.work, sharing.repository);
             }
             return Ok(None);
         }
-        let mut unpacked = self.warm.unpacked(root, (ready, &trusted)).await;
+        let mut unpacked = self.warm.unpacked(root, dir, &trusted).await;
         if matches!(unpacked, Ok(None)) {
-            self.initialise(root, ready, &BTreeSet::new(), control).await?;
-            unpacked = self.warm.unpacked(root, (ready, &trusted)).await;
+            let context = CommandContext { root, dir, control };
+            self.initialise(context, &BTreeSet::new()).await?;
+            unpacked = self.warm.unpacked(root, dir, &trusted).await;
         }
         let session = match unpacked {
             Ok(Some(unpacked)) => {
-                let mut types = state_types::known(&self.settings.work, root.backend);
-                types.extend(state_types::of_modules(root));
-                self.warm.session(root, (ready, unpacked), types).await
+                let mut types = state_types::remembered(&self.settings.work, root.backend);
+                types.extend(state_types::types_in_modules(root));
+                self.warm.session(root, dir, unpacked, types).await
             }
             Ok(None) => {
                 Err("the engine did not install the provider where it is looked for".into())

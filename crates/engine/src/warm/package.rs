@@ -34,7 +34,7 @@ pub(super) struct Fingerprint {
     changed: (i64, i64),
 }
 
-/// Digests of packages by what their files look like, so that 700 MB are read once.
+/// Digests of packages by what their files fingerprints like, so that 700 MB are read once.
 #[derive(Default)]
 pub(super) struct Packages {
     known: Mutex<HashMap<Vec<Fingerprint>, String>>,
@@ -43,7 +43,7 @@ pub(super) struct Packages {
 impl Packages {
     /// The package in `dir`, if one is there; an error says why one that is there must not run.
     /// Reads every file of one that it does not know.
-    pub fn at(&self, dir: &Path, lock: &ProviderLock) -> Result<Option<Package>, String> {
+    pub(super) fn at(&self, dir: &Path, lock: &ProviderLock) -> Result<Option<Package>, String> {
         let Ok(dir) = fs::canonicalize(dir) else { return Ok(None) };
         let files = files(&dir)?;
         let mut executables = files.iter().filter(|file| is_executable(file));
@@ -62,14 +62,14 @@ impl Packages {
     }
 
     fn digest(&self, dir: &Path, files: &[PathBuf]) -> Result<String, String> {
-        let look: Vec<Fingerprint> =
-            files.iter().map(|file| Fingerprint::of(file)).collect::<Result<_, _>>()?;
+        let fingerprints: Vec<Fingerprint> =
+            files.iter().map(|file| Fingerprint::read(file)).collect::<Result<_, _>>()?;
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(digest) = known.get(&look) {
+        if let Some(digest) = known.get(&fingerprints) {
             return Ok(digest.clone());
         }
         let digest = h1(dir, files)?;
-        known.insert(look, digest.clone());
+        known.insert(fingerprints, digest.clone());
         Ok(digest)
     }
 }
@@ -95,7 +95,7 @@ fn is_executable(file: &Path) -> bool {
 }
 
 impl Fingerprint {
-    pub fn of(file: &Path) -> Result<Self, String> {
+    pub(super) fn read(file: &Path) -> Result<Self, String> {
         let meta = fs::metadata(file).map_err(|why| format!("{}: {why}", file.display()))?;
         Ok(Self {
             path: file.to_owned(),

@@ -16,19 +16,19 @@ use std::{
 use hyper::body::Bytes;
 
 use super::{
-    bounds::{Bounds, Look},
+    bounds::{Bounds, ProcessStats},
+    keyed_mutex::KeyedMutex,
     package::{Fingerprint, Package},
     provider::{Provider, Start},
-    turns::Turns,
     wire,
 };
 use planwright_core::digest::Digest;
 
 /// How often processes are looked at while there are some.
-const LOOK: Duration = Duration::from_secs(5);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Whose processes may answer: never those of another repository, content or environment.
-pub(super) struct Base {
+pub(super) struct ProviderKey {
     pub repository: String,
     /// For people, e.g. `hashicorp/aws`.
     pub source: String,
@@ -36,18 +36,19 @@ pub(super) struct Base {
     pub env: BTreeMap<String, OsString>,
     /// Of the environment alone.
     pub env_digest: Digest,
-    key: Digest,
+    digest: Digest,
 }
 
-impl Base {
-    pub fn new(
-        (repository, source): (&str, &str),
+impl ProviderKey {
+    pub(super) fn new(
+        repository: &str,
+        source: &str,
         package: Package,
         env: BTreeMap<String, OsString>,
     ) -> Self {
         let env_digest = env_digest(&env);
         let executable = package.executable.as_os_str().as_encoded_bytes();
-        let key = Digest::of_parts(
+        let digest = Digest::of_parts(
             "base-v1",
             [
                 repository.as_bytes(),
@@ -58,37 +59,37 @@ impl Base {
             ],
         );
         let (repository, source) = (repository.to_owned(), source.to_owned());
-        Self { repository, source, package, env, env_digest, key }
+        Self { repository, source, package, env, env_digest, digest }
     }
 }
 
-/// Of names, values, and what the files look like that values name: credentials may stand in one.
+/// Of names, values, and what the files stats like that values name: credentials may stand in one.
 pub(super) fn env_digest(env: &BTreeMap<String, OsString>) -> Digest {
     let parts: Vec<Vec<u8>> = env
         .iter()
         .flat_map(|(name, value)| {
             let value_bytes = value.as_encoded_bytes().to_vec();
-            [name.clone().into(), value_bytes, look(name, Path::new(value)).into()]
+            [name.clone().into(), value_bytes, file_fingerprints(name, Path::new(value)).into()]
         })
         .collect();
     Digest::of_parts("env-v1", parts.iter().map(Vec::as_slice))
 }
 
 /// The files of credentials below a `HOME` are those of the AWS provider.
-fn look(name: &str, value: &Path) -> String {
+fn file_fingerprints(name: &str, value: &Path) -> String {
     let files = match name {
         "HOME" => [".aws/config", ".aws/credentials"].map(|file| value.join(file)).to_vec(),
         _ if value.is_absolute() => vec![value.to_owned()],
         _ => Vec::new(),
     };
     let files = files.iter().filter(|file| file.is_file());
-    let looks = files.filter_map(|file| Fingerprint::of(file).ok());
-    looks.map(|look| format!("{look}\n")).collect()
+    let all = files.filter_map(|file| Fingerprint::read(file).ok());
+    all.map(|stats| format!("{stats}\n")).collect()
 }
 
 /// One kept process, for people.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Kept {
+pub struct KeptProvider {
     pub provider: String,
     pub repository: String,
     pub pid: u32,
@@ -111,14 +112,14 @@ pub(super) struct Pool {
 struct State {
     entries: Vec<Entry>,
     /// Held by whoever starts or configures a process for a key.
-    turns: Turns,
+    mutexes: KeyedMutex,
     last_id: u64,
     is_watched: bool,
 }
 
 struct Entry {
     id: u64,
-    base: Arc<Base>,
+    key: Arc<ProviderKey>,
     provider: Arc<Provider>,
     /// The request that it was configured with, and what it answered.
     configured: Option<(Digest, Bytes)>,
@@ -131,8 +132,8 @@ struct Entry {
 }
 
 impl Entry {
-    fn look(&self, now: Instant) -> Look {
-        Look {
+    fn stats(&self, now: Instant) -> ProcessStats {
+        ProcessStats {
             id: self.id,
             age: now - self.started,
             uses: self.uses,
@@ -162,59 +163,60 @@ impl Drop for Lease {
 }
 
 impl Pool {
-    pub fn new(bounds: Bounds, shell: PathBuf, tmp: PathBuf) -> Self {
+    pub(super) fn new(bounds: Bounds, shell: PathBuf, tmp: PathBuf) -> Self {
         Self { bounds, shell, tmp, state: Mutex::default() }
     }
 
-    pub fn bounds(&self) -> &Bounds {
+    pub(super) fn bounds(&self) -> &Bounds {
         &self.bounds
     }
 
     /// One that answers what does not depend on a configuration.
-    pub async fn any(self: &Arc<Self>, base: &Arc<Base>) -> Result<Lease, String> {
-        let found = |pool: &Arc<Self>| pool.lease(|entry| entry.base.key == base.key);
+    pub(super) async fn any(self: &Arc<Self>, key: &Arc<ProviderKey>) -> Result<Lease, String> {
+        let found = |pool: &Arc<Self>| pool.lease(|entry| entry.key.digest == key.digest);
         if let Some(lease) = found(self) {
             return Ok(lease);
         }
-        let turn = self.turn(base);
-        let _turn = turn.lock().await;
+        let mutex = self.mutex(key);
+        let _guard = mutex.lock().await;
         match found(self) {
             Some(lease) => Ok(lease),
-            None => self.start(base).await,
+            None => self.start(key).await,
         }
     }
 
     /// The one that has this configuration, with its answer to it; else one that gets it now.
-    pub async fn configured(
+    pub(super) async fn configured(
         self: &Arc<Self>,
-        base: &Arc<Base>,
-        (service, method): (&str, &str),
+        key: &Arc<ProviderKey>,
+        service: &str,
+        method: &str,
         request: Bytes,
     ) -> Result<(Lease, Bytes), String> {
         let wanted = Digest::of_parts("configure-v1", [method.as_bytes(), &request]);
         let found = |pool: &Arc<Self>| {
             let lease = pool.lease(|entry| {
-                entry.base.key == base.key
+                entry.key.digest == key.digest
                     && entry.configured.as_ref().is_some_and(|(with, _)| *with == wanted)
             })?;
-            let answer = pool.of(&lease, |entry| entry.configured.clone())??.1;
+            let answer = pool.with_entry(&lease, |entry| entry.configured.clone())??.1;
             Some((lease, answer))
         };
         if let Some(found) = found(self) {
             return Ok(found);
         }
-        let turn = self.turn(base);
-        let _turn = turn.lock().await;
+        let mutex = self.mutex(key);
+        let _guard = mutex.lock().await;
         if let Some(found) = found(self) {
             return Ok(found);
         }
-        let free = |entry: &Entry| entry.base.key == base.key && entry.configured.is_none();
+        let free = |entry: &Entry| entry.key.digest == key.digest && entry.configured.is_none();
         let lease = match self.lease(free) {
             Some(lease) => lease,
-            None => self.start(base).await?,
+            None => self.start(key).await?,
         };
         // Until it has answered, and also when nobody waits for that, it may be half configured.
-        self.of(&lease, |entry| entry.is_retired = true);
+        self.with_entry(&lease, |entry| entry.is_retired = true);
         let call = lease.provider.call(wire::request(service, method, wire::full(request)));
         let answered = async {
             let (parts, body) = call.await?.into_parts();
@@ -234,7 +236,7 @@ impl Pool {
         }
         // One with something to say, an error or a warning, is not for others.
         if wire::unframed(&answer).is_some_and(<[u8]>::is_empty) {
-            self.of(&lease, |entry| {
+            self.with_entry(&lease, |entry| {
                 entry.configured = Some((wanted, answer.clone()));
                 entry.is_retired = false;
             });
@@ -243,54 +245,55 @@ impl Pool {
     }
 
     /// What is kept now, the oldest first.
-    pub fn kept(&self) -> Vec<Kept> {
+    pub(super) fn kept(&self) -> Vec<KeptProvider> {
         let now = Instant::now();
         let kept = |entry: &Entry| {
-            let look = entry.look(now);
-            Kept {
-                provider: entry.base.source.clone(),
-                repository: entry.base.repository.clone(),
+            let stats = entry.stats(now);
+            KeptProvider {
+                provider: entry.key.source.clone(),
+                repository: entry.key.repository.clone(),
                 pid: entry.provider.pid,
-                age_seconds: look.age.as_secs(),
-                uses: look.uses,
-                memory_bytes: look.memory,
+                age_seconds: stats.age.as_secs(),
+                uses: stats.uses,
+                memory_bytes: stats.memory,
                 is_configured: entry.configured.is_some(),
-                is_in_use: look.idle.is_none(),
+                is_in_use: stats.idle.is_none(),
             }
         };
         self.state().entries.iter().map(kept).collect()
     }
 
-    /// Lets nobody have the processes of this base any more.
-    pub fn retire_all(&self, base: &Base) {
+    /// Lets nobody have the processes of this key any more.
+    pub(super) fn retire_all(&self, key: &ProviderKey) {
         let mut state = self.state();
-        for entry in state.entries.iter_mut().filter(|entry| entry.base.key == base.key) {
+        for entry in state.entries.iter_mut().filter(|entry| entry.key.digest == key.digest) {
             entry.is_retired = true;
         }
         self.sweep(&mut state);
     }
 
     /// Lets nobody else have this process.
-    pub fn retire(&self, lease: &Lease) {
-        self.of(lease, |entry| entry.is_retired = true);
+    pub(super) fn retire(&self, lease: &Lease) {
+        self.with_entry(lease, |entry| entry.is_retired = true);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn turn(&self, base: &Base) -> Arc<tokio::sync::Mutex<()>> {
-        self.state().turns.of(&base.key)
+    fn mutex(&self, key: &ProviderKey) -> Arc<tokio::sync::Mutex<()>> {
+        self.state().mutexes.lock_for(&key.digest)
     }
 
-    fn of<T>(&self, lease: &Lease, with: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+    fn with_entry<T>(&self, lease: &Lease, with: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         self.state().entries.iter_mut().find(|entry| entry.id == lease.id).map(with)
     }
 
     fn lease(self: &Arc<Self>, is_right: impl Fn(&Entry) -> bool) -> Option<Lease> {
         let now = Instant::now();
         let mut state = self.state();
-        let may_serve = |entry: &&mut Entry| is_right(entry) && self.bounds.allow(&entry.look(now));
+        let may_serve =
+            |entry: &&mut Entry| is_right(entry) && self.bounds.allow(&entry.stats(now));
         // The newest: it lives longest.
         let entry = state.entries.iter_mut().rev().find(may_serve)?;
         entry.leases += 1;
@@ -299,7 +302,7 @@ impl Pool {
         Some(Lease { provider, id, pool: Arc::clone(self) })
     }
 
-    async fn start(self: &Arc<Self>, base: &Arc<Base>) -> Result<Lease, String> {
+    async fn start(self: &Arc<Self>, key: &Arc<ProviderKey>) -> Result<Lease, String> {
         self.sweep(&mut self.state());
         let memory: u64 = self.kept().iter().map(|kept| kept.memory_bytes).sum();
         if memory > self.bounds.memory {
@@ -313,8 +316,8 @@ impl Pool {
             .map_err(|why| format!("making a directory for a provider: {why}"))?;
         let provider = Provider::start(Start {
             shell: &self.shell,
-            executable: &base.package.executable,
-            env: &base.env,
+            executable: &key.package.executable,
+            env: &key.env,
             dir,
             limit: self.bounds.start,
         });
@@ -325,7 +328,7 @@ impl Pool {
         let id = state.last_id;
         state.entries.push(Entry {
             id,
-            base: Arc::clone(base),
+            key: Arc::clone(key),
             provider: Arc::clone(&provider),
             configured: None,
             is_retired: false,
@@ -344,18 +347,18 @@ impl Pool {
     /// Ends what the bounds do not allow any longer.
     fn sweep(&self, state: &mut State) {
         let now = Instant::now();
-        let looks: Vec<Look> = state.entries.iter().map(|entry| entry.look(now)).collect();
-        let ended = self.bounds.to_end(&looks);
+        let all: Vec<ProcessStats> = state.entries.iter().map(|entry| entry.stats(now)).collect();
+        let ended = self.bounds.to_end(&all);
         state.entries.retain(|entry| !ended.contains(&entry.id));
         // Credentials that change make a key each.
-        state.turns.forget();
+        state.mutexes.forget();
     }
 }
 
 /// Looks at the processes for as long as there is a pool.
 async fn watch(pool: Weak<Pool>) {
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(pool) = pool.upgrade() else { return };
         pool.sweep(&mut pool.state());
     }
@@ -367,19 +370,19 @@ mod tests {
 
     #[test]
     fn nothing_is_shared_beyond_one_repository_content_and_environment() {
-        let base = |repository, source, program: &str, digest: &str, key: &str| {
+        let key = |repository, source, program: &str, digest: &str, key: &str| {
             let package = Package { executable: program.into(), digest: digest.into() };
             let env = [("KEY".to_owned(), key.into())].into();
-            Base::new((repository, source), package, env).key
+            ProviderKey::new(repository, source, package, env).digest
         };
-        let one = base("one", "hashicorp/aws", "/aws", "h1:aws", "first");
-        assert_eq!(one, base("one", "hashicorp/aws", "/aws", "h1:aws", "first"));
+        let one = key("one", "hashicorp/aws", "/aws", "h1:aws", "first");
+        assert_eq!(one, key("one", "hashicorp/aws", "/aws", "h1:aws", "first"));
         for other in [
-            base("two", "hashicorp/aws", "/aws", "h1:aws", "first"),
-            base("one", "mirror/aws", "/aws", "h1:aws", "first"),
-            base("one", "hashicorp/aws", "/other/aws", "h1:aws", "first"),
-            base("one", "hashicorp/aws", "/aws", "h1:other", "first"),
-            base("one", "hashicorp/aws", "/aws", "h1:aws", "second"),
+            key("two", "hashicorp/aws", "/aws", "h1:aws", "first"),
+            key("one", "mirror/aws", "/aws", "h1:aws", "first"),
+            key("one", "hashicorp/aws", "/other/aws", "h1:aws", "first"),
+            key("one", "hashicorp/aws", "/aws", "h1:other", "first"),
+            key("one", "hashicorp/aws", "/aws", "h1:aws", "second"),
         ] {
             assert_ne!(one, other);
         }
@@ -410,12 +413,12 @@ mod tests {
     async fn a_key_that_nobody_waits_for_is_forgotten() {
         let pool = Pool::new(Bounds::default(), "/bin/sh".into(), std::env::temp_dir());
         let package = Package { executable: "/none".into(), digest: "h1:none".into() };
-        let base = Base::new(("one", "a/b"), package, BTreeMap::new());
-        let turn = pool.turn(&base);
+        let key = ProviderKey::new("one", "a/b", package, BTreeMap::new());
+        let mutex = pool.mutex(&key);
         pool.sweep(&mut pool.state());
-        assert!(Arc::ptr_eq(&turn, &pool.turn(&base)), "somebody waits for it");
-        drop(turn);
+        assert!(Arc::ptr_eq(&mutex, &pool.mutex(&key)), "somebody waits for it");
+        drop(mutex);
         pool.sweep(&mut pool.state());
-        assert!(pool.state().turns.is_empty());
+        assert!(pool.state().mutexes.is_empty());
     }
 }

@@ -47,7 +47,7 @@ pub(super) enum Protocol {
 }
 
 impl Protocol {
-    pub fn number(self) -> u8 {
+    pub(super) fn number(self) -> u8 {
         match self {
             Self::Five => 5,
             Self::Six => 6,
@@ -55,7 +55,7 @@ impl Protocol {
     }
 
     /// The only gRPC service that is passed on.
-    pub fn service(self) -> &'static str {
+    pub(super) fn service(self) -> &'static str {
         match self {
             Self::Five => "tfplugin5.Provider",
             Self::Six => "tfplugin6.Provider",
@@ -102,7 +102,7 @@ impl fmt::Debug for Provider {
 
 impl Provider {
     /// Starts one and waits for its handshake; errors say what went wrong, for the log.
-    pub async fn start(start: Start<'_>) -> Result<Self, String> {
+    pub(super) async fn start(start: Start<'_>) -> Result<Self, String> {
         let Start { shell, executable, env, dir, limit } = start;
         let what = |why: &dyn fmt::Display| format!("starting {}: {why}", executable.display());
         let mut guard = Command::new(shell)
@@ -149,12 +149,12 @@ impl Provider {
         Ok(Self { protocol, pid, calls, group, guard, is_over, _dir: dir })
     }
 
-    pub fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         !self.calls.is_closed() && !self.is_over.is_over.load(Ordering::Acquire)
     }
 
     /// Passes a call on; the error is worded for the log.
-    pub async fn call(&self, request: Request<Body>) -> Result<Response<Incoming>, String> {
+    pub(super) async fn call(&self, request: Request<Body>) -> Result<Response<Incoming>, String> {
         let mut calls = self.calls.clone();
         tokio::select! {
             answer = calls.send_request(request) => {
@@ -165,7 +165,7 @@ impl Provider {
     }
 
     /// Bytes of memory that it holds now, as far as the system says.
-    pub fn memory(&self) -> u64 {
+    pub(super) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
@@ -173,7 +173,7 @@ impl Provider {
     }
 
     /// Ends it at once, with the calls that are under way.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         let _ = signal::killpg(self.group, Signal::SIGKILL);
     }
 }

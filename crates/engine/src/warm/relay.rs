@@ -25,8 +25,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use planwright_core::digest::Digest;
 
 use super::{
-    memory::{self, Memory},
-    pool::{Base, Lease, Pool},
+    answer_cache::{self, AnswerCache},
+    pool::{Lease, Pool, ProviderKey},
     provider::Protocol,
     schema::Cut,
     wire::{self, Body, Status},
@@ -34,7 +34,7 @@ use super::{
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum RpcPolicy {
     /// The schema, from memory, cut.
     Schema,
     /// Another answer that depends on nothing but the question.
@@ -47,8 +47,8 @@ enum Way {
     Refuse,
 }
 
-impl Way {
-    fn of(method: &str) -> Self {
+impl RpcPolicy {
+    fn for_method(method: &str) -> Self {
         match method {
             "GetSchema" | "GetProviderSchema" => Self::Schema,
             "GetMetadata"
@@ -85,10 +85,10 @@ impl Way {
 }
 
 /// What stands behind the socket of one provider in one plan.
-pub(super) struct Behind {
+pub(super) struct ProviderBackend {
     pub pool: Arc<Pool>,
-    pub memory: Arc<Memory>,
-    pub base: Arc<Base>,
+    pub cache: Arc<AnswerCache>,
+    pub key: Arc<ProviderKey>,
     pub protocol: Protocol,
     /// The names of types and functions in use.
     pub types: BTreeSet<String>,
@@ -106,47 +106,47 @@ pub(super) struct Notes {
 
 /// Listens until it is dropped.
 pub(super) struct Relay {
-    pub behind: Arc<Behind>,
+    pub backend: Arc<ProviderBackend>,
     _stop: DropGuard,
 }
 
 impl Relay {
-    pub fn listen(socket: &Path, behind: Behind) -> std::io::Result<Self> {
+    pub(super) fn listen(socket: &Path, backend: ProviderBackend) -> std::io::Result<Self> {
         let listener = UnixListener::bind(socket)?;
-        let behind = Arc::new(behind);
+        let backend = Arc::new(backend);
         let stop = CancellationToken::new();
-        tokio::spawn(accept(listener, Arc::clone(&behind), stop.clone()));
-        Ok(Self { behind, _stop: stop.drop_guard() })
+        tokio::spawn(accept(listener, Arc::clone(&backend), stop.clone()));
+        Ok(Self { backend, _stop: stop.drop_guard() })
     }
 }
 
-async fn accept(listener: UnixListener, behind: Arc<Behind>, stop: CancellationToken) {
+async fn accept(listener: UnixListener, backend: Arc<ProviderBackend>, stop: CancellationToken) {
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => return,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                Err(why) => return behind.note(&format!("its socket: {why}")),
+                Err(why) => return backend.note(&format!("its socket: {why}")),
             },
         };
-        let (behind, stop) = (Arc::clone(&behind), stop.clone());
+        let (backend, stop) = (Arc::clone(&backend), stop.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = converse(stream, behind) => {}
+                () = converse(stream, backend) => {}
             }
         });
     }
 }
 
-async fn converse(stream: UnixStream, behind: Arc<Behind>) {
+async fn converse(stream: UnixStream, backend: Arc<ProviderBackend>) {
     let (lease, stop) = Default::default();
-    let connection = Arc::new(Connection { behind, lease, stop });
+    let connection = Arc::new(Connection { backend, lease, stop });
     let service = service_fn(move |request| {
         let connection = Arc::clone(&connection);
         async move { Ok::<_, Infallible>(connection.answer(request).await) }
     });
-    // It ends with the engine, in whichever way; what that means, the engine's own end says.
+    // It ends with the engine, in whichever policy; what that means, the engine's own end says.
     let _ = http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(wire::WINDOW)
         .initial_connection_window_size(wire::WINDOW)
@@ -154,7 +154,7 @@ async fn converse(stream: UnixStream, behind: Arc<Behind>) {
         .await;
 }
 
-impl Behind {
+impl ProviderBackend {
     /// For the log, in which a plan that fails puts it, scrubbed; many calls may fail alike.
     fn note(&self, why: &str) {
         let troubles = &mut self.notes().troubles;
@@ -163,20 +163,20 @@ impl Behind {
         }
     }
 
-    pub fn notes(&self) -> MutexGuard<'_, Notes> {
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Trusts nothing any more that served this relay.
-    pub fn distrust(&self) {
-        self.memory.forget(&self.notes().questions);
-        self.pool.retire_all(&self.base);
+    pub(super) fn distrust(&self) {
+        self.cache.forget(&self.notes().questions);
+        self.pool.retire_all(&self.key);
     }
 }
 
 /// One connection of an engine.
 struct Connection {
-    behind: Arc<Behind>,
+    backend: Arc<ProviderBackend>,
     lease: tokio::sync::Mutex<Option<Arc<Lease>>>,
     /// The engine has asked its provider to stop: no call of this connection goes on.
     stop: CancellationToken,
@@ -185,41 +185,41 @@ struct Connection {
 impl Connection {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path().to_owned();
-        let service = self.behind.protocol.service();
+        let service = self.backend.protocol.service();
         let method = path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let Some((_, method)) = method.filter(|(asked, _)| *asked == service) else {
             return wire::refusal(Status::Unimplemented, &format!("{path} is not passed on"));
         };
-        let way = Way::of(method);
-        if way == Way::Stop {
+        let policy = RpcPolicy::for_method(method);
+        if policy == RpcPolicy::Stop {
             self.stop.cancel();
             return wire::answer(wire::framed(b""));
         }
         // What hears of it that nobody waits any longer breaks off, as a provider itself would.
         let answered = tokio::select! {
-            answered = self.done(way, method, request) => answered,
+            answered = self.carry_out(policy, method, request) => answered,
             () = self.stop.cancelled() => Err(format!("`{method}` was stopped")),
         };
         answered.unwrap_or_else(|why| {
-            self.behind.note(&why);
+            self.backend.note(&why);
             wire::refusal(Status::Unavailable, &why)
         })
     }
 
-    async fn done(
+    async fn carry_out(
         &self,
-        way: Way,
+        policy: RpcPolicy,
         method: &str,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, String> {
-        match way {
-            Way::Schema => self.schema(method, request).await,
-            Way::Pure => self.pure(method, request).await,
-            Way::Configure => self.configure(method, request).await.map(wire::answer),
-            Way::Pass => self.pass(method, request).await,
-            Way::Stop | Way::Refuse => {
+        match policy {
+            RpcPolicy::Schema => self.schema(method, request).await,
+            RpcPolicy::Pure => self.pure(method, request).await,
+            RpcPolicy::Configure => self.configure(method, request).await.map(wire::answer),
+            RpcPolicy::Pass => self.pass(method, request).await,
+            RpcPolicy::Stop | RpcPolicy::Refuse => {
                 let why = format!("{method} needs a provider that the engine has started itself");
-                self.behind.note(&why);
+                self.backend.note(&why);
                 Ok(wire::refusal(Status::PermissionDenied, &why))
             }
         }
@@ -231,17 +231,17 @@ impl Connection {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, String> {
         let (question, asked) = self.question(method, request).await?;
-        let types = &self.behind.types;
+        let types = &self.backend.types;
         let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
-        let cut = memory::question(&[vec![question.as_str().as_bytes()], names].concat());
-        self.behind.notes().questions.insert(cut.clone());
+        let cut = answer_cache::question(&[vec![question.as_str().as_bytes()], names].concat());
+        self.backend.notes().questions.insert(cut.clone());
         let read = async |body| {
             let mut cut = Cut::to(types);
             let trailers = wire::read(body, |bytes| cut.read(bytes)).await?;
             let message = cut.end().ok_or("its schema does not end where it should")?;
             Ok((wire::framed(&message), trailers))
         };
-        self.known(method, (cut, asked), read).await
+        self.cached_or_asked(method, cut, asked, read).await
     }
 
     async fn pure(
@@ -249,8 +249,8 @@ impl Connection {
         method: &str,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, String> {
-        let asked = self.question(method, request).await?;
-        self.known(method, asked, wire::collected).await
+        let (question, asked) = self.question(method, request).await?;
+        self.cached_or_asked(method, question, asked, wire::collected).await
     }
 
     async fn question(
@@ -259,55 +259,58 @@ impl Connection {
         request: Request<Incoming>,
     ) -> Result<(Digest, Bytes), String> {
         let (asked, _) = wire::collected(request.into_body()).await?;
-        let Base { package, env_digest, .. } = &*self.behind.base;
-        let question = memory::question(&[
+        let ProviderKey { package, env_digest, .. } = &*self.backend.key;
+        let question = answer_cache::question(&[
             package.digest.as_bytes(),
             env_digest.as_str().as_bytes(),
             method.as_bytes(),
             &asked,
         ]);
-        self.behind.notes().questions.insert(question.clone());
+        self.backend.notes().questions.insert(question.clone());
         Ok((question, asked))
     }
 
-    /// From memory, or asked now, `read`, and kept; whoever asks the same meanwhile waits for that.
-    async fn known(
+    /// Returns the answer from the cache, or asks now, reads the answer with `read` and keeps it;
+    /// whoever asks the same meanwhile waits for that.
+    async fn cached_or_asked(
         &self,
         method: &str,
-        (question, asked): (Digest, Bytes),
+        question: Digest,
+        asked: Bytes,
         read: impl AsyncFnOnce(Incoming) -> Result<(Bytes, HeaderMap), String>,
     ) -> Result<Response<Body>, String> {
-        let memory = &self.behind.memory;
-        if let Some(answer) = memory.get(&question) {
+        let cache = &self.backend.cache;
+        if let Some(answer) = cache.get(&question) {
             return Ok(wire::answer(answer));
         }
-        let turn = memory.turn(&question);
-        let _turn = turn.lock().await;
-        if let Some(answer) = memory.get(&question) {
+        let mutex = cache.mutex(&question);
+        let _guard = mutex.lock().await;
+        if let Some(answer) = cache.get(&question) {
             return Ok(wire::answer(answer));
         }
-        let request = wire::request(self.behind.protocol.service(), method, wire::full(asked));
+        let request = wire::request(self.backend.protocol.service(), method, wire::full(asked));
         let lease = self.lease().await?;
         let answered = async {
             let (parts, body) = lease.provider.call(request).await?.into_parts();
             let (answer, trailers) = read(body).await?;
             Ok((parts, answer, trailers))
         };
-        let (parts, answer, trailers) = self.limited(method, &lease, answered).await?;
+        let (parts, answer, trailers) = self.within_limit(method, &lease, answered).await?;
         // That a provider does not know a question, the engine has to hear in its own words.
         if wire::is_ok(&parts.headers, &trailers) {
-            memory.keep(question, answer.clone());
+            cache.keep(question, answer.clone());
         }
         Ok(Response::from_parts(parts, wire::full_with(answer, trailers)))
     }
 
     async fn configure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
         let (asked, _) = wire::collected(request.into_body()).await?;
-        let names = (self.behind.protocol.service(), method);
+        let service = self.backend.protocol.service();
         // What served this connection so far may be the one that is configured now.
         let mut held = self.lease.lock().await;
         *held = None;
-        let (lease, answer) = self.behind.pool.configured(&self.behind.base, names, asked).await?;
+        let (lease, answer) =
+            self.backend.pool.configured(&self.backend.key, service, method, asked).await?;
         *held = Some(Arc::new(lease));
         Ok(answer)
     }
@@ -318,14 +321,14 @@ impl Connection {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, String> {
         let lease = self.lease().await?;
-        let service = self.behind.protocol.service();
+        let service = self.backend.protocol.service();
         let request = wire::request(service, method, wire::passed(request.into_body()));
         let answered = async {
             let (parts, body) = lease.provider.call(request).await?.into_parts();
             let (answer, trailers) = wire::collected(body).await?;
             Ok(Response::from_parts(parts, wire::full_with(answer, trailers)))
         };
-        self.limited(method, &lease, answered).await
+        self.within_limit(method, &lease, answered).await
     }
 
     /// The process of this connection; before it is configured, any that may answer.
@@ -334,24 +337,24 @@ impl Connection {
         if let Some(lease) = &*held {
             return Ok(Arc::clone(lease));
         }
-        let lease = Arc::new(self.behind.pool.any(&self.behind.base).await?);
+        let lease = Arc::new(self.backend.pool.any(&self.backend.key).await?);
         *held = Some(Arc::clone(&lease));
         Ok(lease)
     }
 
     /// A provider that has not answered in time is ended: it would not answer the next one either.
-    async fn limited<T>(
+    async fn within_limit<T>(
         &self,
         method: &str,
         lease: &Lease,
         call: impl Future<Output = Result<T, String>>,
     ) -> Result<T, String> {
-        let limit = self.behind.pool.bounds().call;
+        let limit = self.backend.pool.bounds().call;
         match tokio::time::timeout(limit, call).await {
             Ok(answered) => answered,
             Err(_) => {
                 lease.provider.end();
-                self.behind.pool.retire(lease);
+                self.backend.pool.retire(lease);
                 Err(format!("`{method}` took longer than {} s", limit.as_secs_f64()))
             }
         }
@@ -367,31 +370,31 @@ mod tests {
     #[test]
     fn nothing_that_changes_the_world_is_passed_on() {
         for method in ["ApplyResourceChange", "InvokeAction", "WriteStateBytes", "Unheard"] {
-            assert_eq!(Way::of(method), Way::Refuse, "{method}");
+            assert_eq!(RpcPolicy::for_method(method), RpcPolicy::Refuse, "{method}");
         }
         for method in ["Stop", "StopProvider"] {
-            assert_eq!(Way::of(method), Way::Stop, "{method}");
+            assert_eq!(RpcPolicy::for_method(method), RpcPolicy::Stop, "{method}");
         }
         for method in ["ReadResource", "PlanResourceChange", "ImportResourceState"] {
-            assert_eq!(Way::of(method), Way::Pass, "{method}");
+            assert_eq!(RpcPolicy::for_method(method), RpcPolicy::Pass, "{method}");
         }
     }
 
-    /// The status that a relay gives to a call, behind which no provider can be started.
+    /// The status that a relay gives to a call, backend which no provider can be started.
     async fn status(path: &str) -> u16 {
         let dir = tempfile::tempdir().unwrap();
         let bounds = super::super::Bounds::default();
         let package = Package { executable: "/none".into(), digest: "h1:none".into() };
-        let behind = Behind {
+        let backend = ProviderBackend {
             pool: Arc::new(Pool::new(bounds, "/bin/sh".into(), dir.path().to_owned())),
-            memory: Arc::default(),
-            base: Arc::new(Base::new(("one", "a/b"), package, BTreeMap::new())),
+            cache: Arc::default(),
+            key: Arc::new(ProviderKey::new("one", "a/b", package, BTreeMap::new())),
             protocol: Protocol::Six,
             types: BTreeSet::new(),
             notes: Mutex::default(),
         };
         let socket = dir.path().join("socket");
-        let _relay = Relay::listen(&socket, behind).unwrap();
+        let _relay = Relay::listen(&socket, backend).unwrap();
         let stream = UnixStream::connect(&socket).await.unwrap();
         let (mut calls, connection) =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))

@@ -31,12 +31,12 @@ pub(super) struct Cut<'a> {
 
 impl<'a> Cut<'a> {
     /// Of the maps' entries, only `wanted` are kept.
-    pub fn to(wanted: &'a BTreeSet<String>) -> Self {
+    pub(super) fn to(wanted: &'a BTreeSet<String>) -> Self {
         Self { wanted, kept: Vec::new(), rest: Vec::new() }
     }
 
     /// The next bytes; `None` where they are of no message.
-    pub fn read(&mut self, bytes: &[u8]) -> Option<()> {
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Option<()> {
         self.rest.extend_from_slice(bytes);
         let mut at = 0;
         while let Some(field) = field(&self.rest, at) {
@@ -53,7 +53,7 @@ impl<'a> Cut<'a> {
     }
 
     /// The message without the other entries; `None` where it did not end with a field.
-    pub fn end(self) -> Option<Vec<u8>> {
+    pub(super) fn end(self) -> Option<Vec<u8>> {
         self.rest.is_empty().then_some(self.kept)
     }
 }

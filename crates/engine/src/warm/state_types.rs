@@ -16,7 +16,7 @@ use planwright_core::digest::Digest;
 
 /// The parts of a plan's JSON that name what a state holds.
 #[derive(Deserialize)]
-struct Shown {
+struct PlanJson {
     prior_state: Option<State>,
     #[serde(default)]
     resource_drift: Vec<Typed>,
@@ -57,11 +57,11 @@ impl Module {
 }
 
 /// The types in the state that a plan was made from; an empty set where the JSON is another.
-pub(crate) fn of_plan(json: &[u8]) -> BTreeSet<String> {
-    let Ok(shown) = serde_json::from_slice::<Shown>(json) else { return BTreeSet::new() };
-    let changes = shown.resource_drift.into_iter().chain(shown.resource_changes);
+pub(crate) fn types_in_plan(json: &[u8]) -> BTreeSet<String> {
+    let Ok(plan) = serde_json::from_slice::<PlanJson>(json) else { return BTreeSet::new() };
+    let changes = plan.resource_drift.into_iter().chain(plan.resource_changes);
     let mut types: BTreeSet<String> = changes.map(|change| change.r#type).collect();
-    let root = shown.prior_state.and_then(|state| state.values?.root_module);
+    let root = plan.prior_state.and_then(|state| state.values?.root_module);
     if let Some(root) = root {
         root.add_to(&mut types);
     }
@@ -69,18 +69,18 @@ pub(crate) fn of_plan(json: &[u8]) -> BTreeSet<String> {
 }
 
 /// All that the modules of a root use.
-pub(super) fn of_modules(root: &Root<'_>) -> BTreeSet<String> {
+pub(super) fn types_in_modules(root: &Root<'_>) -> BTreeSet<String> {
     root.types.values().flat_map(|types| types.names().cloned()).collect()
 }
 
 /// Remembers the types of a state where its modules do not name them all.
 pub(crate) fn remember(work: &Path, root: &Root<'_>, types: &BTreeSet<String>) {
     let file = file(work, root.backend);
-    if types.is_subset(&of_modules(root)) {
+    if types.is_subset(&types_in_modules(root)) {
         // What is remembered for another tree of this state does no harm to this one.
         return;
     }
-    if types.is_subset(&known(work, root.backend)) {
+    if types.is_subset(&remembered(work, root.backend)) {
         return;
     }
     let written = file
@@ -93,7 +93,7 @@ pub(crate) fn remember(work: &Path, root: &Root<'_>, types: &BTreeSet<String>) {
 }
 
 /// The types of a state, as far as they are remembered.
-pub(super) fn known(work: &Path, backend: &Backend) -> BTreeSet<String> {
+pub(super) fn remembered(work: &Path, backend: &Backend) -> BTreeSet<String> {
     let text = fs::read(file(work, backend)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
@@ -121,9 +121,9 @@ mod tests {
             "resource_drift": [{"type": "aws_iam_role"}],
             "resource_changes": [{"type": "aws_vpc", "change": {}}],
         });
-        let types = of_plan(json.to_string().as_bytes());
+        let types = types_in_plan(json.to_string().as_bytes());
         let expected = ["aws_iam_role", "aws_s3_bucket", "aws_sqs_queue", "aws_vpc"];
         assert_eq!(types, expected.map(str::to_owned).into());
-        assert_eq!(of_plan(b"{}"), BTreeSet::new());
+        assert_eq!(types_in_plan(b"{}"), BTreeSet::new());
     }
 }

@@ -145,7 +145,8 @@ fn list(text: &str) -> Value {
 fn mapping(text: &str) -> Result<Value, String> {
     match Node::parse(ISSUE, text.as_bytes()).map(|node| node.value()) {
         Ok(Value::Object(map)) => {
-            Ok(Value::Object(map.into_iter().map(as_text).collect::<Map<_, _>>()))
+            let texts = map.into_iter().map(|(key, value)| (key, as_text(value)));
+            Ok(Value::Object(texts.collect::<Map<_, _>>()))
         }
         Ok(_) => Err("it is no mapping; write one `key: value` on each line".into()),
         Err(findings) => Err(findings.first().map_or(String::new(), |f| f.message.clone())),
@@ -153,11 +154,11 @@ fn mapping(text: &str) -> Result<Value, String> {
 }
 
 /// Nobody who writes `cost: 12` into a form for texts means a number.
-fn as_text((key, value): (String, Value)) -> (String, Value) {
+fn as_text(value: Value) -> Value {
     match value {
-        Value::Number(number) => (key, Value::String(number.to_string())),
-        Value::Bool(bool) => (key, Value::String(bool.to_string())),
-        other => (key, other),
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Bool(bool) => Value::String(bool.to_string()),
+        other => other,
     }
 }
 

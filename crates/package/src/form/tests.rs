@@ -12,7 +12,7 @@ use planwright_core::{
 fn form(package: &str) -> Form {
     let place = Place { file: "test".into(), line: 1, column: 1 };
     let package = Source::parse(package).unwrap().package(&MemoryFiles::default(), &place);
-    Form::of(&package.unwrap())
+    Form::new(&package.unwrap())
 }
 
 /// The text that GitHub makes of a form in which these fields were filled in.

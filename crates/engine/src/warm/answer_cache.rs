@@ -10,24 +10,24 @@ use std::{
 
 use hyper::body::Bytes;
 
-use super::turns::Turns;
+use super::keyed_mutex::KeyedMutex;
 use planwright_core::digest::Digest;
 
 /// Bytes of all answers together; the oldest goes first.
 const MOST: usize = 32 << 20;
 
 #[derive(Default)]
-pub(super) struct Memory {
-    kept: Mutex<Kept>,
+pub(super) struct AnswerCache {
+    kept: Mutex<Answers>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Answers {
     answers: HashMap<Digest, Bytes>,
     order: VecDeque<Digest>,
     size: usize,
     /// Held by whoever asks a question that has no answer yet.
-    turns: Turns,
+    mutexes: KeyedMutex,
 }
 
 /// One question, with all that its answer depends on.
@@ -35,19 +35,19 @@ pub(super) fn question(parts: &[&[u8]]) -> Digest {
     Digest::of_parts("question-v1", parts.iter().copied())
 }
 
-impl Memory {
-    pub fn get(&self, question: &Digest) -> Option<Bytes> {
+impl AnswerCache {
+    pub(super) fn get(&self, question: &Digest) -> Option<Bytes> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).answers.get(question).cloned()
     }
 
     /// What has to be held to ask a question, so that it is asked once.
-    pub fn turn(&self, question: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+    pub(super) fn mutex(&self, question: &Digest) -> Arc<tokio::sync::Mutex<()>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.turns.of(question)
+        kept.mutexes.lock_for(question)
     }
 
     /// Forgets these answers, because one of them may be wrong.
-    pub fn forget<'q>(&self, questions: impl IntoIterator<Item = &'q Digest>) {
+    pub(super) fn forget<'q>(&self, questions: impl IntoIterator<Item = &'q Digest>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for question in questions {
             if let Some(answer) = kept.answers.remove(question) {
@@ -57,7 +57,7 @@ impl Memory {
         }
     }
 
-    pub fn keep(&self, question: Digest, answer: Bytes) {
+    pub(super) fn keep(&self, question: Digest, answer: Bytes) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.size += answer.len();
         if let Some(old) = kept.answers.insert(question.clone(), answer) {
@@ -79,18 +79,18 @@ mod tests {
 
     #[test]
     fn the_oldest_answers_make_room() {
-        let memory = Memory::default();
+        let cache = AnswerCache::default();
         let ask = |i: u8| question(&[&[i]]);
         for i in 0..3 {
-            memory.keep(ask(i), vec![i; MOST / 2 - 1].into());
+            cache.keep(ask(i), vec![i; MOST / 2 - 1].into());
         }
-        assert_eq!(memory.get(&ask(0)), None);
-        assert_eq!(memory.get(&ask(2)).unwrap()[0], 2);
-        memory.keep(ask(2), Bytes::from_static(b"new"));
-        assert_eq!(memory.get(&ask(2)).unwrap(), "new");
-        assert!(memory.get(&ask(1)).is_some());
-        memory.forget([&ask(1), &ask(7)]);
-        assert_eq!(memory.get(&ask(1)), None);
-        assert!(memory.get(&ask(2)).is_some());
+        assert_eq!(cache.get(&ask(0)), None);
+        assert_eq!(cache.get(&ask(2)).unwrap()[0], 2);
+        cache.keep(ask(2), Bytes::from_static(b"new"));
+        assert_eq!(cache.get(&ask(2)).unwrap(), "new");
+        assert!(cache.get(&ask(1)).is_some());
+        cache.forget([&ask(1), &ask(7)]);
+        assert_eq!(cache.get(&ask(1)), None);
+        assert!(cache.get(&ask(2)).is_some());
     }
 }

@@ -4,25 +4,25 @@ use std::{collections::HashMap, sync::Arc};
 
 use planwright_core::digest::Digest;
 
-type Turn = Arc<tokio::sync::Mutex<()>>;
+type KeyMutex = Arc<tokio::sync::Mutex<()>>;
 
 #[derive(Default)]
-pub(super) struct Turns(HashMap<Digest, Turn>);
+pub(super) struct KeyedMutex(HashMap<Digest, KeyMutex>);
 
-impl Turns {
+impl KeyedMutex {
     /// What has to be held to make what this key stands for.
-    pub fn of(&mut self, key: &Digest) -> Turn {
+    pub(super) fn lock_for(&mut self, key: &Digest) -> KeyMutex {
         self.forget();
         Arc::clone(self.0.entry(key.clone()).or_default())
     }
 
     /// Forgets the keys that nobody waits for.
-    pub fn forget(&mut self) {
-        self.0.retain(|_, turn| Arc::strong_count(turn) > 1);
+    pub(super) fn forget(&mut self) {
+        self.0.retain(|_, mutex| Arc::strong_count(mutex) > 1);
     }
 
     #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

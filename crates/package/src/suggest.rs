@@ -17,37 +17,19 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// Case, `-` and `_` are what people mix up, so they do not count.
-fn folded(word: &str) -> Vec<char> {
+fn folded(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
 
-fn likeness(one: &[char], other: &[char]) -> f64 {
-    let longer = one.len().max(other.len());
+/// How alike two words are, from 0 to 1; swapped neighbours count as one difference.
+fn likeness(one: &str, other: &str) -> f64 {
+    let longer = one.chars().count().max(other.chars().count());
     if longer == 0 || longer > 100 {
         return 0.0;
     }
     #[allow(clippy::cast_precision_loss)]
-    let likeness = 1.0 - distance(one, other) as f64 / longer as f64;
+    let likeness = 1.0 - strsim::osa_distance(one, other) as f64 / longer as f64;
     likeness
-}
-
-/// Insertions, deletions, substitutions and swaps of neighbours that turn one word into the other.
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in other.iter().enumerate() {
-            let substituted = last[j] + usize::from(a != b);
-            let mut cost = substituted.min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
-                cost = cost.min(before[j - 1] + 1);
-            }
-            row.push(cost);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[other.len()]
 }
 
 #[cfg(test)]

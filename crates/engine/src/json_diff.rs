@@ -60,7 +60,7 @@ enum Shape {
 }
 
 impl<'j> Side<'j> {
-    pub fn new(value: Option<&'j Json>, sensitive: &'j Json, unknown: &'j Json) -> Self {
+    pub(crate) fn new(value: Option<&'j Json>, sensitive: &'j Json, unknown: &'j Json) -> Self {
         Self { value: value.filter(|value| !value.is_null()), sensitive, unknown }
     }
 
@@ -100,7 +100,7 @@ impl<'j> Side<'j> {
     }
 
     /// Adds all texts under a mark.
-    pub fn marked(self, texts: &mut BTreeSet<String>) {
+    pub(crate) fn marked(self, texts: &mut BTreeSet<String>) {
         match (self.value, self.sensitive) {
             (_, Json::Bool(false)) | (None, _) => {}
             (Some(Json::String(text)), Json::Bool(true)) if text.len() >= SHORT => {

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use planwright_core::finding::Finding;
 
-use super::meant::nearest;
 use super::schema::{Member, Schema, names};
+use super::suggest::nearest;
 use super::yaml::{Node, escaped};
 
 /// One error of the validator, on the way to a finding.
-pub(super) struct Mistake<'a> {
+pub(super) struct SchemaError<'a> {
     pub schema: &'a Schema,
     pub document: &'a Node,
     pub prefix: &'a str,
@@ -20,9 +20,9 @@ pub(super) struct Mistake<'a> {
     pub error: &'a jsonschema::ValidationError<'a>,
 }
 
-impl Mistake<'_> {
+impl SchemaError<'_> {
     /// The findings, each with the pointer within the document that it is about.
-    pub fn findings(&self) -> Vec<(String, Finding)> {
+    pub(crate) fn findings(&self) -> Vec<(String, Finding)> {
         let at = self.error.instance_path().to_string();
         match self.error.kind() {
             Keyword::AdditionalProperties { unexpected } => unexpected
@@ -84,16 +84,16 @@ impl Mistake<'_> {
         let parent = format!("{}{at}", self.prefix);
         let parent = if parent.is_empty() { String::new() } else { format!(" under `{parent}`") };
         finding.fix = Some(format!("add `{name}: {example}`{parent}"));
-        finding.allowed = text("enum").map(listed).unwrap_or_default();
+        finding.allowed = text("enum").map(value_texts).unwrap_or_default();
         finding
     }
 
     fn wrong_value(&self, at: &str, kind: &Keyword) -> Finding {
-        let got = shown(self.error.instance());
+        let got = described(self.error.instance());
         let schema = self.parent();
         let (code, message, allowed) = match kind {
             Keyword::Type { .. } => {
-                let types = schema.get("type").map(listed).unwrap_or_default();
+                let types = schema.get("type").map(value_texts).unwrap_or_default();
                 let message = format!("expected {}, got {got}", types.join(" or "));
                 let mut finding = self.finding("wrong_type", at, message);
                 finding.fix = type_fix(&types, self.error.instance());
@@ -101,11 +101,13 @@ impl Mistake<'_> {
                 return finding;
             }
             Keyword::Enum { options } => {
-                ("not_allowed", format!("{got} cannot stand here"), listed(options))
+                ("not_allowed", format!("{got} cannot stand here"), value_texts(options))
             }
-            Keyword::Constant { expected_value } => {
-                ("not_allowed", format!("{got} cannot stand here"), vec![bare(expected_value)])
-            }
+            Keyword::Constant { expected_value } => (
+                "not_allowed",
+                format!("{got} cannot stand here"),
+                vec![value_text(expected_value)],
+            ),
             Keyword::Pattern { .. } => (
                 "wrong_form",
                 format!("{got} does not have the right form"),
@@ -210,7 +212,7 @@ fn type_fix(types: &[String], got: &Value) -> Option<String> {
             format!("write {text} without quotes")
         }
         Value::String(_) | Value::Number(_) | Value::Bool(_) if wants("array") => {
-            format!("make it a list: [{}]", bare(got))
+            format!("make it a list: [{}]", value_text(got))
         }
         _ => format!("write a value of type {}", types.join(" or ")),
     })
@@ -224,19 +226,19 @@ fn alias(object: &Value, name: &str) -> Option<String> {
     })
 }
 
-fn listed(value: &Value) -> Vec<String> {
+fn value_texts(value: &Value) -> Vec<String> {
     match value {
-        Value::Array(list) => list.iter().map(bare).collect(),
-        one => vec![bare(one)],
+        Value::Array(list) => list.iter().map(value_text).collect(),
+        one => vec![value_text(one)],
     }
 }
 
-fn bare(value: &Value) -> String {
+fn value_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A value in a message: its kind, and itself where it is short.
-fn shown(value: &Value) -> String {
+fn described(value: &Value) -> String {
     const SHORT: usize = 60;
     let text = value.to_string();
     let is_short = text.chars().count() <= SHORT;
