@@ -171,7 +171,7 @@ fn model(settings: &settings::Model, key: Option<SecretString>) -> Result<Option
         settings.model_timeout > 0,
         "--model-timeout is 0, so no answer would ever be read; give seconds"
     );
-    let prices = settings.model_prices.as_deref().map(model::prices).transpose();
+    let prices = settings.model_prices.as_deref().map(str::parse).transpose();
     let feature = |feature: &settings::ModelFeature| match feature {
         settings::ModelFeature::Strict => model::Feature::Strict,
         settings::ModelFeature::ParallelToolCalls => model::Feature::ParallelToolCalls,
@@ -179,11 +179,12 @@ fn model(settings: &settings::Model, key: Option<SecretString>) -> Result<Option
         settings::ModelFeature::MaxCompletionTokens => model::Feature::MaxCompletionTokens,
     };
     let model = Model::new(model::Settings {
+        wire: settings.model_wire,
         url: url.clone(),
         name: name.clone(),
         key,
         features: settings.model_features.iter().map(feature).collect(),
-        prices: prices.map_err(|why| anyhow::anyhow!("--model-prices: {why}"))?,
+        prices: prices.map_err(|why: model::NotPrices| anyhow::anyhow!("--model-prices: {why}"))?,
         timeout: Duration::from_secs(settings.model_timeout),
     })?;
     Ok(Some(model))

@@ -180,6 +180,9 @@ pub struct Configured {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Model")]
 pub struct Model {
+    /// The API that the server speaks; it becomes a flag with the second one.
+    #[arg(skip)]
+    pub model_wire: planwright_model::Wire,
     /// Base of a Chat Completions API, such as `https://api.openai.com/v1` or
     /// `http://127.0.0.1:11434/v1`; without it no free text is read
     #[arg(long, env = "PLANWRIGHT_MODEL_URL", requires = "model")]

@@ -19,7 +19,7 @@ use planwright_github as github;
 use planwright_github::{NewCommit, NewPullRequest};
 use planwright_package::{
     Checked, Trusted,
-    edit::{Edited, edited},
+    edit::{Edited, apply_edits},
     files::MemoryFiles,
     repository::STACKS,
 };
@@ -58,7 +58,7 @@ impl Configuration {
     }
 
     pub fn edited(&self, change_set: &ChangeSet) -> Checked<Edited> {
-        edited(&self.files, &self.trusted(), change_set)
+        apply_edits(&self.files, &self.trusted(), change_set)
     }
 }
 

@@ -17,6 +17,7 @@ mod lockfile;
 mod plan;
 mod plan_json;
 mod process;
+#[cfg(feature = "testing")]
 mod providers;
 mod secrets;
 mod settings;

@@ -1,4 +1,4 @@
-//! `.terraform.lock.hcl`: written from what a stack's lock says, read when a stack is locked.
+//! `.terraform.lock.hcl`, written from what a stack's lock says.
 //!
 //! Only the narrow form that the engines themselves write. Which providers a stack needs, and
 //! whether a lock may change, is `package`'s.
@@ -80,48 +80,6 @@ fn check_hash(source: &str, hash: &str) -> Result<(), Error> {
     Err(Error::unreadable(format!("the locked provider `{source}`"), why))
 }
 
-/// The providers in a lock file that an engine wrote, those of its own registry without host.
-pub(super) fn parse(text: &str, kind: Kind) -> Result<BTreeMap<String, ProviderLock>, Error> {
-    let broken = |line: &str| Error::unreadable(LOCK, format!("the line `{line}` is not known"));
-    let registry = format!("{}/", kind.registry());
-    let mut providers = BTreeMap::new();
-    let mut lines = text.lines().map(str::trim);
-    while let Some(line) = lines.next() {
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let Some(address) =
-            line.strip_prefix("provider \"").and_then(|rest| rest.strip_suffix("\" {"))
-        else {
-            return Err(broken(line));
-        };
-        let lock = block(&mut lines)?;
-        providers.insert(address.strip_prefix(&registry).unwrap_or(address).to_owned(), lock);
-    }
-    Ok(providers)
-}
-
-const LOCK: &str = "the lock file that the engine wrote";
-
-fn block<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Result<ProviderLock, Error> {
-    let (mut version, mut hashes) = (None, Vec::new());
-    for line in lines {
-        if let Some(hash) = line.strip_prefix('"').and_then(|rest| rest.strip_suffix("\",")) {
-            hashes.push(hash.to_owned());
-        } else if line == "}" {
-            let version: Option<&str> = version;
-            let version = version.ok_or_else(|| Error::unreadable(LOCK, "it names no version"))?;
-            let version = version.parse().map_err(|why| Error::unreadable(LOCK, why))?;
-            return Ok(ProviderLock { version, hashes });
-        } else if let Some((name, value)) = line.split_once('=')
-            && name.trim() == "version"
-        {
-            version = Some(value.trim().trim_matches('"'));
-        }
-    }
-    Err(Error::unreadable(LOCK, "it ends within a block"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,14 +108,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_back() {
-        let written = text(&aws(), Kind::Tofu).unwrap().unwrap();
-        let read = parse(&written, Kind::Tofu).unwrap();
-        assert_eq!(read["hashicorp/aws"].version, Version::new(5, 100, 0));
-        assert_eq!(read["hashicorp/aws"].hashes, ["h1:ab+/=", "zh:0123"]);
-    }
-
-    #[test]
     fn nothing_but_a_source_and_hashes_gets_in() {
         for source in ["aws", "a/b/c/d", "a/b\" {", "A/b", "../aws", ""] {
             assert!(address(source, Kind::Tofu).is_err(), "{source}");
@@ -167,11 +117,5 @@ mod tests {
             providers.get_mut("hashicorp/aws").unwrap().hashes = hashes.clone();
             assert!(text(&providers, Kind::Tofu).is_err(), "{hashes:?}");
         }
-    }
-
-    #[test]
-    fn a_line_that_is_not_known_is_an_error() {
-        assert!(parse("module \"x\" {\n}\n", Kind::Tofu).is_err());
-        assert!(parse("provider \"a/b/c\" {\n  version = \"1.0.0\"\n", Kind::Tofu).is_err());
     }
 }

@@ -1,14 +1,15 @@
-//! Which exact providers satisfy some constraints: the one question of `lock` to the engine.
+//! Which exact providers satisfy some constraints, for tests that have no lock yet.
 //!
-//! Asks the registry or mirror through the engine's own `init`, in a directory of its own. When to
-//! lock again is `package`'s.
+//! Asks the registry or mirror through the engine's own `init`, in a directory of its own, and reads
+//! the lock file that it leaves.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use hcl_edit::{expr::Expression, structure::Body};
 use serde_json::json;
 
 use super::{
-    Binary, COLD, Control, Engine, Error, ProviderLock, Secrets,
+    Binary, COLD, Control, Engine, Error, Kind, ProviderLock, Secrets,
     child::{self, Invocation},
     lockfile,
     transcript::Transcript,
@@ -68,7 +69,7 @@ impl Engine {
         let text = fs::read_to_string(dir.path().join(LOCK_FILE))
             .map_err(Error::io("reading the lock file that the engine wrote"))?;
         self.adopt(&dir.path().join(DATA).join("providers"), control).await?;
-        lockfile::parse(&text, binary.kind)
+        parse(&text, binary.kind)
     }
 
     /// Moves packages into the cache that are not there yet, so that nobody gets them a second time.
@@ -87,5 +88,59 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the providers in a lock file that an engine wrote, those of its own registry without host.
+fn parse(text: &str, kind: Kind) -> Result<BTreeMap<String, ProviderLock>, Error> {
+    let body: Body = text.parse().map_err(|why| Error::unreadable(LOCK, why))?;
+    let registry = format!("{}/", kind.registry());
+    let mut providers = BTreeMap::new();
+    for structure in &body {
+        let block = structure.as_block().filter(|block| block.ident.as_str() == "provider");
+        let Some((block, [address])) = block.map(|block| (block, block.labels.as_slice())) else {
+            return Err(Error::unreadable(LOCK, "there is something else than providers in it"));
+        };
+        let address = address.as_str();
+        let source = address.strip_prefix(&registry).unwrap_or(address).to_owned();
+        providers.insert(source, provider_lock(&block.body)?);
+    }
+    Ok(providers)
+}
+
+const LOCK: &str = "the lock file that the engine wrote";
+
+fn provider_lock(block: &Body) -> Result<ProviderLock, Error> {
+    let value = |name: &str| block.get_attribute(name).map(|attribute| &attribute.value);
+    let version = value("version").and_then(Expression::as_str);
+    let version = version.ok_or_else(|| Error::unreadable(LOCK, "it names no version"))?;
+    let version = version.parse().map_err(|why| Error::unreadable(LOCK, why))?;
+    let hashes = value("hashes").and_then(Expression::as_array).into_iter().flatten();
+    let hash = |hash: &Expression| hash.as_str().map(str::to_owned);
+    let hashes: Option<Vec<String>> = hashes.map(hash).collect();
+    let hashes = hashes.ok_or_else(|| Error::unreadable(LOCK, "a hash in it is no text"))?;
+    Ok(ProviderLock { version, hashes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use semver::Version;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let hashes = vec!["zh:0123".to_owned(), "h1:ab+/=".to_owned()];
+        let lock = ProviderLock { version: Version::new(5, 100, 0), hashes };
+        let providers = [("hashicorp/aws".to_owned(), lock)].into();
+        let written = lockfile::text(&providers, Kind::Tofu).unwrap().unwrap();
+        let read = parse(&written, Kind::Tofu).unwrap();
+        assert_eq!(read["hashicorp/aws"].version, Version::new(5, 100, 0));
+        assert_eq!(read["hashicorp/aws"].hashes, ["h1:ab+/=", "zh:0123"]);
+    }
+
+    #[test]
+    fn a_line_that_is_not_known_is_an_error() {
+        assert!(parse("module \"x\" {\n}\n", Kind::Tofu).is_err());
+        assert!(parse("provider \"a/b/c\" {\n  version = \"1.0.0\"\n", Kind::Tofu).is_err());
     }
 }

@@ -26,7 +26,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Errors when `url` has a user or password in it: a token goes in `token`.
+    /// Fails if `url` has a user or password in it: a token goes in `token`.
     pub fn new(url: impl Into<String>, token: Option<SecretString>) -> Result<Self> {
         let url = url.into();
         let has_user = url
@@ -81,7 +81,7 @@ pub struct Git {
 impl Git {
     /// Keeps mirrors under `root`. Call it before anything else uses libgit2 over the network.
     pub fn new(root: impl Into<PathBuf>) -> Result<Self> {
-        transport::register().map_err(Error::Failed)?;
+        transport::register().map_err(|e| Error::Failed(e.to_string()))?;
         let root = root.into();
         fs::create_dir_all(&root).map_err(|e| failed("create", &root, &e))?;
         Ok(Self { root })
@@ -97,31 +97,24 @@ impl Git {
         wants: &[Want],
     ) -> Result<Mirror> {
         let mirror = self.mirror(repository);
-        let (place, source, wants) = (mirror.clone(), source.clone(), wants.to_vec());
-        blocking(move || place.fetch(&source, &wants)).await?;
+        let (target, source, wants) = (mirror.clone(), source.clone(), wants.to_vec());
+        blocking(move || target.fetch(&source, &wants)).await?;
         Ok(mirror)
     }
 
     /// The mirror as the last fetch left it.
     pub fn mirror(&self, repository: RepositoryId) -> Mirror {
-        Mirror { path: self.root.join(format!("{repository}.git")), is_ours: true }
+        Mirror { path: self.root.join(format!("{repository}.git")) }
     }
 }
 
-/// A repository on disk whose work runs on threads that may block.
+/// A bare mirror of ours, whose work runs on threads that may block; it can be made anew.
 #[derive(Clone, Debug)]
 pub struct Mirror {
     path: PathBuf,
-    /// Whether it is a mirror of ours, which has locks and can be made anew.
-    is_ours: bool,
 }
 
 impl Mirror {
-    /// A local checkout, read as it is.
-    pub fn of_checkout(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), is_ours: false }
-    }
-
     /// Runs `act` on the repository; many may read at a time, none while it is fetched.
     pub async fn with<T: Send + 'static>(
         &self,
@@ -129,9 +122,6 @@ impl Mirror {
     ) -> Result<T> {
         let mirror = self.clone();
         blocking(move || {
-            if !mirror.is_ours {
-                return act(&Repo::discover(&mirror.path)?);
-            }
             let lock = mirror.lock_file()?;
             lock.lock_shared().map_err(|e| failed("lock", &mirror.path, &e))?;
             let outcome = Repo::open(&mirror.path).and_then(|repo| act(&repo));

@@ -36,16 +36,21 @@ pub(crate) fn with_token<T>(token: Option<SecretString>, act: impl FnOnce() -> T
     act()
 }
 
+/// Why there is no git over http(s) in this process.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct SetUpError(String);
+
 /// Makes libgit2 use this transport for http and https; the first call does it, before any fetch.
-pub(crate) fn register() -> Result<(), String> {
-    static REGISTERED: OnceLock<Result<(), String>> = OnceLock::new();
+pub(crate) fn register() -> Result<(), SetUpError> {
+    static REGISTERED: OnceLock<Result<(), SetUpError>> = OnceLock::new();
     REGISTERED
         .get_or_init(|| {
             // On a thread of its own: reqwest's blocking side must not be set up inside tokio.
             let client = std::thread::spawn(client)
                 .join()
-                .map_err(|_| "cannot set up git over https".to_owned())?
-                .map_err(|e| format!("cannot set up git over https: {e}"))?;
+                .map_err(|_| SetUpError("cannot set up git over https".into()))?
+                .map_err(|e| SetUpError(format!("cannot set up git over https: {e}")))?;
             ["http", "https"].into_iter().try_for_each(|scheme| register_scheme(scheme, &client))
         })
         .clone()
@@ -56,7 +61,7 @@ pub(crate) fn register() -> Result<(), String> {
     reason = "libgit2's list of transports is global and has no lock; \
     `register` runs once and before the first fetch of this crate, so nothing reads it meanwhile"
 )]
-fn register_scheme(scheme: &str, client: &Client) -> Result<(), String> {
+fn register_scheme(scheme: &str, client: &Client) -> Result<(), SetUpError> {
     let client = client.clone();
     // SAFETY: called from `register` only, under its `OnceLock`.
     unsafe {
@@ -69,7 +74,7 @@ fn register_scheme(scheme: &str, client: &Client) -> Result<(), String> {
             Transport::smart(remote, true, http)
         })
     }
-    .map_err(|e| e.message().to_owned())
+    .map_err(|e| SetUpError(e.message().to_owned()))
 }
 
 fn client() -> reqwest::Result<Client> {

@@ -13,26 +13,20 @@ use planwright_core::agent::{
     prompt::{Message, SYSTEM},
 };
 
-use super::{Feature, LONGEST_ANSWER, Settings};
+use super::{
+    Answer, Feature, Garbled, LONGEST_ANSWER, Settings, Usage,
+    wire::{Api, MOST_CALLS, MOST_TEXT},
+};
 
-/// How many calls of one answer are read.
-const MOST_CALLS: usize = 8;
-/// How much text beside the calls is kept.
-const MOST_TEXT: usize = 4_000;
+pub(crate) const API: Api = Api {
+    path: "chat/completions",
+    authorize: |request, key| request.bearer_auth(key),
+    encode,
+    decode,
+};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    pub input: u64,
-    pub output: u64,
-}
-
-/// The answer is none of this wire.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the answer of the model server cannot be read: {0}")]
-pub struct Garbled(pub String);
-
-/// The request as it is sent.
-pub(crate) fn encode(settings: &Settings, conversation: &[Message]) -> Vec<u8> {
+/// Returns the request as it is sent.
+fn encode(settings: &Settings, conversation: &[Message]) -> Vec<u8> {
     let has = |feature| settings.features.contains(&feature);
     let mut messages = vec![json!({ "role": "system", "content": SYSTEM })];
     messages.extend(conversation.iter().map(message));
@@ -101,7 +95,7 @@ fn arguments(call: &RawCall) -> String {
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct Response {
     choices: Vec<Choice>,
     #[serde(default)]
     usage: Option<Value>,
@@ -109,13 +103,13 @@ struct Wire {
 
 #[derive(Deserialize)]
 struct Choice {
-    message: Said,
+    message: ChoiceMessage,
     #[serde(default)]
     finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct ChoiceMessage {
     #[serde(default)]
     content: Option<Value>,
     #[serde(default)]
@@ -138,14 +132,14 @@ struct Function {
 }
 
 /// Reads an answer; of several choices only the first counts.
-pub(crate) fn decode(bytes: &[u8]) -> Result<super::Answer, Garbled> {
-    let wire: Wire = serde_json::from_slice(bytes).map_err(|e| Garbled(e.to_string()))?;
-    let usage = wire.usage.as_ref().and_then(usage);
-    let choice = wire.choices.into_iter().next();
+fn decode(bytes: &[u8]) -> Result<Answer, Garbled> {
+    let response: Response = serde_json::from_slice(bytes).map_err(|e| Garbled(e.to_string()))?;
+    let usage = response.usage.as_ref().and_then(usage);
+    let choice = response.choices.into_iter().next();
     let Choice { message, finish_reason } =
         choice.ok_or_else(|| Garbled("it has no choice".into()))?;
     let calls: Vec<RawCall> =
-        message.tool_calls.into_iter().flatten().take(MOST_CALLS).map(raw).collect();
+        message.tool_calls.into_iter().flatten().take(MOST_CALLS).map(raw_call).collect();
     let text = message.content.as_ref().and_then(Value::as_str).unwrap_or_default();
     let stop = match finish_reason.as_deref() {
         _ if message.refusal.is_some_and(|refusal| !refusal.is_empty()) => Stop::Refused,
@@ -155,10 +149,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<super::Answer, Garbled> {
         Some(_) => Stop::Unknown,
     };
     let text: String = text.chars().take(MOST_TEXT).collect();
-    Ok(super::Answer { turn: Turn { text, calls, stop }, usage })
+    Ok(Answer { turn: Turn { text, calls, stop }, usage })
 }
 
-fn raw(call: ToolCall) -> RawCall {
+fn raw_call(call: ToolCall) -> RawCall {
     let arguments = match call.function.arguments {
         Value::String(text) => text,
         Value::Null => String::new(),
@@ -179,9 +173,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Wire;
 
     fn settings(features: &[Feature]) -> Settings {
         Settings {
+            wire: Wire::ChatCompletions,
             url: "http://x.example/v1".into(),
             name: "m".into(),
             key: None,

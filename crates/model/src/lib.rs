@@ -1,21 +1,22 @@
-//! The way to a model server: what is sent, what comes back, and when it is tried again.
+//! Model servers: what is sent, what comes back, and when it is tried again.
 //!
 //! Encoding and decoding are pure, one file per wire. Nothing is decided here about a run: what a
-//! model may do is `domain::agent`'s, and what it costs is counted there.
+//! model may do is `core::agent`'s, and what it costs is counted there.
 
 #![warn(unreachable_pub)]
 
 mod chat_completions;
 mod transport;
+mod wire;
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use secrecy::SecretString;
 
-use planwright_core::agent::{budget::Amount, event::Turn};
+use planwright_core::agent::{budget::Amount, event::Turn, prompt::Message};
 
-pub use chat_completions::{Garbled, Usage};
 pub use transport::Error;
+pub use wire::Wire;
 
 /// What a server understands beyond the least that all do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,8 +38,22 @@ pub struct Prices {
     pub output: f64,
 }
 
+/// Tokens that one answer has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub input: u64,
+    pub output: u64,
+}
+
+/// The answer is none of the server's API.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer of the model server cannot be read: {0}")]
+pub struct Garbled(pub String);
+
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The API that the server speaks.
+    pub wire: Wire,
     /// The base of the API, such as `https://api.openai.com/v1`.
     pub url: String,
     pub name: String,
@@ -67,7 +82,7 @@ pub struct Answer {
 pub const LONGEST_ANSWER: u64 = 4_096;
 
 impl Model {
-    /// Errors where the address cannot be one.
+    /// Fails if the address cannot be one.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let client = transport::client(&settings)?;
         Ok(Self { settings, client })
@@ -78,8 +93,8 @@ impl Model {
     }
 
     /// The bytes of a request; equal for equal conversations.
-    pub fn body(&self, conversation: &[planwright_core::agent::prompt::Message]) -> Vec<u8> {
-        chat_completions::encode(&self.settings, conversation)
+    pub fn body(&self, conversation: &[Message]) -> Vec<u8> {
+        (self.settings.wire.api().encode)(&self.settings, conversation)
     }
 
     /// What a request of so many bytes may cost at most, as far as one can know before.
@@ -109,19 +124,28 @@ impl Model {
     /// Sends a request and reads the answer; what may pass by itself is tried again a few times.
     pub async fn complete(&self, body: Vec<u8>) -> Result<Answer, Error> {
         let bytes = transport::send(&self.client, &self.settings, body).await?;
-        chat_completions::decode(&bytes).map_err(Error::Garbled)
+        (self.settings.wire.api().decode)(&bytes).map_err(Error::Garbled)
     }
 }
 
-/// Reads `INPUT,OUTPUT` in dollars per million tokens.
-pub fn prices(text: &str) -> Result<Prices, String> {
-    let wrong = || format!("`{text}` is no pair of prices such as `3,15`");
-    let (input, output) = text.split_once(',').ok_or_else(wrong)?;
-    let price = |text: &str| {
-        let price: f64 = text.trim().parse().map_err(|_| wrong())?;
-        if price.is_finite() && price >= 0.0 { Ok(price) } else { Err(wrong()) }
-    };
-    Ok(Prices { input: price(input)?, output: price(output)? })
+/// The text is no pair of prices.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no pair of prices such as `3,15`")]
+pub struct NotPrices(String);
+
+impl FromStr for Prices {
+    type Err = NotPrices;
+
+    /// Reads `INPUT,OUTPUT` in dollars per million tokens.
+    fn from_str(text: &str) -> Result<Self, NotPrices> {
+        let wrong = || NotPrices(text.to_owned());
+        let (input, output) = text.split_once(',').ok_or_else(wrong)?;
+        let price = |text: &str| {
+            let price: f64 = text.trim().parse().map_err(|_| wrong())?;
+            if price.is_finite() && price >= 0.0 { Ok(price) } else { Err(wrong()) }
+        };
+        Ok(Self { input: price(input)?, output: price(output)? })
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +154,7 @@ mod tests {
 
     fn model(prices: Option<Prices>) -> Model {
         Model::new(Settings {
+            wire: Wire::default(),
             url: "http://127.0.0.1:1/v1".into(),
             name: "m".into(),
             key: None,
@@ -142,9 +167,9 @@ mod tests {
 
     #[test]
     fn prices_are_dollars_per_million_tokens() {
-        assert_eq!(prices("3, 15"), Ok(Prices { input: 3.0, output: 15.0 }));
+        assert_eq!("3, 15".parse(), Ok(Prices { input: 3.0, output: 15.0 }));
         for text in ["3", "a,b", "-1,2", "1,inf", "NaN,1"] {
-            assert!(prices(text).is_err(), "{text}");
+            assert!(text.parse::<Prices>().is_err(), "{text}");
         }
         let estimate = model(Some(Prices { input: 3.0, output: 15.0 })).estimate(3_000);
         assert_eq!(

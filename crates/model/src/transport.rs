@@ -5,14 +5,15 @@
 
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable as _};
 use futures::StreamExt as _;
 use reqwest::{StatusCode, header, redirect};
 use secrecy::ExposeSecret as _;
 
 use super::{Garbled, Settings};
 
-/// How many tries one call has.
-const TRIES: u32 = 4;
+/// How many more tries one call has after the first.
+const RETRIES: usize = 3;
 /// A longer wait is not waited out here.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a server is left alone that names no time.
@@ -49,39 +50,36 @@ pub(crate) fn client(settings: &Settings) -> Result<reqwest::Client, Error> {
         .map_err(|e| wrong(&e.to_string()))
 }
 
-/// The bytes of the answer.
+/// Sends a request and returns the bytes of the answer.
 pub(crate) async fn send(
     client: &reqwest::Client,
     settings: &Settings,
     body: Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
-    let mut pause = PAUSE;
-    for attempt in 1.. {
-        match once(client, settings, body.clone()).await {
-            Err(Error::Away { why, retry_after }) => {
-                let wait = retry_after.unwrap_or(pause);
-                if attempt >= TRIES || wait > LONGEST_WAIT {
-                    return Err(Error::Away { why, retry_after });
-                }
-                tracing::info!(why, ?wait, "the model server is away");
-                tokio::time::sleep(wait).await;
-                pause *= 2;
+    let backoff =
+        ExponentialBuilder::new().with_min_delay(PAUSE).with_factor(2.0).with_max_times(RETRIES);
+    (|| send_once(client, settings, body.clone()))
+        .retry(backoff)
+        .adjust(|error, pause| match error {
+            Error::Away { retry_after, .. } => {
+                pause.map(|pause| retry_after.unwrap_or(pause)).filter(|wait| *wait <= LONGEST_WAIT)
             }
-            ended => return ended,
-        }
-    }
-    unreachable!("the last attempt returns")
+            _ => None,
+        })
+        .notify(|error, wait| tracing::info!(%error, ?wait, "the model server is away"))
+        .await
 }
 
-async fn once(
+async fn send_once(
     client: &reqwest::Client,
     settings: &Settings,
     body: Vec<u8>,
 ) -> Result<Vec<u8>, Error> {
-    let url = format!("{}/chat/completions", settings.url.trim_end_matches('/'));
+    let api = settings.wire.api();
+    let url = format!("{}/{}", settings.url.trim_end_matches('/'), api.path);
     let mut request = client.post(url).header(header::CONTENT_TYPE, "application/json").body(body);
     if let Some(key) = &settings.key {
-        request = request.bearer_auth(key.expose_secret());
+        request = (api.authorize)(request, key.expose_secret());
     }
     let away = |error: reqwest::Error| Error::Away {
         // Its words may hold the address, which is ours to tell or not.
@@ -113,7 +111,8 @@ async fn once(
     }
 }
 
-/// Milliseconds or seconds; a date is not asked for by any server of this kind.
+/// Returns how long to wait; the headers give milliseconds or seconds, and no server of this kind
+/// gives a date.
 fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let seconds = number("retry-after-ms").map(|ms| ms / 1_000.0).or_else(|| number("retry-after"));

@@ -10,7 +10,7 @@ use super::files::{Files, FilesError};
 
 /// The files below the folder `under`, by their path relative to it.
 ///
-/// Errors where two paths differ only in case, beside what reading refuses.
+/// Fails if two paths differ only in case, beside what reading refuses.
 pub fn tree(files: &dyn Files, under: &str) -> Result<BTreeMap<String, Vec<u8>>, FilesError> {
     let mut tree = BTreeMap::new();
     let mut folded: BTreeMap<String, String> = BTreeMap::new();

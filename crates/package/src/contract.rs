@@ -8,7 +8,7 @@ use serde_json::Value;
 use planwright_core::finding::Finding;
 
 use super::document::finding_at;
-use super::expression::Reference;
+use super::expression::{BadReference, Reference};
 use super::loaded_package::{Package, folder};
 use super::manifest::{Contract, Slot};
 use super::schema::Schema;
@@ -152,7 +152,7 @@ impl<'a> Check<'a> {
             let pointer = format!("/variables/{name}/value");
             let Some(value) = &variable.value else { continue };
             match reference(value) {
-                Err(why) => self.wrong_in(variant, &pointer, why),
+                Err(why) => self.wrong_in(variant, &pointer, why.to_string()),
                 Ok(Some(reference)) => self.param(slot, variant, &pointer, &reference),
                 Ok(None) if !variable.admits(value) => {
                     let message = format!("the constant is not of type `{}`", variable.constraint);
@@ -170,7 +170,7 @@ impl<'a> Check<'a> {
             for (setting, value) in settings {
                 let pointer = format!("{pointer}/{setting}");
                 match reference(value) {
-                    Err(why) => self.wrong_in(variant, &pointer, why),
+                    Err(why) => self.wrong_in(variant, &pointer, why.to_string()),
                     Ok(Some(reference)) => self.param(slot, variant, &pointer, &reference),
                     Ok(None) => {}
                 }
@@ -257,7 +257,7 @@ impl<'a> Check<'a> {
                     }
                 }
                 Ok(None) => self.wrong(&pointer, format!("`{source}` is no reference")),
-                Err(why) => self.wrong(&pointer, why),
+                Err(why) => self.wrong(&pointer, why.to_string()),
             }
         }
         for slot in manifest.slots.keys() {
@@ -313,7 +313,7 @@ impl<'a> Check<'a> {
 }
 
 /// The reference that a value is, where it is one.
-fn reference(value: &Value) -> Result<Option<Reference>, String> {
+fn reference(value: &Value) -> Result<Option<Reference>, BadReference> {
     value.as_str().map_or(Ok(None), Reference::parse)
 }
 

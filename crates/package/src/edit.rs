@@ -39,10 +39,10 @@ pub struct Edited {
     pub removed: BTreeSet<StackId>,
 }
 
-/// Carries the edits out on `files`.
+/// Applies the edits to `files` and returns what changes.
 ///
-/// Errors with every finding on the stacks that the edits touch.
-pub fn edited(
+/// Fails with every finding on the stacks that the edits touch.
+pub fn apply_edits(
     files: &MemoryFiles,
     trusted: &Trusted<'_>,
     change_set: &ChangeSet,

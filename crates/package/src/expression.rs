@@ -4,6 +4,11 @@
 
 use std::fmt;
 
+/// The text is no reference that can be used; the words say why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadReference(pub(crate) String);
+
 /// What a reference names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reference {
@@ -15,21 +20,23 @@ pub enum Reference {
 
 impl Reference {
     /// The reference that a text is, `None` where it is plain text; an error says what is wrong.
-    pub fn parse(text: &str) -> Result<Option<Self>, String> {
+    pub fn parse(text: &str) -> Result<Option<Self>, BadReference> {
         if !text.contains("${") && !text.contains("%{") {
             return Ok(None);
         }
-        let inner = text
-            .strip_prefix("${")
-            .and_then(|rest| rest.strip_suffix('}'))
-            .ok_or_else(|| format!("`{text}` is neither plain text nor one reference"))?;
+        let inner =
+            text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).ok_or_else(|| {
+                BadReference(format!("`{text}` is neither plain text nor one reference"))
+            })?;
         let steps: Vec<&str> = inner.split('.').collect();
         let is_name = |step: &&str| {
             !step.is_empty()
                 && step.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         };
         if !steps.iter().all(is_name) {
-            return Err(format!("`{text}` is no reference: names joined by dots were expected"));
+            return Err(BadReference(format!(
+                "`{text}` is no reference: names joined by dots were expected"
+            )));
         }
         match steps.as_slice() {
             ["params", path @ ..] if !path.is_empty() => {
@@ -38,13 +45,13 @@ impl Reference {
             ["slots", slot, output] => {
                 Ok(Some(Self::Slot { slot: (*slot).into(), output: (*output).into() }))
             }
-            ["stacks" | "secrets" | "stages", ..] => Err(format!(
+            ["stacks" | "secrets" | "stages", ..] => Err(BadReference(format!(
                 "`{text}` cannot be used yet: this version of Planwright has no {}",
                 steps[0]
-            )),
-            _ => Err(format!(
+            ))),
+            _ => Err(BadReference(format!(
                 "`{text}` names nothing: `${{params.…}}` or `${{slots.SLOT.OUTPUT}}` was expected"
-            )),
+            ))),
         }
     }
 }

@@ -55,7 +55,7 @@ pub struct ProviderLock {
 impl Lock {
     /// What the lock of `stack` says when made now; a state key that was given once stays.
     ///
-    /// Errors where the package is not of a version that the stack allows.
+    /// Fails if the package is not of a version that the stack allows.
     pub fn new(stack: &Stack, package: &Package, state_key: Option<String>) -> Checked<Self> {
         let manifest = &package.manifest;
         let is_allowed =

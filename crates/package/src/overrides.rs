@@ -23,7 +23,7 @@ pub struct Override {
     pub until: Date,
     pub place: Place,
     /// The place of `expect`, which is what a new package version breaks.
-    pub expect_place: Place,
+    pub(crate) expect_place: Place,
 }
 
 impl Override {
@@ -61,7 +61,7 @@ impl Override {
         if findings.is_empty() { Ok(overrides) } else { Err(findings) }
     }
 
-    /// Errors where two replace one value, or one a part of the other's.
+    /// Fails if two replace one value, or one a part of the other's.
     pub fn distinct(overrides: &[Self]) -> Checked<()> {
         for (i, one) in overrides.iter().enumerate() {
             for other in &overrides[..i] {

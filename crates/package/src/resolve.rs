@@ -400,7 +400,7 @@ fn given(
     };
     let reference = match &written.kind {
         Kind::String(text) => Reference::parse(text)
-            .map_err(|why| vec![finding_at(node, pointer, "package_unsound", why)])?,
+            .map_err(|why| vec![finding_at(node, pointer, "package_unsound", why.to_string())])?,
         _ => None,
     };
     match reference {

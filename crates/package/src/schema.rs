@@ -45,7 +45,7 @@ pub enum Member {
 }
 
 impl Schema {
-    /// Errors where it is no JSON Schema, or uses a keyword that we refuse.
+    /// Fails if it is no JSON Schema, or uses a keyword that we refuse.
     pub fn parse(file: &str, bytes: &[u8]) -> Checked<Self> {
         let node = Node::parse(file, bytes)?;
         let value = node.value();

@@ -21,7 +21,7 @@ pub struct Stack {
     pub source: Source,
     pub source_place: Place,
     pub version: VersionReq,
-    pub version_place: Place,
+    pub(crate) version_place: Place,
     /// Params from weak to strong: `stack.yaml`, then the overlay.
     pub layers: Vec<Layer>,
     /// From both files; no two at one pointer.
@@ -114,14 +114,6 @@ impl Stack {
         // What is missing is missing in `stack.yaml`, not in the overlay.
         params.place = weakest.place.clone();
         Some(params)
-    }
-
-    /// The layer whose file a place is in; defaults stand in files of the package.
-    pub(crate) fn layer_of(&self, place: &Place) -> From {
-        self.layers
-            .iter()
-            .find(|layer| layer.params.place.file == place.file)
-            .map_or(From::Default, |layer| layer.from)
     }
 }
 

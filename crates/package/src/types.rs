@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use hcl_edit::expr::{Expression, FuncCall, Object, ObjectKey, ObjectValue};
 use serde_json::Value;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +23,29 @@ pub enum Type {
 impl Type {
     /// Reads `string`, `list(string)`, `object({ a = string, b = optional(number) })` and the like.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut rest = text.trim();
-        let kind = constraint(&mut rest)?;
-        rest.trim().is_empty().then_some(kind)
+        Self::from_expression(&text.trim().parse().ok()?)
+    }
+
+    fn from_expression(expression: &Expression) -> Option<Self> {
+        match expression {
+            Expression::Variable(name) => match name.as_str() {
+                "any" => Some(Self::Any),
+                "string" => Some(Self::String),
+                "number" => Some(Self::Number),
+                "bool" => Some(Self::Bool),
+                _ => None,
+            },
+            Expression::FuncCall(call) => {
+                let of = only_argument(call)?;
+                match call.name.name.as_str() {
+                    "list" | "set" => Some(Self::List(Box::new(Self::from_expression(of)?))),
+                    "map" => Some(Self::Map(Box::new(Self::from_expression(of)?))),
+                    "object" => attributes(of.as_object()?).map(Self::Object),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 
     /// Whether a value can stand in a variable of this type without conversion.
@@ -48,60 +69,21 @@ impl Type {
     }
 }
 
-fn constraint(rest: &mut &str) -> Option<Type> {
-    Some(match word(rest) {
-        "any" => Type::Any,
-        "string" => Type::String,
-        "number" => Type::Number,
-        "bool" => Type::Bool,
-        "list" | "set" => Type::List(Box::new(in_parentheses(rest, constraint)?)),
-        "map" => Type::Map(Box::new(in_parentheses(rest, constraint)?)),
-        "object" => Type::Object(in_parentheses(rest, attributes)?),
-        _ => return None,
-    })
+fn attributes(object: &Object) -> Option<BTreeMap<String, (Type, bool)>> {
+    let attribute = |(key, value): (&ObjectKey, &ObjectValue)| {
+        let expression = value.expr();
+        let optional =
+            expression.as_func_call().filter(|call| call.name.name.as_str() == "optional");
+        let of = optional.map_or(Some(expression), only_argument)?;
+        let kind = Type::from_expression(of)?;
+        Some((key.as_ident()?.as_str().to_owned(), (kind, optional.is_some())))
+    };
+    object.iter().map(attribute).collect()
 }
 
-fn attributes(rest: &mut &str) -> Option<BTreeMap<String, (Type, bool)>> {
-    token(rest, "{")?;
-    let mut attributes = BTreeMap::new();
-    while token(rest, "}").is_none() {
-        let name = word(rest).to_owned();
-        token(rest, "=")?;
-        let mut ahead = *rest;
-        let attribute = if word(&mut ahead) == "optional" {
-            *rest = ahead;
-            (in_parentheses(rest, constraint)?, true)
-        } else {
-            (constraint(rest)?, false)
-        };
-        if name.is_empty() || attributes.insert(name, attribute).is_some() {
-            return None;
-        }
-        if token(rest, ",").is_none() {
-            token(rest, "}")?;
-            return Some(attributes);
-        }
-    }
-    Some(attributes)
-}
-
-fn in_parentheses<T>(rest: &mut &str, inner: fn(&mut &str) -> Option<T>) -> Option<T> {
-    token(rest, "(")?;
-    let value = inner(rest)?;
-    token(rest, ")")?;
-    Some(value)
-}
-
-fn token(rest: &mut &str, token: &str) -> Option<()> {
-    *rest = rest.trim_start().strip_prefix(token)?;
-    Some(())
-}
-
-fn word<'a>(rest: &mut &'a str) -> &'a str {
-    let text = rest.trim_start();
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
-    *rest = &text[end..];
-    &text[..end]
+fn only_argument(call: &FuncCall) -> Option<&Expression> {
+    let is_plain = !call.name.is_namespaced() && !call.args.expand_final();
+    call.args.get(0).filter(|_| is_plain && call.args.len() == 1)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ async fn server(router: Router) -> String {
 
 async fn asked(url: &str) -> Result<model::Answer, Error> {
     let settings = model::Settings {
+        wire: model::Wire::default(),
         url: url.to_owned(),
         name: "m".into(),
         key: Some(KEY.into()),

@@ -70,7 +70,7 @@ fn init_leaves_stacks_that_are_there_alone() {
 fn forms_ask_under_the_label_of_the_settings() {
     const FORM: &str = ".github/ISSUE_TEMPLATE/planwright-hello.yml";
     let labels = |repository: &Repository| -> serde_json::Value {
-        let form: serde_json::Value = yaml_serde::from_str(&repository.read(FORM)).unwrap();
+        let form: serde_json::Value = serde_saphyr::from_str(&repository.read(FORM)).unwrap();
         form["labels"].clone()
     };
     let repository = Repository::new();

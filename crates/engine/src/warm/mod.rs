@@ -8,6 +8,7 @@
 
 mod answer_cache;
 mod bounds;
+mod error;
 mod keyed_mutex;
 mod package;
 mod pool;
@@ -37,6 +38,7 @@ pub use pool::KeptProvider;
 
 use self::{
     answer_cache::AnswerCache,
+    error::WarmError,
     package::{Package, Packages},
     pool::{Pool, ProviderKey},
     provider::Protocol,
@@ -211,7 +213,7 @@ impl Warm {
         root: &Root<'_>,
         dir: &InitializedDir,
         trusted: &BTreeSet<String>,
-    ) -> Result<Option<Unpacked>, String> {
+    ) -> Result<Option<Unpacked>, WarmError> {
         let mut unpacked = Unpacked::new();
         for source in trusted {
             let lock = &root.providers[source];
@@ -235,7 +237,7 @@ impl Warm {
         &self,
         dirs: Vec<PathBuf>,
         lock: &ProviderLock,
-    ) -> Result<Option<Package>, String> {
+    ) -> Result<Option<Package>, WarmError> {
         let (packages, lock) = (Arc::clone(&self.packages), lock.clone());
         let find = move || {
             for dir in dirs {
@@ -245,7 +247,7 @@ impl Warm {
             }
             Ok(None)
         };
-        tokio::task::spawn_blocking(find).await.map_err(|why| why.to_string())?
+        tokio::task::spawn_blocking(find).await.map_err(|why| WarmError::from(why.to_string()))?
     }
 
     /// Opens a socket for each provider; an error says, for the log, why the plan has to be cold.
@@ -255,7 +257,7 @@ impl Warm {
         dir: &InitializedDir,
         unpacked: Unpacked,
         types: BTreeSet<String>,
-    ) -> Result<Session, String> {
+    ) -> Result<Session, WarmError> {
         let repository = root.warm.map_or("", |sharing| sharing.repository);
         let dummy = DummyProcess::start(&self.shell)
             .map_err(|why| format!("starting {}: {why}", self.shell.display()))?;
@@ -302,7 +304,7 @@ impl Warm {
     }
 
     /// What a provider speaks; one that is not known yet is started for it.
-    async fn protocol(&self, key: &Arc<ProviderKey>) -> Result<Protocol, String> {
+    async fn protocol(&self, key: &Arc<ProviderKey>) -> Result<Protocol, WarmError> {
         let known = || self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(protocol) = known().get(&key.package.digest) {
             return Ok(*protocol);
@@ -370,7 +372,7 @@ impl super::Engine {
         match session {
             Ok(session) => Ok(Some(session)),
             Err(why) => {
-                self.cold(root, &why);
+                self.cold(root, &why.to_string());
                 Ok(None)
             }
         }

@@ -15,6 +15,7 @@ use std::{
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use super::error::WarmError;
 use crate::ProviderLock;
 
 /// A provider as the engine has unpacked it, of the locked content.
@@ -43,25 +44,26 @@ pub(super) struct Packages {
 impl Packages {
     /// The package in `dir`, if one is there; an error says why one that is there must not run.
     /// Reads every file of one that it does not know.
-    pub(super) fn at(&self, dir: &Path, lock: &ProviderLock) -> Result<Option<Package>, String> {
+    pub(super) fn at(&self, dir: &Path, lock: &ProviderLock) -> Result<Option<Package>, WarmError> {
         let Ok(dir) = fs::canonicalize(dir) else { return Ok(None) };
         let files = files(&dir)?;
         let mut executables = files.iter().filter(|file| is_executable(file));
         let Some(executable) = executables.next() else { return Ok(None) };
         if executables.next().is_some() {
-            return Err(format!("{} has more than one program", dir.display()));
+            return Err(format!("{} has more than one program", dir.display()).into());
         }
         let digest = self.digest(&dir, &files)?;
         if !lock.hashes.contains(&digest) {
             return Err(format!(
                 "{} has the digest {digest}, which is not among those in the lock",
                 dir.display()
-            ));
+            )
+            .into());
         }
         Ok(Some(Package { executable: executable.clone(), digest }))
     }
 
-    fn digest(&self, dir: &Path, files: &[PathBuf]) -> Result<String, String> {
+    fn digest(&self, dir: &Path, files: &[PathBuf]) -> Result<String, WarmError> {
         let fingerprints: Vec<Fingerprint> =
             files.iter().map(|file| Fingerprint::read(file)).collect::<Result<_, _>>()?;
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -75,14 +77,18 @@ impl Packages {
 }
 
 /// All files below `dir`.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, String> {
+fn files(dir: &Path) -> Result<Vec<PathBuf>, WarmError> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(dir) {
         let entry = entry.map_err(|why| why.to_string())?;
         match entry.file_type() {
             kind if kind.is_file() => files.push(entry.into_path()),
             kind if kind.is_dir() => {}
-            _ => return Err(format!("{} is neither file nor directory", entry.path().display())),
+            _ => {
+                return Err(
+                    format!("{} is neither file nor directory", entry.path().display()).into()
+                );
+            }
         }
     }
     Ok(files)
@@ -95,7 +101,7 @@ fn is_executable(file: &Path) -> bool {
 }
 
 impl Fingerprint {
-    pub(super) fn read(file: &Path) -> Result<Self, String> {
+    pub(super) fn read(file: &Path) -> Result<Self, WarmError> {
         let meta = fs::metadata(file).map_err(|why| format!("{}: {why}", file.display()))?;
         Ok(Self {
             path: file.to_owned(),
@@ -113,7 +119,7 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-fn h1(dir: &Path, files: &[PathBuf]) -> Result<String, String> {
+fn h1(dir: &Path, files: &[PathBuf]) -> Result<String, WarmError> {
     let mut lines = Vec::new();
     for file in files {
         let name = file.strip_prefix(dir).ok().and_then(Path::to_str);
@@ -181,7 +187,7 @@ mod tests {
         let packages = Packages::default();
         let found = packages.at(dir.path(), &lock(H1)).unwrap().unwrap();
         assert!(found.executable.ends_with("terraform-provider-echo_v1.0.0"));
-        let refused = packages.at(dir.path(), &lock("h1:other")).unwrap_err();
+        let refused = packages.at(dir.path(), &lock("h1:other")).unwrap_err().to_string();
         assert!(refused.contains("not among those in the lock"), "{refused}");
     }
 

@@ -17,6 +17,7 @@ use hyper::body::Bytes;
 
 use super::{
     bounds::{Bounds, ProcessStats},
+    error::WarmError,
     keyed_mutex::KeyedMutex,
     package::{Fingerprint, Package},
     provider::{Provider, Start},
@@ -172,7 +173,7 @@ impl Pool {
     }
 
     /// One that answers what does not depend on a configuration.
-    pub(super) async fn any(self: &Arc<Self>, key: &Arc<ProviderKey>) -> Result<Lease, String> {
+    pub(super) async fn any(self: &Arc<Self>, key: &Arc<ProviderKey>) -> Result<Lease, WarmError> {
         let found = |pool: &Arc<Self>| pool.lease(|entry| entry.key.digest == key.digest);
         if let Some(lease) = found(self) {
             return Ok(lease);
@@ -192,7 +193,7 @@ impl Pool {
         service: &str,
         method: &str,
         request: Bytes,
-    ) -> Result<(Lease, Bytes), String> {
+    ) -> Result<(Lease, Bytes), WarmError> {
         let wanted = Digest::of_parts("configure-v1", [method.as_bytes(), &request]);
         let found = |pool: &Arc<Self>| {
             let lease = pool.lease(|entry| {
@@ -221,18 +222,18 @@ impl Pool {
         let answered = async {
             let (parts, body) = call.await?.into_parts();
             let (answer, trailers) = wire::collected(body).await?;
-            Ok::<_, String>((wire::is_ok(&parts.headers, &trailers), answer))
+            Ok::<_, WarmError>((wire::is_ok(&parts.headers, &trailers), answer))
         };
         let answered = tokio::time::timeout(self.bounds.call, answered).await;
         let (is_ok, answer) = match answered {
             Ok(answered) => answered?,
             Err(_) => {
                 lease.provider.end();
-                return Err(format!("`{method}` took longer than {:?}", self.bounds.call));
+                return Err(format!("`{method}` took longer than {:?}", self.bounds.call).into());
             }
         };
         if !is_ok {
-            return Err(format!("`{method}` failed"));
+            return Err(format!("`{method}` failed").into());
         }
         // One with something to say, an error or a warning, is not for others.
         if wire::unframed(&answer).is_some_and(<[u8]>::is_empty) {
@@ -302,11 +303,11 @@ impl Pool {
         Some(Lease { provider, id, pool: Arc::clone(self) })
     }
 
-    async fn start(self: &Arc<Self>, key: &Arc<ProviderKey>) -> Result<Lease, String> {
+    async fn start(self: &Arc<Self>, key: &Arc<ProviderKey>) -> Result<Lease, WarmError> {
         self.sweep(&mut self.state());
         let memory: u64 = self.kept().iter().map(|kept| kept.memory_bytes).sum();
         if memory > self.bounds.memory {
-            return Err(format!("the kept providers, all in use, hold {} MB", memory >> 20));
+            return Err(format!("the kept providers, all in use, hold {} MB", memory >> 20).into());
         }
         // Short, because sockets are made in it and their paths have a limit.
         let dir = tempfile::Builder::new()

@@ -15,7 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{REATTACH, Session};
+use super::{REATTACH, Session, error::WarmError};
 use crate::{
     Backend, Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing, WARM,
     init::{Command, CommandContext, InitializedDir},
@@ -118,7 +118,7 @@ impl Engine {
                 tokio::time::sleep(IDLE_POLL_INTERVAL).await;
             }
             if let Err(why) = self.prewarm_one(&manifest, env, secrets).await {
-                let why = secrets.scrubbed(&why);
+                let why = secrets.scrubbed(&why.to_string());
                 tracing::debug!(dir = %manifest.dir.display(), "not warmed ahead: {why}");
             }
         }
@@ -129,7 +129,7 @@ impl Engine {
         manifest: &Manifest,
         env: &BTreeMap<String, OsString>,
         secrets: &Secrets,
-    ) -> Result<(), String> {
+    ) -> Result<(), WarmError> {
         let control = Control::default();
         let nothing = BTreeMap::new();
         let backend = Backend { kind: String::new(), config: BTreeMap::new() };
@@ -169,6 +169,6 @@ impl Engine {
         let context = CommandContext { root: &root, dir: &dir, control: &control };
         let mut transcript = Transcript::new(secrets, None);
         let ended = self.run(context, command, &mut transcript).await;
-        ended.map(drop).map_err(|error| session.why(&error))
+        ended.map(drop).map_err(|error| session.why(&error).into())
     }
 }

@@ -28,7 +28,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::wire::Body;
+use super::{error::WarmError, wire::Body};
 
 /// A public constant of the engines: it keeps people from starting a provider by hand.
 const COOKIE: (&str, &str) =
@@ -101,10 +101,12 @@ impl fmt::Debug for Provider {
 }
 
 impl Provider {
-    /// Starts one and waits for its handshake; errors say what went wrong, for the log.
-    pub(super) async fn start(start: Start<'_>) -> Result<Self, String> {
+    /// Starts one and waits for its handshake.
+    pub(super) async fn start(start: Start<'_>) -> Result<Self, WarmError> {
         let Start { shell, executable, env, dir, limit } = start;
-        let what = |why: &dyn fmt::Display| format!("starting {}: {why}", executable.display());
+        let what = |why: &dyn fmt::Display| {
+            WarmError::from(format!("starting {}: {why}", executable.display()))
+        };
         let mut guard = Command::new(shell)
             .arg("-c")
             .arg(GUARD)
@@ -130,11 +132,11 @@ impl Provider {
         let mut lines = BufReader::new(stdout).lines();
         let connected = timeout(limit, async {
             let (pid, protocol, socket) = handshake(&mut lines).await?;
-            Ok((pid, protocol, connect(&socket).await?))
+            Ok::<_, WarmError>((pid, protocol, connect(&socket).await?))
         });
         let connected = match connected.await {
             Ok(connected) => connected,
-            Err(_) => Err(format!("no handshake within {} s", limit.as_secs_f64())),
+            Err(_) => Err(format!("no handshake within {} s", limit.as_secs_f64()).into()),
         };
         let (pid, protocol, calls) = match connected {
             Ok(connected) => connected,
@@ -153,12 +155,15 @@ impl Provider {
         !self.calls.is_closed() && !self.is_over.is_over.load(Ordering::Acquire)
     }
 
-    /// Passes a call on; the error is worded for the log.
-    pub(super) async fn call(&self, request: Request<Body>) -> Result<Response<Incoming>, String> {
+    /// Passes a call on.
+    pub(super) async fn call(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, WarmError> {
         let mut calls = self.calls.clone();
         tokio::select! {
             answer = calls.send_request(request) => {
-                answer.map_err(|why| format!("the provider did not answer: {why}"))
+                answer.map_err(|why| format!("the provider did not answer: {why}").into())
             }
             () = self.is_over.said.notified() => Err("the provider has ended".into()),
         }
@@ -196,7 +201,7 @@ async fn watch(mut stdout: BufReader<ChildStdout>, over: std::sync::Arc<Over>) {
 /// The id that the guard says and the line of the provider, in whichever order they come.
 async fn handshake(
     lines: &mut tokio::io::Lines<BufReader<ChildStdout>>,
-) -> Result<(u32, Protocol, PathBuf), String> {
+) -> Result<(u32, Protocol, PathBuf), WarmError> {
     let (mut pid, mut line) = (None, None);
     loop {
         if let (Some(pid), Some((protocol, socket))) = (pid, &line) {
@@ -208,14 +213,14 @@ async fn handshake(
                 Err(_) => line = Some(parse(&said)?),
             },
             Ok(None) => return Err("it ended before its handshake".into()),
-            Err(why) => return Err(why.to_string()),
+            Err(why) => return Err(why.to_string().into()),
         }
     }
 }
 
 /// `1|PROTOCOL|unix|SOCKET|grpc|…`.
-fn parse(line: &str) -> Result<(Protocol, String), String> {
-    let unknown = || format!("its handshake `{}` is not known", line.trim());
+fn parse(line: &str) -> Result<(Protocol, String), WarmError> {
+    let unknown = || WarmError::from(format!("its handshake `{}` is not known", line.trim()));
     let fields: Vec<&str> = line.trim().split('|').collect();
     match fields.as_slice() {
         ["1", version, "unix", socket, "grpc", ..] => match *version {
@@ -227,7 +232,7 @@ fn parse(line: &str) -> Result<(Protocol, String), String> {
     }
 }
 
-async fn connect(socket: &Path) -> Result<http2::SendRequest<Body>, String> {
+async fn connect(socket: &Path) -> Result<http2::SendRequest<Body>, WarmError> {
     let stream = UnixStream::connect(socket).await;
     let stream = stream.map_err(|why| format!("connecting to its socket: {why}"))?;
     let (calls, connection) = http2::Builder::new(TokioExecutor::new())
@@ -267,7 +272,7 @@ mod tests {
         (dir, path)
     }
 
-    async fn start(executable: &Path, limit: Duration) -> Result<Provider, String> {
+    async fn start(executable: &Path, limit: Duration) -> Result<Provider, WarmError> {
         let dir = tempfile::tempdir().unwrap();
         let env = [("PATH".to_owned(), OsString::from("/usr/bin:/bin"))].into();
         Provider::start(Start { shell: Path::new("/bin/sh"), executable, env: &env, dir, limit })
@@ -306,7 +311,7 @@ mod tests {
             ("echo '1|5|unix|/none|grpc|'; sleep 600", "connecting to its socket"),
         ] {
             let (_dir, path) = script(text);
-            let why = start(&path, limit).await.unwrap_err();
+            let why = start(&path, limit).await.unwrap_err().to_string();
             assert!(why.contains(expected), "{why}");
         }
     }

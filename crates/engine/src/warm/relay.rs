@@ -26,6 +26,7 @@ use planwright_core::digest::Digest;
 
 use super::{
     answer_cache::{self, AnswerCache},
+    error::WarmError,
     pool::{Lease, Pool, ProviderKey},
     provider::Protocol,
     schema::Cut,
@@ -198,9 +199,10 @@ impl Connection {
         // What hears of it that nobody waits any longer breaks off, as a provider itself would.
         let answered = tokio::select! {
             answered = self.carry_out(policy, method, request) => answered,
-            () = self.stop.cancelled() => Err(format!("`{method}` was stopped")),
+            () = self.stop.cancelled() => Err(format!("`{method}` was stopped").into()),
         };
-        answered.unwrap_or_else(|why| {
+        answered.unwrap_or_else(|why: WarmError| {
+            let why = why.to_string();
             self.backend.note(&why);
             wire::refusal(Status::Unavailable, &why)
         })
@@ -211,7 +213,7 @@ impl Connection {
         policy: RpcPolicy,
         method: &str,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, String> {
+    ) -> Result<Response<Body>, WarmError> {
         match policy {
             RpcPolicy::Schema => self.schema(method, request).await,
             RpcPolicy::Pure => self.pure(method, request).await,
@@ -229,7 +231,7 @@ impl Connection {
         &self,
         method: &str,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, String> {
+    ) -> Result<Response<Body>, WarmError> {
         let (question, asked) = self.question(method, request).await?;
         let types = &self.backend.types;
         let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
@@ -248,7 +250,7 @@ impl Connection {
         &self,
         method: &str,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, String> {
+    ) -> Result<Response<Body>, WarmError> {
         let (question, asked) = self.question(method, request).await?;
         self.cached_or_asked(method, question, asked, wire::collected).await
     }
@@ -257,7 +259,7 @@ impl Connection {
         &self,
         method: &str,
         request: Request<Incoming>,
-    ) -> Result<(Digest, Bytes), String> {
+    ) -> Result<(Digest, Bytes), WarmError> {
         let (asked, _) = wire::collected(request.into_body()).await?;
         let ProviderKey { package, env_digest, .. } = &*self.backend.key;
         let question = answer_cache::question(&[
@@ -277,8 +279,8 @@ impl Connection {
         method: &str,
         question: Digest,
         asked: Bytes,
-        read: impl AsyncFnOnce(Incoming) -> Result<(Bytes, HeaderMap), String>,
-    ) -> Result<Response<Body>, String> {
+        read: impl AsyncFnOnce(Incoming) -> Result<(Bytes, HeaderMap), WarmError>,
+    ) -> Result<Response<Body>, WarmError> {
         let cache = &self.backend.cache;
         if let Some(answer) = cache.get(&question) {
             return Ok(wire::answer(answer));
@@ -303,7 +305,11 @@ impl Connection {
         Ok(Response::from_parts(parts, wire::full_with(answer, trailers)))
     }
 
-    async fn configure(&self, method: &str, request: Request<Incoming>) -> Result<Bytes, String> {
+    async fn configure(
+        &self,
+        method: &str,
+        request: Request<Incoming>,
+    ) -> Result<Bytes, WarmError> {
         let (asked, _) = wire::collected(request.into_body()).await?;
         let service = self.backend.protocol.service();
         // What served this connection so far may be the one that is configured now.
@@ -319,7 +325,7 @@ impl Connection {
         &self,
         method: &str,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, String> {
+    ) -> Result<Response<Body>, WarmError> {
         let lease = self.lease().await?;
         let service = self.backend.protocol.service();
         let request = wire::request(service, method, wire::passed(request.into_body()));
@@ -332,7 +338,7 @@ impl Connection {
     }
 
     /// The process of this connection; before it is configured, any that may answer.
-    async fn lease(&self) -> Result<Arc<Lease>, String> {
+    async fn lease(&self) -> Result<Arc<Lease>, WarmError> {
         let mut held = self.lease.lock().await;
         if let Some(lease) = &*held {
             return Ok(Arc::clone(lease));
@@ -347,15 +353,15 @@ impl Connection {
         &self,
         method: &str,
         lease: &Lease,
-        call: impl Future<Output = Result<T, String>>,
-    ) -> Result<T, String> {
+        call: impl Future<Output = Result<T, WarmError>>,
+    ) -> Result<T, WarmError> {
         let limit = self.backend.pool.bounds().call;
         match tokio::time::timeout(limit, call).await {
             Ok(answered) => answered,
             Err(_) => {
                 lease.provider.end();
                 self.backend.pool.retire(lease);
-                Err(format!("`{method}` took longer than {} s", limit.as_secs_f64()))
+                Err(format!("`{method}` took longer than {} s", limit.as_secs_f64()).into())
             }
         }
     }

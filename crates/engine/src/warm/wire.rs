@@ -8,6 +8,8 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderValue, TE},
 };
 
+use super::error::WarmError;
+
 pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// How much may be under way on one stream; a schema of 5 MB should not wait for many permissions.
@@ -67,7 +69,7 @@ pub(super) fn passed(body: Incoming) -> Body {
 }
 
 /// All bytes of a body and its trailers.
-pub(super) async fn collected(body: Incoming) -> Result<(Bytes, HeaderMap), String> {
+pub(super) async fn collected(body: Incoming) -> Result<(Bytes, HeaderMap), WarmError> {
     let limited = http_body_util::Limited::new(body, MOST);
     let collected = limited.collect().await.map_err(|why| why.to_string())?;
     let trailers = collected.trailers().cloned().unwrap_or_default();
@@ -79,7 +81,7 @@ pub(super) async fn collected(body: Incoming) -> Result<(Bytes, HeaderMap), Stri
 pub(super) async fn read(
     body: Incoming,
     mut take: impl FnMut(&[u8]) -> Option<()>,
-) -> Result<HeaderMap, String> {
+) -> Result<HeaderMap, WarmError> {
     const BROKEN: &str = "its answer is not a message that can be read";
     let mut body = http_body_util::Limited::new(body, MOST);
     let (mut prefix, mut length) = (Vec::with_capacity(PREFIX), 0);
@@ -97,7 +99,7 @@ pub(super) async fn read(
         }
     }
     let expected = [[0].as_slice(), &u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes()];
-    (prefix == expected.concat()).then_some(trailers).ok_or_else(|| BROKEN.to_owned())
+    (prefix == expected.concat()).then_some(trailers).ok_or(BROKEN.into())
 }
 
 /// Whether an answer's headers or trailers say that the call succeeded.

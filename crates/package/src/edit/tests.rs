@@ -21,7 +21,7 @@ fn repository_of(files: &[(&str, &str)]) -> (MemoryFiles, RepoConfig) {
 fn after(files: &[(&str, &str)], edits: serde_json::Value) -> Checked<Edited> {
     let (files, config) = repository_of(files);
     let change_set: ChangeSet = serde_json::from_value(edits).unwrap();
-    edited(&files, &Trusted { config: &config, packages: &files }, &change_set)
+    apply_edits(&files, &Trusted { config: &config, packages: &files }, &change_set)
 }
 
 fn text<'a>(edited: &'a Edited, path: &str) -> &'a str {
@@ -146,7 +146,7 @@ fn a_package_that_the_repository_does_not_allow_stays_out() {
                          "params": { "name": "acme-logs", "region": "eu-central-1" } }]);
     let change_set = serde_json::from_value(edits).unwrap();
     let trusted = Trusted { config: &config, packages: &files };
-    let findings = edited(&files, &trusted, &change_set).unwrap_err();
+    let findings = apply_edits(&files, &trusted, &change_set).unwrap_err();
     assert_eq!(findings[0].code, "package_not_allowed");
 }
 

@@ -33,7 +33,7 @@ pub fn package_of(text: &str) -> Option<String> {
 impl Form {
     /// The change that a filled-in form asks for.
     ///
-    /// Errors with one finding for each field that is wrong by itself; whether values fit the
+    /// Fails with one finding for each field that is wrong by itself; whether values fit the
     /// package is said when the change is validated.
     pub fn read(&self, text: &str) -> Checked<ChangeSet> {
         let text = text.replace("\r\n", "\n");

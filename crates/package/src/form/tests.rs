@@ -42,7 +42,7 @@ fn codes(findings: &[Finding]) -> Vec<&str> {
 #[test]
 fn a_form_asks_for_what_the_schema_knows_required_first() {
     let yaml = form("aws-bucket").yaml("infra: wish");
-    let form: Value = yaml_serde::from_str(&yaml).unwrap();
+    let form: Value = serde_saphyr::from_str(&yaml).unwrap();
     assert_eq!(form["labels"], serde_json::json!(["infra: wish"]));
     let body = form["body"].as_array().unwrap();
     let labels: Vec<&str> =
@@ -75,7 +75,7 @@ fn a_form_asks_for_what_the_schema_knows_required_first() {
 #[test]
 fn no_form_offers_a_word_that_github_reserves() {
     for package in crate::source::names() {
-        let form: Value = yaml_serde::from_str(&form(package).yaml("planwright")).unwrap();
+        let form: Value = serde_saphyr::from_str(&form(package).yaml("planwright")).unwrap();
         let mut ids = BTreeSet::new();
         for field in form["body"].as_array().unwrap() {
             assert!(ids.insert(field["id"].as_str().unwrap().to_owned()), "{package}: {field}");
