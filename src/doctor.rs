@@ -43,7 +43,9 @@ pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyh
         },
         engine: engine(settings).await?,
         kept: kept(settings).await,
-        database: Store::look(&app::database_url(&settings.storage, &data)).await.map_err(told),
+        database: Store::schema_status(&app::database_url(&settings.storage, &data))
+            .await
+            .map_err(told),
         digest_key: digest_key(settings, &data),
         data: directory(&data),
     })

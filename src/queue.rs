@@ -11,34 +11,35 @@ use planwright_core::{
     inbox,
     job::{self, Job, KINDS, Retry, Role, Target},
     names::{DeliveryId, Sha},
+    pull_request::PullRequestState,
     repository::Repository,
 };
 use planwright_store as store;
 use planwright_store::{
-    Delivery, Effects, NewJob, PullRequestId, PullRequestState, Push, Receipt, Repeat,
+    Delivery, Effects, NewJob, PullRequestId, Push, Receipt, RetryPolicy,
+    records::{RecordError, v1},
 };
 
 /// The row that a job becomes, due at once.
 pub fn new_job(job: &Job, dedupe: Option<String>, now: Timestamp) -> Result<NewJob> {
-    let payload = serde_json::to_value(job).context("writing a job down")?;
     Ok(NewJob {
         key: job.lane().to_string(),
         kind: store::JobKind::parse(job.kind())?,
-        payload,
+        payload: v1::Job::payload(job),
         dedupe,
         pull_request: Some(pull_request(job)),
-        repeat: match job.retry() {
-            Retry::Never => Repeat::Never,
-            Retry::Freely => Repeat::Freely,
+        retry_policy: match job.retry() {
+            Retry::Never => RetryPolicy::Never,
+            Retry::Freely => RetryPolicy::Freely,
         },
         run_at: now,
     })
 }
 
-/// The job that a row was.
-pub fn read(row: &store::Job) -> Result<Job> {
-    let job = serde_json::from_value(row.payload.clone());
-    job.with_context(|| format!("reading job {}, which another version may have written", row.id))
+/// Returns the job that a row stands for. Fails if this version knows no such job: a newer one that
+/// runs beside it may have written the row.
+pub fn read(row: &store::Job) -> Result<Job, RecordError> {
+    v1::Job::parse(&row.payload)
 }
 
 /// The word that the jobs of the role `web` had, all but acknowledgements, until each kind got its

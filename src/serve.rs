@@ -66,9 +66,9 @@ impl Bot {
 
     /// Makes up for what was missed and works on jobs until [`Bot::stop`] is called elsewhere.
     pub async fn work(&self) -> Result<()> {
-        let name = worker::Name::take(&self.app).await?;
+        let registration = worker::ProcessRegistration::register(&self.app).await?;
         self.look().await;
-        let worked = worker::run_until(self.app.clone(), &name, self.stop.clone());
+        let worked = worker::run_until(self.app.clone(), &registration, self.stop.clone());
         let ahead = async {
             if self.app.roles.contains(&Role::Plan) {
                 let Environment { variables, secrets } = &self.app.plan_env;

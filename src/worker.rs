@@ -3,7 +3,7 @@
 //! A lease is renewed while the job runs; a job that is cancelled, superseded or lost is stopped.
 //! What fails is tried again with growing pauses, an apply never.
 
-mod name;
+mod registration;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,22 +18,31 @@ use crate::{
     jobs, queue,
 };
 use planwright_core::job::Job;
-use planwright_store::{Beat, Claim, Fenced, JobKind, NewJob, Outcome, Repeat};
+use planwright_store::{
+    Claim, HeartbeatReply, JobKind, NewJob, Outcome, RetryPolicy, WriteOutcome,
+    records::RecordError,
+};
 
-pub use name::Name;
+pub use registration::ProcessRegistration;
 
 /// A worker that says nothing for this long has lost its job.
 const LEASE: Duration = Duration::from_secs(30);
 const ATTEMPTS: i64 = 5;
+/// A job that this version does not know is left alone for so long.
+const UNKNOWN: SignedDuration = SignedDuration::from_secs(15);
 /// Other processes are not heard when they enqueue.
 const POLL: Duration = Duration::from_secs(2);
 
 /// Runs jobs of the roles of this process until `stop`, then lets those under way end.
-pub async fn run_until(app: Arc<App>, name: &Name, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run_until(
+    app: Arc<App>,
+    registration: &ProcessRegistration,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let kinds = queue::kinds(&app.roles)?;
     let workers = (0..app.workers).map(|_| {
         let (app, kinds, stop) = (app.clone(), kinds.clone(), stop.clone());
-        let name = name.as_str().to_owned();
+        let name = registration.name().to_owned();
         tokio::spawn(async move { work(&app, &name, &kinds, &stop).await })
     });
     futures::future::join_all(workers).await;
@@ -71,23 +80,25 @@ async fn run_next(app: &App, worker: &str, kinds: &[JobKind]) -> anyhow::Result<
         return Ok(false);
     };
     let (outcome, next) = attempt(app, &claim).await;
-    let finished = app.store.finish(claim.ticket, &outcome, &next, app.now()).await?;
-    if finished == Fenced::Lost {
+    let finished = app.store.finish(claim.lease, &outcome, &next, app.now()).await?;
+    if finished == WriteOutcome::Lost {
         tracing::warn!(job = %claim.job.id, "another worker has taken the job meanwhile");
     }
     Ok(true)
 }
 
 async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
-    let job = match queue::read(&claim.job) {
-        Ok(job) => job,
-        Err(error) => return (Outcome::Failed { error: error.to_string() }, Vec::new()),
-    };
-    let context = JobContext { job: Some(claim.job.id), ..JobContext::new(app, job.target()) };
+    let stop = CancellationToken::new();
     // A job that waited may have been cancelled meanwhile, and has to know before it goes on.
-    if !beat(app, claim, &context.stop).await {
+    if !beat(app, claim, &stop).await {
         return (Outcome::Done, Vec::new());
     }
+    let job = match queue::read(&claim.job) {
+        Ok(job) => job,
+        Err(error) => return (unknown(app, claim, &stop, &error), Vec::new()),
+    };
+    let context =
+        JobContext { job: Some(claim.job.id), stop, ..JobContext::new(app, job.target()) };
     let guarded = std::panic::AssertUnwindSafe(jobs::run(&job, &context)).catch_unwind();
     let ended = tokio::select! {
         // The heartbeat only ends when there is nothing left to beat for.
@@ -115,6 +126,20 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
     }
 }
 
+/// Puts back a job that this version does not know, for a process that does. It is not even begun,
+/// so one that is not wanted any more ends here.
+fn unknown(app: &App, claim: &Claim, stop: &CancellationToken, error: &RecordError) -> Outcome {
+    if stop.is_cancelled() {
+        return Outcome::Done;
+    }
+    tracing::warn!(
+        job = %claim.job.id,
+        %error,
+        "this version does not know the job, and leaves it to a process that does"
+    );
+    Outcome::Requeue { at: app.now().checked_add(UNKNOWN).unwrap_or(Timestamp::MAX) }
+}
+
 /// Renews the lease until the job is not ours any more.
 async fn keep(app: &App, claim: &Claim, stop: &CancellationToken) {
     loop {
@@ -127,10 +152,10 @@ async fn keep(app: &App, claim: &Claim, stop: &CancellationToken) {
 
 /// Renews the lease once, and asks the flow to stop when it should; whether the job is still ours.
 async fn beat(app: &App, claim: &Claim, stop: &CancellationToken) -> bool {
-    match app.store.heartbeat(claim.ticket, app.now(), LEASE).await {
-        Ok(Beat::Going) => {}
-        Ok(Beat::Cancelled | Beat::Superseded) => stop.cancel(),
-        Ok(Beat::Lost) => {
+    match app.store.heartbeat(claim.lease, app.now(), LEASE).await {
+        Ok(HeartbeatReply::Going) => {}
+        Ok(HeartbeatReply::Cancelled | HeartbeatReply::Superseded) => stop.cancel(),
+        Ok(HeartbeatReply::Lost) => {
             stop.cancel();
             return false;
         }
@@ -156,7 +181,7 @@ fn done(app: &App, claim: &Claim, jobs: &[Job]) -> (Outcome, Vec<NewJob>) {
 async fn failed(app: &App, claim: &Claim, job: &Job, error: String) -> (Outcome, Vec<NewJob>) {
     let id = claim.job.id.to_string();
     tracing::error!(job = %id, attempt = claim.job.attempts, error, "a job failed");
-    if claim.job.repeat == Repeat::Freely && claim.job.attempts < ATTEMPTS {
+    if claim.job.retry_policy == RetryPolicy::Freely && claim.job.attempts < ATTEMPTS {
         return (Outcome::Retry { at: pause(app.now(), claim.job.attempts), error }, Vec::new());
     }
     if let Err(untold) = jobs::give_up(app, job, &id).await {

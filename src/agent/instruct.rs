@@ -22,7 +22,7 @@ use planwright_core::{
 };
 use planwright_git::Want;
 use planwright_github as github;
-use planwright_store::AgentRun;
+use planwright_store::{AgentRun, records::v1};
 use planwright_view::{Marker, Refusal};
 
 use super::{Logged, show};
@@ -48,7 +48,8 @@ pub async fn begin(
     let request = request(app, target, wish).await?;
     let limits = Limits::default().lowered(&config.agent.limits.amount());
     let event = Event::Started { request, limits, tools: tools_digest() };
-    let first = Entry::after(None, event, app.now());
+    let text = v1::event_to_text(&event);
+    let first = Entry::after(None, event, text, app.now());
     let repository = target.repository.id;
     let key = format!("{repository}/{}/{}", target.number, wish.key);
     let run = app.store.start_agent_run(&key, id_of(target), &first).await?;

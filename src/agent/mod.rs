@@ -31,7 +31,7 @@ use planwright_core::{
 use planwright_model as model;
 use planwright_model::Model;
 use planwright_package::credentials;
-use planwright_store::{AgentFacts, Fenced, NewJob, RunId, Unfinished};
+use planwright_store::{AgentFacts, NewJob, RunId, Unfinished, WriteOutcome, records::v1};
 use planwright_view as view;
 use planwright_view::{Marker, RequestReport, RunReport};
 
@@ -55,15 +55,16 @@ impl Logged {
 
     /// Appends an event; when somebody else appended one meanwhile, the job looks again.
     pub async fn append(&mut self, app: &App, event: Event) -> Result<()> {
-        let entry = Entry::after(self.log.last(), event, app.now());
+        let text = v1::event_to_text(&event);
+        let entry = Entry::after(self.log.last(), event, text, app.now());
         let run = self.run.after(&entry);
         match app.store.append_agent_event(self.id, &entry, &facts(&run)).await? {
-            Fenced::Written => {
+            WriteOutcome::Written => {
                 self.log.push(entry);
                 self.run = run;
                 Ok(())
             }
-            Fenced::Lost => {
+            WriteOutcome::Lost => {
                 let why = "the run went on elsewhere".into();
                 Err(Error::Later { at: soon(app, 1), why })
             }

@@ -3,23 +3,27 @@
 //! The comment of a pull request is edited in place, a head has one check run, a comment one
 //! reaction of a kind. What they say is `domain::reply`'s.
 
+mod wire;
+
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use planwright_core::change::Report;
 use planwright_core::{
-    canonical::canonical,
     digest::Digest,
     job::{Invocation, Target},
     names::{CheckRunId, CommentId, Sha},
 };
 use planwright_github as github;
-use planwright_github::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Reaction};
-use planwright_store::{Fenced, RequestState, Sending};
+use planwright_store::{
+    RequestState, Sending, Stamp, WriteOutcome,
+    records::v1::{
+        Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, OutboxRequest, Reaction,
+    },
+};
 use planwright_view as view;
 use planwright_view::{CheckReport, CheckStatus, Level, Marker, RequestReport};
 
@@ -31,46 +35,18 @@ pub const CHECK: &str = "planwright";
 /// A request that was touched so recently may be under way: a look and a call to GitHub take less.
 const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
 
-/// What is to stand at GitHub.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Write {
-    Comment {
-        target: Target,
-        marker: String,
-        body: String,
-        shows: Option<(Sha, Digest)>,
-    },
-    /// `annotated`: what stands on the lines already, besides the annotations of this write.
-    Check {
-        target: Target,
-        check: CheckRun,
-        annotated: BTreeSet<Digest>,
-    },
-    Reaction {
-        target: Target,
-        comment: CommentId,
-        face: Face,
-    },
-}
-
-/// How we react to a comment that gives a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Face {
-    Seen,
-    Done,
-    Refused,
-}
-
-impl Write {
-    fn key(&self) -> String {
-        match self {
-            Self::Comment { target, marker, .. } => comment_key(target, marker),
-            Self::Check { target, check, .. } => check_key(target, &check.head),
-            Self::Reaction { target, comment, face } => {
-                format!("reaction/{}/{comment}/{face:?}", target.repository.id)
-            }
+/// The natural key of a request.
+fn key(request: &OutboxRequest) -> String {
+    match request {
+        OutboxRequest::Comment { target, marker, .. } => comment_key(&target.into(), marker),
+        OutboxRequest::Check { target, check, .. } => check_key(&target.into(), &check.head),
+        OutboxRequest::Reaction { target, comment, face } => {
+            let face = match face {
+                Reaction::Seen => "Seen",
+                Reaction::Done => "Done",
+                Reaction::Refused => "Refused",
+            };
+            format!("reaction/{}/{comment}/{face}", target.repository.id)
         }
     }
 }
@@ -85,7 +61,7 @@ fn comment_key(target: &Target, marker: &str) -> String {
 
 /// Posts or edits the comment of a pull request.
 pub async fn comment(app: &App, target: &Target, report: &Report) -> Result<()> {
-    send(app, &comment_write(app, target, report).await?).await
+    send(app, &comment_request(app, target, report).await?).await
 }
 
 /// Whether the comment of the pull request was ever put down to be posted.
@@ -96,7 +72,7 @@ pub async fn has_commented(app: &App, target: &Target) -> Result<bool> {
 
 /// Creates or updates the check run of the report's head.
 pub async fn check(app: &App, target: &Target, report: &Report) -> Result<()> {
-    send(app, &check_write(app, target, report).await?).await
+    send(app, &check_request(app, target, report).await?).await
 }
 
 /// The same, unless there is no check run of that head, or one that has surely ended.
@@ -111,18 +87,18 @@ pub async fn end_check(app: &App, target: &Target, report: &Report) -> Result<()
 /// Comment and check. Both are put down before either is sent: people may act on the first before a
 /// new process sends the second.
 pub async fn show(app: &App, target: &Target, report: &Report) -> Result<()> {
-    let check = check_write(app, target, report).await?;
+    let check = check_request(app, target, report).await?;
     put(app, &check).await?;
     comment(app, target, report).await?;
     send(app, &check).await
 }
 
-async fn comment_write(app: &App, target: &Target, report: &Report) -> Result<Write> {
+async fn comment_request(app: &App, target: &Target, report: &Report) -> Result<OutboxRequest> {
     let page = page(app, target).await?;
     let (marker, body) = (Marker::Report.to_string(), view::comment(report, page.as_deref()));
     let digest = report.digest.clone().unwrap_or_else(|| report.plan_set_digest());
     let shows = Some((report.head.clone(), digest));
-    Ok(Write::Comment { target: target.clone(), marker, body, shows })
+    Ok(OutboxRequest::Comment { target: target.into(), marker, body, shows })
 }
 
 /// The page of the newest run of a pull request, where there are pages.
@@ -133,20 +109,19 @@ async fn page(app: &App, target: &Target) -> Result<Option<String>> {
 }
 
 /// GitHub adds the annotations of each update to the earlier ones, so each is sent once for a head.
-async fn check_write(app: &App, target: &Target, report: &Report) -> Result<Write> {
+async fn check_request(app: &App, target: &Target, report: &Report) -> Result<OutboxRequest> {
     let mut check = check_run(target, report);
     check.details_url = page(app, target).await?;
-    let digest_of = |annotation: &Annotation| Digest::sha256(canonical(annotation).as_bytes());
     let mut annotated = BTreeSet::new();
     if let Some((last, before, state)) = last_check(app, target, &report.head).await? {
         annotated = before;
         // Of a write that is not known to have arrived, all are sent again.
         if state == RequestState::Done {
-            annotated.extend(last.annotations.iter().map(digest_of));
+            annotated.extend(last.annotations.iter().map(Annotation::digest));
         }
     }
-    check.annotations.retain(|annotation| !annotated.contains(&digest_of(annotation)));
-    Ok(Write::Check { target: target.clone(), check, annotated })
+    check.annotations.retain(|annotation| !annotated.contains(&annotation.digest()));
+    Ok(OutboxRequest::Check { target: target.into(), check, annotated })
 }
 
 /// What was put down last to stand as the check run of a head.
@@ -157,10 +132,9 @@ async fn last_check(
 ) -> Result<Option<(CheckRun, BTreeSet<Digest>, RequestState)>> {
     let key = check_key(target, head);
     let Some(request) = app.store.request(&key).await? else { return Ok(None) };
-    let write: Write = serde_json::from_value(request.body)
-        .with_context(|| format!("reading the request `{key}`"))?;
-    Ok(match write {
-        Write::Check { check, annotated, .. } => Some((check, annotated, request.state)),
+    let body = OutboxRequest::parse(&request.body);
+    Ok(match body.with_context(|| format!("reading the request `{key}`"))? {
+        OutboxRequest::Check { check, annotated, .. } => Some((check, annotated, request.state)),
         _ => None,
     })
 }
@@ -168,19 +142,19 @@ async fn last_check(
 /// Answers a command by a comment of our own.
 pub async fn reply(app: &App, target: &Target, asked: &Invocation, text: &str) -> Result<()> {
     let marker = Marker::Reply(asked.comment, asked.nth);
-    let write = Write::Comment {
-        target: target.clone(),
+    let request = OutboxRequest::Comment {
+        target: target.into(),
         marker: marker.to_string(),
         body: marker.on(text),
         shows: None,
     };
-    send(app, &write).await
+    send(app, &request).await
 }
 
 /// Posts or edits the comment of an issue that says what became of it.
 pub async fn request(app: &App, target: &Target, report: &RequestReport) -> Result<()> {
     let (marker, body) = (Marker::Request.to_string(), view::request(report));
-    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
+    send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
 }
 
 /// The same where nothing became of it, and `text` says why.
@@ -188,26 +162,26 @@ pub async fn note(app: &App, target: &Target, text: &str) -> Result<()> {
     let marker = Marker::Request;
     let body = marker.on(text);
     let marker = marker.to_string();
-    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
+    send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
 }
 
 /// Says something once, under a marker of its own.
 pub async fn say(app: &App, target: &Target, marker: Marker, text: &str) -> Result<()> {
     let (marker, body) = (marker.to_string(), marker.on(text));
-    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
+    send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
 }
 
 /// Says that something of ours failed, under the id that the log has.
 pub async fn failure(app: &App, target: &Target, id: &str, text: &str) -> Result<()> {
     let marker = format!("<!-- planwright:failure:{id} -->");
     let body = format!("{marker}\n{text}");
-    send(app, &Write::Comment { target: target.clone(), marker, body, shows: None }).await
+    send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
 }
 
 /// Reacts to a comment.
-pub async fn react(app: &App, target: &Target, asked: &Invocation, face: Face) -> Result<()> {
-    let write = Write::Reaction { target: target.clone(), comment: asked.comment, face };
-    send(app, &write).await
+pub async fn react(app: &App, target: &Target, asked: &Invocation, face: Reaction) -> Result<()> {
+    let target = target.into();
+    send(app, &OutboxRequest::Reaction { target, comment: asked.comment, face }).await
 }
 
 /// Sends what a process that is gone put down and did not finish; one that cannot be sent keeps
@@ -215,8 +189,8 @@ pub async fn react(app: &App, target: &Target, asked: &Invocation, face: Face) -
 pub async fn send_unfinished(app: &App) -> Result<()> {
     let then = app.now().checked_sub(UNDER_WAY).context("the clock is before all requests")?;
     for request in app.store.unfinished_requests(then).await? {
-        let sent = match serde_json::from_value(request.body.clone()) {
-            Ok(write) => send_put(app, &write).await,
+        let sent = match OutboxRequest::parse(&request.body) {
+            Ok(wanted) => send_put(app, &wanted).await,
             Err(error) => Err(anyhow::Error::from(error).into()),
         };
         if let Err(error) = sent {
@@ -226,40 +200,45 @@ pub async fn send_unfinished(app: &App) -> Result<()> {
     Ok(())
 }
 
-async fn put(app: &App, write: &Write) -> Result<()> {
-    let body = serde_json::to_value(write).context("writing a request down")?;
-    Ok(app.store.put_request(&write.key(), &body, (&app.process, app.now())).await?)
+async fn put(app: &App, request: &OutboxRequest) -> Result<()> {
+    Ok(app.store.put_request(&key(request), &request.to_json(), stamp(app)).await?)
 }
 
-async fn send(app: &App, write: &Write) -> Result<()> {
-    put(app, write).await?;
-    send_put(app, write).await
+async fn send(app: &App, request: &OutboxRequest) -> Result<()> {
+    put(app, request).await?;
+    send_put(app, request).await
 }
 
-async fn send_put(app: &App, write: &Write) -> Result<()> {
-    let key = write.key();
-    while let Some(sending) = app.store.begin_sending(&key, (&app.process, app.now())).await? {
+async fn send_put(app: &App, request: &OutboxRequest) -> Result<()> {
+    let key = key(request);
+    while let Some(sending) = app.store.begin_sending(&key, stamp(app)).await? {
         // Another may have been put in its place since: the row says what is to stand there.
-        let wanted: Write = serde_json::from_value(sending.request.body.clone())
+        let wanted = OutboxRequest::parse(&sending.request.body)
             .with_context(|| format!("reading the request `{key}`"))?;
         let (remote, at) = match deliver(app, &wanted, &sending).await {
             Ok(sent) => sent,
             Err(error) => return Err(failed(app, &sending, error).await?),
         };
         record_posted(app, &wanted, at).await?;
-        if app.store.finish_sending(&sending.request, &remote, at).await? == Fenced::Written {
+        if app.store.finish_sending(&sending.request, &remote, at).await? == WriteOutcome::Written {
             break;
         }
     }
     Ok(())
 }
 
+fn stamp(app: &App) -> Stamp<'_> {
+    Stamp { by: &app.process, at: app.now() }
+}
+
 /// Records since when people can read a plan set. Before the request counts as done: whoever finds it
 /// unfinished finds the time at GitHub, too.
-async fn record_posted(app: &App, write: &Write, at: Option<Timestamp>) -> Result<()> {
-    let Write::Comment { target, shows: Some((head, digest)), .. } = write else { return Ok(()) };
+async fn record_posted(app: &App, request: &OutboxRequest, at: Option<Timestamp>) -> Result<()> {
+    let OutboxRequest::Comment { target, shows: Some((head, digest)), .. } = request else {
+        return Ok(());
+    };
     let at = at.context("GitHub gave no time for our comment")?;
-    Ok(app.store.record_posted(id_of(target), (head, digest), at).await?)
+    Ok(app.store.record_posted(id_of(&target.into()), head, digest, at).await?)
 }
 
 /// Writes down what is known of a request that did not succeed, and says what that means.
@@ -292,32 +271,42 @@ async fn not_sent(app: &App, sending: &Sending) -> Result<()> {
 
 type Sent = (String, Option<Timestamp>);
 
-async fn deliver(app: &App, write: &Write, sending: &Sending) -> github::Result<Sent> {
-    match write {
-        Write::Comment { target, marker, body, .. } => {
-            deliver_comment(app, target, marker, body, sending).await
+async fn deliver(app: &App, request: &OutboxRequest, sending: &Sending) -> github::Result<Sent> {
+    match request {
+        OutboxRequest::Comment { target, marker, body, .. } => {
+            deliver_comment(app, &target.into(), MarkedBody { marker, body }, sending).await
         }
-        Write::Check { target, check, .. } => deliver_check(app, target, check, sending).await,
-        Write::Reaction { target, comment, face } => {
+        OutboxRequest::Check { target, check, .. } => {
+            deliver_check(app, &target.into(), &wire::check_run(check), sending).await
+        }
+        OutboxRequest::Reaction { target, comment, face } => {
             let reaction = match face {
-                Face::Seen => Reaction::Eyes,
-                Face::Done => Reaction::Rocket,
-                Face::Refused => Reaction::Confused,
+                Reaction::Seen => github::Reaction::Eyes,
+                Reaction::Done => github::Reaction::Rocket,
+                Reaction::Refused => github::Reaction::Confused,
             };
             // GitHub answers the second of a kind with the first, so there is nothing to look up.
+            let target: Target = target.into();
             app.github.react(&target.repository, *comment, reaction).await?;
             Ok((comment.to_string(), None))
         }
     }
 }
 
+/// The text of a comment, and what it is found by.
+#[derive(Clone, Copy)]
+struct MarkedBody<'a> {
+    marker: &'a str,
+    body: &'a str,
+}
+
 async fn deliver_comment(
     app: &App,
     target: &Target,
-    marker: &str,
-    body: &str,
+    text: MarkedBody<'_>,
     sending: &Sending,
 ) -> github::Result<Sent> {
+    let MarkedBody { marker, body } = text;
     let mut known = remote(sending).map(CommentId);
     if known.is_none() && sending.look_first {
         let found = app.github.find_comment(&target.repository, target.number, marker).await?;
@@ -342,7 +331,7 @@ async fn deliver_comment(
 async fn deliver_check(
     app: &App,
     target: &Target,
-    check: &CheckRun,
+    check: &github::CheckRun,
     sending: &Sending,
 ) -> github::Result<Sent> {
     let mut known = remote(sending).map(CheckRunId);
@@ -366,6 +355,7 @@ fn remote(sending: &Sending) -> Option<i64> {
     sending.request.remote_id.as_ref().and_then(|id| id.parse().ok())
 }
 
+/// The check run that a report becomes.
 fn check_run(target: &Target, report: &Report) -> CheckRun {
     let CheckReport { status, conclusion, title, summary, annotations } = view::check(report);
     let conclusion = conclusion.map_or(Conclusion::Failure, |conclusion| match conclusion {
@@ -395,7 +385,7 @@ fn annotation(annotation: view::Annotation) -> Annotation {
         path: annotation.path,
         start_line: annotation.line,
         end_line: annotation.line,
-        level: match annotation.level {
+        annotation_level: match annotation.level {
             Level::Failure => AnnotationLevel::Failure,
             Level::Warning => AnnotationLevel::Warning,
         },

@@ -4,10 +4,7 @@
 //! may be merged, and even applied, before a word is said of it.
 
 use crate::app::App;
-use planwright_core::{
-    job::Target,
-    pull_request::{PullRequest, PullRequestState},
-};
+use planwright_core::{job::Target, pull_request::PullRequest};
 use planwright_store as store;
 
 use super::{Error, Result, id_of};
@@ -25,7 +22,7 @@ pub async fn pull_snapshot(app: &App, target: &Target) -> Result<PullSnapshot> {
     // Asked before the look, so that whatever is told of from here on is news.
     let generation = app.store.generation(id).await?;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
-    app.store.record_pull_request(id, &pull.head, stored(pull.state)).await?;
+    app.store.record_pull_request(id, &pull.head, pull.state).await?;
     Ok(PullSnapshot { pull, id, generation })
 }
 
@@ -35,16 +32,8 @@ impl PullSnapshot {
     pub async fn still_holds(&self, app: &App) -> Result<()> {
         let known = app.store.pull_request(self.id).await?;
         let holds = known.is_some_and(|known| {
-            known.generation == self.generation && known.state == Some(stored(self.pull.state))
+            known.generation == self.generation && known.state == Some(self.pull.state)
         });
         if holds { Ok(()) } else { Err(Error::Stopped) }
-    }
-}
-
-fn stored(state: PullRequestState) -> store::PullRequestState {
-    match state {
-        PullRequestState::Open => store::PullRequestState::Open,
-        PullRequestState::Closed => store::PullRequestState::Closed,
-        PullRequestState::Merged => store::PullRequestState::Merged,
     }
 }

@@ -240,7 +240,7 @@ impl Recorder {
         if steps.is_empty() && lines.is_empty() {
             return;
         }
-        if let Err(error) = self.store.note(run, (&steps, &lines)).await {
+        if let Err(error) = self.store.note(run, &steps, &lines).await {
             tracing::warn!(%run, %error, "notes of a run were not written");
             // Lines may be lost; how a step ended is tried once more.
             self.page().changed.extend(changed);

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     flow::{
         JobContext, Result, id_of,
-        outbox::{self, Face},
+        outbox,
     },
 };
 use planwright_core::{
@@ -15,7 +15,9 @@ use planwright_core::{
     job::{Acknowledge, Invocation, Job, Lane, Target},
     names::StackId,
 };
-use planwright_store::{LockState, StackLock, Unlock as UnlockOutcome};
+use planwright_store::{
+    LockState, StackLock, Stamp, Unlock as UnlockOutcome, records::v1::Reaction,
+};
 use planwright_view as view;
 use planwright_view::{Refusal, Unlocked};
 
@@ -45,7 +47,7 @@ async fn acknowledge(app: &App, job: &Acknowledge) -> Result<Vec<Job>> {
     for command in &commands {
         authorise(app, target, asked, command.row()).await?;
     }
-    outbox::react(app, target, asked, Face::Seen).await?;
+    outbox::react(app, target, asked, Reaction::Seen).await?;
     let mut jobs = Vec::new();
     let is_only_one = commands.len() == 1;
     for (i, command) in commands.into_iter().enumerate() {
@@ -140,7 +142,8 @@ async fn unlock(
 ) -> Result<String> {
     let (id, by) = (id_of(target), asked.by.login.clone());
     let given_up = apply::given_up(app, id).await?;
-    let unlock = app.store.unlock(id, stack.as_ref(), (by.as_str(), app.now()), given_up).await?;
+    let stamp = Stamp { by: by.as_str(), at: app.now() };
+    let unlock = app.store.unlock(id, stack.as_ref(), stamp, given_up).await?;
     let locks = match unlock {
         UnlockOutcome::InUse => return Err(Refusal::LockInUse { stack }.into()),
         UnlockOutcome::Freed(locks) if locks.is_empty() => {

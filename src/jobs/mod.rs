@@ -22,13 +22,14 @@ use planwright_core::{
     job::{Job, Task},
     with_job,
 };
+use planwright_store::records::v1::Reaction;
 use planwright_view::Refusal;
 
 use crate::{
     app::App,
     flow::{
         Error, JobContext, Result,
-        outbox::{self, Face},
+        outbox,
     },
 };
 
@@ -69,12 +70,12 @@ pub async fn run(job: &Job, context: &JobContext<'_>) -> Result<Vec<Job>> {
     match ended {
         Ok(next) => {
             if with_job!(job, job => job.is_done(&next)) {
-                outbox::react(app, target, asked, Face::Done).await?;
+                outbox::react(app, target, asked, Reaction::Done).await?;
             }
             Ok(next)
         }
         Err(Error::Refused(refusal)) => {
-            outbox::react(app, target, asked, Face::Refused).await?;
+            outbox::react(app, target, asked, Reaction::Refused).await?;
             outbox::reply(app, target, asked, &refusal.to_string()).await?;
             Ok(Vec::new())
         }
@@ -94,7 +95,7 @@ pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
     let ended = with_job!(job, job => job.give_up(&context, &text).await);
     match job.invocation() {
         Some(asked) => {
-            outbox::react(app, job.target(), asked, Face::Refused).await?;
+            outbox::react(app, job.target(), asked, Reaction::Refused).await?;
             outbox::reply(app, job.target(), asked, &text).await?;
         }
         None => outbox::failure(app, job.target(), id, &text).await?,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use planwright_core::names::{Login, PrNumber, RepositoryId, Sha, StackId};
-use planwright_store::{JobKind, NewJob, PullRequestId, Repeat, Store};
+use planwright_store::{JobKind, NewJob, PullRequestId, RetryPolicy, Store};
 
 use crate::support::postgres;
 
@@ -106,7 +106,7 @@ fn job(key: &str) -> NewJob {
         payload: serde_json::json!({}),
         dedupe: None,
         pull_request: None,
-        repeat: Repeat::Freely,
+        retry_policy: RetryPolicy::Freely,
         run_at: at(0),
     }
 }

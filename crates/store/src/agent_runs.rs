@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use planwright_core::{
     agent::event::Entry,
-    canonical::canonical,
     names::{PrNumber, RepositoryId, Sha},
 };
 
 use super::{
-    Error, Fenced, PullRequestId, RunId, Store,
+    Error, PullRequestId, RunId, Store, WriteOutcome,
     column::{Row, binds},
     db::Tx,
+    records::v1,
 };
 
 /// What can be looked up of a run without reading its log.
@@ -73,7 +73,7 @@ async fn insert(tx: &mut Tx, run: RunId, entry: &Entry) -> Result<u64, Error> {
     const APPEND: &str = "INSERT INTO agent_events (run, seq, at, body, hash) \
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
     let seq = i64::try_from(entry.seq).unwrap_or(i64::MAX);
-    let cells = binds![run, seq, entry.at, canonical(&entry.event), entry.hash];
+    let cells = binds![run, seq, entry.at, entry.text, entry.hash];
     tx.execute(APPEND, cells).await
 }
 
@@ -109,20 +109,20 @@ impl Store {
         run: RunId,
         entry: &Entry,
         facts: &AgentFacts,
-    ) -> Result<Fenced, Error> {
+    ) -> Result<WriteOutcome, Error> {
         const FACTS: &str = "UPDATE agent_runs SET pull_request = $2, is_over = $3, \
              is_complete = $4, spent = $5, unfinished_head = $6, unfinished_why = $7, \
              changed_at = $8 WHERE id = $1";
         let mut tx = self.db.begin().await?;
         if insert(&mut tx, run, entry).await? == 0 {
-            return Ok(Fenced::Lost);
+            return Ok(WriteOutcome::Lost);
         }
         let AgentFacts { pull_request, is_over, is_complete, unfinished, spent } = facts.clone();
         let (head, why) = unfinished.map(|it| (it.head, it.why)).unzip();
         let cells = binds![run, pull_request, is_over, is_complete, spent, head, why, entry.at];
         tx.execute(FACTS, cells).await?;
         tx.commit().await?;
-        Ok(Fenced::Written)
+        Ok(WriteOutcome::Written)
     }
 
     /// The whole log of a run, in order.
@@ -173,14 +173,15 @@ impl Store {
 }
 
 fn entry(row: &Row) -> Result<Entry, Error> {
-    let body: serde_json::Value = row.read("body")?;
-    let event = serde_json::from_value(body)
+    let text: String = row.read("body")?;
+    let event = v1::event_from_text(&text)
         .map_err(|e| Error::Column { column: "agent_events.body", why: e.to_string() })?;
     let seq: i64 = row.read("seq")?;
     Ok(Entry {
         seq: u64::try_from(seq).unwrap_or(u64::MAX),
         at: row.read("at")?,
         event,
+        text,
         hash: row.read("hash")?,
     })
 }

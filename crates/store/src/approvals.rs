@@ -11,10 +11,10 @@ use planwright_core::{
 
 use super::{
     Error, PullRequestId, Store,
-    column::{Row, binds, words},
+    column::{Row, binds, text_enum},
 };
 
-words! {
+text_enum! {
     ApprovalKind {
         /// A review on GitHub.
         Review = "review",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Error, Fenced, Job, JobId, JobKind, JobState, NewJob, Repeat, Store,
+    Error, Job, JobId, JobKind, JobState, NewJob, RetryPolicy, Store, WriteOutcome,
     column::binds,
     db::{Db, Tx},
     jobs, pull_requests,
@@ -16,7 +16,7 @@ use super::{
 
 /// The right to speak about a job, as long as nobody else has taken it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub struct Lease {
     id: JobId,
     fence: i64,
 }
@@ -25,7 +25,7 @@ pub struct Ticket {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     pub job: Job,
-    pub ticket: Ticket,
+    pub lease: Lease,
     /// A worker was lost over this job, which must not simply be run again: first look at what was
     /// done. Stays so for later claims of the job.
     pub recovered: bool,
@@ -34,7 +34,7 @@ pub struct Claim {
 /// What the queue says to a job that is still at work.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beat {
+pub enum HeartbeatReply {
     Going,
     /// Somebody who may do so asked to stop.
     Cancelled,
@@ -48,7 +48,7 @@ pub enum Beat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// Something of ours went wrong; try again from `at` on. Refused for [`Repeat::Never`].
+    /// Something of ours went wrong; try again from `at` on. Refused for [`RetryPolicy::Never`].
     Retry {
         at: Timestamp,
         error: String,
@@ -80,13 +80,13 @@ macro_rules! next_job {
 }
 
 impl Store {
-    /// Takes the next job that is due and of one of `kinds`, for as long as `lease`.
+    /// Takes the next job that is due and of one of `kinds`, for as long as `length`.
     pub async fn claim(
         &self,
         worker: &str,
         kinds: &[JobKind],
         now: Timestamp,
-        lease: Duration,
+        length: Duration,
     ) -> Result<Option<Claim>, Error> {
         const TAKE: &str = "UPDATE jobs SET state = 'running', worker = $2, lease_until = $3, \
              fence = fence + 1, attempts = attempts + 1, lost_leases = lost_leases + $4 \
@@ -96,43 +96,43 @@ impl Store {
             Db::Postgres(_) => next_job!(" FOR UPDATE OF j SKIP LOCKED"),
         };
         let mut tx = self.db.begin().await?;
-        let Some(row) = tx.row(next, binds![now, list(kinds)]).await? else { return Ok(None) };
+        let Some(row) = tx.row(next, binds![now, kind_list(kinds)]).await? else { return Ok(None) };
         let id: JobId = row.read("id")?;
         let lost = i64::from(row.read::<JobState>("state")? == JobState::Running);
-        let cells = binds![id, worker, after(now, lease), lost];
+        let cells = binds![id, worker, lease_end(now, length), lost];
         let Some(row) = tx.row(TAKE, cells).await? else { return Ok(None) };
         let job = Job::from_row(&row)?;
-        let ticket = Ticket { id, fence: row.read("fence")? };
+        let lease = Lease { id, fence: row.read("fence")? };
         tx.commit().await?;
-        let recovered = job.repeat == Repeat::Never && job.lost_leases > 0;
-        Ok(Some(Claim { job, ticket, recovered }))
+        let recovered = job.retry_policy == RetryPolicy::Never && job.lost_leases > 0;
+        Ok(Some(Claim { job, lease, recovered }))
     }
 
     /// Says that the job is still at work, which renews its lease, and hears whether it should be.
     pub async fn heartbeat(
         &self,
-        ticket: Ticket,
+        lease: Lease,
         now: Timestamp,
-        lease: Duration,
-    ) -> Result<Beat, Error> {
+        length: Duration,
+    ) -> Result<HeartbeatReply, Error> {
         const BEAT: &str = "UPDATE jobs SET lease_until = $3 \
              WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING *";
         let mut tx = self.db.begin().await?;
-        let cells = binds![ticket.id, ticket.fence, after(now, lease)];
-        let Some(row) = tx.row(BEAT, cells).await? else { return Ok(Beat::Lost) };
-        let beat = beat(&mut tx, &Job::from_row(&row)?).await?;
+        let cells = binds![lease.id, lease.fence, lease_end(now, length)];
+        let Some(row) = tx.row(BEAT, cells).await? else { return Ok(HeartbeatReply::Lost) };
+        let reply = heartbeat_reply(&mut tx, &Job::from_row(&row)?).await?;
         tx.commit().await?;
-        Ok(beat)
+        Ok(reply)
     }
 
     /// Says how the attempt ended and enqueues what follows from it, all or nothing.
     pub async fn finish(
         &self,
-        ticket: Ticket,
+        lease: Lease,
         outcome: &Outcome,
         next: &[NewJob],
         now: Timestamp,
-    ) -> Result<Fenced, Error> {
+    ) -> Result<WriteOutcome, Error> {
         const FINISH: &str = "UPDATE jobs SET state = $3, run_at = COALESCE($4, run_at), \
              error = $5, finished_at = $6, attempts = attempts - $7, lease_until = NULL \
              WHERE id = $1 AND fence = $2 AND state = 'running' RETURNING repeats";
@@ -145,18 +145,18 @@ impl Store {
         let finished_at = at.is_none().then_some(now);
         let uncounted = i64::from(matches!(outcome, Outcome::Requeue { .. }));
         let mut tx = self.db.begin().await?;
-        let cells = binds![ticket.id, ticket.fence, state, at, error, finished_at, uncounted];
-        let Some(row) = tx.row(FINISH, cells).await? else { return Ok(Fenced::Lost) };
+        let cells = binds![lease.id, lease.fence, state, at, error, finished_at, uncounted];
+        let Some(row) = tx.row(FINISH, cells).await? else { return Ok(WriteOutcome::Lost) };
         let is_retry = matches!(outcome, Outcome::Retry { .. });
-        if is_retry && row.read::<Repeat>("repeats")? == Repeat::Never {
-            return Err(Error::NeverRepeated(ticket.id.0));
+        if is_retry && row.read::<RetryPolicy>("repeats")? == RetryPolicy::Never {
+            return Err(Error::NeverRepeated(lease.id.0));
         }
         for job in next {
             jobs::enqueue(&mut tx, job, now).await?;
         }
         tx.commit().await?;
         self.wake_workers();
-        Ok(Fenced::Written)
+        Ok(WriteOutcome::Written)
     }
 
     /// When a worker for `kinds` should look next, if nothing is enqueued before: a job falls due or
@@ -167,7 +167,7 @@ impl Store {
              AND $1 LIKE '%,' || j.kind || ',%' AND NOT EXISTS (SELECT 1 FROM jobs earlier \
              WHERE earlier.key = j.key AND earlier.id < j.id \
              AND earlier.state IN ('open', 'running'))";
-        let row = self.db.row(DUE, binds![list(kinds)]).await?;
+        let row = self.db.row(DUE, binds![kind_list(kinds)]).await?;
         row.map_or(Ok(None), |row| row.read_optional("due"))
     }
 
@@ -184,27 +184,29 @@ impl Store {
 }
 
 /// What a job that still holds its lease is to hear.
-async fn beat(tx: &mut Tx, job: &Job) -> Result<Beat, Error> {
+async fn heartbeat_reply(tx: &mut Tx, job: &Job) -> Result<HeartbeatReply, Error> {
     let (Some(id), Some(generation)) = (job.pull_request, job.generation) else {
-        return Ok(Beat::Going);
+        return Ok(HeartbeatReply::Going);
     };
-    let Some(pull_request) = pull_requests::load(tx, id).await? else { return Ok(Beat::Going) };
+    let Some(pull_request) = pull_requests::load(tx, id).await? else {
+        return Ok(HeartbeatReply::Going);
+    };
     let is_cancelled = pull_request.cancel_requested.is_some_and(|upto| generation <= upto);
-    let is_stale = job.repeat == Repeat::Freely && generation < pull_request.generation;
+    let is_stale = job.retry_policy == RetryPolicy::Freely && generation < pull_request.generation;
     Ok(match (is_cancelled, is_stale) {
-        (true, _) => Beat::Cancelled,
-        (false, true) => Beat::Superseded,
-        (false, false) => Beat::Going,
+        (true, _) => HeartbeatReply::Cancelled,
+        (false, true) => HeartbeatReply::Superseded,
+        (false, false) => HeartbeatReply::Going,
     })
 }
 
 /// `,plan,ack,`: a list cannot be bound in a way that both databases know.
-fn list(kinds: &[JobKind]) -> String {
+fn kind_list(kinds: &[JobKind]) -> String {
     kinds.iter().fold(",".to_owned(), |list, kind| list + kind.as_str() + ",")
 }
 
 /// The end of a lease; an absurdly long one lasts as long as time does.
-pub(super) fn after(now: Timestamp, lease: Duration) -> Timestamp {
+pub(super) fn lease_end(now: Timestamp, lease: Duration) -> Timestamp {
     now.checked_add(lease).unwrap_or(Timestamp::MAX)
 }
 
@@ -214,8 +216,8 @@ mod tests {
 
     #[test]
     fn no_kind_at_all_matches_no_job() {
-        assert_eq!(list(&[]), ",");
+        assert_eq!(kind_list(&[]), ",");
         let kinds = ["plan", "ack"].map(|kind| JobKind::parse(kind).unwrap());
-        assert_eq!(list(&kinds), ",plan,ack,");
+        assert_eq!(kind_list(&kinds), ",plan,ack,");
     }
 }

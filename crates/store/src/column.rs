@@ -15,7 +15,7 @@ use planwright_core::{
     plan::Plan,
 };
 
-use super::{Error, Subject};
+use super::{Error, Subject, records};
 
 /// A value on its way into a statement; even a null has its type, because Postgres asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,24 +215,35 @@ macro_rules! name_columns {
 }
 name_columns!(BranchName, DeliveryId, Login, Sha, StackId);
 
-/// Values that stand as JSON text, which no statement looks into.
-macro_rules! json_columns {
-    ($($name:ty),*) => {$(
+/// JSON of whoever wrote it, which no statement looks into.
+impl Column for Json {
+    type Raw = String;
+    fn raw(&self) -> String {
+        canonical(self)
+    }
+    fn parse(raw: String) -> Result<Self, String> {
+        serde_json::from_str(&raw).map_err(|e| e.to_string())
+    }
+}
+
+/// Values that stand as a record of the same name.
+macro_rules! record_columns {
+    ($($name:ident),*) => {$(
         impl Column for $name {
             type Raw = String;
             fn raw(&self) -> String {
-                canonical(self)
+                records::to_text::<Self, records::v1::$name>(self)
             }
             fn parse(raw: String) -> Result<Self, String> {
-                serde_json::from_str(&raw).map_err(|e| e.to_string())
+                records::from_text::<Self, records::v1::$name>(&raw).map_err(|e| e.to_string())
             }
         }
     )*};
 }
-json_columns!(Json, Plan, Report, Subject);
+record_columns!(Plan, Report, Subject);
 
 /// An enum whose values are words in the database and in messages.
-macro_rules! words {
+macro_rules! text_enum {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -268,13 +279,13 @@ macro_rules! words {
         }
     )*};
 }
-pub(super) use words;
+pub(super) use text_enum;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    words! {
+    text_enum! {
         Light { Red = "red", Green = "green" }
     }
 

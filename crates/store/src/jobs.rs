@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::{
     Error, PullRequestId, Store,
-    column::{Column, Row, binds, words},
+    column::{Column, Row, binds, text_enum},
     db::{Counter, Tx},
     pull_requests,
 };
@@ -69,10 +69,10 @@ impl Column for JobKind {
     }
 }
 
-words! {
+text_enum! {
     JobState { Open = "open", Running = "running", Done = "done", Failed = "failed" }
     /// What may happen to a job whose worker was lost, or whose pull request moved on.
-    Repeat {
+    RetryPolicy {
         /// It is simply run again; it stops when its pull request has a newer generation.
         Freely = "freely",
         /// It may have had an effect that must not happen twice (an apply): it comes back marked as
@@ -92,7 +92,7 @@ pub struct NewJob {
     pub dedupe: Option<String>,
     /// Whose generation and cancellation it follows, if any.
     pub pull_request: Option<PullRequestId>,
-    pub repeat: Repeat,
+    pub retry_policy: RetryPolicy,
     /// Not before.
     pub run_at: Timestamp,
 }
@@ -106,7 +106,7 @@ pub struct Job {
     pub pull_request: Option<PullRequestId>,
     /// The pull request's when it was enqueued.
     pub generation: Option<i64>,
-    pub repeat: Repeat,
+    pub retry_policy: RetryPolicy,
     pub state: JobState,
     /// How often it was begun, this time included.
     pub attempts: i64,
@@ -132,7 +132,7 @@ impl Job {
                 .zip(number)
                 .map(|(repository, number)| PullRequestId { repository, number }),
             generation: row.read_optional("generation")?,
-            repeat: row.read("repeats")?,
+            retry_policy: row.read("repeats")?,
             state: row.read("state")?,
             attempts: row.read("attempts")?,
             lost_leases: row.read("lost_leases")?,
@@ -172,7 +172,7 @@ pub(super) async fn enqueue(
         job.pull_request.map(|pull_request| pull_request.repository),
         job.pull_request.map(|pull_request| pull_request.number),
         generation,
-        job.repeat,
+        job.retry_policy,
         job.run_at,
         now,
     ];

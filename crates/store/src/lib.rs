@@ -17,32 +17,34 @@ mod error;
 mod issue_labels;
 mod jobs;
 mod journal;
-mod look;
 mod outbox;
 mod plan_sets;
 mod pull_requests;
 mod pushes;
+pub mod records;
 mod run_notes;
 mod runs;
+mod schema_status;
 mod stack_locks;
 mod stacks;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use agent_runs::{AgentFacts, AgentRun, Unfinished};
 pub use allowances::Allowance;
 pub use approvals::{Approval, ApprovalKind};
 pub use audit::AuditEntry;
-pub use claim::{Beat, Claim, Outcome, Ticket};
+pub use claim::{Claim, HeartbeatReply, Lease, Outcome};
 pub use deliveries::{Delivery, Effects, Receipt};
 pub use error::Error;
-pub use jobs::{Job, JobId, JobKind, JobState, NewJob, Repeat};
+pub use jobs::{Job, JobId, JobKind, JobState, NewJob, RetryPolicy};
 pub use journal::{Child, JournalEntry};
 pub use outbox::{Request, RequestState, Sending};
 pub use plan_sets::{
     PlanInput, PlanKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan, StateVersion,
 };
-pub use pull_requests::{PullRequest, PullRequestId, PullRequestState};
+pub use pull_requests::{PullRequest, PullRequestId};
 pub use pushes::Push;
 pub use run_notes::{NotedRun, RunLines, RunStep, Stage, StepState, Subject};
 pub use runs::{Run, RunId, RunKind, RunState};
@@ -59,10 +61,18 @@ pub struct Store {
     wake: watch::Sender<()>,
 }
 
+/// Who does something, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp<'a> {
+    /// A process, or the login of a person.
+    pub by: &'a str,
+    pub at: Timestamp,
+}
+
 /// What became of a write that only the present holder of a lease or lock may make.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fenced {
+pub enum WriteOutcome {
     Written,
     /// Someone else holds it now (or nobody does): nothing was written.
     Lost,
@@ -76,8 +86,8 @@ impl Store {
     }
 
     /// What tables are there, without making any; errors where [`Store::connect`] would.
-    pub async fn look(url: &str) -> Result<Tables, Error> {
-        look::look(url).await
+    pub async fn schema_status(url: &str) -> Result<Tables, Error> {
+        schema_status::schema_status(url).await
     }
 
     /// Whether the database answers, for readiness.

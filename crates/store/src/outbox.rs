@@ -9,11 +9,11 @@ use serde_json::Value as Json;
 use planwright_core::{canonical::canonical, digest::Digest};
 
 use super::{
-    Error, Fenced, Store,
-    column::{Row, binds, words},
+    Error, Stamp, Store, WriteOutcome,
+    column::{Row, binds, text_enum},
 };
 
-words! {
+text_enum! {
     RequestState {
         Pending = "pending",
         Sending = "sending",
@@ -29,6 +29,7 @@ pub struct Request {
     /// Natural, e.g. `comment/<repository>/<number>`.
     pub key: String,
     pub body: Json,
+    /// Of the body as it is stored.
     pub digest: Digest,
     pub state: RequestState,
     pub attempts: i64,
@@ -66,20 +67,16 @@ impl Request {
 impl Store {
     /// Says what is to stand under `key`; nothing changes when just that is there or on its way. What
     /// GitHub has refused may pass now: somebody may have mended the reason.
-    pub async fn put_request(
-        &self,
-        key: &str,
-        body: &Json,
-        (process, now): (&str, Timestamp),
-    ) -> Result<(), Error> {
+    pub async fn put_request(&self, key: &str, body: &Json, stamp: Stamp<'_>) -> Result<(), Error> {
         const PUT: &str = "INSERT INTO outbox (key, request, digest, state, unsure, attempts, \
              created_at, touched_by, touched_at) VALUES ($1, $2, $3, 'pending', 0, 0, $4, $5, $4) \
              ON CONFLICT (key) DO UPDATE SET request = excluded.request, \
              digest = excluded.digest, state = 'pending', attempts = 0, error = NULL, \
              touched_by = excluded.touched_by, touched_at = excluded.touched_at \
              WHERE outbox.digest <> excluded.digest OR outbox.state = 'refused'";
-        let digest = Digest::sha256(canonical(body).as_bytes());
-        let cells = binds![key, body, digest, now, process];
+        let text = canonical(body);
+        let digest = Digest::sha256(text.as_bytes());
+        let cells = binds![key, text, digest, stamp.at, stamp.by];
         self.db.execute(PUT, cells).await.map(drop)
     }
 
@@ -87,7 +84,7 @@ impl Store {
     pub async fn begin_sending(
         &self,
         key: &str,
-        (process, now): (&str, Timestamp),
+        stamp: Stamp<'_>,
     ) -> Result<Option<Sending>, Error> {
         const UNSURE: &str = "SELECT unsure FROM outbox WHERE key = $1";
         const BEGIN: &str = "UPDATE outbox SET state = 'sending', unsure = 1, \
@@ -95,7 +92,9 @@ impl Store {
              WHERE key = $1 AND state IN ('pending', 'sending') RETURNING *";
         let mut tx = self.db.begin().await?;
         let Some(before) = tx.row(UNSURE, binds![key]).await? else { return Ok(None) };
-        let Some(row) = tx.row(BEGIN, binds![key, process, now]).await? else { return Ok(None) };
+        let Some(row) = tx.row(BEGIN, binds![key, stamp.by, stamp.at]).await? else {
+            return Ok(None);
+        };
         let sending =
             Sending { request: Request::from_row(&row)?, look_first: before.read("unsure")? };
         tx.commit().await?;
@@ -112,7 +111,7 @@ impl Store {
         request: &Request,
         remote_id: &str,
         remote_at: Option<Timestamp>,
-    ) -> Result<Fenced, Error> {
+    ) -> Result<WriteOutcome, Error> {
         const FINISH: &str = "UPDATE outbox SET unsure = 0, remote_id = $3, remote_at = $4, \
              state = CASE WHEN digest = $2 THEN 'done' ELSE 'pending' END WHERE key = $1 \
              RETURNING state";
@@ -121,8 +120,8 @@ impl Store {
         let state = tx.row(FINISH, cells).await?.map(|row| row.read("state")).transpose()?;
         tx.commit().await?;
         Ok(match state {
-            Some(RequestState::Done) => Fenced::Written,
-            _ => Fenced::Lost,
+            Some(RequestState::Done) => WriteOutcome::Written,
+            _ => WriteOutcome::Lost,
         })
     }
 

@@ -16,7 +16,7 @@ use planwright_core::{
 
 use super::{
     Error, PullRequestId, Store,
-    column::{Column, Row, binds, words},
+    column::{Column, Row, binds, text_enum},
     db::{Counter, Tx},
     pull_requests::id_from_row,
 };
@@ -41,7 +41,7 @@ impl Column for PlanSetId {
     }
 }
 
-words! {
+text_enum! {
     PlanKind { Change = "change", Destroy = "destroy" }
 }
 
@@ -165,7 +165,8 @@ impl Store {
     pub async fn record_posted(
         &self,
         id: PullRequestId,
-        (head, digest): (&Sha, &Digest),
+        head: &Sha,
+        digest: &Digest,
         at: Timestamp,
     ) -> Result<(), Error> {
         const POSTED: &str = "UPDATE plan_sets SET posted_at = $5 WHERE posted_at IS NULL \

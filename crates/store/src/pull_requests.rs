@@ -5,11 +5,14 @@
 
 use std::fmt;
 
-use planwright_core::names::{PrNumber, RepositoryId, Sha};
+use planwright_core::{
+    names::{PrNumber, RepositoryId, Sha},
+    pull_request::PullRequestState,
+};
 
 use super::{
     Error, Store,
-    column::{Row, binds, words},
+    column::{Column, Row, binds},
     db::Tx,
 };
 
@@ -26,8 +29,24 @@ impl fmt::Display for PullRequestId {
     }
 }
 
-words! {
-    PullRequestState { Open = "open", Closed = "closed", Merged = "merged" }
+impl Column for PullRequestState {
+    type Raw = String;
+    fn raw(&self) -> String {
+        let word = match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+            Self::Merged => "merged",
+        };
+        word.to_owned()
+    }
+    fn parse(raw: String) -> Result<Self, String> {
+        match raw.as_str() {
+            "open" => Ok(Self::Open),
+            "closed" => Ok(Self::Closed),
+            "merged" => Ok(Self::Merged),
+            other => Err(format!("`{other}` where one of open, closed, merged should be")),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

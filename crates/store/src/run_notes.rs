@@ -4,7 +4,6 @@
 //! the journal.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use planwright_core::change::Report;
@@ -15,11 +14,11 @@ use planwright_core::{
 
 use super::{
     Error, PlanSetId, PullRequestId, Run, RunId, RunKind, RunState, Store,
-    column::{Row, binds, words},
+    column::{Row, binds, text_enum},
 };
 
 /// What a run is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     pub repository: Repository,
     pub title: String,
@@ -28,7 +27,7 @@ pub struct Subject {
     pub asked_by: Option<Login>,
 }
 
-words! {
+text_enum! {
     /// A part of a run that takes time of its own.
     Stage {
         /// Head and base are brought up to date.
@@ -153,7 +152,8 @@ impl Store {
     pub async fn note(
         &self,
         run: RunId,
-        (steps, lines): (&[RunStep], &[RunLines]),
+        steps: &[RunStep],
+        lines: &[RunLines],
     ) -> Result<(), Error> {
         const STEP: &str = "INSERT INTO run_steps \
              (run, seq, stack, stage, state, began_at, ended_at) \

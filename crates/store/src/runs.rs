@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Error, Fenced, LockHeld, PullRequestId, Store,
-    column::{Column, Row, binds, words},
+    Error, LockHeld, PullRequestId, Store, WriteOutcome,
+    column::{Column, Row, binds, text_enum},
     db::Tx,
     pull_requests::id_from_row,
     stack_locks,
@@ -46,7 +46,7 @@ impl Column for RunId {
     }
 }
 
-words! {
+text_enum! {
     RunKind { Plan = "plan", Drift = "drift", Apply = "apply", Agent = "agent" }
     RunState {
         Running = "running",
@@ -112,9 +112,9 @@ impl Store {
         id: RunId,
         state: RunState,
         now: Timestamp,
-    ) -> Result<Fenced, Error> {
+    ) -> Result<WriteOutcome, Error> {
         let mut tx = self.db.begin().await?;
-        let fenced = finish(&mut tx, id, (state, now)).await?;
+        let fenced = finish(&mut tx, id, state, now).await?;
         tx.commit().await?;
         Ok(fenced)
     }
@@ -144,12 +144,13 @@ impl Store {
 pub(super) async fn finish(
     tx: &mut Tx,
     id: RunId,
-    (state, now): (RunState, Timestamp),
-) -> Result<Fenced, Error> {
+    state: RunState,
+    now: Timestamp,
+) -> Result<WriteOutcome, Error> {
     const FINISH: &str =
         "UPDATE runs SET state = $2, finished_at = $3 WHERE id = $1 AND state = 'running'";
     let touched = tx.execute(FINISH, binds![id, state, now]).await?;
-    Ok(if touched == 1 { Fenced::Written } else { Fenced::Lost })
+    Ok(if touched == 1 { WriteOutcome::Written } else { WriteOutcome::Lost })
 }
 
 /// The apply of a change that was begun and has not ended.

@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use planwright_core::names::{PrNumber, RepositoryId, StackId};
 
 use super::{
-    Error, Fenced, PullRequestId, RunId, Store, audit,
-    claim::after,
-    column::{Row, binds, words},
+    Error, PullRequestId, RunId, Stamp, Store, WriteOutcome, audit,
+    claim::lease_end,
+    column::{Row, binds, text_enum},
     db::{Counter, Tx},
     runs,
 };
 
-words! {
+text_enum! {
     LockState { Waiting = "waiting", Held = "held" }
 }
 
@@ -106,7 +106,7 @@ impl Store {
              (repository, stack, number, merge_order, state, queued_at) \
              VALUES ($1, $2, $3, $4, 'waiting', $5) ON CONFLICT DO NOTHING";
         let mut tx = self.db.begin().await?;
-        alone(&mut tx).await?;
+        lock_queues(&mut tx).await?;
         for stack in stacks {
             let cells = binds![id.repository, stack, id.number, merge_order, now];
             tx.execute(QUEUE, cells).await?;
@@ -131,7 +131,7 @@ impl Store {
         }
         let stacks: BTreeSet<StackId> = stacks.iter().cloned().collect();
         let mut tx = self.db.begin().await?;
-        let fence = alone(&mut tx).await?;
+        let fence = lock_queues(&mut tx).await?;
         let mut positions = Vec::new();
         for stack in &stacks {
             let ahead = ahead(&mut tx, id, stack).await?;
@@ -143,7 +143,7 @@ impl Store {
             return Ok(LockAnswer::Waiting(positions));
         }
         for stack in &stacks {
-            let cells = binds![id.repository, stack, id.number, fence, after(now, lease)];
+            let cells = binds![id.repository, stack, id.number, fence, lease_end(now, lease)];
             tx.execute(TAKE, cells).await?;
         }
         tx.commit().await?;
@@ -156,33 +156,33 @@ impl Store {
         lock: &LockHeld,
         now: Timestamp,
         lease: Duration,
-    ) -> Result<Fenced, Error> {
+    ) -> Result<WriteOutcome, Error> {
         const RENEW: &str = "UPDATE stack_locks SET lease_until = $4 \
              WHERE repository = $1 AND number = $2 AND fence = $3 AND state = 'held'";
         let PullRequestId { repository, number } = lock.pull_request;
         let mut tx = self.db.begin().await?;
-        let cells = binds![repository, number, lock.fence, after(now, lease)];
+        let cells = binds![repository, number, lock.fence, lease_end(now, lease)];
         if usize::try_from(tx.execute(RENEW, cells).await?) != Ok(lock.stacks.len()) {
-            return Ok(Fenced::Lost);
+            return Ok(WriteOutcome::Lost);
         }
         tx.commit().await?;
-        Ok(Fenced::Written)
+        Ok(WriteOutcome::Written)
     }
 
     /// Gives back what is still held and leaves the queues.
-    pub async fn release_locks(&self, lock: LockHeld) -> Result<Fenced, Error> {
+    pub async fn release_locks(&self, lock: LockHeld) -> Result<WriteOutcome, Error> {
         const RELEASE: &str = "DELETE FROM stack_locks \
              WHERE repository = $1 AND number = $2 AND fence = $3 AND state = 'held'";
         let PullRequestId { repository, number } = lock.pull_request;
         let mut tx = self.db.begin().await?;
-        alone(&mut tx).await?;
+        lock_queues(&mut tx).await?;
         let released = tx.execute(RELEASE, binds![repository, number, lock.fence]).await?;
         tx.commit().await?;
         self.wake_workers();
         Ok(if usize::try_from(released) == Ok(lock.stacks.len()) {
-            Fenced::Written
+            WriteOutcome::Written
         } else {
-            Fenced::Lost
+            WriteOutcome::Lost
         })
     }
 
@@ -191,7 +191,7 @@ impl Store {
         const LEAVE: &str = "DELETE FROM stack_locks \
              WHERE repository = $1 AND number = $2 AND state = 'waiting'";
         let mut tx = self.db.begin().await?;
-        alone(&mut tx).await?;
+        lock_queues(&mut tx).await?;
         let left = tx.execute(LEAVE, binds![id.repository, id.number]).await?;
         tx.commit().await?;
         self.wake_workers();
@@ -204,14 +204,14 @@ impl Store {
         &self,
         id: PullRequestId,
         stack: Option<&StackId>,
-        (actor, now): (&str, Timestamp),
+        stamp: Stamp<'_>,
         given_up: Option<RunId>,
     ) -> Result<Unlock, Error> {
         const UNLOCK: &str = "DELETE FROM stack_locks WHERE repository = $1 AND number = $2 \
              AND stack = COALESCE($3, stack) RETURNING *";
         let mut tx = self.db.begin().await?;
         // A run starts under this lock, too: it is seen here, or it finds its locks gone.
-        alone(&mut tx).await?;
+        lock_queues(&mut tx).await?;
         let running = runs::running_apply(&mut tx, id).await?;
         if running.is_some() && running != given_up {
             return Ok(Unlock::InUse);
@@ -227,12 +227,16 @@ impl Store {
                 "state": lock.state.as_str(),
                 "lease_until": lock.lease_until,
             });
-            let entry =
-                audit::AuditEntry { at: now, actor: actor.into(), action: "unlock".into(), detail };
+            let entry = audit::AuditEntry {
+                at: stamp.at,
+                actor: stamp.by.into(),
+                action: "unlock".into(),
+                detail,
+            };
             audit::append(&mut tx, &entry).await?;
         }
         if let Some(run) = running.filter(|_| !locks.is_empty()) {
-            let _ = runs::finish(&mut tx, run, (runs::RunState::Failed, now)).await?;
+            let _ = runs::finish(&mut tx, run, runs::RunState::Failed, stamp.at).await?;
         }
         tx.commit().await?;
         self.wake_workers();
@@ -265,13 +269,13 @@ impl Store {
 pub(super) async fn is_held(tx: &mut Tx, lock: &LockHeld, stack: &StackId) -> Result<bool, Error> {
     const HELD: &str = "SELECT stack FROM stack_locks WHERE repository = $1 AND stack = $2 \
          AND number = $3 AND fence = $4 AND state = 'held'";
-    alone(tx).await?;
+    lock_queues(tx).await?;
     let PullRequestId { repository, number } = lock.pull_request;
     Ok(tx.row(HELD, binds![repository, stack, number, lock.fence]).await?.is_some())
 }
 
 /// Keeps every other transaction about locks out until this one ends; returns a new fence.
-async fn alone(tx: &mut Tx) -> Result<i64, Error> {
+async fn lock_queues(tx: &mut Tx) -> Result<i64, Error> {
     tx.next(Counter::StackLocks).await
 }
 

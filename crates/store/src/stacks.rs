@@ -11,7 +11,7 @@ use planwright_core::{
 };
 
 use super::{
-    Error, Fenced, LockHeld, Store,
+    Error, LockHeld, Store, WriteOutcome,
     column::{Row, binds},
     stack_locks,
 };
@@ -47,7 +47,7 @@ impl Store {
         &self,
         lock: &LockHeld,
         applied: &AppliedStack,
-    ) -> Result<Fenced, Error> {
+    ) -> Result<WriteOutcome, Error> {
         const RECORD: &str = "INSERT INTO stacks (repository, stack, applied_commit, \
              applied_number, input_digest, applied_at, removed) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (repository, stack) DO UPDATE SET \
@@ -56,7 +56,7 @@ impl Store {
              removed = excluded.removed";
         let mut tx = self.db.begin().await?;
         if !stack_locks::is_held(&mut tx, lock, &applied.stack).await? {
-            return Ok(Fenced::Lost);
+            return Ok(WriteOutcome::Lost);
         }
         let cells = binds![
             lock.pull_request().repository,
@@ -69,7 +69,7 @@ impl Store {
         ];
         tx.execute(RECORD, cells).await?;
         tx.commit().await?;
-        Ok(Fenced::Written)
+        Ok(WriteOutcome::Written)
     }
 
     /// None for a stack that was never applied.

@@ -21,7 +21,7 @@ use planwright_core::{
 use planwright_engine as engine;
 use planwright_engine::{ApplyFailed, Control, Outcome, Output, Planned, Process};
 use planwright_store::{
-    AppliedStack, Fenced, LockHeld, RunId, RunKind, RunState, StackPlan, Stage,
+    AppliedStack, LockHeld, RunId, RunKind, RunState, StackPlan, Stage, WriteOutcome,
 };
 
 use super::{
@@ -291,7 +291,7 @@ async fn apply_one(
             }
         }
     } else {
-        if app.store.renew_locks(lock, app.now(), LEASE).await? == Fenced::Lost {
+        if app.store.renew_locks(lock, app.now(), LEASE).await? == WriteOutcome::Lost {
             // Somebody has taken this apply for dead and looks after it now; theirs is the last word.
             let why = "another worker has taken the locks".into();
             return Err(Error::Later { at: soon(app, 5), why });
@@ -359,7 +359,7 @@ pub async fn record_applied(
         at: app.now(),
         removed: work.kind == crate::jobs::plan::Kind::Destroy,
     };
-    if app.store.record_applied(lock, &applied).await? == Fenced::Lost {
+    if app.store.record_applied(lock, &applied).await? == WriteOutcome::Lost {
         // Later changes would take what was applied before for what stands.
         let message = "it was applied, but its lock was taken away meanwhile, so Planwright could not \
                        note it: neither drift nor a later change knows of it. Look at the state of \

@@ -15,7 +15,7 @@ use planwright_core::agent::event::{Entry, Event};
 use planwright_core::job::Role;
 use planwright_model as model;
 use planwright_model::Error;
-use planwright_store::AgentFacts;
+use planwright_store::{AgentFacts, records::v1};
 use serde_json::json;
 
 use super::story::{ask, opened, plain, told, with};
@@ -109,9 +109,10 @@ async fn the_key_of_the_model_is_read_by_the_role_that_asks_it_and_no_other() {
 async fn spend(story: &Story, spent: i64) {
     let id = story.id(900);
     let event = || Event::Garbled { why: String::new() };
-    let first = Entry::after(None, event(), story.app().now());
+    let text = || v1::event_to_text(&event());
+    let first = Entry::after(None, event(), text(), story.app().now());
     let run = story.store().start_agent_run("other", id, &first).await.unwrap().id;
-    let next = Entry::after(Some(&first), event(), story.app().now());
+    let next = Entry::after(Some(&first), event(), text(), story.app().now());
     let facts = AgentFacts { is_over: true, spent, ..AgentFacts::default() };
     let _ = story.store().append_agent_event(run, &next, &facts).await.unwrap();
 }

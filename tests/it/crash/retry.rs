@@ -10,7 +10,7 @@ use std::{
 use planwright::{flow::JobContext, jobs, queue};
 use planwright_core::job::Role;
 use planwright_fakehub::{Fault, Phase};
-use planwright_store::{Fenced, NewJob, Outcome};
+use planwright_store::{NewJob, Outcome, WriteOutcome};
 use tempfile::TempDir;
 
 use super::engine::on_path;
@@ -122,6 +122,6 @@ async fn acknowledge(story: &Story) {
     let next = jobs::run(&job, &JobContext::new(story.app(), job.target())).await.unwrap();
     let next = next.iter().map(|job| queue::new_job(job, None, now).unwrap());
     let next: Vec<NewJob> = next.collect();
-    let done = story.store().finish(claim.ticket, &Outcome::Done, &next, now).await.unwrap();
-    assert_eq!(done, Fenced::Written);
+    let done = story.store().finish(claim.lease, &Outcome::Done, &next, now).await.unwrap();
+    assert_eq!(done, WriteOutcome::Written);
 }

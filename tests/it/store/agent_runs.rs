@@ -4,12 +4,14 @@ use planwright_core::{
     agent::event::{Entry, Event},
     names::PrNumber,
 };
-use planwright_store::{AgentFacts, Fenced, Unfinished};
+use planwright_store::{AgentFacts, Unfinished, WriteOutcome, records::v1};
 
 use super::{Database, PR, at, on_both, pull_request, sha};
 
 fn garbled(previous: Option<&Entry>, why: &str, second: i64) -> Entry {
-    Entry::after(previous, Event::Garbled { why: why.into() }, at(second))
+    let event = Event::Garbled { why: why.into() };
+    let text = v1::event_to_text(&event);
+    Entry::after(previous, event, text, at(second))
 }
 
 async fn a_wish_begins_one_run_however_often_it_is_made(database: &Database) {
@@ -32,10 +34,10 @@ async fn of_two_that_append_at_once_one_is_lost(database: &Database) {
     let run = one.start_agent_run("issue/a", PR, &first).await.unwrap().id;
     let second = garbled(Some(&first), "one", 2);
     let facts = AgentFacts { spent: 5, ..AgentFacts::default() };
-    assert_eq!(one.append_agent_event(run, &second, &facts).await.unwrap(), Fenced::Written);
+    assert_eq!(one.append_agent_event(run, &second, &facts).await.unwrap(), WriteOutcome::Written);
     let late = garbled(Some(&first), "other", 2);
     let worse = AgentFacts { spent: 500, is_over: true, ..AgentFacts::default() };
-    assert_eq!(other.append_agent_event(run, &late, &worse).await.unwrap(), Fenced::Lost);
+    assert_eq!(other.append_agent_event(run, &late, &worse).await.unwrap(), WriteOutcome::Lost);
     let log = other.agent_log(run).await.unwrap();
     assert_eq!(log, [first, second]);
     Entry::verify(&log).unwrap();
@@ -54,7 +56,7 @@ async fn a_run_is_found_by_its_pull_request_and_its_cost_by_the_day(database: &D
         spent: 120,
     };
     let end = garbled(Some(&first), "end", 50);
-    assert_eq!(store.append_agent_event(run, &end, &facts).await.unwrap(), Fenced::Written);
+    assert_eq!(store.append_agent_event(run, &end, &facts).await.unwrap(), WriteOutcome::Written);
     let found = store.agent_run_of_pull_request(pull_request(9)).await.unwrap().unwrap();
     assert_eq!((found.id, found.asked_in, found.facts), (run, PR, facts));
     assert_eq!(store.agent_run_of_pull_request(PR).await.unwrap(), None);

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use planwright_core::names::{BranchName, DeliveryId, RepositoryId, UserId};
-use planwright_store::{Delivery, Effects, NewJob, PullRequestState, Push, Receipt};
+use planwright_core::{
+    names::{BranchName, DeliveryId, RepositoryId, UserId},
+    pull_request::PullRequestState,
+};
+use planwright_store::{Delivery, Effects, NewJob, Push, Receipt};
 
 use super::{Database, PR, at, job, login, on_both, sha};
 

@@ -1,7 +1,8 @@
 //! Single jobs: taken, kept, lost, ended.
 
 use planwright_store::{
-    Beat, Claim, Error, Fenced, JobState, NewJob, Outcome, Repeat, Store, Ticket,
+    Claim, Error, HeartbeatReply, JobState, Lease, NewJob, Outcome, RetryPolicy, Store,
+    WriteOutcome,
 };
 
 use super::{Database, LEASE, PR, at, job, kind, on_both};
@@ -10,8 +11,8 @@ async fn claim(store: &Store, second: i64) -> Option<Claim> {
     store.claim("worker", &[kind("plan")], at(second), LEASE).await.unwrap()
 }
 
-async fn finish(store: &Store, ticket: Ticket, outcome: Outcome) -> Fenced {
-    store.finish(ticket, &outcome, &[], at(50)).await.unwrap()
+async fn finish(store: &Store, lease: Lease, outcome: Outcome) -> WriteOutcome {
+    store.finish(lease, &outcome, &[], at(50)).await.unwrap()
 }
 
 async fn jobs_of_a_key_run_in_order_one_at_a_time(database: &Database) {
@@ -26,14 +27,14 @@ async fn jobs_of_a_key_run_in_order_one_at_a_time(database: &Database) {
     assert_eq!(claim(&store, 1).await, None, "the second of a key waits");
 
     // Also a job that is only waiting for its next attempt holds back the later ones.
-    let _ = finish(&store, other_key.ticket, Outcome::Done).await;
+    let _ = finish(&store, other_key.lease, Outcome::Done).await;
     let retry = Outcome::Retry { at: at(90), error: "no answer".into() };
-    assert_eq!(finish(&store, first.ticket, retry).await, Fenced::Written);
+    assert_eq!(finish(&store, first.lease, retry).await, WriteOutcome::Written);
     assert_eq!(claim(&store, 60).await, None);
     let again = claim(&store, 90).await.unwrap();
     assert_eq!((again.job.id, again.job.attempts), (ids[0], 2));
     assert_eq!(again.job.error.as_deref(), Some("no answer"));
-    let _ = finish(&store, again.ticket, Outcome::Done).await;
+    let _ = finish(&store, again.lease, Outcome::Done).await;
     assert_eq!(claim(&store, 90).await.unwrap().job.id, ids[1]);
 }
 
@@ -58,7 +59,7 @@ async fn a_dedupe_key_lets_one_job_in_until_it_is_forgotten(database: &Database)
     assert!(store.enqueue(&unique, at(0)).await.unwrap().is_some());
     assert_eq!(store.enqueue(&unique, at(0)).await.unwrap(), None);
     let claimed = claim(&store, 1).await.unwrap();
-    let _ = finish(&store, claimed.ticket, Outcome::Done).await;
+    let _ = finish(&store, claimed.lease, Outcome::Done).await;
     assert_eq!(store.enqueue(&unique, at(51)).await.unwrap(), None);
     assert_eq!(store.forget_jobs_before(at(51)).await.unwrap(), 1);
     assert!(store.enqueue(&unique, at(52)).await.unwrap().is_some());
@@ -81,70 +82,79 @@ async fn a_zombie_changes_nothing_and_is_told_so(database: &Database) {
     ];
     for outcome in outcomes {
         let follow_up = [job("follow-up")];
-        let fenced = store.finish(zombie.ticket, &outcome, &follow_up, at(31)).await.unwrap();
-        assert_eq!(fenced, Fenced::Lost);
+        let fenced = store.finish(zombie.lease, &outcome, &follow_up, at(31)).await.unwrap();
+        assert_eq!(fenced, WriteOutcome::Lost);
     }
-    assert_eq!(store.heartbeat(zombie.ticket, at(31), LEASE).await.unwrap(), Beat::Lost);
+    assert_eq!(store.heartbeat(zombie.lease, at(31), LEASE).await.unwrap(), HeartbeatReply::Lost);
     assert_eq!(store.open_jobs().await.unwrap().len(), 1, "nor does what would follow come in");
-    assert_eq!(finish(&store, heir.ticket, Outcome::Done).await, Fenced::Written);
-    assert_eq!(finish(&store, heir.ticket, Outcome::Done).await, Fenced::Lost, "once");
+    assert_eq!(finish(&store, heir.lease, Outcome::Done).await, WriteOutcome::Written);
+    assert_eq!(finish(&store, heir.lease, Outcome::Done).await, WriteOutcome::Lost, "once");
 }
 
 async fn a_heartbeat_keeps_the_job(database: &Database) {
     let store = database.store().await;
     store.enqueue(&job("a"), at(0)).await.unwrap();
     let kept = claim(&store, 0).await.unwrap();
-    assert_eq!(store.heartbeat(kept.ticket, at(20), LEASE).await.unwrap(), Beat::Going);
+    assert_eq!(store.heartbeat(kept.lease, at(20), LEASE).await.unwrap(), HeartbeatReply::Going);
     assert_eq!(claim(&store, 49).await, None);
     assert!(claim(&store, 50).await.is_some());
 }
 
 async fn a_running_job_hears_that_it_is_superseded_or_cancelled(database: &Database) {
     let store = database.store().await;
-    let about = |key: &str, repeat| NewJob { pull_request: Some(PR), repeat, ..job(key) };
+    let about =
+        |key: &str, retry_policy| NewJob { pull_request: Some(PR), retry_policy, ..job(key) };
     store.raise_generation(PR).await.unwrap();
-    store.enqueue(&about("pr", Repeat::Freely), at(0)).await.unwrap();
-    store.enqueue(&about("apply", Repeat::Never), at(0)).await.unwrap();
+    store.enqueue(&about("pr", RetryPolicy::Freely), at(0)).await.unwrap();
+    store.enqueue(&about("apply", RetryPolicy::Never), at(0)).await.unwrap();
     let (plan, apply) = (claim(&store, 0).await.unwrap(), claim(&store, 0).await.unwrap());
     let beats = async || {
-        let plan = store.heartbeat(plan.ticket, at(1), LEASE).await.unwrap();
-        [plan, store.heartbeat(apply.ticket, at(1), LEASE).await.unwrap()]
+        let plan = store.heartbeat(plan.lease, at(1), LEASE).await.unwrap();
+        [plan, store.heartbeat(apply.lease, at(1), LEASE).await.unwrap()]
     };
-    assert_eq!(beats().await, [Beat::Going, Beat::Going]);
+    assert_eq!(beats().await, [HeartbeatReply::Going, HeartbeatReply::Going]);
     store.raise_generation(PR).await.unwrap();
-    assert_eq!(beats().await, [Beat::Superseded, Beat::Going], "an apply is not superseded");
+    assert_eq!(
+        beats().await,
+        [HeartbeatReply::Superseded, HeartbeatReply::Going],
+        "an apply is not superseded"
+    );
     store.request_cancel(PR, 0).await.unwrap();
-    assert_eq!(beats().await, [Beat::Superseded, Beat::Going], "that cancel was for earlier ones");
+    assert_eq!(
+        beats().await,
+        [HeartbeatReply::Superseded, HeartbeatReply::Going],
+        "that cancel was for earlier ones"
+    );
     store.request_cancel(PR, 1).await.unwrap();
-    assert_eq!(beats().await, [Beat::Cancelled, Beat::Cancelled]);
+    assert_eq!(beats().await, [HeartbeatReply::Cancelled, HeartbeatReply::Cancelled]);
 
-    store.enqueue(&about("new", Repeat::Freely), at(0)).await.unwrap();
+    store.enqueue(&about("new", RetryPolicy::Freely), at(0)).await.unwrap();
     let new = claim(&store, 0).await.unwrap();
-    assert_eq!(store.heartbeat(new.ticket, at(1), LEASE).await.unwrap(), Beat::Going);
+    assert_eq!(store.heartbeat(new.lease, at(1), LEASE).await.unwrap(), HeartbeatReply::Going);
 }
 
 async fn an_apply_whose_worker_was_lost_comes_back_marked_and_is_never_retried(
     database: &Database,
 ) {
     let store = database.store().await;
-    let apply = NewJob { repeat: Repeat::Never, ..job("apply/1/7") };
+    let apply = NewJob { retry_policy: RetryPolicy::Never, ..job("apply/1/7") };
     store.enqueue(&apply, at(0)).await.unwrap();
     let first = claim(&store, 0).await.unwrap();
     assert!(!first.recovered);
     let waiting = Outcome::Requeue { at: at(1) };
-    assert_eq!(finish(&store, first.ticket, waiting.clone()).await, Fenced::Written);
+    assert_eq!(finish(&store, first.lease, waiting.clone()).await, WriteOutcome::Written);
     let second = claim(&store, 1).await.unwrap();
     assert!(!second.recovered, "waiting for a lock is no loss");
     assert_eq!(second.job.attempts, 1, "and no attempt");
 
     let retry = Outcome::Retry { at: at(2), error: "no answer".into() };
-    let refused = store.finish(second.ticket, &retry, &[], at(2)).await;
+    let refused = store.finish(second.lease, &retry, &[], at(2)).await;
     assert!(matches!(refused, Err(Error::NeverRepeated(_))), "{refused:?}");
     assert_eq!(store.open_jobs().await.unwrap()[0].state, JobState::Running, "nothing was written");
 
     let recovered = claim(&store, 31).await.unwrap();
     assert!(recovered.recovered);
-    assert_eq!(finish(&store, recovered.ticket, waiting).await, Fenced::Written);
+    assert_eq!(finish(&store, recovered.lease, waiting).await, WriteOutcome::Written);
     assert!(claim(&store, 60).await.unwrap().recovered, "it stays so");
 }
 
@@ -156,8 +166,8 @@ async fn what_follows_a_job_is_enqueued_with_its_end(database: &Database) {
     let claimed = claim(&store, 0).await.unwrap();
     assert!(!wakes.has_changed().unwrap());
     let next = [job("b"), job("c")];
-    let fenced = store.finish(claimed.ticket, &Outcome::Done, &next, at(1)).await.unwrap();
-    assert_eq!(fenced, Fenced::Written);
+    let fenced = store.finish(claimed.lease, &Outcome::Done, &next, at(1)).await.unwrap();
+    assert_eq!(fenced, WriteOutcome::Written);
     assert!(wakes.has_changed().unwrap());
     let keys: Vec<_> = store.open_jobs().await.unwrap().into_iter().map(|job| job.key).collect();
     assert_eq!(keys, ["b", "c"]);
@@ -169,7 +179,7 @@ async fn a_failure_is_kept_for_people(database: &Database) {
     store.enqueue(&job("a"), at(0)).await.unwrap();
     let claimed = claim(&store, 0).await.unwrap();
     let error = "the child printed \0".to_owned();
-    let _ = finish(&store, claimed.ticket, Outcome::Failed { error }).await;
+    let _ = finish(&store, claimed.lease, Outcome::Failed { error }).await;
     let failed = store.failed_jobs(10).await.unwrap();
     assert_eq!(failed[0].error.as_deref(), Some("the child printed \u{fffd}"));
     assert_eq!(store.open_jobs().await.unwrap(), []);

@@ -5,11 +5,15 @@ use planwright_core::{
     names::{PrNumber, StackId},
 };
 use planwright_store::{
-    AppliedStack, Error, Fenced, LockAnswer, LockHeld, LockState, QueuePosition, RunKind, RunState,
-    StackLock, Store, Unlock,
+    AppliedStack, Error, LockAnswer, LockHeld, LockState, QueuePosition, RunKind, RunState,
+    StackLock, Stamp, Store, Unlock, WriteOutcome,
 };
 
 use super::{Database, LEASE, at, on_both, pull_request, sha, stack};
+
+fn carol(second: i64) -> Stamp<'static> {
+    Stamp { by: "carol", at: at(second) }
+}
 
 async fn queue(store: &Store, number: i64, stacks: &[StackId], merge_order: i64) {
     store.queue_for_locks(pull_request(number), stacks, merge_order, at(0)).await.unwrap();
@@ -49,9 +53,9 @@ async fn locks_go_in_merge_order_whoever_asks_first(database: &Database) {
         assert_eq!(take(&store, later, &website).await.unwrap_err(), [earlier]);
         let lock = take(&store, earlier, &website).await.unwrap();
         assert_eq!(take(&store, later, &website).await.unwrap_err(), [earlier]);
-        assert_eq!(store.release_locks(lock).await.unwrap(), Fenced::Written);
+        assert_eq!(store.release_locks(lock).await.unwrap(), WriteOutcome::Written);
         let lock = take(&store, later, &website).await.unwrap();
-        assert_eq!(store.release_locks(lock).await.unwrap(), Fenced::Written);
+        assert_eq!(store.release_locks(lock).await.unwrap(), WriteOutcome::Written);
     }
     assert_eq!(store.stack_locks(pull_request(1).repository).await.unwrap(), []);
 }
@@ -67,7 +71,7 @@ async fn a_change_that_comes_late_waits_for_the_holder_though_it_was_merged_befo
     queue(&store, 3, &website, 30).await;
     assert_eq!(take(&store, 1, &website).await.unwrap_err(), [2]);
     assert_eq!(take(&store, 3, &website).await.unwrap_err(), [2, 1], "the holder, then by merge");
-    assert_eq!(store.release_locks(lock).await.unwrap(), Fenced::Written);
+    assert_eq!(store.release_locks(lock).await.unwrap(), WriteOutcome::Written);
     assert_eq!(take(&store, 3, &website).await.unwrap_err(), [1]);
     assert_eq!(store.leave_queues(pull_request(1)).await.unwrap(), 1);
     assert!(take(&store, 3, &website).await.is_ok());
@@ -117,19 +121,19 @@ async fn a_lease_that_ran_out_passes_to_the_same_change_only(database: &Database
     queue(&store, 1, &website, 10).await;
     queue(&store, 2, &website, 20).await;
     let lost = take(&store, 1, &website).await.unwrap();
-    assert_eq!(store.renew_locks(&lost, at(20), LEASE).await.unwrap(), Fenced::Written);
+    assert_eq!(store.renew_locks(&lost, at(20), LEASE).await.unwrap(), WriteOutcome::Written);
     let much_later = at(9999);
     let other = store.take_locks(pull_request(2), &website, much_later, LEASE).await.unwrap();
     assert!(matches!(other, LockAnswer::Waiting(_)), "its engine may still run: {other:?}");
 
     let heir = store.take_locks(pull_request(1), &website, much_later, LEASE).await.unwrap();
     let LockAnswer::Held(heir) = heir else { panic!("{heir:?}") };
-    assert_eq!(store.renew_locks(&lost, much_later, LEASE).await.unwrap(), Fenced::Lost);
+    assert_eq!(store.renew_locks(&lost, much_later, LEASE).await.unwrap(), WriteOutcome::Lost);
     let late = store.record_applied(&lost, &applied("website", 'a')).await.unwrap();
-    assert_eq!(late, Fenced::Lost);
-    assert_eq!(store.release_locks(lost).await.unwrap(), Fenced::Lost);
+    assert_eq!(late, WriteOutcome::Lost);
+    assert_eq!(store.release_locks(lost).await.unwrap(), WriteOutcome::Lost);
     let recorded = store.record_applied(&heir, &applied("website", 'b')).await.unwrap();
-    assert_eq!(recorded, Fenced::Written);
+    assert_eq!(recorded, WriteOutcome::Written);
     let repository = pull_request(1).repository;
     let known = store.applied_stack(repository, &stack("website")).await.unwrap();
     assert_eq!(known, Some(applied("website", 'b')));
@@ -156,12 +160,12 @@ async fn an_unlocked_holder_writes_nothing_more_and_the_audit_says_who_did_it(da
     );
     assert_eq!(audit[0].detail["stack"], "network");
 
-    assert_eq!(store.renew_locks(&lock, at(4), LEASE).await.unwrap(), Fenced::Lost);
+    assert_eq!(store.renew_locks(&lock, at(4), LEASE).await.unwrap(), WriteOutcome::Lost);
     let network = store.record_applied(&lock, &applied("network", 'a')).await.unwrap();
-    assert_eq!(network, Fenced::Lost);
+    assert_eq!(network, WriteOutcome::Lost);
     let website = store.record_applied(&lock, &applied("website", 'a')).await.unwrap();
-    assert_eq!(website, Fenced::Written, "the other lock is still its own");
-    assert_eq!(store.release_locks(lock).await.unwrap(), Fenced::Lost);
+    assert_eq!(website, WriteOutcome::Written, "the other lock is still its own");
+    assert_eq!(store.release_locks(lock).await.unwrap(), WriteOutcome::Lost);
     let left = store.stack_locks(repository).await.unwrap();
     assert_eq!(left.len(), 1, "but it frees what it had: {left:?}");
     let freed = unlock(&store, 2, None).await;
@@ -169,7 +173,7 @@ async fn an_unlocked_holder_writes_nothing_more_and_the_audit_says_who_did_it(da
 }
 
 async fn unlock(store: &Store, number: i64, stack: Option<&StackId>) -> Vec<StackLock> {
-    match store.unlock(pull_request(number), stack, ("carol", at(3)), None).await.unwrap() {
+    match store.unlock(pull_request(number), stack, carol(3), None).await.unwrap() {
         Unlock::Freed(locks) => locks,
         Unlock::InUse => panic!("in use"),
     }
@@ -188,12 +192,12 @@ async fn a_run_starts_only_under_locks_that_are_held_and_then_nobody_frees_them(
     queue(&store, 1, &stacks, 10).await;
     let lock = take(&store, 1, &stacks).await.unwrap();
     let run = store.start_run(RunKind::Apply, &lock, at(4)).await.unwrap().unwrap();
-    let refused = store.unlock(pull_request(1), None, ("carol", at(5)), None).await.unwrap();
+    let refused = store.unlock(pull_request(1), None, carol(5), None).await.unwrap();
     assert_eq!(refused, Unlock::InUse);
-    assert_eq!(store.renew_locks(&lock, at(5), LEASE).await.unwrap(), Fenced::Written);
+    assert_eq!(store.renew_locks(&lock, at(5), LEASE).await.unwrap(), WriteOutcome::Written);
 
     // A person says that nothing of the run is alive any more.
-    let freed = store.unlock(pull_request(1), None, ("carol", at(6)), Some(run)).await.unwrap();
+    let freed = store.unlock(pull_request(1), None, carol(6), Some(run)).await.unwrap();
     assert!(matches!(&freed, Unlock::Freed(locks) if locks.len() == 2), "{freed:?}");
     let ended = store.run(run).await.unwrap().unwrap();
     assert_eq!((ended.state, ended.finished_at), (RunState::Failed, Some(at(6))));
@@ -224,9 +228,9 @@ async fn a_lock_is_for_the_stacks_it_names(database: &Database) {
     let none = store.take_locks(pull_request(1), &[], at(1), LEASE).await;
     assert!(matches!(none, Err(Error::NoStacks)), "{none:?}");
     let lock = take(&store, 1, &website).await.unwrap();
-    assert_eq!(store.renew_locks(&lock, at(2), LEASE).await.unwrap(), Fenced::Written);
+    assert_eq!(store.renew_locks(&lock, at(2), LEASE).await.unwrap(), WriteOutcome::Written);
     let other = store.record_applied(&lock, &applied("network", 'a')).await.unwrap();
-    assert_eq!(other, Fenced::Lost);
+    assert_eq!(other, WriteOutcome::Lost);
 }
 
 async fn a_stack_keeps_what_was_last_applied(database: &Database) {
@@ -236,7 +240,7 @@ async fn a_stack_keeps_what_was_last_applied(database: &Database) {
     let lock = take(&store, 1, &stacks).await.unwrap();
     let destroyed = AppliedStack { removed: true, at: at(9), ..applied("website", 'c') };
     for applied in [&applied("website", 'a'), &applied("network", 'b'), &destroyed] {
-        assert_eq!(store.record_applied(&lock, applied).await.unwrap(), Fenced::Written);
+        assert_eq!(store.record_applied(&lock, applied).await.unwrap(), WriteOutcome::Written);
     }
     let repository = pull_request(1).repository;
     let all = store.applied_stacks(repository).await.unwrap();

@@ -1,7 +1,6 @@
 //! Requests to GitHub: each under its key, none lost, none doubled.
 
-use jiff::Timestamp;
-use planwright_store::{Fenced, Request, RequestState, Sending, Store};
+use planwright_store::{Request, RequestState, Sending, Stamp, Store, WriteOutcome};
 use serde_json::json;
 
 use super::{Database, at, on_both};
@@ -9,8 +8,8 @@ use super::{Database, at, on_both};
 const KEY: &str = "comment/1/7";
 
 /// One process, at a time.
-fn by(second: i64) -> (&'static str, Timestamp) {
-    ("one", at(second))
+fn by(second: i64) -> Stamp<'static> {
+    Stamp { by: "one", at: at(second) }
 }
 
 async fn begin(store: &Store) -> Sending {
@@ -27,7 +26,7 @@ async fn a_request_that_is_done_is_not_sent_again(database: &Database) {
     let sending = begin(&store).await;
     assert!(!sending.look_first);
     let done = store.finish_sending(&sending.request, "77", Some(at(5))).await.unwrap();
-    assert_eq!(done, Fenced::Written);
+    assert_eq!(done, WriteOutcome::Written);
 
     store.put_request(KEY, &json!({"a": 2, "b": 1}), by(2)).await.unwrap();
     assert_eq!(store.begin_sending(KEY, by(1)).await.unwrap(), None);
@@ -69,7 +68,7 @@ async fn an_answer_to_what_was_replaced_meanwhile_leaves_the_new_one_to_send(dat
     let old = begin(&store).await;
     store.put_request(KEY, &json!("new"), by(2)).await.unwrap();
     let answer = store.finish_sending(&old.request, "77", Some(at(3))).await.unwrap();
-    assert_eq!(answer, Fenced::Lost);
+    assert_eq!(answer, WriteOutcome::Lost);
     let new = begin(&store).await;
     assert_eq!((new.request.body, new.look_first), (json!("new"), false));
     assert_eq!(new.request.remote_id.as_deref(), Some("77"));
@@ -82,10 +81,10 @@ async fn of_two_that_are_under_way_at_once_the_newer_is_sent_last(database: &Dat
     store.put_request(KEY, &json!("new"), by(2)).await.unwrap();
     let new = begin(&store).await;
     let done = store.finish_sending(&new.request, "77", Some(at(3))).await.unwrap();
-    assert_eq!(done, Fenced::Written);
+    assert_eq!(done, WriteOutcome::Written);
     // GitHub may have taken the old one after the new one.
     let late = store.finish_sending(&old.request, "77", Some(at(4))).await.unwrap();
-    assert_eq!(late, Fenced::Lost);
+    assert_eq!(late, WriteOutcome::Lost);
     assert_eq!(begin(&store).await.request.body, json!("new"));
 }
 

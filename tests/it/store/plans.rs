@@ -69,13 +69,13 @@ async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database
     let first = store.record_plan_set(&plan_set("v1:one", Vec::new())).await.unwrap();
     let of = |set: &PlanSet| (set.head.clone(), set.digest.clone());
     let (head, digest) = of(&plan_set("v1:one", Vec::new()));
-    store.record_posted(PR, (&head, &digest), at(20)).await.unwrap();
-    store.record_posted(PR, (&head, &digest), at(30)).await.unwrap();
+    store.record_posted(PR, &head, &digest, at(20)).await.unwrap();
+    store.record_posted(PR, &head, &digest, at(30)).await.unwrap();
     assert_eq!(posted().await, Some(at(20)));
 
     store.record_plan_set(&plan_set("v1:one", Vec::new())).await.unwrap();
     assert_eq!(posted().await, Some(at(20)), "the same digest on the same head was seen before");
-    store.record_posted(PR, (&head, &digest), at(40)).await.unwrap();
+    store.record_posted(PR, &head, &digest, at(40)).await.unwrap();
     assert_eq!(posted().await, Some(at(20)));
 
     let other_head = PlanSet { head: sha('d'), ..plan_set("v1:one", Vec::new()) };
@@ -98,7 +98,7 @@ async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database
         let id = store.record_plan_set(&set).await.unwrap();
         assert_eq!(store.plan_set(id).await.unwrap().unwrap().posted_at, None);
         let (head, digest) = of(&set);
-        store.record_posted(set.pull_request, (&head, &digest), at(50)).await.unwrap();
+        store.record_posted(set.pull_request, &head, &digest, at(50)).await.unwrap();
         assert_eq!(store.plan_set(id).await.unwrap().unwrap().posted_at, Some(at(50)));
     }
     assert_eq!(store.plan_set(first).await.unwrap().unwrap().posted_at, Some(at(20)));

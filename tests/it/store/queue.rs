@@ -11,7 +11,8 @@ use std::{
 use jiff::Timestamp;
 use planwright_core::names::DeliveryId;
 use planwright_store::{
-    Beat, Claim, Delivery, Effects, Fenced, JobId, NewJob, Outcome, Receipt, Store, Ticket,
+    Claim, Delivery, Effects, HeartbeatReply, JobId, Lease, NewJob, Outcome, Receipt, Store,
+    WriteOutcome,
 };
 use tokio::sync::RwLock;
 
@@ -28,7 +29,7 @@ struct Seen {
     overlaps: usize,
     done: BTreeMap<String, Vec<i64>>,
     /// Workers that stopped without a word.
-    zombies: BTreeMap<JobId, Ticket>,
+    zombies: BTreeMap<JobId, Lease>,
     zombies_refused: usize,
     retried: usize,
 }
@@ -125,10 +126,13 @@ async fn attempt(store: &Store, bench: &Bench, claim: &Claim) {
     };
     if let Some(zombie) = zombie {
         let late = store.finish(zombie, &Outcome::Done, &[], bench.now()).await.unwrap();
-        assert_eq!(late, Fenced::Lost);
+        assert_eq!(late, WriteOutcome::Lost);
         bench.seen.lock().unwrap().zombies_refused += 1;
     }
-    assert_eq!(store.heartbeat(claim.ticket, bench.now(), LEASE).await.unwrap(), Beat::Going);
+    assert_eq!(
+        store.heartbeat(claim.lease, bench.now(), LEASE).await.unwrap(),
+        HeartbeatReply::Going
+    );
 
     let is_lost = number % 31 == 0 && claim.job.lost_leases == 0;
     let is_retried = !is_lost && number % 7 == 0 && claim.job.attempts - claim.job.lost_leases == 1;
@@ -136,7 +140,7 @@ async fn attempt(store: &Store, bench: &Bench, claim: &Claim) {
         let mut seen = bench.seen.lock().unwrap();
         seen.at_work.remove(&claim.job.key);
         if is_lost {
-            seen.zombies.insert(claim.job.id, claim.ticket);
+            seen.zombies.insert(claim.job.id, claim.lease);
             return;
         }
         if is_retried {
@@ -149,8 +153,8 @@ async fn attempt(store: &Store, bench: &Bench, claim: &Claim) {
         true => Outcome::Retry { at: bench.now(), error: "once more".into() },
         false => Outcome::Done,
     };
-    let fenced = store.finish(claim.ticket, &outcome, &[], bench.now()).await.unwrap();
-    assert_eq!(fenced, Fenced::Written);
+    let fenced = store.finish(claim.lease, &outcome, &[], bench.now()).await.unwrap();
+    assert_eq!(fenced, WriteOutcome::Written);
 }
 
 on_both!(a_thousand_jobs_neither_overlap_nor_change_order);

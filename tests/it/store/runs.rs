@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use planwright_store::{
-    AuditEntry, Child, Fenced, JournalEntry, LockAnswer, PullRequestId, RunId, RunKind, RunLines,
-    RunState, RunStep, Stage, StepState, Store, Subject,
+    AuditEntry, Child, JournalEntry, LockAnswer, PullRequestId, RunId, RunKind, RunLines, RunState,
+    RunStep, Stage, StepState, Store, Subject, WriteOutcome,
 };
 use serde_json::json;
 
@@ -24,13 +24,13 @@ async fn what_a_crash_leaves_behind_is_found(database: &Database) {
     let left = start(&store, RunKind::Apply, pull_request(8), at(2)).await;
     start(&store, RunKind::Plan, PR, at(3)).await;
     let end = store.finish_run(finished, RunState::Partial, at(4)).await.unwrap();
-    assert_eq!(end, Fenced::Written);
+    assert_eq!(end, WriteOutcome::Written);
 
     let again = database.store().await;
     let unfinished = again.unfinished_runs(RunKind::Apply).await.unwrap();
     assert_eq!(unfinished.iter().map(|run| run.id).collect::<Vec<_>>(), [left]);
     let late = again.finish_run(finished, RunState::Succeeded, at(5)).await.unwrap();
-    assert_eq!(late, Fenced::Lost, "a run ends once");
+    assert_eq!(late, WriteOutcome::Lost, "a run ends once");
     let run = again.run(finished).await.unwrap().unwrap();
     assert_eq!((run.state, run.finished_at), (RunState::Partial, Some(at(4))));
     assert_eq!(again.runs(PR).await.unwrap().len(), 2);
@@ -103,10 +103,10 @@ async fn notes_are_written_as_they_come_and_forgotten_with_time(database: &Datab
     };
     let lines = |seq, body: &str| RunLines { seq, stack: stack("website"), body: body.into() };
     let running = step(0, StepState::Running, None);
-    store.note(run, (&[running], &[lines(1, "one\n")])).await.unwrap();
+    store.note(run, &[running], &[lines(1, "one\n")]).await.unwrap();
     let done = step(0, StepState::Done, Some(at(2)));
     let left = step(2, StepState::Running, None);
-    store.note(run, (&[done.clone(), left], &[lines(3, "two\n")])).await.unwrap();
+    store.note(run, &[done.clone(), left], &[lines(3, "two\n")]).await.unwrap();
     assert_eq!(store.next_note(run).await.unwrap(), 4);
     // Another process goes on: what the first has left running was stopped.
     store.note_subject(run, &subject("first")).await.unwrap();
@@ -114,7 +114,7 @@ async fn notes_are_written_as_they_come_and_forgotten_with_time(database: &Datab
     assert_eq!(store.run_steps(run).await.unwrap(), [done, stopped]);
     let all = [lines(1, "one\n"), lines(3, "two\n")];
     assert_eq!(store.run_lines(run).await.unwrap(), all);
-    store.note(later, (&[], &[lines(0, "three\n")])).await.unwrap();
+    store.note(later, &[], &[lines(0, "three\n")]).await.unwrap();
     store.forget_notes_before(at(1)).await.unwrap();
     assert_eq!(store.run_lines(run).await.unwrap(), all);
     store.forget_notes_before(at(100)).await.unwrap();

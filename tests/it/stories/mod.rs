@@ -16,4 +16,5 @@ mod pages;
 mod requests;
 mod settings;
 mod trust;
+mod versions;
 mod webhooks;

@@ -9,6 +9,7 @@ use planwright::flow::{
     catch_up::{SyncCursor, catch_up},
 };
 use planwright_fakehub::Fault;
+use planwright_store::Stamp;
 use reqwest::Response;
 use serde_json::json;
 use sha2::Sha256;
@@ -318,7 +319,7 @@ async fn a_write_that_cannot_be_finished_keeps_none_of_the_others_from_it() {
         "number": pr,
     });
     let seen = json!({ "reaction": { "target": target, "comment": comment, "face": "seen" } });
-    let by = ("another", story.app().now());
+    let by = Stamp { by: "another", at: story.app().now() };
     story.store().put_request("a", &json!({ "of": "another version" }), by).await.unwrap();
     let key = format!("reaction/{repository}/{comment}/Seen");
     story.store().put_request(&key, &seen, by).await.unwrap();

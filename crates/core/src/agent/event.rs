@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     actor::Actor,
-    canonical::canonical,
     digest::Digest,
     names::{BranchName, CommentId, PrNumber, Sha},
     pull_request::ReviewId,
@@ -25,7 +24,9 @@ pub struct Entry {
     pub seq: u64,
     pub at: Timestamp,
     pub event: Event,
-    /// Over this event and, through the one before it, all others.
+    /// The event as it is stored, to the letter.
+    pub text: String,
+    /// Over this text and, through the entry before it, all others.
     pub hash: Digest,
 }
 
@@ -38,11 +39,11 @@ pub struct Broken {
 }
 
 impl Entry {
-    /// The entry that follows `previous`.
-    pub fn after(previous: Option<&Self>, event: Event, at: Timestamp) -> Self {
+    /// Returns the entry that follows `previous`; `text` is how the event is stored.
+    pub fn after(previous: Option<&Self>, event: Event, text: String, at: Timestamp) -> Self {
         let seq = previous.map_or(0, |previous| previous.seq + 1);
-        let hash = hash(previous.map(|previous| &previous.hash), at, &event);
-        Self { seq, at, event, hash }
+        let hash = hash(previous.map(|previous| &previous.hash), at, &text);
+        Self { seq, at, event, text, hash }
     }
 
     /// Errors where entries are missing, changed or in another order.
@@ -53,7 +54,7 @@ impl Entry {
             if entry.seq != seq {
                 return Err(broken("an event is missing"));
             }
-            if entry.hash != hash(previous.map(|previous| &previous.hash), entry.at, &entry.event) {
+            if entry.hash != hash(previous.map(|previous| &previous.hash), entry.at, &entry.text) {
                 return Err(broken("it is not the event that was written"));
             }
             previous = Some(entry);
@@ -62,10 +63,10 @@ impl Entry {
     }
 }
 
-fn hash(previous: Option<&Digest>, at: Timestamp, event: &Event) -> Digest {
+fn hash(previous: Option<&Digest>, at: Timestamp, text: &str) -> Digest {
     let before = previous.map_or("", Digest::as_str);
     let at = at.as_millisecond().to_be_bytes();
-    Digest::of_parts("v1", [before.as_bytes(), &at, canonical(event).as_bytes()])
+    Digest::of_parts("v1", [before.as_bytes(), &at, text.as_bytes()])
 }
 
 /// Why there is a run.
@@ -249,7 +250,7 @@ mod tests {
         for i in 0..4 {
             let event = Event::Garbled { why: format!("{i}") };
             let at = Timestamp::from_second(i).unwrap();
-            log.push(Entry::after(log.last(), event, at));
+            log.push(Entry::after(log.last(), event, format!("{i}"), at));
         }
         log
     }
@@ -258,11 +259,11 @@ mod tests {
     fn a_log_that_was_tampered_with_is_broken() {
         assert_eq!(Entry::verify(&log()), Ok(()));
         let mut changed = log();
-        changed[1].event = Event::Garbled { why: "other".into() };
+        changed[1].text = "other".into();
         assert_eq!(Entry::verify(&changed).unwrap_err().seq, 1);
         let mut rehashed = log();
-        rehashed[1] =
-            Entry::after(Some(&rehashed[0]), Event::Garbled { why: "x".into() }, rehashed[1].at);
+        let other = Event::Garbled { why: "x".into() };
+        rehashed[1] = Entry::after(Some(&rehashed[0]), other, "x".into(), rehashed[1].at);
         assert_eq!(Entry::verify(&rehashed).unwrap_err().seq, 2);
         let mut shorter = log();
         shorter.remove(2);

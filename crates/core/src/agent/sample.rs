@@ -55,7 +55,7 @@ impl Sample {
             base: Sha::parse("a".repeat(40)).unwrap(),
         };
         let event = Event::Started { request, limits, tools: tools_digest() };
-        Self(vec![Entry::after(None, event, Timestamp::UNIX_EPOCH)])
+        Self(vec![entry(None, event, Timestamp::UNIX_EPOCH)])
     }
 
     /// A second later.
@@ -65,7 +65,7 @@ impl Sample {
 
     pub fn later(&mut self, event: Event, pause: SignedDuration) -> &mut Self {
         let at = self.0.last().unwrap().at.checked_add(pause).unwrap();
-        self.0.push(Entry::after(self.0.last(), event, at));
+        self.0.push(entry(self.0.last(), event, at));
         self
     }
 
@@ -127,4 +127,10 @@ impl Sample {
     pub fn now(&self) -> Timestamp {
         self.0.last().unwrap().at
     }
+}
+
+/// The entry that follows `previous`, stored in some form.
+pub fn entry(previous: Option<&Entry>, event: Event, at: Timestamp) -> Entry {
+    let text = format!("{event:?}");
+    Entry::after(previous, event, text, at)
 }

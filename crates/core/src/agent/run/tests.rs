@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     agent::{
         budget::Limits,
-        sample::{Sample, finish, person, raw, set},
+        sample::{self, Sample, finish, person, raw, set},
     },
     names::{CommentId, PrNumber, Sha},
 };
@@ -121,7 +121,7 @@ fn a_server_that_is_away_costs_nothing_and_ends_the_run_at_last() {
             assert_eq!(next(&sample), Step::Park(until));
             let log = &mut sample.0;
             let event = Event::Garbled { why: String::new() };
-            log.push(Entry::after(log.last(), event, until));
+            log.push(sample::entry(log.last(), event, until));
             log.pop();
             assert_eq!(sample.run().next(until), Step::Ask);
             sample.later(
@@ -240,7 +240,7 @@ fn a_run_that_is_over_rests_until_it_is_revised() {
 #[test]
 fn a_log_without_a_request_is_none() {
     assert!(Run::of(&[]).is_err());
-    let other = Entry::after(None, Event::Garbled { why: String::new() }, Timestamp::UNIX_EPOCH);
+    let other = sample::entry(None, Event::Garbled { why: String::new() }, Timestamp::UNIX_EPOCH);
     assert!(Run::of(&[other]).is_err());
     let mut sample = Sample::with(Limits::default());
     sample.asked();

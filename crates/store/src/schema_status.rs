@@ -24,7 +24,7 @@ struct Applied {
 const APPLIED: &str = "SELECT version, checksum, success FROM _sqlx_migrations";
 
 /// Errors where the database does not answer, or a newer version has been there.
-pub(super) async fn look(url: &str) -> Result<Tables, Error> {
+pub(super) async fn schema_status(url: &str) -> Result<Tables, Error> {
     match url.split_once(':') {
         Some(("sqlite", path)) => {
             let path = path.strip_prefix("//").unwrap_or(path);

@@ -17,37 +17,37 @@ use anyhow::{Context as _, Result};
 use crate::app::App;
 
 /// Held while names are given and given up, so that nobody sees a file that is not locked yet.
-const DOOR: &str = "door";
+const LOCK: &str = "door";
 
-/// A name that no other process has, as long as this value lives.
-pub struct Name {
+/// Keeps the name of this process from all others, as long as this value lives.
+pub struct ProcessRegistration {
     name: String,
     _alive: File,
 }
 
-/// A name whose process is dead; nobody takes it for alive or dead again while this value lives.
-struct Dead {
+/// The registration of a process that is dead; nobody else takes it up while this value lives.
+struct StaleRegistration {
     name: String,
     file: PathBuf,
     _locked: File,
 }
 
-impl Name {
-    /// Takes the name of this process, after giving back what processes had taken that died on our
-    /// data directory.
-    pub async fn take(app: &App) -> Result<Self> {
+impl ProcessRegistration {
+    /// Registers this process, after giving back what processes had taken that died on our data
+    /// directory.
+    pub async fn register(app: &App) -> Result<Self> {
         let dir = app.data.join("workers");
-        let context = || format!("taking a name in {}", dir.display());
-        let entering = dir.clone();
-        let door = tokio::task::spawn_blocking(move || enter(&entering)).await?;
-        let _door = door.with_context(context)?;
-        for dead in dead(&dir).with_context(context)? {
-            app.store.abandon_requests(&dead.name).await?;
-            let jobs = app.store.abandon_leases(&dead.name, app.now()).await?;
+        let context = || format!("registering this process in {}", dir.display());
+        let locked = dir.clone();
+        let lock = tokio::task::spawn_blocking(move || lock(&locked)).await?;
+        let _lock = lock.with_context(context)?;
+        for stale in stale(&dir).with_context(context)? {
+            app.store.abandon_requests(&stale.name).await?;
+            let jobs = app.store.abandon_leases(&stale.name, app.now()).await?;
             if jobs > 0 {
                 tracing::warn!(jobs, "an earlier process died over its work, which goes on now");
             }
-            fs::remove_file(&dead.file).with_context(context)?;
+            fs::remove_file(&stale.file).with_context(context)?;
         }
         Self::new(&dir, app.process.clone()).with_context(context)
     }
@@ -58,30 +58,31 @@ impl Name {
         Ok(Self { name, _alive: alive })
     }
 
-    pub fn as_str(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-fn enter(dir: &Path) -> io::Result<File> {
+/// Keeps all other processes from registering until the file is closed.
+fn lock(dir: &Path) -> io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let door = private().create(true).truncate(false).open(dir.join(DOOR))?;
-    door.lock()?;
-    Ok(door)
+    let file = private().create(true).truncate(false).open(dir.join(LOCK))?;
+    file.lock()?;
+    Ok(file)
 }
 
-/// The names in `dir` whose processes are gone.
-fn dead(dir: &Path) -> io::Result<Vec<Dead>> {
+/// The registrations in `dir` whose processes are gone.
+fn stale(dir: &Path) -> io::Result<Vec<StaleRegistration>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir)? {
         let file = entry?.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name == DOOR {
+        if name == LOCK {
             continue;
         }
         let locked = private().open(&file)?;
         match locked.try_lock() {
-            Ok(()) => all.push(Dead { name, file, _locked: locked }),
+            Ok(()) => all.push(StaleRegistration { name, file, _locked: locked }),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
@@ -100,13 +101,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_dead_when_its_process_is_and_not_before() {
+    fn a_registration_is_stale_when_its_process_is_gone_and_not_before() {
         let dir = tempfile::tempdir().unwrap();
-        drop(enter(dir.path()).unwrap());
+        drop(lock(dir.path()).unwrap());
         let names = |dir: &Path| -> Vec<String> {
-            dead(dir).unwrap().iter().map(|dead| dead.name.clone()).collect()
+            stale(dir).unwrap().iter().map(|stale| stale.name.clone()).collect()
         };
-        let living = Name::new(dir.path(), "a".into()).unwrap();
+        let living = ProcessRegistration::new(dir.path(), "a".into()).unwrap();
         assert_eq!(names(dir.path()), [""; 0]);
         drop(living);
         assert_eq!(names(dir.path()), ["a"]);

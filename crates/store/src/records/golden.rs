@@ -1,0 +1,203 @@
+//! Golden rows: each kind of record as it stands in a database, to the letter.
+//!
+//! Where one of these fails, rows that people have are not read any more, or a process of another
+//! version beside this one does not read ours. A format that has to change gets a new version and
+//! rows of its own; these stay.
+
+use std::{collections::BTreeMap, fmt::Debug};
+
+use planwright_core::{
+    actor::{Actor, ActorKind},
+    canonical::canonical,
+    change::Report,
+    change_set::ParamPath,
+    command::{AgentCommand, SetParams},
+    job::{Invocation, Job, Target},
+    names::{
+        CommentId, DeliveryId, InstallationId, Login, PrNumber, RepoName, RepositoryId, StackId,
+        UserId,
+    },
+    plan::Plan,
+    pull_request::ReviewId,
+    repository::Repository,
+};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::{from_text, to_text, v1};
+use crate::Subject;
+
+type Rows = BTreeMap<String, Json>;
+
+fn rows(golden: &str) -> Rows {
+    serde_json::from_str(golden).unwrap()
+}
+
+/// Reads each row, also as commit 591a4c1 wrote it, and writes it anew.
+fn hold<C: Debug + PartialEq>(rows: &Rows, read: impl Fn(&str) -> C, write: impl Fn(&C) -> String) {
+    for (name, row) in rows {
+        let value = read(&canonical(row));
+        assert_eq!(write(&value), canonical(row), "{name}");
+        let mut old = row.clone();
+        old.as_object_mut().unwrap().remove("v").unwrap();
+        assert_eq!(read(&canonical(&old)), value, "{name}");
+    }
+}
+
+#[test]
+fn plans_reports_and_subjects_stand_as_they_are_written_here() {
+    hold(
+        &rows(include_str!("../../golden/plans.json")),
+        |text| from_text::<Plan, v1::Plan>(text).unwrap(),
+        to_text::<Plan, v1::Plan>,
+    );
+    hold(
+        &rows(include_str!("../../golden/reports.json")),
+        |text| from_text::<Report, v1::Report>(text).unwrap(),
+        to_text::<Report, v1::Report>,
+    );
+    hold(
+        &rows(include_str!("../../golden/subjects.json")),
+        |text| from_text::<Subject, v1::Subject>(text).unwrap(),
+        to_text::<Subject, v1::Subject>,
+    );
+}
+
+#[test]
+fn requests_of_the_outbox_stand_as_they_are_written_here() {
+    hold(
+        &rows(include_str!("../../golden/outbox.json")),
+        |text| v1::OutboxRequest::parse(&serde_json::from_str(text).unwrap()).unwrap(),
+        |request| canonical(&request.to_json()),
+    );
+}
+
+#[test]
+fn events_of_the_agent_stand_as_they_are_written_here() {
+    hold(
+        &rows(include_str!("../../golden/agent_events.json")),
+        |text| v1::event_from_text(text).unwrap(),
+        v1::event_to_text,
+    );
+}
+
+#[test]
+fn jobs_stand_as_they_are_written_here() {
+    let golden = rows(include_str!("../../golden/jobs.json"));
+    hold(
+        &golden,
+        |text| v1::Job::parse(&serde_json::from_str(text).unwrap()).unwrap(),
+        |job| canonical(&v1::Job::payload(job)),
+    );
+    let jobs = jobs();
+    assert_eq!(golden.keys().collect::<Vec<_>>(), jobs.keys().collect::<Vec<_>>());
+    for (name, job) in jobs {
+        assert_eq!(v1::Job::payload(&job), golden[name], "{name}");
+    }
+}
+
+#[test]
+fn a_job_of_another_version_is_not_read() {
+    for unknown in [
+        serde_json::json!({ "v": 1, "job": "dream" }),
+        serde_json::json!({ "v": 2, "job": "release" }),
+        serde_json::json!({}),
+    ] {
+        assert!(v1::Job::parse(&unknown).is_err(), "{unknown}");
+    }
+}
+
+fn jobs() -> BTreeMap<&'static str, Job> {
+    asked_jobs().into_iter().chain(other_jobs()).collect()
+}
+
+fn target() -> Target {
+    let repository = Repository {
+        id: RepositoryId(1),
+        name: RepoName::parse("acme/infra").unwrap(),
+        installation: InstallationId(2),
+    };
+    Target { repository, number: PrNumber(7) }
+}
+
+fn carol() -> Actor {
+    Actor { id: UserId(3), login: Login::parse("carol").unwrap(), kind: ActorKind::User }
+}
+
+fn asked() -> Invocation {
+    let at = "2026-11-29T10:00:00Z".parse().unwrap();
+    Invocation { by: carol(), comment: CommentId(5), nth: 2, at }
+}
+
+fn stack() -> StackId {
+    StackId::parse("website/prod").unwrap()
+}
+
+/// The jobs that a comment asks for.
+fn asked_jobs() -> Vec<(&'static str, Job)> {
+    let (target, asked, stacks) = (target(), asked(), vec![stack()]);
+    let acknowledge = Job::Acknowledge {
+        target: target.clone(),
+        asked: asked.clone(),
+        delivery: DeliveryId::parse("d1").unwrap(),
+        comment: "/infra plan".into(),
+        on_pull_request: true,
+    };
+    let allow = Job::Allow {
+        target: target.clone(),
+        asked: asked.clone(),
+        stack: stack(),
+        addresses: vec!["aws_s3_bucket.logs".into()],
+    };
+    let set = Job::Set {
+        target: target.clone(),
+        asked: asked.clone(),
+        change: SetParams {
+            stack: stack(),
+            params: vec![(ParamPath::parse("tags.\"cost centre\"").unwrap(), "42".into())],
+        },
+        on_pull_request: true,
+    };
+    let tell = |word| Job::Tell { target: target.clone(), asked: asked.clone(), word };
+    let (tell_propose, tell_revise, tell_answer) = (
+        tell(AgentCommand::Propose("a bucket".into())),
+        tell(AgentCommand::Revise("smaller".into())),
+        tell(AgentCommand::Answer(2)),
+    );
+    let plan =
+        Job::Plan { target: target.clone(), asked: Some(asked.clone()), stacks: stacks.clone() };
+    let drift = Job::Drift { target: target.clone(), asked: asked.clone(), stacks };
+    let digest = Some("v1:0123456789ab".into());
+    let apply = Job::Apply { target, asked: Some(asked), digest };
+    vec![
+        ("acknowledge", acknowledge),
+        ("plan-asked", plan),
+        ("drift", drift),
+        ("allow", allow),
+        ("set", set),
+        ("tell-propose", tell_propose),
+        ("tell-revise", tell_revise),
+        ("tell-answer", tell_answer),
+        ("apply-confirmed", apply),
+    ]
+}
+
+/// The jobs that something else causes.
+fn other_jobs() -> Vec<(&'static str, Job)> {
+    let (by, review) = (carol(), ReviewId(4));
+    let run = Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0001);
+    let request =
+        Job::Request { target: target(), by: by.clone(), labels: vec!["planwright".into()] };
+    vec![
+        ("plan", Job::Plan { target: target(), asked: None, stacks: Vec::new() }),
+        ("verdict", Job::Verdict { target: target(), review: None }),
+        ("verdict-review", Job::Verdict { target: target(), review: Some(review) }),
+        ("request", request),
+        ("revise", Job::Revise { target: target(), by, review, text: "smaller".into() }),
+        ("remind", Job::Remind { target: target(), run, question: 6 }),
+        ("agent", Job::Agent { target: target(), run }),
+        ("preview", Job::Preview { target: target(), run }),
+        ("release", Job::Release { target: target() }),
+        ("apply", Job::Apply { target: target(), asked: None, digest: None }),
+    ]
+}

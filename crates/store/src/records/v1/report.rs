@@ -1,0 +1,204 @@
+//! What people are shown of a plan set.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use planwright_core::{
+    approval, change,
+    digest::Digest,
+    finding,
+    names::{BranchName, Login, PrNumber, Sha, StackId, UserId},
+    repo_config, verdict,
+};
+
+use super::plan::{Plan, Value};
+
+records! {
+    struct Report for change::Report {
+        head: Sha,
+        state: State,
+        digest: Option<Digest>,
+        basis: Option<Basis>,
+        stacks: Vec<StackReport>,
+        settings: Option<SettingsReport>,
+        findings: Vec<Finding>,
+        conflicts: Vec<String>,
+        verdict: Option<Requirement>,
+        principals: Vec<Principal>,
+        warnings: Vec<Warning>,
+    }
+    struct Basis for change::Basis {
+        base: BranchName,
+        policy: Digest,
+    }
+    enum SettingsReport for change::SettingsReport { Removed, Changed(changes: Vec<SettingChange>) }
+    struct SettingChange for repo_config::SettingChange {
+        setting: Setting,
+        before: Option<String>,
+        after: String,
+    }
+    enum State for change::State {
+        Planning,
+        NothingAffected,
+        AwaitingApproval,
+        Approved,
+        Blocked,
+        Queued,
+        Applying,
+        Applied,
+        AwaitingConfirmation,
+        Failed,
+        Partial,
+        Superseded,
+        #[serde(rename = "Released")]
+        Closed,
+        Stopped,
+        #[serde(rename = "Broken")]
+        InternalError,
+        #[serde(rename = "InForce")]
+        SettingsActive,
+    }
+    struct StackReport for change::StackReport {
+        stack: StackId,
+        plan: PlanReport,
+        drift: DriftReport,
+        protected: BTreeSet<String>,
+        changes_code: bool,
+        progress: Option<Progress>,
+    }
+    enum PlanReport for change::PlanReport {
+        Pending,
+        Planned(plan: Plan),
+        Invalid(findings: Vec<Finding>),
+        EngineFailed(message: String),
+        NotPlanned(why: NotPlanned),
+    }
+    enum NotPlanned for change::NotPlanned {
+        Fork,
+        PusherMayNotWrite,
+        PackageBytes(package: String),
+        Renamed { from: StackId },
+    }
+    enum DriftReport for change::DriftReport {
+        NeverApplied,
+        Unknown(why: String),
+        Checked(plan: Plan),
+    }
+    enum Progress for change::Progress {
+        Queued { position: usize, behind: Option<PrNumber> },
+        Applying,
+        Applied { outputs: BTreeMap<String, Value> },
+        Differs { now: Plan },
+        Failed { message: String },
+        NotStarted { because_of: StackId },
+        Superseded { by: Sha },
+    }
+    enum Warning for change::Warning {
+        SelfApproval,
+        PolicyChanged(changes: Vec<SettingChange>),
+        Other(text: String),
+    }
+    struct Finding for finding::Finding {
+        code: String,
+        severity: Severity,
+        #[serde(flatten)]
+        place: Place,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pointer: Option<String>,
+        message: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        allowed: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        did_you_mean: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fix: Option<String>,
+    }
+    #[serde(rename_all = "lowercase")]
+    enum Severity for finding::Severity { Error, Warning }
+    struct Place for finding::Place {
+        file: String,
+        line: u32,
+        column: u32,
+    }
+    struct Principal for approval::Principal {
+        user: UserId,
+        login: Login,
+        why: PrincipalRole,
+    }
+    #[serde(rename_all = "snake_case")]
+    enum PrincipalRole for approval::PrincipalRole { OpenedPullRequest, Pushed, Authored }
+    enum Disqualification for approval::Disqualification {
+        Withdrawn,
+        NotAUser,
+        Principal(why: PrincipalRole),
+        NoWriteAccess,
+        OtherHead,
+        NothingPosted,
+        BeforePlan,
+        NotRecorded,
+        OtherPlan,
+        OtherPolicy,
+    }
+    struct Requirement for verdict::Requirement {
+        what: RequirementKind,
+        met: bool,
+        why: RequirementStatus,
+        children: Vec<Requirement>,
+    }
+    enum RequirementKind for verdict::RequirementKind {
+        Applicable,
+        Finished,
+        Planned,
+        Stack(stack: StackId),
+        Fresh,
+        SameHead,
+        SameBase,
+        SamePolicy,
+        SamePlans,
+        ProtectedAllowed,
+        Protected { stack: StackId, address: String },
+        Approved,
+        ApprovalBy(login: Login),
+    }
+    enum RequirementStatus for verdict::RequirementStatus {
+        Children,
+        Unfinished(why: String),
+        NothingPlanned,
+        Outcome(outcome: Outcome),
+        Same,
+        HeadMoved { planned: Sha, current: Sha },
+        Retargeted { planned: BranchName, current: BranchName },
+        PolicyChanged,
+        PlansDiffer,
+        NoneProtected,
+        AllowedBy(login: Login),
+        NotAllowed,
+        AllowanceDiscounted { by: Login, why: Disqualification },
+        NothingToApprove,
+        Approvals { given: usize, required: usize },
+        Counts,
+        CountsForOwnChange,
+        DoesNotCount(why: Disqualification),
+    }
+    enum Outcome for verdict::Outcome {
+        Planned,
+        NoChanges,
+        Pending,
+        Invalid,
+        EngineFailed,
+        NotPlanned,
+        Conflict,
+    }
+    enum Setting for repo_config::Setting {
+        Packages,
+        BackendType,
+        BackendConfig,
+        ApprovalsRequired,
+        ApprovalsSelf,
+        EngineVersion,
+        EngineWarm,
+        EngineWarmProviders,
+        AgentLabel,
+        AgentStacks,
+        AgentLimits,
+    }
+}
