@@ -10,6 +10,7 @@ mod inbox;
 mod issue_labels;
 mod jobs;
 mod locks;
+mod old;
 mod outbox;
 mod plans;
 mod queue;

@@ -78,6 +78,17 @@ pub struct Setup<'a> {
     pub has_pages: bool,
     /// What it takes, as `--model-prices`.
     pub prices: Option<String>,
+    /// What was there before this bot.
+    pub before: Option<Before<'a>>,
+}
+
+/// What another bot left behind, and what happened since.
+#[derive(Clone, Copy)]
+pub struct Before<'a> {
+    /// The file that the database is copied from.
+    pub database: &'a Path,
+    /// What people do that no webhook tells of.
+    pub people: fn(&Hub, &Person),
 }
 
 impl Default for Setup<'_> {
@@ -95,6 +106,7 @@ impl Default for Setup<'_> {
             model: None,
             has_pages: false,
             prices: None,
+            before: None,
         }
     }
 }
@@ -123,6 +135,13 @@ impl Story {
             hub.set_permission(REPO, login, Some(Role::Write)).unwrap();
         }
         let mut settings = serve_settings(&hub, dir.path(), &setup).await;
+        if let Some(before) = setup.before {
+            std::fs::create_dir_all(&settings.storage.data).unwrap();
+            std::fs::copy(before.database, settings.storage.data.join("planwright.db")).unwrap();
+            hub.set_webhook("http://127.0.0.1:9/gone");
+            (before.people)(&hub, &alice);
+            hub.idle().await;
+        }
         let listener = TcpListener::bind(settings.process.listen).await.unwrap();
         if setup.has_pages {
             let url = PublicUrl::parse(&format!("http://{}", listener.local_addr().unwrap()));
