@@ -1,5 +1,5 @@
 // Builds Helm, which lints and renders the chart, from the Go module proxy (see ../components).
-module planwright.dev/tests/helm
+module example.com/planwright/tests/helm
 
 go 1.26.6
 

@@ -34,6 +34,7 @@ fn all_name_the_same_versions() {
     assert_eq!(after(&text("deploy/compose.yaml"), "image: planwright:", &['\n']), version);
     let rust = after(&cargo, "rust-version = \"", &['"']);
     assert_eq!(after(&container, "/rust:", &['-']), rust);
+    assert_eq!(after(&text(".github/workflows/ci.yml"), "/rust:", &['-']), rust);
     let tofu = text("tests/tofu/go.mod");
     let tofu = after(&tofu, "github.com/opentofu/opentofu v", &['\n']);
     assert_eq!(after(&container, "/opentofu:", &['-']), tofu);

@@ -4,6 +4,7 @@
     reason = "clippy knows only functions marked as tests, not the pieces that they share"
 )]
 
+mod addresses;
 mod agent;
 mod checkout;
 mod cli;

@@ -1,5 +1,5 @@
 // A provider for the tests, on protocol 6, from the Go module proxy (see ../components).
-module planwright.dev/tests/provider
+module example.com/planwright/tests/provider
 
 go 1.26.6
 

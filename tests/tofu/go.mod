@@ -1,5 +1,5 @@
 // Builds OpenTofu, the second engine of the tests, from the Go module proxy (see ../components).
-module planwright.dev/tests/tofu
+module example.com/planwright/tests/tofu
 
 go 1.26.6
 

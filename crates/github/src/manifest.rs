@@ -51,6 +51,7 @@ impl Manifest {
     pub fn document(&self, name: &str, url: &PublicUrl, redirect: &str) -> Value {
         let mut document = self.0.clone();
         document["name"] = name.into();
+        document["url"] = url.to_string().into();
         document["hook_attributes"] = json!({ "url": url.webhook(), "active": true });
         document["callback_urls"] = json!([url.signed_in()]);
         document["redirect_url"] = redirect.into();
@@ -119,6 +120,7 @@ mod tests {
         let url = PublicUrl::parse("https://bot.example.org").unwrap();
         let document = manifest.document("acme-bot", &url, "http://127.0.0.1:1/created");
         assert_eq!(document["name"], "acme-bot");
+        assert_eq!(document["url"], "https://bot.example.org");
         assert_eq!(document["hook_attributes"]["url"], "https://bot.example.org/webhook");
         assert_eq!(document["redirect_url"], "http://127.0.0.1:1/created");
         assert_eq!(document["callback_urls"][0], "https://bot.example.org/runs/signed-in");
