@@ -260,6 +260,8 @@ fn the_file_of_settings_on_the_page_can_be_read() {
 fn each_link_to_a_file_leads_somewhere() {
     let pages = [
         "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
         "SECURITY.md",
         "docs/agent.md",
         "docs/app.md",

@@ -302,7 +302,7 @@ async fn apart(it: Play, starts: Starts) -> (Vec<String>, usize) {
 #[tokio::test]
 async fn a_hostile_model_has_no_effect_but_edits_in_its_scope() {
     let start = std::time::Instant::now();
-    let runs = number("PLANWRIGHT_HOSTILE_RUNS", 500);
+    let runs = number("PLANWRIGHT_HOSTILE_RUNS", 60);
     let seed = number("PLANWRIGHT_HOSTILE_SEED", 1);
     let engine = warm().await;
     let plays = plays(runs, seed as u64).into_iter();
