@@ -131,7 +131,9 @@ fn secrets(app: &App) -> Result<Secrets> {
 
 /// `planwright serve`: until the process is asked to end.
 pub async fn serve(settings: &Serve) -> Result<()> {
-    let bot = Bot::start(settings, Arc::new(jiff::Timestamp::now)).await?;
+    #[expect(clippy::disallowed_methods, reason = "the rim: from here on time is an argument")]
+    let clock = Arc::new(jiff::Timestamp::now);
+    let bot = Bot::start(settings, clock).await?;
     match bot.address {
         Some(address) => {
             tracing::info!(%address, roles = ?bot.app.roles, "Planwright listens on http://{address}/webhook");

@@ -155,6 +155,7 @@ pub struct Engine {
 pub struct Variables(pub BTreeMap<OsString, OsString>);
 
 impl Variables {
+    #[expect(clippy::disallowed_methods, reason = "the rim")]
     pub fn of_process() -> Self {
         Self(std::env::vars_os().collect())
     }

@@ -7,6 +7,7 @@
 //! without its children. With `PLANWRIGHT_BENCH=hello` only the rows of
 //! that package are made; with `ATLANTIS=PATH` the same goes through that binary of Atlantis, too.
 
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock and starts programs")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]
 
 #[allow(dead_code, reason = "the tests need more of it")]

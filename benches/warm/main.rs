@@ -8,6 +8,7 @@
 //! `tree_peak_mb` is resident memory, summed over the process and all that it started, while planning
 //! warm. With `PLANWRIGHT_BENCH=20` only as many stacks are planned.
 
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock and starts programs")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]
 
 #[allow(dead_code, reason = "the tests need more of it")]

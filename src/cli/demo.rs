@@ -53,6 +53,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, Error> {
 }
 
 /// Where programs of this user keep what they remember.
+#[expect(clippy::disallowed_methods, reason = "the rim")]
 fn state_directory() -> Result<PathBuf, Error> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|it| it.is_absolute());
     let home = || set("HOME").map(|home| home.join(".local/state"));

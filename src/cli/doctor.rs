@@ -18,6 +18,7 @@ pub fn run(configured: &Configured, output: &mut Output) -> Result<ExitCode, Err
     super::serve::log("error", output.is_json);
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     let config = configured.config.as_deref();
+    #[expect(clippy::disallowed_methods, reason = "the rim: from here on time is an argument")]
     let clock = Arc::new(jiff::Timestamp::now);
     let seen = runtime.block_on(doctor::look(&configured.settings, config, clock))?;
     print(&checks(&seen), output)

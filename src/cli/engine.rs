@@ -43,6 +43,10 @@ pub fn drive<T>(
     let done = runtime.block_on(async {
         let cancel = CancellationToken::new();
         tokio::spawn(interrupts(cancel.clone())?);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the rim: a person's environment is the engine's"
+        )]
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
             .collect();
@@ -69,6 +73,7 @@ fn interrupts(cancel: CancellationToken) -> Result<impl Future<Output = ()> + Se
             }
             if cancel.is_cancelled() {
                 eprintln!("not waiting; the engine ends by itself, and holds its state until then");
+                #[expect(clippy::disallowed_methods, reason = "what waits cannot be cancelled")]
                 process::exit(CANCELLED.into());
             }
             eprintln!("ending the engine in order; again to not wait for it");

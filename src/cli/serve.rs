@@ -21,6 +21,7 @@ pub fn run(settings: &Serve, output: &Output) -> Result<ExitCode, Error> {
 /// Logs to standard error what `RUST_LOG` asks for, else `otherwise`; each line is text or JSON.
 pub fn log(otherwise: &str, is_json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(otherwise));
+    #[expect(clippy::disallowed_methods, reason = "the rim")]
     let wants_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

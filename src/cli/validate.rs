@@ -22,7 +22,9 @@ pub fn run(
     checkout: &Checkout,
     output: &mut Output,
 ) -> Result<ExitCode, Error> {
-    let validated = validate(checkout, &arguments.stacks, Zoned::now().date())?;
+    #[expect(clippy::disallowed_methods, reason = "the rim: from here on time is an argument")]
+    let today = Zoned::now().date();
+    let validated = validate(checkout, &arguments.stacks, today)?;
     let json = json!({ "stacks": validated.stacks, "findings": validated.findings });
     let checked = match validated.stacks.len() {
         1 => "1 stack".into(),

@@ -62,7 +62,9 @@ impl Scene {
         let url = format!("http://{}", listener.local_addr()?);
         let url = PublicUrl::parse(&url).map_err(anyhow::Error::msg)?;
         let settings = settings(&hub, dir, &url, engine)?;
-        let bot = Bot::on(&settings, Arc::new(Timestamp::now), Some(listener)).await?;
+        #[expect(clippy::disallowed_methods, reason = "the rim: from here on time is an argument")]
+        let clock = Arc::new(Timestamp::now);
+        let bot = Bot::on(&settings, clock, Some(listener)).await?;
         let callback_urls = Some(vec![url.signed_in()]);
         hub.edit_app(AppEdit { callback_urls, ..AppEdit::default() })?;
         hub.set_webhook(&url.webhook());

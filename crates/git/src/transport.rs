@@ -88,7 +88,9 @@ fn client() -> reqwest::Result<Client> {
             _ => attempt.error("a redirect to another host, or too many of them"),
         }
     });
-    Client::builder()
+    #[expect(clippy::disallowed_methods, reason = "the client of this adapter")]
+    let client = Client::builder();
+    client
         // GitHub speaks git only to agents that call themselves so.
         .user_agent(concat!("git/2.0 (planwright ", env!("CARGO_PKG_VERSION"), ")"))
         .connect_timeout(CONNECT)

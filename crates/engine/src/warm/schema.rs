@@ -238,6 +238,7 @@ mod tests {
 
     /// For as many seconds as `PLANWRIGHT_FUZZ_SECONDS` says, by default one.
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "how long is up to whoever runs it")]
     fn no_bytes_make_it_fail() {
         let seconds = std::env::var("PLANWRIGHT_FUZZ_SECONDS");
         let seconds = seconds.map_or(1, |seconds| seconds.parse().unwrap());
