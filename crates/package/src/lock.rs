@@ -1,6 +1,6 @@
 //! The lock file of a stack: the exact package, engine range, providers and state key it uses.
 //!
-//! Only `planwright lock` makes or changes one. Everything else asks [`Lock::findings`] and goes on
+//! Only `planwright lock` makes or changes one. Everything else asks `Lock::findings` and goes on
 //! with a lock that says exactly what the stack and the package's bytes say.
 
 use std::collections::BTreeMap;

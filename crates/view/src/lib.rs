@@ -1,6 +1,6 @@
 //! Replies to people: values of the domain rendered as Markdown, and in no other place.
 //!
-//! A [`Report`] becomes the one comment of a pull request and its check run; a [`Refusal`] or an
+//! A report becomes the one comment of a pull request and its check run; a refusal or an
 //! answer becomes a reply of a few lines. Everything that came from anywhere but us goes through
 //! `escape`; our own words are plain Markdown. Sending it, finding the old comment and choosing
 //! when to write belong to `flow`.
