@@ -17,7 +17,10 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use uuid::Uuid;
 
-use crate::settings::{self, Variables};
+use crate::{
+    metrics::Metrics,
+    settings::{self, Retention, Variables},
+};
 use planwright_core::job::Role;
 use planwright_core::{actor::AppId, public_url::PublicUrl};
 use planwright_engine as engine;
@@ -64,6 +67,9 @@ pub struct App {
     pub model: Option<Model>,
     /// Every secret of this process, none of which may ever be written anywhere.
     pub secrets: Secrets,
+    pub metrics: Metrics,
+    /// For how long what is over is kept.
+    pub retention: Retention,
     pub clock: Clock,
 }
 
@@ -113,6 +119,8 @@ impl App {
             client,
             roles,
             data,
+            metrics: Metrics::default(),
+            retention: settings.storage.retention,
             clock,
         })
     }

@@ -5,7 +5,7 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use crate::app::App;
+use crate::{app::App, telemetry};
 use planwright_core::{
     event::{self, Envelope},
     inbox,
@@ -33,6 +33,7 @@ pub fn new_job(job: &Job, dedupe: Option<String>, now: Timestamp) -> Result<NewJ
             Retry::Freely => RetryPolicy::Freely,
         },
         run_at: now,
+        trace_parent: telemetry::trace_parent(),
     })
 }
 

@@ -12,11 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{App, Clock, Environment},
-    flow::{
-        catch_up::{SyncCursor, catch_up},
-        run_log,
-    },
+    flow::catch_up::{SyncCursor, catch_up},
     http::{self, AppInbox},
+    retention,
     settings::Serve,
     worker,
 };
@@ -25,15 +23,19 @@ use planwright_github::webhook::Secrets;
 /// How often is looked for what was missed since the last look: GitHub takes up to ten seconds to
 /// find that nobody listens, and never sends a delivery again by itself.
 const LOOK: Duration = Duration::from_secs(300);
+/// How often is deleted what is older than the retention.
+const DELETE: Duration = Duration::from_hours(1);
 
 /// A bot whose web server listens; its workers run once [`Bot::work`] is called.
 pub struct Bot {
     pub app: Arc<App>,
     /// Where webhooks are received; none without the role `web`.
     pub address: Option<SocketAddr>,
+    /// Where metrics are served besides.
+    pub metrics_address: Option<SocketAddr>,
     missed: Mutex<SyncCursor>,
     stop: CancellationToken,
-    server: Option<JoinHandle<std::io::Result<()>>>,
+    servers: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 impl Bot {
@@ -42,9 +44,7 @@ impl Bot {
         if !settings.process.roles.contains(&Role::Web) {
             return Self::on(settings, clock, None).await;
         }
-        let listen = settings.process.listen;
-        let listener =
-            TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        let listener = bind(settings.process.listen).await?;
         Self::on(settings, clock, Some(listener)).await
     }
 
@@ -54,14 +54,20 @@ impl Bot {
         has_engine(&app)?;
         let missed = Mutex::new(SyncCursor::of(&app).await?);
         let stop = CancellationToken::new();
-        let (mut address, mut server) = (None, None);
+        let (mut address, mut metrics_address, mut servers) = (None, None, Vec::new());
         if let Some(listener) = listener {
             address = Some(listener.local_addr().context("the address that we listen on")?);
             let router = http::router(Arc::new(AppInbox(app.clone())), secrets(&app)?);
             let router = router.merge(http::pages(app.clone())).merge(http::metrics(app.clone()));
-            server = Some(tokio::spawn(http::serve(listener, router, stop.clone())));
+            servers.push(tokio::spawn(http::serve(listener, router, stop.clone())));
         }
-        Ok(Self { app, address, missed, stop, server })
+        if let Some(listen) = settings.process.metrics_listen {
+            let listener = bind(listen).await?;
+            metrics_address = Some(listener.local_addr().context("the address of the metrics")?);
+            let router = http::metrics(app.clone());
+            servers.push(tokio::spawn(http::serve(listener, router, stop.clone())));
+        }
+        Ok(Self { app, address, metrics_address, missed, stop, servers })
     }
 
     /// Makes up for what was missed and works on jobs until [`Bot::stop`] is called elsewhere.
@@ -75,7 +81,8 @@ impl Bot {
                 self.app.engine.prewarm(variables, secrets).await;
             }
         };
-        tokio::join!(worked, self.keep_up(LOOK), self.stop.run_until_cancelled(ahead)).0
+        let ahead = self.stop.run_until_cancelled(ahead);
+        tokio::join!(worked, self.keep_up(LOOK), self.delete_old(), ahead).0
     }
 
     /// Looks for what was missed every so often, until [`Bot::stop`] is called elsewhere.
@@ -85,12 +92,22 @@ impl Bot {
         }
     }
 
+    /// Deletes what is older than the retention every so often, until [`Bot::stop`] is called
+    /// elsewhere.
+    async fn delete_old(&self) {
+        loop {
+            if let Err(error) = retention::delete_old(&self.app).await {
+                tracing::warn!(error = format!("{error:#}"), "what is old is still there");
+            }
+            if self.stop.run_until_cancelled(tokio::time::sleep(DELETE)).await.is_none() {
+                return;
+            }
+        }
+    }
+
     async fn look(&self) {
         if !self.app.roles.contains(&Role::Web) {
             return;
-        }
-        if let Err(error) = run_log::forget_old(&self.app).await {
-            tracing::warn!(%error, "old notes of runs are still there");
         }
         if let Err(error) = catch_up(&self.app, &mut *self.missed.lock().await).await {
             // GitHub may be away just now; webhooks that come are worked on all the same.
@@ -103,14 +120,18 @@ impl Bot {
         self.stop.clone()
     }
 
-    /// Waits until the web server has ended.
-    pub async fn stop(mut self) -> Result<()> {
+    /// Waits until the web servers have ended.
+    pub async fn stop(self) -> Result<()> {
         self.stop.cancel();
-        if let Some(server) = self.server.take() {
+        for server in self.servers {
             server.await.context("the web server")?.context("the web server")?;
         }
         Ok(())
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
 }
 
 /// Fails now rather than at the first plan; whether the version will do, each stack's lock says.

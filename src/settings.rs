@@ -7,12 +7,14 @@
 
 use std::{
     collections::BTreeMap, convert::Infallible, ffi::OsString, fmt, net::SocketAddr, path::PathBuf,
+    str::FromStr,
 };
 
 use clap::{
     Args, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
+use jiff::SignedDuration;
 use planwright_core::job::Role;
 use secrecy::SecretString;
 
@@ -44,6 +46,10 @@ pub struct Process {
     /// there are no pages of runs
     #[arg(long, env = "PLANWRIGHT_PUBLIC_URL")]
     pub public_url: Option<String>,
+    /// Address where `/metrics` is served besides, for Prometheus to reach processes without the role
+    /// `web`
+    #[arg(long, env = "PLANWRIGHT_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// How many jobs run at a time
     #[arg(long, env = "PLANWRIGHT_WORKERS", default_value_t = 4)]
     pub workers: usize,
@@ -59,6 +65,47 @@ pub struct Storage {
     // Help shows the values of variables, and this one may hold a password.
     #[arg(long, env = "PLANWRIGHT_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
+    /// For how long bodies of deliveries, ended jobs, logs of runs and sent requests are kept
+    #[arg(long, env = "PLANWRIGHT_RETENTION", default_value = "90d")]
+    pub retention: Retention,
+}
+
+/// A whole number of days, written as `90d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    days: u32,
+}
+
+impl Retention {
+    /// GitHub lets a delivery be sent again for three days, and people look at last week's log.
+    const LEAST: u32 = 7;
+    const MOST: u32 = 36_500;
+
+    pub(crate) fn duration(self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.days))
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { days: 90 }
+    }
+}
+
+impl FromStr for Retention {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
+        match days.filter(|days| (Self::LEAST..=Self::MOST).contains(days)) {
+            Some(days) => Ok(Self { days }),
+            None => Err(format!(
+                "give days, from `{}d` to `{}d`, such as `90d`",
+                Self::LEAST,
+                Self::MOST
+            )),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -231,4 +278,18 @@ pub struct Serve {
     pub engine: Engine,
     #[command(flatten)]
     pub model: Model,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retention_is_a_number_of_days_that_github_cannot_outlast() {
+        let days = |text: &str| text.parse::<Retention>().map(|retention| retention.days);
+        assert_eq!((days("90d"), days("7d")), (Ok(90), Ok(7)));
+        for text in ["6d", "0d", "90", "12h", "-1d", "36501d", "99999999999d", "d", ""] {
+            assert!(days(text).is_err(), "{text}");
+        }
+    }
 }

@@ -5,17 +5,21 @@
 
 mod registration;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 
 use crate::{
     app::App,
     flow::{self, JobContext},
-    jobs, queue,
+    jobs, queue, telemetry,
 };
 use planwright_core::job::Job;
 use planwright_store::{
@@ -79,12 +83,36 @@ async fn run_next(app: &App, worker: &str, kinds: &[JobKind]) -> anyhow::Result<
     let Some(claim) = app.store.claim(worker, kinds, app.now(), LEASE).await? else {
         return Ok(false);
     };
-    let (outcome, next) = attempt(app, &claim).await;
+    let began = Instant::now();
+    let span = span(&claim);
+    let (outcome, next) = attempt(app, &claim).instrument(span.clone()).await;
+    if let Outcome::Retry { .. } | Outcome::Failed { .. } = outcome {
+        span.record("otel.status_code", "ERROR");
+    }
+    app.metrics.job(&claim.job.kind, &outcome, began.elapsed());
     let finished = app.store.finish(claim.lease, &outcome, &next, app.now()).await?;
     if finished == WriteOutcome::Lost {
         tracing::warn!(job = %claim.job.id, "another worker has taken the job meanwhile");
     }
     Ok(true)
+}
+
+/// The span of an attempt, in the trace of what caused the job.
+fn span(claim: &Claim) -> Span {
+    let job = &claim.job;
+    let span = tracing::info_span!(
+        "job",
+        otel.name = format!("job {}", job.kind),
+        otel.kind = "consumer",
+        otel.status_code = field::Empty,
+        kind = %job.kind,
+        id = job.id.0,
+        attempt = job.attempts,
+        repository = job.pull_request.map(|pull_request| pull_request.repository.0),
+        number = job.pull_request.map(|pull_request| pull_request.number.0),
+    );
+    telemetry::continue_trace(&span, job.trace_parent.as_deref());
+    span
 }
 
 async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {

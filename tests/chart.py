@@ -44,6 +44,7 @@ EVERYTHING = merged(README, {
     "networkPolicy": {"from": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 8443}]}]},
     "serviceAccount": {"annotations": {"a/b": "c"}},
     "model": {"url": "http://model.example/v1", "name": "m", "existingSecret": "model"},
+    "otlp": {"endpoint": "http://collector.example:4318"}, "metrics": {"port": 9090},
     "nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}],
     "affinity": {"podAntiAffinity": {}}, "podAnnotations": {"a/b": "c"},
 })
@@ -78,6 +79,7 @@ REFUSED = {
     "an ingress without certificate": (
         merged(SQLITE, {"ingress": {"enabled": True, "host": "bot.example"}}), "/ingress/tlsSecret"),
     "a model without a name": (merged(SQLITE, {"model": {"url": "http://model.example/v1"}}), "/model/name"),
+    "a collector that is no address": (merged(SQLITE, {"otlp": {"endpoint": "collector"}}), "/otlp/endpoint"),
     "an old Kubernetes": (SQLITE, "1.26.0"),
 }
 
@@ -114,7 +116,8 @@ def mistakes(things, values):
            f"workloads are {kinds}")
     budgets = wanted if values.get("replicas", 1) > 1 else 0
     expect(kinds.count("PodDisruptionBudget") == budgets, f"{kinds.count('PodDisruptionBudget')} budgets")
-    expect(kinds.count("NetworkPolicy") == 2, "no network policies")
+    metrics = values.get("metrics", {}).get("port")
+    expect(kinds.count("NetworkPolicy") == (3 if metrics else 2), "no network policies")
     expect("Secret" not in kinds, "a secret is rendered")
     for thing in things:
         if thing["kind"] == "ServiceAccount":
@@ -134,6 +137,12 @@ def mistakes(things, values):
         expect(selector <= thing["spec"]["template"]["metadata"]["labels"].items(), "the selector fits nothing")
         roles += careful(pod_of(thing), expect)
         env = {entry["name"]: entry.get("value") for entry in pod_of(thing)["containers"][0]["env"]}
+        ports = [port["containerPort"] for port in pod_of(thing)["containers"][0].get("ports", [])]
+        expect((metrics in ports) == bool(metrics), f"the ports are {ports}")
+        expect(env.get("PLANWRIGHT_METRICS_LISTEN") == (f"0.0.0.0:{metrics}" if metrics else None),
+               "metrics are served elsewhere")
+        expect(env.get("OTEL_EXPORTER_OTLP_ENDPOINT") == values.get("otlp", {}).get("endpoint"),
+               "spans go elsewhere")
         for name, value in values.get("config", {}).items():
             variable = "PLANWRIGHT_" + name.upper().replace("-", "_")
             expect(env.get(variable) == str(value), f"{variable} is {env.get(variable)}")

@@ -208,6 +208,8 @@ async fn ask(
         answered = model.complete(body) => answered,
         () = watch.stop.cancelled() => return Ok(()),
     };
+    let used = answered.as_ref().ok().map(|answer| model.cost(size, answer));
+    app.metrics.model_answer(used.as_ref());
     let event = heard(app, model, size, answered)?;
     logged.append(app, event).await
 }

@@ -6,15 +6,18 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::{checkout::Error, serve, settings::Serve};
+use crate::{checkout::Error, serve, settings::Serve, telemetry};
 
 use super::Output;
 
 /// Runs the bot until the process is asked to end.
 pub fn run(settings: &Serve, output: &Output) -> Result<ExitCode, Error> {
-    log("info,sqlx=warn", output.is_json);
+    // Outside of the runtime, since the exporter blocks a thread of its own.
+    let telemetry = telemetry::start("info,sqlx=warn", output.is_json)?;
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    runtime.block_on(serve::serve(settings))?;
+    let served = runtime.block_on(serve::serve(settings));
+    telemetry.shutdown();
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 

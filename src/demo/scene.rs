@@ -196,9 +196,14 @@ fn settings(
             roles: job::Role::ALL.to_vec(),
             listen: ([127, 0, 0, 1], 0).into(),
             public_url: Some(url.to_string()),
+            metrics_listen: None,
             workers: 2,
         },
-        storage: settings::Storage { data: dir.join("bot"), database_url: None },
+        storage: settings::Storage {
+            data: dir.join("bot"),
+            database_url: None,
+            retention: settings::Retention::default(),
+        },
         github: settings::GitHub {
             github_url: format!("{}/api/v3", hub.url()),
             app_id: app.app_id,

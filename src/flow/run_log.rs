@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::app::{App, Clock};
 use planwright_core::change::Report;
@@ -29,8 +29,6 @@ const MOST_OF_A_STACK: usize = 256 << 10;
 const MOST_OF_A_RUN: usize = 2 << 20;
 /// Characters of one line.
 const MOST_OF_A_LINE: usize = 4_000;
-/// For how long notes are kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Takes notes, or none where nobody can read them; clones write on the same sheet.
 #[derive(Clone, Default)]
@@ -310,12 +308,6 @@ impl Buffer {
             }
         }
     }
-}
-
-/// Deletes notes that are older than they are kept.
-pub async fn forget_old(app: &App) -> super::Result<()> {
-    let Ok(then) = app.now().checked_sub(KEPT) else { return Ok(()) };
-    Ok(app.store.forget_notes_before(then).await?)
 }
 
 #[cfg(test)]

@@ -15,8 +15,14 @@ pub struct AppInbox(pub Arc<App>);
 impl Inbox for AppInbox {
     async fn receive(&self, incoming: Incoming) -> anyhow::Result<Receipt> {
         let Incoming { delivery, event, envelope, body } = incoming;
-        let receipt = queue::receive(&self.0, &delivery, &event, &body, &envelope).await?;
-        Ok(match receipt {
+        let received = queue::receive(&self.0, &delivery, &event, &body, &envelope).await;
+        let outcome = match &received {
+            Ok(store::Receipt::Received) => "stored",
+            Ok(store::Receipt::Duplicate) => "duplicate",
+            Err(_) => "failed",
+        };
+        self.0.metrics.delivery(&event, outcome);
+        Ok(match received? {
             store::Receipt::Received => Receipt::Stored,
             store::Receipt::Duplicate => Receipt::Duplicate,
         })

@@ -11,6 +11,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use tracing::Instrument as _;
+
 use planwright_core::event::Envelope;
 use planwright_core::names::DeliveryId;
 use planwright_github::webhook::{self, Secrets};
@@ -67,7 +69,15 @@ pub async fn receive<I: Inbox>(
         }
     };
     let (delivery, event) = (incoming.delivery.clone(), incoming.event.clone());
-    match gate.inbox.receive(incoming).await {
+    let span = tracing::info_span!(
+        "delivery",
+        otel.name = format!("delivery {event}"),
+        otel.kind = "server",
+        %delivery,
+        event,
+        repository = incoming.envelope.repository.map(|repository| repository.0),
+    );
+    match gate.inbox.receive(incoming).instrument(span).await {
         Ok(receipt) => {
             tracing::info!(%delivery, event, ?receipt, "webhook");
             (StatusCode::ACCEPTED, "stored\n").into_response()

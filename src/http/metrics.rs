@@ -1,31 +1,66 @@
-//! `/metrics`, in the format of Prometheus: what the bot keeps, and how plans went.
-//!
-//! Everything is read when it is asked for. No label names a repository: the address may be one that
-//! the world can reach.
+//! `/metrics`, in the text format of Prometheus: what was counted, and what is there when it is asked
+//! for.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router, extract::State, http::header::CONTENT_TYPE, response::IntoResponse, routing::get,
 };
-use metrics::{counter, describe_counter, describe_gauge, gauge};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics::{counter, gauge};
 
-use crate::app::App;
+use crate::{
+    app::App,
+    metrics::{
+        GITHUB_CALLS, GITHUB_LEFT, GITHUB_LIMIT, QUEUE_AGE, QUEUE_DEPTH, WARM_FALLBACKS,
+        WARM_MEMORY, WARM_OLDEST, WARM_PLANS, WARM_PROCESSES, recorder,
+    },
+};
+use planwright_github::Usage;
+use planwright_store::QueueStats;
 
 pub fn router(app: Arc<App>) -> Router {
     Router::new().route("/metrics", get(answer)).with_state(app)
 }
 
 async fn answer(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text(&app))
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text(&app).await)
 }
 
-fn text(app: &App) -> String {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let rendered = recorder.handle();
-    metrics::with_local_recorder(&recorder, || record(app));
-    rendered.render()
+async fn text(app: &App) -> String {
+    let queue = app.store.queue_stats(app.now()).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the metrics say nothing of the queue");
+        Vec::new()
+    });
+    // A new one each time: what is not there any more must not be shown as it was.
+    let recorder = recorder();
+    metrics::with_local_recorder(&recorder, || {
+        record_queue(app, &queue);
+        record_github(&app.github.usage());
+        record_warm(app);
+    });
+    app.metrics.render() + &recorder.handle().render()
+}
+
+fn record_queue(app: &App, queue: &[QueueStats]) {
+    for stats in queue {
+        let kind = stats.kind.as_str().to_owned();
+        gauge!(QUEUE_DEPTH, "kind" => kind.clone(), "state" => stats.state.as_str())
+            .set(stats.jobs as f64);
+        if let Some(since) = stats.due_since {
+            gauge!(QUEUE_AGE, "kind" => kind).set(app.now().duration_since(since).as_secs_f64());
+        }
+    }
+}
+
+fn record_github(usage: &Usage) {
+    for count in &usage.calls {
+        counter!(GITHUB_CALLS, "resource" => count.resource, "outcome" => count.outcome)
+            .absolute(count.calls);
+    }
+    for left in &usage.limits {
+        gauge!(GITHUB_LIMIT, "resource" => left.resource).set(left.limit as f64);
+        gauge!(GITHUB_LEFT, "resource" => left.resource).set(left.remaining as f64);
+    }
 }
 
 #[derive(Default)]
@@ -35,18 +70,10 @@ struct Kept {
     memory: u64,
 }
 
-fn record(app: &App) {
-    describe_counter!("planwright_warm_plans_total", "Plans made with kept providers");
-    describe_counter!(
-        "planwright_warm_fallbacks_total",
-        "Plans made cold that should have been warm"
-    );
-    describe_gauge!("planwright_warm_processes", "Provider processes that are kept");
-    describe_gauge!("planwright_warm_oldest_seconds", "Age of the oldest of them");
-    describe_gauge!("planwright_warm_memory_bytes", "Resident memory of all of them");
+fn record_warm(app: &App) {
     let status = app.engine.warm_status();
-    counter!("planwright_warm_plans_total").absolute(status.hits);
-    counter!("planwright_warm_fallbacks_total").absolute(status.fallbacks);
+    counter!(WARM_PLANS).absolute(status.hits);
+    counter!(WARM_FALLBACKS).absolute(status.fallbacks);
     let mut by_provider: BTreeMap<String, Kept> = BTreeMap::new();
     for process in status.processes {
         let kept = by_provider.entry(process.provider).or_default();
@@ -55,9 +82,8 @@ fn record(app: &App) {
         kept.memory += process.memory_bytes;
     }
     for (provider, kept) in by_provider {
-        gauge!("planwright_warm_processes", "provider" => provider.clone()).set(kept.processes);
-        gauge!("planwright_warm_oldest_seconds", "provider" => provider.clone())
-            .set(kept.oldest as f64);
-        gauge!("planwright_warm_memory_bytes", "provider" => provider).set(kept.memory as f64);
+        gauge!(WARM_PROCESSES, "provider" => provider.clone()).set(kept.processes);
+        gauge!(WARM_OLDEST, "provider" => provider.clone()).set(kept.oldest as f64);
+        gauge!(WARM_MEMORY, "provider" => provider).set(kept.memory as f64);
     }
 }

@@ -50,6 +50,7 @@ async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
             None => DriftReport::NeverApplied,
             Some(applied) => plan::drift_of(context, &mirror, &config, applied).await?,
         };
+        app.metrics.drift_check(&report);
         reports.push((stack, report));
     }
     outbox::reply(app, target, asked, &view::drift(&reports)).await

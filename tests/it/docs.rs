@@ -267,6 +267,7 @@ fn each_link_to_a_file_leads_somewhere() {
         "docs/app.md",
         "docs/cli.md",
         "docs/files.md",
+        "docs/operations.md",
         "docs/settings.md",
         "charts/planwright/README.md",
     ];

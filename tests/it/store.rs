@@ -14,6 +14,7 @@ mod old;
 mod outbox;
 mod plans;
 mod queue;
+mod retention;
 mod runs;
 
 use std::time::Duration;
@@ -109,5 +110,6 @@ fn job(key: &str) -> NewJob {
         pull_request: None,
         retry_policy: RetryPolicy::Freely,
         run_at: at(0),
+        trace_parent: None,
     }
 }

@@ -104,6 +104,14 @@ spec:
         # Below the volume: the bot makes it, readable for itself alone.
         - name: PLANWRIGHT_DATA
           value: /var/lib/planwright/data
+        {{- with .Values.otlp.endpoint }}
+        - name: OTEL_EXPORTER_OTLP_ENDPOINT
+          value: {{ . | quote }}
+        {{- end }}
+        {{- with .Values.metrics.port }}
+        - name: PLANWRIGHT_METRICS_LISTEN
+          value: 0.0.0.0:{{ . }}
+        {{- end }}
         {{- range $name, $value := .Values.config }}
         {{- /* A number of a file is a float to Helm, which would write a large one with an exponent. */}}
         - name: PLANWRIGHT_{{ $name | upper | replace "-" "_" }}
@@ -138,10 +146,18 @@ spec:
         {{- . | nindent 8 }}
         {{- end }}
         {{- end }}
-      {{- if has "web" $roles }}
+      {{- if or (has "web" $roles) .Values.metrics.port }}
       ports:
+        {{- if has "web" $roles }}
         - name: http
           containerPort: 8080
+        {{- end }}
+        {{- with .Values.metrics.port }}
+        - name: metrics
+          containerPort: {{ . }}
+        {{- end }}
+      {{- end }}
+      {{- if has "web" $roles }}
       startupProbe:
         httpGet: { path: /healthz, port: http }
         periodSeconds: 2

@@ -24,6 +24,7 @@ use tokio::{
     process::{Child, ChildStdout},
     time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
 };
+use tracing::{Instrument as _, Span, field};
 
 use super::{Control, Error, process::Process, transcript::Transcript};
 
@@ -73,6 +74,36 @@ impl Ended {
 
 /// Runs a child until it has ended, or ends it on cancel and at the time limit.
 pub(super) async fn run(
+    invocation: &Invocation<'_>,
+    control: &Control<'_>,
+    transcript: &mut Transcript<'_>,
+) -> Result<Ended, Error> {
+    let span = span(invocation);
+    let ended = run_child(invocation, control, transcript).instrument(span.clone()).await;
+    match &ended {
+        Ok(ended) => {
+            span.record("process.exit.code", ended.code());
+        }
+        Err(_) => {
+            span.record("otel.status_code", "ERROR");
+        }
+    }
+    ended
+}
+
+/// The span of a child: what is run, but neither its arguments nor its environment.
+fn span(invocation: &Invocation<'_>) -> Span {
+    let program = invocation.program.file_name().unwrap_or_default().to_string_lossy();
+    tracing::info_span!(
+        "engine",
+        otel.name = format!("{program} {}", invocation.command),
+        otel.status_code = field::Empty,
+        command = invocation.command,
+        process.exit.code = field::Empty,
+    )
+}
+
+async fn run_child(
     invocation: &Invocation<'_>,
     control: &Control<'_>,
     transcript: &mut Transcript<'_>,

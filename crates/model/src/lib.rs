@@ -12,6 +12,7 @@ mod wire;
 use std::{str::FromStr, time::Duration};
 
 use secrecy::SecretString;
+use tracing::{Instrument as _, field};
 
 use planwright_core::agent::{budget::Amount, event::Turn, prompt::Message};
 
@@ -123,6 +124,30 @@ impl Model {
 
     /// Sends a request and reads the answer; what may pass by itself is tried again a few times.
     pub async fn complete(&self, body: Vec<u8>) -> Result<Answer, Error> {
+        let span = tracing::info_span!(
+            "model",
+            otel.name = format!("chat {}", self.settings.name),
+            otel.kind = "client",
+            otel.status_code = field::Empty,
+            gen_ai.request.model = self.settings.name,
+            gen_ai.usage.input_tokens = field::Empty,
+            gen_ai.usage.output_tokens = field::Empty,
+        );
+        let answered = self.answer(body).instrument(span.clone()).await;
+        match &answered {
+            Ok(Answer { usage: Some(usage), .. }) => {
+                span.record("gen_ai.usage.input_tokens", usage.input);
+                span.record("gen_ai.usage.output_tokens", usage.output);
+            }
+            Ok(_) => {}
+            Err(_) => {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        answered
+    }
+
+    async fn answer(&self, body: Vec<u8>) -> Result<Answer, Error> {
         let bytes = transport::send(&self.client, &self.settings, body).await?;
         (self.settings.wire.api().decode)(&bytes).map_err(Error::Garbled)
     }

@@ -21,7 +21,7 @@ pub struct Delivery {
     pub action: Option<String>,
     pub repository: Option<RepositoryId>,
     pub number: Option<PrNumber>,
-    /// The raw body, which the signature was checked over.
+    /// The raw body, which the signature was checked over; empty once it is older than the retention.
     pub body: String,
     pub received_at: Timestamp,
 }
@@ -100,14 +100,6 @@ impl Store {
         const LAST: &str = "SELECT received_at FROM deliveries ORDER BY received_at DESC LIMIT 1";
         let row = self.db.row(LAST, Vec::new()).await?;
         row.map(|row| row.read("received_at")).transpose()
-    }
-
-    /// Deletes deliveries that came before `at`; returns how many.
-    ///
-    /// A GUID that is forgotten would be taken again, so `at` lies further back than GitHub
-    /// redelivers (three days).
-    pub async fn forget_deliveries_before(&self, at: Timestamp) -> Result<u64, Error> {
-        self.db.execute("DELETE FROM deliveries WHERE received_at < $1", binds![at]).await
     }
 }
 

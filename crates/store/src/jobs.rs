@@ -95,6 +95,8 @@ pub struct NewJob {
     pub retry_policy: RetryPolicy,
     /// Not before.
     pub run_at: Timestamp,
+    /// W3C `traceparent` of what causes it; none where nothing is traced.
+    pub trace_parent: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -117,6 +119,8 @@ pub struct Job {
     pub worker: Option<String>,
     /// Why the last attempt did not do.
     pub error: Option<String>,
+    /// W3C `traceparent` of what caused it.
+    pub trace_parent: Option<String>,
 }
 
 impl Job {
@@ -140,6 +144,7 @@ impl Job {
             lease_until: row.read_optional("lease_until")?,
             worker: row.read_optional("worker")?,
             error: row.read_optional("error")?,
+            trace_parent: row.read_optional("trace_parent")?,
         })
     }
 }
@@ -152,8 +157,8 @@ pub(super) async fn enqueue(
 ) -> Result<Option<JobId>, Error> {
     const ENQUEUE: &str = "INSERT INTO jobs \
          (id, key, kind, payload, dedupe, repository, number, generation, repeats, state, \
-         attempts, lost_leases, run_at, fence, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', 0, 0, $10, 0, $11) \
+         attempts, lost_leases, run_at, fence, created_at, trace_parent) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', 0, 0, $10, 0, $11, $12) \
          ON CONFLICT (dedupe) DO NOTHING RETURNING id";
     let id = tx.next(Counter::Jobs).await?;
     let generation = match job.pull_request {
@@ -175,6 +180,7 @@ pub(super) async fn enqueue(
         job.retry_policy,
         job.run_at,
         now,
+        job.trace_parent,
     ];
     tx.row(ENQUEUE, cells).await?.map(|row| row.read("id")).transpose()
 }
@@ -204,11 +210,6 @@ impl Store {
     pub async fn failed_jobs(&self, limit: i64) -> Result<Vec<Job>, Error> {
         const FAILED: &str = "SELECT * FROM jobs WHERE state = 'failed' ORDER BY id DESC LIMIT $1";
         self.db.rows(FAILED, binds![limit]).await?.iter().map(Job::from_row).collect()
-    }
-
-    /// Deletes jobs that ended before `at`, and with them their dedupe keys; returns how many.
-    pub async fn forget_jobs_before(&self, at: Timestamp) -> Result<u64, Error> {
-        self.db.execute("DELETE FROM jobs WHERE finished_at < $1", binds![at]).await
     }
 }
 

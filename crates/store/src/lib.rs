@@ -22,6 +22,8 @@ mod plan_sets;
 mod pull_requests;
 mod pushes;
 pub mod records;
+mod queue_stats;
+mod retention;
 mod run_notes;
 mod runs;
 mod schema_status;
@@ -46,6 +48,8 @@ pub use plan_sets::{
 };
 pub use pull_requests::{PullRequest, PullRequestId};
 pub use pushes::Push;
+pub use queue_stats::QueueStats;
+pub use retention::Deleted;
 pub use run_notes::{NotedRun, RunLines, RunStep, Stage, StepState, Subject};
 pub use runs::{Run, RunId, RunKind, RunState};
 pub use stack_locks::{LockAnswer, LockHeld, LockState, QueuePosition, StackLock, Unlock};

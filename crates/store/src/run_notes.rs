@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use uuid::Uuid;
+use serde::{Deserialize, Serialize};
 
 use planwright_core::change::Report;
 use planwright_core::{
@@ -224,26 +225,6 @@ impl Store {
         };
         self.db.rows(LINES, binds![run]).await?.iter().map(lines).collect()
     }
-
-    /// Deletes steps and lines of the runs that were begun before `at`; what came out of them stays.
-    pub async fn forget_notes_before(&self, at: Timestamp) -> Result<(), Error> {
-        // Ids begin with the time, so this reads an index.
-        let first = RunId(Uuid::from_bytes(first_id(at)));
-        for delete in
-            ["DELETE FROM run_steps WHERE run < $1", "DELETE FROM run_lines WHERE run < $1"]
-        {
-            self.db.execute(delete, binds![first]).await?;
-        }
-        Ok(())
-    }
-}
-
-/// The least id of a run that is begun at `at`.
-fn first_id(at: Timestamp) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    let millis = u64::try_from(at.as_millisecond()).unwrap_or(0).to_be_bytes();
-    bytes[..6].copy_from_slice(&millis[2..]);
-    bytes
 }
 
 impl RunState {

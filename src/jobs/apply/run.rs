@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use futures::future::{self, BoxFuture};
 use serde_json::Value as Json;
+use tracing::Instrument as _;
 
 use crate::{
     app::App,
@@ -73,6 +74,7 @@ pub async fn run(
     // What is left to look at after a failure is in the state and the journal, not in there.
     let _ = fs::remove_dir_all(run_dir(app, id));
     watch.log.write().await;
+    app.metrics.apply(state);
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
     match ended {
@@ -161,7 +163,9 @@ async fn run_locked(
         let progress = match next {
             Next::Superseded(by) => Progress::Superseded { by },
             Next::Ready(ready) => {
-                let applied = apply_one(app, case, (id, lock, *ready), watch).await?;
+                let span = tracing::info_span!("stack", otel.name = "apply stack", %stack);
+                let one = apply_one(app, case, (id, lock, *ready), watch);
+                let applied = one.instrument(span).await?;
                 is_begun |= applied.is_begun;
                 applied.progress
             }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures::future::{self, BoxFuture};
+use tracing::Instrument as _;
 
 use crate::{
     app::{App, Environment},
@@ -124,7 +125,10 @@ impl Work {
         let log = |line: &str| watch.log.line(&self.stack, line);
         let (on_start, log) = (Some(&on_start as &OnStart<'_>), Some(&log as &Log<'_>));
         let control = Control { cancel: watch.stop.clone(), on_start, log };
-        let planned = watch.app.engine.plan(&self.root(env), self.mode(), &control).await;
+        let span = tracing::info_span!("stack", otel.name = "plan stack", stack = %self.stack);
+        let (app, root) = (watch.app, self.root(env));
+        let planned = app.engine.plan(&root, self.mode(), &control).instrument(span).await;
+        app.metrics.plan(stage, planned.is_ok());
         step.into_inner().unwrap_or_else(PoisonError::into_inner).ended(&planned);
         planned
     }
@@ -183,6 +187,7 @@ impl<'a> Planning<'a> {
         };
         let (plan, row) = self.plan_work(&work, watch).await?;
         let drift = self.drift(stack, watch).await?;
+        self.app.metrics.drift_check(&drift);
         let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
         Ok((StackReport { drift, protected, ..report(plan) }, row))
     }

@@ -7,4 +7,4 @@ mod hostile;
 mod mind;
 mod outside;
 mod people;
-mod story;
+pub mod story;

@@ -61,7 +61,7 @@ async fn a_dedupe_key_lets_one_job_in_until_it_is_forgotten(database: &Database)
     let claimed = claim(&store, 1).await.unwrap();
     let _ = finish(&store, claimed.lease, Outcome::Done).await;
     assert_eq!(store.enqueue(&unique, at(51)).await.unwrap(), None);
-    assert_eq!(store.forget_jobs_before(at(51)).await.unwrap(), 1);
+    assert_eq!(store.delete_before(at(51)).await.unwrap().jobs, 1);
     assert!(store.enqueue(&unique, at(52)).await.unwrap().is_some());
 }
 

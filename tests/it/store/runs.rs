@@ -115,9 +115,9 @@ async fn notes_are_written_as_they_come_and_forgotten_with_time(database: &Datab
     let all = [lines(1, "one\n"), lines(3, "two\n")];
     assert_eq!(store.run_lines(run).await.unwrap(), all);
     store.note(later, &[], &[lines(0, "three\n")]).await.unwrap();
-    store.forget_notes_before(at(1)).await.unwrap();
+    store.delete_before(at(1)).await.unwrap();
     assert_eq!(store.run_lines(run).await.unwrap(), all);
-    store.forget_notes_before(at(100)).await.unwrap();
+    store.delete_before(at(100)).await.unwrap();
     assert_eq!(
         (store.run_steps(run).await.unwrap(), store.run_lines(run).await.unwrap()),
         (vec![], vec![])

@@ -418,13 +418,13 @@ async fn without_a_public_url_there_is_neither_a_link_nor_a_page() {
 }
 
 #[tokio::test]
-async fn steps_and_log_are_gone_after_a_month_and_the_plan_stays() {
+async fn steps_and_log_are_gone_after_the_retention_and_the_plan_stays() {
     let story = with_pages().await;
     let pr = planned(&story, "Hello").await;
     let (url, bob) = (details(&story, pr), Browser::of("bob"));
-    for (days, is_there) in [(29, true), (2, false)] {
+    for (days, is_there) in [(89, true), (2, false)] {
         story.pass(SignedDuration::from_hours(24 * days));
-        planwright::flow::run_log::forget_old(story.app()).await.unwrap();
+        planwright::retention::delete_old(story.app()).await.unwrap();
         let text = said(&bob.open(&url).await);
         assert_eq!(text.contains("Plan to create"), is_there, "{text}");
         assert_eq!(text.contains("Fetch, done"), is_there, "{text}");

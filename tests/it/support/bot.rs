@@ -310,6 +310,7 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
     let mut variables = settings::Variables::of_process();
     let own = setup.env.iter().chain(&setup.variables);
     variables.0.extend(own.map(|(name, value)| (name.into(), value.clone())));
+    let (data, retention) = (dir.join("bot"), settings::Retention::default());
     settings::Serve {
         process: settings::Process {
             roles: vec![
@@ -320,9 +321,10 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             ],
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: None,
+            metrics_listen: None,
             workers: 2,
         },
-        storage: settings::Storage { data: dir.join("bot"), database_url },
+        storage: settings::Storage { data, database_url, retention },
         github: settings::GitHub {
             github_url: format!("{}/api/v3", hub.url()),
             app_id: app.app_id,

@@ -2,6 +2,7 @@
 
 pub mod bot;
 pub mod browser;
+pub mod collector;
 pub mod echo;
 pub mod engine;
 pub mod model;

@@ -53,6 +53,15 @@ impl Process {
         Self { child, address }
     }
 
+    /// Asks it to end, and waits until it has; nothing it had to say is lost.
+    #[allow(dead_code, reason = "a bench kills it")]
+    pub fn end(mut self) {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{ended}");
+    }
+
     #[allow(dead_code, reason = "a bench looks at its memory")]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -62,6 +71,7 @@ impl Process {
 impl Drop for Process {
     /// `kill -9`; it is gone when this returns.
     fn drop(&mut self) {
+        // One that has ended already cannot be killed, and needs not.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

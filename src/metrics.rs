@@ -1,0 +1,174 @@
+//! What is counted while the bot works, and the names of all its metrics.
+//!
+//! No label names a repository, a pull request or a person: the page may be one that the world can
+//! reach, and the values of a label have to stay few.
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+
+use planwright_core::{agent::budget::Amount, change::DriftReport, drift::Drift};
+use planwright_store::{JobKind, Outcome, RunState, Stage};
+
+/// How a metric behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// A metric that `/metrics` shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: MetricKind,
+    pub help: &'static str,
+}
+
+macro_rules! metric_list {
+    ($($constant:ident = $name:literal, $kind:ident, $help:literal;)+) => {
+        $(pub(crate) const $constant: &str = $name;)+
+
+        /// Every metric of the bot.
+        pub const ALL: &[Metric] = &[
+            $(Metric { name: $name, kind: MetricKind::$kind, help: $help }),+
+        ];
+    };
+}
+
+metric_list! {
+    DELIVERIES = "planwright_deliveries_total", Counter,
+        "Webhooks that arrived, by event and by what became of them";
+    JOBS = "planwright_jobs_total", Counter, "Attempts at jobs, by kind and outcome";
+    JOB_SECONDS = "planwright_job_duration_seconds", Histogram, "How long an attempt at a job took";
+    QUEUE_DEPTH = "planwright_queue_depth", Gauge, "Jobs in the queue, by kind and state";
+    QUEUE_AGE = "planwright_queue_oldest_age_seconds", Gauge,
+        "How long the oldest job that could be begun has waited, by kind";
+    GITHUB_CALLS = "planwright_github_calls_total", Counter,
+        "Calls to GitHub, by resource and outcome";
+    GITHUB_LIMIT = "planwright_github_limit", Gauge,
+        "Limit of calls of the installation that has the fewest left, by resource";
+    GITHUB_LEFT = "planwright_github_limit_remaining", Gauge,
+        "Calls that the installation with the fewest left may still make, by resource";
+    PLANS = "planwright_plans_total", Counter, "Plans of stacks by the engine, by what they are for and outcome";
+    APPLIES = "planwright_applies_total", Counter, "Runs of applies, by outcome";
+    DRIFT_CHECKS = "planwright_drift_checks_total", Counter, "Drift checks of stacks, by outcome";
+    MODEL_CALLS = "planwright_model_calls_total", Counter, "Answers of the model, by outcome";
+    MODEL_TOKENS = "planwright_model_tokens_total", Counter,
+        "Tokens that the model read (input) and wrote (output)";
+    MODEL_MICRODOLLARS = "planwright_model_microdollars_total", Counter,
+        "What the model cost, in millionths of a dollar";
+    WARM_PLANS = "planwright_warm_plans_total", Counter, "Plans made with kept providers";
+    WARM_FALLBACKS = "planwright_warm_fallbacks_total", Counter,
+        "Plans made cold that should have been warm";
+    WARM_PROCESSES = "planwright_warm_processes", Gauge, "Provider processes that are kept";
+    WARM_OLDEST = "planwright_warm_oldest_seconds", Gauge, "Age of the oldest of them";
+    WARM_MEMORY = "planwright_warm_memory_bytes", Gauge, "Resident memory of all of them";
+}
+
+/// From an acknowledgement to a long apply.
+const JOB_BUCKETS: [f64; 10] = [0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0];
+
+/// Counts what one bot does.
+pub struct Metrics(PrometheusRecorder);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self(recorder())
+    }
+}
+
+/// Returns a recorder that knows the help of every metric.
+pub(crate) fn recorder() -> PrometheusRecorder {
+    let builder = PrometheusBuilder::new();
+    let buckets = Matcher::Full(JOB_SECONDS.to_owned());
+    // Fails for no buckets at all only.
+    let builder = builder
+        .set_buckets_for_metric(buckets, &JOB_BUCKETS)
+        .unwrap_or_else(|_| PrometheusBuilder::new());
+    let recorder = builder.build_recorder();
+    metrics::with_local_recorder(&recorder, || {
+        for metric in ALL {
+            match metric.kind {
+                MetricKind::Counter => describe_counter!(metric.name, metric.help),
+                MetricKind::Gauge => describe_gauge!(metric.name, metric.help),
+                MetricKind::Histogram => {
+                    describe_histogram!(metric.name, Unit::Seconds, metric.help);
+                }
+            }
+        }
+    });
+    recorder
+}
+
+impl Metrics {
+    /// Returns what was counted, in the text format of Prometheus.
+    pub(crate) fn render(&self) -> String {
+        self.0.handle().render()
+    }
+
+    /// Counts a webhook; `outcome` is `stored`, `duplicate` or `failed`.
+    pub(crate) fn delivery(&self, event: &str, outcome: &'static str) {
+        let event = event.to_owned();
+        self.count(|| counter!(DELIVERIES, "event" => event, "outcome" => outcome).increment(1));
+    }
+
+    /// Counts an attempt at a job.
+    pub(crate) fn job(&self, kind: &JobKind, outcome: &Outcome, took: Duration) {
+        let outcome = match outcome {
+            Outcome::Done => "done",
+            Outcome::Requeue { .. } => "put_off",
+            Outcome::Retry { .. } => "retried",
+            Outcome::Failed { .. } => "failed",
+        };
+        let kind = kind.as_str().to_owned();
+        self.count(|| {
+            counter!(JOBS, "kind" => kind.clone(), "outcome" => outcome).increment(1);
+            histogram!(JOB_SECONDS, "kind" => kind).record(took);
+        });
+    }
+
+    /// Counts a plan of a stack by what it is for.
+    pub(crate) fn plan(&self, stage: Stage, is_done: bool) {
+        // A plan of a pull request begins by waiting for its turn.
+        let stage = if stage == Stage::Wait { Stage::Plan } else { stage };
+        let outcome = if is_done { "planned" } else { "failed" };
+        self.count(|| {
+            counter!(PLANS, "stage" => stage.as_str(), "outcome" => outcome).increment(1);
+        });
+    }
+
+    /// Counts a run of an apply by the state that it ended in.
+    pub(crate) fn apply(&self, state: RunState) {
+        self.count(|| counter!(APPLIES, "outcome" => state.as_str()).increment(1));
+    }
+
+    /// Counts a drift check of a stack.
+    pub(crate) fn drift_check(&self, report: &DriftReport) {
+        let outcome = match report {
+            DriftReport::NeverApplied => return,
+            DriftReport::Unknown(_) => "unknown",
+            DriftReport::Checked(plan) if Drift::of(plan).is_empty() => "none",
+            DriftReport::Checked(_) => "drifted",
+        };
+        self.count(|| counter!(DRIFT_CHECKS, "outcome" => outcome).increment(1));
+    }
+
+    /// Counts an answer of the model and what it used; without `used`, one that never came.
+    pub(crate) fn model_answer(&self, used: Option<&Amount>) {
+        let outcome = if used.is_some() { "answered" } else { "failed" };
+        self.count(|| {
+            counter!(MODEL_CALLS, "outcome" => outcome).increment(1);
+            let Some(used) = used else { return };
+            counter!(MODEL_TOKENS, "direction" => "input").increment(used.input_tokens);
+            counter!(MODEL_TOKENS, "direction" => "output").increment(used.output_tokens);
+            counter!(MODEL_MICRODOLLARS).increment(used.microdollars);
+        });
+    }
+
+    fn count(&self, record: impl FnOnce()) {
+        metrics::with_local_recorder(&self.0, record);
+    }
+}
