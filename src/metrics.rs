@@ -47,7 +47,7 @@ metric_list! {
     QUEUE_AGE = "planwright_queue_oldest_age_seconds", Gauge,
         "How long the oldest job that could be begun has waited, by kind";
     GITHUB_CALLS = "planwright_github_calls_total", Counter,
-        "Calls to GitHub, by resource and outcome";
+        "Calls to GitHub, by resource, call and status";
     GITHUB_LIMIT = "planwright_github_limit", Gauge,
         "Limit of calls of the installation that has the fewest left, by resource";
     GITHUB_LEFT = "planwright_github_limit_remaining", Gauge,

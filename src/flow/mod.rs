@@ -22,7 +22,7 @@ use planwright_engine as engine;
 use planwright_git as git;
 use planwright_github as github;
 use planwright_store as store;
-use planwright_store::{JobId, PullRequestId, records::v1::Reaction};
+use planwright_store::{JobId, PullRequestId};
 use planwright_view::Refusal;
 
 use run_log::RunLog;

@@ -54,7 +54,9 @@ fn record_queue(app: &App, queue: &[QueueStats]) {
 
 fn record_github(usage: &Usage) {
     for count in &usage.calls {
-        counter!(GITHUB_CALLS, "resource" => count.resource, "outcome" => count.outcome)
+        let status = count.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        let call = count.family.clone();
+        counter!(GITHUB_CALLS, "resource" => count.resource, "call" => call, "status" => status)
             .absolute(count.calls);
     }
     for left in &usage.limits {

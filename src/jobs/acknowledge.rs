@@ -5,10 +5,7 @@
 use crate::{
     agent,
     app::App,
-    flow::{
-        JobContext, Result, id_of,
-        outbox,
-    },
+    flow::{JobContext, Result, id_of, outbox},
 };
 use planwright_core::{
     command::{self, AllowedOn, Command, Given, Row, Unlock, Who},

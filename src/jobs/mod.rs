@@ -27,10 +27,7 @@ use planwright_view::Refusal;
 
 use crate::{
     app::App,
-    flow::{
-        Error, JobContext, Result,
-        outbox,
-    },
+    flow::{Error, JobContext, Result, outbox},
 };
 
 /// A kind of job that can run.

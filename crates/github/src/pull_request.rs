@@ -265,7 +265,7 @@ impl PullRequestNode {
             "OPEN" => PullRequestState::Open,
             "CLOSED" => PullRequestState::Closed,
             "MERGED" => PullRequestState::Merged,
-            other => return Err(format!("`{other}` is no known state of a pull request")),
+            other => return Err(format!("`{other}` is no known state of a pull request").into()),
         };
         let merge_commit = self.merge_commit.map(|commit| commit.oid);
         if state == PullRequestState::Merged && (merge_commit.is_none() || self.merged_at.is_none())

@@ -7,10 +7,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use planwright_core::names::{PrNumber, RepositoryId};
+use planwright_core::{
+    names::{PrNumber, RepositoryId},
+    pull_request::PullRequestState,
+};
 
 use super::{
-    Error, PullRequestId, PullRequestState, RunId, Store,
+    Error, PullRequestId, RunId, Store,
     column::{Cell, binds},
     db::Tx,
     pull_requests,

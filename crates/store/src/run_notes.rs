@@ -4,8 +4,6 @@
 //! the journal.
 
 use jiff::Timestamp;
-use uuid::Uuid;
-use serde::{Deserialize, Serialize};
 
 use planwright_core::change::Report;
 use planwright_core::{

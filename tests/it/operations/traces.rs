@@ -97,7 +97,7 @@ impl Bots {
         let lease = Duration::from_secs(30);
         let now = jiff::Timestamp::now();
         let claim = self.store.claim("nobody", &plan, now, lease).await.unwrap().unwrap();
-        let _ = self.store.finish(claim.ticket, &Outcome::Done, &[], now).await.unwrap();
+        let _ = self.store.finish(claim.lease, &Outcome::Done, &[], now).await.unwrap();
     }
 }
 

@@ -8,6 +8,7 @@ use planwright::queue;
 use planwright_core::{
     agent::{event::Entry, run::Run},
     change::State,
+    job::KINDS,
     names::{BranchName, DeliveryId, PrNumber, RepositoryId},
     pull_request::PullRequestState,
 };
@@ -65,7 +66,10 @@ async fn each_job_is_read(database: &Database) {
     for job in &open {
         let name = job.payload["job"].as_str().unwrap();
         let read = queue::read(job).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!((read.key(), read.kind().as_str()), (job.key.clone(), job.kind.as_str()));
+        assert_eq!(read.lane().to_string(), job.key);
+        // The words of that version for kinds were those of roles.
+        let (_, role) = KINDS.iter().find(|(kind, _)| *kind == read.kind()).unwrap();
+        assert!(queue::kinds(&[*role]).unwrap().contains(&job.kind), "{name}: {}", job.kind);
         // It is written as it was, but for the version.
         let mut payload = job.payload.clone();
         payload["v"] = 1.into();
@@ -117,8 +121,7 @@ async fn what_was_planned_approved_and_applied_is_read(database: &Database) {
         assert!(!store.run_steps(run).await.unwrap().is_empty());
     }
     let approval = State::AwaitingApproval;
-    let all =
-        [approval, State::Applied, State::Approved, State::Blocked, State::Closed, approval];
+    let all = [approval, State::Applied, State::Approved, State::Blocked, State::Closed, approval];
     assert_eq!(states, all);
 
     let approvals = store.approvals(id(2)).await.unwrap();

@@ -1,9 +1,12 @@
 //! What is deleted after a while, and what stays.
 
-use planwright_core::names::{DeliveryId, StackId};
+use planwright_core::{
+    names::{DeliveryId, StackId},
+    pull_request::PullRequestState,
+};
 use planwright_store::{
-    Delivery, Effects, NewJob, Outcome, PullRequestState, Receipt, RunLines, RunStep, Stage,
-    StepState, Subject,
+    Delivery, Effects, NewJob, Outcome, Receipt, RunLines, RunStep, Stage, Stamp, StepState,
+    Subject,
 };
 use serde_json::json;
 
@@ -54,7 +57,7 @@ async fn jobs_go_once_they_have_ended(database: &Database) {
         let claimed = store.claim("worker", &[kind("plan")], at(10), LEASE).await.unwrap().unwrap();
         ids.push(claimed.job.id);
         if let Some(outcome) = outcome {
-            let _ = store.finish(claimed.ticket, &outcome, &[], at(10)).await.unwrap();
+            let _ = store.finish(claimed.lease, &outcome, &[], at(10)).await.unwrap();
         }
     }
     assert_eq!(store.delete_before(at(10)).await.unwrap().jobs, 0, "they have just ended");
@@ -84,12 +87,13 @@ async fn requests_go_when_nothing_is_compared_with_them_any_more(database: &Data
         "comment/1/9/<!-- planwright:request -->".into(),
     ];
     for key in &sent {
-        store.put_request(key, &json!(key), ("p", at(1))).await.unwrap();
-        let sending = store.begin_sending(key, ("p", at(1))).await.unwrap().unwrap();
+        store.put_request(key, &json!(key), Stamp { by: "p", at: at(1) }).await.unwrap();
+        let sending =
+            store.begin_sending(key, Stamp { by: "p", at: at(1) }).await.unwrap().unwrap();
         let _ = store.finish_sending(&sending.request, "5", None).await.unwrap();
     }
     let pending = "check/1/8/def";
-    store.put_request(pending, &json!(1), ("p", at(1))).await.unwrap();
+    store.put_request(pending, &json!(1), Stamp { by: "p", at: at(1) }).await.unwrap();
 
     assert_eq!(store.delete_before(at(1)).await.unwrap().requests, 0, "not old enough");
     assert_eq!(store.delete_before(at(2)).await.unwrap().requests, 3);
@@ -121,7 +125,7 @@ async fn steps_and_lines_go_and_the_run_stays(database: &Database) {
     let lines = |seq| RunLines { seq, stack: stack.clone(), body: "said\n".into() };
     let (steps, lines): (Vec<_>, Vec<_>) =
         ((0..3).map(step).collect(), (3..300).map(lines).collect());
-    store.note(run, (&steps, &lines)).await.unwrap();
+    store.note(run, &steps, &lines).await.unwrap();
     let deleted = store.delete_before(at(11)).await.unwrap();
     assert_eq!((deleted.run_steps, deleted.run_lines), (3, 297));
     assert!(store.noted_run(run).await.unwrap().is_some());

@@ -19,6 +19,7 @@ fn dream(story: &Story, kind: &str) -> NewJob {
         pull_request: Some(story.id(1)),
         retry_policy: RetryPolicy::Freely,
         run_at: story.app().now(),
+        trace_parent: None,
     }
 }
 

@@ -11,8 +11,7 @@ use planwright_core::{
     canonical::canonical,
     change::Report,
     change_set::ParamPath,
-    command::{AgentCommand, SetParams},
-    job::{Invocation, Job, Target},
+    job::{self, AgentCommand, Invocation, Job, SetParams, Target},
     names::{
         CommentId, DeliveryId, InstallationId, Login, PrNumber, RepoName, RepositoryId, StackId,
         UserId,
@@ -136,20 +135,20 @@ fn stack() -> StackId {
 /// The jobs that a comment asks for.
 fn asked_jobs() -> Vec<(&'static str, Job)> {
     let (target, asked, stacks) = (target(), asked(), vec![stack()]);
-    let acknowledge = Job::Acknowledge {
+    let acknowledge = job::Acknowledge {
         target: target.clone(),
         asked: asked.clone(),
         delivery: DeliveryId::parse("d1").unwrap(),
         comment: "/infra plan".into(),
         on_pull_request: true,
     };
-    let allow = Job::Allow {
+    let allow = job::Allow {
         target: target.clone(),
         asked: asked.clone(),
         stack: stack(),
         addresses: vec!["aws_s3_bucket.logs".into()],
     };
-    let set = Job::Set {
+    let set = job::Set {
         target: target.clone(),
         asked: asked.clone(),
         change: SetParams {
@@ -158,27 +157,27 @@ fn asked_jobs() -> Vec<(&'static str, Job)> {
         },
         on_pull_request: true,
     };
-    let tell = |word| Job::Tell { target: target.clone(), asked: asked.clone(), word };
+    let tell = |command| job::Instruct { target: target.clone(), asked: asked.clone(), command };
     let (tell_propose, tell_revise, tell_answer) = (
         tell(AgentCommand::Propose("a bucket".into())),
         tell(AgentCommand::Revise("smaller".into())),
         tell(AgentCommand::Answer(2)),
     );
     let plan =
-        Job::Plan { target: target.clone(), asked: Some(asked.clone()), stacks: stacks.clone() };
-    let drift = Job::Drift { target: target.clone(), asked: asked.clone(), stacks };
+        job::Plan { target: target.clone(), asked: Some(asked.clone()), stacks: stacks.clone() };
+    let drift = job::Drift { target: target.clone(), asked: asked.clone(), stacks };
     let digest = Some("v1:0123456789ab".into());
-    let apply = Job::Apply { target, asked: Some(asked), digest };
+    let apply = job::Apply { target, asked: Some(asked), digest };
     vec![
-        ("acknowledge", acknowledge),
-        ("plan-asked", plan),
-        ("drift", drift),
-        ("allow", allow),
-        ("set", set),
-        ("tell-propose", tell_propose),
-        ("tell-revise", tell_revise),
-        ("tell-answer", tell_answer),
-        ("apply-confirmed", apply),
+        ("acknowledge", acknowledge.into()),
+        ("plan-asked", plan.into()),
+        ("drift", drift.into()),
+        ("allow", allow.into()),
+        ("set", set.into()),
+        ("tell-propose", tell_propose.into()),
+        ("tell-revise", tell_revise.into()),
+        ("tell-answer", tell_answer.into()),
+        ("apply-confirmed", apply.into()),
     ]
 }
 
@@ -187,17 +186,17 @@ fn other_jobs() -> Vec<(&'static str, Job)> {
     let (by, review) = (carol(), ReviewId(4));
     let run = Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0001);
     let request =
-        Job::Request { target: target(), by: by.clone(), labels: vec!["planwright".into()] };
+        job::Request { target: target(), by: by.clone(), labels: vec!["planwright".into()] };
     vec![
-        ("plan", Job::Plan { target: target(), asked: None, stacks: Vec::new() }),
-        ("verdict", Job::Verdict { target: target(), review: None }),
-        ("verdict-review", Job::Verdict { target: target(), review: Some(review) }),
-        ("request", request),
-        ("revise", Job::Revise { target: target(), by, review, text: "smaller".into() }),
-        ("remind", Job::Remind { target: target(), run, question: 6 }),
-        ("agent", Job::Agent { target: target(), run }),
-        ("preview", Job::Preview { target: target(), run }),
-        ("release", Job::Release { target: target() }),
-        ("apply", Job::Apply { target: target(), asked: None, digest: None }),
+        ("plan", job::Plan { target: target(), asked: None, stacks: Vec::new() }.into()),
+        ("verdict", job::Verdict { target: target(), review: None }.into()),
+        ("verdict-review", job::Verdict { target: target(), review: Some(review) }.into()),
+        ("request", request.into()),
+        ("revise", job::Revise { target: target(), by, review, text: "smaller".into() }.into()),
+        ("remind", job::Remind { target: target(), run, question: 6 }.into()),
+        ("agent", job::Agent { target: target(), run }.into()),
+        ("preview", job::Preview { target: target(), run }.into()),
+        ("release", job::Release { target: target() }.into()),
+        ("apply", job::Apply { target: target(), asked: None, digest: None }.into()),
     ]
 }

@@ -1,8 +1,8 @@
 //! Who and what a record is about.
 
 use planwright_core::{
-    actor, job,
-    names::{InstallationId, Login, PrNumber, RepoName, RepositoryId, UserId},
+    job,
+    names::{InstallationId, PrNumber, RepoName, RepositoryId},
     repository,
 };
 
@@ -18,12 +18,6 @@ records! {
         name: RepoName,
         installation: InstallationId,
     }
-    struct Actor for actor::Actor {
-        id: UserId,
-        login: Login,
-        kind: ActorKind,
-    }
-    enum ActorKind for actor::ActorKind { User, Bot, Organization, Mannequin }
 }
 
 impl From<&job::Target> for Target {
