@@ -8,8 +8,10 @@ use octocrab::models::webhook_events::WebhookEvent;
 use planwright_github::webhook::{events, parse};
 use serde_json::Value;
 
-/// Examples that octocrab's models do not read: event, number among its examples, and why.
-const UNREAD: &[(&str, usize, &str)] = &[];
+/// Examples that octocrab's models do not read: event, number among its examples, and why. These two
+/// were handed in with an excerpt of the issue.
+const UNREAD: &[(&str, usize, &str)] =
+    &[("issues", 19, "missing field `state`"), ("issues", 28, "missing field `state`")];
 
 /// Each example of an event that we read: its event, its number, and its payload.
 fn examples() -> Vec<(String, usize, Value)> {
