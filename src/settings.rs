@@ -6,7 +6,12 @@
 //! opened directory) is `app`'s; nothing here does IO.
 
 use std::{
-    collections::BTreeMap, convert::Infallible, ffi::OsString, fmt, net::SocketAddr, path::PathBuf,
+    collections::BTreeMap,
+    convert::Infallible,
+    ffi::OsString,
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -55,6 +60,18 @@ pub struct Process {
     pub workers: usize,
 }
 
+impl Default for Process {
+    fn default() -> Self {
+        Self {
+            roles: Role::ALL.to_vec(),
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            public_url: None,
+            metrics_listen: None,
+            workers: 4,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Storage")]
 pub struct Storage {
@@ -68,6 +85,12 @@ pub struct Storage {
     /// For how long bodies of deliveries, ended jobs, logs of runs and sent requests are kept
     #[arg(long, env = "PLANWRIGHT_RETENTION", default_value = "90d")]
     pub retention: Retention,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { data: "planwright-data".into(), database_url: None, retention: Retention::default() }
+    }
 }
 
 /// A whole number of days, written as `90d`.
@@ -195,6 +218,24 @@ pub struct Engine {
     /// Where those variables are, `PATH` and `TF_CLI_CONFIG_FILE`
     #[arg(skip = Variables::of_process())]
     pub variables: Variables,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            engine: None,
+            provider_cache: None,
+            plan_env: Vec::new(),
+            apply_env: Vec::new(),
+            plan_timeout: 15 * 60,
+            apply_timeout: 2 * 60 * 60,
+            warm: Warm::Auto,
+            warm_providers: vec!["hashicorp/aws".into()],
+            warm_memory: 2048,
+            digest_key_file: None,
+            variables: Variables::of_process(),
+        }
+    }
 }
 
 /// The environment of this process, read with the other settings; a test brings its own.

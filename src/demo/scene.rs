@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use crate::{queue, serve::Bot, settings, worker};
-use planwright_core::{job, names::StackId, public_url::PublicUrl};
+use planwright_core::{names::StackId, public_url::PublicUrl};
 use planwright_engine::Control;
 use planwright_fakehub as fakehub;
 use planwright_fakehub::{AppEdit, CheckRunView, Hub, Person, Role};
@@ -193,17 +193,12 @@ fn settings(
     };
     Ok(settings::Serve {
         process: settings::Process {
-            roles: job::Role::ALL.to_vec(),
             listen: ([127, 0, 0, 1], 0).into(),
             public_url: Some(url.to_string()),
-            metrics_listen: None,
             workers: 2,
+            ..settings::Process::default()
         },
-        storage: settings::Storage {
-            data: dir.join("bot"),
-            database_url: None,
-            retention: settings::Retention::default(),
-        },
+        storage: settings::Storage { data: dir.join("bot"), ..settings::Storage::default() },
         github: settings::GitHub {
             github_url: format!("{}/api/v3", hub.url()),
             app_id: app.app_id,
@@ -217,16 +212,7 @@ fn settings(
         },
         engine: settings::Engine {
             engine: engine.map(Path::to_owned),
-            provider_cache: None,
-            plan_env: Vec::new(),
-            apply_env: Vec::new(),
-            plan_timeout: 15 * 60,
-            apply_timeout: 2 * 60 * 60,
-            warm: settings::Warm::Auto,
-            warm_providers: vec!["hashicorp/aws".into()],
-            warm_memory: 2048,
-            digest_key_file: None,
-            variables: settings::Variables::of_process(),
+            ..settings::Engine::default()
         },
         model: settings::Model::default(),
     })

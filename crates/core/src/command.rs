@@ -28,9 +28,7 @@ use super::{
     job::{Invocation, Job, Target},
 };
 
-pub use rows::{
-    Allow, Answer, Apply, Cancel, Drift, Help, Plan, Propose, Revise, Set, Status, Unlock,
-};
+pub use rows::*;
 use words::{cut, words};
 
 /// How many commands one comment may give.
@@ -92,42 +90,6 @@ trait Spec: Sized {
 struct Entry {
     row: &'static Row,
     parse: fn(&[String]) -> Result<Command, Problem>,
-}
-
-/// Lists the commands once; a command without a [`Spec`] does not compile.
-macro_rules! commands {
-    ($($name:ident),+ $(,)?) => {
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Command {
-            $($name($name)),+
-        }
-
-        /// The set of commands; help, the README's table and "did you mean" are read from it.
-        const TABLE: &[Entry] = &[$(Entry {
-            row: &<$name as Spec>::ROW,
-            parse: |words| <$name as Spec>::parse(words).map(Command::$name),
-        }),+];
-
-        impl Command {
-            pub fn row(&self) -> &'static Row {
-                match self {
-                    $(Self::$name(_) => &<$name as Spec>::ROW),+
-                }
-            }
-
-            /// Returns the job that it causes, once its author is known to be allowed to give it;
-            /// `None` for what is answered on the spot.
-            pub fn job(self, given: Given<'_>) -> Option<Job> {
-                match self {
-                    $(Self::$name(command) => command.job(given)),+
-                }
-            }
-        }
-    };
-}
-
-commands! {
-    Help, Plan, Drift, Status, Allow, Set, Propose, Revise, Answer, Apply, Unlock, Cancel,
 }
 
 /// Why a line that speaks to us is no command; worded for a person, already safe in Markdown.

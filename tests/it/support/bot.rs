@@ -310,21 +310,14 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
     let mut variables = settings::Variables::of_process();
     let own = setup.env.iter().chain(&setup.variables);
     variables.0.extend(own.map(|(name, value)| (name.into(), value.clone())));
-    let (data, retention) = (dir.join("bot"), settings::Retention::default());
+    let data = dir.join("bot");
     settings::Serve {
         process: settings::Process {
-            roles: vec![
-                planwright_core::job::Role::Web,
-                planwright_core::job::Role::Plan,
-                planwright_core::job::Role::Apply,
-                planwright_core::job::Role::Agent,
-            ],
             listen: "127.0.0.1:0".parse().unwrap(),
-            public_url: None,
-            metrics_listen: None,
             workers: 2,
+            ..settings::Process::default()
         },
-        storage: settings::Storage { data, database_url, retention },
+        storage: settings::Storage { data, database_url, ..settings::Storage::default() },
         github: settings::GitHub {
             github_url: format!("{}/api/v3", hub.url()),
             app_id: app.app_id,
@@ -344,10 +337,8 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
             plan_timeout: 300,
             apply_timeout: 300,
             warm: setup.warm,
-            warm_providers: vec!["hashicorp/aws".into()],
-            warm_memory: 2048,
-            digest_key_file: None,
             variables,
+            ..settings::Engine::default()
         },
         model: settings::Model {
             model_url: setup.model.clone(),

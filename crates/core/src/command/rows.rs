@@ -9,9 +9,45 @@ use crate::{
 };
 
 use super::{
-    AllowedOn, Given, Problem, Row, Spec, Who,
+    AllowedOn, Entry, Given, Problem, Row, Spec, Who,
     words::{address, cut, stack, stacks, surplus},
 };
+
+/// Lists the commands once; a command without a [`Spec`] does not compile.
+macro_rules! commands {
+    ($($name:ident),+ $(,)?) => {
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Command {
+            $($name($name)),+
+        }
+
+        /// The set of commands; help, the README's table and "did you mean" are read from it.
+        pub(super) const TABLE: &[Entry] = &[$(Entry {
+            row: &<$name as Spec>::ROW,
+            parse: |words| <$name as Spec>::parse(words).map(Command::$name),
+        }),+];
+
+        impl Command {
+            pub fn row(&self) -> &'static Row {
+                match self {
+                    $(Self::$name(_) => &<$name as Spec>::ROW),+
+                }
+            }
+
+            /// Returns the job that it causes, once its author is known to be allowed to give it;
+            /// `None` for what is answered on the spot.
+            pub fn job(self, given: Given<'_>) -> Option<Job> {
+                match self {
+                    $(Self::$name(command) => command.job(given)),+
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    Help, Plan, Drift, Status, Allow, Set, Propose, Revise, Answer, Apply, Unlock, Cancel,
+}
 
 /// Fails if there are any arguments.
 fn none<T>(words: &[String], command: T) -> Result<T, Problem> {

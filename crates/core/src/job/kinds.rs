@@ -10,6 +10,89 @@ use crate::{
     pull_request::ReviewId,
 };
 
+/// Lists the kinds of jobs once, and gives each call its own kind by `with_job!`.
+macro_rules! jobs {
+    ($d:tt $($name:ident = $kind:literal),+ $(,)?) => {
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "job")]
+        pub enum Job {
+            $(#[serde(rename = $kind)] $name($name)),+
+        }
+
+        $(impl From<$name> for Job {
+            fn from(job: $name) -> Self {
+                Self::$name(job)
+            }
+        })+
+
+        /// Every kind of job, with the role that runs it.
+        pub const KINDS: &[(&str, Role)] = &[$(($kind, <$name as Task>::ROLE)),+];
+
+        /// Evaluates an expression with the job inside of a [`Job`](crate::job::Job), whatever its
+        /// kind.
+        #[macro_export]
+        macro_rules! with_job {
+            ($d job:expr, $d inner:ident => $d body:expr) => {
+                match $d job {
+                    $($crate::job::Job::$name($d inner) => $d body),+
+                }
+            };
+        }
+
+        impl Job {
+            pub fn target(&self) -> &Target {
+                match self {
+                    $(Self::$name(job) => job.target()),+
+                }
+            }
+
+            /// Returns the command that caused it, if one did.
+            pub fn invocation(&self) -> Option<&Invocation> {
+                match self {
+                    $(Self::$name(job) => job.invocation()),+
+                }
+            }
+
+            pub fn lane(&self) -> Lane {
+                match self {
+                    $(Self::$name(job) => job.lane()),+
+                }
+            }
+
+            /// Returns the word that the queue has for it.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $kind),+
+                }
+            }
+
+            pub fn retry(&self) -> Retry {
+                match self {
+                    $(Self::$name(_) => <$name as Task>::RETRY),+
+                }
+            }
+        }
+    };
+}
+
+jobs! {
+    $
+    Acknowledge = "acknowledge",
+    Plan = "plan",
+    Drift = "drift",
+    Verdict = "verdict",
+    Allow = "allow",
+    Request = "request",
+    Set = "set",
+    Instruct = "tell",
+    Revise = "revise",
+    Remind = "remind",
+    Agent = "agent",
+    Preview = "preview",
+    Release = "release",
+    Apply = "apply",
+}
+
 /// Check who asks, show that it was seen, answer or pass on. The comment as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledge {
