@@ -41,14 +41,14 @@ impl Telemetry {
 }
 
 /// Logs to standard error what `RUST_LOG` asks for, else `otherwise`; each line is text or JSON.
-fn log(otherwise: &str, is_json: bool) {
+pub fn log(otherwise: &str, is_json: bool) {
     // Only the first call of a process has an effect.
     let _ = Registry::default().with(log_layer(otherwise, is_json)).try_init();
 }
 
 /// Logs, and exports spans where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector; fails if the
 /// standard variables cannot be used.
-#[allow(clippy::disallowed_methods, reason = "the rim: the variables are OpenTelemetry's")]
+#[expect(clippy::disallowed_methods, reason = "the rim: the variables are OpenTelemetry's")]
 pub fn start(otherwise: &str, is_json: bool) -> anyhow::Result<Telemetry> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     if !is_wanted(variable) {
@@ -77,7 +77,7 @@ pub fn start(otherwise: &str, is_json: bool) -> anyhow::Result<Telemetry> {
     Ok(Telemetry(Some(provider)))
 }
 
-#[allow(clippy::disallowed_methods, reason = "the rim")]
+#[expect(clippy::disallowed_methods, reason = "the rim")]
 fn log_layer<S>(otherwise: &str, is_json: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,

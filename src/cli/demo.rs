@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, Error> {
         let message = "the demo speaks to people, in pages or as text; leave `--json` out";
         return Err(Error::Usage(message.into()));
     }
-    super::serve::log("error", false);
+    crate::telemetry::log("error", false);
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     let engine = arguments.engine.as_deref();
     if arguments.play {

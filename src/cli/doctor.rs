@@ -15,7 +15,7 @@ use super::Output;
 use super::output::{REFUSED, told};
 
 pub fn run(configured: &Configured, output: &mut Output) -> Result<ExitCode, Error> {
-    super::serve::log("error", output.is_json);
+    crate::telemetry::log("error", output.is_json);
     let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
     let config = configured.config.as_deref();
     #[expect(clippy::disallowed_methods, reason = "the rim: from here on time is an argument")]

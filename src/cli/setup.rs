@@ -36,7 +36,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode, Error> {
-    super::serve::log("error", output.is_json);
+    crate::telemetry::log("error", output.is_json);
     let wish = Wish {
         api_url: arguments.github_url.clone(),
         organization: arguments.organization.clone(),
