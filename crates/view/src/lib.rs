@@ -21,7 +21,7 @@ mod stack;
 mod summary;
 mod value;
 
-pub use answer::{Unlocked, drift, help, status, unlocked};
+pub use answer::*;
 pub use change::{Labels, change_lines, drift_lines, drift_word, facts, forces_replacement};
 pub use check::{Annotation, CheckReport, CheckStatus, Conclusion, Level, check};
 pub use comment::comment;
