@@ -108,12 +108,6 @@ async fn answer(
             }
             Ok(Some(view::status(&shown.plan_set.report)))
         }
-        Command::Locks(_) => {
-            let locks = app.store.stack_locks(target.repository.id).await?;
-            let own = locks.into_iter().filter(|lock| lock.pull_request == id_of(target));
-            let own = own.map(|lock| (lock.stack, lock.state == LockState::Held));
-            Ok(Some(view::locks(&own.collect::<Vec<_>>())))
-        }
         Command::Unlock(Unlock { stack }) => unlock(app, target, asked, stack).await.map(Some),
         Command::Cancel(_) => cancel(app, target).await.map(|()| None),
         _ => Ok(None),

@@ -80,17 +80,6 @@ pub fn drift(stacks: &[(StackId, DriftReport)]) -> String {
     text
 }
 
-/// `/infra locks`: the stacks of a change, and whether it holds the lock of each.
-pub fn locks(stacks: &[(StackId, bool)]) -> String {
-    if stacks.is_empty() {
-        return "This change holds no lock and waits for none.".into();
-    }
-    let line = |(stack, is_held): &(StackId, bool)| {
-        format!("- `{stack}`: {}", if *is_held { "held" } else { "waiting" })
-    };
-    stacks.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
 /// `/infra unlock`.
 pub fn unlocked(unlocked: &Unlocked) -> String {
     let did = [

@@ -46,7 +46,7 @@ macro_rules! commands {
 }
 
 commands! {
-    Help, Plan, Drift, Status, Allow, Set, Propose, Revise, Answer, Apply, Locks, Unlock, Cancel,
+    Help, Plan, Drift, Status, Allow, Set, Propose, Revise, Answer, Apply, Unlock, Cancel,
 }
 
 /// Fails if there are any arguments.
@@ -328,24 +328,6 @@ impl Spec for Apply {
         let asked = Some(given.invocation.clone());
         let digest = self.digest.map(|digest| digest.to_string());
         Some(job::Apply { target: given.target.clone(), asked, digest }.into())
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Locks;
-
-impl Spec for Locks {
-    const ROW: Row = Row {
-        name: "locks",
-        arguments: "",
-        help: "Show which locks this change holds or waits for.",
-        who: Who::Anyone,
-        allowed_on: AllowedOn::PullRequests,
-        takes_values: false,
-    };
-
-    fn parse(words: &[String]) -> Result<Self, Problem> {
-        none(words, Self)
     }
 }
 

@@ -118,8 +118,8 @@ fn what_is_no_command_says_why() {
     let said: Vec<String> =
         comments.iter().map(|comment| one(comment).unwrap_err().to_string()).collect();
     assert_snapshot!(said.join("\n"), @"
-`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `locks`, `unlock`, `cancel`.
-`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `locks`, `unlock`, `cancel`.
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
+`destroy-everything` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 `-destroy` is no flag, and nothing is passed on to the engine. Usage: `/infra plan [STACK…]`.
 `../../etc` is no stack, which is `name` or `name/environment` in lower case. Usage: `/infra plan [STACK…]`.
 `website;` has the character `;`, which no name has. Usage: `/infra plan [STACK…]`.
@@ -133,7 +133,7 @@ Something is missing. Usage: `/infra apply [--plan DIGEST]`.
 There is more than it takes. Usage: `/infra apply [--plan DIGEST]`.
 There is more than it takes. Usage: `/infra unlock [STACK]`.
 A quote is not closed. Usage: `/infra allow STACK ADDRESS…`.
-`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `locks`, `unlock`, `cancel`.
+`@acme/owners` is no command. The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 A line holds the hidden character `⟨U+200B⟩`; type the command anew.
 ");
 }

@@ -141,7 +141,7 @@ fn each_refusal_says_what_to_do() {
     ];
     let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     assert_snapshot!(said.join("\n"), @r#"
-`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `locks`, `unlock`, `cancel`.
+`aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 `/infra plan` needs write access to the repository, which `mallory` does not have.
 `/infra allow` takes someone who had no part in the change; `alice` wrote a commit of it.
 This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with `/infra plan`.
