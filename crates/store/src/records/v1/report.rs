@@ -156,6 +156,7 @@ records! {
         SamePlans,
         ProtectedAllowed,
         Protected { stack: StackId, address: String },
+        ReadyForReview,
         Approved,
         ApprovalBy(login: Login),
     }
@@ -175,6 +176,7 @@ records! {
         AllowanceDiscounted { by: Login, why: Disqualification },
         NothingToApprove,
         Approvals { given: usize, required: usize },
+        Draft,
         Counts,
         CountsForOwnChange,
         DoesNotCount(why: Disqualification),
