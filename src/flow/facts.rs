@@ -58,7 +58,6 @@ pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict
         current: &current,
         plan_set: facts.as_ref(),
         stacks: &stacks,
-        is_draft: case.pull.is_draft,
         unfinished: unfinished.as_deref(),
         changes_settings: case.report.settings.is_some(),
         principals: &principals,

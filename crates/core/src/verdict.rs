@@ -23,7 +23,6 @@ pub struct VerdictFacts<'a> {
     pub plan_set: Option<&'a PlanSetFacts>,
     /// Every affected stack.
     pub stacks: &'a [StackFacts],
-    pub is_draft: bool,
     /// What is missing where a run of the agent left the head unfinished, as a sentence.
     pub unfinished: Option<&'a str>,
     /// Whether the change is one of `planwright.yaml`, by which later ones are judged.
@@ -102,8 +101,6 @@ pub enum RequirementKind {
         stack: StackId,
         address: String,
     },
-    /// The pull request is no draft.
-    ReadyForReview,
     Approved,
     ApprovalBy(Login),
 }
@@ -140,7 +137,6 @@ pub enum RequirementStatus {
         given: usize,
         required: usize,
     },
-    Draft,
     Counts,
     /// It counts although its author is a principal, because the repository allows that.
     CountsForOwnChange,
@@ -169,18 +165,8 @@ pub fn verdict(facts: &VerdictFacts) -> Verdict {
         plan_set.approvals(facts.opinions, facts.principals, facts.rule)
     });
     let finished = facts.unfinished.map(unfinished);
-    let ready = leaf(
-        RequirementKind::ReadyForReview,
-        !facts.is_draft && facts.plan_set.is_some(),
-        if facts.is_draft { RequirementStatus::Draft } else { RequirementStatus::Same },
-    );
-    let others = [
-        planned(facts),
-        fresh(facts),
-        protected_allowed(facts),
-        approved(facts, &approvals),
-        ready,
-    ];
+    let others =
+        [planned(facts), fresh(facts), protected_allowed(facts), approved(facts, &approvals)];
     let root = all(RequirementKind::Applicable, finished.into_iter().chain(others).collect());
     Verdict { root, plan_set: facts.plan_set.cloned(), approvals }
 }

@@ -112,8 +112,6 @@ pub fn words(requirement: &Requirement) -> String {
             let address = escape::code(&escape::shortened(address, 120));
             format!("{address} in `{stack}`: {}", reason(&requirement.why))
         }
-        RequirementKind::ReadyForReview if met => "ready for review".into(),
-        RequirementKind::ReadyForReview => "a draft; mark it as ready for review".into(),
         RequirementKind::Approved => reason(&requirement.why),
         RequirementKind::ApprovalBy(login) => format!("`{login}`: {}", reason(&requirement.why)),
     }
@@ -126,7 +124,6 @@ fn reason(why: &RequirementStatus) -> String {
         RequirementStatus::NothingPlanned => "nothing is planned yet".into(),
         RequirementStatus::Outcome(outcome) => outcome_words(*outcome).into(),
         RequirementStatus::Same => "unchanged".into(),
-        RequirementStatus::Draft => "a draft".into(),
         RequirementStatus::HeadMoved { planned, current } => {
             format!("`{}` was planned, the head is `{}` now", short(planned), short(current))
         }

@@ -54,7 +54,6 @@ impl Change {
             current: &self.current,
             plan_set: self.plan_set.as_ref(),
             stacks: &self.stacks,
-            is_draft: false,
             unfinished: self.unfinished,
             changes_settings: self.changes_settings,
             principals: &[alice],

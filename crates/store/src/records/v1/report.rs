@@ -156,7 +156,6 @@ records! {
         SamePlans,
         ProtectedAllowed,
         Protected { stack: StackId, address: String },
-        ReadyForReview,
         Approved,
         ApprovalBy(login: Login),
     }
@@ -176,7 +175,6 @@ records! {
         AllowanceDiscounted { by: Login, why: Disqualification },
         NothingToApprove,
         Approvals { given: usize, required: usize },
-        Draft,
         Counts,
         CountsForOwnChange,
         DoesNotCount(why: Disqualification),
