@@ -8,6 +8,7 @@ mod agent;
 mod allow;
 pub mod apply;
 mod drift;
+mod greet;
 mod instruct;
 pub mod plan;
 mod preview;
