@@ -8,7 +8,6 @@ mod agent;
 mod allow;
 pub mod apply;
 mod drift;
-mod greet;
 mod instruct;
 pub mod plan;
 mod preview;

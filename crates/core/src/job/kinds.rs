@@ -90,7 +90,6 @@ jobs! {
     Agent = "agent",
     Preview = "preview",
     Release = "release",
-    Greet = "greet",
     Apply = "apply",
 }
 
@@ -322,18 +321,6 @@ impl Task for Preview {
 
     fn lane(&self) -> Lane {
         Lane::Agent(self.target().into())
-    }
-}
-
-/// Say hello on a pull request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Greet {
-    pub target: Target,
-}
-
-impl Task for Greet {
-    fn target(&self) -> &Target {
-        &self.target
     }
 }
 
