@@ -4,7 +4,6 @@
 //! repository is ever sent but as escaped text, under a policy that runs only our own script. What is
 //! shown was written by flows; nothing is changed here.
 
-mod about;
 mod run;
 mod seal;
 mod sign_in;
@@ -71,7 +70,6 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route(&at("{run}"), get(run::show))
         .route(&at(SIGNED_IN), get(sign_in::back))
-        .route(&at("about"), get(about::show))
         .route(&at("sign-out"), post(sign_in::out))
         .route(&at("page.css"), get(|| asset("text/css; charset=utf-8", STYLE)))
         .route(&at("live.js"), get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
