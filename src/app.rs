@@ -48,8 +48,6 @@ pub struct App {
     pub process: String,
     pub roles: Vec<Role>,
     pub workers: usize,
-    /// Other processes are not heard when they enqueue.
-    pub poll: Duration,
     /// Where mirrors, work directories and local states are.
     pub data: PathBuf,
     pub store: Store,
@@ -107,7 +105,6 @@ impl App {
             secrets,
             process: Uuid::now_v7().to_string(),
             workers: settings.process.workers,
-            poll: Duration::from_secs(settings.process.poll),
             store,
             github,
             git: Git::new(data.join("mirrors")).context("opening the mirrors")?,

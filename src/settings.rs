@@ -58,9 +58,6 @@ pub struct Process {
     /// How many jobs run at a time
     #[arg(long, env = "PLANWRIGHT_WORKERS", default_value_t = 4)]
     pub workers: usize,
-    /// Seconds between looks for jobs that other processes have enqueued
-    #[arg(long, env = "PLANWRIGHT_POLL", default_value_t = 2)]
-    pub poll: u64,
 }
 
 impl Default for Process {
@@ -71,7 +68,6 @@ impl Default for Process {
             public_url: None,
             metrics_listen: None,
             workers: 4,
-            poll: 2,
         }
     }
 }

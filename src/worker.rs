@@ -34,6 +34,8 @@ const LEASE: Duration = Duration::from_secs(30);
 const ATTEMPTS: i64 = 5;
 /// A job that this version does not know is left alone for so long.
 const UNKNOWN: SignedDuration = SignedDuration::from_secs(15);
+/// Other processes are not heard when they enqueue.
+const POLL: Duration = Duration::from_secs(2);
 
 /// Runs jobs of the roles of this process until `stop`, then lets those under way end.
 pub async fn run_until(
@@ -71,7 +73,7 @@ async fn work(app: &App, worker: &str, kinds: &[JobKind], stop: &CancellationTok
         tokio::select! {
             () = stop.cancelled() => {}
             _ = wakes.changed() => {}
-            () = tokio::time::sleep(app.poll) => {}
+            () = tokio::time::sleep(POLL) => {}
         }
     }
 }
