@@ -6,6 +6,7 @@
 #![warn(unreachable_pub)]
 
 mod chat_completions;
+mod ollama;
 mod transport;
 mod wire;
 
