@@ -6,7 +6,6 @@
 #![warn(unreachable_pub)]
 
 mod chat_completions;
-mod ollama;
 mod transport;
 mod wire;
 

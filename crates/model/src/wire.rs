@@ -6,7 +6,7 @@ use reqwest::RequestBuilder;
 
 use planwright_core::agent::prompt::Message;
 
-use crate::{Answer, Garbled, Settings, chat_completions, ollama};
+use crate::{Answer, Garbled, Settings, chat_completions};
 
 /// How many calls of one answer are read.
 pub(crate) const MOST_CALLS: usize = 8;
@@ -18,7 +18,6 @@ pub(crate) const MOST_TEXT: usize = 4_000;
 pub enum Wire {
     #[default]
     ChatCompletions,
-    Ollama,
 }
 
 /// What differs from one API to the next. Everything is pure: sending is `transport`'s.
@@ -37,7 +36,6 @@ impl Wire {
     pub(crate) fn api(self) -> &'static Api {
         match self {
             Self::ChatCompletions => &chat_completions::API,
-            Self::Ollama => &ollama::API,
         }
     }
 }
