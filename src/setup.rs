@@ -44,7 +44,7 @@ pub struct Registered {
 /// Serves the page, tells its address to `tell`, and returns once the App is registered.
 pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Registered> {
     let url = PublicUrl::parse(&wish.url).map_err(|why| anyhow!("--url {why}"))?;
-    let place = wish.file.as_deref().map(Place::reserve).transpose()?;
+    let place = wish.file.as_deref().map(OutputFile::reserve).transpose()?;
     let listen = (Ipv4Addr::LOCALHOST, wish.port);
     let listener = TcpListener::bind(listen).await.context("listening on loopback")?;
     let address = listener.local_addr().context("the address that we listen on")?;
@@ -77,7 +77,7 @@ pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Regi
 struct ManifestExchange {
     api_url: String,
     url: PublicUrl,
-    place: Mutex<Option<Place>>,
+    place: Mutex<Option<OutputFile>>,
     outcome: Arc<Mutex<Option<Result<Registered>>>>,
     stop: CancellationToken,
 }
@@ -136,13 +136,13 @@ impl ManifestExchange {
 }
 
 /// A file that is not there yet, in a directory that can be written.
-struct Place {
+struct OutputFile {
     path: PathBuf,
     /// Readable for its owner alone from the start.
     aside: NamedTempFile,
 }
 
-impl Place {
+impl OutputFile {
     /// Errors now rather than when there are secrets to keep.
     fn reserve(path: &Path) -> Result<Self> {
         let shown = path.display();
@@ -249,9 +249,9 @@ mod tests {
     fn a_file_that_is_there_is_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("settings.yaml");
-        let place = Place::reserve(&path).unwrap();
+        let place = OutputFile::reserve(&path).unwrap();
         std::fs::write(&path, "mine").unwrap();
-        assert!(Place::reserve(&path).is_err());
+        assert!(OutputFile::reserve(&path).is_err());
         // Nor is one that came meanwhile.
         assert!(place.write(&"theirs".into()).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");

@@ -11,7 +11,7 @@ use crate::{
 use planwright_core::{
     agent::{call::Call, problem::Problem, prompt::LARGEST, run::Run},
     change_set::ChangeSet,
-    finding::{Finding, Place},
+    finding::{Finding, Location},
     job::Target,
     names::StackId,
     repo_config::FILE,
@@ -132,7 +132,7 @@ impl Workspace {
     }
 
     fn described(&self, name: &str) -> Value {
-        let place = Place { file: FILE.into(), line: 1, column: 1 };
+        let place = Location { file: FILE.into(), line: 1, column: 1 };
         let source = Source::parse(name)
             .ok_or_else(|| vec![Finding::error("unknown_package", place.clone(), "no package")]);
         match source.and_then(|source| source.package(self.trusted().packages, &place)) {

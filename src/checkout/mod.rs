@@ -23,7 +23,7 @@ mod working_dir;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 use planwright_core::names::StackId;
 use planwright_core::repo_config::{FILE, RepoConfig};
 use planwright_package::files::Files;
@@ -107,7 +107,7 @@ impl Checkout {
 }
 
 fn missing_config(start: &Path) -> Finding {
-    let place = Place { file: FILE.into(), line: 1, column: 1 };
+    let place = Location { file: FILE.into(), line: 1, column: 1 };
     let message = format!("there is no {FILE} in {} or any folder above it", start.display());
     let mut finding = Finding::error("missing_config", place, message);
     let fix = "go to the repository, or run `planwright init` to start one here";

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use planwright_core::finding::Place;
+use planwright_core::finding::Location;
 use planwright_package::Checked;
 use planwright_package::files::Files;
 use planwright_package::loaded_package::Package;
@@ -76,7 +76,7 @@ impl Shelf {
 
     fn read(&self, source: &Source) -> Checked<Package> {
         // What is not there is told before anything is read, so nobody sees this place.
-        let place = Place { file: source.to_string(), line: 1, column: 1 };
+        let place = Location { file: source.to_string(), line: 1, column: 1 };
         source.package(&self.files, &place)
     }
 

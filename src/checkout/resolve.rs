@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use planwright_core::finding::Place;
+use planwright_core::finding::Location;
 use planwright_package::Prepared;
 use planwright_package::resolve::Source;
 use planwright_package::stack::From;
@@ -25,7 +25,7 @@ pub struct Why {
 pub struct Given {
     pub from: From,
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Location,
     pub value: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

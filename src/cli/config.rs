@@ -13,7 +13,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
 use crate::checkout::Error;
 use crate::settings::SECRETS;
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 use planwright_package::suggest::nearest;
 use planwright_package::yaml::{Entry, Kind, Node};
 
@@ -152,7 +152,7 @@ fn values(node: &Node, takes_several: bool) -> Result<Vec<String>, String> {
     }
 }
 
-fn finding(code: &'static str, place: &Place, key: &str, message: String) -> Box<Finding> {
+fn finding(code: &'static str, place: &Location, key: &str, message: String) -> Box<Finding> {
     let mut finding = Finding::error(code, place.clone(), message);
     finding.pointer = Some(format!("/{key}"));
     Box::new(finding)

@@ -12,7 +12,7 @@ use crate::{
 };
 use planwright_core::{
     actor::Actor,
-    finding::{Finding, Place},
+    finding::{Finding, Location},
     issue::{Issue, LABEL, is_labeled},
     job::{Job, Request, Target},
     names::Sha,
@@ -151,7 +151,7 @@ fn change_of(configuration: &Configuration, name: &str, issue: &Issue) -> Checke
         for finding in &mut findings {
             if let Some(field) = finding.pointer.as_deref().and_then(|at| form.label(at)) {
                 finding.message = format!("`{field}`: {}", finding.message);
-                finding.place = Place { file: form::ISSUE.into(), line: 1, column: 1 };
+                finding.place = Location { file: form::ISSUE.into(), line: 1, column: 1 };
             }
         }
         findings
@@ -159,7 +159,7 @@ fn change_of(configuration: &Configuration, name: &str, issue: &Issue) -> Checke
 }
 
 fn allowed(configuration: &Configuration, name: &str) -> Checked<Package> {
-    let place = Place { file: form::ISSUE.into(), line: 1, column: 1 };
+    let place = Location { file: form::ISSUE.into(), line: 1, column: 1 };
     let source = Source::parse(name).filter(|_| configuration.config.allows(name));
     let Some(source) = source else {
         let message = format!("planwright.yaml does not allow the package `{name}`");

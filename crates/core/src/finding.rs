@@ -16,14 +16,14 @@ pub enum Severity {
 
 /// A place in a file of the repository; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place {
+pub struct Location {
     /// Relative to the root of the repository, with `/`.
     pub file: String,
     pub line: u32,
     pub column: u32,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
@@ -35,7 +35,7 @@ pub struct Finding {
     pub code: Cow<'static, str>,
     pub severity: Severity,
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Location,
     /// JSON pointer into the document of that file, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
@@ -52,7 +52,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub fn error(code: &'static str, place: Place, message: impl Into<String>) -> Self {
+    pub fn error(code: &'static str, place: Location, message: impl Into<String>) -> Self {
         Self {
             code: code.into(),
             severity: Severity::Error,

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 
 use super::Checked;
 use super::schema::{Member, Schema};
@@ -55,7 +55,7 @@ impl Document {
         let node = self.schema().with_defaults(&node);
         // What a schema cannot say (a version, a name) is checked where it is used, with its place.
         let value = serde_json::from_value(node.value()).map_err(|e| {
-            let place = Place { file: file.into(), line: 1, column: 1 };
+            let place = Location { file: file.into(), line: 1, column: 1 };
             vec![Finding::error("invalid", place, format!("the file cannot be read: {e}"))]
         })?;
         Ok((value, node))

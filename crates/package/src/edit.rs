@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use planwright_core::{
     change_set::{ChangeSet, Edit, MOST, ParamChange, ParamPath},
-    finding::{Finding, Place},
+    finding::{Finding, Location},
     names::StackId,
 };
 
@@ -143,7 +143,7 @@ impl Draft<'_> {
             finding.fix = Some(format!("choose another name, or change `{}`", namesakes[0]));
             return Err(vec![finding]);
         }
-        let place = Place { file: path.clone(), line: 3, column: 10 };
+        let place = Location { file: path.clone(), line: 3, column: 10 };
         let unknown = || refused("unknown_package", &path, format!("`{package}` is no package"));
         let source = Source::parse(package).ok_or_else(|| vec![unknown()])?;
         let newest = source.package(self.trusted.packages, &place)?.manifest.version;
@@ -264,7 +264,7 @@ fn new_stack(source: &Source, version: &str) -> String {
 }
 
 fn refused(code: &'static str, file: &str, message: impl Into<String>) -> Finding {
-    Finding::error(code, Place { file: file.into(), line: 1, column: 1 }, message)
+    Finding::error(code, Location { file: file.into(), line: 1, column: 1 }, message)
 }
 
 fn differing(before: &MemoryFiles, after: &MemoryFiles) -> BTreeMap<String, Option<Vec<u8>>> {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 
 /// Regular files by their path relative to the root, with `/` and without `.` or `..`.
 pub trait Files {
@@ -38,7 +38,7 @@ impl FilesError {
             Self::CaseCollision { path, .. } => ("case_collision", path, "rename one of them"),
             Self::Unreadable { path, .. } => ("unreadable", path, "make it readable"),
         };
-        let place = Place { file: path.clone(), line: 1, column: 1 };
+        let place = Location { file: path.clone(), line: 1, column: 1 };
         Finding { fix: Some(fix.into()), ..Finding::error(code, place, self.to_string()) }
     }
 }

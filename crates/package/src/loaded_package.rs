@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use planwright_core::digest::Digest;
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 
 use super::Checked;
 use super::content;
@@ -126,7 +126,7 @@ fn required<'a>(
     path: &str,
 ) -> Checked<&'a [u8]> {
     files.get(path).map(Vec::as_slice).ok_or_else(|| {
-        let place = Place { file: format!("{origin}/{path}"), line: 1, column: 1 };
+        let place = Location { file: format!("{origin}/{path}"), line: 1, column: 1 };
         let message = format!("the package at `{origin}` has no `{path}`");
         let fix = Some(format!("add {origin}/{path}"));
         vec![Finding { fix, ..Finding::error("missing_file", place, message) }]

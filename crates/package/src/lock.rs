@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use planwright_core::canonical::pretty;
 use planwright_core::digest::Digest;
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 use planwright_core::names::StackId;
 
 use super::Checked;
@@ -119,7 +119,7 @@ impl Lock {
     pub fn checked(files: &dyn Files, stack: &Stack, package: &Package) -> Checked<Self> {
         let id = &stack.id;
         let Some((lock, node)) = Self::read(files, id)? else {
-            let place = Place { file: lock_file(id), line: 1, column: 1 };
+            let place = Location { file: lock_file(id), line: 1, column: 1 };
             let message = format!("the stack `{id}` has no lock file");
             let fix = Some(mend(id));
             return Err(vec![Finding { fix, ..Finding::error("lock_missing", place, message) }]);

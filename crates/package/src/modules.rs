@@ -10,7 +10,7 @@ use hcl_edit::structure::{Attribute, Block, Body};
 use hcl_edit::template::{StringTemplate, Template};
 use serde_json::Value;
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 
 use super::loaded_package::Package;
 use super::source::Source;
@@ -37,7 +37,7 @@ pub(super) fn bodies(file: &str, bytes: &[u8]) -> Option<Result<Vec<Body>, Findi
     };
     Some(read.map_err(|((line, column), why)| {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).max(1);
-        let place = Place { file: file.into(), line: number(line), column: number(column) };
+        let place = Location { file: file.into(), line: number(line), column: number(column) };
         Finding::error(code, place, format!("the engine could not read this: {why}"))
     }))
 }

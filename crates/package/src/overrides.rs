@@ -6,7 +6,7 @@
 use jiff::civil::Date;
 use serde_json::Value;
 
-use planwright_core::finding::{Finding, Place, Severity};
+use planwright_core::finding::{Finding, Location, Severity};
 
 use super::Checked;
 use super::document::finding_at;
@@ -21,9 +21,9 @@ pub struct Override {
     pub reason: String,
     /// The last day on which it should be there.
     pub until: Date,
-    pub place: Place,
+    pub place: Location,
     /// The place of `expect`, which is what a new package version breaks.
-    pub(crate) expect_place: Place,
+    pub(crate) expect_place: Location,
 }
 
 impl Override {
@@ -86,7 +86,7 @@ impl Override {
     pub(super) fn finding(
         &self,
         code: &'static str,
-        place: &Place,
+        place: &Location,
         message: String,
         fix: &str,
     ) -> Finding {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::VersionReq;
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 use planwright_core::names::StackId;
 use planwright_core::repo_config::{FILE, RepoConfig};
 
@@ -21,7 +21,7 @@ pub const STACKS: &str = "stacks";
 /// `planwright.yaml`, checked.
 pub fn config(files: &dyn Files) -> Checked<RepoConfig> {
     let Some(bytes) = files.read(FILE)? else {
-        let place = Place { file: FILE.into(), line: 1, column: 1 };
+        let place = Location { file: FILE.into(), line: 1, column: 1 };
         let mut finding =
             Finding::error("missing_config", place, format!("there is no {FILE} here"));
         finding.fix = Some("planwright init".into());
@@ -99,7 +99,7 @@ fn stacks_of(
                 ids.insert(id);
             }
             Err(e) => {
-                let place = Place { file: format!("{folder}/stack.yaml"), line: 1, column: 1 };
+                let place = Location { file: format!("{folder}/stack.yaml"), line: 1, column: 1 };
                 let fix = Some("rename the folder".into());
                 findings
                     .push(Finding { fix, ..Finding::error("invalid_name", place, e.to_string()) });
@@ -137,7 +137,7 @@ fn is_ours(file: &str) -> bool {
 }
 
 fn stranger(path: &str) -> Finding {
-    let place = Place { file: path.into(), line: 1, column: 1 };
+    let place = Location { file: path.into(), line: 1, column: 1 };
     let message = "this file belongs to no stack, so it would silently have no effect";
     let mut finding = Finding::error("unknown_file", place, message);
     finding.allowed =

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 use planwright_core::names::StackId;
 use planwright_core::provider_types::Types;
 
@@ -58,7 +58,7 @@ pub struct Binding {
 #[derive(Clone)]
 pub enum Bound {
     Value(Node),
-    Wired { reference: Reference, place: Place },
+    Wired { reference: Reference, place: Location },
 }
 
 /// Where the binding as a whole comes from; of a param each leaf can come from another layer.
@@ -80,7 +80,7 @@ pub enum Source {
 pub struct Provenance {
     pub from: From,
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Location,
 }
 
 impl Resolved {
@@ -196,7 +196,7 @@ impl Resolved {
 
     /// The line a person would change to change an attribute of a resource: the param behind it if
     /// there is one of that name, else the first line of params that the slot uses, else the stack.
-    pub fn place(&self, address: &str, attribute: Option<&str>) -> Place {
+    pub fn place(&self, address: &str, attribute: Option<&str>) -> Location {
         let slot = address.strip_prefix("module.").and_then(|rest| rest.split('.').next());
         let vars = slot.and_then(|slot| self.slots.get(slot)).map(|slot| &slot.vars);
         let written = |binding: &Binding| match &binding.bound {
@@ -211,11 +211,11 @@ impl Resolved {
         exact.or_else(nearest).unwrap_or_else(|| self.params.place.clone())
     }
 
-    fn is_written(&self, place: &Place) -> bool {
+    fn is_written(&self, place: &Location) -> bool {
         self.layers.iter().any(|(file, _)| *file == place.file)
     }
 
-    fn layer(&self, place: &Place) -> From {
+    fn layer(&self, place: &Location) -> From {
         let found = self.layers.iter().find(|(file, _)| *file == place.file);
         found.map_or(From::Default, |(_, from)| *from)
     }

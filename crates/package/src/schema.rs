@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jsonschema::error::ValidationErrorKind as Keyword;
 use serde_json::Value;
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 
 use super::Checked;
 use super::schema_error::SchemaError;
@@ -182,7 +182,7 @@ fn without_misspelled(findings: &mut Vec<Finding>) {
 }
 
 fn refused(schema: &Node) -> Vec<Finding> {
-    fn walk(node: &Node, pointer: &str, found: &mut Vec<(String, Place, String)>) {
+    fn walk(node: &Node, pointer: &str, found: &mut Vec<(String, Location, String)>) {
         let Kind::Map(map) = &node.kind else { return };
         for (key, entry) in map {
             let below = format!("{pointer}/{}", escaped(key));

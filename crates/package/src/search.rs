@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use planwright_core::{finding::Place, repo_config::FILE};
+use planwright_core::{finding::Location, repo_config::FILE};
 
 use super::{
     Checked, Trusted,
@@ -16,7 +16,7 @@ const MOST: usize = 5;
 
 /// Every package that the settings allow and that can be read, by name.
 pub fn allowed(trusted: &Trusted<'_>) -> Vec<Package> {
-    let place = Place { file: FILE.into(), line: 1, column: 1 };
+    let place = Location { file: FILE.into(), line: 1, column: 1 };
     let mut sources: BTreeSet<Source> =
         source::names().map(|name| Source::BuiltIn(name.to_owned())).collect();
     // A folder that cannot be read offers nothing; `validate` says what is wrong with it.

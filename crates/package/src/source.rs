@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use include_dir::{Dir, include_dir};
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 
 use super::Checked;
 use super::content;
@@ -57,7 +57,7 @@ impl Source {
     }
 
     /// The package there, read and checked file by file; `place` is where it was asked for.
-    pub fn package(&self, files: &dyn Files, place: &Place) -> Checked<Package> {
+    pub fn package(&self, files: &dyn Files, place: &Location) -> Checked<Package> {
         let tree = match self {
             Self::BuiltIn(name) => match built_in().get(name) {
                 Some(tree) => tree.clone(),
@@ -71,7 +71,7 @@ impl Source {
         Package::read(self.clone(), tree)
     }
 
-    fn unknown(&self, place: &Place) -> Finding {
+    fn unknown(&self, place: &Location) -> Finding {
         let mut finding = Finding::error(
             "unknown_package",
             place.clone(),

@@ -5,7 +5,7 @@
 use semver::VersionReq;
 use serde::Deserialize;
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 use planwright_core::names::StackId;
 
 use super::Checked;
@@ -19,9 +19,9 @@ use super::yaml::Node;
 pub struct Stack {
     pub id: StackId,
     pub source: Source,
-    pub source_place: Place,
+    pub source_place: Location,
     pub version: VersionReq,
-    pub(crate) version_place: Place,
+    pub(crate) version_place: Location,
     /// Params from weak to strong: `stack.yaml`, then the overlay.
     pub layers: Vec<Layer>,
     /// From both files; no two at one pointer.
@@ -136,7 +136,7 @@ fn range(node: &Node, text: &str) -> Checked<VersionReq> {
 }
 
 fn missing(id: &StackId, path: &str) -> Finding {
-    let place = Place { file: path.into(), line: 1, column: 1 };
+    let place = Location { file: path.into(), line: 1, column: 1 };
     let message = format!("the stack `{id}` needs {path}, and there is no such file");
     let fix = Some(format!("add {path}, or name another stack"));
     Finding { fix, ..Finding::error("missing_stack", place, message) }

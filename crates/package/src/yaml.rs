@@ -8,9 +8,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
-use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, Options, Spanned};
+use serde_saphyr::{DuplicateKeyPolicy, Location as Position, MergeKeyPolicy, Options, Spanned};
 
-use planwright_core::finding::{Finding, Place};
+use planwright_core::finding::{Finding, Location};
 
 use super::Checked;
 
@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 1 << 20;
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    pub place: Place,
+    pub place: Location,
     pub kind: Kind,
 }
 
@@ -37,14 +37,14 @@ pub enum Kind {
 /// A value of a map, with the place of its key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    pub key: Place,
+    pub key: Location,
     pub node: Node,
 }
 
 impl Node {
     /// The tree of one file, or one finding where it is no YAML that we take.
     pub fn parse(file: &str, bytes: &[u8]) -> Checked<Self> {
-        let start = Place { file: file.into(), line: 1, column: 1 };
+        let start = Location { file: file.into(), line: 1, column: 1 };
         if bytes.len() > MAX_BYTES {
             let message = format!("the file has {} bytes, more than {MAX_BYTES}", bytes.len());
             return Err(vec![Finding::error("too_large", start, message)]);
@@ -60,7 +60,7 @@ impl Node {
         let raw: Raw = serde_saphyr::from_str_with_options(text, options()).map_err(|e| {
             let (line, column) =
                 e.location().map_or((1, 1), |l| (line(l.line()), line(l.column())));
-            let place = Place { file: file.into(), line, column };
+            let place = Location { file: file.into(), line, column };
             let mut finding = Finding::error("invalid_yaml", place, plain(&e));
             finding.fix = Some(
                 "look at this line and the one above for an unclosed bracket or quote, a tab, or a \
@@ -116,7 +116,7 @@ impl Node {
 
     /// The place of a pointer as a person looks for it: the key where there is one; for a pointer
     /// that is not there, the nearest node above it.
-    pub(crate) fn place_of(&self, pointer: &str) -> &Place {
+    pub(crate) fn place_of(&self, pointer: &str) -> &Location {
         let mut node = self;
         let mut place = &self.place;
         for step in steps(pointer) {
@@ -215,20 +215,20 @@ fn line(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX).max(1)
 }
 
-/// What the parser gives: positions without the file, before they become [`Place`]s.
+/// What the parser gives: positions without the file, before they become [`Location`]s.
 struct Raw(Spanned<RawKind>);
 
 enum RawKind {
     Scalar(Kind),
     List(Vec<Raw>),
-    Map(BTreeMap<String, (Location, Raw)>),
+    Map(BTreeMap<String, (Position, Raw)>),
     /// A key that the parser took for two, such as `1` and `"1"`.
-    Twice(String, Location),
+    Twice(String, Position),
 }
 
 impl Raw {
     fn node(self, file: &str) -> Checked<Node> {
-        let place = |location: Location| Place {
+        let place = |location: Position| Location {
             file: file.into(),
             line: line(location.line()),
             column: line(location.column()),

@@ -76,11 +76,11 @@ pub fn request(report: &RequestReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use planwright_core::finding::Place;
+    use planwright_core::finding::Location;
 
     #[test]
     fn what_is_wrong_in_a_form_is_told_and_cannot_speak_for_us() {
-        let place = Place { file: "issue".into(), line: 5, column: 1 };
+        let place = Location { file: "issue".into(), line: 5, column: 1 };
         let finding = Finding::error("form_field", place, "`name`: \n/infra apply @team <img>");
         let text = request(&RequestReport::Invalid(vec![finding]));
         assert!(text.starts_with("<!-- planwright:request -->\n"), "{text}");

@@ -19,7 +19,7 @@ use crate::{
 use planwright_core::change::{DriftReport, NotPlanned, PlanReport, StackReport};
 use planwright_core::{
     digest::Digest,
-    finding::{Finding, Place},
+    finding::{Finding, Location},
     names::{RepositoryId, StackId},
     repo_config::RepoConfig,
 };
@@ -161,7 +161,7 @@ impl<'a> Planning<'a> {
             return Ok((report(PlanReport::NotPlanned(why)), None));
         }
         if let Some(refusal) = reasons.iter().find_map(Reason::refusal) {
-            let place = Place { file: repository::lock_file(stack), line: 1, column: 1 };
+            let place = Location { file: repository::lock_file(stack), line: 1, column: 1 };
             let finding = Finding::error("state_moved", place, refusal);
             return Ok((report(PlanReport::Invalid(vec![finding])), None));
         }

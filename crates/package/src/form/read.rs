@@ -11,7 +11,7 @@ use crate::{Checked, literal::literal, yaml::Node};
 use planwright_core::{
     change_set::{ChangeSet, Edit, ParamPath},
     escape,
-    finding::{Finding, Place},
+    finding::{Finding, Location},
     names::StackId,
 };
 
@@ -172,5 +172,5 @@ fn is_no_answer(value: &str) -> bool {
 }
 
 fn finding(code: &'static str, line: u32, message: String) -> Finding {
-    Finding::error(code, Place { file: ISSUE.into(), line, column: 1 }, message)
+    Finding::error(code, Location { file: ISSUE.into(), line, column: 1 }, message)
 }

@@ -6,11 +6,11 @@ use super::*;
 use crate::{Checked, files::MemoryFiles, source::Source};
 use planwright_core::{
     change_set::Edit,
-    finding::{Finding, Place},
+    finding::{Finding, Location},
 };
 
 fn form(package: &str) -> Form {
-    let place = Place { file: "test".into(), line: 1, column: 1 };
+    let place = Location { file: "test".into(), line: 1, column: 1 };
     let package = Source::parse(package).unwrap().package(&MemoryFiles::default(), &place);
     Form::new(&package.unwrap())
 }

@@ -6,7 +6,7 @@ use planwright_core::{
     approval::{Disqualification, Principal, PrincipalRole},
     change::{DriftReport, PlanReport, Report, StackReport, State, Warning},
     digest::Digest,
-    finding::{Finding, Place},
+    finding::{Finding, Location},
     names::{Login, Sha, StackId, UserId},
     plan::{Action, Difference, OutputChange, Path, Plan, ResourceChange, Step, Value},
     verdict::{Requirement, RequirementKind, RequirementStatus},
@@ -154,7 +154,7 @@ pub fn dangerous() -> Report {
 }
 
 pub fn finding(file: &str) -> Finding {
-    let place = Place { file: file.into(), line: 3, column: 5 };
+    let place = Location { file: file.into(), line: 3, column: 5 };
     Finding {
         pointer: Some("/params/nmae".into()),
         allowed: vec!["name".into(), "region".into()],

@@ -101,7 +101,7 @@ records! {
         code: String,
         severity: Severity,
         #[serde(flatten)]
-        place: Place,
+        place: Location,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pointer: Option<String>,
         message: String,
@@ -114,7 +114,7 @@ records! {
     }
     #[serde(rename_all = "lowercase")]
     enum Severity for finding::Severity { Error, Warning }
-    struct Place for finding::Place {
+    struct Location for finding::Location {
         file: String,
         line: u32,
         column: u32,
