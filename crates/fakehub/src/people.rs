@@ -101,7 +101,7 @@ impl Person {
         self.act(repo, |state, id, by| state.open_pull(id, &new, by))
     }
 
-    /// Comments on an issue or pull request; answers the comment's id.
+    /// Comments on an issue or pull request; returns the comment's id.
     pub fn comment(&self, repo: &str, number: i64, body: &str) -> Done<i64> {
         self.act(repo, |state, id, by| state.add_comment(id, number, body, by))
     }
@@ -116,7 +116,7 @@ impl Person {
         })
     }
 
-    /// Merges whatever the head is; answers the commit that is now on the base.
+    /// Merges whatever the head is; returns the commit that is now on the base.
     pub fn merge(&self, repo: &str, number: i64, method: MergeMethod) -> Done<String> {
         self.act(repo, |state, id, by| {
             state.merge_pull(IssueRef { repo: id, number }, method, None, by)

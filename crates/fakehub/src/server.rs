@@ -30,7 +30,7 @@ const BODY_LIMIT: usize = 64 * 1024 * 1024;
 impl Hub {
     /// Starts serving, and delivering webhooks once [`Hub::set_webhook`] has said where to.
     ///
-    /// Errors when the data cannot be read or the port is taken.
+    /// Fails when the data cannot be read or the port is taken.
     pub async fn start(settings: Settings) -> Result<Self, ApiError> {
         let mut state = State::open(settings.data)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
@@ -83,13 +83,13 @@ async fn answer(hub: Hub, request: HttpRequest) -> HttpResponse {
         return http_response(pages::answer(&hub, &request));
     }
     let actor = hub.0.read().actor(request.header("authorization"));
-    let mut call = hub.0.log.receive(described(&hub, &request, &actor));
+    let mut call = hub.0.log.receive(new_call(&hub, &request, &actor));
     let fault = hub.0.faults.take(&call.operation);
     let response = match &fault {
         Some(Fault::TimeOut) => std::future::pending().await,
-        Some(fault) if *fault != Fault::LoseAnswer => failed(fault),
+        Some(fault) if *fault != Fault::LoseAnswer => fault_response(fault),
         _ => {
-            let response = performed(&hub, &request, &call, actor).await;
+            let response = perform(&hub, &request, &call, actor).await;
             record(&hub, &request, &mut call, &response);
             response
         }
@@ -104,7 +104,7 @@ async fn answer(hub: Hub, request: HttpRequest) -> HttpResponse {
     http_response(with_limits(response, hub.0.log.count()))
 }
 
-async fn performed(
+async fn perform(
     hub: &Hub,
     request: &Request,
     call: &Call,
@@ -118,7 +118,7 @@ async fn performed(
     outcome.unwrap_or_else(|error| Response::error(&error))
 }
 
-fn described(hub: &Hub, request: &Request, actor: &Result<Actor, ApiError>) -> Call {
+fn new_call(hub: &Hub, request: &Request, actor: &Result<Actor, ApiError>) -> Call {
     let (kind, operation) = match () {
         () if request.path == "/api/graphql" => (Kind::Graphql, graphql::operation_name(request)),
         () if git_http::is_git(&request.path) => (Kind::Git, git_http::operation_name(request)),
@@ -145,7 +145,7 @@ fn record(hub: &Hub, request: &Request, call: &mut Call, response: &Response) {
     }
 }
 
-fn failed(fault: &Fault) -> Response {
+fn fault_response(fault: &Fault) -> Response {
     match fault {
         Fault::SecondaryLimit { status, retry_after } => {
             let message = "You have exceeded a secondary rate limit. Please wait a few minutes \

@@ -75,7 +75,7 @@ impl Actor {
 }
 
 impl State {
-    /// The caller behind an `Authorization` header. Errors with 401 as GitHub does.
+    /// The caller behind an `Authorization` header. Fails with 401 as GitHub does.
     pub fn actor(&self, authorization: Option<&str>) -> Result<Actor, ApiError> {
         let header = authorization.ok_or_else(|| ApiError::new(401, "Requires authentication"))?;
         let (scheme, credential) = header.split_once(' ').ok_or_else(ApiError::bad_credentials)?;
@@ -149,7 +149,7 @@ impl State {
         }
     }
 
-    /// Errors unless the caller may use an operation on a repository.
+    /// Fails unless the caller may use an operation on a repository.
     pub fn admit(&self, actor: &Actor, access: Access, repo: Option<i64>) -> Result<(), ApiError> {
         match (actor, access) {
             (_, Access::Anyone) => Ok(()),
@@ -185,7 +185,7 @@ impl State {
         }
     }
 
-    /// Errors with GitHub's words unless the account has at least `role`.
+    /// Fails with GitHub's words unless the account has at least `role`.
     pub fn require_role(&self, repository: i64, by: By, role: Role) -> Result<(), ApiError> {
         if by.via_app || self.role(repository, by.account)? >= Some(role) {
             return Ok(());
@@ -215,7 +215,7 @@ impl State {
 
 /// The permissions of a new token: what is asked for, where the installation has it.
 ///
-/// Errors with 422 when more is asked for than was granted.
+/// Fails with 422 when more is asked for than was granted.
 pub fn permission_subset(
     granted: &BTreeMap<String, Level>,
     asked: Option<&BTreeMap<String, Level>>,

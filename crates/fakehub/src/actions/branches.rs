@@ -93,7 +93,7 @@ impl State {
 
     /// One commit by the API on top of a branch that still is at `expected`.
     ///
-    /// Errors with 409 when it has moved on, with 422 for paths that git or GitHub does not take.
+    /// Fails with 409 when it has moved on, with 422 for paths that git or GitHub does not take.
     pub fn commit_on_head(
         &mut self,
         repo: i64,
@@ -137,7 +137,7 @@ impl State {
         Ok(sha)
     }
 
-    /// Makes a branch at a commit of the repository. Errors with 422 when there is one.
+    /// Makes a branch at a commit of the repository. Fails with 422 when there is one.
     pub fn create_branch(
         &mut self,
         repo: i64,

@@ -53,7 +53,7 @@ const CONCLUSIONS: [&str; 7] =
     ["action_required", "cancelled", "failure", "neutral", "skipped", "success", "timed_out"];
 
 impl CheckRunFields {
-    /// Errors with 422 where GitHub's limits are passed.
+    /// Fails with 422 where GitHub's limits are passed.
     pub fn check(&self) -> Result<(), ApiError> {
         let wrong = |field: &str, why: &str| Err(ApiError::invalid("CheckRun", field, why));
         if self.status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {

@@ -20,7 +20,7 @@ pub enum ReactionTarget {
     Issue(i64),
 }
 
-/// Errors with 422 for a text that GitHub does not take as a body.
+/// Fails with 422 for a text that GitHub does not take as a body.
 pub fn check_body(resource: &str, body: &str) -> Result<(), ApiError> {
     if body.trim().is_empty() {
         return Err(ApiError::invalid(resource, "body", "body can't be blank"));
@@ -82,7 +82,7 @@ impl State {
         self.emit_comment(CommentRef { repo, id }, "edited", by, changes)
     }
 
-    /// Answers the reaction and whether it is new. Reactions are not announced.
+    /// Returns the reaction and whether it is new. Reactions are not announced.
     pub fn react(
         &mut self,
         repo: i64,

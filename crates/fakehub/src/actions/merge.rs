@@ -18,7 +18,7 @@ pub enum MergeMethod {
 impl State {
     /// Merges and answers the commit that now stands on the base.
     ///
-    /// Errors with 409 when the head is not `expected`, with 405 when it cannot be merged.
+    /// Fails with 409 when the head is not `expected`, with 405 when it cannot be merged.
     pub fn merge_pull(
         &mut self,
         target: IssueRef,

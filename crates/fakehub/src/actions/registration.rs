@@ -71,7 +71,7 @@ impl State {
         }
     }
 
-    /// Answers the code that stands for the new app for an hour.
+    /// Returns the code that stands for the new app for an hour.
     pub fn register_app(
         &mut self,
         owner: Option<&str>,

@@ -30,7 +30,7 @@ pub struct CodeExchange {
 }
 
 impl State {
-    /// Answers the address, with a code, that the browser goes back to.
+    /// Returns the address, with a code, that the browser goes back to.
     pub fn authorize_app(&mut self, by: By, wanted: AuthorizeRequest) -> Result<String, ApiError> {
         let app = &self.data.app;
         if wanted.client_id != app.client_id {

@@ -15,7 +15,7 @@ pub struct CheckBadge {
 }
 
 impl CheckBadge {
-    pub fn of(run: &CheckRun) -> Self {
+    pub fn new(run: &CheckRun) -> Self {
         let (word, class, mark) = match (run.status.as_str(), run.conclusion.as_deref()) {
             ("completed", Some("success")) => ("passed", "open", "✓"),
             ("completed", Some("action_required")) => ("action required", "waiting", "!"),
@@ -39,12 +39,12 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn of(page: RepoPage<'_>, run: &CheckRun) -> Self {
+    pub fn new(page: RepoPage<'_>, run: &CheckRun) -> Self {
         Self {
             name: run.name.clone(),
             title: run.title.clone().unwrap_or_default(),
             url: format!("{}/runs/{}", page.url(), run.id),
-            standing: CheckBadge::of(run),
+            standing: CheckBadge::new(run),
         }
     }
 }
@@ -109,7 +109,7 @@ pub fn page(page: RepoPage<'_>, id: i64) -> Result<String, ApiError> {
         repository_url: page.url(),
         name: run.name.clone(),
         title: run.title.clone().unwrap_or_default(),
-        standing: CheckBadge::of(run),
+        standing: CheckBadge::new(run),
         head: run.head_sha[..7].to_owned(),
         pulls,
         started: run.started_at.into(),

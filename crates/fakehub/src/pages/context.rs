@@ -29,7 +29,7 @@ impl Fields {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// A field that has to have a value. Errors with 422.
+    /// A field that has to have a value. Fails with 422.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
         match self.text(name).trim() {
             "" => Err(ApiError::new(422, format!("The field `{name}` is empty"))),
@@ -56,7 +56,7 @@ pub struct RepoPage<'a> {
 }
 
 impl<'a> PageContext<'a> {
-    pub fn of(state: &'a State, request: &Request) -> Result<Self, ApiError> {
+    pub fn new(state: &'a State, request: &Request) -> Result<Self, ApiError> {
         let here = match request.query.as_str() {
             "" => request.path.clone(),
             query => format!("{}?{query}", request.path),

@@ -94,7 +94,7 @@ impl Element {
         self.id.clone().unwrap_or_else(|| format!("field-{index}"))
     }
 
-    /// What GitHub writes below the heading. Errors name the field that lacks something.
+    /// What GitHub writes below the heading. Fails and names the field that lacks something.
     fn answer(&self, fields: &Fields, field: &str) -> Result<String, ApiError> {
         let label = &self.attributes.label;
         let missing = || ApiError::new(422, format!("The field `{label}` has to be filled in"));

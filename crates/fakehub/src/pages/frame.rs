@@ -32,14 +32,14 @@ pub struct Profile {
 }
 
 impl Profile {
-    pub fn of(state: &State, account: i64) -> Self {
+    pub fn new(state: &State, account: i64) -> Self {
         match state.account(account) {
-            Ok(account) => Self::shown(account),
+            Ok(account) => Self::from_account(account),
             Err(_) => Self { login: "ghost".into(), initial: "?".into(), tint: 0, is_bot: false },
         }
     }
 
-    fn shown(account: &Account) -> Self {
+    fn from_account(account: &Account) -> Self {
         let initial = account.login.chars().next().unwrap_or('?').to_uppercase().to_string();
         let login = account.login.clone();
         Self { login, initial, tint: account.id % 5, is_bot: account.kind == AccountKind::Bot }
@@ -49,8 +49,8 @@ impl Profile {
 impl Frame {
     pub fn new(context: &PageContext<'_>) -> Self {
         Self {
-            viewer: Profile::of(context.state, context.by.account),
-            people: people(context.state).map(Profile::shown).collect(),
+            viewer: Profile::new(context.state, context.by.account),
+            people: people(context.state).map(Profile::from_account).collect(),
             here: context.here.clone(),
             repository: None,
         }

@@ -30,7 +30,7 @@ pub struct IssueBadge {
 }
 
 impl IssueBadge {
-    pub fn of(issue: &Issue) -> Self {
+    pub fn new(issue: &Issue) -> Self {
         let (word, class) = match &issue.pull {
             Some(pull) if pull.merged.is_some() => ("Merged", "merged"),
             Some(pull) if issue.open && pull.draft => ("Draft", "draft"),
@@ -43,7 +43,7 @@ impl IssueBadge {
 }
 
 impl Line {
-    pub fn of(page: RepoPage<'_>, issue: &Issue) -> Self {
+    pub fn new(page: RepoPage<'_>, issue: &Issue) -> Self {
         let state = page.context.state;
         let comments = state.repository(page.repo).map_or(0, |repository| {
             repository.comments.values().filter(|it| it.issue == issue.number).count()
@@ -52,8 +52,8 @@ impl Line {
             number: issue.number,
             url: format!("{}/{}/{}", page.url(), timeline::kind(issue), issue.number),
             title: markdown::title(&issue.title),
-            state: IssueBadge::of(issue),
-            author: Profile::of(state, issue.by.account).login,
+            state: IssueBadge::new(issue),
+            author: Profile::new(state, issue.by.account).login,
             at: issue.created_at.into(),
             labels: issue.labels.clone(),
             comments,
@@ -77,7 +77,7 @@ pub fn list(page: RepoPage<'_>) -> Result<String, ApiError> {
         frame: Frame::within(page, "issues"),
         url: page.url(),
         is_of_pulls: false,
-        lines: issues.map(|issue| Line::of(page, issue)).collect(),
+        lines: issues.map(|issue| Line::new(page, issue)).collect(),
     })
 }
 
@@ -105,7 +105,7 @@ pub fn page(page: RepoPage<'_>, number: i64) -> Result<String, ApiError> {
         url: format!("{}/issues/{number}", page.url()),
         number,
         title: markdown::title(&issue.title),
-        state: IssueBadge::of(issue),
+        state: IssueBadge::new(issue),
         entries: timeline::timeline(page, number)?,
         labels: issue.labels.clone(),
         may_label: page.may(Role::Triage),

@@ -188,7 +188,7 @@ pub fn title(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn shown(text: &str) -> String {
+    fn sanitized(text: &str) -> String {
         let numbers = BTreeSet::from([12]);
         rendered(text, &References { url: "/acme/infra".into(), numbers })
     }
@@ -212,7 +212,7 @@ mod tests {
             "<details ontoggle=x() open>x</details>",
             "```\n</code></pre><script>x()</script>\n```",
         ] {
-            let html = shown(hostile).to_lowercase();
+            let html = sanitized(hostile).to_lowercase();
             for word in ["<script", "onerror", "<svg", "javascript:", "data:", "<iframe", "<form"] {
                 assert!(!html.contains(word), "{hostile} became {html}");
             }
@@ -233,7 +233,7 @@ mod tests {
             "> [!WARNING]\n> Careful",
             "Committed 34562d3cb659fabf5844e1ba472933d940d6d403, see http://127.0.0.1:1/y.",
         ];
-        insta::assert_snapshot!(texts.map(shown).join("\n"), @r##"
+        insta::assert_snapshot!(texts.map(sanitized).join("\n"), @r##"
         <ul>
         <li><span class="task done" title="done">✓</span> done</li>
         <li><span class="task" title="not done"></span> not</li>

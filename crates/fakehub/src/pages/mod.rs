@@ -55,7 +55,7 @@ pub fn answer(hub: &Hub, request: &Request) -> Response {
     }
     let response = match guard(hub, request) {
         Err(error) => plain(&error),
-        Ok(()) => asset(&request.path).unwrap_or_else(|| performed(hub, request)),
+        Ok(()) => asset(&request.path).unwrap_or_else(|| respond(hub, request)),
     };
     let response = response
         .with("content-security-policy", POLICY)
@@ -76,13 +76,13 @@ fn asset(path: &str) -> Option<Response> {
     Some(Response { status: 200, headers: vec![], body: text.into() }.with("content-type", kind))
 }
 
-fn performed(hub: &Hub, request: &Request) -> Response {
+fn respond(hub: &Hub, request: &Request) -> Response {
     let outcome = match request.method.as_str() {
-        "POST" => done(hub, request),
+        "POST" => submit(hub, request),
         _ if request.path == sign_in::PAGE => sign_in::authorize(hub, request),
-        _ => shown(hub, request).map(|page| html(200, page)),
+        _ => page(hub, request).map(|page| html(200, page)),
     };
-    outcome.unwrap_or_else(|error| match refused(hub, request, &error) {
+    outcome.unwrap_or_else(|error| match error_page(hub, request, &error) {
         Ok(page) => html(error.status, page),
         Err(_) => plain(&error),
     })
@@ -99,7 +99,7 @@ fn plain(error: &ApiError) -> Response {
     response.with("content-type", "text/plain; charset=utf-8")
 }
 
-fn shown(hub: &Hub, request: &Request) -> Result<String, ApiError> {
+fn page(hub: &Hub, request: &Request) -> Result<String, ApiError> {
     let path = segments(&request.path);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let (owner, name, rest) = match path.as_slice() {
@@ -108,7 +108,7 @@ fn shown(hub: &Hub, request: &Request) -> Result<String, ApiError> {
         _ => return Err(ApiError::not_found()),
     };
     let state = hub.0.read();
-    let context = PageContext::of(&state, request)?;
+    let context = PageContext::new(&state, request)?;
     let full_name = format!("{owner}/{name}");
     let repo = state.repository_named(&full_name)?;
     state.require_role(repo, context.by, Role::Read)?;
@@ -133,7 +133,7 @@ fn shown(hub: &Hub, request: &Request) -> Result<String, ApiError> {
 }
 
 /// Does what a form asks for and answers with the address to go on at.
-fn done(hub: &Hub, request: &Request) -> Result<Response, ApiError> {
+fn submit(hub: &Hub, request: &Request) -> Result<Response, ApiError> {
     let fields = Fields::read(&request.body);
     let path = segments(&request.path);
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -187,15 +187,15 @@ fn switched(hub: &Hub, fields: &Fields) -> Result<Response, ApiError> {
 
 #[derive(askama::Template)]
 #[template(path = "refused.html")]
-struct Refused {
+struct ErrorPage {
     frame: Frame,
     status: u16,
     message: String,
 }
 
-fn refused(hub: &Hub, request: &Request, error: &ApiError) -> Result<String, ApiError> {
+fn error_page(hub: &Hub, request: &Request, error: &ApiError) -> Result<String, ApiError> {
     let state = hub.0.read();
-    let mut context = PageContext::of(&state, request)?;
+    let mut context = PageContext::new(&state, request)?;
     if request.method.as_str() == "POST" {
         context.here = "/".into();
     }
@@ -204,5 +204,5 @@ fn refused(hub: &Hub, request: &Request, error: &ApiError) -> Result<String, Api
         first.as_str().or_else(|| first["message"].as_str()).map(str::to_owned)
     });
     let message = because.unwrap_or_else(|| error.message.clone());
-    rendered(&Refused { frame: Frame::new(&context), status: error.status, message })
+    rendered(&ErrorPage { frame: Frame::new(&context), status: error.status, message })
 }

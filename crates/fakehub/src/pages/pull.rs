@@ -24,7 +24,7 @@ pub fn list(page: RepoPage<'_>) -> Result<String, ApiError> {
         frame: Frame::within(page, "pulls"),
         url: page.url(),
         is_of_pulls: true,
-        lines: pulls.map(|issue| Line::of(page, issue)).collect(),
+        lines: pulls.map(|issue| Line::new(page, issue)).collect(),
     })
 }
 
@@ -45,15 +45,15 @@ struct Head {
 }
 
 impl Head {
-    fn of(page: RepoPage<'_>, issue: &Issue, pull: &Pull) -> Result<Self, ApiError> {
+    fn new(page: RepoPage<'_>, issue: &Issue, pull: &Pull) -> Result<Self, ApiError> {
         let git = page.context.state.git_repo(page.repo)?;
         let refs = &page.context.state.repository(page.repo)?.refs;
         Ok(Self {
             url: format!("{}/pull/{}", page.url(), issue.number),
             number: issue.number,
             title: markdown::title(&issue.title),
-            state: IssueBadge::of(issue),
-            author: Profile::of(page.context.state, issue.by.account).login,
+            state: IssueBadge::new(issue),
+            author: Profile::new(page.context.state, issue.by.account).login,
             did: match (&pull.merged, issue.open) {
                 (Some(_), _) => "brought",
                 (None, true) => "wants to bring",
@@ -122,9 +122,9 @@ pub fn page(page: RepoPage<'_>, number: i64) -> Result<String, ApiError> {
     let may_manage = timeline::may_manage(page, issue);
     rendered(&Page {
         frame: Frame::within(page, "pulls"),
-        head: Head::of(page, issue, pull)?,
+        head: Head::new(page, issue, pull)?,
         entries: timeline::timeline(page, number)?,
-        checks: runs.iter().map(|run| check::Line::of(page, run)).collect(),
+        checks: runs.iter().map(|run| check::Line::new(page, run)).collect(),
         reviewers: reviewers(state, pull),
         commits,
         merge: Merge {
@@ -154,7 +154,7 @@ fn reviewers(state: &State, pull: &Pull) -> Vec<Reviewer> {
         latest.insert(review.by.account, shown);
     }
     let reviewer =
-        |(account, (word, class))| Reviewer { face: Profile::of(state, account), word, class };
+        |(account, (word, class))| Reviewer { face: Profile::new(state, account), word, class };
     latest.into_iter().map(reviewer).collect()
 }
 
@@ -188,7 +188,7 @@ pub fn files(page: RepoPage<'_>, number: i64) -> Result<String, ApiError> {
     });
     rendered(&Files {
         frame: Frame::within(page, "pulls"),
-        head: Head::of(page, issue, pull)?,
+        head: Head::new(page, issue, pull)?,
         files: shown.collect(),
     })
 }

@@ -55,7 +55,7 @@ fn owner_of<'a>(path: &'a str, page: &str) -> Option<Option<&'a str>> {
 pub fn answer(hub: &Hub, request: &Request) -> Response {
     let response = match owner_of(&request.path, CONFIRMED) {
         None => confirmation(request),
-        Some(owner) => guard(hub, request).and_then(|()| registered(hub, request, owner)),
+        Some(owner) => guard(hub, request).and_then(|()| register(hub, request, owner)),
     };
     // No `form-action`: what is confirmed leads on to another site.
     let policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
@@ -84,7 +84,7 @@ fn confirmation(request: &Request) -> Result<Response, ApiError> {
     Ok(response.with("content-type", "text/html; charset=utf-8"))
 }
 
-fn registered(hub: &Hub, request: &Request, owner: Option<&str>) -> Result<Response, ApiError> {
+fn register(hub: &Hub, request: &Request, owner: Option<&str>) -> Result<Response, ApiError> {
     let fields: Fields = form_urlencoded::parse(&request.body).into_owned().collect();
     let (_, manifest) = manifest_in(&fields)?;
     let redirect =

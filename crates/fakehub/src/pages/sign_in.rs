@@ -27,7 +27,7 @@ pub fn is_exchange(request: &Request) -> bool {
     request.path == EXCHANGE && request.method.as_str() == "POST"
 }
 
-/// Answers 200 whatever becomes of it, as GitHub does.
+/// Returns 200 whatever becomes of it, as GitHub does.
 pub fn exchange(hub: &Hub, request: &Request) -> Response {
     let proof = match request.header("content-type").unwrap_or_default() {
         "application/json" => request.json().and_then(read),

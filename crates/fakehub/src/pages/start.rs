@@ -40,7 +40,7 @@ pub fn page(hub: &Hub, request: &Request) -> Result<String, ApiError> {
     // Before the world is locked: the teller looks at it, too.
     let guide = hub.guide().unwrap_or_default();
     let state = hub.0.read();
-    let context = PageContext::of(&state, request)?;
+    let context = PageContext::new(&state, request)?;
     let references = markdown::References { url: String::new(), numbers: [].into() };
     let text = |text: &str| markdown::rendered(text, &references);
     let next = guide.steps.iter().position(|step| !step.is_done);
@@ -70,7 +70,7 @@ pub fn page(hub: &Hub, request: &Request) -> Result<String, ApiError> {
         steps: steps.collect(),
         note: text(&guide.note),
         repositories: repositories.collect::<Result<_, ApiError>>()?,
-        bot: Profile::of(&state, state.data.app.bot),
+        bot: Profile::new(&state, state.data.app.bot),
     })
 }
 

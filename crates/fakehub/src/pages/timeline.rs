@@ -62,7 +62,7 @@ pub fn timeline(page: RepoPage<'_>, number: i64) -> Result<Vec<Entry>, ApiError>
             None | Some("") => "<p class=\"quiet\">No description.</p>".into(),
             Some(body) => text(body),
         },
-        reactions: given(page, &issue.reactions),
+        reactions: reaction_counts(page, &issue.reactions),
         react: Some(format!("{}/{}/{number}/reaction", page.url(), kind(issue))),
         ..event(page, issue.by, issue.created_at, "opened this")
     }];
@@ -73,7 +73,7 @@ pub fn timeline(page: RepoPage<'_>, number: i64) -> Result<Vec<Entry>, ApiError>
             id: format!("comment-{}", comment.id),
             did: if is_edited { "commented, and edited it since" } else { "commented" }.into(),
             body: text(&comment.body),
-            reactions: given(page, &comment.reactions),
+            reactions: reaction_counts(page, &comment.reactions),
             react: Some(format!("{}/comments/{}/reaction", page.url(), comment.id)),
             ..event(page, comment.by, comment.created_at, "")
         });
@@ -110,7 +110,7 @@ pub fn kind(issue: &Issue) -> &'static str {
 fn event(page: RepoPage<'_>, by: By, at: Timestamp, did: &str) -> Entry {
     Entry {
         id: String::new(),
-        face: Profile::of(page.context.state, by.account),
+        face: Profile::new(page.context.state, by.account),
         did: did.to_owned(),
         tone: "",
         at: at.into(),
@@ -137,19 +137,19 @@ fn reviewed(page: RepoPage<'_>, review: &Review) -> Entry {
     }
 }
 
-fn given(page: RepoPage<'_>, reactions: &[Reaction]) -> Vec<Given> {
+fn reaction_counts(page: RepoPage<'_>, reactions: &[Reaction]) -> Vec<Given> {
     let of_kind = |(content, emoji, _): (&str, &'static str, &str)| {
         let by: Vec<String> = reactions
             .iter()
             .filter(|reaction| reaction.content == content)
-            .map(|reaction| Profile::of(page.context.state, reaction.by).login)
+            .map(|reaction| Profile::new(page.context.state, reaction.by).login)
             .collect();
         (!by.is_empty()).then(|| Given { emoji, count: by.len(), by: by.join(", ") })
     };
     REACTIONS.into_iter().filter_map(of_kind).collect()
 }
 
-/// A reaction to a comment; answers where it stands.
+/// A reaction to a comment; returns where it stands.
 pub fn react(submission: Submission<'_>, comment: i64) -> Result<String, ApiError> {
     let Submission { state, by, repo, name, fields } = submission;
     state.react(repo, ReactionTarget::Comment(comment), fields.required("content")?, by)?;

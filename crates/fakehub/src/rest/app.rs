@@ -77,7 +77,7 @@ fn mint(context: &mut Context<'_>) -> Result<Response, ApiError> {
         return Err(ApiError::new(403, "This installation has been suspended"));
     }
     let permissions = permission_subset(&installation.permissions, wanted.permissions.as_ref())?;
-    let repositories = chosen(context, &installation, &wanted)?;
+    let repositories = chosen_repositories(context, &installation, &wanted)?;
     let expires_at =
         Timestamp::from_second((Timestamp::now() + 1.hour()).as_second()).unwrap_or(Timestamp::MAX);
     let token = token(context.state.data.app.id);
@@ -100,7 +100,7 @@ fn mint(context: &mut Context<'_>) -> Result<Response, ApiError> {
 }
 
 /// The repositories of a new token; errors with 422 for one that is not of the installation.
-fn chosen(
+fn chosen_repositories(
     context: &Context<'_>,
     installation: &Installation,
     wanted: &TokenRequest,

@@ -49,17 +49,17 @@ pub const OPERATIONS: [Operation; 5] = [
 fn create(context: &mut Context<'_>) -> Result<Response, ApiError> {
     let fields: CheckRunFields = context.fields()?;
     let id = context.state.create_check_run(context.repo, &fields, context.by)?;
-    shown(context, 201, id)
+    check_run_response(context, 201, id)
 }
 
 fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
-    shown(context, 200, context.number("check_run_id")?)
+    check_run_response(context, 200, context.number("check_run_id")?)
 }
 
 fn update(context: &mut Context<'_>) -> Result<Response, ApiError> {
     let (id, fields) = (context.number("check_run_id")?, context.fields::<CheckRunFields>()?);
     context.state.update_check_run(context.repo, id, &fields, context.by)?;
-    shown(context, 200, id)
+    check_run_response(context, 200, id)
 }
 
 fn annotations(context: &mut Context<'_>) -> Result<Response, ApiError> {
@@ -100,7 +100,7 @@ fn of_commit(context: &mut Context<'_>) -> Result<Response, ApiError> {
     Ok(page.linked(Response::json(200, &json!({ "total_count": count, "check_runs": page.items }))))
 }
 
-fn shown(context: &Context<'_>, status: u16, id: i64) -> Result<Response, ApiError> {
+fn check_run_response(context: &Context<'_>, status: u16, id: i64) -> Result<Response, ApiError> {
     let run = context.state.check_run(context.repo, id)?;
     Ok(Response::json(status, &context.state.check_run_json(context.repo, run)?))
 }

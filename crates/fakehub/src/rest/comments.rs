@@ -73,23 +73,23 @@ fn add(context: &mut Context<'_>) -> Result<Response, ApiError> {
     context.reach(number, Level::Write)?;
     let body = context.text("body")?.to_owned();
     let id = context.state.add_comment(context.repo, number, &body, context.by)?;
-    shown(context, 201, id)
+    comment_response(context, 201, id)
 }
 
 fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
-    let id = reached(context, Level::Read)?;
-    shown(context, 200, id)
+    let id = comment_id(context, Level::Read)?;
+    comment_response(context, 200, id)
 }
 
 fn edit(context: &mut Context<'_>) -> Result<Response, ApiError> {
-    let id = reached(context, Level::Write)?;
+    let id = comment_id(context, Level::Write)?;
     let body = context.text("body")?.to_owned();
     context.state.edit_comment(context.repo, id, &body, context.by)?;
-    shown(context, 200, id)
+    comment_response(context, 200, id)
 }
 
 fn react(context: &mut Context<'_>) -> Result<Response, ApiError> {
-    let id = reached(context, Level::Write)?;
+    let id = comment_id(context, Level::Write)?;
     give_reaction(context, ReactionTarget::Comment(id))
 }
 
@@ -107,13 +107,13 @@ fn give_reaction(context: &mut Context<'_>, to: ReactionTarget) -> Result<Respon
 }
 
 /// The comment of the path, if the caller's permission reaches what it is of.
-fn reached(context: &Context<'_>, level: Level) -> Result<i64, ApiError> {
+fn comment_id(context: &Context<'_>, level: Level) -> Result<i64, ApiError> {
     let id = context.number("comment_id")?;
     let issue = context.state.comment(context.repo, id)?.issue;
     context.reach(issue, level).map(|()| id)
 }
 
-fn shown(context: &Context<'_>, status: u16, id: i64) -> Result<Response, ApiError> {
+fn comment_response(context: &Context<'_>, status: u16, id: i64) -> Result<Response, ApiError> {
     let comment = context.state.comment(context.repo, id)?;
     Ok(Response::json(status, &context.state.comment_json(context.repo, comment)?))
 }

@@ -47,7 +47,7 @@ const FAMILIES: [&[Operation]; 14] = [
 
 /// `POST /repos/{owner}/{repo}/issues`, or the method and path as they came.
 pub fn operation_name(request: &Request) -> String {
-    match found(request) {
+    match matching_operation(request) {
         Some((operation, _)) => format!("{} {}", operation.method, operation.path),
         None => format!("{} {}", request.method, request.path),
     }
@@ -58,7 +58,7 @@ pub fn answer(
     request: &Request,
     actor: Result<Actor, ApiError>,
 ) -> Result<Response, ApiError> {
-    let Some((operation, path)) = found(request) else {
+    let Some((operation, path)) = matching_operation(request) else {
         let message = format!("fakehub does not know {} {}", request.method, request.path);
         return Err(ApiError::new(501, message));
     };
@@ -87,7 +87,9 @@ pub fn answer(
     }
 }
 
-fn found(request: &Request) -> Option<(&'static Operation, BTreeMap<&'static str, String>)> {
+fn matching_operation(
+    request: &Request,
+) -> Option<(&'static Operation, BTreeMap<&'static str, String>)> {
     let path = request.path.strip_prefix("/api/v3")?;
     FAMILIES.iter().flat_map(|family| family.iter()).find_map(|operation| {
         (operation.method == request.method.as_str())

@@ -47,7 +47,7 @@ impl Context<'_> {
         self.path.get(name).and_then(|text| text.parse().ok()).ok_or_else(ApiError::not_found)
     }
 
-    /// Errors unless the caller's permission reaches an issue or pull request.
+    /// Fails unless the caller's permission reaches an issue or pull request.
     ///
     /// GitHub's documents say that either permission does for both; yet that for pull requests does
     /// not reach an issue that is none.

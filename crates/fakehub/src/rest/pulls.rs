@@ -140,7 +140,7 @@ fn open(context: &mut Context<'_>) -> Result<Response, ApiError> {
 }
 
 fn one(context: &mut Context<'_>) -> Result<Response, ApiError> {
-    shown(context, context.number("pull_number")?)
+    pull_response(context, context.number("pull_number")?)
 }
 
 fn edit(context: &mut Context<'_>) -> Result<Response, ApiError> {
@@ -154,7 +154,7 @@ fn edit(context: &mut Context<'_>) -> Result<Response, ApiError> {
     };
     let edit = PullEdit { title, body, base, open };
     context.state.edit_pull(context.repo, number, &edit, context.by)?;
-    shown(context, number)
+    pull_response(context, number)
 }
 
 fn merge(context: &mut Context<'_>) -> Result<Response, ApiError> {
@@ -195,6 +195,6 @@ fn dismiss(context: &mut Context<'_>) -> Result<Response, ApiError> {
     Ok(Response::json(200, &context.state.review_json(context.repo, number, id)?))
 }
 
-fn shown(context: &Context<'_>, number: i64) -> Result<Response, ApiError> {
+fn pull_response(context: &Context<'_>, number: i64) -> Result<Response, ApiError> {
     Ok(Response::json(200, &context.state.pull_json(context.repo, number)?))
 }

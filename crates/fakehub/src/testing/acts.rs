@@ -37,7 +37,7 @@ impl State {
         self.emit_installation(Event::new("installation", action), id, account, json!({}))
     }
 
-    /// The button that opens a pull request taking a merged one back; answers its number.
+    /// The button that opens a pull request taking a merged one back; returns its number.
     pub fn revert_pull(&mut self, repo: i64, number: i64, by: By) -> Result<i64, ApiError> {
         self.require_role(repo, by, Role::Write)?;
         let pull = self.pull(repo, number)?.clone();

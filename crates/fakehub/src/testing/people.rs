@@ -41,7 +41,7 @@ impl Person {
         self.act(repo, |state, id, by| state.move_branch(id, branch, None, by))
     }
 
-    /// A copy of the repository of their own; answers its full name.
+    /// A copy of the repository of their own; returns its full name.
     pub fn fork(&self, repo: &str) -> Done<String> {
         self.act(repo, |state, id, by| {
             let fork = state.fork(id, by)?;
@@ -113,7 +113,7 @@ impl Person {
         })
     }
 
-    /// Opens the pull request that takes a merged one back; answers its number.
+    /// Opens the pull request that takes a merged one back; returns its number.
     pub fn revert(&self, repo: &str, number: i64) -> Done<i64> {
         self.act(repo, |state, id, by| state.revert_pull(id, number, by))
     }
