@@ -23,7 +23,7 @@ use planwright_core::{
 use planwright_git::Want;
 use planwright_github as github;
 use planwright_store::{AgentRun, records::v1};
-use planwright_view::{Marker, Refusal};
+use planwright_view::{Marker, Refusal, text};
 
 use super::{Logged, show};
 
@@ -140,8 +140,8 @@ pub async fn revise(app: &App, job: &Revise) -> Result<Vec<Job>> {
             return Ok(Vec::new());
         }
         if let Err(refusal) = may_revise(&logged.run) {
-            let text = format!("The review changes nothing yet. {refusal}");
-            outbox::say(app, target, Marker::Review(*review), &text).await?;
+            let text = text!["The review changes nothing yet. ", refusal.sentence()];
+            outbox::say(app, target, Marker::Review(*review), &text.into()).await?;
             return Ok(Vec::new());
         }
         let text = app.secrets.scrubbed(&text);

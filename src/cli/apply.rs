@@ -12,12 +12,13 @@ use crate::checkout::plan::plan;
 use crate::checkout::{Checkout, Error, Session};
 use planwright_core::names::StackId;
 use planwright_engine::{Mode, Outcome as StepOutcome, Step};
+use planwright_view::{Block, Doc, code, terminal, text};
 
 use super::Output;
 use super::engine::{EngineArguments, drive};
 use super::output::{CANCELLED, REFUSED};
 use super::plan::{Plans, documents, has_failed, print};
-use super::terminal::{changes, failure_text, inline, outputs_json, outputs_text};
+use super::terminal::{about, changes, failure, outputs, outputs_json};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -118,7 +119,7 @@ pub async fn carry_out(
     }
     let (well, failed): (Vec<_>, Vec<_>) =
         outcomes.iter().partition(|(.., outcome)| outcome.is_well());
-    let told = |outcomes: &[&(StackId, &str, Outcome)]| -> String {
+    let told = |outcomes: &[&(StackId, &'static str, Outcome)]| -> String {
         outcomes.iter().map(|(stack, verb, outcome)| told(stack, verb, outcome)).collect()
     };
     let done = outcomes.iter().map(|(stack, _, outcome)| document(stack, outcome));
@@ -132,44 +133,47 @@ pub async fn carry_out(
     })
 }
 
-fn told(stack: &StackId, verb: &str, outcome: &Outcome) -> String {
-    let outputs = match outcome.outputs.is_empty() {
-        true => String::new(),
-        false => {
-            format!("  outputs\n{}", outputs_text(&outcome.outputs, false).replace("  ", "    "))
-        }
-    };
+fn told(stack: &StackId, verb: &'static str, outcome: &Outcome) -> String {
+    terminal(&end(stack, verb, outcome))
+}
+
+fn end(stack: &StackId, verb: &'static str, outcome: &Outcome) -> Doc {
+    let outputs = (!outcome.outputs.is_empty()).then(|| Block::Details {
+        summary: "outputs".into(),
+        is_open: true,
+        body: outputs(&outcome.outputs, false).into(),
+    });
+    let outputs = Vec::from_iter(outputs);
     match &outcome.end {
-        End::Unchanged => format!("{stack}: nothing to do\n{outputs}"),
+        End::Unchanged => about(stack, "nothing to do", outputs),
         End::Verified => {
-            format!("{stack}: {verb}, and verified: a second plan is empty\n{outputs}")
+            about(stack, text![verb, ", and verified: a second plan is empty"], outputs)
         }
         End::NotConverged(plan) => {
             let message = format!("{verb}, but it has not converged: a second plan is not empty");
-            format!("{}{}", failure_text(stack, &message), changes(plan, &BTreeSet::new()))
+            failure(stack, &message, vec![changes(plan, &BTreeSet::new())])
         }
         End::Unverified(why) => {
-            failure_text(stack, &format!("{verb}, but that could not be verified: {why}"))
+            let message = format!("{verb}, but that could not be verified: {why}");
+            failure(stack, &message, Vec::new())
         }
         End::Failed(why) => {
             let command = if verb == "destroyed" { "destroy" } else { "apply" };
-            let next = format!("`planwright {command} {stack}` goes on from here");
-            let next = format!("  once its cause is mended, {next}\n");
-            failure_text(stack, why) + &steps(outcome) + &next
+            let next = code(format_args!("planwright {command} {stack}"));
+            let next = text!["once its cause is mended, ", next, " goes on from here"];
+            failure(stack, why, vec![steps(outcome), Block::Paragraph(next)])
         }
     }
 }
 
 /// What is known of each resource of an apply that failed, what is open first.
-fn steps(outcome: &Outcome) -> String {
+fn steps(outcome: &Outcome) -> Block {
     let word = |outcome| match outcome {
         StepOutcome::Done => "done",
         StepOutcome::Failed => "failed",
         StepOutcome::Unknown => "begun, its end is not known",
     };
-    let line = |step: &Step| {
-        format!("  {} {}: {}\n", inline(&step.action), inline(&step.address), word(step.outcome))
-    };
+    let line = |step: &Step| format!("{} {}: {}", step.action, step.address, word(step.outcome));
     let rank = |outcome| match outcome {
         StepOutcome::Unknown => 0,
         StepOutcome::Failed => 1,
@@ -178,8 +182,8 @@ fn steps(outcome: &Outcome) -> String {
     let mut steps: Vec<&Step> = outcome.steps.iter().collect();
     steps.sort_by_key(|step| (rank(step.outcome), &step.address));
     match steps.is_empty() {
-        true => "  nothing was begun\n".into(),
-        false => steps.into_iter().map(line).collect(),
+        true => Block::Paragraph("nothing was begun".into()),
+        false => Block::Code(steps.into_iter().map(line).collect()),
     }
 }
 

@@ -9,10 +9,11 @@ use crate::checkout::{Checkout, Error};
 use planwright_core::change::DriftReport;
 use planwright_core::drift::Drift;
 use planwright_core::names::StackId;
+use planwright_view::terminal;
 
 use super::engine::{EngineArguments, drive};
 use super::output::REFUSED;
-use super::terminal::{Drifted, failure_text};
+use super::terminal::{Drifted, about, failure};
 use super::{Output, detailed};
 
 #[derive(Debug, clap::Args)]
@@ -58,8 +59,8 @@ pub fn run(
 
 fn shown(stack: &StackId, report: &DriftReport) -> String {
     match report {
-        DriftReport::NeverApplied => format!("{stack}: never applied\n"),
-        DriftReport::Unknown(message) => failure_text(stack, message),
+        DriftReport::NeverApplied => terminal(&about(stack, "never applied", Vec::new())),
+        DriftReport::Unknown(message) => terminal(&failure(stack, message, Vec::new())),
         DriftReport::Checked(plan) => Drifted::of(plan).text(stack),
     }
 }

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use crate::checkout::outputs::{Outputs, outputs};
 use crate::checkout::{Checkout, Error};
 use planwright_core::names::StackId;
+use planwright_view::terminal;
 
 use super::Output;
 use super::engine::{EngineArguments, drive};
 use super::output::REFUSED;
-use super::terminal::{failure_text, outputs_json, outputs_text};
+use super::terminal::{about, failure, outputs as output_lines, outputs_json};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -48,10 +49,10 @@ pub fn run(
 
 fn shown(stack: &StackId, outputs: &Result<Outputs, String>, shows_sensitive: bool) -> String {
     match outputs {
-        Err(message) => failure_text(stack, message),
-        Ok(None) => format!("{stack}: never applied\n"),
-        Ok(Some(outputs)) if outputs.is_empty() => format!("{stack}: no outputs\n"),
-        Ok(Some(outputs)) => format!("{stack}:\n{}", outputs_text(outputs, shows_sensitive)),
+        Err(message) => terminal(&failure(stack, message, Vec::new())),
+        Ok(None) => terminal(&about(stack, "never applied", Vec::new())),
+        Ok(Some(all)) if all.is_empty() => terminal(&about(stack, "no outputs", Vec::new())),
+        Ok(Some(all)) => terminal(&about(stack, "", vec![output_lines(all, shows_sensitive)])),
     }
 }
 

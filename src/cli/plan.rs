@@ -13,7 +13,7 @@ use planwright_view as view;
 
 use super::engine::{EngineArguments, drive};
 use super::output::REFUSED;
-use super::terminal::{failure_text, plan_text};
+use super::terminal::{failure, plan_text};
 use super::{Output, detailed};
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub fn print(plans: &Plans, output: &mut Output) -> Result<(), Error> {
     for (stack, plan) in plans {
         match plan {
             Ok(plan) => texts.push(plan_text(stack, plan)),
-            Err(message) => failures += &failure_text(stack, message),
+            Err(message) => failures += &view::terminal(&failure(stack, message, Vec::new())),
         }
     }
     let mut text = texts.join("\n");
@@ -81,9 +81,9 @@ fn sum(plans: &Plans) -> String {
             Err(_) => failed += 1,
         }
     }
-    let counts = match view::counts(summary, false) {
+    let counts: String = match view::counts(summary, false) {
         none if none.is_empty() => "nothing to do".into(),
-        counts => counts,
+        counts => view::plain(&counts),
     };
     let failed = if failed == 0 { String::new() } else { format!("; {failed} failed") };
     format!("Plan: {counts} in {} stacks{failed}", escape::grouped(plans.len()))

@@ -1,4 +1,4 @@
-//! Plans, drift and outputs as text for a terminal: the facts of the comment, in lines.
+//! Plans, drift and outputs for a terminal: the facts of the comment, in lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,38 @@ use serde_json::{Value as Json, json};
 
 use crate::checkout::plan::StackPlan;
 use planwright_core::drift::{Drift, OutputDrift};
-use planwright_core::escape;
 use planwright_core::names::StackId;
 use planwright_core::plan::{Action, Plan, ResourceChange, Value};
 use planwright_core::risk;
 use planwright_engine::Output;
-use planwright_view::{Labels, change_lines, counts, difference_text, drift_lines, value_text};
+use planwright_view::{
+    Block, DiffLine, Doc, Labels, Text, change_lines, counts, difference_text, drift_lines,
+    output_line, terminal, text, value_text, words,
+};
 
 /// A plan: counts, the riskiest change first, and the digest.
 pub fn plan_text(stack: &StackId, planned: &StackPlan) -> String {
-    let (plan, protected) = (planned.plan(), planned.protected());
+    let plan = planned.plan();
     let binary = &planned.work.binary;
-    let mut text =
-        format!("{stack}: {} ({} {})\n", outline(plan), binary.kind.name(), binary.version);
-    text += &changes(plan, &protected);
-    for warning in planned.warnings() {
-        text += &format!("  warning: {}\n", inline(&warning.to_string()));
-    }
-    text + &format!("  digest {}\n", plan.digest().short())
+    let engine = text![" (", words(binary.kind.name()), " ", words(&binary.version), ")"];
+    let mut body = vec![changes(plan, &planned.protected())];
+    body.extend(
+        planned.warnings().iter().map(|it| Block::Paragraph(text!["warning: ", words(it)])),
+    );
+    body.push(Block::Paragraph(text!["digest ", words(plan.digest().short())]));
+    terminal(&about(stack, text![outline(plan), engine], body))
+}
+
+/// What is said of a stack in a line, and what stands below.
+pub fn about(stack: &StackId, line: impl Into<Text>, body: Vec<Block>) -> Doc {
+    let line = line.into();
+    let colon = if line.is_empty() { ":" } else { ": " };
+    let summary = text![words(stack), colon, line];
+    Block::Details { summary, is_open: true, body: body.into() }.into()
 }
 
 /// What happens, in a few words.
-fn outline(plan: &Plan) -> String {
+fn outline(plan: &Plan) -> Text {
     match counts(plan.summary(), false) {
         _ if plan.is_empty() => "no changes".into(),
         none if none.is_empty() => "only outputs change".into(),
@@ -36,14 +46,16 @@ fn outline(plan: &Plan) -> String {
 }
 
 /// The changes of a plan, the riskiest first.
-pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> String {
+pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> Block {
     let resources = risk::riskiest_first(&plan.resources).into_iter().flat_map(|change| {
         let is_protected = protected.contains(&change.address);
         change_lines(change, Labels { reverts: None, is_protected })
     });
-    let outputs = plan.outputs.iter();
-    let outputs = outputs.map(|(name, it)| output_line(name, it.action, &it.before, &it.after));
-    indented(resources.chain(outputs))
+    let outputs = plan
+        .outputs
+        .iter()
+        .map(|(name, it)| output_line(name, it.action, &difference_text(&it.before, &it.after)));
+    Block::Diff(resources.chain(outputs).collect())
 }
 
 /// What has drifted, without attributes that a plan leaves unknown: they follow from the rest, and
@@ -66,16 +78,15 @@ impl<'a> Drifted<'a> {
     /// As it was applied → as it is.
     pub fn text(&self, stack: &StackId) -> String {
         let count = match self.len() {
-            0 => return format!("{stack}: no drift\n"),
-            1 => "1 drifted".to_owned(),
-            count => format!("{} drifted", escape::grouped(count)),
+            0 => return terminal(&about(stack, "no drift", Vec::new())),
+            count => text![count, " drifted, as applied → as found"],
         };
         let resources = risk::riskiest_first(&self.resources).into_iter().flat_map(drift_lines);
-        let outputs = self
-            .outputs
-            .iter()
-            .map(|(name, it)| output_line(name, Action::Update, it.applied, it.found));
-        format!("{stack}: {count}, as applied → as found\n{}", indented(resources.chain(outputs)))
+        let outputs = self.outputs.iter().map(|(name, it)| {
+            output_line(name, Action::Update, &difference_text(it.applied, it.found))
+        });
+        let lines: Vec<DiffLine> = resources.chain(outputs).collect();
+        terminal(&about(stack, count, vec![Block::Diff(lines)]))
     }
 
     /// The same as JSON; the `action` of a resource is the one that takes its drift back.
@@ -111,25 +122,16 @@ fn known(change: &ResourceChange) -> ResourceChange {
     change
 }
 
-fn output_line(name: &str, action: Action, old: &Value, new: &Value) -> String {
-    let symbol = match action {
-        Action::Create => '+',
-        Action::Delete => '-',
-        _ => '!',
-    };
-    format!("{symbol} output {}: {}", inline(name), difference_text(old, new))
-}
-
 /// Outputs as the engine writes them; sensitive ones only by name, unless they are asked for.
-pub fn outputs_text(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> String {
+pub fn outputs(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> Block {
     let line = |(name, output): (&String, &Output)| {
         let value = match output.sensitive && !shows_sensitive {
             true => value_text(&Value::Sensitive(String::new())),
-            false => escape::visible(&output.value.to_string()),
+            false => output.value.to_string(),
         };
-        format!("  {} = {value}\n", inline(name))
+        format!("{name} = {value}")
     };
-    outputs.iter().map(line).collect()
+    Block::Code(outputs.iter().map(line).collect())
 }
 
 /// The same as JSON; a sensitive output that is not asked for has no `value`.
@@ -144,26 +146,14 @@ pub fn outputs_json(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -
     outputs.iter().map(one).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// What went wrong with a stack, line by line.
-pub fn failure_text(stack: &StackId, message: &str) -> String {
-    let mut lines = message.lines().map(|line| escape::visible(line.trim_end()));
+/// What went wrong with a stack, line by line, and what else is known.
+pub fn failure(stack: &StackId, message: &str, body: Vec<Block>) -> Doc {
+    let mut lines = message.lines().map(str::trim_end);
     let first = lines.next().unwrap_or_default();
-    let rest: String = lines.map(|line| format!("  {line}\n")).collect();
-    format!("error: {stack}: {first}\n{rest}")
-}
-
-/// Lines below their stack; the `!` that colours a change in a comment is the engine's `~` here.
-fn indented(lines: impl Iterator<Item = String>) -> String {
-    let line = |line: String| match line.strip_prefix('!') {
-        Some(rest) => format!("  ~{rest}\n"),
-        None => format!("  {line}\n"),
-    };
-    lines.map(line).collect()
-}
-
-/// Text from outside on one line.
-pub fn inline(text: &str) -> String {
-    escape::visible(text)
+    let summary = text!["error: ", words(stack), ": ", words(first)];
+    let mut all = vec![Block::Code(lines.map(str::to_owned).collect())];
+    all.extend(body);
+    Block::Details { summary, is_open: true, body: all.into() }.into()
 }
 
 #[cfg(test)]
@@ -203,19 +193,24 @@ mod tests {
             ("url".to_owned(), output("https://example.org/\u{1b}[31m", false)),
         ]
         .into();
-        insta::assert_snapshot!(outputs_text(&outputs, false), @r#"
+        let text = |shows| {
+            let stack = StackId::parse("web").unwrap();
+            terminal(&about(&stack, "", vec![super::outputs(&outputs, shows)]))
+        };
+        let hidden = text(false);
+        insta::assert_snapshot!(hidden.split_once('\n').unwrap().1, @r#"
           password = (sensitive)
           url = "https://example.org/\u001b[31m"
         "#);
         assert!(!outputs_json(&outputs, false).to_string().contains("hunter"));
-        assert!(outputs_text(&outputs, true).contains("hunter2222"));
+        assert!(text(true).contains("hunter2222"));
         assert_eq!(outputs_json(&outputs, true)["password"]["value"], "hunter2222");
     }
 
     #[test]
     fn a_failure_cannot_write_to_the_terminal_by_itself() {
         let stack = StackId::parse("web").unwrap();
-        let text = failure_text(&stack, "no\n\u{1b}]0;title\u{7}\u{202e}");
+        let text = terminal(&failure(&stack, "no\n\u{1b}]0;title\u{7}\u{202e}", Vec::new()));
         assert_eq!(text, "error: web: no\n  ⟨U+001B⟩]0;title⟨U+0007⟩⟨U+202E⟩\n");
     }
 }

@@ -25,7 +25,7 @@ use planwright_store::{
     },
 };
 use planwright_view as view;
-use planwright_view::{CheckReport, CheckStatus, Level, Marker, RequestReport};
+use planwright_view::{CheckReport, CheckStatus, Doc, Level, Marker, RequestReport};
 
 use super::{Error, Result, id_of, soon};
 
@@ -140,41 +140,30 @@ async fn last_check(
 }
 
 /// Answers a command by a comment of our own.
-pub async fn reply(app: &App, target: &Target, asked: &Invocation, text: &str) -> Result<()> {
-    let marker = Marker::Reply(asked.comment, asked.nth);
-    let request = OutboxRequest::Comment {
-        target: target.into(),
-        marker: marker.to_string(),
-        body: marker.on(text),
-        shows: None,
-    };
-    send(app, &request).await
+pub async fn reply(app: &App, target: &Target, asked: &Invocation, answer: &Doc) -> Result<()> {
+    say(app, target, Marker::Reply(asked.comment, asked.nth), answer).await
 }
 
 /// Posts or edits the comment of an issue that says what became of it.
 pub async fn request(app: &App, target: &Target, report: &RequestReport) -> Result<()> {
-    let (marker, body) = (Marker::Request.to_string(), view::request(report));
-    send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
+    say(app, target, Marker::Request, &view::request(report)).await
 }
 
-/// The same where nothing became of it, and `text` says why.
-pub async fn note(app: &App, target: &Target, text: &str) -> Result<()> {
-    let marker = Marker::Request;
-    let body = marker.on(text);
-    let marker = marker.to_string();
-    send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
+/// The same where nothing became of it, and `why` says why.
+pub async fn note(app: &App, target: &Target, why: &Doc) -> Result<()> {
+    say(app, target, Marker::Request, why).await
 }
 
 /// Says something once, under a marker of its own.
-pub async fn say(app: &App, target: &Target, marker: Marker, text: &str) -> Result<()> {
-    let (marker, body) = (marker.to_string(), marker.on(text));
+pub async fn say(app: &App, target: &Target, marker: Marker, doc: &Doc) -> Result<()> {
+    let (marker, body) = (marker.to_string(), marker.on(&view::markdown(doc)));
     send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
 }
 
 /// Says that something of ours failed, under the id that the log has.
-pub async fn failure(app: &App, target: &Target, id: &str, text: &str) -> Result<()> {
+pub async fn failure(app: &App, target: &Target, id: &str, doc: &Doc) -> Result<()> {
     let marker = format!("<!-- planwright:failure:{id} -->");
-    let body = format!("{marker}\n{text}");
+    let body = format!("{marker}\n{}", view::markdown(doc));
     send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
 }
 

@@ -16,7 +16,7 @@ use planwright_store::{
     LockState, StackLock, Stamp, Unlock as UnlockOutcome, records::v1::Reaction,
 };
 use planwright_view as view;
-use planwright_view::{Refusal, Unlocked};
+use planwright_view::{Doc, Refusal, Unlocked};
 
 use super::{Run, apply};
 
@@ -96,7 +96,7 @@ async fn answer(
     target: &Target,
     asked: &Invocation,
     command: Command,
-) -> Result<Option<String>> {
+) -> Result<Option<Doc>> {
     match command {
         Command::Help(_) => Ok(Some(view::help())),
         Command::Status(_) => {
@@ -136,7 +136,7 @@ async fn unlock(
     target: &Target,
     asked: &Invocation,
     stack: Option<StackId>,
-) -> Result<String> {
+) -> Result<Doc> {
     let (id, by) = (id_of(target), asked.by.login.clone());
     let given_up = apply::given_up(app, id).await?;
     let stamp = Stamp { by: by.as_str(), at: app.now() };

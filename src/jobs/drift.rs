@@ -12,7 +12,7 @@ use planwright_core::{
 use planwright_git::Want;
 use planwright_store::AppliedStack;
 use planwright_view as view;
-use planwright_view::Refusal;
+use planwright_view::{Refusal, Text};
 
 use super::{Run, plan};
 
@@ -39,9 +39,8 @@ async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
     let config = match merge_preview::config(&mirror, &base).await? {
         Ok(config) => config,
         Err(findings) => {
-            let text: Vec<String> =
-                findings.iter().map(|finding| finding.message.clone()).collect();
-            return Err(Refusal::NotMet(text.join("; ")).into());
+            let messages = findings.iter().map(|finding| Text::kept(&finding.message));
+            return Err(Refusal::NotMet(Text::join(messages, "; ")).into());
         }
     };
     let mut reports = Vec::new();

@@ -23,7 +23,7 @@ use planwright_core::{
     with_job,
 };
 use planwright_store::records::v1::Reaction;
-use planwright_view::Refusal;
+use planwright_view::{Refusal, Text};
 
 use crate::{
     app::App,
@@ -73,7 +73,7 @@ pub async fn run(job: &Job, context: &JobContext<'_>) -> Result<Vec<Job>> {
         }
         Err(Error::Refused(refusal)) => {
             outbox::react(app, target, asked, Reaction::Refused).await?;
-            outbox::reply(app, target, asked, &refusal.to_string()).await?;
+            outbox::reply(app, target, asked, &refusal.doc()).await?;
             Ok(Vec::new())
         }
         Err(error) => Err(error),
@@ -90,12 +90,13 @@ pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
     );
     let context = JobContext::new(app, job.target());
     let ended = with_job!(job, job => job.give_up(&context, &text).await);
+    let told = Text::kept(&text).into();
     match job.invocation() {
         Some(asked) => {
             outbox::react(app, job.target(), asked, Reaction::Refused).await?;
-            outbox::reply(app, job.target(), asked, &text).await?;
+            outbox::reply(app, job.target(), asked, &told).await?;
         }
-        None => outbox::failure(app, job.target(), id, &text).await?,
+        None => outbox::failure(app, job.target(), id, &told).await?,
     }
     ended
 }

@@ -71,7 +71,7 @@ async fn request(app: &App, job: &Request) -> Result<Vec<Job>> {
         }
         Ok(Answered::Begun(job)) => Ok(vec![job]),
         Err(Error::Refused(refusal)) => {
-            outbox::note(app, target, &refusal.to_string()).await.map(|()| Vec::new())
+            outbox::note(app, target, &refusal.doc()).await.map(|()| Vec::new())
         }
         Err(error) => Err(error),
     }

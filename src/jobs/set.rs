@@ -20,7 +20,7 @@ use planwright_github as github;
 use planwright_package::{
     Checked, edit::Edited, literal::literal, prepare::package_of, stack::Stack,
 };
-use planwright_view::Refusal;
+use planwright_view::{Refusal, text, words};
 
 use super::Run;
 
@@ -50,8 +50,8 @@ async fn on_pull(app: &App, target: &Target, asked: &Invocation, change: &SetPar
     let people = [asked.by.clone()];
     let draft = Draft { target, asked_by: &people, edited: &edited, run: None };
     let head = propose::commit(app, &draft, &pull.head_ref, &pull.head).await?;
-    let text = format!("Committed {head}: {}.", draft.proposal().title());
-    outbox::reply(app, target, asked, &text).await
+    let text = text!["Committed ", words(head), ": ", words(draft.proposal().title()), "."];
+    outbox::reply(app, target, asked, &text.into()).await
 }
 
 async fn on_issue(
@@ -73,8 +73,8 @@ async fn on_issue(
     let people = [asked.by.clone()];
     let draft = Draft { target, asked_by: &people, edited: &edited, run: None };
     let number = propose::open(app, &draft, &issue).await?;
-    let text = format!("Opened #{number}: {}.", draft.proposal().title());
-    outbox::reply(app, target, asked, &text).await
+    let text = text!["Opened ", number, ": ", words(draft.proposal().title()), "."];
+    outbox::reply(app, target, asked, &text.into()).await
 }
 
 async fn change_of(

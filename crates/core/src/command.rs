@@ -177,11 +177,13 @@ fn command(line: &str) -> Result<Command, CommandError> {
         .map_err(|problem| CommandError::Usage { name: row.name, problem })
 }
 
-fn rows() -> impl Iterator<Item = &'static Row> {
+/// What the table says, a row for each command.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
     TABLE.iter().map(|entry| entry.row)
 }
 
-fn usage(name: &str) -> String {
+/// How a command is typed.
+pub fn usage(name: &str) -> String {
     let arguments = rows().find(|row| row.name == name).map_or("", |row| row.arguments);
     format!("{} {name} {arguments}", line::PREFIX).trim_end().into()
 }

@@ -1,4 +1,4 @@
-//! One change of a resource as lines of a `diff` block: `+`, `-`, `!` give the colour.
+//! One change of a resource as lines of a diff.
 
 use planwright_core::{
     drift::Reverts,
@@ -7,7 +7,11 @@ use planwright_core::{
     risk::{self, Risk},
 };
 
-use super::value::{difference_text, drift_text, path_text};
+use super::{
+    doc::{DiffLine, Sign, Text, code, foreign, more, short_code, strong, words},
+    value::{difference_text, drift_text, path_text},
+};
+use crate::text;
 
 /// How many attributes of one resource are shown.
 const MOST_ATTRIBUTES: usize = 24;
@@ -21,10 +25,10 @@ pub struct Labels<'a> {
 }
 
 /// The change in a plan: a line for the resource, then one for each attribute.
-pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<String> {
-    let symbol = symbol(change.action);
+pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<DiffLine> {
     let facts = facts(change, labels);
-    let mut lines = vec![format!("{symbol} {}: {}", address(change), facts.join("; "))];
+    let head = format!("{}: {}", address(change), facts.join("; "));
+    let mut lines = vec![DiffLine::new(sign(change.action), head)];
     // What goes away takes all of its attributes along; they would only hide the next change.
     if change.action == Action::Delete {
         return lines;
@@ -32,10 +36,10 @@ pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<String> {
     let forces = |difference: &Difference| forces_replacement(change, difference);
     let mut differences: Vec<&Difference> = change.differences.iter().collect();
     differences.sort_by_key(|difference| !forces(difference));
-    let mark = if change.action == Action::Create { '+' } else { '!' };
+    let sign = if change.action == Action::Create { Sign::Added } else { Sign::Changed };
     lines.extend(differences.iter().take(MOST_ATTRIBUTES).map(|difference| {
         let mut line = format!(
-            "{mark}     {}: {}",
+            "{}: {}",
             path_text(difference),
             difference_text(&difference.before, &difference.after)
         );
@@ -47,7 +51,7 @@ pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<String> {
         if is_reverted {
             line.push_str("  # reverts drift");
         }
-        line
+        DiffLine::below(sign, line)
     }));
     lines.extend(more_attributes(differences.len()));
     lines
@@ -55,14 +59,16 @@ pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<String> {
 
 /// The change in a plan of the last applied tree, told as what happened to the world: as it was
 /// applied → as it is.
-pub fn drift_lines(change: &ResourceChange) -> Vec<String> {
-    let mut lines = vec![format!("! {}: {}", address(change), drift_word(change.action))];
+pub fn drift_lines(change: &ResourceChange) -> Vec<DiffLine> {
+    let head = format!("{}: {}", address(change), drift_word(change.action));
+    let mut lines = vec![DiffLine::new(Sign::Changed, head)];
     if matches!(change.action, Action::Create | Action::Delete) {
         return lines;
     }
     lines.extend(change.differences.iter().take(MOST_ATTRIBUTES).map(|difference| {
         let (applied, found) = (&difference.after, &difference.before);
-        format!("!     {}: {}", path_text(difference), drift_text(applied, found))
+        let line = format!("{}: {}", path_text(difference), drift_text(applied, found));
+        DiffLine::below(Sign::Changed, line)
     }));
     lines.extend(more_attributes(change.differences.len()));
     lines
@@ -84,31 +90,27 @@ pub fn forces_replacement(change: &ResourceChange, difference: &Difference) -> b
 }
 
 /// What a reviewer has to know of something that goes away, as an item of a list.
-pub fn caution(change: &ResourceChange, is_protected: bool) -> String {
+pub fn caution(change: &ResourceChange, is_protected: bool) -> Text {
     let what = match change.action {
-        Action::Delete => "is **deleted**".to_owned(),
-        Action::DeleteThenCreate => "is **replaced** (delete, then create)".to_owned(),
-        Action::CreateThenDelete => "is **replaced** (create, then delete)".to_owned(),
-        action => format!("**{action}**"),
+        Action::Delete => text!["is ", strong("deleted")],
+        Action::DeleteThenCreate => text!["is ", strong("replaced"), " (delete, then create)"],
+        Action::CreateThenDelete => text!["is ", strong("replaced"), " (create, then delete)"],
+        action => text![strong(words(action))],
     };
-    let mut item = format!("{} {what}", escape::code(&address(change)));
-    let forcing: Vec<String> = change
-        .replace_paths
-        .iter()
-        .take(3)
-        .map(|path| escape::code(&escape::shortened(&path.to_string(), 80)))
-        .collect();
-    if !forcing.is_empty() {
-        item.push_str(&format!(", forced by {}", forcing.join(", ")));
+    let mut item = text![code(address(change)), " ", what];
+    let forcing = change.replace_paths.iter().take(3);
+    let forcing = forcing.map(|path| Text::from(short_code(&path.to_string(), 80)));
+    if !change.replace_paths.is_empty() {
+        item.push(text![", forced by ", Text::join(forcing, ", ")]);
     } else if let Some(reason) = &change.action_reason {
-        item.push_str(&format!(", because {}", escape::prose(&reason_text(reason))));
+        item.push(text![", because ", foreign(&reason_text(reason), usize::MAX)]);
     }
     let risk = risk::risk(change);
     if matches!(risk, Risk::DataLoss | Risk::PublicExposure) {
-        item.push_str(&format!("; **{risk}**"));
+        item.push(text!["; ", strong(words(risk))]);
     }
     if is_protected {
-        item.push_str("; protected");
+        item.push("; protected");
     }
     item
 }
@@ -153,14 +155,26 @@ fn reason_text(reason: &str) -> String {
     escape::shortened(&word.replace('_', " "), 80)
 }
 
-fn symbol(action: Action) -> &'static str {
+fn sign(action: Action) -> Sign {
     match action {
-        Action::Create => "+",
-        Action::Delete => "-",
-        Action::DeleteThenCreate | Action::CreateThenDelete | Action::CreateThenForget => "-/+",
-        Action::Update => "!",
-        Action::Forget | Action::Read | Action::NoOp => "#",
+        Action::Create => Sign::Added,
+        Action::Delete => Sign::Removed,
+        Action::DeleteThenCreate | Action::CreateThenDelete | Action::CreateThenForget => {
+            Sign::Replaced
+        }
+        Action::Update => Sign::Changed,
+        Action::Forget | Action::Read | Action::NoOp => Sign::Noted,
     }
+}
+
+/// The change of an output, on one line.
+pub fn output_line(name: &str, action: Action, difference: &str) -> DiffLine {
+    let sign = match action {
+        Action::Create => Sign::Added,
+        Action::Delete => Sign::Removed,
+        _ => Sign::Changed,
+    };
+    DiffLine::new(sign, format!("output {name}: {difference}"))
 }
 
 fn address(change: &ResourceChange) -> String {
@@ -171,7 +185,7 @@ fn cut(text: &str) -> String {
     escape::visible(&escape::shortened(text, MOST_ADDRESS))
 }
 
-fn more_attributes(count: usize) -> Option<String> {
-    let more = count.checked_sub(MOST_ATTRIBUTES).filter(|more| *more > 0)?;
-    Some(format!("#     … {} more attributes", escape::grouped(more)))
+fn more_attributes(count: usize) -> Option<DiffLine> {
+    let more = more(count, MOST_ATTRIBUTES)?;
+    Some(DiffLine::below(Sign::Noted, format!("… {} more attributes", escape::grouped(more))))
 }

@@ -5,17 +5,20 @@
 use serde::{Deserialize, Serialize};
 
 use planwright_core::{
+    change::{PlanReport, Report, State},
     escape,
     finding::{Finding, Severity},
     verdict::Requirement,
 };
 
 use super::{
+    markdown::markdown,
     page::Page,
     requirement::first_unmet,
     summary::{headline, summary},
+    terminal::plain,
 };
-use planwright_core::change::{PlanReport, Report, State};
+use crate::text;
 
 /// GitHub takes 50 annotations with one request.
 const MOST_ANNOTATIONS: usize = 50;
@@ -29,6 +32,7 @@ pub struct CheckReport {
     /// `None` while it is in progress.
     pub conclusion: Option<Conclusion>,
     pub title: String,
+    /// In Markdown.
     pub summary: String,
     pub annotations: Vec<Annotation>,
 }
@@ -72,19 +76,19 @@ pub fn check(report: &Report) -> CheckReport {
     let conclusion = conclusion(report);
     let mut page = Page::new(MOST_SUMMARY);
     let mut is_whole = true;
-    for block in summary(report) {
-        is_whole &= page.push(&block);
+    for part in summary(report) {
+        is_whole &= page.push(part);
     }
     let mut annotations = annotations(report);
     let found = annotations.len();
     annotations.truncate(MOST_ANNOTATIONS);
-    let mut summary = page.into_text();
+    let mut summary = page.into_doc();
     if found > MOST_ANNOTATIONS {
-        let more = escape::grouped(found - MOST_ANNOTATIONS);
-        summary.push_str(&format!("\n\n{more} more findings are not shown on their lines."));
+        let more = found - MOST_ANNOTATIONS;
+        summary.push(text![more, " more findings are not shown on their lines."]);
     }
     if !is_whole {
-        summary.push_str("\n\nA part of the summary is left out for its size.");
+        summary.push(text!["A part of the summary is left out for its size."]);
     }
     CheckReport {
         status: match conclusion {
@@ -93,7 +97,7 @@ pub fn check(report: &Report) -> CheckReport {
         },
         conclusion,
         title: title(report, conclusion),
-        summary,
+        summary: markdown(&summary),
         annotations,
     }
 }
@@ -116,7 +120,7 @@ fn conclusion(report: &Report) -> Option<Conclusion> {
 }
 
 fn title(report: &Report, conclusion: Option<Conclusion>) -> String {
-    let head = headline(report).replace("**", "");
+    let head = headline(report);
     let unmet = report.verdict.as_ref().and_then(first_unmet);
     let is_told = match conclusion {
         Some(Conclusion::ActionRequired) => true,
@@ -125,13 +129,8 @@ fn title(report: &Report, conclusion: Option<Conclusion>) -> String {
         }
         _ => false,
     };
-    match unmet {
-        Some(unmet) if is_told => {
-            let unmet = unmet.replace('`', "");
-            escape::shortened(&format!("{head}; {unmet}"), 200)
-        }
-        _ => escape::shortened(&head, 200),
-    }
+    let unmet = unmet.filter(|_| is_told).map(|unmet| text!["; ", unmet]);
+    escape::shortened(&plain(&text![head, unmet]), 200)
 }
 
 fn annotations(report: &Report) -> Vec<Annotation> {

@@ -1,14 +1,19 @@
-//! Replies to people: values of the domain rendered as Markdown, and in no other place.
+//! What people read: values of the domain as documents, and a document in three forms.
 //!
-//! A report becomes the one comment of a pull request and its check run; a refusal or an
-//! answer becomes a reply of a few lines. Everything that came from anywhere but us goes through
-//! `escape`; our own words are plain Markdown. Sending it, finding the old comment and choosing
-//! when to write belong to `flow`.
+//! Each module makes a `Doc` of a value, by pure functions: a `Report` becomes the one comment of a
+//! pull request and its check run; a `Refusal` or an answer becomes a reply of a few lines. Three
+//! renderers, a file each, write a document down: `markdown` for GitHub, `html` for the pages of the
+//! bot, `terminal` for the command line. Sending it, finding the old comment and choosing when to
+//! write belong to the flows.
 
 mod answer;
 mod change;
 mod check;
+mod command;
 mod comment;
+mod doc;
+mod html;
+mod markdown;
 mod marker;
 mod page;
 mod proposal;
@@ -19,21 +24,31 @@ mod run;
 mod settings;
 mod stack;
 mod summary;
+mod terminal;
 mod value;
 
 pub use answer::*;
-pub use change::{Labels, change_lines, drift_lines, drift_word, facts, forces_replacement};
+pub use change::{
+    Labels, change_lines, drift_lines, drift_word, facts, forces_replacement, output_line,
+};
 pub use check::{Annotation, CheckReport, CheckStatus, Conclusion, Level, check};
 pub use comment::comment;
+pub use doc::{
+    Block, Callout, DiffLine, Doc, Item, Mark, Marked, Sign, Span, Text, code, foreign, short_code,
+    small, strong, words,
+};
+pub use html::{Html, html, html_line};
+pub use markdown::markdown;
 pub use marker::Marker;
 pub use proposal::Proposal;
 pub use refusal::Refusal;
 pub use request::{FormLink, RequestReport, request};
-pub use requirement::{first_unmet, words as requirement_words};
+pub use requirement::{first_unmet, requirement_words};
 pub use run::{RunFacts, RunReport, RunState, reminder, unfinished};
-pub use settings::change_list;
+pub use settings::setting_change;
 pub use stack::{not_planned, outline};
 pub use summary::{counts, headline, progress_words, state_line};
+pub use terminal::{plain, terminal, terminal_line};
 pub use value::{difference_text, value_text, whole_value_text};
 
 /// What GitHub takes as a comment, a summary of a check and its text; in UTF-16 units at least, and

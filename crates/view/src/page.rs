@@ -1,115 +1,187 @@
-//! A text that never outgrows its limit: blocks go in whole, or not at all.
+//! A document that never outgrows its limit: parts go in whole, or not at all.
 
 use planwright_core::escape;
 
-/// What is left of a block when `limit` bytes are all there is.
+use super::{
+    doc::{Block, DiffLine, Doc},
+    markdown::{diff_line, markdown},
+};
+
+/// What is left of a document when `limit` bytes of Markdown are all there is.
 #[derive(Debug)]
 pub struct Page {
-    text: String,
+    doc: Doc,
+    bytes: usize,
     limit: usize,
 }
 
 impl Page {
     pub fn new(limit: usize) -> Self {
-        Self { text: String::new(), limit }
+        Self { doc: Doc::default(), bytes: 0, limit }
     }
 
-    /// Adds a block, set apart by an empty line; says whether it fitted.
-    pub fn push(&mut self, block: &str) -> bool {
-        if block.is_empty() {
+    /// Adds a part, set apart by an empty line; says whether it fitted.
+    pub fn push(&mut self, part: impl Into<Doc>) -> bool {
+        let part = part.into();
+        if part.is_empty() {
             return true;
         }
-        let gap = if self.text.is_empty() { "" } else { "\n\n" };
-        let fits = self.text.len() + gap.len() + block.len() <= self.limit;
+        let gap = if self.doc.is_empty() { 0 } else { 2 };
+        let bytes = self.bytes + gap + markdown(&part).len();
+        let fits = bytes <= self.limit;
         if fits {
-            self.text.push_str(gap);
-            self.text.push_str(block);
+            self.doc.push(part);
+            self.bytes = bytes;
         }
         fits
     }
 
-    /// Bytes that the next block may have.
+    /// Bytes that the next part may have.
     pub fn room(&self) -> usize {
-        self.limit.saturating_sub(self.text.len() + 2)
+        self.limit.saturating_sub(self.bytes + 2)
     }
 
-    pub fn into_text(self) -> String {
-        self.text
+    pub fn into_doc(self) -> Doc {
+        self.doc
     }
 }
 
-/// A fenced block of as many groups of lines as fit into `room` bytes, and how many did not.
-///
-/// A group that is too long is told by its first line.
-pub fn fenced_groups(
-    language: &str,
-    groups: impl Iterator<Item = Vec<String>>,
-    room: usize,
-) -> (String, usize) {
-    // The fence can be as long as the longest run of backticks, once above and once below.
-    let frame = |ticks: usize| 2 * (ticks + 1).max(3) + language.len() + 2;
-    let mut lines: Vec<String> = Vec::new();
-    let mut used = 0;
-    let mut ticks = 0;
-    let mut left_out = 0;
-    let fit = |group: &[String], used: usize, ticks: usize| {
-        let bytes: usize = group.iter().map(|line| line.len() + 1).sum();
-        let run = group.iter().map(|line| escape::longest_run(line, '`')).max().unwrap_or(0);
-        let ticks = ticks.max(run);
-        (used + bytes + frame(ticks) <= room).then_some((used + bytes, ticks))
-    };
-    for group in groups {
-        if left_out > 0 {
-            left_out += 1;
-            continue;
-        }
-        let short = &group[..group.len().min(1)];
-        if let Some((bytes, run)) = fit(&group, used, ticks) {
-            (used, ticks) = (bytes, run);
-            lines.extend(group);
-        } else if let Some((bytes, run)) = fit(short, used, ticks) {
-            (used, ticks) = (bytes, run);
-            lines.extend_from_slice(short);
-        } else {
-            left_out = 1;
-        }
+/// As many groups of lines as fit into a block of `room` bytes, and how many did not.
+#[derive(Debug)]
+pub struct Fitting<Line> {
+    pub lines: Vec<Line>,
+    pub left_out: usize,
+}
+
+/// A line of a block, as it is counted.
+pub trait BlockLine: Clone {
+    /// What the block is in.
+    const LANGUAGE: &'static str;
+    /// The line in Markdown.
+    fn written(&self) -> String;
+    /// The block of such lines.
+    fn block(lines: Vec<Self>) -> Block;
+}
+
+impl BlockLine for String {
+    const LANGUAGE: &'static str = "text";
+
+    fn written(&self) -> String {
+        self.clone()
     }
-    if lines.is_empty() {
-        return (String::new(), left_out);
+
+    fn block(lines: Vec<Self>) -> Block {
+        Block::Code(lines)
     }
-    (escape::fence(language, &lines), left_out)
+}
+
+impl BlockLine for DiffLine {
+    const LANGUAGE: &'static str = "diff";
+
+    fn written(&self) -> String {
+        diff_line(self)
+    }
+
+    fn block(lines: Vec<Self>) -> Block {
+        Block::Diff(lines)
+    }
+}
+
+impl<Line: BlockLine> Fitting<Line> {
+    /// A group that is too long is told by its first line.
+    pub fn of(groups: impl Iterator<Item = Vec<Line>>, room: usize) -> Self {
+        let mut fitting = Self { lines: Vec::new(), left_out: 0 };
+        let mut measure = Measure { bytes: 0, ticks: 0 };
+        for group in groups {
+            if fitting.left_out > 0 {
+                fitting.left_out += 1;
+                continue;
+            }
+            let shortest = &group[..group.len().min(1)];
+            let (all, first) = (measure.with(&group), measure.with(shortest));
+            if all.block::<Line>() <= room {
+                measure = all;
+                fitting.lines.extend(group);
+            } else if first.block::<Line>() <= room {
+                measure = first;
+                fitting.lines.extend_from_slice(shortest);
+            } else {
+                fitting.left_out = 1;
+            }
+        }
+        fitting
+    }
+
+    /// The block of the lines that fit, if there are any.
+    pub fn block(&self) -> Option<Block> {
+        (!self.lines.is_empty()).then(|| Line::block(self.lines.clone()))
+    }
+}
+
+/// How long lines are in a fence.
+struct Measure {
+    bytes: usize,
+    /// The longest run of backticks in them.
+    ticks: usize,
+}
+
+impl Measure {
+    fn with<Line: BlockLine>(&self, group: &[Line]) -> Self {
+        let mut sum = Self { bytes: self.bytes, ticks: self.ticks };
+        for line in group {
+            let line = line.written();
+            sum.bytes += line.len() + 1;
+            sum.ticks = sum.ticks.max(escape::longest_run(&line, '`'));
+        }
+        sum
+    }
+
+    /// The fence is longer than the longest run of backticks, once above and once below.
+    fn block<Line: BlockLine>(&self) -> usize {
+        self.bytes + 2 * (self.ticks + 1).max(3) + Line::LANGUAGE.len() + 2
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doc::words;
+    use crate::text;
 
     #[test]
-    fn a_block_goes_in_whole_or_not_at_all() {
+    fn a_part_goes_in_whole_or_not_at_all() {
         let mut page = Page::new(10);
-        assert!(page.push("abc"));
-        assert!(!page.push("123456"));
+        assert!(page.push(text!["abc"]));
+        assert!(!page.push(text!["123456"]));
         assert_eq!(page.room(), 5);
-        assert!(page.push("12345"));
-        assert_eq!(page.into_text(), "abc\n\n12345");
+        assert!(page.push(text!["12345"]));
+        assert_eq!(markdown(&page.into_doc()), "abc\n\n12345");
+        assert!(Page::new(0).push(Doc::default()));
+        assert!(!Page::new(0).push(text![words(1)]));
+    }
+
+    fn fitted(groups: impl Iterator<Item = Vec<String>>, room: usize) -> (String, usize) {
+        let fitting = Fitting::of(groups, room);
+        let block = fitting.block().map(|block| markdown(&block.into()));
+        (block.unwrap_or_default(), fitting.left_out)
     }
 
     #[test]
     fn groups_that_do_not_fit_are_counted() {
         let groups = || (0..10).map(|i| vec![format!("head {i}"), "x".repeat(40)]);
         for room in 0..700 {
-            let (text, left_out) = fenced_groups("diff", groups(), room);
+            let (text, left_out) = fitted(groups(), room);
             assert!(text.len() <= room, "{room}");
             assert_eq!(text.matches("head").count() + left_out, 10, "{room}");
         }
-        assert_eq!(fenced_groups("diff", groups(), 700).1, 0);
+        assert_eq!(fitted(groups(), 700).1, 0);
     }
 
     #[test]
     fn a_long_run_of_backticks_is_part_of_the_bill() {
         let groups = || std::iter::once(vec!["`".repeat(50)]);
-        assert_eq!(fenced_groups("", groups(), 150).1, 1);
-        assert_eq!(fenced_groups("", groups(), 160).1, 0);
-        assert!(fenced_groups("", groups(), 160).0.len() <= 160);
+        assert_eq!(fitted(groups(), 150).1, 1);
+        assert_eq!(fitted(groups(), 164).1, 0);
+        assert!(fitted(groups(), 164).0.len() <= 164);
     }
 }

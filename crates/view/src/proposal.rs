@@ -7,11 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use planwright_core::{
     actor::Actor,
     change_set::ParamChange,
-    escape,
     names::{PrNumber, StackId},
 };
 
-use super::{LIMIT, RunFacts, page::Page, run, value::value_text};
+use super::{
+    LIMIT, RunFacts,
+    doc::{Block, Doc, Text, code, short_code, words},
+    markdown::{markdown, markdown_line},
+    page::Page,
+    run,
+    value::value_text,
+};
+use crate::text;
 
 /// What a proposal is about.
 #[derive(Clone, Debug)]
@@ -57,53 +64,65 @@ impl Proposal<'_> {
     /// The text of the pull request, in Markdown.
     pub fn body(&self) -> String {
         let mut page = Page::new(LIMIT - 1_000);
-        let people: Vec<String> =
-            self.asked_by.iter().map(|person| escape::code(person.login.as_str())).collect();
-        page.push(&format!("Asked for by {} in #{}.", people.join(" and "), self.asked_in));
-        let added = self.added.iter().map(|(stack, package)| {
-            format!("`{stack}` of the package {}", escape::code(&escape::shortened(package, 80)))
-        });
-        let removed = self.removed.iter().map(|stack| format!("`{stack}`"));
-        for (what, stacks) in [("Adds", added.collect()), ("Removes", removed.collect::<Vec<_>>())]
-        {
+        let people = self.asked_by.iter().map(|person| Text::from(&person.login));
+        page.push(text!["Asked for by ", Text::join(people, " and "), " in ", self.asked_in, "."]);
+        let added = self
+            .added
+            .iter()
+            .map(|(stack, package)| text![stack, " of the package ", short_code(package, 80)]);
+        let added = Text::join(added, ", ");
+        let removed = Text::join(self.removed.iter().map(Text::from), ", ");
+        for (what, stacks) in [("Adds ", added), ("Removes ", removed)] {
             if !stacks.is_empty() {
-                page.push(&format!("{what} {}.", stacks.join(", ")));
+                page.push(text![what, stacks, "."]);
             }
         }
         let facts = self.run.map(run::facts).unwrap_or_default();
-        page.push(&self.table(page.room().saturating_sub(1_000 + facts.len())));
-        page.push(&facts);
-        page.push(
+        page.push(self.table(page.room().saturating_sub(1_000 + markdown(&facts).len())));
+        page.push(facts);
+        page.push(text![
             "It becomes ready for review when its plan succeeds. Whoever asked for it cannot approve \
-             it. `/infra set STACK PATH=VALUE` in a comment changes it.",
-        );
-        page.into_text()
+             it. ",
+            code("/infra set STACK PATH=VALUE"),
+            " in a comment changes it."
+        ]);
+        markdown(&page.into_doc())
     }
 
-    fn table(&self, room: usize) -> String {
-        let mut table =
-            String::from("| Stack | Param | Before | After |\n| --- | --- | --- | --- |");
+    fn table(&self, room: usize) -> Doc {
+        if self.params.is_empty() {
+            return Doc::default();
+        }
         let value = |value: &Option<serde_json::Value>| {
             let known = value.clone().map_or(planwright_core::plan::Value::Absent, |value| {
                 planwright_core::plan::Value::Known(value)
             });
-            escape::code(&value_text(&known))
+            text![code(value_text(&known))]
         };
-        for (i, change) in self.params.iter().enumerate() {
-            let row = format!(
-                "\n| `{}` | {} | {} | {} |",
-                change.stack,
-                escape::code(&change.path.to_string()),
+        let head: Vec<Text> = ["Stack", "Param", "Before", "After"].map(Text::from).into();
+        let table = |rows| Block::Table { head: head.clone(), rows };
+        let mut bytes = markdown(&table(Vec::new()).into()).len();
+        let mut rows = Vec::new();
+        for change in self.params {
+            let row = vec![
+                text![&change.stack],
+                text![code(&change.path)],
                 value(&change.old),
                 value(&change.new),
-            );
-            if table.len() + row.len() > room {
-                table.push_str(&format!("\n\n… and {} more.", self.params.len() - i));
+            ];
+            bytes +=
+                "\n| ".len() + row.iter().map(|cell| markdown_line(cell).len() + 3).sum::<usize>();
+            if bytes > room {
                 break;
             }
-            table.push_str(&row);
+            rows.push(row);
         }
-        if self.params.is_empty() { String::new() } else { table }
+        let left_out = self.params.len() - rows.len();
+        let mut doc = Doc::from(table(rows));
+        if left_out > 0 {
+            doc.push(text!["… and ", words(left_out), " more."]);
+        }
+        doc
     }
 
     /// What follows the first line of the commit.

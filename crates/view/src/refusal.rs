@@ -1,115 +1,100 @@
 //! Why something that was asked for is not done: expected, and worded for the person who asked.
 
+use std::fmt;
+
 use planwright_core::{
     approval::PrincipalRole,
     command::CommandError,
     digest::Digest,
-    escape,
     finding::Finding,
     names::{BranchName, Login, StackId},
 };
 
-use super::{requirement::part, stack::finding_list};
+use super::{
+    command::command_error,
+    doc::{Doc, Text, code, short_code, words},
+    requirement::part,
+    stack::finding_list,
+    terminal::terminal,
+};
+use crate::text;
 
-/// Posted as it stands, on one line; safe in Markdown.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// What is not done, with what the sentence about it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    #[error("{0}")]
     Command(CommandError),
-    #[error(
-        "`/infra {command}` needs write access to the repository, which `{login}` does not have."
-    )]
-    NotAllowed { login: Login, command: &'static str },
-    #[error("`/infra {command}` takes someone who had no part in the change; `{login}` {}.", part(*.why))]
-    Principal { login: Login, command: &'static str, why: PrincipalRole },
-    #[error(
-        "This change brings other code of the package {}, and to have it run takes someone who had no \
-         part in the change; `{login}` {}.", escape::code(&escape::shortened(.package, 80)), part(*.why)
-    )]
-    OwnCode { login: Login, package: String, why: PrincipalRole },
-    #[error(
-        "This branch is in a fork, so nothing of it is run. A maintainer can plan this very head with \
-         `/infra plan`."
-    )]
+    NotAllowed {
+        login: Login,
+        command: &'static str,
+    },
+    Principal {
+        login: Login,
+        command: &'static str,
+        why: PrincipalRole,
+    },
+    OwnCode {
+        login: Login,
+        package: String,
+        why: PrincipalRole,
+    },
     Fork,
-    #[error("There is no stack `{stack}`{}", known_stacks(.stack, .known))]
-    UnknownStack { stack: StackId, known: Vec<StackId> },
-    #[error("The pull request does not affect `{stack}`, so there is nothing of it to plan here.")]
-    NotAffected { stack: StackId },
-    #[error("{} is no resource of `{stack}` in a protected slot that this plan deletes or replaces{}.", escape::code(&escape::shortened(.address, 200)), known_addresses(.known))]
-    NotProtected { stack: StackId, address: String, known: Vec<String> },
-    #[error("Nothing is planned yet; `/infra plan` plans the current head.")]
+    UnknownStack {
+        stack: StackId,
+        known: Vec<StackId>,
+    },
+    NotAffected {
+        stack: StackId,
+    },
+    NotProtected {
+        stack: StackId,
+        address: String,
+        known: Vec<String>,
+    },
     NothingPlanned,
-    #[error("The plan is of another head; the current one is being planned. Ask again after that.")]
     Outdated,
-    #[error(
-        "The pull request is not merged, and only what is merged is applied. Merging applies it."
-    )]
     NotMerged,
-    #[error("The pull request is closed; reopen it to have it planned.")]
     Closed,
-    #[error("{} is not the plan at hand, which is `{}`. Read it, and name that one.", escape::code(.typed.as_str()), .current.short())]
-    OtherPlan { typed: Digest, current: Digest },
-    #[error("What would happen now was not approved. Read it, then name its digest: `/infra apply --plan {}`.", .current.short())]
-    PlanNeeded { current: Digest },
-    #[error("`planwright.yaml` has changed since this was planned. Read by what it is judged now, then confirm: `/infra apply --plan {}`.", .current.short())]
-    PolicyChanged { current: Digest },
-    #[error("This change affects no stack, so there is nothing to apply.")]
+    OtherPlan {
+        typed: Digest,
+        current: Digest,
+    },
+    PlanNeeded {
+        current: Digest,
+    },
+    PolicyChanged {
+        current: Digest,
+    },
     NothingToApply,
     /// What is missing, as [`super::first_unmet`] words it.
-    #[error("This change cannot be applied yet: {0}.")]
-    NotMet(String),
-    #[error("Everything of this change is applied; there is nothing to retry.")]
+    NotMet(Text),
     AlreadyApplied,
-    #[error("A newer change of the same stacks was applied before; this one would take it back.")]
     Superseded,
     /// An apply that was asked for did not end well; what it came to stands in the report.
-    #[error(
-        "It is not applied, or only in part; the first comment of Planwright says why, and what stands."
-    )]
     ApplyFailed,
-    #[error("Stopped before it was done: it was cancelled, or something newer took its place.")]
     Stopped,
-    #[error("This change holds no lock{0} and waits for none.", of(.stack.as_ref()))]
-    NothingLocked { stack: Option<StackId> },
-    #[error("The lock{} is in use by an apply that runs; `/infra cancel` stops it.", of(.stack.as_ref()))]
-    LockInUse { stack: Option<StackId> },
-    #[error("The branch is in a fork, to which Planwright never writes: change `{}` there by hand.", .stack)]
-    SetInFork { stack: StackId },
-    /// What validation says, on several lines.
-    #[error("That change is not valid, so nothing was committed:\n\n{}", finding_list(.0))]
+    NothingLocked {
+        stack: Option<StackId>,
+    },
+    LockInUse {
+        stack: Option<StackId>,
+    },
+    SetInFork {
+        stack: StackId,
+    },
     Invalid(Vec<Finding>),
-    #[error("The params have these values already; nothing was committed.")]
     NothingToSet,
-    #[error("Somebody pushed to the branch at the same moment; nothing was committed. Ask again.")]
     HeadMoved,
-    #[error("The branch `{0}` has commits of others; delete it, or work on it by hand.")]
     BranchTaken(BranchName),
-    #[error("The issue is closed; reopen it first.")]
     IssueClosed,
-    #[error(
-        "No model is set up for this Planwright, so it reads no free text. `/infra set STACK PATH=VALUE` changes a param, and an issue form asks for a stack."
-    )]
     NoModel,
-    #[error("There is no run of the agent here; `/infra propose` on an issue begins one.")]
     NoRun,
-    #[error("The agent asks nothing here that could be answered.")]
     NoQuestion,
-    #[error("That is none of the {0} choices.")]
     NoSuchChoice(usize),
-    #[error("The question is older than a week; `/infra propose` begins anew.")]
     Expired,
-    #[error("The agent is still at work; `/infra cancel` stops it.")]
     StillAtWork,
-    #[error("This run was superseded or cancelled; `/infra propose` begins a new one.")]
     RunGone,
-    #[error("`/infra propose` is for issues; `/infra revise` changes what was proposed here.")]
     ProposeOnPullRequest,
-    #[error(
-        "The issue has words of `{0}`, who has no write access, so they are not read. Say yourself what is wanted: `/infra propose TEXT`."
-    )]
     Outsider(Login),
-    #[error("Nothing runs for this pull request.")]
     NothingRunning,
 }
 
@@ -119,7 +104,273 @@ impl From<CommandError> for Refusal {
     }
 }
 
-fn known_stacks(stack: &StackId, known: &[StackId]) -> String {
+/// As plain text, for logs.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(terminal(&self.doc()).trim_end())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl Refusal {
+    /// The answer to whoever asked.
+    pub fn doc(&self) -> Doc {
+        let mut doc = Doc::from(self.sentence());
+        if let Self::Invalid(findings) = self {
+            doc.push(finding_list(findings));
+        }
+        doc
+    }
+
+    /// What [`Self::doc`] begins with.
+    pub fn sentence(&self) -> Text {
+        match self {
+            Self::Command(_)
+            | Self::NotAllowed { .. }
+            | Self::Principal { .. }
+            | Self::OwnCode { .. }
+            | Self::UnknownStack { .. }
+            | Self::NotAffected { .. }
+            | Self::NotProtected { .. }
+            | Self::Outsider(_) => self.of_the_command(),
+            Self::Fork
+            | Self::NothingPlanned
+            | Self::Outdated
+            | Self::Closed
+            | Self::OtherPlan { .. }
+            | Self::PlanNeeded { .. }
+            | Self::PolicyChanged { .. } => self.of_the_plan(),
+            Self::NotMerged
+            | Self::NothingToApply
+            | Self::NotMet(_)
+            | Self::AlreadyApplied
+            | Self::Superseded
+            | Self::ApplyFailed
+            | Self::Stopped
+            | Self::NothingLocked { .. }
+            | Self::LockInUse { .. }
+            | Self::NothingRunning => self.of_the_apply(),
+            Self::SetInFork { .. }
+            | Self::Invalid(_)
+            | Self::NothingToSet
+            | Self::HeadMoved
+            | Self::BranchTaken(_)
+            | Self::IssueClosed => self.of_the_branch(),
+            Self::NoModel
+            | Self::NoRun
+            | Self::NoQuestion
+            | Self::NoSuchChoice(_)
+            | Self::Expired
+            | Self::StillAtWork
+            | Self::RunGone
+            | Self::ProposeOnPullRequest => self.of_the_run(),
+        }
+    }
+
+    /// Who asks, and what for.
+    fn of_the_command(&self) -> Text {
+        match self {
+            Self::Command(error) => command_error(error),
+            Self::NotAllowed { login, command } => text![
+                slash(command),
+                " needs write access to the repository, which ",
+                login,
+                " does not have."
+            ],
+            Self::Principal { login, command, why } => text![
+                slash(command),
+                " takes someone who had no part in the change; ",
+                login,
+                " ",
+                part(*why),
+                "."
+            ],
+            Self::OwnCode { login, package, why } => text![
+                "This change brings other code of the package ",
+                short_code(package, 80),
+                ", and to have it run takes someone who had no part in the change; ",
+                login,
+                " ",
+                part(*why),
+                "."
+            ],
+            Self::UnknownStack { stack, known } => {
+                text!["There is no stack ", stack, known_stacks(stack, known)]
+            }
+            Self::NotAffected { stack } => text![
+                "The pull request does not affect ",
+                stack,
+                ", so there is nothing of it to plan here."
+            ],
+            Self::NotProtected { stack, address, known } => text![
+                short_code(address, 200),
+                " is no resource of ",
+                stack,
+                " in a protected slot that this plan deletes or replaces",
+                known_addresses(known),
+                "."
+            ],
+            Self::Outsider(login) => text![
+                "The issue has words of ",
+                login,
+                ", who has no write access, so they are not read. Say yourself what is wanted: ",
+                slash("propose TEXT"),
+                "."
+            ],
+            _ => Text::default(),
+        }
+    }
+
+    /// What is to be read or approved.
+    fn of_the_plan(&self) -> Text {
+        let confirm = |plan: &Digest| code(format_args!("/infra apply --plan {}", plan.short()));
+        match self {
+            Self::Fork => text![
+                "This branch is in a fork, so nothing of it is run. A maintainer can plan this very \
+                 head with ",
+                slash("plan"),
+                "."
+            ],
+            Self::NothingPlanned => {
+                text!["Nothing is planned yet; ", slash("plan"), " plans the current head."]
+            }
+            Self::Outdated => "The plan is of another head; the current one is being planned. Ask \
+                               again after that."
+                .into(),
+            Self::Closed => "The pull request is closed; reopen it to have it planned.".into(),
+            Self::OtherPlan { typed, current } => text![
+                code(typed.as_str()),
+                " is not the plan at hand, which is ",
+                code(current.short()),
+                ". Read it, and name that one."
+            ],
+            Self::PlanNeeded { current } => text![
+                "What would happen now was not approved. Read it, then name its digest: ",
+                confirm(current),
+                "."
+            ],
+            Self::PolicyChanged { current } => text![
+                code("planwright.yaml"),
+                " has changed since this was planned. Read by what it is judged now, then confirm: ",
+                confirm(current),
+                "."
+            ],
+            _ => Text::default(),
+        }
+    }
+
+    /// What stands in the way of an apply, or came of it.
+    fn of_the_apply(&self) -> Text {
+        match self {
+            Self::NotMerged => {
+                "The pull request is not merged, and only what is merged is applied. \
+                                Merging applies it."
+                    .into()
+            }
+            Self::NothingToApply => {
+                "This change affects no stack, so there is nothing to apply.".into()
+            }
+            Self::NotMet(missing) => {
+                text!["This change cannot be applied yet: ", missing.clone(), "."]
+            }
+            Self::AlreadyApplied => {
+                "Everything of this change is applied; there is nothing to retry.".into()
+            }
+            Self::Superseded => "A newer change of the same stacks was applied before; this one \
+                                 would take it back."
+                .into(),
+            Self::ApplyFailed => "It is not applied, or only in part; the first comment of \
+                                  Planwright says why, and what stands."
+                .into(),
+            Self::Stopped => {
+                "Stopped before it was done: it was cancelled, or something newer took \
+                              its place."
+                    .into()
+            }
+            Self::NothingLocked { stack } => {
+                text!["This change holds no lock", of(stack.as_ref()), " and waits for none."]
+            }
+            Self::LockInUse { stack } => text![
+                "The lock",
+                of(stack.as_ref()),
+                " is in use by an apply that runs; ",
+                slash("cancel"),
+                " stops it."
+            ],
+            Self::NothingRunning => "Nothing runs for this pull request.".into(),
+            _ => Text::default(),
+        }
+    }
+
+    /// What is to be written into a branch.
+    fn of_the_branch(&self) -> Text {
+        match self {
+            Self::SetInFork { stack } => text![
+                "The branch is in a fork, to which Planwright never writes: change ",
+                stack,
+                " there by hand."
+            ],
+            Self::Invalid(_) => "That change is not valid, so nothing was committed:".into(),
+            Self::NothingToSet => {
+                "The params have these values already; nothing was committed.".into()
+            }
+            Self::HeadMoved => "Somebody pushed to the branch at the same moment; nothing was \
+                                committed. Ask again."
+                .into(),
+            Self::BranchTaken(branch) => text![
+                "The branch ",
+                code(branch),
+                " has commits of others; delete it, or work on it by hand."
+            ],
+            Self::IssueClosed => "The issue is closed; reopen it first.".into(),
+            _ => Text::default(),
+        }
+    }
+
+    /// What a run of the agent is asked for.
+    fn of_the_run(&self) -> Text {
+        match self {
+            Self::NoModel => text![
+                "No model is set up for this Planwright, so it reads no free text. ",
+                slash("set STACK PATH=VALUE"),
+                " changes a param, and an issue form asks for a stack."
+            ],
+            Self::NoRun => text![
+                "There is no run of the agent here; ",
+                slash("propose"),
+                " on an issue begins one."
+            ],
+            Self::NoQuestion => "The agent asks nothing here that could be answered.".into(),
+            Self::NoSuchChoice(count) => text!["That is none of the ", words(count), " choices."],
+            Self::Expired => {
+                text!["The question is older than a week; ", slash("propose"), " begins anew."]
+            }
+            Self::StillAtWork => {
+                text!["The agent is still at work; ", slash("cancel"), " stops it."]
+            }
+            Self::RunGone => text![
+                "This run was superseded or cancelled; ",
+                slash("propose"),
+                " begins a new one."
+            ],
+            Self::ProposeOnPullRequest => text![
+                slash("propose"),
+                " is for issues; ",
+                slash("revise"),
+                " changes what was proposed here."
+            ],
+            _ => Text::default(),
+        }
+    }
+}
+
+/// A command as it is typed.
+fn slash(command: &str) -> Text {
+    code(format_args!("/infra {command}")).into()
+}
+
+fn known_stacks(stack: &StackId, known: &[StackId]) -> Text {
     let wanted = stack.to_string();
     let nearest = known
         .iter()
@@ -127,30 +378,25 @@ fn known_stacks(stack: &StackId, known: &[StackId]) -> String {
         .filter(|(distance, _)| *distance <= wanted.len() / 2)
         .min();
     if let Some((_, nearest)) = nearest {
-        return format!(". Did you mean `{nearest}`?");
+        return text![". Did you mean ", nearest, "?"];
     }
     match known.len() {
         0 => ", nor any other.".into(),
-        n if n > 10 => format!("; there are {n}, `/infra status` lists those affected."),
-        _ => {
-            let names: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
-            format!("; the stacks are {}.", names.join(", "))
+        n if n > 10 => {
+            text!["; there are ", words(n), ", ", slash("status"), " lists those affected."]
         }
+        _ => text!["; the stacks are ", Text::join(known.iter().map(Text::from), ", "), "."],
     }
 }
 
-fn known_addresses(known: &[String]) -> String {
+fn known_addresses(known: &[String]) -> Text {
     if known.is_empty() {
         return ", so nothing has to be allowed".into();
     }
-    let names: Vec<String> = known
-        .iter()
-        .take(5)
-        .map(|address| escape::code(&escape::shortened(address, 120)))
-        .collect();
-    format!("; those are {}", names.join(", "))
+    let names = known.iter().take(5).map(|address| Text::from(short_code(address, 120)));
+    text!["; those are ", Text::join(names, ", ")]
 }
 
-fn of(stack: Option<&StackId>) -> String {
-    stack.map_or(String::new(), |stack| format!(" of `{stack}`"))
+fn of(stack: Option<&StackId>) -> Option<Text> {
+    stack.map(|stack| text![" of ", stack])
 }

@@ -1,12 +1,16 @@
 //! What became of a request: the one comment on its issue, edited in place.
 
 use planwright_core::{
-    escape,
     finding::Finding,
     names::{Login, PrNumber},
 };
 
-use super::{marker::Marker, run::RunReport, stack::finding_list};
+use super::{
+    doc::{Block, Doc, Item, Span, Text, code},
+    run::RunReport,
+    stack::finding_list,
+};
+use crate::text;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestReport {
@@ -31,58 +35,90 @@ pub struct FormLink {
     pub url: String,
 }
 
-/// The comment, with its marker.
-pub fn request(report: &RequestReport) -> String {
-    let text = match report {
-        RequestReport::Opened { pull_request, title } => format!(
-            "- [x] read the form\n- [x] validated, locked and committed\n- [x] opened #{pull_request}: \
-             {}\n\nIts plan is shown there. It is a draft until the plan succeeds, and it takes an \
-             approval by someone who did not ask for it.",
-            escape::code(title)
-        ),
-        RequestReport::Invalid(findings) => format!(
-            "- [x] read the form\n- [ ] validated\n\nSomething is wrong in the form:\n\n{}\n\nEdit the \
-             issue; it is read again.",
-            finding_list(findings)
-        ),
-        RequestReport::Unclear { forms } if forms.is_empty() => {
-            "Planwright answers issues that were written with one of its forms, and this repository \
-             has none: `planwright forms` makes one for each package that `planwright.yaml` allows."
-                .into()
+/// The comment.
+pub fn request(report: &RequestReport) -> Doc {
+    match report {
+        RequestReport::Opened { pull_request, title } => {
+            let opened = text!["opened ", *pull_request, ": ", code(title)];
+            let steps = vec![
+                Item::task(true, "read the form"),
+                Item::task(true, "validated, locked and committed"),
+                Item::task(true, opened),
+            ];
+            let plan = "Its plan is shown there. It is a draft until the plan succeeds, and it takes \
+                        an approval by someone who did not ask for it.";
+            vec![Block::List(steps), Block::Paragraph(plan.into())].into()
         }
-        RequestReport::Unclear { forms } => {
-            let forms = forms.iter().map(|form| {
-                let summary = escape::prose(&form.summary);
-                format!("- [{}]({}): {summary}", escape::prose(&form.package), form.url)
-            });
-            let forms: Vec<String> = forms.collect();
-            format!(
-                "Planwright answers issues that were written with one of its forms, and no model is set \
-                 up here that reads free text. These packages fit best; each link opens the form:\n\n\
-                 {}\n\nA param of a stack that is there already is changed by a comment: `/infra set \
-                 STACK PATH=VALUE`.",
-                forms.join("\n")
-            )
+        RequestReport::Invalid(findings) => {
+            let steps = vec![Item::task(true, "read the form"), Item::task(false, "validated")];
+            vec![
+                Block::List(steps),
+                Block::Paragraph("Something is wrong in the form:".into()),
+                finding_list(findings),
+                Block::Paragraph("Edit the issue; it is read again.".into()),
+            ]
+            .into()
         }
+        RequestReport::Unclear { forms } => unclear(forms),
         RequestReport::Run(report) => super::run::run(report),
-        RequestReport::NotAllowed { login } => format!(
-            "`{login}` has no write access to this repository, so nothing was done. Someone who has \
-             can take the label off and put it on again: then it is done for both."
-        ),
+        RequestReport::NotAllowed { login } => text![
+            login,
+            " has no write access to this repository, so nothing was done. Someone who has can take \
+             the label off and put it on again: then it is done for both."
+        ]
+        .into(),
+    }
+}
+
+fn unclear(forms: &[FormLink]) -> Doc {
+    if forms.is_empty() {
+        return text![
+            "Planwright answers issues that were written with one of its forms, and this repository \
+             has none: ",
+            code("planwright forms"),
+            " makes one for each package that ",
+            code("planwright.yaml"),
+            " allows."
+        ]
+        .into();
+    }
+    let item = |form: &FormLink| {
+        let text = Text::from(Span::Foreign(form.package.clone()));
+        let link = Span::Link { text, url: form.url.clone() };
+        Item::new(text![link, ": ", Span::Foreign(form.summary.clone())])
     };
-    Marker::Request.on(&text)
+    vec![
+        Block::Paragraph(
+            "Planwright answers issues that were written with one of its forms, and no model is set \
+             up here that reads free text. These packages fit best; each link opens the form:"
+                .into(),
+        ),
+        Block::List(forms.iter().map(item).collect()),
+        Block::Paragraph(text![
+            "A param of a stack that is there already is changed by a comment: ",
+            code("/infra set STACK PATH=VALUE"),
+            "."
+        ]),
+    ]
+    .into()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use planwright_core::finding::Location;
+
+    use super::*;
+    use crate::{Marker, markdown};
+
+    fn comment(report: &RequestReport) -> String {
+        Marker::Request.on(&markdown(&request(report)))
+    }
 
     #[test]
     fn what_is_wrong_in_a_form_is_told_and_cannot_speak_for_us() {
         let place = Location { file: "issue".into(), line: 5, column: 1 };
         let finding = Finding::error("form_field", place, "`name`: \n/infra apply @team <img>");
-        let text = request(&RequestReport::Invalid(vec![finding]));
+        let text = comment(&RequestReport::Invalid(vec![finding]));
         assert!(text.starts_with("<!-- planwright:request -->\n"), "{text}");
         assert!(text.contains("Edit the issue; it is read again."), "{text}");
         assert!(!text.lines().any(|line| line.starts_with("/infra")), "{text}");
@@ -97,7 +133,7 @@ mod tests {
             url: "https://github.com/acme/infra/issues/new?template=planwright-aws-bucket.yml"
                 .into(),
         }];
-        let text = request(&RequestReport::Unclear { forms });
+        let text = comment(&RequestReport::Unclear { forms });
         assert!(
             text.contains("- [aws-bucket](https://github.com/acme/infra/issues/new?"),
             "{text}"

@@ -2,50 +2,52 @@
 
 use planwright_core::{
     approval::{Disqualification, PrincipalRole},
-    escape,
-    names::Sha,
     verdict::{Outcome, Requirement, RequirementKind, RequirementStatus},
 };
+
+use super::doc::{Block, Item, Mark, Marked, Text, code, more, short_code, words};
+use crate::text;
 
 /// How many children of one requirement are told.
 const MOST: usize = 12;
 
 /// The requirements below the root as a list; of those that are met, only what is worth a line.
-pub fn requirement_list(root: &Requirement) -> String {
-    let mut lines = Vec::new();
-    for requirement in &root.children {
-        lines.push(line(requirement, 0));
+pub fn requirement_list(root: &Requirement) -> Block {
+    let item = |requirement: &Requirement| {
         let told: Vec<&Requirement> =
             requirement.children.iter().filter(|child| is_worth_telling(child)).collect();
-        lines.extend(told.iter().take(MOST).map(|child| line(child, 1)));
-        if let Some(more) = told.len().checked_sub(MOST).filter(|more| *more > 0) {
-            lines.push(format!("  - … and {} more", escape::grouped(more)));
-        }
-    }
-    lines.join("\n")
+        let mut below: Vec<Item> =
+            told.iter().take(MOST).map(|child| Item::new(marked(child))).collect();
+        below.extend(more(told.len(), MOST).map(Item::more));
+        Item { below, ..Item::new(marked(requirement)) }
+    };
+    Block::List(root.children.iter().map(item).collect())
 }
 
 /// The first thing that is not met, in words, without a sign.
-pub fn first_unmet(root: &Requirement) -> Option<String> {
+pub fn first_unmet(root: &Requirement) -> Option<Text> {
     let unmet = root.children.iter().find(|requirement| !requirement.met)?;
-    Some(words(unmet))
+    Some(requirement_words(unmet))
 }
 
 /// Why an approval does not count, as the end of a sentence about it.
-pub fn discount(why: &Disqualification) -> String {
+pub fn discount(why: &Disqualification) -> Text {
     match why {
-        Disqualification::Withdrawn => "withdrawn: the latest review does not approve".into(),
-        Disqualification::NotAUser => "given by a bot".into(),
-        Disqualification::Principal(why) => format!("{}, so it takes someone else", part(*why)),
-        Disqualification::NoWriteAccess => "no write access now".into(),
-        Disqualification::OtherHead => "given for another commit; approve once more".into(),
-        Disqualification::NothingPosted | Disqualification::BeforePlan => {
-            "given before this plan could be read; approve once more".into()
+        Disqualification::Withdrawn => "withdrawn: the latest review does not approve",
+        Disqualification::NotAUser => "given by a bot",
+        Disqualification::Principal(why) => {
+            return text![part(*why), ", so it takes someone else"];
         }
-        Disqualification::NotRecorded => "arrived while the bot was away; approve once more".into(),
-        Disqualification::OtherPlan => "given for another plan; approve once more".into(),
-        Disqualification::OtherPolicy => "given under another policy; approve once more".into(),
+        Disqualification::NoWriteAccess => "no write access now",
+        Disqualification::OtherHead => "given for another commit; approve once more",
+        Disqualification::NothingPosted | Disqualification::BeforePlan => {
+            "given before this plan could be read; approve once more"
+        }
+        Disqualification::NotRecorded => "arrived while the bot was away; approve once more",
+        Disqualification::OtherPlan => "given for another plan; approve once more",
+        Disqualification::OtherPolicy => "given under another policy; approve once more",
     }
+    .into()
 }
 
 /// What someone did to the change.
@@ -57,11 +59,6 @@ pub fn part(why: PrincipalRole) -> &'static str {
     }
 }
 
-/// A commit as people know it.
-pub fn short(sha: &Sha) -> &str {
-    &sha.as_str()[..sha.as_str().len().min(7)]
-}
-
 fn is_worth_telling(requirement: &Requirement) -> bool {
     !requirement.met
         || matches!(
@@ -70,90 +67,86 @@ fn is_worth_telling(requirement: &Requirement) -> bool {
         )
 }
 
-fn line(requirement: &Requirement, depth: usize) -> String {
-    let sign = match (&requirement.what, requirement.met) {
-        (_, true) => "✅",
+fn marked(requirement: &Requirement) -> Marked {
+    let mark = match (&requirement.what, requirement.met) {
+        (_, true) => Mark::Good,
         // It is one of several ways, so its failing alone stops nothing.
-        (RequirementKind::ApprovalBy(_), false) => "➖",
-        (_, false) => "❌",
+        (RequirementKind::ApprovalBy(_), false) => Mark::Moot,
+        (_, false) => Mark::Bad,
     };
-    format!("{}- {sign} {}", "  ".repeat(depth), words(requirement))
+    Marked { mark, text: requirement_words(requirement) }
 }
 
-/// A requirement and why it is met or not, in a line of Markdown.
-pub fn words(requirement: &Requirement) -> String {
+/// A requirement and why it is met or not, on one line.
+pub fn requirement_words(requirement: &Requirement) -> Text {
     let met = requirement.met;
     match &requirement.what {
-        RequirementKind::Applicable => {
-            if met { "can be applied" } else { "cannot be applied yet" }.into()
-        }
-        RequirementKind::Finished => reason(&requirement.why),
+        RequirementKind::Applicable if met => "can be applied".into(),
+        RequirementKind::Applicable => "cannot be applied yet".into(),
         RequirementKind::Planned if met => "planned without errors".into(),
         RequirementKind::Planned => "not everything is planned".into(),
-        RequirementKind::Stack(stack) => format!("`{stack}`: {}", reason(&requirement.why)),
+        RequirementKind::Stack(stack) => text![stack, ": ", reason(&requirement.why)],
         RequirementKind::Fresh if met => "the plan is of the current head, base and policy".into(),
         RequirementKind::Fresh => "the plan is out of date".into(),
-        RequirementKind::SameHead
+        RequirementKind::Finished
+        | RequirementKind::SameHead
         | RequirementKind::SameBase
         | RequirementKind::SamePolicy
-        | RequirementKind::SamePlans => reason(&requirement.why),
+        | RequirementKind::SamePlans
+        | RequirementKind::Approved => reason(&requirement.why),
         RequirementKind::ProtectedAllowed if requirement.children.is_empty() => {
             "no protected resource is deleted or replaced".into()
         }
         RequirementKind::ProtectedAllowed if met => {
             "what goes away in protected slots is allowed".into()
         }
-        RequirementKind::ProtectedAllowed => {
-            "protected resources would be deleted or replaced; someone who \
-                                   may approve allows it with `/infra allow STACK ADDRESS…`"
-                .into()
-        }
+        RequirementKind::ProtectedAllowed => text![
+            "protected resources would be deleted or replaced; someone who may approve allows it \
+             with ",
+            code("/infra allow STACK ADDRESS…")
+        ],
         RequirementKind::Protected { stack, address } => {
-            let address = escape::code(&escape::shortened(address, 120));
-            format!("{address} in `{stack}`: {}", reason(&requirement.why))
+            text![short_code(address, 120), " in ", stack, ": ", reason(&requirement.why)]
         }
-        RequirementKind::Approved => reason(&requirement.why),
-        RequirementKind::ApprovalBy(login) => format!("`{login}`: {}", reason(&requirement.why)),
+        RequirementKind::ApprovalBy(login) => text![login, ": ", reason(&requirement.why)],
     }
 }
 
-fn reason(why: &RequirementStatus) -> String {
+fn reason(why: &RequirementStatus) -> Text {
     match why {
-        RequirementStatus::Children => String::new(),
-        RequirementStatus::Unfinished(why) => format!("not finished: {why}"),
+        RequirementStatus::Children => Text::default(),
+        RequirementStatus::Unfinished(why) => text!["not finished: ", Text::kept(why)],
         RequirementStatus::NothingPlanned => "nothing is planned yet".into(),
         RequirementStatus::Outcome(outcome) => outcome_words(*outcome).into(),
         RequirementStatus::Same => "unchanged".into(),
         RequirementStatus::HeadMoved { planned, current } => {
-            format!("`{}` was planned, the head is `{}` now", short(planned), short(current))
+            text![planned, " was planned, the head is ", current, " now"]
         }
-        RequirementStatus::Retargeted { planned, current } => format!(
-            "planned for {}, the base is {} now",
-            escape::code(planned.as_str()),
-            escape::code(current.as_str())
-        ),
+        RequirementStatus::Retargeted { planned, current } => {
+            text!["planned for ", code(planned), ", the base is ", code(current), " now"]
+        }
         RequirementStatus::PolicyChanged => {
             "the policy at the base has changed since the plan".into()
         }
         RequirementStatus::PlansDiffer => "the stacks are not those of the plan set".into(),
         RequirementStatus::NoneProtected => "none is protected".into(),
-        RequirementStatus::AllowedBy(login) => format!("allowed by `{login}`"),
+        RequirementStatus::AllowedBy(login) => text!["allowed by ", login],
         RequirementStatus::NotAllowed => "nobody has allowed it".into(),
         RequirementStatus::AllowanceDiscounted { by, why } => {
-            format!("what `{by}` allowed does not count: {}", discount(why))
+            text!["what ", by, " allowed does not count: ", discount(why)]
         }
         RequirementStatus::NothingToApprove => {
             "nothing would change, so nobody has to approve".into()
         }
         RequirementStatus::Approvals { required: 0, .. } => "no approval is required".into(),
         RequirementStatus::Approvals { given, required } => {
-            format!("approved by {given} of {required}")
+            text!["approved by ", words(given), " of ", words(required)]
         }
         RequirementStatus::Counts => "approved".into(),
         RequirementStatus::CountsForOwnChange => {
-            "approved their own change, which `approvals.self` allows here".into()
+            text!["approved their own change, which ", code("approvals.self"), " allows here"]
         }
-        RequirementStatus::DoesNotCount(why) => format!("does not count: {}", discount(why)),
+        RequirementStatus::DoesNotCount(why) => text!["does not count: ", discount(why)],
     }
 }
 

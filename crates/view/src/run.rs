@@ -15,6 +15,12 @@ use planwright_core::{
     names::{PrNumber, Sha},
 };
 
+use super::{
+    doc::{Block, Doc, Item, Text, code, foreign, small, strong, words},
+    terminal::terminal_line,
+};
+use crate::text;
+
 /// How much of the model's note is shown.
 const NOTE: usize = 1_500;
 
@@ -73,117 +79,142 @@ impl From<&Run> for RunReport {
 }
 
 /// The text of the comment.
-pub fn run(report: &RunReport) -> String {
-    let mut parts = vec![checklist(report)];
-    parts.push(match &report.state {
-        RunState::AtWork => "The agent is at work. `/infra cancel` stops it.".into(),
+pub fn run(report: &RunReport) -> Doc {
+    let mut doc = Doc::from(checklist(report));
+    doc.push(match &report.state {
+        RunState::AtWork => {
+            text!["The agent is at work. ", code("/infra cancel"), " stops it."].into()
+        }
         RunState::Parked => {
-            "The server of the model is away. The run goes on by itself when it is back.".into()
+            text!["The server of the model is away. The run goes on by itself when it is back."]
+                .into()
         }
         RunState::Asking(question) => asking(question),
-        RunState::Over(how) => over(how, report.pull_request),
+        RunState::Over(how) => over(how, report.pull_request).into(),
     });
-    parts.extend(note(report));
-    parts.push(format!("<sub>Used: {}.</sub>", report.spent));
-    parts.join("\n\n")
+    doc.push(note(report));
+    doc.push(text![small(text!["Used: ", words(&report.spent), "."])]);
+    doc
 }
 
-/// What is missing of the head that a run has published without finishing it.
+/// What is missing of the head that a run has published without finishing it, as plain text: it is
+/// kept with the run.
 pub fn unfinished(run: &Run) -> Option<(Sha, String)> {
     let (how, published) = (run.unfinished.as_ref()?, run.published.as_ref()?);
     let is_planned = run.planned.as_ref().is_some_and(|it| it.rev == run.rev());
     let plan = if is_planned { "" } else { " Its last edits were not planned." };
-    let why = format!(
-        "{}{plan} `/infra revise TEXT` goes on, and so does a commit or `/infra set`.",
-        why(how)
-    );
-    Some((published.head.clone(), why))
+    let why = text![
+        why(how),
+        plan,
+        " ",
+        code("/infra revise TEXT"),
+        " goes on, and so does a commit or ",
+        code("/infra set"),
+        "."
+    ];
+    Some((published.head.clone(), terminal_line(&why)))
 }
 
 /// What stands in the pull request, below the table.
-pub fn facts(facts: &RunFacts) -> String {
+pub fn facts(facts: &RunFacts) -> Doc {
     let RunFacts { report, id, hash } = facts;
-    let mut parts = Vec::new();
+    let mut doc = Doc::default();
     if let RunState::Over(how) = &report.state
         && *how != End::Finished(Outcome::Propose)
     {
-        parts.push(format!(
-            "**Not finished**: {} Nothing more than what validates is in here, and it stays a draft. \
-             `/infra revise TEXT` goes on.",
-            why(how)
-        ));
+        doc.push(text![
+            strong("Not finished"),
+            ": ",
+            why(how),
+            " Nothing more than what validates is in here, and it stays a draft. ",
+            code("/infra revise TEXT"),
+            " goes on."
+        ]);
     }
-    parts.extend(note(report));
+    doc.push(note(report));
     if !report.dropped.is_nothing() {
-        parts.push(format!("Of the request this was not read: {}.", report.dropped));
+        doc.push(text!["Of the request this was not read: ", words(report.dropped), "."]);
     }
-    parts.push(format!("<sub>Run `{id}`, log `{}`. Used: {}.</sub>", hash.short(), report.spent));
-    parts.join("\n\n")
+    let (id, log, spent) = (code(id), code(hash.short()), words(&report.spent));
+    doc.push(text![small(text!["Run ", id, ", log ", log, ". Used: ", spent, "."])]);
+    doc
 }
 
-fn checklist(report: &RunReport) -> String {
-    let tick = |done: bool| if done { "x" } else { " " };
-    let unread = if report.dropped.is_nothing() {
-        String::new()
-    } else {
-        format!(" (not read, because nobody sees it: {})", report.dropped)
-    };
+fn checklist(report: &RunReport) -> Block {
+    let unread = (!report.dropped.is_nothing())
+        .then(|| text![" (not read, because nobody sees it: ", words(report.dropped), ")"]);
     let edits = match report.edits {
-        0 => String::new(),
+        0 => Text::default(),
         1 => ": 1 edit".into(),
-        more => format!(": {more} edits"),
+        more => text![": ", words(more), " edits"],
     };
     let opened = match report.pull_request {
-        Some(number) => format!("opened #{number}"),
+        Some(number) => text!["opened ", number],
         None => "open a pull request".into(),
     };
-    format!(
-        "- [x] read the request{unread}\n- [{}] edit and validate{edits}\n- [{}] plan\n- [{}] {opened}",
-        tick(report.edits > 0),
-        tick(report.is_planned),
-        tick(report.pull_request.is_some()),
-    )
+    Block::List(vec![
+        Item::task(true, text!["read the request", unread]),
+        Item::task(report.edits > 0, text!["edit and validate", edits]),
+        Item::task(report.is_planned, "plan"),
+        Item::task(report.pull_request.is_some(), opened),
+    ])
 }
 
-fn asking(question: &Question) -> String {
+fn asking(question: &Question) -> Doc {
     let who = if question.is_ours { "This is for people to decide" } else { "The agent asks" };
-    let choices: Vec<String> = (1..)
-        .zip(&question.choices)
-        .map(|(n, choice)| format!("{n}. {}", escape::prose(choice)))
-        .collect();
-    format!(
-        "{who}: {}\n\n{}\n\nAnswer with `/infra answer 1` to `/infra answer {}`, within a week.",
-        escape::prose(&question.text),
-        choices.join("\n"),
-        question.choices.len(),
-    )
+    let choices = question.choices.iter().map(|choice| text![foreign(choice, usize::MAX)]);
+    let last = code(format_args!("/infra answer {}", question.choices.len()));
+    vec![
+        Block::Paragraph(text![who, ": ", foreign(&question.text, usize::MAX)]),
+        Block::Steps(choices.collect()),
+        Block::Paragraph(text![
+            "Answer with ",
+            code("/infra answer 1"),
+            " to ",
+            last,
+            ", within a week."
+        ]),
+    ]
+    .into()
 }
 
 /// What people are told a day after a question.
-pub fn reminder(question: &Question) -> String {
-    format!(
-        "The run still waits for an answer: {} `/infra answer` chooses, as the comment above says; \
-         after a week the question is closed.",
-        escape::prose(&question.text)
-    )
+pub fn reminder(question: &Question) -> Doc {
+    text![
+        "The run still waits for an answer: ",
+        foreign(&question.text, usize::MAX),
+        " ",
+        code("/infra answer"),
+        " chooses, as the comment above says; after a week the question is closed."
+    ]
+    .into()
 }
 
-fn over(how: &End, pull_request: Option<PrNumber>) -> String {
+fn over(how: &End, pull_request: Option<PrNumber>) -> Text {
+    let revise = code("/infra revise TEXT");
     match (how, pull_request) {
-        (End::Finished(Outcome::Propose), Some(number)) => format!(
-            "Its plan is shown in #{number}. It is a draft until the plan succeeds, and it takes an \
-             approval by someone who did not ask for it. `/infra revise TEXT` changes it."
-        ),
-        (how, Some(number)) => format!(
-            "{} What validates stands in the draft #{number}. `/infra revise TEXT` goes on.",
-            why(how)
-        ),
-        (how, None) => format!("{} {}", why(how), how_to_go_on(how)),
+        (End::Finished(Outcome::Propose), Some(number)) => text![
+            "Its plan is shown in ",
+            number,
+            ". It is a draft until the plan succeeds, and it takes an approval by someone who did \
+             not ask for it. ",
+            revise,
+            " changes it."
+        ],
+        (how, Some(number)) => text![
+            why(how),
+            " What validates stands in the draft ",
+            number,
+            ". ",
+            revise,
+            " goes on."
+        ],
+        (how, None) => text![why(how), " ", how_to_go_on(how)],
     }
 }
 
 /// Why a run ended, as a sentence.
-fn why(how: &End) -> String {
+fn why(how: &End) -> Text {
     match how {
         End::Finished(outcome) => match outcome {
             Outcome::Propose => "The agent proposes a change.",
@@ -198,42 +229,48 @@ fn why(how: &End) -> String {
         End::Unusable => "Three answers of the model in a row were of no use.".into(),
         End::Refused => "The model, or a filter before it, refuses this request.".into(),
         End::Away => "The server of the model was away for too long.".into(),
-        End::Rejected(why) => {
-            format!("The server of the model does not take our requests: {}.", escape::prose(why))
-        }
+        End::Rejected(why) => text![
+            "The server of the model does not take our requests: ",
+            foreign(why, usize::MAX),
+            "."
+        ],
         End::Superseded => "A newer request took the place of this one.".into(),
         End::Cancelled => "It was cancelled.".into(),
         End::Unpublished(why) => {
-            format!("The change could not be published: {}", escape::prose(why))
+            text!["The change could not be published: ", foreign(why, usize::MAX)]
         }
     }
 }
 
-fn exhausted(limit: Limit) -> String {
-    format!("The run reached its limit of {limit}.")
+fn exhausted(limit: Limit) -> Text {
+    text!["The run reached its limit of ", words(limit), "."]
 }
 
-fn how_to_go_on(how: &End) -> &'static str {
+fn how_to_go_on(how: &End) -> Text {
     match how {
-        End::Superseded | End::Finished(Outcome::NoChangeNeeded | Outcome::AnswerOnly) => "",
-        End::Rejected(_) => "Whoever runs Planwright finds the answer in its log.",
-        _ => {
-            "`/infra propose TEXT` begins anew with more words, and `/infra set STACK PATH=VALUE` \
-             needs no model."
+        End::Superseded | End::Finished(Outcome::NoChangeNeeded | Outcome::AnswerOnly) => {
+            Text::default()
         }
+        End::Rejected(_) => "Whoever runs Planwright finds the answer in its log.".into(),
+        _ => text![
+            code("/infra propose TEXT"),
+            " begins anew with more words, and ",
+            code("/infra set STACK PATH=VALUE"),
+            " needs no model."
+        ],
     }
 }
 
-fn note(report: &RunReport) -> Option<String> {
-    let (summary, unmet) = report.note.as_ref()?;
-    let mut text = format!(
-        "The model's note, which nobody has checked:\n\n> {}",
-        escape::prose(&escape::shortened(summary, NOTE))
-    );
-    for one in unmet {
-        text.push_str(&format!("\n> - not met: {}", escape::prose(one)));
+fn note(report: &RunReport) -> Doc {
+    let Some((summary, unmet)) = report.note.as_ref() else { return Doc::default() };
+    let mut note = vec![Block::Paragraph(foreign(summary, NOTE).into())];
+    let unmet: Vec<Item> =
+        unmet.iter().map(|one| Item::new(text!["not met: ", foreign(one, usize::MAX)])).collect();
+    if !unmet.is_empty() {
+        note.push(Block::List(unmet));
     }
-    Some(text)
+    vec![Block::Paragraph("The model's note, which nobody has checked:".into()), Block::Quote(note)]
+        .into()
 }
 
 /// What was spent of what, for people.
@@ -261,6 +298,7 @@ fn spent(run: &Run) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::markdown;
 
     fn report(state: RunState) -> RunReport {
         RunReport {
@@ -281,7 +319,7 @@ mod tests {
             choices: vec!["eu-central-1".into(), "us-east-1".into()],
             is_ours: false,
         };
-        insta::assert_snapshot!(run(&report(RunState::Asking(question))), @r"
+        insta::assert_snapshot!(markdown(&run(&report(RunState::Asking(question)))), @r"
         - [x] read the request (not read, because nobody sees it: 2 hidden elements)
         - [x] edit and validate: 1 edit
         - [ ] plan
@@ -307,7 +345,7 @@ mod tests {
     fn a_run_that_is_not_finished_says_so_in_its_pull_request() {
         let report = report(RunState::Over(End::Exhausted(Limit::Plans)));
         let facts = RunFacts { report, id: "run".into(), hash: Digest::sha256(b"") };
-        let text = super::facts(&facts);
+        let text = markdown(&super::facts(&facts));
         assert!(
             text.starts_with("**Not finished**: The run reached its limit of plans."),
             "{text}"

@@ -1,45 +1,47 @@
 //! What a pull request makes of `planwright.yaml`, in words that say what it means.
 
 use planwright_core::{
-    escape,
+    change::SettingsReport,
     repo_config::{Setting, SettingChange},
 };
 
-use planwright_core::change::SettingsReport;
+use super::doc::{Block, Doc, Item, Text, code, short_code, strong};
+use crate::text;
 
 /// Everything that is to be known before a change of the settings is approved.
-pub fn settings_section(settings: &SettingsReport) -> String {
+pub fn settings_section(settings: &SettingsReport) -> Doc {
+    let file = || code("planwright.yaml");
     match settings {
-        SettingsReport::Removed => {
-            "**`planwright.yaml` is removed.** Once this is merged nothing of the repository is \
-             planned or applied any more; what was applied stays as it is."
-                .into()
-        }
+        SettingsReport::Removed => text![
+            strong(text![file(), " is removed."]),
+            " Once this is merged nothing of the repository is planned or applied any more; what was \
+             applied stays as it is."
+        ]
+        .into(),
         SettingsReport::Changed(changes) if changes.is_empty() => {
-            "**`planwright.yaml` changes**, but none of its values does.".into()
+            text![strong(text![file(), " changes"]), ", but none of its values does."].into()
         }
-        SettingsReport::Changed(changes) => format!(
-            "**`planwright.yaml` changes**: once this is merged, every later change is judged by it, \
-             and what was approved before and is not applied yet has to be approved again. This \
-             change itself is judged by the settings of its base.\n\n{}",
-            change_list(changes)
-        ),
+        SettingsReport::Changed(changes) => vec![
+            Block::Paragraph(text![
+                strong(text![file(), " changes"]),
+                ": once this is merged, every later change is judged by it, and what was approved \
+                 before and is not applied yet has to be approved again. This change itself is \
+                 judged by the settings of its base."
+            ]),
+            Block::List(changes.iter().map(setting_change).map(Item::new).collect()),
+        ]
+        .into(),
     }
 }
 
-/// One line for each setting.
-pub fn change_list(changes: &[SettingChange]) -> String {
-    let lines: Vec<String> = changes.iter().map(|change| format!("- {}", words(change))).collect();
-    lines.join("\n")
-}
-
-fn words(change: &SettingChange) -> String {
-    let value = |text: &str| escape::code(&escape::shortened(text, 200));
+/// What changes, and what that means.
+pub fn setting_change(change: &SettingChange) -> Text {
+    let after = short_code(&change.after, 200);
     let values = match &change.before {
-        None => value(&change.after),
-        Some(before) => format!("{} → {}", value(before), value(&change.after)),
+        None => after.into(),
+        Some(before) => text![short_code(before, 200), " → ", after],
     };
-    format!("`{}`: {values}: {}", change.setting.path(), meaning(change.setting))
+    text![code(change.setting.path()), ": ", values, ": ", meaning(change.setting)]
 }
 
 fn meaning(setting: Setting) -> &'static str {

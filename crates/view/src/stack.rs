@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 
 use planwright_core::{
+    change::{DriftReport, NotPlanned, PlanReport, Progress, StackReport},
     drift::{Drift, reverts_drift},
     escape,
-    finding::Finding,
+    finding::{Finding, Severity},
     names::StackId,
     plan::{Action, OutputChange, Plan, ResourceChange, Value},
     risk,
 };
 
 use super::{
-    change::{Labels, change_lines, drift_lines},
-    page::{Page, fenced_groups},
+    change::{Labels, change_lines, drift_lines, output_line},
+    doc::{Block, DiffLine, Doc, Item, Span, Text, foreign, more, short_code, strong},
+    markdown::markdown,
+    page::{BlockLine, Fitting, Page},
     summary::counts,
     value::{difference_text, value_text},
 };
-use planwright_core::change::{DriftReport, NotPlanned, PlanReport, Progress, StackReport};
+use crate::text;
 
 /// How many findings of one file set are listed.
 const MOST_FINDINGS: usize = 20;
@@ -25,36 +28,40 @@ const MOST_FINDINGS: usize = 20;
 const SENTENCE: usize = 400;
 
 /// The folded details of a stack in at most `room` bytes; empty if there is nothing more to tell.
-pub fn details(stack: &StackReport, room: usize) -> String {
-    let open = if stack.has_errors() || is_stuck(stack) { " open" } else { "" };
-    let head = format!(
-        "<details{open}><summary><code>{}</code>: {}</summary>",
-        stack.stack,
-        outline(stack)
-    );
-    let mut page = Page::new(room.saturating_sub(head.len() + "\n\n\n\n</details>".len()));
-    page.push(&progress(stack, page.room()));
-    page.push(&planning(stack, page.room()));
-    let drift_room = page.room();
-    match &stack.drift {
-        DriftReport::NeverApplied => {}
-        DriftReport::Unknown(why) => {
-            let why = escape::prose(&escape::shortened(why, 300));
-            page.push(&format!("**Drift** was not checked: {why}"));
+pub fn details(stack: &StackReport, room: usize) -> Doc {
+    let is_open = stack.has_errors() || is_stuck(stack);
+    let summary = text![&stack.stack, ": ", outline(stack)];
+    folded(summary, is_open, room, |room| {
+        let mut page = Page::new(room);
+        page.push(progress(stack, page.room()));
+        page.push(planning(stack, page.room()));
+        let drift_room = page.room();
+        match &stack.drift {
+            DriftReport::NeverApplied => {}
+            DriftReport::Unknown(why) => {
+                page.push(text![strong("Drift"), " was not checked: ", foreign(why, 300)]);
+            }
+            DriftReport::Checked(plan) => {
+                let since = " since the last apply: as it was applied → as it is";
+                page.push(drift_section(text![strong("Drift"), since], plan, drift_room));
+            }
         }
-        DriftReport::Checked(plan) => {
-            let head = "**Drift** since the last apply: as it was applied → as it is";
-            page.push(&drift_section(head, plan, drift_room));
-        }
-    }
-    let refreshed = stack.plan.plan().map(|plan| refreshed(plan, page.room()));
-    page.push(&refreshed.unwrap_or_default());
-    let body = page.into_text();
-    if body.is_empty() { body } else { format!("{head}\n\n{body}\n\n</details>") }
+        let refreshed = stack.plan.plan().map(|plan| refreshed(plan, page.room()));
+        page.push(refreshed.unwrap_or_default());
+        page.into_doc()
+    })
+}
+
+/// Details with what `body` makes of the room that is left; empty if that is nothing.
+fn folded(summary: Text, is_open: bool, room: usize, body: impl FnOnce(usize) -> Doc) -> Doc {
+    let details = |body| Block::Details { summary: summary.clone(), is_open, body };
+    let frame = markdown(&details(Doc::default()).into()).len();
+    let body = body(room.saturating_sub(frame));
+    if body.is_empty() { body } else { details(body).into() }
 }
 
 /// What happens to a stack, in a few words.
-pub fn outline(stack: &StackReport) -> String {
+pub fn outline(stack: &StackReport) -> Text {
     if let Some(plan) = stack.plan_at_stake() {
         return match counts(plan.summary(), false) {
             _ if plan.is_empty() && stack.changes_code => "no changes, but other code".into(),
@@ -64,55 +71,55 @@ pub fn outline(stack: &StackReport) -> String {
         };
     }
     match &stack.plan {
-        PlanReport::Pending | PlanReport::Planned(_) => "being planned".into(),
-        PlanReport::Invalid(_) => "invalid configuration".into(),
-        PlanReport::EngineFailed(_) => "the plan failed".into(),
-        PlanReport::NotPlanned(_) => "not planned".into(),
+        PlanReport::Pending | PlanReport::Planned(_) => "being planned",
+        PlanReport::Invalid(_) => "invalid configuration",
+        PlanReport::EngineFailed(_) => "the plan failed",
+        PlanReport::NotPlanned(_) => "not planned",
     }
+    .into()
 }
 
 /// The findings as a list, the first ones of many.
-pub fn finding_list(findings: &[Finding]) -> String {
-    let mut items: Vec<String> = findings.iter().take(MOST_FINDINGS).map(finding_item).collect();
-    if let Some(more) = findings.len().checked_sub(MOST_FINDINGS).filter(|more| *more > 0) {
-        items.push(format!("- … and {} more", escape::grouped(more)));
-    }
-    items.join("\n")
+pub fn finding_list(findings: &[Finding]) -> Block {
+    let mut items: Vec<Item> = findings.iter().take(MOST_FINDINGS).map(finding_item).collect();
+    items.extend(more(findings.len(), MOST_FINDINGS).map(Item::more));
+    Block::List(items)
 }
 
 /// Drift as a section: what was applied → what is there now.
-pub fn drift_section(head: &str, plan: &Plan, room: usize) -> String {
+pub fn drift_section(head: Text, plan: &Plan, room: usize) -> Doc {
     let drift = Drift::of(plan);
     if drift.is_empty() {
-        return String::new();
+        return Doc::default();
     }
     let resources: Vec<ResourceChange> = drift.resources.iter().map(|c| (*c).clone()).collect();
     let groups = risk::riskiest_first(&resources).into_iter().map(drift_lines);
     let outputs = drift.outputs.iter().map(|(name, output)| {
-        vec![output_line(name, Action::Update, output.applied, output.found)]
+        vec![output_change(name, Action::Update, output.applied, output.found)]
     });
     let groups: Vec<_> = groups.chain(outputs).collect();
-    section(head, groups.into_iter(), room, "drifted resources are not shown")
+    let left_out = " drifted resources are not shown".into();
+    section(Some(head), groups.into_iter(), room, left_out)
 }
 
 fn is_stuck(stack: &StackReport) -> bool {
     matches!(stack.progress, Some(Progress::Failed { .. } | Progress::Differs { .. }))
 }
 
-fn planning(stack: &StackReport, room: usize) -> String {
+fn planning(stack: &StackReport, room: usize) -> Doc {
     match &stack.plan {
-        PlanReport::Pending => String::new(),
-        PlanReport::Invalid(findings) => finding_list(findings),
+        PlanReport::Pending => Doc::default(),
+        PlanReport::Invalid(findings) => finding_list(findings).into(),
         PlanReport::EngineFailed(message) => said(message, room),
-        PlanReport::NotPlanned(why) => not_planned(&stack.stack, why),
+        PlanReport::NotPlanned(why) => not_planned(&stack.stack, why).into(),
         PlanReport::Planned(_) if matches!(stack.progress, Some(Progress::Differs { .. })) => {
-            String::new()
+            Doc::default()
         }
         PlanReport::Planned(plan) => changes(stack, plan, room),
     }
 }
 
-fn changes(stack: &StackReport, plan: &Plan, room: usize) -> String {
+fn changes(stack: &StackReport, plan: &Plan, room: usize) -> Doc {
     let drift = match &stack.drift {
         DriftReport::Checked(drift) => Some(drift),
         _ => None,
@@ -127,84 +134,76 @@ fn changes(stack: &StackReport, plan: &Plan, room: usize) -> String {
         change_lines(change, Labels { reverts: reverts.get(&key), is_protected })
     });
     let groups = resources.chain(outputs(&plan.outputs));
-    section("", groups, room, &format!("changes are not shown; `{}` shows all", stack.command()))
+    let left_out = text![" changes are not shown; ", Span::Code(stack.command()), " shows all"];
+    section(None, groups, room, left_out)
 }
 
-fn outputs(outputs: &BTreeMap<String, OutputChange>) -> impl Iterator<Item = Vec<String>> {
-    outputs.iter().map(|(name, o)| vec![output_line(name, o.action, &o.before, &o.after)])
+fn outputs(outputs: &BTreeMap<String, OutputChange>) -> impl Iterator<Item = Vec<DiffLine>> {
+    outputs.iter().map(|(name, o)| vec![output_change(name, o.action, &o.before, &o.after)])
 }
 
-fn output_line(name: &str, action: Action, before: &Value, after: &Value) -> String {
-    let symbol = match action {
-        Action::Create => '+',
-        Action::Delete => '-',
-        _ => '!',
-    };
+fn output_change(name: &str, action: Action, before: &Value, after: &Value) -> DiffLine {
     let name = escape::visible(&escape::shortened(name, 80));
-    format!("{symbol} output {name}: {}", difference_text(before, after))
+    output_line(&name, action, &difference_text(before, after))
 }
 
-fn refreshed(plan: &Plan, room: usize) -> String {
+fn refreshed(plan: &Plan, room: usize) -> Doc {
     if plan.refreshed.is_empty() {
-        return String::new();
+        return Doc::default();
     }
-    let count = escape::grouped(plan.refreshed.len());
-    let head = format!("<details><summary>Values that were refreshed: {count}</summary>");
+    let summary = text!["Values that were refreshed: ", plan.refreshed.len()];
     let groups = plan.refreshed.iter().map(|change| {
         change_lines(
             &ResourceChange { action: Action::Update, ..change.clone() },
             Labels::default(),
         )
     });
-    let room = room.saturating_sub(head.len() + "\n\n\n\n</details>".len());
-    let body = section("", groups, room, "refreshed resources are not shown");
-    if body.is_empty() { body } else { format!("{head}\n\n{body}\n\n</details>") }
+    let left_out = " refreshed resources are not shown".into();
+    folded(summary, false, room, |room| section(None, groups, room, left_out))
 }
 
-fn progress(stack: &StackReport, room: usize) -> String {
+fn progress(stack: &StackReport, room: usize) -> Doc {
     match &stack.progress {
         Some(Progress::Failed { message }) => said(message, room),
         Some(Progress::Differs { now }) => differences(stack, now, room),
         Some(Progress::Applied { outputs }) => applied(outputs, room),
-        _ => String::new(),
+        _ => Doc::default(),
     }
 }
 
 /// What came out of an apply; a sensitive output shows its name only.
-fn applied(outputs: &BTreeMap<String, Value>, room: usize) -> String {
+fn applied(outputs: &BTreeMap<String, Value>, room: usize) -> Doc {
     if outputs.is_empty() {
-        return String::new();
+        return Doc::default();
     }
     let lines = outputs.iter().map(|(name, value)| {
         let name = escape::visible(&escape::shortened(name, 80));
         vec![format!("{name} = {}", value_text(value))]
     });
-    let (block, more) = fenced_groups("text", lines, room.saturating_sub(SENTENCE));
-    let more = match more {
-        0 => String::new(),
-        more => format!("\n\n… {} more are not shown.", escape::grouped(more)),
-    };
-    format!("**Outputs**\n\n{block}{more}")
+    let mut doc = Doc::from(Block::Heading("Outputs".into()));
+    doc.push(fitted(lines, room, " are not shown".into()));
+    doc
 }
 
 /// How the plan after the merge differs from the one that was approved.
-fn differences(stack: &StackReport, now: &Plan, room: usize) -> String {
+fn differences(stack: &StackReport, now: &Plan, room: usize) -> Doc {
     let nothing = Plan::default();
     let approved = stack.plan.plan().unwrap_or(&nothing);
     let lists = [
-        ("**Would happen now, and was not approved:**", added(now, approved)),
-        ("**Was approved, and would not happen any more:**", added(approved, now)),
+        ("Would happen now, and was not approved:", added(now, approved)),
+        ("Was approved, and would not happen any more:", added(approved, now)),
     ];
     let mut page = Page::new(room);
     for (i, (head, groups)) in lists.into_iter().enumerate() {
         let room = if i == 0 { page.room() / 4 * 3 } else { page.room() };
-        page.push(&section(head, groups.into_iter(), room, "differences are not shown"));
+        let left_out = " differences are not shown".into();
+        page.push(section(Some(text![strong(head)]), groups.into_iter(), room, left_out));
     }
-    page.into_text()
+    page.into_doc()
 }
 
 /// The changes of `plan` that do not stand alike in `other`.
-fn added(plan: &Plan, other: &Plan) -> Vec<Vec<String>> {
+fn added(plan: &Plan, other: &Plan) -> Vec<Vec<DiffLine>> {
     let known: BTreeMap<_, _> =
         other.resources.iter().map(|change| ((&change.address, &change.deposed), change)).collect();
     let resources = risk::riskiest_first(&plan.resources)
@@ -214,96 +213,106 @@ fn added(plan: &Plan, other: &Plan) -> Vec<Vec<String>> {
     let new_outputs =
         plan.outputs.iter().filter(|(name, output)| other.outputs.get(*name) != Some(*output));
     let new_outputs =
-        new_outputs.map(|(name, o)| vec![output_line(name, o.action, &o.before, &o.after)]);
+        new_outputs.map(|(name, o)| vec![output_change(name, o.action, &o.before, &o.after)]);
     resources.chain(new_outputs).collect()
 }
 
 /// A heading, groups of lines, and how many groups were left out for want of room.
 fn section(
-    head: &str,
-    groups: impl Iterator<Item = Vec<String>>,
+    head: Option<Text>,
+    groups: impl Iterator<Item = Vec<DiffLine>>,
     room: usize,
-    left_out: &str,
-) -> String {
-    let room = room.saturating_sub(head.len() + SENTENCE);
-    let (block, more) = fenced_groups("diff", groups, room);
-    if block.is_empty() && more == 0 {
-        return String::new();
+    left_out: Text,
+) -> Doc {
+    let head = Doc::from(head.map(Doc::from));
+    let room = room.saturating_sub(markdown(&head).len());
+    let body = fitted(groups, room, left_out);
+    if body.is_empty() {
+        return body;
     }
-    let more = match more {
-        0 => String::new(),
-        more => format!("… {} more {left_out}.", escape::grouped(more)),
-    };
-    [head, &block, &more]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n\n")
+    let mut doc = head;
+    doc.push(body);
+    doc
 }
 
-fn said(message: &str, room: usize) -> String {
+/// A block of the lines for which there is room, and how many groups of them there are besides.
+fn fitted<Line: BlockLine>(
+    groups: impl Iterator<Item = Vec<Line>>,
+    room: usize,
+    left_out: Text,
+) -> Doc {
+    let fitting = Fitting::of(groups, room.saturating_sub(SENTENCE));
+    let mut doc = Doc::from(fitting.block().map(Doc::from));
+    if fitting.left_out > 0 {
+        doc.push(text!["… ", fitting.left_out, " more", left_out, "."]);
+    }
+    doc
+}
+
+fn said(message: &str, room: usize) -> Doc {
     let cut = |line: &str| escape::visible(&escape::shortened(line, 300));
     let lines = message.lines().map(|line| vec![cut(line)]);
-    let (block, more) = fenced_groups("text", lines, room.min(8_000).saturating_sub(SENTENCE));
-    match more {
-        0 => block,
-        more => format!("{block}\n\n… {} more lines are not shown.", escape::grouped(more)),
-    }
+    fitted(lines, room.min(8_000), " lines are not shown".into())
 }
 
-fn finding_item(finding: &Finding) -> String {
-    let cut = |text: &str| escape::prose(&escape::shortened(text, 300));
-    let mut item = format!(
-        "- **{}** {}: {}",
-        if finding.severity == planwright_core::finding::Severity::Error {
-            "error"
-        } else {
-            "warning"
-        },
-        escape::code(&escape::shortened(&finding.place.to_string(), 200)),
-        cut(&finding.message),
-    );
+fn finding_item(finding: &Finding) -> Item {
+    let severity = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let place = short_code(&finding.place.to_string(), 200);
+    let mut text = text![strong(severity), " ", place, ": ", foreign(&finding.message, 300)];
     if let Some(meant) = &finding.did_you_mean {
-        item.push_str(&format!("; did you mean {}?", escape::code(&escape::shortened(meant, 80))));
+        text.push(text!["; did you mean ", short_code(meant, 80), "?"]);
     }
     if !finding.allowed.is_empty() {
-        let allowed = escape::shortened(&finding.allowed.join(", "), 200);
-        item.push_str(&format!("; allowed: {}", escape::code(&allowed)));
+        text.push(text!["; allowed: ", short_code(&finding.allowed.join(", "), 200)]);
     }
     if let Some(fix) = &finding.fix {
         // A command is there to be copied, advice to be read.
-        let fix = escape::shortened(fix, 200);
         let is_command = fix.starts_with("planwright ");
-        let fix = if is_command { escape::code(&fix) } else { escape::prose(&fix) };
-        item.push_str(&format!("<br>To mend it: {fix}"));
+        let fix = if is_command { short_code(fix, 200) } else { foreign(fix, 200) };
+        text.push(text![Span::Break, "To mend it: ", fix]);
     }
-    item
+    Item::new(text)
 }
 
-/// Why a stack was not run, as a line of Markdown.
-pub fn not_planned(stack: &StackId, why: &NotPlanned) -> String {
+/// Why a stack was not run.
+pub fn not_planned(stack: &StackId, why: &NotPlanned) -> Text {
+    let plan = Span::Code("/infra plan".into());
+    let maintainer = " A maintainer can plan this very head with ";
+    let rendered = "Validated and rendered, but not planned: ";
     match why {
-        NotPlanned::Fork => "Validated and rendered, but not planned: a plan runs provider code, and \
-                             this branch is in a fork. A maintainer can plan this very head with \
-                             `/infra plan`."
-            .into(),
-        NotPlanned::PusherMayNotWrite => "Validated and rendered, but not planned: whoever pushed \
-                                          this head has no write access. A maintainer can plan this \
-                                          very head with `/infra plan`."
-            .into(),
-        NotPlanned::PackageBytes(package) => format!(
-            "Validated and rendered, but not planned: the pull request changes the package {}, which \
-             is code. A maintainer who had no part in the change can plan this very head with \
-             `/infra plan`.",
-            escape::code(&escape::shortened(package, 80))
-        ),
-        NotPlanned::Renamed { from } if from == stack => format!(
-            "Not planned: this stack gets another name, and its state would stay behind. Keep \
-             `{from}`, or remove it here and add the new stack in a second pull request."
-        ),
-        NotPlanned::Renamed { from } => format!(
-            "Not planned: this stack was `{from}`, and its state would stay behind. Keep the old \
-             name, or remove `{from}` and add the new stack in a second pull request."
-        ),
+        NotPlanned::Fork => text![
+            rendered,
+            "a plan runs provider code, and this branch is in a fork.",
+            maintainer,
+            plan,
+            "."
+        ],
+        NotPlanned::PusherMayNotWrite => {
+            text![rendered, "whoever pushed this head has no write access.", maintainer, plan, "."]
+        }
+        NotPlanned::PackageBytes(package) => text![
+            rendered,
+            "the pull request changes the package ",
+            short_code(package, 80),
+            ", which is code. A maintainer who had no part in the change can plan this very head \
+             with ",
+            plan,
+            "."
+        ],
+        NotPlanned::Renamed { from } if from == stack => text![
+            "Not planned: this stack gets another name, and its state would stay behind. Keep ",
+            from,
+            ", or remove it here and add the new stack in a second pull request."
+        ],
+        NotPlanned::Renamed { from } => text![
+            "Not planned: this stack was ",
+            from,
+            ", and its state would stay behind. Keep the old name, or remove ",
+            from,
+            " and add the new stack in a second pull request."
+        ],
     }
 }

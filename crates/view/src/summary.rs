@@ -1,9 +1,12 @@
 //! What a reviewer reads in five seconds: one line, the dangers, a table, what is missing.
 
+use std::collections::BTreeMap;
+
 use planwright_core::{
     approval::Principal,
+    change::{DriftReport, Progress, Report, StackReport, State, Warning},
     drift::Drift,
-    escape::{self, grouped},
+    names::Login,
     plan::{PlanSummary, ResourceChange},
     risk::{self, Risk},
     verdict::RequirementKind,
@@ -11,22 +14,26 @@ use planwright_core::{
 
 use super::{
     change::caution,
-    requirement::{part, requirement_list, short},
-    settings::{change_list, settings_section},
+    doc::{
+        Block, Callout, Doc, Item, Mark, Marked, Span, Text, code, foreign, more, short_code,
+        strong, words,
+    },
+    requirement::{part, requirement_list},
+    settings::{setting_change, settings_section},
     stack::{finding_list, outline},
 };
-use planwright_core::change::{DriftReport, Progress, Report, StackReport, State, Warning};
+use crate::text;
 
 const MOST_CAUTIONS: usize = 10;
 const MOST_ROWS: usize = 60;
 const MOST_NAMES: usize = 10;
 
-/// The blocks above the details, the most important first; each stands alone.
-pub fn summary(report: &Report) -> Vec<String> {
+/// The parts above the details, the most important first; each stands alone.
+pub fn summary(report: &Report) -> Vec<Doc> {
     vec![
-        format!("{}  \n{}", headline(report), state_line(report)),
+        text![headline(report), Span::Break, state_line(report)].into(),
         problems(report),
-        report.settings.as_ref().map_or_else(String::new, settings_section),
+        report.settings.as_ref().map(settings_section).into(),
         cautions(report),
         table(report),
         requirements(report),
@@ -34,134 +41,185 @@ pub fn summary(report: &Report) -> Vec<String> {
     ]
 }
 
-/// `**Plan: 5 to add, 0 to change, 0 to destroy** in 1 stack`.
-pub fn headline(report: &Report) -> String {
-    let stacks = match report.stacks.len() {
-        1 => "1 stack".to_owned(),
-        n => format!("{} stacks", grouped(n)),
-    };
+/// **Plan: 5 to add, 0 to change, 0 to destroy** in 1 stack.
+pub fn headline(report: &Report) -> Text {
+    let stacks = of_stacks(report.stacks.len());
     let failed = report.stacks.iter().filter(|stack| stack.has_errors()).count();
     let withheld = report.stacks.iter().filter(|stack| stack.is_withheld()).count();
+    let whole = |words: &'static str| text![strong(words)];
     match report.state {
-        State::Planning if report.stacks.is_empty() => "**Planning**".into(),
-        State::Planning => format!("**Planning** {stacks}"),
-        State::Stopped => "**Not planned: stopped**".into(),
-        State::InternalError => "**Not planned: something of Planwright's own went wrong**".into(),
-        State::NothingAffected => "**No stack is affected**".into(),
-        _ if !report.conflicts.is_empty() => "**Not planned: merge conflict**".into(),
-        _ if failed > 0 => format!("**Plan: {} of {stacks} failed**", grouped(failed)),
-        State::Blocked if report.has_errors() => "**Not planned: invalid configuration**".into(),
-        _ if report.is_about_settings_only() => "**Settings change**, no stack is affected".into(),
-        State::Applied => format!("**Applied: {}** in {stacks}", counts(report.summary(), true)),
+        State::Planning if report.stacks.is_empty() => whole("Planning"),
+        State::Planning => text![strong("Planning"), " ", stacks],
+        State::Stopped => whole("Not planned: stopped"),
+        State::InternalError => whole("Not planned: something of Planwright's own went wrong"),
+        State::NothingAffected => whole("No stack is affected"),
+        _ if !report.conflicts.is_empty() => whole("Not planned: merge conflict"),
+        _ if failed > 0 => text![strong(text!["Plan: ", failed, " of ", stacks, " failed"])],
+        State::Blocked if report.has_errors() => whole("Not planned: invalid configuration"),
+        _ if report.is_about_settings_only() => {
+            text![strong("Settings change"), ", no stack is affected"]
+        }
+        State::Applied => {
+            text![strong(text!["Applied: ", counts(report.summary(), true)]), " in ", stacks]
+        }
         // Three zeros would read as a plan without changes.
         _ if withheld > 0 && withheld == report.stacks.len() => {
-            format!("**Not planned:** {stacks}")
+            text![strong("Not planned:"), " ", stacks]
         }
-        _ if withheld > 0 => format!(
-            "**Plan: {}** in {stacks}, {} of them not planned",
-            all_counts(report.summary()),
-            grouped(withheld)
-        ),
-        _ => format!("**Plan: {}** in {stacks}", all_counts(report.summary())),
+        _ => {
+            let plan = strong(text!["Plan: ", all_counts(report.summary())]);
+            let besides = (withheld > 0).then(|| text![", ", withheld, " of them not planned"]);
+            text![plan, " in ", stacks, besides]
+        }
     }
+}
+
+/// So many stacks.
+pub fn of_stacks(count: usize) -> Text {
+    if count == 1 { "1 stack".into() } else { text![count, " stacks"] }
 }
 
 /// The counts that matter, `1 to add, 2 to destroy`; as what has been done if `done`.
-pub fn counts(summary: PlanSummary, done: bool) -> String {
-    let words = [
-        (summary.create, "to add", "added"),
-        (summary.update, "to change", "changed"),
-        (summary.replace, "to replace", "replaced"),
-        (summary.delete, "to destroy", "destroyed"),
-        (summary.import, "to import", "imported"),
-        (summary.moved, "to move", "moved"),
-        (summary.forget, "to forget", "forgotten"),
+pub fn counts(summary: PlanSummary, done: bool) -> Text {
+    let kinds = [
+        (summary.create, " to add", " added"),
+        (summary.update, " to change", " changed"),
+        (summary.replace, " to replace", " replaced"),
+        (summary.delete, " to destroy", " destroyed"),
+        (summary.import, " to import", " imported"),
+        (summary.moved, " to move", " moved"),
+        (summary.forget, " to forget", " forgotten"),
     ];
-    let told: Vec<String> = words
+    let told = kinds
         .into_iter()
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, ahead, past)| {
-            format!("{} {}", grouped(count), if done { past } else { ahead })
-        })
-        .collect();
-    if told.is_empty() && done { "nothing changed".into() } else { told.join(", ") }
+        .map(|(count, ahead, past)| text![count, if done { past } else { ahead }]);
+    let told = Text::join(told, ", ");
+    if told.is_empty() && done { "nothing changed".into() } else { told }
 }
 
 /// The engine's three numbers always, the others when there are any.
-fn all_counts(summary: PlanSummary) -> String {
-    let mut text = format!(
-        "{} to add, {} to change, {} to destroy",
-        grouped(summary.create),
-        grouped(summary.update),
-        grouped(summary.delete)
-    );
+fn all_counts(summary: PlanSummary) -> Text {
     let rest = PlanSummary { create: 0, update: 0, delete: 0, ..summary };
     let rest = counts(rest, false);
-    if !rest.is_empty() {
-        text.push_str(&format!(", {rest}"));
-    }
-    text
+    let rest = (!rest.is_empty()).then(|| text![", ", rest]);
+    text![
+        summary.create,
+        " to add, ",
+        summary.update,
+        " to change, ",
+        summary.delete,
+        " to destroy",
+        rest
+    ]
 }
 
 /// Where the change stands, and what comes next.
-pub fn state_line(report: &Report) -> String {
-    let head = short(&report.head);
-    let digest = report.digest.as_ref().map_or("DIGEST", |digest| digest.short());
+pub fn state_line(report: &Report) -> Marked {
+    let mark = match report.state {
+        State::Planning | State::Queued | State::Applying => Mark::Busy,
+        State::NothingAffected | State::Approved | State::Applied => Mark::Good,
+        State::SettingsActive if report.verdict.as_ref().is_some_and(|root| root.met) => Mark::Good,
+        State::AwaitingConfirmation if report.digest.is_none() => Mark::Bad,
+        State::AwaitingApproval | State::AwaitingConfirmation => Mark::Waiting,
+        State::Stopped | State::Superseded | State::Closed => Mark::Moot,
+        State::InternalError
+        | State::Blocked
+        | State::Failed
+        | State::Partial
+        | State::SettingsActive => Mark::Bad,
+    };
+    let text = match report.state {
+        State::Planning
+        | State::Stopped
+        | State::InternalError
+        | State::NothingAffected
+        | State::AwaitingApproval
+        | State::Approved
+        | State::Blocked => before_merge(report),
+        _ => after_merge(report),
+    };
+    Marked { mark, text }
+}
+
+fn before_merge(report: &Report) -> Text {
+    let (head, plan) = (&report.head, code("/infra plan"));
     match report.state {
-        State::Planning => format!("⏳ `{head}` is being planned; the result will stand here."),
-        State::Stopped => format!("➖ Planning `{head}` was stopped; `/infra plan` plans it."),
-        State::InternalError => format!(
-            "❌ `{head}` could not be planned, through no fault of its own. `/infra plan` tries again."
-        ),
-        State::NothingAffected => "✅ There is nothing to apply.".into(),
-        State::AwaitingApproval if is_outdated(report) => {
-            "✋ The plan is out of date. `/infra plan` makes a new one, which is to be approved then."
-                .into()
-        }
+        State::Planning => text![head, " is being planned; the result will stand here."],
+        State::Stopped => text!["Planning ", head, " was stopped; ", plan, " plans it."],
+        State::InternalError => text![
+            head,
+            " could not be planned, through no fault of its own. ",
+            plan,
+            " tries again."
+        ],
+        State::NothingAffected => "There is nothing to apply.".into(),
+        State::AwaitingApproval if is_outdated(report) => text![
+            "The plan is out of date. ",
+            plan,
+            " makes a new one, which is to be approved then."
+        ],
         State::AwaitingApproval if report.is_about_settings_only() => {
-            "✋ Waiting for approval. Approve the pull request after reading what changes.".into()
+            "Waiting for approval. Approve the pull request after reading what changes.".into()
         }
         State::AwaitingApproval => {
-            "✋ Waiting for approval. Approve the pull request after reading the plan.".into()
+            "Waiting for approval. Approve the pull request after reading the plan.".into()
         }
         State::Approved if report.is_about_settings_only() => {
-            "✅ Every requirement is met. Merging puts it in force; nothing is applied for it.".into()
+            "Every requirement is met. Merging puts it in force; nothing is applied for it.".into()
         }
-        State::Approved => "✅ Every requirement is met. Merging applies this plan.".into(),
-        State::Blocked if report.has_errors() => {
-            "❌ Mend what is listed below and push; it is planned again.".into()
+        State::Approved => "Every requirement is met. Merging applies this plan.".into(),
+        _ if report.has_errors() => {
+            "Mend what is listed below and push; it is planned again.".into()
         }
-        State::Blocked => "❌ Blocked by what is listed below.".into(),
-        State::Queued => "⏳ Merged. It waits for its turn to be applied.".into(),
-        State::Applying => "⏳ Merged. It is being applied.".into(),
-        State::Applied => "✅ Applied and verified: a second plan is empty.".into(),
-        State::AwaitingConfirmation if report.digest.is_none() => {
-            "❌ Merged, but **not applied**: what is listed below cannot be. Mend it in another pull \
-             request."
-                .into()
-        }
-        State::AwaitingConfirmation => format!(
-            "✋ Merged, but **not applied**: what would happen now was not approved. To have it \
-             applied as shown below, someone who may approve comments `/infra apply --plan {digest}`."
-        ),
-        State::Failed => "❌ The apply failed and is not tried again by itself. When the cause is \
-                          mended, comment `/infra apply`."
-            .into(),
-        State::Partial => {
-            "❌ Only a part was applied, and it is not tried again by itself. When the \
-                           cause is mended, comment `/infra apply`."
-                .into()
-        }
+        _ => "Blocked by what is listed below.".into(),
+    }
+}
+
+fn after_merge(report: &Report) -> Text {
+    let (not_applied, apply) = (strong("not applied"), code("/infra apply"));
+    match report.state {
+        State::Queued => "Merged. It waits for its turn to be applied.".into(),
+        State::Applying => "Merged. It is being applied.".into(),
+        State::Applied => "Applied and verified: a second plan is empty.".into(),
+        State::AwaitingConfirmation => match &report.digest {
+            None => text![
+                "Merged, but ",
+                not_applied,
+                ": what is listed below cannot be. Mend it in another pull request."
+            ],
+            Some(digest) => text![
+                "Merged, but ",
+                not_applied,
+                ": what would happen now was not approved. To have it applied as shown below, \
+                 someone who may approve comments ",
+                code(format_args!("/infra apply --plan {}", digest.short())),
+                "."
+            ],
+        },
+        State::Failed => text![
+            "The apply failed and is not tried again by itself. When the cause is mended, comment ",
+            apply,
+            "."
+        ],
+        State::Partial => text![
+            "Only a part was applied, and it is not tried again by itself. When the cause is \
+             mended, comment ",
+            apply,
+            "."
+        ],
         State::Superseded => {
-            "➖ Not applied: a newer change of the same stacks was applied before.".into()
+            "Not applied: a newer change of the same stacks was applied before.".into()
         }
         State::SettingsActive if report.verdict.as_ref().is_some_and(|root| root.met) => {
-            "✅ Merged and in force. There was nothing to apply.".into()
+            "Merged and in force. There was nothing to apply.".into()
         }
-        State::SettingsActive => "❌ Merged and in force, **although not every requirement was met**. If it \
-                           was not meant, take it back by another pull request."
-            .into(),
-        State::Closed => "➖ Closed without a merge: nothing is applied, no lock is held.".into(),
+        State::SettingsActive => text![
+            "Merged and in force, ",
+            strong("although not every requirement was met"),
+            ". If it was not meant, take it back by another pull request."
+        ],
+        _ => "Closed without a merge: nothing is applied, no lock is held.".into(),
     }
 }
 
@@ -173,31 +231,26 @@ fn is_outdated(report: &Report) -> bool {
 }
 
 /// What keeps everything from being planned.
-fn problems(report: &Report) -> String {
-    let mut blocks = Vec::new();
+fn problems(report: &Report) -> Doc {
+    let mut doc = Doc::default();
     if !report.conflicts.is_empty() {
         let files = report.conflicts.iter().take(MOST_NAMES);
-        let files: Vec<String> = files
-            .map(|file| format!("- {}", escape::code(&escape::shortened(file, 200))))
-            .collect();
-        let more = more(report.conflicts.len(), MOST_NAMES);
-        blocks.push(format!(
-            "The head cannot be merged into the base. Merge the base into this branch and resolve:\n\n{}{more}",
-            files.join("\n")
-        ));
+        let mut files: Vec<Item> = files.map(|file| Item::new(short_code(file, 200))).collect();
+        files.extend(more(report.conflicts.len(), MOST_NAMES).map(Item::more));
+        doc.push(text![
+            "The head cannot be merged into the base. Merge the base into this branch and resolve:"
+        ]);
+        doc.push(Block::List(files));
     }
     if !report.findings.is_empty() {
-        blocks.push(finding_list(&report.findings));
+        doc.push(finding_list(&report.findings));
     }
-    blocks.join("\n\n")
+    doc
 }
 
-fn cautions(report: &Report) -> String {
-    if !matches!(
-        report.state,
-        State::AwaitingApproval | State::Approved | State::Blocked | State::AwaitingConfirmation
-    ) {
-        return String::new();
+fn cautions(report: &Report) -> Doc {
+    if !is_ahead(report) {
+        return Doc::default();
     }
     let mut going: Vec<(&StackReport, &ResourceChange)> = report
         .stacks
@@ -209,140 +262,130 @@ fn cautions(report: &Report) -> String {
         .filter(|(_, change)| change.action.is_destructive() || change.action.is_replace())
         .collect();
     if going.is_empty() {
-        return String::new();
+        return Doc::default();
     }
     going.sort_by_cached_key(|(stack, change)| (risk::order(change), &stack.stack));
-    let items = going.iter().take(MOST_CAUTIONS).map(|(stack, change)| {
+    let item = |stack: &StackReport, change: &ResourceChange| {
         let is_protected = stack.protected.contains(&change.address);
-        format!("> - {} (`{}`)", caution(change, is_protected), stack.stack)
-    });
-    let items: Vec<String> = items.collect();
-    let head = match going.len() {
-        1 => "1 resource is deleted or replaced".to_owned(),
-        n => format!("{} resources are deleted or replaced", grouped(n)),
+        Item::new(text![caution(change, is_protected), " (", &stack.stack, ")"])
     };
-    let more = more(going.len(), MOST_CAUTIONS).replace('\n', "\n> ");
-    format!("> [!CAUTION]\n> **{head}**\n>\n{}{more}", items.join("\n"))
+    let told = going.iter().take(MOST_CAUTIONS);
+    let mut items: Vec<Item> = told.map(|(stack, change)| item(stack, change)).collect();
+    items.extend(more(going.len(), MOST_CAUTIONS).map(Item::more));
+    let head = match going.len() {
+        1 => "1 resource is deleted or replaced".into(),
+        n => text![n, " resources are deleted or replaced"],
+    };
+    Block::Callout(Callout::Caution, vec![Block::Heading(head), Block::List(items)]).into()
 }
 
-fn table(report: &Report) -> String {
+/// Whether somebody still decides on it.
+fn is_ahead(report: &Report) -> bool {
+    matches!(
+        report.state,
+        State::AwaitingApproval | State::Approved | State::Blocked | State::AwaitingConfirmation
+    )
+}
+
+fn table(report: &Report) -> Doc {
     if report.stacks.is_empty() {
-        return String::new();
+        return Doc::default();
     }
     let has_progress = report.stacks.iter().any(|stack| stack.progress.is_some());
-    let mut rows =
-        vec!["| Stack | Plan | Risk | Drift |".to_owned(), "| --- | --- | --- | --- |".into()];
-    if has_progress {
-        rows[0].push_str(" Apply |");
-        rows[1].push_str(" --- |");
-    }
-    for stack in report.riskiest_first().into_iter().take(MOST_ROWS) {
-        let mut row = format!(
-            "| `{}` | {} | {} | {} |",
-            stack.stack,
-            outline(stack),
-            risk_cell(stack),
-            drift_cell(&stack.drift)
-        );
+    let mut head: Vec<Text> = ["Stack", "Plan", "Risk", "Drift"].map(Text::from).into();
+    head.extend(has_progress.then(|| "Apply".into()));
+    let row = |stack: &StackReport| {
+        let mut row =
+            vec![text![&stack.stack], outline(stack), risk_cell(stack), drift_cell(&stack.drift)];
         if has_progress {
-            row.push_str(&format!(
-                " {} |",
-                stack.progress.as_ref().map_or("–".into(), progress_words)
-            ));
+            let progress = stack.progress.as_ref().map(progress_words);
+            row.push(progress.map_or("–".into(), Text::from));
         }
-        rows.push(row);
+        row
+    };
+    let rows = report.riskiest_first().into_iter().take(MOST_ROWS).map(row).collect();
+    let mut doc = Doc::from(Block::Table { head, rows });
+    if let Some(more) = more(report.stacks.len(), MOST_ROWS) {
+        doc.push(text!["… and ", more, " more stacks, none of them riskier."]);
     }
-    let table = rows.join("\n");
-    match report.stacks.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
-        None => table,
-        Some(more) => {
-            format!("{table}\n\n… and {} more stacks, none of them riskier.", grouped(more))
-        }
-    }
+    doc
 }
 
-fn risk_cell(stack: &StackReport) -> String {
+fn risk_cell(stack: &StackReport) -> Text {
     match stack.risk() {
         None => "–".into(),
-        Some(risk @ (Risk::DataLoss | Risk::PublicExposure)) => format!("**{risk}**"),
-        Some(risk) => risk.to_string(),
+        Some(risk @ (Risk::DataLoss | Risk::PublicExposure)) => text![strong(words(risk))],
+        Some(risk) => text![words(risk)],
     }
 }
 
-fn drift_cell(drift: &DriftReport) -> String {
+fn drift_cell(drift: &DriftReport) -> Text {
     match drift {
         DriftReport::NeverApplied => "–".into(),
         DriftReport::Unknown(_) => "not checked".into(),
         DriftReport::Checked(plan) => match Drift::of(plan).len() {
             0 => "none".into(),
-            n => format!("**{}**", grouped(n)),
+            n => text![strong(n)],
         },
     }
 }
 
-/// How applying a stack goes, with a sign before it.
-pub fn progress_words(progress: &Progress) -> String {
-    match progress {
-        Progress::Queued { position, behind: None } => format!("⏳ place {position} in the queue"),
-        Progress::Queued { position, behind: Some(pr) } => {
-            format!("⏳ place {position} in the queue, behind #{pr}")
+/// How applying a stack goes.
+pub fn progress_words(progress: &Progress) -> Marked {
+    let (mark, text) = match progress {
+        Progress::Queued { position, behind } => {
+            let behind = behind.map(|number| text![", behind ", number]);
+            (Mark::Busy, text!["place ", words(position), " in the queue", behind])
         }
-        Progress::Applying => "⏳ applying".into(),
-        Progress::Applied { .. } => "✅ applied, verified".into(),
-        Progress::Differs { .. } => "✋ differs from what was approved".into(),
-        Progress::Failed { .. } => "❌ failed".into(),
-        Progress::NotStarted { because_of } => format!("➖ not started: `{because_of}` failed"),
-        Progress::Superseded { by } => format!("➖ superseded by `{}`", short(by)),
-    }
+        Progress::Applying => (Mark::Busy, "applying".into()),
+        Progress::Applied { .. } => (Mark::Good, "applied, verified".into()),
+        Progress::Differs { .. } => (Mark::Waiting, "differs from what was approved".into()),
+        Progress::Failed { .. } => (Mark::Bad, "failed".into()),
+        Progress::NotStarted { because_of } => {
+            (Mark::Moot, text!["not started: ", because_of, " failed"])
+        }
+        Progress::Superseded { by } => (Mark::Moot, text!["superseded by ", by]),
+    };
+    Marked { mark, text }
 }
 
-fn requirements(report: &Report) -> String {
-    let is_ahead = matches!(
-        report.state,
-        State::AwaitingApproval | State::Approved | State::Blocked | State::AwaitingConfirmation
-    );
-    let Some(root) = report.verdict.as_ref() else { return String::new() };
+fn requirements(report: &Report) -> Doc {
+    let Some(root) = report.verdict.as_ref() else { return Doc::default() };
+    let head = |when: &'static str| Block::Heading(text!["Before it ", when]);
     if report.state == State::SettingsActive && !root.met {
-        return format!("**Before it was merged**\n\n{}", requirement_list(root));
+        return vec![head("was merged"), requirement_list(root)].into();
     }
-    if !is_ahead {
-        return String::new();
+    if !is_ahead(report) {
+        return Doc::default();
     }
-    let when = if report.is_about_settings_only() { "merged" } else { "applied" };
-    format!(
-        "**Before it is {when}**\n\n{}\n\n{}",
-        requirement_list(root),
-        who_may_approve(&report.principals, report.warnings.contains(&Warning::SelfApproval))
-    )
+    let when = if report.is_about_settings_only() { "is merged" } else { "is applied" };
+    let is_self_allowed = report.warnings.contains(&Warning::SelfApproval);
+    let who = who_may_approve(&report.principals, is_self_allowed);
+    vec![head(when), requirement_list(root), Block::Paragraph(who)].into()
 }
 
-fn who_may_approve(principals: &[Principal], is_self_allowed: bool) -> String {
+fn who_may_approve(principals: &[Principal], is_self_allowed: bool) -> Text {
     if principals.is_empty() || is_self_allowed {
         return "Anyone with write access may approve.".into();
     }
-    let mut parts = std::collections::BTreeMap::<_, Vec<&str>>::new();
+    let mut parts = BTreeMap::<&Login, Vec<&'static str>>::new();
     for principal in principals.iter().filter(|principal| !is_nobody(principals, principal)) {
         let told = parts.entry(&principal.login).or_default();
         if !told.contains(&part(principal.why)) {
             told.push(part(principal.why));
         }
     }
+    let anyone = "Anyone with write access may approve who had no part in the change";
     if parts.is_empty() {
-        return "Anyone with write access may approve who had no part in the change.".into();
+        return text![anyone, "."];
     }
-    let names: Vec<String> = parts
-        .iter()
-        .take(MOST_NAMES)
-        .map(|(login, parts)| format!("`{login}` ({})", parts.join(", ")))
-        .collect();
-    let more = match parts.len().checked_sub(MOST_NAMES).filter(|more| *more > 0) {
-        None => String::new(),
-        Some(more) => format!(" and {} more", grouped(more)),
-    };
-    format!(
-        "Anyone with write access may approve who had no part in the change; not {}{more}.",
-        names.join(", ")
-    )
+    let count = parts.len();
+    let names = parts.into_iter().take(MOST_NAMES).map(|(login, parts)| {
+        text![login, " (", Text::join(parts.into_iter().map(Text::from), ", "), ")"]
+    });
+    let names = Text::join(names, ", ");
+    let more = more(count, MOST_NAMES).map(|more| text![" and ", more, " more"]);
+    text![anyone, "; not ", names, more, "."]
 }
 
 /// Whether it is a bot, under any of its names, or GitHub's own hand in commits made on its pages:
@@ -352,29 +395,27 @@ fn is_nobody(principals: &[Principal], principal: &Principal) -> bool {
     names.any(|other| other.login.as_str().ends_with("[bot]") || other.login.as_str() == "web-flow")
 }
 
-fn warnings(report: &Report) -> String {
+fn warnings(report: &Report) -> Doc {
     let told = report.warnings.iter().take(MOST_NAMES).map(|warning| match warning {
-        Warning::SelfApproval => {
-            "> - Whoever shaped a change may approve it here: `approvals.self` \
-                                  is on in `planwright.yaml`."
-                .to_owned()
-        }
-        Warning::PolicyChanged(changes) => {
-            let list = change_list(changes).replace('\n', "\n>   ");
-            format!(
-                "> - `planwright.yaml` has changed since this was planned, and it is judged by what \
-                 holds now:\n>   {list}"
-            )
-        }
-        Warning::Other(text) => format!("> - {}", escape::prose(&escape::shortened(text, 300))),
+        Warning::SelfApproval => Item::new(text![
+            "Whoever shaped a change may approve it here: ",
+            code("approvals.self"),
+            " is on in ",
+            code("planwright.yaml"),
+            "."
+        ]),
+        Warning::PolicyChanged(changes) => Item {
+            below: changes.iter().map(setting_change).map(Item::new).collect(),
+            ..Item::new(text![
+                code("planwright.yaml"),
+                " has changed since this was planned, and it is judged by what holds now:"
+            ])
+        },
+        Warning::Other(text) => Item::new(foreign(text, 300)),
     });
-    let told: Vec<String> = told.collect();
-    if told.is_empty() { String::new() } else { format!("> [!WARNING]\n{}", told.join("\n")) }
-}
-
-fn more(count: usize, shown: usize) -> String {
-    match count.checked_sub(shown).filter(|more| *more > 0) {
-        None => String::new(),
-        Some(more) => format!("\n- … and {} more", grouped(more)),
+    let told: Vec<Item> = told.collect();
+    if told.is_empty() {
+        return Doc::default();
     }
+    Block::Callout(Callout::Warning, vec![Block::List(told)]).into()
 }

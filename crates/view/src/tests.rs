@@ -21,6 +21,11 @@ use planwright_core::{
     verdict::{Requirement, RequirementKind, RequirementStatus},
 };
 
+/// A text in Markdown.
+fn line(text: &Text) -> String {
+    markdown::markdown_line(text)
+}
+
 /// The comment of a bot without pages.
 fn comment(report: &Report) -> String {
     super::comment(report, None)
@@ -418,6 +423,7 @@ fn a_replacement_lists_what_forces_it_first() {
     ];
     change.replace_paths = vec![Path(vec![planwright_core::plan::Step::Key("bucket".into())])];
     let lines = change::change_lines(&change, change::Labels::default());
+    let lines: Vec<String> = lines.iter().map(markdown::diff_line).collect();
     assert_snapshot!(lines.join("\n"), @r#"
 -/+ module.bucket.aws_s3_bucket.this: replace (delete, then create); data loss
 !     bucket: "a" → "b"  # forces replacement

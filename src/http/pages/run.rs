@@ -17,9 +17,10 @@ use planwright_core::names::StackId;
 use planwright_core::verdict::{Requirement, RequirementKind};
 use planwright_store::{NotedRun, RunId, RunKind, RunLines, RunState, RunStep};
 use planwright_view as view;
+use planwright_view::{Html, Text, code, html_line, setting_change, text, words};
 
 use super::stack::{StackView, StepView, steps};
-use super::text::{Moment, Span, spans, took};
+use super::text::{Moment, took};
 use super::{Desk, Shared, no_pages, not_found, said, shown, sign_in};
 
 #[derive(Template)]
@@ -38,7 +39,7 @@ struct Page<'a> {
     started: Moment,
     took: String,
     newer: Option<String>,
-    lines: Vec<Vec<Span>>,
+    lines: Vec<Html>,
     lists: Vec<List>,
     steps: Vec<StepView>,
     stacks: Vec<StackView>,
@@ -54,7 +55,7 @@ struct Standing {
 
 struct List {
     title: &'static str,
-    items: Vec<Vec<Span>>,
+    items: Vec<Html>,
 }
 
 /// A requirement, met or not.
@@ -62,7 +63,7 @@ struct Need {
     is_met: bool,
     /// One of several ways, so that its failing alone stops nothing.
     is_optional: bool,
-    words: Vec<Span>,
+    words: Html,
     below: Vec<Need>,
 }
 
@@ -145,12 +146,14 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
     };
     match &seen.report {
         Some(report) => page.tell(report),
-        None if is_over && run.state == RunState::Failed => page.lines.push(spans(
+        None if is_over && run.state == RunState::Failed => page.lines.push(html_line(&text![
             "Something of Planwright's own went wrong; the pull request says under which id the log \
-             of the bot has it.",
-        )),
-        None if is_over => page.lines.push(spans("It was stopped before anything came of it.")),
-        None => page.lines.push(spans("It goes on; this page follows by itself.")),
+             of the bot has it."
+        ])),
+        None if is_over => {
+            page.lines.push(html_line(&"It was stopped before anything came of it.".into()));
+        }
+        None => page.lines.push(html_line(&"It goes on; this page follows by itself.".into())),
     }
     page
 }
@@ -158,16 +161,16 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
 impl Page<'_> {
     /// Says what came out.
     fn tell(&mut self, report: &Report) {
-        self.lines.push(spans(&view::headline(report)));
+        self.lines.push(html_line(&view::headline(report)));
         // While it goes on, the state is told above.
         if report.state != Stands::Planning {
-            self.lines.push(spans(&view::state_line(report)));
+            self.lines.push(html_line(&view::state_line(report).into()));
         }
-        let items = |texts: Vec<String>| -> Vec<Vec<Span>> {
-            let one = |text: &String| text.lines().map(visible).collect::<Vec<_>>().join("; ");
-            texts.iter().map(|text| vec![Span::Plain(one(text))]).collect()
+        let items = |texts: Vec<String>| -> Vec<Html> {
+            let one = |text: &String| text.lines().collect::<Vec<_>>().join("; ");
+            texts.iter().map(|text| html_line(&text![words(one(text))])).collect()
         };
-        let mut list = |title, items: Vec<Vec<Span>>| {
+        let mut list = |title, items: Vec<Html>| {
             if !items.is_empty() {
                 self.lists.push(List { title, items });
             }
@@ -182,33 +185,32 @@ impl Page<'_> {
     }
 }
 
-fn settings(report: &Report) -> Vec<Vec<Span>> {
-    match &report.settings {
+fn settings(report: &Report) -> Vec<Html> {
+    let texts: Vec<Text> = match &report.settings {
         None => Vec::new(),
-        Some(SettingsReport::Removed) => {
-            vec![spans("`planwright.yaml` is removed: nothing is planned or applied any more.")]
-        }
+        Some(SettingsReport::Removed) => vec![text![
+            code("planwright.yaml"),
+            " is removed: nothing is planned or applied any more."
+        ]],
         Some(SettingsReport::Changed(changes)) if changes.is_empty() => {
-            vec![spans("None of its values changes.")]
+            vec!["None of its values changes.".into()]
         }
-        Some(SettingsReport::Changed(changes)) => listed(&view::change_list(changes)),
-    }
+        Some(SettingsReport::Changed(changes)) => changes.iter().map(setting_change).collect(),
+    };
+    texts.iter().map(html_line).collect()
 }
 
-fn warnings(report: &Report) -> Vec<Vec<Span>> {
+fn warnings(report: &Report) -> Vec<Html> {
     let told = report.warnings.iter().flat_map(|warning| match warning {
-        Warning::SelfApproval => {
-            vec![spans("Whoever shaped a change may approve it here: `approvals.self` is on.")]
-        }
-        Warning::PolicyChanged(changes) => listed(&view::change_list(changes)),
-        Warning::Other(text) => vec![vec![Span::Plain(visible(text))]],
+        Warning::SelfApproval => vec![text![
+            "Whoever shaped a change may approve it here: ",
+            code("approvals.self"),
+            " is on."
+        ]],
+        Warning::PolicyChanged(changes) => changes.iter().map(setting_change).collect(),
+        Warning::Other(warning) => vec![text![words(warning)]],
     });
-    told.collect()
-}
-
-/// The items of a list in Markdown.
-fn listed(text: &str) -> Vec<Vec<Span>> {
-    text.lines().map(|line| spans(line.trim_start_matches("- "))).collect()
+    told.map(|text| html_line(&text)).collect()
 }
 
 fn need(requirement: &Requirement) -> Need {
@@ -222,7 +224,7 @@ fn need(requirement: &Requirement) -> Need {
     Need {
         is_met: requirement.met,
         is_optional: matches!(requirement.what, RequirementKind::ApprovalBy(_)),
-        words: spans(&format!("{about}{}", view::requirement_words(requirement))),
+        words: html_line(&text![about, view::requirement_words(requirement)]),
         below: requirement.children.iter().map(need).collect(),
     }
 }

@@ -12,9 +12,11 @@ use planwright_core::{
 };
 use planwright_store::{RunStep, Stage, StepState};
 use planwright_view as view;
-use planwright_view::{Labels, facts, forces_replacement, whole_value_text};
+use planwright_view::{
+    Html, Labels, facts, forces_replacement, html_line, plain, text, whole_value_text, words,
+};
 
-use super::text::{Span, spans, took};
+use super::text::took;
 
 pub struct StackView {
     pub name: StackId,
@@ -24,7 +26,7 @@ pub struct StackView {
     pub is_bad: bool,
     pub steps: Vec<StepView>,
     /// What the engine, or we, say of a failure; or what else is to be known.
-    pub notes: Vec<Vec<Span>>,
+    pub notes: Vec<Html>,
     pub message: Option<String>,
     pub sections: Vec<Section>,
     pub log: Option<String>,
@@ -87,12 +89,12 @@ impl StackView {
 
     pub fn of(stack: &StackReport) -> Self {
         let mut view = Self {
-            outline: view::outline(stack),
+            outline: plain(&view::outline(stack)),
             risk: stack.risk().map(|risk| risk.to_string()).filter(|risk| risk != "other"),
-            progress: stack.progress.as_ref().map(|progress| {
-                let words = view::progress_words(progress).replace('`', "");
-                words.split_once(' ').map_or(words.clone(), |(_, words)| words.to_owned())
-            }),
+            progress: stack
+                .progress
+                .as_ref()
+                .map(|progress| plain(&view::progress_words(progress).text)),
             is_bad: stack.has_errors() || matches!(stack.progress, Some(Progress::Failed { .. })),
             ..Self::pending(&stack.stack)
         };
@@ -133,7 +135,7 @@ impl StackView {
                 self.message = Some(block(message));
             }
             PlanReport::NotPlanned(why) => {
-                self.notes = vec![spans(&view::not_planned(&stack.stack, why))];
+                self.notes = vec![html_line(&view::not_planned(&stack.stack, why))];
             }
         }
     }
@@ -142,7 +144,7 @@ impl StackView {
         match drift {
             DriftReport::NeverApplied => {}
             DriftReport::Unknown(why) => {
-                self.notes.push(plain(&format!("Drift was not checked: {why}")));
+                self.notes.push(html_line(&text!["Drift was not checked: ", words(why)]));
             }
             DriftReport::Checked(plan) => {
                 let drift = Drift::of(plan);
@@ -169,10 +171,6 @@ const SIDES: [&str; 2] = ["now", "afterwards"];
 /// A text of several lines.
 fn block(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
-}
-
-fn plain(text: &str) -> Vec<Span> {
-    vec![Span::Plain(visible(text))]
 }
 
 fn changes(stack: &StackReport, plan: &Plan) -> Vec<ChangeView> {

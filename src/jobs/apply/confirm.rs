@@ -12,7 +12,7 @@ use planwright_core::{
     repo_config::setting_changes,
 };
 use planwright_store::{Approval, ApprovalKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan};
-use planwright_view::{Refusal, first_unmet};
+use planwright_view::{Refusal, Text, first_unmet};
 
 use super::{ApplyContext, requirements_met, show};
 
@@ -58,7 +58,7 @@ pub async fn waiting(
     report.state = State::AwaitingConfirmation;
     let set = &case.recorded.plan_set;
     report.digest = digest_to_confirm(&report, &set.plans).map(|_| set.digest.clone());
-    let unreadable = report.findings.first().map(|finding| finding.message.clone());
+    let unreadable = report.findings.first().map(|finding| Text::kept(&finding.message));
     let missing = unreadable.or_else(|| report.verdict.as_ref().and_then(first_unmet));
     show(app, case, &report).await?;
     match (asked, &report.digest) {

@@ -181,7 +181,8 @@ proptest! {
         let report = report_of(&text.repeat(times), action);
         for resource in &report.stacks[0].plan.plan().unwrap().resources {
             let lines = change::change_lines(resource, change::Labels::default());
-            for line in lines.into_iter().chain(change::drift_lines(resource)) {
+            for line in lines.iter().chain(&change::drift_lines(resource)) {
+                let line = markdown::diff_line(line);
                 prop_assert_eq!(escape::visible(&line), line.clone());
                 prop_assert!(line.chars().count() < 12_000, "{}", line.chars().count());
             }
@@ -198,7 +199,7 @@ proptest! {
         assert_sound(&format!("{}{sub}", check(&report).summary));
         let drifts: Vec<_> =
             report.stacks.iter().map(|s| (s.stack.clone(), s.drift.clone())).collect();
-        assert_sound(&format!("{}{sub}", drift(&drifts)));
+        assert_sound(&format!("{}{sub}", markdown(&drift(&drifts))));
     }
 
 }

@@ -26,7 +26,7 @@ fn each_discount_is_said_so_that_a_person_knows_what_to_do() {
         Disqualification::OtherPolicy,
     ]
     .iter()
-    .map(requirement::discount)
+    .map(|why| line(&requirement::discount(why)))
     .collect();
     assert_snapshot!(said.join("\n"), @"
 withdrawn: the latest review does not approve
@@ -90,7 +90,7 @@ fn each_requirement_is_said() {
             leaf(RequirementKind::Approved, RequirementStatus::Approvals { given: 0, required: 2 }),
         ],
     };
-    assert_snapshot!(requirement::requirement_list(&root), @"
+    assert_snapshot!(markdown(&requirement::requirement_list(&root).into()), @"
 - ❌ not everything is planned
 - ❌ the plan is out of date
   - ❌ `aaaaaaa` was planned, the head is `bbbbbbb` now
@@ -139,7 +139,7 @@ fn each_refusal_says_what_to_do() {
         Refusal::LockInUse { stack: Some(id("logs")) },
         Refusal::NothingRunning,
     ];
-    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    let said: Vec<String> = refusals.iter().map(|refusal| markdown(&refusal.doc())).collect();
     assert_snapshot!(said.join("\n"), @r#"
 `aply` is no command. Did you mean `apply`? The commands are `help`, `plan`, `drift`, `status`, `allow`, `set`, `propose`, `revise`, `answer`, `apply`, `unlock`, `cancel`.
 `/infra plan` needs write access to the repository, which `mallory` does not have.
@@ -186,7 +186,7 @@ fn each_refusal_of_a_request_says_what_to_do() {
         Refusal::ProposeOnPullRequest,
         Refusal::Outsider(login("eve")),
     ];
-    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    let said: Vec<String> = refusals.iter().map(|refusal| markdown(&refusal.doc())).collect();
     assert_snapshot!(said.join("\n"), @"
 The branch is in a fork, to which Planwright never writes: change `logs` there by hand.
 The params have these values already; nothing was committed.
@@ -213,7 +213,7 @@ fn each_refusal_of_code_and_settings_says_what_to_do() {
         Refusal::PolicyChanged { current: Digest::from_text("v1:0123456789abcdef") },
         Refusal::NothingToApply,
     ];
-    let said: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    let said: Vec<String> = refusals.iter().map(|refusal| markdown(&refusal.doc())).collect();
     assert_snapshot!(said.join("\n"), @"
 This change brings other code of the package `packages/web`, and to have it run takes someone who had no part in the change; `alice` pushed to it.
 `planwright.yaml` has changed since this was planned. Read by what it is judged now, then confirm: `/infra apply --plan v1:0123456789ab`.
@@ -223,7 +223,7 @@ This change affects no stack, so there is nothing to apply.
 
 #[test]
 fn answers_are_short() {
-    assert_snapshot!(help(), @"
+    assert_snapshot!(markdown(&help()), @"
 A command stands at the start of a line of a new comment; edits are not read.
 
 | Command | What it does | Who |
@@ -241,7 +241,7 @@ A command stands at the start of a line of a new comment; edits are not read.
 | `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
 | `/infra cancel` | Stop what runs for this pull request. | write access |
 ");
-    assert_snapshot!(status(&awaiting()), @"
+    assert_snapshot!(markdown(&status(&awaiting())), @"
 **Plan: 2 to add, 0 to change, 0 to destroy** in 1 stack  
 ✋ Waiting for approval. Approve the pull request after reading the plan.
 
@@ -262,7 +262,7 @@ Anyone with write access may approve who had no part in the change; not `alice` 
     let by = login("bob");
     let held = vec![id("logs"), id("website/prod")];
     let unlock = Unlocked { by, held, waiting: vec![id("network")] };
-    assert_snapshot!(Marker::Reply(CommentId(5), 0).on(&unlocked(&unlock)), @"
+    assert_snapshot!(Marker::Reply(CommentId(5), 0).on(&markdown(&unlocked(&unlock))), @"
 <!-- planwright:reply:5 -->
 `bob` released the lock of `logs`, `website/prod`, and took this change out of the queue of `network`.
 ");
@@ -280,7 +280,7 @@ fn a_drift_report_names_attribute_old_and_new() {
         (id("new"), DriftReport::NeverApplied),
         (id("away"), DriftReport::Unknown("no answer from @cloud in 60 s".into())),
     ];
-    assert_snapshot!(drift(&stacks), @r#"
+    assert_snapshot!(markdown(&drift(&stacks)), @r#"
 **Drift** in 2 of 3 stacks; 1 stack could not be checked
 
 `fine`: none
@@ -302,7 +302,7 @@ fn a_drift_report_names_attribute_old_and_new() {
 
 `away`: not checked: no answer from `@cloud` in 60 s
 "#);
-    assert_snapshot!(drift(&stacks[..1]), @"
+    assert_snapshot!(markdown(&drift(&stacks[..1])), @"
 **Drift:** none in 1 stack
 
 `fine`: none

@@ -1,0 +1,334 @@
+//! What people read, as a value: a document of blocks, and texts of spans.
+//!
+//! A document has no markup in it and nothing is escaped: the renderers do that, each in its own way
+//! (`markdown`, `html`, `terminal`). What came from anywhere but us is
+//! [`Span::Foreign`] or [`Span::Code`]; our own words are literals, so that no text of somebody else
+//! becomes one by mistake.
+
+use std::{borrow::Cow, fmt};
+
+use planwright_core::{
+    escape,
+    names::{Login, PrNumber, Sha, StackId},
+};
+
+/// Blocks, one below the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Doc(pub Vec<Block>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    Heading(Text),
+    Paragraph(Text),
+    Table {
+        head: Vec<Text>,
+        rows: Vec<Vec<Text>>,
+    },
+    List(Vec<Item>),
+    /// Numbered from 1.
+    Steps(Vec<Text>),
+    /// What someone else says, each block close to the one above.
+    Quote(Vec<Block>),
+    Callout(Callout, Vec<Block>),
+    Details {
+        summary: Text,
+        is_open: bool,
+        body: Doc,
+    },
+    /// Lines that are shown as they are.
+    Code(Vec<String>),
+    Diff(Vec<DiffLine>),
+}
+
+/// What a callout is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callout {
+    Caution,
+    Warning,
+}
+
+/// An item of a list, with the items below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// Whether it is done, if it is a task.
+    pub is_done: Option<bool>,
+    pub text: Text,
+    pub below: Vec<Item>,
+}
+
+/// A line of a diff.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiffLine {
+    pub sign: Sign,
+    /// How far it is indented.
+    pub depth: usize,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    Added,
+    Removed,
+    Replaced,
+    Changed,
+    Noted,
+}
+
+/// A sentence or a part of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(pub(crate) Vec<Span>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Our own words.
+    Words(Cow<'static, str>),
+    /// A sentence of somebody else.
+    Foreign(String),
+    /// A name, a value or a command, whoever it is from.
+    Code(String),
+    Strong(Text),
+    Small(Text),
+    /// A link of ours.
+    Link {
+        text: Text,
+        url: String,
+    },
+    PullRequest(PrNumber),
+    Mark(Mark),
+    Break,
+}
+
+/// How something stands, in one sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Good,
+    Bad,
+    /// It goes on.
+    Busy,
+    /// It waits for people.
+    Waiting,
+    /// It does not count, or not any more.
+    Moot,
+}
+
+/// A text with a mark before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marked {
+    pub mark: Mark,
+    pub text: Text,
+}
+
+/// Puts the pieces of a text together: literals are our own words, names with a syntax become code,
+/// and a string of any other origin does not compile before it is called [`code`] or [`foreign`].
+#[macro_export]
+macro_rules! text {
+    ($($piece:expr),* $(,)?) => {
+        $crate::Text::concat([$($crate::Text::from($piece)),*])
+    };
+}
+
+/// A name, a value or a command.
+pub fn code(text: impl fmt::Display) -> Span {
+    Span::Code(text.to_string())
+}
+
+/// The same, at most so many characters of it.
+pub fn short_code(text: &str, limit: usize) -> Span {
+    Span::Code(escape::shortened(text, limit))
+}
+
+/// At most `limit` characters of a sentence of somebody else.
+pub fn foreign(text: &str, limit: usize) -> Span {
+    Span::Foreign(escape::shortened(text, limit))
+}
+
+/// Our own words that only become known at run time, such as those of an enum.
+pub fn words(text: impl fmt::Display) -> Span {
+    Span::Words(text.to_string().into())
+}
+
+pub fn strong(text: impl Into<Text>) -> Span {
+    Span::Strong(text.into())
+}
+
+pub fn small(text: impl Into<Text>) -> Span {
+    Span::Small(text.into())
+}
+
+/// How many there are besides those that are shown.
+pub fn more(count: usize, shown: usize) -> Option<usize> {
+    count.checked_sub(shown).filter(|more| *more > 0)
+}
+
+impl Text {
+    pub fn concat<const N: usize>(pieces: [Self; N]) -> Self {
+        Self(pieces.into_iter().flat_map(|piece| piece.0).collect())
+    }
+
+    /// The texts with `between` between them.
+    pub fn join(texts: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
+        let mut all = Self::default();
+        for (i, text) in texts.into_iter().enumerate() {
+            if i > 0 {
+                all.push(between);
+            }
+            all.push(text);
+        }
+        all
+    }
+
+    pub fn push(&mut self, more: impl Into<Self>) {
+        self.0.extend(more.into().0);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A sentence of ours that was kept as plain text, in which backticks stand around names.
+    pub fn kept(text: &str) -> Self {
+        let mut spans = Vec::new();
+        for (i, piece) in text.split('`').enumerate() {
+            if i % 2 == 1 {
+                spans.push(code(piece));
+                continue;
+            }
+            // A stop or a blank beside a name is no sentence of its own.
+            let sentence = piece.trim_start_matches([' ', '.', ',', ';', ':', '!', '?', ')']);
+            let (before, _) = piece.split_at(piece.len() - sentence.len());
+            let end = sentence.trim_end_matches([' ', '(']).len();
+            let (sentence, after) = sentence.split_at(end);
+            spans.extend((!before.is_empty()).then(|| words(before)));
+            spans.extend((!sentence.is_empty()).then(|| Span::Foreign(sentence.into())));
+            spans.extend((!after.is_empty()).then(|| words(after)));
+        }
+        Self(spans)
+    }
+}
+
+impl Doc {
+    pub fn push(&mut self, more: impl Into<Self>) {
+        self.0.extend(more.into().0);
+    }
+
+    /// Adds a line to the first paragraph.
+    pub fn push_line(&mut self, line: Text) {
+        match self.0.first_mut() {
+            Some(Block::Paragraph(text)) => text.push(text![Span::Break, line]),
+            _ => self.0.insert(0, Block::Paragraph(line)),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Item {
+    pub fn new(text: impl Into<Text>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    pub fn task(is_done: bool, text: impl Into<Text>) -> Self {
+        Self { is_done: Some(is_done), ..Self::new(text) }
+    }
+
+    /// Says how many more there are.
+    pub fn more(count: usize) -> Self {
+        Self::new(text!["… and ", count, " more"])
+    }
+}
+
+impl DiffLine {
+    pub fn new(sign: Sign, text: impl Into<String>) -> Self {
+        Self { sign, depth: 0, text: text.into() }
+    }
+
+    /// A line about something in what stands above.
+    pub fn below(sign: Sign, text: impl Into<String>) -> Self {
+        Self { depth: 1, ..Self::new(sign, text) }
+    }
+}
+
+impl From<Vec<Block>> for Doc {
+    fn from(blocks: Vec<Block>) -> Self {
+        Self(blocks)
+    }
+}
+
+impl From<Block> for Doc {
+    fn from(block: Block) -> Self {
+        Self(vec![block])
+    }
+}
+
+/// A document of one paragraph.
+impl From<Text> for Doc {
+    fn from(text: Text) -> Self {
+        Block::Paragraph(text).into()
+    }
+}
+
+impl From<Option<Self>> for Doc {
+    fn from(doc: Option<Self>) -> Self {
+        doc.unwrap_or_default()
+    }
+}
+
+impl From<Span> for Text {
+    fn from(span: Span) -> Self {
+        Self(vec![span])
+    }
+}
+
+impl From<&'static str> for Text {
+    fn from(words: &'static str) -> Self {
+        if words.is_empty() { Self::default() } else { Span::Words(words.into()).into() }
+    }
+}
+
+impl From<Option<Self>> for Text {
+    fn from(text: Option<Self>) -> Self {
+        text.unwrap_or_default()
+    }
+}
+
+/// A count as people read it.
+impl From<usize> for Text {
+    fn from(count: usize) -> Self {
+        words(escape::grouped(count)).into()
+    }
+}
+
+impl From<PrNumber> for Text {
+    fn from(number: PrNumber) -> Self {
+        Span::PullRequest(number).into()
+    }
+}
+
+impl From<&StackId> for Text {
+    fn from(stack: &StackId) -> Self {
+        code(stack).into()
+    }
+}
+
+impl From<&Login> for Text {
+    fn from(login: &Login) -> Self {
+        code(login).into()
+    }
+}
+
+/// A commit as people know it.
+impl From<&Sha> for Text {
+    fn from(sha: &Sha) -> Self {
+        code(&sha.as_str()[..sha.as_str().len().min(7)]).into()
+    }
+}
+
+impl From<Marked> for Text {
+    fn from(marked: Marked) -> Self {
+        let mut text = Self(vec![Span::Mark(marked.mark), Span::Words(" ".into())]);
+        text.push(marked.text);
+        text
+    }
+}

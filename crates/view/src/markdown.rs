@@ -1,0 +1,176 @@
+//! A document as GitHub's Markdown. Here, and in no other place, a text becomes markup.
+//!
+//! How a span is escaped follows from its kind: our own words stay words, a sentence of somebody else
+//! goes through [`escape::prose`], code through [`escape::code`]; see there what each keeps out.
+
+use planwright_core::escape;
+
+use super::doc::{Block, Callout, DiffLine, Doc, Item, Mark, Sign, Span, Text};
+
+/// Where a text stands: a line breaks differently there, and a `<summary>` is HTML.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Paragraph,
+    Line,
+    Summary,
+}
+
+/// The document, its blocks set apart by empty lines.
+pub fn markdown(doc: &Doc) -> String {
+    blocks(&doc.0, "\n\n")
+}
+
+/// A text on one line.
+pub fn markdown_line(text: &Text) -> String {
+    inline(text, Place::Line)
+}
+
+fn blocks(all: &[Block], between: &str) -> String {
+    all.iter().map(block).collect::<Vec<_>>().join(between)
+}
+
+fn block(block: &Block) -> String {
+    match block {
+        Block::Heading(text) => format!("**{}**", inline(text, Place::Line)),
+        Block::Paragraph(text) => inline(text, Place::Paragraph),
+        Block::Table { head, rows } => {
+            let line = vec!["---"; head.len()].join(" | ");
+            let rows: String = rows.iter().map(|cells| format!("\n{}", row(cells))).collect();
+            format!("{}\n| {line} |{rows}", row(head))
+        }
+        Block::List(items) => list(items, 0).join("\n"),
+        Block::Steps(steps) => {
+            let step = |(n, text): (usize, &Text)| format!("{n}. {}", inline(text, Place::Line));
+            (1..).zip(steps).map(step).collect::<Vec<_>>().join("\n")
+        }
+        Block::Quote(body) => quoted(&blocks(body, "\n")),
+        Block::Callout(callout, body) => {
+            let kind = match callout {
+                Callout::Caution => "CAUTION",
+                Callout::Warning => "WARNING",
+            };
+            quoted(&format!("[!{kind}]\n{}", blocks(body, "\n\n")))
+        }
+        Block::Details { summary, is_open, body } => {
+            let open = if *is_open { " open" } else { "" };
+            let summary = inline(summary, Place::Summary);
+            let body = markdown(body);
+            format!("<details{open}><summary>{summary}</summary>\n\n{body}\n\n</details>")
+        }
+        Block::Code(lines) => escape::fence("text", lines),
+        Block::Diff(lines) => {
+            escape::fence("diff", &lines.iter().map(diff_line).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// GitHub gives a line of a diff its colour by the sign.
+pub fn diff_line(line: &DiffLine) -> String {
+    let sign = match line.sign {
+        Sign::Added => "+",
+        Sign::Removed => "-",
+        Sign::Replaced => "-/+",
+        Sign::Changed => "!",
+        Sign::Noted => "#",
+    };
+    format!("{sign} {}{}", "    ".repeat(line.depth), line.text)
+}
+
+fn row(cells: &[Text]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| inline(cell, Place::Line)).collect();
+    format!("| {} |", cells.join(" | "))
+}
+
+fn list(items: &[Item], depth: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for item in items {
+        let task = match item.is_done {
+            None => "",
+            Some(true) => "[x] ",
+            Some(false) => "[ ] ",
+        };
+        let text = inline(&item.text, Place::Line);
+        lines.push(format!("{}- {task}{text}", "  ".repeat(depth)));
+        lines.extend(list(&item.below, depth + 1));
+    }
+    lines
+}
+
+fn quoted(text: &str) -> String {
+    let line = |line: &str| if line.is_empty() { ">".into() } else { format!("> {line}") };
+    text.lines().map(line).collect::<Vec<String>>().join("\n")
+}
+
+fn inline(text: &Text, place: Place) -> String {
+    text.0.iter().map(|it| span(it, place)).collect()
+}
+
+fn span(span: &Span, place: Place) -> String {
+    match span {
+        Span::Words(text) if place == Place::Summary => html(text),
+        Span::Words(text) => plain(text),
+        // Markdown is not read in a summary.
+        Span::Foreign(text) if place == Place::Summary => format!("<code>{}</code>", html(text)),
+        Span::Foreign(text) => escape::prose(text),
+        Span::Code(text) if place == Place::Summary => format!("<code>{}</code>", html(text)),
+        Span::Code(text) => escape::code(text),
+        Span::Strong(text) => format!("**{}**", inline(text, place)),
+        Span::Small(text) => format!("<sub>{}</sub>", inline(text, place)),
+        Span::Link { text, url } => format!("[{}]({})", inline(text, place), address(url)),
+        Span::PullRequest(number) => format!("#{number}"),
+        Span::Mark(mark) => sign(*mark).into(),
+        Span::Break if place == Place::Paragraph => "  \n".into(),
+        Span::Break => "<br>".into(),
+    }
+}
+
+/// How a mark is shown wherever there are emoji.
+pub fn sign(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Good => "✅",
+        Mark::Bad => "❌",
+        Mark::Busy => "⏳",
+        Mark::Waiting => "✋",
+        Mark::Moot => "➖",
+    }
+}
+
+/// Our own words. They have no markup in them; should a name in them have some, it is not read.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in escape::visible(text).chars() {
+        if "\\`*[]<>|".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Text in HTML that stands in Markdown; only what names are made of stays as it is.
+fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in escape::visible(text).chars() {
+        if c.is_ascii_punctuation() && !"/-_.,:".contains(c) {
+            out.push_str(&format!("&#{};", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The address of a link of ours, which no character of its query can end.
+fn address(url: &str) -> String {
+    let mut out = String::with_capacity(url.len());
+    for c in url.chars() {
+        match c {
+            '(' | ')' | '<' | '>' | '\\' | '`' | ' ' => {
+                out.push_str(&format!("%{:02X}", u32::from(c)));
+            }
+            c if escape::is_hidden(c) => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
