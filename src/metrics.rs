@@ -8,7 +8,7 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
-use planwright_core::{agent::budget::Amount, change::DriftReport, drift::Drift};
+use planwright_core::{agent::budget::Amount, change::DriftCheck, drift::Drift};
 use planwright_store::{JobKind, Outcome, RunState, Stage};
 
 /// How a metric behaves.
@@ -146,12 +146,12 @@ impl Metrics {
     }
 
     /// Counts a drift check of a stack.
-    pub(crate) fn drift_check(&self, report: &DriftReport) {
+    pub(crate) fn drift_check(&self, report: &DriftCheck) {
         let outcome = match report {
-            DriftReport::NeverApplied => return,
-            DriftReport::Unknown(_) => "unknown",
-            DriftReport::Checked(plan) if Drift::of(plan).is_empty() => "none",
-            DriftReport::Checked(_) => "drifted",
+            DriftCheck::NeverApplied => return,
+            DriftCheck::Unknown(_) => "unknown",
+            DriftCheck::Checked(plan) if Drift::of(plan).is_empty() => "none",
+            DriftCheck::Checked(_) => "drifted",
         };
         self.count(|| counter!(DRIFT_CHECKS, "outcome" => outcome).increment(1));
     }

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     flow::{Result, id_of, merge_preview, outbox},
 };
-use planwright_core::change::{PlanReport, Report};
+use planwright_core::change::{Change, PlanOutcome};
 use planwright_core::{
     actor::Actor,
     agent::{
@@ -245,7 +245,7 @@ pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
     let mut logged = Logged::load(app, found.id).await?;
     let published = logged.run.published.as_ref();
     let is_its_own = published.is_some_and(|published| published.head == plan_set.head);
-    if app.model.is_none() || !is_its_own || !plan_set.report.has_errors() {
+    if app.model.is_none() || !is_its_own || !plan_set.change.has_errors() {
         return Ok(Vec::new());
     }
     let of_head = |entry: &Entry| matches!(&entry.event, Event::PlanFailed { head, .. } if *head == plan_set.head);
@@ -255,24 +255,24 @@ pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
     }
     let home = Target { number: found.asked_in.number, ..target.clone() };
     if !is_told {
-        let why = app.secrets.scrubbed(&failure(&plan_set.report));
+        let why = app.secrets.scrubbed(&failure(&plan_set.change));
         logged.append(app, Event::PlanFailed { head: plan_set.head, why }).await?;
         show(app, &home, &logged.run).await?;
     }
     Ok(vec![job::Agent { target: home, run: found.id.0 }.into()])
 }
 
-/// What is wrong in a report, for the model.
-fn failure(report: &Report) -> String {
-    let stacks = report.stacks.iter().filter_map(|stack| {
+/// What is wrong with a change, for the model.
+fn failure(change: &Change) -> String {
+    let stacks = change.stacks.iter().filter_map(|stack| {
         let why = match &stack.plan {
-            PlanReport::EngineFailed(why) => why.clone(),
-            PlanReport::Invalid(findings) => findings.first()?.message.clone(),
+            PlanOutcome::EngineFailed(why) => why.clone(),
+            PlanOutcome::Invalid(findings) => findings.first()?.message.clone(),
             _ => return None,
         };
         Some(format!("{}: {}", stack.stack, escape::shortened(&why, 1_500)))
     });
-    let findings = report.findings.iter().map(|finding| finding.message.clone());
+    let findings = change.findings.iter().map(|finding| finding.message.clone());
     let all: Vec<String> = stacks.chain(findings).take(5).collect();
     all.join("\n")
 }

@@ -2,7 +2,7 @@
 //!
 //! The files of the stacks do not matter here, only what was applied from this checkout.
 
-use planwright_core::change::DriftReport;
+use planwright_core::change::DriftCheck;
 use planwright_core::names::StackId;
 use planwright_engine::Mode;
 
@@ -13,17 +13,17 @@ use super::{Error, Session};
 pub async fn drift(
     session: &Session<'_>,
     names: &[String],
-) -> Result<Vec<(StackId, DriftReport)>, Error> {
+) -> Result<Vec<(StackId, DriftCheck)>, Error> {
     let stacks = session.known(names)?.into_iter().map(|stack| (stack, ())).collect();
     let one = async |stack: StackId, ()| {
-        let Some(applied) = session.applied(&stack)? else { return Ok(DriftReport::NeverApplied) };
+        let Some(applied) = session.applied(&stack)? else { return Ok(DriftCheck::NeverApplied) };
         let work = session.work(stack, applied.tree).await?;
         let planned = plan_work(session, &work, Mode::Normal).await?;
-        Ok(DriftReport::Checked(planned.plan.clone()))
+        Ok(DriftCheck::Checked(planned.plan.clone()))
     };
     let checked = session.each(stacks, one).await?;
-    let report = |(stack, checked): (StackId, Result<DriftReport, String>)| {
-        (stack, checked.unwrap_or_else(DriftReport::Unknown))
+    let report = |(stack, checked): (StackId, Result<DriftCheck, String>)| {
+        (stack, checked.unwrap_or_else(DriftCheck::Unknown))
     };
     Ok(checked.into_iter().map(report).collect())
 }

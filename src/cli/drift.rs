@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::checkout::drift::drift;
 use crate::checkout::{Checkout, Error};
-use planwright_core::change::DriftReport;
+use planwright_core::change::DriftCheck;
 use planwright_core::drift::Drift;
 use planwright_core::names::StackId;
 use planwright_view::terminal;
@@ -36,10 +36,10 @@ pub fn run(
     let reports =
         drive(&arguments.engine, checkout, async |session| drift(session, &arguments.stacks).await);
     let reports = reports.map_err(|error| detailed(error, is_detailed))?;
-    let is_unknown = |report: &DriftReport| matches!(report, DriftReport::Unknown(_));
+    let is_unknown = |report: &DriftCheck| matches!(report, DriftCheck::Unknown(_));
     let (failed, known): (Vec<_>, Vec<_>) =
         reports.iter().partition(|(_, report)| is_unknown(report));
-    let shown = |reports: Vec<&(StackId, DriftReport)>| -> String {
+    let shown = |reports: Vec<&(StackId, DriftCheck)>| -> String {
         reports.into_iter().map(|(stack, report)| shown(stack, report)).collect()
     };
     let documents: Vec<Value> =
@@ -47,7 +47,7 @@ pub fn run(
     let text = if reports.is_empty() { "there is no stack to check".into() } else { shown(known) };
     output.print(&json!({ "stacks": documents }), &text)?;
     output.failures(&shown(failed));
-    let has_drifted = |report: &DriftReport| matches!(report, DriftReport::Checked(plan) if !Drift::of(plan).is_empty());
+    let has_drifted = |report: &DriftCheck| matches!(report, DriftCheck::Checked(plan) if !Drift::of(plan).is_empty());
     Ok(if reports.iter().any(|(_, report)| is_unknown(report)) {
         ExitCode::from(REFUSED)
     } else if is_detailed && reports.iter().any(|(_, report)| has_drifted(report)) {
@@ -57,18 +57,18 @@ pub fn run(
     })
 }
 
-fn shown(stack: &StackId, report: &DriftReport) -> String {
+fn shown(stack: &StackId, report: &DriftCheck) -> String {
     match report {
-        DriftReport::NeverApplied => terminal(&about(stack, "never applied", Vec::new())),
-        DriftReport::Unknown(message) => terminal(&failure(stack, message, Vec::new())),
-        DriftReport::Checked(plan) => Drifted::of(plan).text(stack),
+        DriftCheck::NeverApplied => terminal(&about(stack, "never applied", Vec::new())),
+        DriftCheck::Unknown(message) => terminal(&failure(stack, message, Vec::new())),
+        DriftCheck::Checked(plan) => Drifted::of(plan).text(stack),
     }
 }
 
-fn document(stack: &StackId, report: &DriftReport) -> Value {
+fn document(stack: &StackId, report: &DriftCheck) -> Value {
     match report {
-        DriftReport::NeverApplied => json!({ "stack": stack, "applied": false }),
-        DriftReport::Unknown(message) => json!({ "stack": stack, "error": message }),
-        DriftReport::Checked(plan) => Drifted::of(plan).json(stack),
+        DriftCheck::NeverApplied => json!({ "stack": stack, "applied": false }),
+        DriftCheck::Unknown(message) => json!({ "stack": stack, "error": message }),
+        DriftCheck::Checked(plan) => Drifted::of(plan).json(stack),
     }
 }

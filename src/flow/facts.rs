@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::App;
-use planwright_core::change::Report;
+use planwright_core::change::Change;
 use planwright_core::{
     actor::{Actor, ActorKind},
     approval::{ApprovalRule, Kind, PlanSetFacts, Principal, PrincipalRole, Recorded, Review},
@@ -28,7 +28,7 @@ pub struct VerdictInput<'a> {
     /// The policy that holds now.
     pub policy: Digest,
     pub plan_set: Option<&'a RecordedPlanSet>,
-    pub report: &'a Report,
+    pub change: &'a Change,
 }
 
 /// The verdict on a change, from facts as they are now.
@@ -37,7 +37,7 @@ pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict
     let facts = case.plan_set.map(plan_set_facts);
     let may_write = live_permissions(app, case).await?;
     let stacks: Vec<StackFacts> = case
-        .report
+        .change
         .stacks
         .iter()
         .map(|stack| StackFacts {
@@ -59,7 +59,7 @@ pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict
         plan_set: facts.as_ref(),
         stacks: &stacks,
         unfinished: unfinished.as_deref(),
-        changes_settings: case.report.settings.is_some(),
+        changes_settings: case.change.settings.is_some(),
         principals: &principals,
         opinions: &opinions(app, case, &may_write).await?,
         allowances: &allowances(app, case, &may_write).await?,

@@ -9,7 +9,7 @@ use anyhow::anyhow;
 use jiff::SignedDuration;
 
 use crate::app::App;
-use planwright_core::change::SettingsReport;
+use planwright_core::change::SettingsChange;
 use planwright_core::{
     canonical::canonical,
     digest::Digest,
@@ -249,17 +249,17 @@ impl MergePreview {
     }
 
     /// What the change makes of `planwright.yaml`, or what is wrong with that.
-    pub fn settings(&self) -> Checked<Option<SettingsReport>> {
+    pub fn settings(&self) -> Checked<Option<SettingsChange>> {
         if !self.changed.contains(FILE) {
             return Ok(None);
         }
         let merged = self.merged.as_ref().map_err(Vec::clone)?;
         if merged.read(FILE)?.is_none() {
-            return Ok(Some(SettingsReport::Removed));
+            return Ok(Some(SettingsChange::Removed));
         }
         let after = repository::config(merged)?;
         let before = self.config.as_ref().ok();
-        Ok(Some(SettingsReport::Changed(setting_changes(before, &after))))
+        Ok(Some(SettingsChange::Changed(setting_changes(before, &after))))
     }
 
     /// Every stack that the change touches, with all reasons.

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
-use planwright_core::change::Report;
+use planwright_core::change::Change;
 use planwright_core::{
     digest::Digest,
     job::{Invocation, Target},
@@ -60,8 +60,8 @@ fn comment_key(target: &Target, marker: &str) -> String {
 }
 
 /// Posts or edits the comment of a pull request.
-pub async fn comment(app: &App, target: &Target, report: &Report) -> Result<()> {
-    send(app, &comment_request(app, target, report).await?).await
+pub async fn comment(app: &App, target: &Target, change: &Change) -> Result<()> {
+    send(app, &comment_request(app, target, change).await?).await
 }
 
 /// Whether the comment of the pull request was ever put down to be posted.
@@ -70,34 +70,34 @@ pub async fn has_commented(app: &App, target: &Target) -> Result<bool> {
     Ok(app.store.request(&comment_key(target, &marker)).await?.is_some())
 }
 
-/// Creates or updates the check run of the report's head.
-pub async fn check(app: &App, target: &Target, report: &Report) -> Result<()> {
-    send(app, &check_request(app, target, report).await?).await
+/// Creates or updates the check run of the change's head.
+pub async fn check(app: &App, target: &Target, change: &Change) -> Result<()> {
+    send(app, &check_request(app, target, change).await?).await
 }
 
 /// The same, unless there is no check run of that head, or one that has surely ended.
-pub async fn end_check(app: &App, target: &Target, report: &Report) -> Result<()> {
-    match last_check(app, target, &report.head).await? {
+pub async fn end_check(app: &App, target: &Target, change: &Change) -> Result<()> {
+    match last_check(app, target, &change.head).await? {
         None => Ok(()),
         Some((last, _, RequestState::Done)) if last.state != CheckState::InProgress => Ok(()),
-        Some(_) => check(app, target, report).await,
+        Some(_) => check(app, target, change).await,
     }
 }
 
 /// Comment and check. Both are put down before either is sent: people may act on the first before a
 /// new process sends the second.
-pub async fn show(app: &App, target: &Target, report: &Report) -> Result<()> {
-    let check = check_request(app, target, report).await?;
+pub async fn show(app: &App, target: &Target, change: &Change) -> Result<()> {
+    let check = check_request(app, target, change).await?;
     put(app, &check).await?;
-    comment(app, target, report).await?;
+    comment(app, target, change).await?;
     send(app, &check).await
 }
 
-async fn comment_request(app: &App, target: &Target, report: &Report) -> Result<OutboxRequest> {
+async fn comment_request(app: &App, target: &Target, change: &Change) -> Result<OutboxRequest> {
     let page = page(app, target).await?;
-    let (marker, body) = (Marker::Report.to_string(), view::comment(report, page.as_deref()));
-    let digest = report.digest.clone().unwrap_or_else(|| report.plan_set_digest());
-    let shows = Some((report.head.clone(), digest));
+    let (marker, body) = (Marker::Report.to_string(), view::comment(change, page.as_deref()));
+    let digest = change.digest.clone().unwrap_or_else(|| change.plan_set_digest());
+    let shows = Some((change.head.clone(), digest));
     Ok(OutboxRequest::Comment { target: target.into(), marker, body, shows })
 }
 
@@ -109,11 +109,11 @@ async fn page(app: &App, target: &Target) -> Result<Option<String>> {
 }
 
 /// GitHub adds the annotations of each update to the earlier ones, so each is sent once for a head.
-async fn check_request(app: &App, target: &Target, report: &Report) -> Result<OutboxRequest> {
-    let mut check = check_run(target, report);
+async fn check_request(app: &App, target: &Target, change: &Change) -> Result<OutboxRequest> {
+    let mut check = check_run(target, change);
     check.details_url = page(app, target).await?;
     let mut annotated = BTreeSet::new();
-    if let Some((last, before, state)) = last_check(app, target, &report.head).await? {
+    if let Some((last, before, state)) = last_check(app, target, &change.head).await? {
         annotated = before;
         // Of a write that is not known to have arrived, all are sent again.
         if state == RequestState::Done {
@@ -344,9 +344,9 @@ fn remote(sending: &Sending) -> Option<i64> {
     sending.request.remote_id.as_ref().and_then(|id| id.parse().ok())
 }
 
-/// The check run that a report becomes.
-fn check_run(target: &Target, report: &Report) -> CheckRun {
-    let CheckReport { status, conclusion, title, summary, annotations } = view::check(report);
+/// The check run that a change becomes.
+fn check_run(target: &Target, change: &Change) -> CheckRun {
+    let CheckReport { status, conclusion, title, summary, annotations } = view::check(change);
     let conclusion = conclusion.map_or(Conclusion::Failure, |conclusion| match conclusion {
         view::Conclusion::Success => Conclusion::Success,
         view::Conclusion::ActionRequired => Conclusion::ActionRequired,
@@ -355,8 +355,8 @@ fn check_run(target: &Target, report: &Report) -> CheckRun {
     });
     CheckRun {
         name: CHECK.into(),
-        head: report.head.clone(),
-        external_id: format!("{CHECK}/{}/{}", target.number, report.head),
+        head: change.head.clone(),
+        external_id: format!("{CHECK}/{}/{}", target.number, change.head),
         state: match status {
             CheckStatus::InProgress => CheckState::InProgress,
             CheckStatus::Completed => CheckState::Completed(conclusion),

@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 
 use crate::app::{App, Clock};
-use planwright_core::change::Report;
+use planwright_core::change::Change;
 use planwright_core::{escape, job::Target, names::StackId};
 use planwright_engine as engine;
 use planwright_engine::Secrets;
@@ -98,9 +98,9 @@ impl RunLog {
     }
 
     /// Records what came out so far: a plan set, or else what is said instead.
-    pub async fn outcome(&self, plan_set: Option<PlanSetId>, report: Option<&Report>) {
+    pub async fn outcome(&self, plan_set: Option<PlanSetId>, change: Option<&Change>) {
         let Some((sheet, run)) = self.open() else { return };
-        if let Err(error) = sheet.store.note_outcome(run, plan_set, report).await {
+        if let Err(error) = sheet.store.note_outcome(run, plan_set, change).await {
             tracing::warn!(%run, %error, "what came out of a run is not on its page");
         }
     }

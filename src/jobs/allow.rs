@@ -39,8 +39,8 @@ async fn allow(app: &App, job: &Allow) -> Result<()> {
         let login = asked.by.login.clone();
         return Err(Refusal::Principal { login, command: "allow", why }.into());
     }
-    let report = &recorded.plan_set.report;
-    let Some(shown) = report.stacks.iter().find(|shown| shown.stack == *stack) else {
+    let change = &recorded.plan_set.change;
+    let Some(shown) = change.stacks.iter().find(|shown| shown.stack == *stack) else {
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
     };
     if let Some(address) = addresses.iter().find(|address| !shown.protected.contains(*address)) {

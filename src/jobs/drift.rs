@@ -4,7 +4,7 @@ use crate::{
     app::App,
     flow::{JobContext, Result, id_of, merge_preview, outbox},
 };
-use planwright_core::change::DriftReport;
+use planwright_core::change::DriftCheck;
 use planwright_core::{
     job::{Drift, Job},
     names::StackId,
@@ -46,7 +46,7 @@ async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
     let mut reports = Vec::new();
     for stack in wanted {
         let report = match applied.iter().find(|applied| applied.stack == stack) {
-            None => DriftReport::NeverApplied,
+            None => DriftCheck::NeverApplied,
             Some(applied) => plan::drift_of(context, &mirror, &config, applied).await?,
         };
         app.metrics.drift_check(&report);
@@ -67,7 +67,7 @@ async fn wanted(app: &App, job: &Drift, applied: &[AppliedStack]) -> Result<Vec<
     let shown = app.store.latest_plan_set(id_of(target)).await?;
     let affected: Vec<StackId> = shown
         .iter()
-        .flat_map(|recorded| &recorded.plan_set.report.stacks)
+        .flat_map(|recorded| &recorded.plan_set.change.stacks)
         .map(|stack| stack.stack.clone())
         .collect();
     Ok(if affected.is_empty() { known } else { affected })

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     flow::{JobContext, Result, id_of, outbox, pull_snapshot::pull_snapshot},
 };
-use planwright_core::change::State;
+use planwright_core::change::ChangeState;
 use planwright_core::{
     job::{Job, Release, Target},
     pull_request::PullRequestState,
@@ -27,9 +27,9 @@ async fn release(app: &App, target: &Target) -> Result<()> {
     }
     app.store.leave_queues(id_of(target)).await?;
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else { return Ok(()) };
-    let mut report = recorded.plan_set.report;
-    report.state = State::Closed;
+    let mut change = recorded.plan_set.change;
+    change.state = ChangeState::Closed;
     look.still_holds(app).await?;
-    app.store.record_report(recorded.id, &report).await?;
-    outbox::show(app, target, &report).await
+    app.store.record_change(recorded.id, &change).await?;
+    outbox::show(app, target, &change).await
 }

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     flow::{JobContext, Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot},
 };
-use planwright_core::change::{Report, State};
+use planwright_core::change::{Change, ChangeState};
 use planwright_core::{
     job::{Job, Target, Verdict},
     names::Sha,
@@ -47,45 +47,45 @@ pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Re
     }
     let wants = [Want::Branch(pull.base_ref.clone())];
     let mirror = merge_preview::fetch(app, target, &wants).await?;
-    let mut report = judged(app, target, (pull, &recorded), (&mirror, &pull.base)).await?;
-    report.state = State::before_merge(&report, report.verdict.as_ref());
+    let mut change = judged(app, target, (pull, &recorded), (&mirror, &pull.base)).await?;
+    change.state = ChangeState::before_merge(&change, change.verdict.as_ref());
     look.still_holds(app).await?;
-    app.store.record_report(recorded.id, &report).await?;
-    outbox::show(app, target, &report).await?;
+    app.store.record_change(recorded.id, &change).await?;
+    outbox::show(app, target, &change).await?;
     Ok(Vec::new())
 }
 
-/// The report of a plan set with a verdict under the settings of `base`.
+/// The change of a plan set with a verdict under the settings of `base`.
 pub async fn judged(
     app: &App,
     target: &Target,
     (pull, recorded): (&PullRequest, &RecordedPlanSet),
     (mirror, base): (&Mirror, &Sha),
-) -> Result<Report> {
-    let mut report = recorded.plan_set.report.clone();
+) -> Result<Change> {
+    let mut change = recorded.plan_set.change.clone();
     let config = merge_preview::config(mirror, &mirror.tree(base).await?).await?;
-    let config = match merge_preview::rules(config, report.is_about_settings_only()) {
+    let config = match merge_preview::rules(config, change.is_about_settings_only()) {
         Ok(config) => config,
         Err(findings) => {
-            report.findings = findings;
-            return Ok(report);
+            change.findings = findings;
+            return Ok(change);
         }
     };
     // What was wrong with the settings before is mended.
-    report.findings.clear();
-    report.tell_self_approval(config.approvals.own && !report.is_about_nothing());
+    change.findings.clear();
+    change.tell_self_approval(config.approvals.own && !change.is_about_nothing());
     let case = facts::VerdictInput {
         target,
         pull,
         policy: merge_preview::policy_digest(&config),
         config: &config,
         plan_set: Some(recorded),
-        report: &report,
+        change: &change,
     };
     let (verdict, principals) = facts::gather_facts(app, &case).await?;
-    report.verdict = Some(verdict.requirement().clone());
-    report.principals = principals;
-    Ok(report)
+    change.verdict = Some(verdict.requirement().clone());
+    change.principals = principals;
+    Ok(change)
 }
 
 /// Records what the approval is about: the plan that was shown when it arrived.

@@ -16,17 +16,17 @@ use crate::{
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct Change {
     pub head: Sha,
-    pub state: State,
+    pub state: ChangeState,
     /// The digest of the plan set that is to be approved or confirmed, once there is one.
     pub digest: Option<Digest>,
     /// Into which branch and under which policy it was planned, once it is: another of either is
     /// another plan to approve, so the comment has to differ.
     pub basis: Option<Basis>,
-    pub stacks: Vec<StackReport>,
+    pub stacks: Vec<StackChange>,
     /// What it makes of `planwright.yaml`, if it touches that.
-    pub settings: Option<SettingsReport>,
+    pub settings: Option<SettingsChange>,
     /// What is wrong with files that belong to no stack, such as `planwright.yaml`.
     pub findings: Vec<Finding>,
     /// Files that keep head from being merged into base; then no stack is known.
@@ -46,7 +46,7 @@ pub struct Basis {
 
 /// What a pull request makes of `planwright.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SettingsReport {
+pub enum SettingsChange {
     Removed,
     /// The settings that differ; none where only comments or layout do.
     Changed(Vec<SettingChange>),
@@ -54,7 +54,7 @@ pub enum SettingsReport {
 
 /// Where a change stands (`change-control`, *States of a change*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum State {
+pub enum ChangeState {
     Planning,
     /// No stack is affected.
     NothingAffected,
@@ -88,21 +88,21 @@ pub enum State {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StackReport {
+pub struct StackChange {
     pub stack: StackId,
-    pub plan: PlanReport,
-    pub drift: DriftReport,
+    pub plan: PlanOutcome,
+    pub drift: DriftCheck,
     /// Addresses in protected slots that the plan deletes or replaces.
     pub protected: BTreeSet<String>,
     /// Whether other code is run for it than before, which an empty plan does not show.
     pub changes_code: bool,
     /// After the merge.
-    pub progress: Option<Progress>,
+    pub progress: Option<StackProgress>,
 }
 
 /// How planning a stack went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PlanReport {
+pub enum PlanOutcome {
     Pending,
     Planned(Plan),
     Invalid(Vec<Finding>),
@@ -125,7 +125,7 @@ pub enum NotPlanned {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DriftReport {
+pub enum DriftCheck {
     /// It was never applied, so nothing can have drifted.
     NeverApplied,
     /// It was not checked, and why.
@@ -136,7 +136,7 @@ pub enum DriftReport {
 
 /// How applying a stack goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Progress {
+pub enum StackProgress {
     /// Its place in the queue for the lock, from 1, and who holds the lock.
     Queued {
         position: usize,
@@ -175,10 +175,10 @@ pub enum Warning {
     Other(String),
 }
 
-impl State {
+impl ChangeState {
     /// Where an open pull request stands, from how planning went and from the verdict.
-    pub fn before_merge(report: &Report, verdict: Option<&Requirement>) -> Self {
-        let is_pending = |stack: &StackReport| stack.plan == PlanReport::Pending;
+    pub fn before_merge(report: &Change, verdict: Option<&Requirement>) -> Self {
+        let is_pending = |stack: &StackChange| stack.plan == PlanOutcome::Pending;
         match verdict {
             _ if report.has_errors() => Self::Blocked,
             _ if report.stacks.iter().any(is_pending) => Self::Planning,
@@ -191,12 +191,12 @@ impl State {
     }
 }
 
-impl Report {
+impl Change {
     /// What is said of a head while nothing is known of it.
     pub fn planning(head: Sha) -> Self {
         Self {
             head,
-            state: State::Planning,
+            state: ChangeState::Planning,
             digest: None,
             basis: None,
             stacks: Vec::new(),
@@ -210,8 +210,8 @@ impl Report {
     }
 
     /// The stacks as people want them: what failed, then the riskiest, then by name.
-    pub fn riskiest_first(&self) -> Vec<&StackReport> {
-        let mut stacks: Vec<&StackReport> = self.stacks.iter().collect();
+    pub fn riskiest_first(&self) -> Vec<&StackChange> {
+        let mut stacks: Vec<&StackChange> = self.stacks.iter().collect();
         stacks.sort_by_cached_key(|stack| {
             (!stack.has_errors(), stack.risk().map_or((1, None), |r| (0, Some(r))), &stack.stack)
         });
@@ -221,7 +221,7 @@ impl Report {
     /// How many resources all plans touch together.
     pub fn summary(&self) -> PlanSummary {
         let mut sum = PlanSummary::default();
-        for plan in self.stacks.iter().filter_map(StackReport::plan_at_stake) {
+        for plan in self.stacks.iter().filter_map(StackChange::plan_at_stake) {
             sum += plan.summary();
         }
         sum
@@ -230,7 +230,7 @@ impl Report {
     /// Over the plans of all stacks that have one: what an approval is bound to.
     pub fn plan_set_digest(&self) -> Digest {
         let digest =
-            |stack: &StackReport| Some((stack.stack.clone(), stack.plan_at_stake()?.digest()));
+            |stack: &StackChange| Some((stack.stack.clone(), stack.plan_at_stake()?.digest()));
         plan_set_digest(&self.stacks.iter().filter_map(digest).collect())
     }
 
@@ -256,11 +256,11 @@ impl Report {
     pub fn has_errors(&self) -> bool {
         !self.conflicts.is_empty()
             || has_error(&self.findings)
-            || self.stacks.iter().any(StackReport::has_errors)
+            || self.stacks.iter().any(StackChange::has_errors)
     }
 }
 
-impl StackReport {
+impl StackChange {
     pub fn risk(&self) -> Option<Risk> {
         self.plan_at_stake().and_then(risk::worst)
     }
@@ -268,7 +268,7 @@ impl StackReport {
     /// The plan that the reader decides on: after the merge the one that came out then.
     pub fn plan_at_stake(&self) -> Option<&Plan> {
         match &self.progress {
-            Some(Progress::Differs { now }) => Some(now),
+            Some(StackProgress::Differs { now }) => Some(now),
             _ => self.plan.plan(),
         }
     }
@@ -276,29 +276,29 @@ impl StackReport {
     /// How planning it ended, for a verdict.
     pub fn outcome(&self) -> Outcome {
         match &self.progress {
-            Some(Progress::Differs { now }) => PlanReport::Planned(now.clone()).outcome(),
+            Some(StackProgress::Differs { now }) => PlanOutcome::Planned(now.clone()).outcome(),
             _ => self.plan.outcome(),
         }
     }
 
     /// Puts what came out after the merge in the place of what was approved before it.
     pub fn accept(&mut self) {
-        if let Some(Progress::Differs { now }) = self.progress.take() {
-            self.plan = PlanReport::Planned(now);
+        if let Some(StackProgress::Differs { now }) = self.progress.take() {
+            self.plan = PlanOutcome::Planned(now);
         }
     }
 
     pub fn has_errors(&self) -> bool {
         match &self.plan {
-            PlanReport::Invalid(_) | PlanReport::EngineFailed(_) => true,
-            PlanReport::NotPlanned(why) => matches!(why, NotPlanned::Renamed { .. }),
-            PlanReport::Pending | PlanReport::Planned(_) => false,
+            PlanOutcome::Invalid(_) | PlanOutcome::EngineFailed(_) => true,
+            PlanOutcome::NotPlanned(why) => matches!(why, NotPlanned::Renamed { .. }),
+            PlanOutcome::Pending | PlanOutcome::Planned(_) => false,
         }
     }
 
     /// Whether nothing of it was run, although nothing is wrong with it.
     pub fn is_withheld(&self) -> bool {
-        matches!(self.plan, PlanReport::NotPlanned(_)) && !self.has_errors()
+        matches!(self.plan, PlanOutcome::NotPlanned(_)) && !self.has_errors()
     }
 
     /// The command that shows the same to someone with a checkout.
@@ -307,7 +307,7 @@ impl StackReport {
     }
 }
 
-impl PlanReport {
+impl PlanOutcome {
     pub fn plan(&self) -> Option<&Plan> {
         match self {
             Self::Planned(plan) => Some(plan),

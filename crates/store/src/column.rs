@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
-use planwright_core::change::Report;
+use planwright_core::change::Change;
 use planwright_core::{
     canonical::canonical,
     digest::Digest,
@@ -240,7 +240,7 @@ macro_rules! record_columns {
         }
     )*};
 }
-record_columns!(Plan, Report, Subject);
+record_columns!(Plan, Change, Subject);
 
 /// An enum whose values are words in the database and in messages.
 macro_rules! text_enum {

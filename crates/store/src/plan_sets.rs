@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use planwright_core::change::Report;
+use planwright_core::change::Change;
 use planwright_core::{
     digest::Digest,
     names::{BranchName, RepositoryId, Sha, StackId},
@@ -57,7 +57,7 @@ pub struct PlanSet {
     pub digest: Digest,
     pub policy_digest: Digest,
     /// What people are shown of it; the latest, for it is edited as the change goes on.
-    pub report: Report,
+    pub change: Change,
     pub created_at: Timestamp,
     /// One for each affected stack that could be planned.
     pub plans: Vec<StackPlan>,
@@ -122,7 +122,7 @@ impl Store {
             set.base_ref,
             set.digest,
             set.policy_digest,
-            set.report,
+            set.change,
             set.created_at,
         ];
         tx.execute(RECORD, cells).await?;
@@ -134,9 +134,9 @@ impl Store {
     }
 
     /// Replaces what people are shown of a plan set.
-    pub async fn record_report(&self, id: PlanSetId, report: &Report) -> Result<(), Error> {
+    pub async fn record_change(&self, id: PlanSetId, change: &Change) -> Result<(), Error> {
         const REPORT: &str = "UPDATE plan_sets SET report = $2 WHERE id = $1";
-        self.db.execute(REPORT, binds![id, report]).await.map(drop)
+        self.db.execute(REPORT, binds![id, change]).await.map(drop)
     }
 
     /// The newest plan set of a pull request.
@@ -210,7 +210,7 @@ impl Store {
             base_ref: row.read("base_ref")?,
             digest: row.read("digest")?,
             policy_digest: row.read("policy_digest")?,
-            report: row.read("report")?,
+            change: row.read("report")?,
             created_at: row.read("created_at")?,
             plans: plans.iter().map(plan_from_row).collect::<Result<_, _>>()?,
         };

@@ -101,7 +101,7 @@ impl Store {
 async fn is_needless(tx: &mut Tx, key: &str) -> Result<bool, Error> {
     match subject(key) {
         RequestSubject::Reaction => Ok(true),
-        RequestSubject::Report | RequestSubject::Unknown => Ok(false),
+        RequestSubject::Change | RequestSubject::Unknown => Ok(false),
         RequestSubject::PullRequest(id) => {
             let known = pull_requests::load(tx, id).await?;
             let state = known.and_then(|pull_request| pull_request.state);
@@ -115,7 +115,7 @@ async fn is_needless(tx: &mut Tx, key: &str) -> Result<bool, Error> {
 enum RequestSubject {
     Reaction,
     /// The one comment of a pull request.
-    Report,
+    Change,
     PullRequest(PullRequestId),
     Unknown,
 }
@@ -131,7 +131,7 @@ fn subject(key: &str) -> RequestSubject {
     match (kind, numbers) {
         (Some("reaction"), Some(_)) => RequestSubject::Reaction,
         (Some("comment"), Some(_)) if rest == "<!-- planwright:report -->" => {
-            RequestSubject::Report
+            RequestSubject::Change
         }
         (Some("comment" | "check"), Some((repository, number))) => {
             RequestSubject::PullRequest(PullRequestId {
@@ -165,7 +165,7 @@ mod tests {
         };
         for (key, expected) in [
             ("reaction/1/99/Seen", RequestSubject::Reaction),
-            ("comment/1/7/<!-- planwright:report -->", RequestSubject::Report),
+            ("comment/1/7/<!-- planwright:report -->", RequestSubject::Change),
             ("comment/1/7/<!-- planwright:reply:5:0 -->", pull_request(1, 7)),
             ("check/1/7/abc", pull_request(1, 7)),
             ("check/one/7/abc", RequestSubject::Unknown),

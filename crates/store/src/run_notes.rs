@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use planwright_core::change::Report;
+use planwright_core::change::Change;
 use planwright_core::{
     names::{Login, Sha, StackId},
     repository::Repository,
@@ -86,7 +86,7 @@ pub struct NotedRun {
     pub subject: Subject,
     pub plan_set: Option<PlanSetId>,
     /// What was said where no plan set came out.
-    pub report: Option<Report>,
+    pub change: Option<Change>,
 }
 
 impl NotedRun {
@@ -96,7 +96,7 @@ impl NotedRun {
             run: Run::from_row(row)?,
             subject,
             plan_set: row.read_optional("plan_set")?,
-            report: row.read_optional("report")?,
+            change: row.read_optional("report")?,
         }))
     }
 }
@@ -141,10 +141,10 @@ impl Store {
         &self,
         run: RunId,
         plan_set: Option<PlanSetId>,
-        report: Option<&Report>,
+        change: Option<&Change>,
     ) -> Result<(), Error> {
         const OUTCOME: &str = "UPDATE runs SET plan_set = $2, report = $3 WHERE id = $1";
-        self.db.execute(OUTCOME, binds![run, plan_set, report.cloned()]).await.map(drop)
+        self.db.execute(OUTCOME, binds![run, plan_set, change.cloned()]).await.map(drop)
     }
 
     /// Writes steps, new ones or as they are now, and lines.

@@ -1,7 +1,7 @@
 //! Answers to commands that change nothing of the report: help, status, drift, unlock.
 
 use planwright_core::{
-    change::{DriftReport, Report},
+    change::{Change, DriftCheck},
     command,
     drift::Drift,
     names::{Login, StackId},
@@ -47,7 +47,7 @@ pub fn help() -> Doc {
 }
 
 /// `/infra status`: the report without its details.
-pub fn status(report: &Report) -> Doc {
+pub fn status(report: &Change) -> Doc {
     let mut page = Page::new(LIMIT / 2);
     for part in summary(report) {
         page.push(part);
@@ -56,17 +56,17 @@ pub fn status(report: &Report) -> Doc {
 }
 
 /// `/infra drift`: for each stack what was applied → what is there now.
-pub fn drift(stacks: &[(StackId, DriftReport)]) -> Doc {
+pub fn drift(stacks: &[(StackId, DriftCheck)]) -> Doc {
     let mut page = Page::new(LIMIT - 1_000);
     page.push(drift_headline(stacks));
     let mut left_out = 0;
     for (i, (stack, drift)) in stacks.iter().enumerate() {
         let share = (page.room() / (stacks.len() - i)).saturating_sub(200);
         let part = match drift {
-            DriftReport::NeverApplied => text![stack, ": never applied"].into(),
-            DriftReport::Unknown(why) => text![stack, ": not checked: ", foreign(why, 300)].into(),
-            DriftReport::Checked(_) if !has_drifted(drift) => text![stack, ": none"].into(),
-            DriftReport::Checked(plan) => {
+            DriftCheck::NeverApplied => text![stack, ": never applied"].into(),
+            DriftCheck::Unknown(why) => text![stack, ": not checked: ", foreign(why, 300)].into(),
+            DriftCheck::Checked(_) if !has_drifted(drift) => text![stack, ": none"].into(),
+            DriftCheck::Checked(plan) => {
                 let head = text![stack, ": as it was applied → as it is"];
                 drift_section(head, plan, share.max(800))
             }
@@ -81,11 +81,11 @@ pub fn drift(stacks: &[(StackId, DriftReport)]) -> Doc {
     doc
 }
 
-fn drift_headline(stacks: &[(StackId, DriftReport)]) -> Text {
+fn drift_headline(stacks: &[(StackId, DriftCheck)]) -> Text {
     // Only what was looked at counts: nothing is known of the others.
-    let count = |is: fn(&DriftReport) -> bool| stacks.iter().filter(|(_, drift)| is(drift)).count();
-    let checked = count(|drift| matches!(drift, DriftReport::Checked(_)));
-    let unknown = count(|drift| matches!(drift, DriftReport::Unknown(_)));
+    let count = |is: fn(&DriftCheck) -> bool| stacks.iter().filter(|(_, drift)| is(drift)).count();
+    let checked = count(|drift| matches!(drift, DriftCheck::Checked(_)));
+    let unknown = count(|drift| matches!(drift, DriftCheck::Unknown(_)));
     let mut head = match (checked, count(has_drifted)) {
         (0, _) => text![strong("Drift:"), " no stack was checked"],
         (n, 0) => text![strong("Drift:"), " none in ", of_stacks(n)],
@@ -114,6 +114,6 @@ fn names(stacks: &[StackId]) -> Text {
     text![names, more]
 }
 
-fn has_drifted(drift: &DriftReport) -> bool {
-    matches!(drift, DriftReport::Checked(plan) if !Drift::of(plan).is_empty())
+fn has_drifted(drift: &DriftCheck) -> bool {
+    matches!(drift, DriftCheck::Checked(plan) if !Drift::of(plan).is_empty())
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use planwright_core::{
-    change::{PlanReport, Report, State},
+    change::{Change, ChangeState, PlanOutcome},
     escape,
     finding::{Finding, Severity},
     verdict::Requirement,
@@ -72,7 +72,7 @@ pub enum Level {
 }
 
 /// The check run of the report's head.
-pub fn check(report: &Report) -> CheckReport {
+pub fn check(report: &Change) -> CheckReport {
     let conclusion = conclusion(report);
     let mut page = Page::new(MOST_SUMMARY);
     let mut is_whole = true;
@@ -103,23 +103,29 @@ pub fn check(report: &Report) -> CheckReport {
 }
 
 /// How the check ends; the verdict decides, so that a wrong state alone opens nothing.
-fn conclusion(report: &Report) -> Option<Conclusion> {
+fn conclusion(report: &Change) -> Option<Conclusion> {
     let is_unfinished = report.verdict.as_ref().is_some_and(Requirement::is_unfinished);
     let is_met = report.verdict.as_ref().is_some_and(|root| root.met);
     Some(match report.state {
-        State::Planning | State::Queued | State::Applying => return None,
-        State::Failed | State::Partial | State::InternalError => Conclusion::Failure,
-        State::Superseded | State::Closed | State::Stopped => Conclusion::Cancelled,
+        ChangeState::Planning | ChangeState::Queued | ChangeState::Applying => return None,
+        ChangeState::Failed | ChangeState::Partial | ChangeState::InternalError => {
+            Conclusion::Failure
+        }
+        ChangeState::Superseded | ChangeState::Closed | ChangeState::Stopped => {
+            Conclusion::Cancelled
+        }
         _ if report.has_errors() => Conclusion::Failure,
         // People wait for nothing here: somebody has to go on with it.
         _ if is_unfinished => Conclusion::Failure,
-        State::NothingAffected if report.is_about_nothing() => Conclusion::Success,
-        State::Approved | State::Applied | State::SettingsActive if is_met => Conclusion::Success,
+        ChangeState::NothingAffected if report.is_about_nothing() => Conclusion::Success,
+        ChangeState::Approved | ChangeState::Applied | ChangeState::SettingsActive if is_met => {
+            Conclusion::Success
+        }
         _ => Conclusion::ActionRequired,
     })
 }
 
-fn title(report: &Report, conclusion: Option<Conclusion>) -> String {
+fn title(report: &Change, conclusion: Option<Conclusion>) -> String {
     let head = headline(report);
     let unmet = report.verdict.as_ref().and_then(first_unmet);
     let is_told = match conclusion {
@@ -133,9 +139,9 @@ fn title(report: &Report, conclusion: Option<Conclusion>) -> String {
     escape::shortened(&plain(&text![head, unmet]), 200)
 }
 
-fn annotations(report: &Report) -> Vec<Annotation> {
+fn annotations(report: &Change) -> Vec<Annotation> {
     let of_stacks = report.stacks.iter().flat_map(|stack| match &stack.plan {
-        PlanReport::Invalid(findings) => findings.as_slice(),
+        PlanOutcome::Invalid(findings) => findings.as_slice(),
         _ => &[],
     });
     let mut annotations: Vec<Annotation> =

@@ -1,6 +1,6 @@
 //! The one comment of a pull request.
 
-use planwright_core::change::{Report, StackReport};
+use planwright_core::change::{Change, StackChange};
 
 use super::{
     LIMIT, Marker,
@@ -19,8 +19,8 @@ const LEAST: usize = 1_000;
 
 /// The comment in Markdown, below GitHub's limit whatever the plans, the riskiest kept; `page_url` is
 /// the address of the page that has all of it.
-pub fn comment(report: &Report, page_url: Option<&str>) -> String {
-    let marker = format!("{}\n\n", Marker::Report);
+pub fn comment(report: &Change, page_url: Option<&str>) -> String {
+    let marker = format!("{}\n\n", Marker::Change);
     let foot = Doc::from(foot(report));
     let foot_bytes = markdown(&foot).len().min(FOOT);
     let mut doc = body(report, page_url, LIMIT - 1 - FOOT - foot_bytes - marker.len());
@@ -29,7 +29,7 @@ pub fn comment(report: &Report, page_url: Option<&str>) -> String {
 }
 
 /// All of it above the foot; what is cut is cut between parts, never within one.
-fn body(report: &Report, page_url: Option<&str>, limit: usize) -> Doc {
+fn body(report: &Change, page_url: Option<&str>, limit: usize) -> Doc {
     let mut page = Page::new(limit);
     let mut is_short = false;
     for (i, mut part) in summary(report).into_iter().enumerate() {
@@ -38,7 +38,7 @@ fn body(report: &Report, page_url: Option<&str>, limit: usize) -> Doc {
         }
         is_short |= !page.push(part);
     }
-    let mut left_out: Vec<&StackReport> = Vec::new();
+    let mut left_out: Vec<&StackChange> = Vec::new();
     let stacks = report.riskiest_first();
     for (i, stack) in stacks.iter().enumerate() {
         // What one stack leaves is there for the next ones.
@@ -67,7 +67,7 @@ fn link(url: &str) -> Text {
     Span::Link { text: "Steps, log and whole plan".into(), url: url.into() }.into()
 }
 
-fn foot(report: &Report) -> Text {
+fn foot(report: &Change) -> Text {
     let of = match &report.digest {
         Some(digest) => text!["Plan ", code(digest.short()), " of ", &report.head],
         None => text!["Head ", &report.head],

@@ -1,7 +1,7 @@
 //! What a pull request makes of `planwright.yaml`, in words that say what it means.
 
 use planwright_core::{
-    change::SettingsReport,
+    change::SettingsChange,
     repo_config::{Setting, SettingChange},
 };
 
@@ -9,19 +9,19 @@ use super::doc::{Block, Doc, Item, Text, code, short_code, strong};
 use crate::text;
 
 /// Everything that is to be known before a change of the settings is approved.
-pub fn settings_section(settings: &SettingsReport) -> Doc {
+pub fn settings_section(settings: &SettingsChange) -> Doc {
     let file = || code("planwright.yaml");
     match settings {
-        SettingsReport::Removed => text![
+        SettingsChange::Removed => text![
             strong(text![file(), " is removed."]),
             " Once this is merged nothing of the repository is planned or applied any more; what was \
              applied stays as it is."
         ]
         .into(),
-        SettingsReport::Changed(changes) if changes.is_empty() => {
+        SettingsChange::Changed(changes) if changes.is_empty() => {
             text![strong(text![file(), " changes"]), ", but none of its values does."].into()
         }
-        SettingsReport::Changed(changes) => vec![
+        SettingsChange::Changed(changes) => vec![
             Block::Paragraph(text![
                 strong(text![file(), " changes"]),
                 ": once this is merged, every later change is judged by it, and what was approved \

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use planwright_core::{
-    change::{DriftReport, NotPlanned, PlanReport, Progress, StackReport},
+    change::{DriftCheck, NotPlanned, PlanOutcome, StackChange, StackProgress},
     drift::{Drift, reverts_drift},
     escape,
     finding::{Finding, Severity},
@@ -28,7 +28,7 @@ const MOST_FINDINGS: usize = 20;
 const SENTENCE: usize = 400;
 
 /// The folded details of a stack in at most `room` bytes; empty if there is nothing more to tell.
-pub fn details(stack: &StackReport, room: usize) -> Doc {
+pub fn details(stack: &StackChange, room: usize) -> Doc {
     let is_open = stack.has_errors() || is_stuck(stack);
     let summary = text![&stack.stack, ": ", outline(stack)];
     folded(summary, is_open, room, |room| {
@@ -37,11 +37,11 @@ pub fn details(stack: &StackReport, room: usize) -> Doc {
         page.push(planning(stack, page.room()));
         let drift_room = page.room();
         match &stack.drift {
-            DriftReport::NeverApplied => {}
-            DriftReport::Unknown(why) => {
+            DriftCheck::NeverApplied => {}
+            DriftCheck::Unknown(why) => {
                 page.push(text![strong("Drift"), " was not checked: ", foreign(why, 300)]);
             }
-            DriftReport::Checked(plan) => {
+            DriftCheck::Checked(plan) => {
                 let since = " since the last apply: as it was applied → as it is";
                 page.push(drift_section(text![strong("Drift"), since], plan, drift_room));
             }
@@ -61,7 +61,7 @@ fn folded(summary: Text, is_open: bool, room: usize, body: impl FnOnce(usize) ->
 }
 
 /// What happens to a stack, in a few words.
-pub fn outline(stack: &StackReport) -> Text {
+pub fn outline(stack: &StackChange) -> Text {
     if let Some(plan) = stack.plan_at_stake() {
         return match counts(plan.summary(), false) {
             _ if plan.is_empty() && stack.changes_code => "no changes, but other code".into(),
@@ -71,10 +71,10 @@ pub fn outline(stack: &StackReport) -> Text {
         };
     }
     match &stack.plan {
-        PlanReport::Pending | PlanReport::Planned(_) => "being planned",
-        PlanReport::Invalid(_) => "invalid configuration",
-        PlanReport::EngineFailed(_) => "the plan failed",
-        PlanReport::NotPlanned(_) => "not planned",
+        PlanOutcome::Pending | PlanOutcome::Planned(_) => "being planned",
+        PlanOutcome::Invalid(_) => "invalid configuration",
+        PlanOutcome::EngineFailed(_) => "the plan failed",
+        PlanOutcome::NotPlanned(_) => "not planned",
     }
     .into()
 }
@@ -102,26 +102,28 @@ pub fn drift_section(head: Text, plan: &Plan, room: usize) -> Doc {
     section(Some(head), groups.into_iter(), room, left_out)
 }
 
-fn is_stuck(stack: &StackReport) -> bool {
-    matches!(stack.progress, Some(Progress::Failed { .. } | Progress::Differs { .. }))
+fn is_stuck(stack: &StackChange) -> bool {
+    matches!(stack.progress, Some(StackProgress::Failed { .. } | StackProgress::Differs { .. }))
 }
 
-fn planning(stack: &StackReport, room: usize) -> Doc {
+fn planning(stack: &StackChange, room: usize) -> Doc {
     match &stack.plan {
-        PlanReport::Pending => Doc::default(),
-        PlanReport::Invalid(findings) => finding_list(findings).into(),
-        PlanReport::EngineFailed(message) => said(message, room),
-        PlanReport::NotPlanned(why) => not_planned(&stack.stack, why).into(),
-        PlanReport::Planned(_) if matches!(stack.progress, Some(Progress::Differs { .. })) => {
+        PlanOutcome::Pending => Doc::default(),
+        PlanOutcome::Invalid(findings) => finding_list(findings).into(),
+        PlanOutcome::EngineFailed(message) => said(message, room),
+        PlanOutcome::NotPlanned(why) => not_planned(&stack.stack, why).into(),
+        PlanOutcome::Planned(_)
+            if matches!(stack.progress, Some(StackProgress::Differs { .. })) =>
+        {
             Doc::default()
         }
-        PlanReport::Planned(plan) => changes(stack, plan, room),
+        PlanOutcome::Planned(plan) => changes(stack, plan, room),
     }
 }
 
-fn changes(stack: &StackReport, plan: &Plan, room: usize) -> Doc {
+fn changes(stack: &StackChange, plan: &Plan, room: usize) -> Doc {
     let drift = match &stack.drift {
-        DriftReport::Checked(drift) => Some(drift),
+        DriftCheck::Checked(drift) => Some(drift),
         _ => None,
     };
     let reverts = drift.map(|drift| reverts_drift(plan, drift)).unwrap_or_default();
@@ -162,11 +164,11 @@ fn refreshed(plan: &Plan, room: usize) -> Doc {
     folded(summary, false, room, |room| section(None, groups, room, left_out))
 }
 
-fn progress(stack: &StackReport, room: usize) -> Doc {
+fn progress(stack: &StackChange, room: usize) -> Doc {
     match &stack.progress {
-        Some(Progress::Failed { message }) => said(message, room),
-        Some(Progress::Differs { now }) => differences(stack, now, room),
-        Some(Progress::Applied { outputs }) => applied(outputs, room),
+        Some(StackProgress::Failed { message }) => said(message, room),
+        Some(StackProgress::Differs { now }) => differences(stack, now, room),
+        Some(StackProgress::Applied { outputs }) => applied(outputs, room),
         _ => Doc::default(),
     }
 }
@@ -186,7 +188,7 @@ fn applied(outputs: &BTreeMap<String, Value>, room: usize) -> Doc {
 }
 
 /// How the plan after the merge differs from the one that was approved.
-fn differences(stack: &StackReport, now: &Plan, room: usize) -> Doc {
+fn differences(stack: &StackChange, now: &Plan, room: usize) -> Doc {
     let nothing = Plan::default();
     let approved = stack.plan.plan().unwrap_or(&nothing);
     let lists = [

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use planwright_core::{
     approval::Principal,
-    change::{DriftReport, Progress, Report, StackReport, State, Warning},
+    change::{Change, ChangeState, DriftCheck, StackChange, StackProgress, Warning},
     drift::Drift,
     names::Login,
     plan::{PlanSummary, ResourceChange},
@@ -29,7 +29,7 @@ const MOST_ROWS: usize = 60;
 const MOST_NAMES: usize = 10;
 
 /// The parts above the details, the most important first; each stands alone.
-pub fn summary(report: &Report) -> Vec<Doc> {
+pub fn summary(report: &Change) -> Vec<Doc> {
     vec![
         text![headline(report), Span::Break, state_line(report)].into(),
         problems(report),
@@ -42,24 +42,26 @@ pub fn summary(report: &Report) -> Vec<Doc> {
 }
 
 /// **Plan: 5 to add, 0 to change, 0 to destroy** in 1 stack.
-pub fn headline(report: &Report) -> Text {
+pub fn headline(report: &Change) -> Text {
     let stacks = of_stacks(report.stacks.len());
     let failed = report.stacks.iter().filter(|stack| stack.has_errors()).count();
     let withheld = report.stacks.iter().filter(|stack| stack.is_withheld()).count();
     let whole = |words: &'static str| text![strong(words)];
     match report.state {
-        State::Planning if report.stacks.is_empty() => whole("Planning"),
-        State::Planning => text![strong("Planning"), " ", stacks],
-        State::Stopped => whole("Not planned: stopped"),
-        State::InternalError => whole("Not planned: something of Planwright's own went wrong"),
-        State::NothingAffected => whole("No stack is affected"),
+        ChangeState::Planning if report.stacks.is_empty() => whole("Planning"),
+        ChangeState::Planning => text![strong("Planning"), " ", stacks],
+        ChangeState::Stopped => whole("Not planned: stopped"),
+        ChangeState::InternalError => {
+            whole("Not planned: something of Planwright's own went wrong")
+        }
+        ChangeState::NothingAffected => whole("No stack is affected"),
         _ if !report.conflicts.is_empty() => whole("Not planned: merge conflict"),
         _ if failed > 0 => text![strong(text!["Plan: ", failed, " of ", stacks, " failed"])],
-        State::Blocked if report.has_errors() => whole("Not planned: invalid configuration"),
+        ChangeState::Blocked if report.has_errors() => whole("Not planned: invalid configuration"),
         _ if report.is_about_settings_only() => {
             text![strong("Settings change"), ", no stack is affected"]
         }
-        State::Applied => {
+        ChangeState::Applied => {
             text![strong(text!["Applied: ", counts(report.summary(), true)]), " in ", stacks]
         }
         // Three zeros would read as a plan without changes.
@@ -115,60 +117,62 @@ fn all_counts(summary: PlanSummary) -> Text {
 }
 
 /// Where the change stands, and what comes next.
-pub fn state_line(report: &Report) -> Marked {
+pub fn state_line(report: &Change) -> Marked {
     let mark = match report.state {
-        State::Planning | State::Queued | State::Applying => Mark::Busy,
-        State::NothingAffected | State::Approved | State::Applied => Mark::Good,
-        State::SettingsActive if report.verdict.as_ref().is_some_and(|root| root.met) => Mark::Good,
-        State::AwaitingConfirmation if report.digest.is_none() => Mark::Bad,
-        State::AwaitingApproval | State::AwaitingConfirmation => Mark::Waiting,
-        State::Stopped | State::Superseded | State::Closed => Mark::Moot,
-        State::InternalError
-        | State::Blocked
-        | State::Failed
-        | State::Partial
-        | State::SettingsActive => Mark::Bad,
+        ChangeState::Planning | ChangeState::Queued | ChangeState::Applying => Mark::Busy,
+        ChangeState::NothingAffected | ChangeState::Approved | ChangeState::Applied => Mark::Good,
+        ChangeState::SettingsActive if report.verdict.as_ref().is_some_and(|root| root.met) => {
+            Mark::Good
+        }
+        ChangeState::AwaitingConfirmation if report.digest.is_none() => Mark::Bad,
+        ChangeState::AwaitingApproval | ChangeState::AwaitingConfirmation => Mark::Waiting,
+        ChangeState::Stopped | ChangeState::Superseded | ChangeState::Closed => Mark::Moot,
+        ChangeState::InternalError
+        | ChangeState::Blocked
+        | ChangeState::Failed
+        | ChangeState::Partial
+        | ChangeState::SettingsActive => Mark::Bad,
     };
     let text = match report.state {
-        State::Planning
-        | State::Stopped
-        | State::InternalError
-        | State::NothingAffected
-        | State::AwaitingApproval
-        | State::Approved
-        | State::Blocked => before_merge(report),
+        ChangeState::Planning
+        | ChangeState::Stopped
+        | ChangeState::InternalError
+        | ChangeState::NothingAffected
+        | ChangeState::AwaitingApproval
+        | ChangeState::Approved
+        | ChangeState::Blocked => before_merge(report),
         _ => after_merge(report),
     };
     Marked { mark, text }
 }
 
-fn before_merge(report: &Report) -> Text {
+fn before_merge(report: &Change) -> Text {
     let (head, plan) = (&report.head, code("/infra plan"));
     match report.state {
-        State::Planning => text![head, " is being planned; the result will stand here."],
-        State::Stopped => text!["Planning ", head, " was stopped; ", plan, " plans it."],
-        State::InternalError => text![
+        ChangeState::Planning => text![head, " is being planned; the result will stand here."],
+        ChangeState::Stopped => text!["Planning ", head, " was stopped; ", plan, " plans it."],
+        ChangeState::InternalError => text![
             head,
             " could not be planned, through no fault of its own. ",
             plan,
             " tries again."
         ],
-        State::NothingAffected => "There is nothing to apply.".into(),
-        State::AwaitingApproval if is_outdated(report) => text![
+        ChangeState::NothingAffected => "There is nothing to apply.".into(),
+        ChangeState::AwaitingApproval if is_outdated(report) => text![
             "The plan is out of date. ",
             plan,
             " makes a new one, which is to be approved then."
         ],
-        State::AwaitingApproval if report.is_about_settings_only() => {
+        ChangeState::AwaitingApproval if report.is_about_settings_only() => {
             "Waiting for approval. Approve the pull request after reading what changes.".into()
         }
-        State::AwaitingApproval => {
+        ChangeState::AwaitingApproval => {
             "Waiting for approval. Approve the pull request after reading the plan.".into()
         }
-        State::Approved if report.is_about_settings_only() => {
+        ChangeState::Approved if report.is_about_settings_only() => {
             "Every requirement is met. Merging puts it in force; nothing is applied for it.".into()
         }
-        State::Approved => "Every requirement is met. Merging applies this plan.".into(),
+        ChangeState::Approved => "Every requirement is met. Merging applies this plan.".into(),
         _ if report.has_errors() => {
             "Mend what is listed below and push; it is planned again.".into()
         }
@@ -176,13 +180,13 @@ fn before_merge(report: &Report) -> Text {
     }
 }
 
-fn after_merge(report: &Report) -> Text {
+fn after_merge(report: &Change) -> Text {
     let (not_applied, apply) = (strong("not applied"), code("/infra apply"));
     match report.state {
-        State::Queued => "Merged. It waits for its turn to be applied.".into(),
-        State::Applying => "Merged. It is being applied.".into(),
-        State::Applied => "Applied and verified: a second plan is empty.".into(),
-        State::AwaitingConfirmation => match &report.digest {
+        ChangeState::Queued => "Merged. It waits for its turn to be applied.".into(),
+        ChangeState::Applying => "Merged. It is being applied.".into(),
+        ChangeState::Applied => "Applied and verified: a second plan is empty.".into(),
+        ChangeState::AwaitingConfirmation => match &report.digest {
             None => text![
                 "Merged, but ",
                 not_applied,
@@ -197,24 +201,24 @@ fn after_merge(report: &Report) -> Text {
                 "."
             ],
         },
-        State::Failed => text![
+        ChangeState::Failed => text![
             "The apply failed and is not tried again by itself. When the cause is mended, comment ",
             apply,
             "."
         ],
-        State::Partial => text![
+        ChangeState::Partial => text![
             "Only a part was applied, and it is not tried again by itself. When the cause is \
              mended, comment ",
             apply,
             "."
         ],
-        State::Superseded => {
+        ChangeState::Superseded => {
             "Not applied: a newer change of the same stacks was applied before.".into()
         }
-        State::SettingsActive if report.verdict.as_ref().is_some_and(|root| root.met) => {
+        ChangeState::SettingsActive if report.verdict.as_ref().is_some_and(|root| root.met) => {
             "Merged and in force. There was nothing to apply.".into()
         }
-        State::SettingsActive => text![
+        ChangeState::SettingsActive => text![
             "Merged and in force, ",
             strong("although not every requirement was met"),
             ". If it was not meant, take it back by another pull request."
@@ -224,14 +228,14 @@ fn after_merge(report: &Report) -> Text {
 }
 
 /// Whether the plan is not of what holds now, so that approving it is of no use.
-fn is_outdated(report: &Report) -> bool {
+fn is_outdated(report: &Change) -> bool {
     let root = report.verdict.iter().flat_map(|root| &root.children);
     root.into_iter()
         .any(|requirement| requirement.what == RequirementKind::Fresh && !requirement.met)
 }
 
 /// What keeps everything from being planned.
-fn problems(report: &Report) -> Doc {
+fn problems(report: &Change) -> Doc {
     let mut doc = Doc::default();
     if !report.conflicts.is_empty() {
         let files = report.conflicts.iter().take(MOST_NAMES);
@@ -248,11 +252,11 @@ fn problems(report: &Report) -> Doc {
     doc
 }
 
-fn cautions(report: &Report) -> Doc {
+fn cautions(report: &Change) -> Doc {
     if !is_ahead(report) {
         return Doc::default();
     }
-    let mut going: Vec<(&StackReport, &ResourceChange)> = report
+    let mut going: Vec<(&StackChange, &ResourceChange)> = report
         .stacks
         .iter()
         .flat_map(|stack| {
@@ -265,7 +269,7 @@ fn cautions(report: &Report) -> Doc {
         return Doc::default();
     }
     going.sort_by_cached_key(|(stack, change)| (risk::order(change), &stack.stack));
-    let item = |stack: &StackReport, change: &ResourceChange| {
+    let item = |stack: &StackChange, change: &ResourceChange| {
         let is_protected = stack.protected.contains(&change.address);
         Item::new(text![caution(change, is_protected), " (", &stack.stack, ")"])
     };
@@ -280,21 +284,24 @@ fn cautions(report: &Report) -> Doc {
 }
 
 /// Whether somebody still decides on it.
-fn is_ahead(report: &Report) -> bool {
+fn is_ahead(report: &Change) -> bool {
     matches!(
         report.state,
-        State::AwaitingApproval | State::Approved | State::Blocked | State::AwaitingConfirmation
+        ChangeState::AwaitingApproval
+            | ChangeState::Approved
+            | ChangeState::Blocked
+            | ChangeState::AwaitingConfirmation
     )
 }
 
-fn table(report: &Report) -> Doc {
+fn table(report: &Change) -> Doc {
     if report.stacks.is_empty() {
         return Doc::default();
     }
     let has_progress = report.stacks.iter().any(|stack| stack.progress.is_some());
     let mut head: Vec<Text> = ["Stack", "Plan", "Risk", "Drift"].map(Text::from).into();
     head.extend(has_progress.then(|| "Apply".into()));
-    let row = |stack: &StackReport| {
+    let row = |stack: &StackChange| {
         let mut row =
             vec![text![&stack.stack], outline(stack), risk_cell(stack), drift_cell(&stack.drift)];
         if has_progress {
@@ -311,7 +318,7 @@ fn table(report: &Report) -> Doc {
     doc
 }
 
-fn risk_cell(stack: &StackReport) -> Text {
+fn risk_cell(stack: &StackChange) -> Text {
     match stack.risk() {
         None => "–".into(),
         Some(risk @ (Risk::DataLoss | Risk::PublicExposure)) => text![strong(words(risk))],
@@ -319,11 +326,11 @@ fn risk_cell(stack: &StackReport) -> Text {
     }
 }
 
-fn drift_cell(drift: &DriftReport) -> Text {
+fn drift_cell(drift: &DriftCheck) -> Text {
     match drift {
-        DriftReport::NeverApplied => "–".into(),
-        DriftReport::Unknown(_) => "not checked".into(),
-        DriftReport::Checked(plan) => match Drift::of(plan).len() {
+        DriftCheck::NeverApplied => "–".into(),
+        DriftCheck::Unknown(_) => "not checked".into(),
+        DriftCheck::Checked(plan) => match Drift::of(plan).len() {
             0 => "none".into(),
             n => text![strong(n)],
         },
@@ -331,28 +338,28 @@ fn drift_cell(drift: &DriftReport) -> Text {
 }
 
 /// How applying a stack goes.
-pub fn progress_words(progress: &Progress) -> Marked {
+pub fn progress_words(progress: &StackProgress) -> Marked {
     let (mark, text) = match progress {
-        Progress::Queued { position, behind } => {
+        StackProgress::Queued { position, behind } => {
             let behind = behind.map(|number| text![", behind ", number]);
             (Mark::Busy, text!["place ", words(position), " in the queue", behind])
         }
-        Progress::Applying => (Mark::Busy, "applying".into()),
-        Progress::Applied { .. } => (Mark::Good, "applied, verified".into()),
-        Progress::Differs { .. } => (Mark::Waiting, "differs from what was approved".into()),
-        Progress::Failed { .. } => (Mark::Bad, "failed".into()),
-        Progress::NotStarted { because_of } => {
+        StackProgress::Applying => (Mark::Busy, "applying".into()),
+        StackProgress::Applied { .. } => (Mark::Good, "applied, verified".into()),
+        StackProgress::Differs { .. } => (Mark::Waiting, "differs from what was approved".into()),
+        StackProgress::Failed { .. } => (Mark::Bad, "failed".into()),
+        StackProgress::NotStarted { because_of } => {
             (Mark::Moot, text!["not started: ", because_of, " failed"])
         }
-        Progress::Superseded { by } => (Mark::Moot, text!["superseded by ", by]),
+        StackProgress::Superseded { by } => (Mark::Moot, text!["superseded by ", by]),
     };
     Marked { mark, text }
 }
 
-fn requirements(report: &Report) -> Doc {
+fn requirements(report: &Change) -> Doc {
     let Some(root) = report.verdict.as_ref() else { return Doc::default() };
     let head = |when: &'static str| Block::Heading(text!["Before it ", when]);
-    if report.state == State::SettingsActive && !root.met {
+    if report.state == ChangeState::SettingsActive && !root.met {
         return vec![head("was merged"), requirement_list(root)].into();
     }
     if !is_ahead(report) {
@@ -395,7 +402,7 @@ fn is_nobody(principals: &[Principal], principal: &Principal) -> bool {
     names.any(|other| other.login.as_str().ends_with("[bot]") || other.login.as_str() == "web-flow")
 }
 
-fn warnings(report: &Report) -> Doc {
+fn warnings(report: &Change) -> Doc {
     let told = report.warnings.iter().take(MOST_NAMES).map(|warning| match warning {
         Warning::SelfApproval => Item::new(text![
             "Whoever shaped a change may approve it here: ",

@@ -13,8 +13,8 @@ use fixtures::*;
 use planwright_core::{
     approval::{Principal, PrincipalRole},
     change::{
-        DriftReport, NotPlanned, PlanReport, Progress, Report, SettingsReport, StackReport, State,
-        Warning,
+        Change, ChangeState, DriftCheck, NotPlanned, PlanOutcome, SettingsChange, StackChange,
+        StackProgress, Warning,
     },
     names::UserId,
     plan::{Action, Path, Plan, Value},
@@ -27,7 +27,7 @@ fn line(text: &Text) -> String {
 }
 
 /// The comment of a bot without pages.
-fn comment(report: &Report) -> String {
+fn comment(report: &Change) -> String {
     super::comment(report, None)
 }
 
@@ -215,10 +215,10 @@ fn an_invalid_file_is_shown_with_its_line_and_its_fix() {
 #[test]
 fn an_engine_that_fails_is_quoted() {
     let mut report = awaiting();
-    report.stacks[0].plan = PlanReport::EngineFailed(
+    report.stacks[0].plan = PlanOutcome::EngineFailed(
         "Error: no valid credential sources\n```\n@acme/owners <b>\u{1b}[31m\n".into(),
     );
-    report.state = State::Blocked;
+    report.state = ChangeState::Blocked;
     report.verdict = None;
     assert_snapshot!(comment(&report), @"
 <!-- planwright:report -->
@@ -247,11 +247,11 @@ Error: no valid credential sources
 #[test]
 fn a_fork_and_changed_packages_are_not_planned() {
     let mut report = awaiting();
-    report.state = State::Blocked;
+    report.state = ChangeState::Blocked;
     report.verdict = None;
     report.stacks = vec![
-        stack("fork", PlanReport::NotPlanned(NotPlanned::Fork)),
-        stack("package", PlanReport::NotPlanned(NotPlanned::PackageBytes("packages/web".into()))),
+        stack("fork", PlanOutcome::NotPlanned(NotPlanned::Fork)),
+        stack("package", PlanOutcome::NotPlanned(NotPlanned::PackageBytes("packages/web".into()))),
     ];
     assert_snapshot!(comment(&report), @"
 <!-- planwright:report -->
@@ -283,7 +283,7 @@ Validated and rendered, but not planned: the pull request changes the package `p
 
 #[test]
 fn a_merge_conflict_names_the_files() {
-    let mut report = nothing(State::Blocked);
+    let mut report = nothing(ChangeState::Blocked);
     report.conflicts = vec!["stacks/website/stack.yaml".into()];
     assert_snapshot!(comment(&report), @"
 <!-- planwright:report -->
@@ -302,8 +302,8 @@ The head cannot be merged into the base. Merge the base into this branch and res
 
 #[test]
 fn planning_and_nothing_affected_are_short() {
-    let mut planning = nothing(State::Planning);
-    planning.stacks = vec![stack("website", PlanReport::Pending)];
+    let mut planning = nothing(ChangeState::Planning);
+    planning.stacks = vec![stack("website", PlanOutcome::Pending)];
     assert_snapshot!(comment(&planning), @"
 <!-- planwright:report -->
 
@@ -317,7 +317,7 @@ fn planning_and_nothing_affected_are_short() {
 <sub>Head `bbbbbbb` · the same in a checkout: `planwright plan stacks/website` · `/infra help` lists the commands</sub>
 ");
     assert_eq!(check(&planning).status, CheckStatus::InProgress);
-    let unaffected = nothing(State::NothingAffected);
+    let unaffected = nothing(ChangeState::NothingAffected);
     assert_snapshot!(comment(&unaffected), @"
 <!-- planwright:report -->
 
@@ -332,22 +332,22 @@ fn planning_and_nothing_affected_are_short() {
 #[test]
 fn a_check_is_green_only_if_the_verdict_is_met() {
     for (state, verdict, conclusion) in [
-        (State::Approved, Some(met()), Some(Conclusion::Success)),
-        (State::Approved, awaiting().verdict, Some(Conclusion::ActionRequired)),
-        (State::Approved, None, Some(Conclusion::ActionRequired)),
-        (State::NothingAffected, None, Some(Conclusion::ActionRequired)),
-        (State::AwaitingApproval, Some(met()), Some(Conclusion::ActionRequired)),
-        (State::Applied, None, Some(Conclusion::ActionRequired)),
-        (State::AwaitingConfirmation, Some(met()), Some(Conclusion::ActionRequired)),
-        (State::Failed, Some(met()), Some(Conclusion::Failure)),
-        (State::Partial, Some(met()), Some(Conclusion::Failure)),
-        (State::Superseded, Some(met()), Some(Conclusion::Cancelled)),
-        (State::Closed, Some(met()), Some(Conclusion::Cancelled)),
-        (State::Planning, Some(met()), None),
-        (State::Queued, Some(met()), None),
-        (State::Applying, Some(met()), None),
+        (ChangeState::Approved, Some(met()), Some(Conclusion::Success)),
+        (ChangeState::Approved, awaiting().verdict, Some(Conclusion::ActionRequired)),
+        (ChangeState::Approved, None, Some(Conclusion::ActionRequired)),
+        (ChangeState::NothingAffected, None, Some(Conclusion::ActionRequired)),
+        (ChangeState::AwaitingApproval, Some(met()), Some(Conclusion::ActionRequired)),
+        (ChangeState::Applied, None, Some(Conclusion::ActionRequired)),
+        (ChangeState::AwaitingConfirmation, Some(met()), Some(Conclusion::ActionRequired)),
+        (ChangeState::Failed, Some(met()), Some(Conclusion::Failure)),
+        (ChangeState::Partial, Some(met()), Some(Conclusion::Failure)),
+        (ChangeState::Superseded, Some(met()), Some(Conclusion::Cancelled)),
+        (ChangeState::Closed, Some(met()), Some(Conclusion::Cancelled)),
+        (ChangeState::Planning, Some(met()), None),
+        (ChangeState::Queued, Some(met()), None),
+        (ChangeState::Applying, Some(met()), None),
     ] {
-        let report = Report { state, verdict, ..awaiting() };
+        let report = Change { state, verdict, ..awaiting() };
         assert_eq!(check(&report).conclusion, conclusion, "{state:?}");
     }
     let mut unfinished = met();
@@ -356,32 +356,32 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
     let leaf =
         Requirement { what: RequirementKind::Finished, met: false, why, children: Vec::new() };
     unfinished.children.insert(0, leaf);
-    let report = Report { verdict: Some(unfinished), ..awaiting() };
-    assert_eq!(State::before_merge(&report, report.verdict.as_ref()), State::Blocked);
-    let told = check(&Report { state: State::Blocked, ..report });
+    let report = Change { verdict: Some(unfinished), ..awaiting() };
+    assert_eq!(ChangeState::before_merge(&report, report.verdict.as_ref()), ChangeState::Blocked);
+    let told = check(&Change { state: ChangeState::Blocked, ..report });
     assert_eq!(told.conclusion, Some(Conclusion::Failure));
     assert!(
         told.title.ends_with("; not finished: The run reached its limit of plans."),
         "{told:?}"
     );
-    let mut broken = Report { verdict: Some(met()), state: State::Approved, ..awaiting() };
+    let mut broken = Change { verdict: Some(met()), state: ChangeState::Approved, ..awaiting() };
     broken.findings = vec![finding("planwright.yaml")];
     assert_eq!(check(&broken).conclusion, Some(Conclusion::Failure));
 }
 
 #[test]
 fn the_state_of_an_open_pull_request_follows_from_its_stacks() {
-    let pending = Report { stacks: vec![stack("a", PlanReport::Pending)], ..awaiting() };
-    let forked = PlanReport::NotPlanned(NotPlanned::Fork);
-    let forked = Report { stacks: vec![stack("a", forked)], ..awaiting() };
+    let pending = Change { stacks: vec![stack("a", PlanOutcome::Pending)], ..awaiting() };
+    let forked = PlanOutcome::NotPlanned(NotPlanned::Fork);
+    let forked = Change { stacks: vec![stack("a", forked)], ..awaiting() };
     for (report, state) in [
-        (awaiting(), State::AwaitingApproval),
-        (invalid(), State::Blocked),
-        (forked, State::Blocked),
-        (pending, State::Planning),
-        (nothing(State::Planning), State::NothingAffected),
+        (awaiting(), ChangeState::AwaitingApproval),
+        (invalid(), ChangeState::Blocked),
+        (forked, ChangeState::Blocked),
+        (pending, ChangeState::Planning),
+        (nothing(ChangeState::Planning), ChangeState::NothingAffected),
     ] {
-        assert_eq!(State::before_merge(&report, None), state);
+        assert_eq!(ChangeState::before_merge(&report, None), state);
     }
 }
 
@@ -390,14 +390,14 @@ fn what_reverts_drift_is_labelled() {
     let mut report = awaiting();
     let mut plan = drift_plan();
     plan.resources[0].differences.push(difference("bucket", "old".into(), "new".into()));
-    report.stacks[0].plan = PlanReport::Planned(plan);
-    report.stacks[0].drift = DriftReport::Checked(drift_plan());
+    report.stacks[0].plan = PlanOutcome::Planned(plan);
+    report.stacks[0].drift = DriftCheck::Checked(drift_plan());
     let partly = comment(&report);
     assert!(partly.contains("# reverts drift"), "{partly}");
-    report.stacks[0].plan = PlanReport::Planned(drift_plan());
+    report.stacks[0].plan = PlanOutcome::Planned(drift_plan());
     let wholly = comment(&report);
     assert!(wholly.contains("update; reverts drift"), "{wholly}");
-    report.stacks[0].drift = DriftReport::Checked(Plan::default());
+    report.stacks[0].drift = DriftCheck::Checked(Plan::default());
     assert!(!comment(&report).contains("reverts drift"));
 }
 
@@ -406,7 +406,7 @@ fn refreshed_values_are_folded_away() {
     let mut report = awaiting();
     let mut plan = bucket_plan();
     plan.refreshed = drift_plan().resources;
-    report.stacks[0].plan = PlanReport::Planned(plan);
+    report.stacks[0].plan = PlanOutcome::Planned(plan);
     let text = comment(&report);
     let (above, folded) =
         text.split_once("<details><summary>Values that were refreshed: 1").unwrap();

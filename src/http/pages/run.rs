@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{ChangeState, Path};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use planwright_core::actor::Actor;
-use planwright_core::change::{Report, SettingsReport, State as Stands, Warning};
+use planwright_core::change::{Change, ChangeState as Stands, SettingsChange, Warning};
 use planwright_core::escape::visible;
 use planwright_core::names::StackId;
 use planwright_core::verdict::{Requirement, RequirementKind};
@@ -70,7 +70,7 @@ struct Need {
 /// All that a page is made from.
 struct Seen {
     noted: NotedRun,
-    report: Option<Report>,
+    report: Option<Change>,
     steps: Vec<RunStep>,
     lines: Vec<RunLines>,
     newest: Option<RunId>,
@@ -160,7 +160,7 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
 
 impl Page<'_> {
     /// Says what came out.
-    fn tell(&mut self, report: &Report) {
+    fn tell(&mut self, report: &Change) {
         self.lines.push(html_line(&view::headline(report)));
         // While it goes on, the state is told above.
         if report.state != Stands::Planning {
@@ -185,22 +185,22 @@ impl Page<'_> {
     }
 }
 
-fn settings(report: &Report) -> Vec<Html> {
+fn settings(report: &Change) -> Vec<Html> {
     let texts: Vec<Text> = match &report.settings {
         None => Vec::new(),
-        Some(SettingsReport::Removed) => vec![text![
+        Some(SettingsChange::Removed) => vec![text![
             code("planwright.yaml"),
             " is removed: nothing is planned or applied any more."
         ]],
-        Some(SettingsReport::Changed(changes)) if changes.is_empty() => {
+        Some(SettingsChange::Changed(changes)) if changes.is_empty() => {
             vec!["None of its values changes.".into()]
         }
-        Some(SettingsReport::Changed(changes)) => changes.iter().map(setting_change).collect(),
+        Some(SettingsChange::Changed(changes)) => changes.iter().map(setting_change).collect(),
     };
     texts.iter().map(html_line).collect()
 }
 
-fn warnings(report: &Report) -> Vec<Html> {
+fn warnings(report: &Change) -> Vec<Html> {
     let told = report.warnings.iter().flat_map(|warning| match warning {
         Warning::SelfApproval => vec![text![
             "Whoever shaped a change may approve it here: ",
@@ -230,8 +230,8 @@ fn need(requirement: &Requirement) -> Need {
 }
 
 fn standing(seen: &Seen) -> Standing {
-    let is_bad = seen.report.as_ref().is_some_and(Report::has_errors);
-    let awaits = |report: &Report| report.state == Stands::AwaitingConfirmation;
+    let is_bad = seen.report.as_ref().is_some_and(Change::has_errors);
+    let awaits = |report: &Change| report.state == Stands::AwaitingConfirmation;
     let run = &seen.noted.run;
     let (word, class, mark) = match run.state {
         RunState::Running => ("in progress", "running", ""),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use planwright_core::change::{DriftReport, PlanReport, Progress, StackReport};
+use planwright_core::change::{DriftCheck, PlanOutcome, StackChange, StackProgress};
 use planwright_core::{
     drift::{Drift, Reverts, reverts_drift},
     escape::visible,
@@ -87,7 +87,7 @@ impl StackView {
         }
     }
 
-    pub fn of(stack: &StackReport) -> Self {
+    pub fn of(stack: &StackChange) -> Self {
         let mut view = Self {
             outline: plain(&view::outline(stack)),
             risk: stack.risk().map(|risk| risk.to_string()).filter(|risk| risk != "other"),
@@ -95,14 +95,15 @@ impl StackView {
                 .progress
                 .as_ref()
                 .map(|progress| plain(&view::progress_words(progress).text)),
-            is_bad: stack.has_errors() || matches!(stack.progress, Some(Progress::Failed { .. })),
+            is_bad: stack.has_errors()
+                || matches!(stack.progress, Some(StackProgress::Failed { .. })),
             ..Self::pending(&stack.stack)
         };
         view.plan(stack);
-        if let Some(Progress::Failed { message }) = &stack.progress {
+        if let Some(StackProgress::Failed { message }) = &stack.progress {
             view.message = Some(block(message));
         }
-        if let Some(Progress::Applied { outputs }) = &stack.progress {
+        if let Some(StackProgress::Applied { outputs }) = &stack.progress {
             let value =
                 |(name, value): (&String, &Value)| plain_change(name, whole_value_text(value));
             view.section("Outputs", ["", ""], outputs.iter().map(value).collect());
@@ -111,11 +112,11 @@ impl StackView {
         view
     }
 
-    fn plan(&mut self, stack: &StackReport) {
+    fn plan(&mut self, stack: &StackChange) {
         match &stack.plan {
-            PlanReport::Pending => {}
-            PlanReport::Planned(plan) => {
-                if let Some(Progress::Differs { now }) = &stack.progress {
+            PlanOutcome::Pending => {}
+            PlanOutcome::Planned(plan) => {
+                if let Some(StackProgress::Differs { now }) = &stack.progress {
                     self.section("What would happen now", SIDES, changes(stack, now));
                     self.section("What was approved", SIDES, changes(stack, plan));
                 } else {
@@ -127,26 +128,26 @@ impl StackView {
                 });
                 self.section("Values that were refreshed", SIDES, refreshed.collect());
             }
-            PlanReport::Invalid(findings) => {
+            PlanOutcome::Invalid(findings) => {
                 let all: Vec<String> = findings.iter().map(|it| block(&it.to_string())).collect();
                 self.message = Some(all.join("\n\n"));
             }
-            PlanReport::EngineFailed(message) => {
+            PlanOutcome::EngineFailed(message) => {
                 self.message = Some(block(message));
             }
-            PlanReport::NotPlanned(why) => {
+            PlanOutcome::NotPlanned(why) => {
                 self.notes = vec![html_line(&view::not_planned(&stack.stack, why))];
             }
         }
     }
 
-    fn drift(&mut self, drift: &DriftReport) {
+    fn drift(&mut self, drift: &DriftCheck) {
         match drift {
-            DriftReport::NeverApplied => {}
-            DriftReport::Unknown(why) => {
+            DriftCheck::NeverApplied => {}
+            DriftCheck::Unknown(why) => {
                 self.notes.push(html_line(&text!["Drift was not checked: ", words(why)]));
             }
-            DriftReport::Checked(plan) => {
+            DriftCheck::Checked(plan) => {
                 let drift = Drift::of(plan);
                 let resources = drift.resources.iter().map(|change| drifted(change));
                 let outputs = drift.outputs.iter().map(|(name, it)| ChangeView {
@@ -173,9 +174,9 @@ fn block(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
-fn changes(stack: &StackReport, plan: &Plan) -> Vec<ChangeView> {
+fn changes(stack: &StackChange, plan: &Plan) -> Vec<ChangeView> {
     let drift = match &stack.drift {
-        DriftReport::Checked(drift) => Some(drift),
+        DriftCheck::Checked(drift) => Some(drift),
         _ => None,
     };
     let reverts = drift.map(|drift| reverts_drift(plan, drift)).unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     flow::{Result, facts, id_of, outbox},
 };
-use planwright_core::change::{Basis, Report, State, Warning};
+use planwright_core::change::{Basis, Change, ChangeState, Warning};
 use planwright_core::{
     approval::principal_role,
     digest::Digest,
@@ -53,9 +53,9 @@ pub async fn waiting(
     app: &App,
     case: &ApplyContext<'_>,
     (asked, digest): (Option<&Invocation>, Option<&str>),
-    mut report: Report,
+    mut report: Change,
 ) -> Result<()> {
-    report.state = State::AwaitingConfirmation;
+    report.state = ChangeState::AwaitingConfirmation;
     let set = &case.recorded.plan_set;
     report.digest = digest_to_confirm(&report, &set.plans).map(|_| set.digest.clone());
     let unreadable = report.findings.first().map(|finding| Text::kept(&finding.message));
@@ -98,10 +98,10 @@ pub async fn policy_changed(
 pub async fn await_confirmation(
     app: &App,
     case: &ApplyContext<'_>,
-    (report, plans): (&mut Report, Vec<StackPlan>),
+    (report, plans): (&mut Change, Vec<StackPlan>),
 ) -> Result<PlanSetId> {
     let (set, trees) = (&case.recorded.plan_set, case.trees);
-    report.state = State::AwaitingConfirmation;
+    report.state = ChangeState::AwaitingConfirmation;
     report.basis = Some(Basis { base: set.base_ref.clone(), policy: trees.policy.clone() });
     report.tell_self_approval(trees.config.approvals.own);
     report.digest = digest_to_confirm(report, &plans);
@@ -123,7 +123,7 @@ pub async fn await_confirmation(
 }
 
 /// What cannot be applied is not to be confirmed either.
-fn digest_to_confirm(report: &Report, plans: &[StackPlan]) -> Option<Digest> {
+fn digest_to_confirm(report: &Change, plans: &[StackPlan]) -> Option<Digest> {
     let is_applicable = !report.has_errors() && !plans.is_empty();
     is_applicable.then(|| report.plan_set_digest())
 }

@@ -19,7 +19,7 @@ use crate::{
         pull_snapshot::pull_snapshot, soon,
     },
 };
-use planwright_core::change::{Progress, Report, StackReport, State};
+use planwright_core::change::{Change, ChangeState, StackChange, StackProgress};
 use planwright_core::{
     job::{self, Apply, Invocation, Job, Target},
     pull_request::{PullRequest, PullRequestState},
@@ -98,8 +98,8 @@ async fn in_turn(
     if !positions.is_empty()
         && let Some(recorded) = app.store.latest_plan_set(id_of(target)).await?
     {
-        let report = recorded.plan_set.report.clone();
-        return queued(app, target, (recorded.id, report, positions), watch).await;
+        let change = recorded.plan_set.change.clone();
+        return queued(app, target, (recorded.id, change, positions), watch).await;
     }
     let pull = pull_snapshot(app, target).await?.pull;
     if pull.state != PullRequestState::Merged {
@@ -113,23 +113,23 @@ async fn in_turn(
     let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {
         return unplanned(target, asked);
     };
-    if recorded.plan_set.report.stacks.is_empty() {
+    if recorded.plan_set.change.stacks.is_empty() {
         return nothing_to_apply(app, target, (&pull, &recorded), asked).await;
     }
     let trees = merged_trees(app, target, (&pull, &recorded)).await?;
     let case = ApplyContext { target, pull: &pull, recorded: &recorded, trees: &trees, asked };
-    if let Some(report) = recover::settled(app, &case, watch).await? {
-        return told(asked, &report);
+    if let Some(change) = recover::settled(app, &case, watch).await? {
+        return told(asked, &change);
     }
     if let Some(ended) = ended(&recorded, asked) {
         ended?;
         // Only its last words may be missing.
-        return outbox::comment(app, target, &recorded.plan_set.report).await.map(|()| Vec::new());
+        return outbox::comment(app, target, &recorded.plan_set.change).await.map(|()| Vec::new());
     }
-    let mut report = recorded.plan_set.report.clone();
-    report.findings.clone_from(&trees.unreadable);
-    if !report.findings.is_empty() {
-        return waiting(app, &case, (asked, digest), report).await.map(|()| Vec::new());
+    let mut change = recorded.plan_set.change.clone();
+    change.findings.clone_from(&trees.unreadable);
+    if !change.findings.is_empty() {
+        return waiting(app, &case, (asked, digest), change).await.map(|()| Vec::new());
     }
     if trees.policy != recorded.plan_set.policy_digest {
         wait_for_pr_jobs(app, target, asked).await?;
@@ -148,30 +148,30 @@ async fn approved(
     (asked, digest): (Option<&Invocation>, Option<&str>),
     watch: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
-    let mut report = case.recorded.plan_set.report.clone();
-    let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut report)).await? else {
+    let mut change = case.recorded.plan_set.change.clone();
+    let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut change)).await? else {
         wait_for_pr_jobs(app, case.target, asked).await?;
-        return waiting(app, case, (asked, digest), report).await.map(|()| Vec::new());
+        return waiting(app, case, (asked, digest), change).await.map(|()| Vec::new());
     };
-    report.stacks.iter_mut().for_each(StackReport::accept);
+    change.stacks.iter_mut().for_each(StackChange::accept);
     match locks(app, case).await? {
         LockAnswer::Held(lock) => {
-            let report = run::run(app, case, (met, lock, report), watch).await?;
-            told(asked, &report)
+            let change = run::run(app, case, (met, lock, change), watch).await?;
+            told(asked, &change)
         }
         LockAnswer::Waiting(positions) => {
-            queued(app, case.target, (case.recorded.id, report, positions), watch).await
+            queued(app, case.target, (case.recorded.id, change, positions), watch).await
         }
     }
 }
 
 /// What whoever asked for it hears of an apply that has ended: done only if it is.
-fn told(asked: Option<&Invocation>, report: &Report) -> Result<Vec<Job>> {
-    let refusal = match (report.state, &report.digest) {
+fn told(asked: Option<&Invocation>, change: &Change) -> Result<Vec<Job>> {
+    let refusal = match (change.state, &change.digest) {
         _ if asked.is_none() => return Ok(Vec::new()),
-        (State::Applied, _) => return Ok(Vec::new()),
-        (State::Superseded, _) => Refusal::Superseded,
-        (State::AwaitingConfirmation, Some(current)) => {
+        (ChangeState::Applied, _) => return Ok(Vec::new()),
+        (ChangeState::Superseded, _) => Refusal::Superseded,
+        (ChangeState::AwaitingConfirmation, Some(current)) => {
             Refusal::PlanNeeded { current: current.clone() }
         }
         _ => Refusal::ApplyFailed,
@@ -182,10 +182,10 @@ fn told(asked: Option<&Invocation>, report: &Report) -> Result<Vec<Job>> {
 /// Whether nothing is to be done any more: a webhook that comes twice or late retries nothing, and
 /// what was applied or superseded is so for good.
 fn ended(recorded: &RecordedPlanSet, asked: Option<&Invocation>) -> Option<Result<(), Refusal>> {
-    let refusal = match recorded.plan_set.report.state {
-        State::Applied => Refusal::AlreadyApplied,
-        State::Superseded => Refusal::Superseded,
-        State::Failed | State::Partial if asked.is_none() => {
+    let refusal = match recorded.plan_set.change.state {
+        ChangeState::Applied => Refusal::AlreadyApplied,
+        ChangeState::Superseded => Refusal::Superseded,
+        ChangeState::Failed | ChangeState::Partial if asked.is_none() => {
             return Some(Ok(()));
         }
         _ => return None,
@@ -201,17 +201,17 @@ async fn nothing_to_apply(
     (pull, recorded): (&PullRequest, &RecordedPlanSet),
     asked: Option<&Invocation>,
 ) -> Result<Vec<Job>> {
-    let known = &recorded.plan_set.report;
-    if known.is_about_settings_only() && known.state != State::SettingsActive {
+    let known = &recorded.plan_set.change;
+    if known.is_about_settings_only() && known.state != ChangeState::SettingsActive {
         wait_for_pr_jobs(app, target, asked).await?;
         let mirror =
             merge_preview::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
         // By the settings that held before: its own must not decide about themselves.
         let base = &recorded.plan_set.base_commit;
-        let mut report = verdict::judged(app, target, (pull, recorded), (&mirror, base)).await?;
-        report.state = State::SettingsActive;
-        app.store.record_report(recorded.id, &report).await?;
-        outbox::comment(app, target, &report).await?;
+        let mut change = verdict::judged(app, target, (pull, recorded), (&mirror, base)).await?;
+        change.state = ChangeState::SettingsActive;
+        app.store.record_change(recorded.id, &change).await?;
+        outbox::comment(app, target, &change).await?;
     }
     match asked {
         Some(_) => Err(Refusal::NothingToApply.into()),
@@ -234,7 +234,7 @@ fn unplanned(target: &Target, asked: Option<&Invocation>) -> Result<Vec<Job>> {
 pub(super) async fn requirements_met(
     app: &App,
     case: &ApplyContext<'_>,
-    (recorded, report): (Option<&RecordedPlanSet>, &mut Report),
+    (recorded, change): (Option<&RecordedPlanSet>, &mut Change),
 ) -> Result<Option<RequirementsMet>> {
     let judged = facts::VerdictInput {
         target: case.target,
@@ -242,11 +242,11 @@ pub(super) async fn requirements_met(
         config: &case.trees.config,
         policy: case.trees.policy.clone(),
         plan_set: recorded,
-        report,
+        change,
     };
     let (verdict, principals) = facts::gather_facts(app, &judged).await?;
-    report.verdict = Some(verdict.requirement().clone());
-    report.principals = principals;
+    change.verdict = Some(verdict.requirement().clone());
+    change.principals = principals;
     Ok(verdict.requirements_met())
 }
 
@@ -277,24 +277,24 @@ async fn locks(app: &App, case: &ApplyContext<'_>) -> Result<LockAnswer> {
 async fn queued(
     app: &App,
     target: &Target,
-    (plan_set, mut report, positions): (PlanSetId, Report, Vec<QueuePosition>),
+    (plan_set, mut change, positions): (PlanSetId, Change, Vec<QueuePosition>),
     watch: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
-    for stack in &mut report.stacks {
+    for stack in &mut change.stacks {
         let place = positions.iter().find(|position| position.stack == stack.stack);
-        stack.progress = place.map(|place| Progress::Queued {
+        stack.progress = place.map(|place| StackProgress::Queued {
             position: place.ahead.len(),
             behind: place.ahead.first().copied(),
         });
     }
-    report.state = State::Queued;
+    change.state = ChangeState::Queued;
     let is_cancelled = watch.stop.is_cancelled();
     if is_cancelled {
-        run::stopped(&mut report);
+        run::stopped(&mut change);
     }
-    app.store.record_report(plan_set, &report).await?;
+    app.store.record_change(plan_set, &change).await?;
     // Costs nothing at GitHub as long as it says the same.
-    outbox::comment(app, target, &report).await?;
+    outbox::comment(app, target, &change).await?;
     if is_cancelled {
         return Err(Error::Stopped);
     }
@@ -302,9 +302,9 @@ async fn queued(
 }
 
 /// Stores and posts where the change stands.
-pub(super) async fn show(app: &App, case: &ApplyContext<'_>, report: &Report) -> Result<()> {
-    app.store.record_report(case.recorded.id, report).await?;
-    outbox::comment(app, case.target, report).await
+pub(super) async fn show(app: &App, case: &ApplyContext<'_>, change: &Change) -> Result<()> {
+    app.store.record_change(case.recorded.id, change).await?;
+    outbox::comment(app, case.target, change).await
 }
 
 /// Gives the locks back, whatever came of the run.

@@ -13,7 +13,7 @@ use crate::{
     flow::{Error, JobContext, Result, id_of, outbox, soon},
     jobs::plan::planned,
 };
-use planwright_core::change::{Progress, Report, State};
+use planwright_core::change::{Change, ChangeState, StackProgress};
 use planwright_engine as engine;
 use planwright_engine::{Control, Host, Process};
 use planwright_store::{
@@ -38,7 +38,7 @@ pub async fn settled(
     app: &App,
     case: &ApplyContext<'_>,
     watch: &JobContext<'_>,
-) -> Result<Option<Report>> {
+) -> Result<Option<Change>> {
     let Some(run) = last_apply(app, id_of(case.target)).await? else { return Ok(None) };
     let steps = app.store.steps(run.id).await?;
     if run.state != RunState::Running {
@@ -47,7 +47,7 @@ pub async fn settled(
             return Ok(None);
         }
         finish_reply(app, case).await?;
-        return Ok(Some(case.recorded.plan_set.report.clone()));
+        return Ok(Some(case.recorded.plan_set.change.clone()));
     }
     if may_run(app, run.id, &steps) {
         let open = open_step(&steps);
@@ -101,7 +101,7 @@ async fn given_up_on(
     app: &App,
     case: &ApplyContext<'_>,
     (steps, step): (&[JournalEntry], &JournalEntry),
-) -> Result<Report> {
+) -> Result<Change> {
     let child = steps.iter().rev().find_map(|it| it.child.filter(|_| it.stack == step.stack));
     let process = child.map_or("a process".into(), |child| format!("process {}", child.pid));
     let place = host(steps).map_or_else(String::new, |host| format!(" on {host}"));
@@ -113,13 +113,13 @@ async fn given_up_on(
         step.at,
         app.engine.longest_apply().as_secs()
     );
-    let mut report = case.recorded.plan_set.report.clone();
+    let mut change = case.recorded.plan_set.change.clone();
     if let Some(stack) = &step.stack {
-        set_progress(&mut report, stack, Progress::Failed { message });
+        set_progress(&mut change, stack, StackProgress::Failed { message });
     }
-    report.state = State::Failed;
-    show(app, case, &report).await?;
-    Ok(report)
+    change.state = ChangeState::Failed;
+    show(app, case, &change).await?;
+    Ok(change)
 }
 
 /// The run of this very job has ended, and only the locks or the comment may be behind.
@@ -128,7 +128,7 @@ async fn finish_reply(app: &App, case: &ApplyContext<'_>) -> Result<()> {
         LockAnswer::Held(lock) => release(app, lock).await?,
         LockAnswer::Waiting(_) => drop(app.store.leave_queues(id_of(case.target)).await?),
     }
-    outbox::comment(app, case.target, &case.recorded.plan_set.report).await
+    outbox::comment(app, case.target, &case.recorded.plan_set.change).await
 }
 
 /// Whether an engine of the run may still be at work. Process ids say so on its own host only; on
@@ -172,28 +172,28 @@ async fn look_at_state(
     case: &ApplyContext<'_>,
     (run, steps, lock): (&Run, &[JournalEntry], LockHeld),
     watch: &JobContext<'_>,
-) -> Result<Report> {
+) -> Result<Change> {
     watch.log.of_apply(run.id, case.subject(), case.recorded.id).await;
-    let mut report: Report = case.recorded.plan_set.report.clone();
+    let mut change: Change = case.recorded.plan_set.change.clone();
     for plan in &case.recorded.plan_set.plans {
         let own: Vec<&JournalEntry> =
             steps.iter().filter(|step| step.stack.as_ref() == Some(&plan.stack)).collect();
         let progress = look_at(app, case, (run, &own, &lock, plan), watch).await?;
-        set_progress(&mut report, &plan.stack, progress);
+        set_progress(&mut change, &plan.stack, progress);
     }
-    report.state = state_of(&report);
-    let state = match report.state {
-        State::Applied => RunState::Succeeded,
-        State::Partial => RunState::Partial,
+    change.state = state_of(&change);
+    let state = match change.state {
+        ChangeState::Applied => RunState::Succeeded,
+        ChangeState::Partial => RunState::Partial,
         _ => RunState::Failed,
     };
-    app.store.record_report(case.recorded.id, &report).await?;
+    app.store.record_change(case.recorded.id, &change).await?;
     watch.log.write().await;
     let _ = app.store.finish_run(run.id, state, app.now()).await?;
     let _ = fs::remove_dir_all(run_dir(app, run.id));
     release(app, lock).await?;
-    show(app, case, &report).await?;
-    Ok(report)
+    show(app, case, &change).await?;
+    Ok(change)
 }
 
 async fn look_at(
@@ -201,10 +201,10 @@ async fn look_at(
     case: &ApplyContext<'_>,
     (run, steps, lock, plan): (&Run, &[&JournalEntry], &LockHeld, &StackPlan),
     watch: &JobContext<'_>,
-) -> Result<Progress> {
+) -> Result<StackProgress> {
     let is_begun = steps.iter().any(|step| Step::Applying.is(&step.step));
     if !is_begun && !plan.plan.is_empty() {
-        return Ok(Progress::Failed {
+        return Ok(StackProgress::Failed {
             message: "Planwright was restarted before this stack was begun; nothing of it was \
                       changed. `/infra apply` goes on with it"
                 .into(),
@@ -212,7 +212,7 @@ async fn look_at(
     }
     let work = match case.trees.work(app, run.id, plan).await {
         Ok(work) => work,
-        Err(message) => return Ok(Progress::Failed { message }),
+        Err(message) => return Ok(StackProgress::Failed { message }),
     };
     // Looking is not applying: whoever cancels that wants to know all the more what was done.
     match planned(work.plan(&app.apply_env, &watch.unstoppable(), Stage::PlanAgain).await)? {
@@ -234,9 +234,9 @@ async fn look_at(
                  what is left, to be confirmed by its digest"
             );
             note(app, run.id, &work.stack, (Step::Failed, Json::from(message.clone()))).await?;
-            Ok(Progress::Failed { message })
+            Ok(StackProgress::Failed { message })
         }
-        Err(message) => Ok(Progress::Failed {
+        Err(message) => Ok(StackProgress::Failed {
             message: format!(
                 "Planwright was restarted during this apply; its state cannot be read: {message}"
             ),

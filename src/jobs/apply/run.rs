@@ -11,7 +11,7 @@ use crate::{
     flow::{Error, JobContext, Result, id_of, merge_preview, outbox, soon},
     jobs::plan::{Work, planned},
 };
-use planwright_core::change::{Progress, Report, State};
+use planwright_core::change::{Change, ChangeState, StackProgress};
 use planwright_core::{
     approval::plan_set_digest,
     digest::Digest,
@@ -35,7 +35,7 @@ use super::{
 
 /// How applying one stack went.
 struct AppliedOne {
-    progress: Progress,
+    progress: StackProgress,
     /// Whether any of its resources may have changed.
     is_begun: bool,
 }
@@ -52,9 +52,9 @@ enum Next {
 pub async fn run(
     app: &App,
     case: &ApplyContext<'_>,
-    (met, lock, mut report): (RequirementsMet, LockHeld, Report),
+    (met, lock, mut change): (RequirementsMet, LockHeld, Change),
     watch: &JobContext<'_>,
-) -> Result<Report> {
+) -> Result<Change> {
     let Some(id) = app.store.start_run(RunKind::Apply, &lock, app.now()).await? else {
         let why = "somebody released the locks before anything was begun".into();
         return Err(Error::Later { at: soon(app, 2), why });
@@ -62,7 +62,7 @@ pub async fn run(
     begun(app, id, watch.job).await?;
     watch.log.of_apply(id, case.subject(), case.recorded.id).await;
     note_wait(app, case, watch).await?;
-    let ended = run_locked(app, case, (id, &met, &lock), (&mut report, watch)).await;
+    let ended = run_locked(app, case, (id, &met, &lock), (&mut change, watch)).await;
     if let Err(error) = &ended
         && has_begun(&app.store.steps(id).await?)
     {
@@ -78,14 +78,14 @@ pub async fn run(
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
     match ended {
-        Ok(_) => outbox::comment(app, case.target, &report).await.map(|()| report),
+        Ok(_) => outbox::comment(app, case.target, &change).await.map(|()| change),
         Err(later @ Error::Later { .. }) => Err(later),
         Err(error) => {
             match error {
-                Error::Stopped => stopped(&mut report),
-                _ => report.state = State::Failed,
+                Error::Stopped => stopped(&mut change),
+                _ => change.state = ChangeState::Failed,
             }
-            show(app, case, &report).await?;
+            show(app, case, &change).await?;
             Err(error)
         }
     }
@@ -102,33 +102,33 @@ async fn note_wait(app: &App, case: &ApplyContext<'_>, watch: &JobContext<'_>) -
 }
 
 /// It was cancelled while it waited or planned, so nothing of it was begun.
-pub fn stopped(report: &mut Report) {
-    report.state = State::Failed;
-    for stack in &mut report.stacks {
-        if matches!(stack.progress, None | Some(Progress::Queued { .. })) {
+pub fn stopped(change: &mut Change) {
+    change.state = ChangeState::Failed;
+    for stack in &mut change.stacks {
+        if matches!(stack.progress, None | Some(StackProgress::Queued { .. })) {
             let message = "cancelled before it was begun; nothing of it was changed".into();
-            stack.progress = Some(Progress::Failed { message });
+            stack.progress = Some(StackProgress::Failed { message });
         }
     }
 }
 
 /// What is said of a stack whose outputs could not be read.
-pub fn unread_outputs(error: &engine::Error) -> Progress {
+pub fn unread_outputs(error: &engine::Error) -> StackProgress {
     let message = format!(
         "nothing is left to do for it, but its outputs cannot be read, so it is not noted as applied: \
          {error}. `/infra apply` looks again"
     );
-    Progress::Failed { message }
+    StackProgress::Failed { message }
 }
 
 async fn run_locked(
     app: &App,
     case: &ApplyContext<'_>,
     (id, met, lock): (RunId, &RequirementsMet, &LockHeld),
-    (report, watch): (&mut Report, &JobContext<'_>),
+    (change, watch): (&mut Change, &JobContext<'_>),
 ) -> Result<RunState> {
-    report.state = State::Applying;
-    show(app, case, report).await?;
+    change.state = ChangeState::Applying;
+    show(app, case, change).await?;
     let mut stacks = BTreeMap::new();
     let planning =
         case.recorded.plan_set.plans.iter().map(|plan| next(app, case, (id, plan), watch));
@@ -140,28 +140,28 @@ async fn run_locked(
                 stacks.insert(plan.stack.clone(), (plan, next));
             }
             Err(message) => {
-                set_progress(report, &plan.stack, Progress::Failed { message });
-                report.state = State::Failed;
+                set_progress(change, &plan.stack, StackProgress::Failed { message });
+                change.state = ChangeState::Failed;
             }
         }
     }
-    if report.state == State::Failed {
-        app.store.record_report(case.recorded.id, report).await?;
+    if change.state == ChangeState::Failed {
+        app.store.record_change(case.recorded.id, change).await?;
         return Ok(RunState::Failed);
     }
     if !met.is_for(&digest_now(&stacks)) {
-        differs(app, case, (report, &stacks), watch).await?;
+        differs(app, case, (change, &stacks), watch).await?;
         return Ok(RunState::Superseded);
     }
-    install_providers(app, &stacks, (report, watch)).await?;
-    if report.state == State::Failed {
-        app.store.record_report(case.recorded.id, report).await?;
+    install_providers(app, &stacks, (change, watch)).await?;
+    if change.state == ChangeState::Failed {
+        app.store.record_change(case.recorded.id, change).await?;
         return Ok(RunState::Failed);
     }
     let mut is_begun = false;
     for (stack, (_, next)) in stacks {
         let progress = match next {
-            Next::Superseded(by) => Progress::Superseded { by },
+            Next::Superseded(by) => StackProgress::Superseded { by },
             Next::Ready(ready) => {
                 let span = tracing::info_span!("stack", otel.name = "apply stack", %stack);
                 let one = apply_one(app, case, (id, lock, *ready), watch);
@@ -170,17 +170,17 @@ async fn run_locked(
                 applied.progress
             }
         };
-        set_progress(report, &stack, progress);
+        set_progress(change, &stack, progress);
     }
-    report.state = match state_of(report) {
-        State::Failed if is_begun => State::Partial,
+    change.state = match state_of(change) {
+        ChangeState::Failed if is_begun => ChangeState::Partial,
         state => state,
     };
-    app.store.record_report(case.recorded.id, report).await?;
-    Ok(match report.state {
-        State::Applied => RunState::Succeeded,
-        State::Superseded => RunState::Superseded,
-        State::Partial => RunState::Partial,
+    app.store.record_change(case.recorded.id, change).await?;
+    Ok(match change.state {
+        ChangeState::Applied => RunState::Succeeded,
+        ChangeState::Superseded => RunState::Superseded,
+        ChangeState::Partial => RunState::Partial,
         _ => RunState::Failed,
     })
 }
@@ -189,7 +189,7 @@ async fn run_locked(
 async fn install_providers(
     app: &App,
     stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
-    (report, watch): (&mut Report, &JobContext<'_>),
+    (change, watch): (&mut Change, &JobContext<'_>),
 ) -> Result<()> {
     for (stack, (_, next)) in stacks {
         let Next::Ready(ready) = next else { continue };
@@ -199,8 +199,8 @@ async fn install_providers(
         let equipped =
             app.engine.install_providers(&work.root(&app.apply_env), plan, &control).await;
         if let Err(message) = planned(equipped)? {
-            set_progress(report, stack, Progress::Failed { message });
-            report.state = State::Failed;
+            set_progress(change, stack, StackProgress::Failed { message });
+            change.state = ChangeState::Failed;
         }
     }
     Ok(())
@@ -250,7 +250,7 @@ fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
 async fn differs(
     app: &App,
     case: &ApplyContext<'_>,
-    (report, stacks): (&mut Report, &BTreeMap<StackId, (&StackPlan, Next)>),
+    (change, stacks): (&mut Change, &BTreeMap<StackId, (&StackPlan, Next)>),
     watch: &JobContext<'_>,
 ) -> Result<()> {
     let mut plans = Vec::new();
@@ -262,9 +262,9 @@ async fn differs(
         let (work, planned) = ready.as_ref();
         let now = planned.plan.clone();
         if now.digest() != approved.plan_digest {
-            set_progress(report, stack, Progress::Differs { now: now.clone() });
+            set_progress(change, stack, StackProgress::Differs { now: now.clone() });
         }
-        if let Some(shown) = report.stacks.iter_mut().find(|shown| shown.stack == *stack) {
+        if let Some(shown) = change.stacks.iter_mut().find(|shown| shown.stack == *stack) {
             shown.protected = work.work.protected(&now);
         }
         plans.push(StackPlan {
@@ -274,7 +274,7 @@ async fn differs(
             ..(*approved).clone()
         });
     }
-    let id = await_confirmation(app, case, (report, plans)).await?;
+    let id = await_confirmation(app, case, (change, plans)).await?;
     watch.log.outcome(Some(id), None).await;
     Ok(())
 }
@@ -321,7 +321,7 @@ async fn apply_one(
                 let message = what_stands(&failed);
                 note(app, id, &work.stack, (Step::Failed, message.clone().into())).await?;
                 let is_begun = !failed.steps.is_empty();
-                return Ok(AppliedOne { progress: Progress::Failed { message }, is_begun });
+                return Ok(AppliedOne { progress: StackProgress::Failed { message }, is_begun });
             }
         }
     };
@@ -353,7 +353,7 @@ pub async fn record_applied(
     (id, lock, work): (RunId, &LockHeld, &Work),
     outputs: BTreeMap<String, Output>,
     watch: &JobContext<'_>,
-) -> Result<Progress> {
+) -> Result<StackProgress> {
     note(app, id, &work.stack, (Step::Applied, Json::Null)).await?;
     let applied = AppliedStack {
         stack: work.stack.clone(),
@@ -369,20 +369,20 @@ pub async fn record_applied(
                        note it: neither drift nor a later change knows of it. Look at the state of \
                        this stack and at what else was applied to it; `/infra apply` plans it again";
         note(app, id, &work.stack, (Step::Failed, message.into())).await?;
-        return Ok(Progress::Failed { message: message.into() });
+        return Ok(StackProgress::Failed { message: message.into() });
     }
     match planned(work.plan(&app.apply_env, &watch.unstoppable(), Stage::Verify).await)? {
         Ok(second) if second.plan.has_converged() => {
             note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;
-            Ok(Progress::Applied { outputs: shown(outputs) })
+            Ok(StackProgress::Applied { outputs: shown(outputs) })
         }
-        Ok(second) => Ok(Progress::Failed {
+        Ok(second) => Ok(StackProgress::Failed {
             message: format!(
                 "it was applied, but it has not converged; a second plan would still change:{}",
                 changes(&second.plan)
             ),
         }),
-        Err(message) => Ok(Progress::Failed {
+        Err(message) => Ok(StackProgress::Failed {
             message: format!("it was applied, but could not be verified: {message}"),
         }),
     }
@@ -404,27 +404,27 @@ fn shown(outputs: BTreeMap<String, Output>) -> BTreeMap<String, Value> {
     outputs.into_iter().map(|(name, output)| (name, value(output))).collect()
 }
 
-pub fn set_progress(report: &mut Report, stack: &StackId, progress: Progress) {
-    if let Some(shown) = report.stacks.iter_mut().find(|shown| shown.stack == *stack) {
+pub fn set_progress(change: &mut Change, stack: &StackId, progress: StackProgress) {
+    if let Some(shown) = change.stacks.iter_mut().find(|shown| shown.stack == *stack) {
         shown.progress = Some(progress);
     }
 }
 
 /// Where the change stands, from where its stacks stand.
-pub fn state_of(report: &Report) -> State {
-    let progress: Vec<&Progress> =
-        report.stacks.iter().filter_map(|stack| stack.progress.as_ref()).collect();
-    let is_done = |p: &&&Progress| matches!(p, Progress::Applied { .. });
-    let is_superseded = |p: &&&Progress| matches!(p, Progress::Superseded { .. });
+pub fn state_of(change: &Change) -> ChangeState {
+    let progress: Vec<&StackProgress> =
+        change.stacks.iter().filter_map(|stack| stack.progress.as_ref()).collect();
+    let is_done = |p: &&&StackProgress| matches!(p, StackProgress::Applied { .. });
+    let is_superseded = |p: &&&StackProgress| matches!(p, StackProgress::Superseded { .. });
     let done = progress.iter().filter(is_done).count();
     let superseded = progress.iter().filter(is_superseded).count();
     if superseded == progress.len() && superseded > 0 {
-        State::Superseded
+        ChangeState::Superseded
     } else if done + superseded == progress.len() {
-        State::Applied
+        ChangeState::Applied
     } else if done > 0 {
-        State::Partial
+        ChangeState::Partial
     } else {
-        State::Failed
+        ChangeState::Failed
     }
 }

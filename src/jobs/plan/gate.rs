@@ -16,7 +16,7 @@ use planwright_core::{approval::principal_role, job::Invocation, names::StackId}
 use planwright_package::affected::Reason;
 use planwright_view::Refusal;
 
-use super::Change;
+use super::PlanRequest;
 
 /// Whether the head may be run.
 pub struct PlanGate {
@@ -27,10 +27,10 @@ pub struct PlanGate {
 }
 
 impl PlanGate {
-    pub async fn of(app: &App, change: &Change<'_>) -> Result<Self> {
-        Ok(match lifts(app, change).await? {
+    pub async fn of(app: &App, request: &PlanRequest<'_>) -> Result<Self> {
+        Ok(match lifts(app, request).await? {
             Some(_) => Self { withheld: None, overridden: true },
-            None => Self { withheld: withheld(app, change).await?, overridden: false },
+            None => Self { withheld: withheld(app, request).await?, overridden: false },
         })
     }
 }
@@ -47,15 +47,15 @@ pub fn changes_package(reasons: &BTreeSet<Reason>) -> Option<&str> {
 /// takes two.
 pub async fn refuse_own_code(
     app: &App,
-    change: &Change<'_>,
+    request: &PlanRequest<'_>,
     affected: &BTreeMap<StackId, BTreeSet<Reason>>,
 ) -> Result<()> {
     let Some(package) = affected.values().find_map(changes_package) else { return Ok(()) };
-    let Some(asked) = lifts(app, change).await? else { return Ok(()) };
-    if change.preview.config.as_ref().is_ok_and(|config| config.approvals.own) {
+    let Some(asked) = lifts(app, request).await? else { return Ok(()) };
+    if request.preview.config.as_ref().is_ok_and(|config| config.approvals.own) {
         return Ok(());
     }
-    let principals = facts::principals(app, change.scene.target, &change.scene.look.pull).await?;
+    let principals = facts::principals(app, request.scene.target, &request.scene.look.pull).await?;
     match principal_role(asked.by.id, &principals) {
         None => Ok(()),
         Some(why) => {
@@ -66,19 +66,19 @@ pub async fn refuse_own_code(
 }
 
 /// Who asks for a plan of just what stands in our comment on this head, if it is so.
-async fn lifts<'a>(app: &App, change: &Change<'a>) -> Result<Option<&'a Invocation>> {
-    let Some(asked) = change.scene.asked else { return Ok(None) };
-    let seen = app.store.latest_plan_set(id_of(change.scene.target)).await?;
+async fn lifts<'a>(app: &App, request: &PlanRequest<'a>) -> Result<Option<&'a Invocation>> {
+    let Some(asked) = request.scene.asked else { return Ok(None) };
+    let seen = app.store.latest_plan_set(id_of(request.scene.target)).await?;
     let was_before = |posted: Timestamp| posted < asked.at;
     let has_read = seen.is_some_and(|seen| {
-        seen.plan_set.head == change.scene.look.pull.head && seen.posted_at.is_some_and(was_before)
+        seen.plan_set.head == request.scene.look.pull.head && seen.posted_at.is_some_and(was_before)
     });
     Ok(Some(asked).filter(|_| has_read))
 }
 
 /// A plan runs providers: only for branches of this repository, pushed by people who may write.
-async fn withheld(app: &App, change: &Change<'_>) -> Result<Option<NotPlanned>> {
-    let (target, pull) = (change.scene.target, &change.scene.look.pull);
+async fn withheld(app: &App, request: &PlanRequest<'_>) -> Result<Option<NotPlanned>> {
+    let (target, pull) = (request.scene.target, &request.scene.look.pull);
     if pull.is_from_fork() {
         return Ok(Some(NotPlanned::Fork));
     }

@@ -20,7 +20,7 @@ use crate::{
         pull_snapshot::{PullSnapshot, pull_snapshot},
     },
 };
-use planwright_core::change::{Basis, Report, State, Warning};
+use planwright_core::change::{Basis, Change, ChangeState, Warning};
 use planwright_core::{
     digest::Digest,
     finding::Finding,
@@ -64,9 +64,9 @@ async fn plan_pull(job: &Plan, watch: &JobContext<'_>) -> Result<()> {
     let look = pull_snapshot(app, target).await?;
     let pull = &look.pull;
     let scene = PlanContext { target, look: &look, asked, watch };
-    let mut report = Report::planning(pull.head.clone());
+    let mut change = Change::planning(pull.head.clone());
     if !pull.is_into_default_branch() && pull.state == PullRequestState::Open {
-        return other_base(app, &scene, report).await;
+        return other_base(app, &scene, change).await;
     }
     let preview = match pull.state {
         PullRequestState::Merged if !pull.is_into_default_branch() => return Ok(()),
@@ -74,14 +74,14 @@ async fn plan_pull(job: &Plan, watch: &JobContext<'_>) -> Result<()> {
             // What is asked for may be refused, and then nothing would end the check.
             if asked.is_none() {
                 scene.begin().await;
-                outbox::check(app, target, &report).await?;
+                outbox::check(app, target, &change).await?;
             }
             match merge_preview::merge_preview(app, target, pull, &watch.log).await? {
                 Merged::MergePreview(preview) => preview,
                 Merged::Conflict(paths) => {
-                    report.conflicts = paths;
-                    report.state = State::Blocked;
-                    return tell(app, &scene, &report).await;
+                    change.conflicts = paths;
+                    change.state = ChangeState::Blocked;
+                    return tell(app, &scene, &change).await;
                 }
             }
         }
@@ -91,8 +91,8 @@ async fn plan_pull(job: &Plan, watch: &JobContext<'_>) -> Result<()> {
         }
         _ => return if asked.is_some() { Err(Refusal::Closed.into()) } else { Ok(()) },
     };
-    let change = Change { scene, preview: &preview, stacks: &job.stacks };
-    match plan_change(app, &change, report).await {
+    let request = PlanRequest { scene, preview: &preview, stacks: &job.stacks };
+    match plan_change(app, &request, change).await {
         Err(Error::Stopped) => stopped(app, target, pull).await,
         ended => ended,
     }
@@ -106,15 +106,15 @@ async fn is_planned(app: &App, target: &Target, pull: &PullRequest) -> Result<bo
 
 /// Ends the check of a head whose plan was stopped, or it would be in progress for ever.
 async fn stopped(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
-    let mut report = Report::planning(pull.head.clone());
-    report.state = State::Stopped;
+    let mut change = Change::planning(pull.head.clone());
+    change.state = ChangeState::Stopped;
     let known = app.store.pull_request(id_of(target)).await?;
     let is_cancelled = known.is_some_and(|it| it.cancel_requested >= Some(it.generation));
     if is_cancelled {
         // Otherwise something newer is about to be told there.
-        outbox::comment(app, target, &report).await?;
+        outbox::comment(app, target, &change).await?;
     }
-    outbox::check(app, target, &report).await?;
+    outbox::check(app, target, &change).await?;
     Err(Error::Stopped)
 }
 
@@ -123,41 +123,41 @@ async fn stopped(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
 async fn broken(app: &App, target: &Target, text: &str) -> Result<()> {
     let known = app.store.pull_request(id_of(target)).await?;
     let Some(head) = known.and_then(|known| known.head) else { return Ok(()) };
-    let mut report = Report::planning(head);
-    report.state = State::InternalError;
-    report.warnings.push(Warning::Other(text.to_owned()));
-    outbox::end_check(app, target, &report).await
+    let mut change = Change::planning(head);
+    change.state = ChangeState::InternalError;
+    change.warnings.push(Warning::Other(text.to_owned()));
+    outbox::end_check(app, target, &change).await
 }
 
 /// Nothing is run of it, and its check never passes.
-async fn other_base(app: &App, scene: &PlanContext<'_>, mut report: Report) -> Result<()> {
+async fn other_base(app: &App, scene: &PlanContext<'_>, mut change: Change) -> Result<()> {
     let PlanContext { target, look, .. } = *scene;
     let pull = &look.pull;
     let trusted = pull.default_branch.as_ref().map_or("the default branch", |b| b.as_str());
-    report.state = State::Blocked;
-    report.warnings.push(Warning::Other(format!(
+    change.state = ChangeState::Blocked;
+    change.warnings.push(Warning::Other(format!(
         "Only pull requests into {trusted} are planned: its settings are the ones that are trusted. \
          This one is into {}; change its base.",
         pull.base_ref
     )));
     // A plan set without plans: what was approved for another base is not approved any more.
     let policy = Digest::from_text("none");
-    report.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
+    change.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
     let set = PlanSet {
         pull_request: id_of(target),
         head: pull.head.clone(),
         base_commit: pull.base.clone(),
         merge_tree: pull.base.clone(),
         base_ref: pull.base_ref.clone(),
-        digest: report.plan_set_digest(),
+        digest: change.plan_set_digest(),
         policy_digest: policy,
         created_at: app.now(),
-        report: report.clone(),
+        change: change.clone(),
         plans: Vec::new(),
     };
     look.still_holds(app).await?;
     app.store.record_plan_set(&set).await?;
-    tell(app, scene, &report).await
+    tell(app, scene, &change).await
 }
 
 /// What a planning is about, and who watches it.
@@ -184,7 +184,7 @@ impl PlanContext<'_> {
 }
 
 /// A pull request as it is being planned.
-pub struct Change<'a> {
+pub struct PlanRequest<'a> {
     pub scene: PlanContext<'a>,
     pub preview: &'a MergePreview,
     /// Which stacks were asked for; none means all.
@@ -193,77 +193,77 @@ pub struct Change<'a> {
 
 type Affected = BTreeMap<StackId, BTreeSet<Reason>>;
 
-async fn plan_change(app: &App, change: &Change<'_>, mut report: Report) -> Result<()> {
-    let scene = &change.scene;
-    let affected = match change.preview.affected() {
+async fn plan_change(app: &App, request: &PlanRequest<'_>, mut change: Change) -> Result<()> {
+    let scene = &request.scene;
+    let affected = match request.preview.affected() {
         Ok(affected) => affected,
-        Err(findings) => return block(app, change, report, findings).await,
+        Err(findings) => return block(app, request, change, findings).await,
     };
-    if let Some(stack) = change.stacks.iter().find(|stack| !affected.contains_key(*stack)) {
+    if let Some(stack) = request.stacks.iter().find(|stack| !affected.contains_key(*stack)) {
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
     }
-    gate::refuse_own_code(app, change, &affected).await?;
+    gate::refuse_own_code(app, request, &affected).await?;
     // From here on nothing is refused any more, so something will end the check.
     scene.begin().await;
     if scene.asked.is_some() {
-        outbox::check(app, scene.target, &report).await?;
+        outbox::check(app, scene.target, &change).await?;
     }
-    report.settings = match change.preview.settings() {
+    change.settings = match request.preview.settings() {
         Ok(settings) => settings,
-        Err(findings) => return block(app, change, report, findings).await,
+        Err(findings) => return block(app, request, change, findings).await,
     };
-    if affected.is_empty() && report.settings.is_none() {
-        return nothing_affected(app, change, report).await;
+    if affected.is_empty() && change.settings.is_none() {
+        return nothing_affected(app, request, change).await;
     }
-    let config = change.preview.config.clone();
+    let config = request.preview.config.clone();
     let config = match merge_preview::rules(config, affected.is_empty()) {
         Ok(config) => config,
-        Err(findings) => return block(app, change, report, findings).await,
+        Err(findings) => return block(app, request, change, findings).await,
     };
-    let shared = change.preview.shared_state();
+    let shared = request.preview.shared_state();
     if !shared.is_empty() {
-        return block(app, change, report, shared).await;
+        return block(app, request, change, shared).await;
     }
-    let plans = plan_stacks(app, change, (&config, &affected), &mut report).await?;
-    record(app, change, (&config, plans), report).await
+    let plans = plan_stacks(app, request, (&config, &affected), &mut change).await?;
+    record(app, request, (&config, plans), change).await
 }
 
 /// Plans each stack that is affected, side by side.
 async fn plan_stacks(
     app: &App,
-    change: &Change<'_>,
+    request: &PlanRequest<'_>,
     (config, affected): (&RepoConfig, &Affected),
-    report: &mut Report,
+    change: &mut Change,
 ) -> Result<Vec<store::StackPlan>> {
     if affected.is_empty() {
         return Ok(Vec::new());
     }
     let policy = merge_preview::policy_digest(config);
-    let hold = PlanGate::of(app, change).await?;
-    let planning = Planning { app, change, config, policy: &policy, hold };
+    let hold = PlanGate::of(app, request).await?;
+    let planning = Planning { app, request, config, policy: &policy, hold };
     let planned =
         future::try_join_all(affected.iter().map(|(stack, reasons)| planning.plan(stack, reasons)))
             .await?;
     let mut plans = Vec::new();
     for (stack, plan) in planned {
-        report.stacks.push(stack);
+        change.stacks.push(stack);
         plans.extend(plan);
     }
     Ok(plans)
 }
 
 /// A check is enough, unless something was said before that no longer holds.
-async fn nothing_affected(app: &App, change: &Change<'_>, mut report: Report) -> Result<()> {
-    let (PlanContext { target, look, .. }, preview) = (change.scene, change.preview);
-    report.state = State::NothingAffected;
+async fn nothing_affected(app: &App, request: &PlanRequest<'_>, mut change: Change) -> Result<()> {
+    let (PlanContext { target, look, .. }, preview) = (request.scene, request.preview);
+    change.state = ChangeState::NothingAffected;
     let was_planned = app.store.latest_plan_set(id_of(target)).await?.is_some();
     match &preview.config {
-        Ok(config) if was_planned => record(app, change, (config, Vec::new()), report).await,
-        _ if outbox::has_commented(app, target).await? => tell(app, &change.scene, &report).await,
+        Ok(config) if was_planned => record(app, request, (config, Vec::new()), change).await,
+        _ if outbox::has_commented(app, target).await? => tell(app, &request.scene, &change).await,
         _ => {
             look.still_holds(app).await?;
-            change.scene.watch.log.outcome(None, Some(&report)).await;
-            outbox::check(app, target, &report).await
+            request.scene.watch.log.outcome(None, Some(&change)).await;
+            outbox::check(app, target, &change).await
         }
     }
 }
@@ -271,50 +271,50 @@ async fn nothing_affected(app: &App, change: &Change<'_>, mut report: Report) ->
 /// Stores the plan set, judges it, shows it, and notes when it was first shown.
 async fn record(
     app: &App,
-    change: &Change<'_>,
+    request: &PlanRequest<'_>,
     (config, plans): (&RepoConfig, Vec<store::StackPlan>),
-    mut report: Report,
+    mut change: Change,
 ) -> Result<()> {
-    let (PlanContext { target, look, watch, .. }, preview) = (change.scene, change.preview);
+    let (PlanContext { target, look, watch, .. }, preview) = (request.scene, request.preview);
     let (pull, policy) = (&look.pull, merge_preview::policy_digest(config));
-    report.tell_self_approval(config.approvals.own && !report.is_about_nothing());
+    change.tell_self_approval(config.approvals.own && !change.is_about_nothing());
     // The digest of no plan at all would look like one that can be confirmed.
-    let is_planned = report.stacks.iter().any(|stack| stack.plan.is_planned());
-    report.digest = is_planned.then(|| report.plan_set_digest());
-    report.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
+    let is_planned = change.stacks.iter().any(|stack| stack.plan.is_planned());
+    change.digest = is_planned.then(|| change.plan_set_digest());
+    change.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
     let set = PlanSet {
         pull_request: id_of(target),
         head: pull.head.clone(),
         base_commit: preview.base_commit.clone(),
         merge_tree: preview.tree.clone(),
         base_ref: pull.base_ref.clone(),
-        digest: report.plan_set_digest(),
+        digest: change.plan_set_digest(),
         policy_digest: policy,
         created_at: app.now(),
-        report: report.clone(),
+        change: change.clone(),
         plans,
     };
     look.still_holds(app).await?;
     let id = app.store.record_plan_set(&set).await?;
-    judged(app, change, (config, id), &mut report).await?;
-    report.state = match pull.state {
-        PullRequestState::Merged if report.is_about_settings_only() => State::SettingsActive,
-        PullRequestState::Merged if !report.stacks.is_empty() && !report.has_errors() => {
-            State::AwaitingConfirmation
+    judged(app, request, (config, id), &mut change).await?;
+    change.state = match pull.state {
+        PullRequestState::Merged if change.is_about_settings_only() => ChangeState::SettingsActive,
+        PullRequestState::Merged if !change.stacks.is_empty() && !change.has_errors() => {
+            ChangeState::AwaitingConfirmation
         }
-        _ => State::before_merge(&report, report.verdict.as_ref()),
+        _ => ChangeState::before_merge(&change, change.verdict.as_ref()),
     };
     look.still_holds(app).await?;
-    app.store.record_report(id, &report).await?;
+    app.store.record_change(id, &change).await?;
     watch.log.outcome(Some(id), None).await;
-    outbox::show(app, target, &report).await?;
-    make_ready(app, change, &report).await
+    outbox::show(app, target, &change).await?;
+    make_ready(app, request, &change).await
 }
 
 /// A draft of our own is for people to look at once its plan has succeeded.
-async fn make_ready(app: &App, change: &Change<'_>, report: &Report) -> Result<()> {
-    let (target, pull) = (change.scene.target, &change.scene.look.pull);
-    let is_due = pull.is_draft && pull.state == PullRequestState::Open && !report.has_errors();
+async fn make_ready(app: &App, request: &PlanRequest<'_>, change: &Change) -> Result<()> {
+    let (target, pull) = (request.scene.target, &request.scene.look.pull);
+    let is_due = pull.is_draft && pull.state == PullRequestState::Open && !change.has_errors();
     // What a run left unfinished is for people to finish.
     let run = app.store.agent_run_of_pull_request(id_of(target)).await?;
     let is_due = is_due && run.is_none_or(|run| run.facts.is_complete);
@@ -324,43 +324,43 @@ async fn make_ready(app: &App, change: &Change<'_>, report: &Report) -> Result<(
     Ok(())
 }
 
-/// Puts the verdict on a plan set into its report.
+/// Puts the verdict on a plan set into its change.
 async fn judged(
     app: &App,
-    change: &Change<'_>,
+    request: &PlanRequest<'_>,
     (config, id): (&RepoConfig, PlanSetId),
-    report: &mut Report,
+    change: &mut Change,
 ) -> Result<()> {
     let plan_set = app.store.plan_set(id).await?;
     let case = facts::VerdictInput {
-        target: change.scene.target,
-        pull: &change.scene.look.pull,
+        target: request.scene.target,
+        pull: &request.scene.look.pull,
         config,
         policy: merge_preview::policy_digest(config),
         plan_set: plan_set.as_ref(),
-        report,
+        change,
     };
     let (verdict, principals) = facts::gather_facts(app, &case).await?;
-    report.verdict = Some(verdict.requirement().clone());
-    report.principals = principals;
+    change.verdict = Some(verdict.requirement().clone());
+    change.principals = principals;
     Ok(())
 }
 
 /// Ends with findings that belong to no stack.
 async fn block(
     app: &App,
-    change: &Change<'_>,
-    mut report: Report,
+    request: &PlanRequest<'_>,
+    mut change: Change,
     findings: Vec<Finding>,
 ) -> Result<()> {
-    report.findings = findings;
-    report.state = State::Blocked;
-    tell(app, &change.scene, &report).await
+    change.findings = findings;
+    change.state = ChangeState::Blocked;
+    tell(app, &request.scene, &change).await
 }
 
-async fn tell(app: &App, scene: &PlanContext<'_>, report: &Report) -> Result<()> {
+async fn tell(app: &App, scene: &PlanContext<'_>, change: &Change) -> Result<()> {
     scene.look.still_holds(app).await?;
     scene.begin().await;
-    scene.watch.log.outcome(None, Some(report)).await;
-    outbox::show(app, scene.target, report).await
+    scene.watch.log.outcome(None, Some(change)).await;
+    outbox::show(app, scene.target, change).await
 }

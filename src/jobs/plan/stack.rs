@@ -16,7 +16,7 @@ use crate::{
         work::{self, Tree},
     },
 };
-use planwright_core::change::{DriftReport, NotPlanned, PlanReport, StackReport};
+use planwright_core::change::{DriftCheck, NotPlanned, PlanOutcome, StackChange};
 use planwright_core::{
     digest::Digest,
     finding::{Finding, Location},
@@ -31,7 +31,7 @@ use planwright_package::{
 use planwright_store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, StateVersion};
 
 use super::{
-    Change,
+    PlanRequest,
     gate::{PlanGate, changes_package},
 };
 
@@ -41,7 +41,7 @@ pub type Kind = PlanKind;
 /// What all stacks of one planning share.
 pub struct Planning<'a> {
     pub app: &'a App,
-    pub change: &'a Change<'a>,
+    pub request: &'a PlanRequest<'a>,
     pub config: &'a RepoConfig,
     pub policy: &'a Digest,
     pub hold: PlanGate,
@@ -145,11 +145,11 @@ impl<'a> Planning<'a> {
         &self,
         stack: &StackId,
         reasons: &BTreeSet<Reason>,
-    ) -> Result<(StackReport, Option<StackPlan>)> {
-        let report = |plan| StackReport {
+    ) -> Result<(StackChange, Option<StackPlan>)> {
+        let change = |plan| StackChange {
             stack: stack.clone(),
             plan,
-            drift: DriftReport::NeverApplied,
+            drift: DriftCheck::NeverApplied,
             protected: BTreeSet::new(),
             changes_code: reasons.iter().any(Reason::is_code),
             progress: None,
@@ -158,44 +158,44 @@ impl<'a> Planning<'a> {
             reasons.iter().find(|reason| matches!(reason, Reason::Renamed { .. }))
         {
             let why = NotPlanned::Renamed { from: from.clone() };
-            return Ok((report(PlanReport::NotPlanned(why)), None));
+            return Ok((change(PlanOutcome::NotPlanned(why)), None));
         }
         if let Some(refusal) = reasons.iter().find_map(Reason::refusal) {
             let place = Location { file: repository::lock_file(stack), line: 1, column: 1 };
             let finding = Finding::error("state_moved", place, refusal);
-            return Ok((report(PlanReport::Invalid(vec![finding])), None));
+            return Ok((change(PlanOutcome::Invalid(vec![finding])), None));
         }
-        let watch = self.change.scene.watch;
+        let watch = self.request.scene.watch;
         let step = watch.log.step(Some(stack), Stage::Validate);
         let (kind, prepared) = match self.prepared(stack, reasons) {
             Ok(prepared) => prepared,
             Err(findings) => {
                 step.failed();
-                return Ok((report(PlanReport::Invalid(findings)), None));
+                return Ok((change(PlanOutcome::Invalid(findings)), None));
             }
         };
         step.done();
         if let Some(why) = self.not_planned(reasons) {
-            return Ok((report(PlanReport::NotPlanned(why)), None));
+            return Ok((change(PlanOutcome::NotPlanned(why)), None));
         }
-        let repository = self.change.scene.target.repository.id;
+        let repository = self.request.scene.target.repository.id;
         let dir = plan_dir(self.app, repository, stack);
         let site = Site { repository, config: self.config, dir };
         let work = match Work::of(self.app, site, kind, prepared).await {
             Ok(work) => work,
-            Err(why) => return Ok((report(PlanReport::EngineFailed(why)), None)),
+            Err(why) => return Ok((change(PlanOutcome::EngineFailed(why)), None)),
         };
         let (plan, row) = self.plan_work(&work, watch).await?;
         let drift = self.drift(stack, watch).await?;
         self.app.metrics.drift_check(&drift);
         let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
-        Ok((StackReport { drift, protected, ..report(plan) }, row))
+        Ok((StackChange { drift, protected, ..change(plan) }, row))
     }
 
     fn prepared(&self, stack: &StackId, reasons: &BTreeSet<Reason>) -> Checked<(Kind, Prepared)> {
         let files = |files: &'a Checked<MemoryFiles>| files.as_ref().map_err(Vec::clone);
-        let base = files(&self.change.preview.base)?;
-        let merged = files(&self.change.preview.merged)?;
+        let base = files(&self.request.preview.base)?;
+        let merged = files(&self.request.preview.merged)?;
         if reasons.contains(&Reason::Removed) {
             let trusted = Trusted { config: self.config, packages: base };
             return Ok((Kind::Destroy, Prepared::load(base, &trusted, stack)?));
@@ -220,15 +220,15 @@ impl<'a> Planning<'a> {
         &self,
         work: &Work,
         watch: &JobContext<'_>,
-    ) -> Result<(PlanReport, Option<StackPlan>)> {
+    ) -> Result<(PlanOutcome, Option<StackPlan>)> {
         let input_digest = work.input_digest(self.policy);
         if let Some(row) = self.known(work, &input_digest).await? {
             watch.log.step(Some(&work.stack), Stage::Reuse).done();
-            return Ok((PlanReport::Planned(row.plan.clone()), Some(row)));
+            return Ok((PlanOutcome::Planned(row.plan.clone()), Some(row)));
         }
         let planned = match planned(work.plan(&self.app.plan_env, watch, Stage::Wait).await)? {
             Ok(planned) => planned,
-            Err(message) => return Ok((PlanReport::EngineFailed(message), None)),
+            Err(message) => return Ok((PlanOutcome::EngineFailed(message), None)),
         };
         let row = StackPlan {
             stack: work.stack.clone(),
@@ -238,12 +238,12 @@ impl<'a> Planning<'a> {
             state: planned.state.as_ref().map(version),
             plan: planned.plan.clone(),
         };
-        Ok((PlanReport::Planned(planned.plan.clone()), Some(row)))
+        Ok((PlanOutcome::Planned(planned.plan.clone()), Some(row)))
     }
 
     /// The plan of the same input against the same state, unless somebody asked for a new one.
     async fn known(&self, work: &Work, input: &Digest) -> Result<Option<StackPlan>> {
-        let (asked, stacks) = (self.change.scene.asked, self.change.stacks);
+        let (asked, stacks) = (self.request.scene.asked, self.request.stacks);
         let is_named = stacks.is_empty() || stacks.contains(&work.stack);
         if (asked.is_some() && is_named) || work.work.backend.kind != "local" {
             return Ok(None);
@@ -254,17 +254,17 @@ impl<'a> Planning<'a> {
             digest: input.clone(),
             state: state.as_ref().map(version),
         };
-        let repository = self.change.scene.target.repository.id;
+        let repository = self.request.scene.target.repository.id;
         Ok(self.app.store.plan_with_input(repository, &work.stack, &input).await?)
     }
 
-    async fn drift(&self, stack: &StackId, watch: &JobContext<'_>) -> Result<DriftReport> {
-        let repository = self.change.scene.target.repository.id;
+    async fn drift(&self, stack: &StackId, watch: &JobContext<'_>) -> Result<DriftCheck> {
+        let repository = self.request.scene.target.repository.id;
         let applied = self.app.store.applied_stack(repository, stack).await?;
         match applied.filter(|applied| !applied.removed) {
-            None => Ok(DriftReport::NeverApplied),
+            None => Ok(DriftCheck::NeverApplied),
             Some(applied) => {
-                drift_of(watch, &self.change.preview.mirror, self.config, &applied).await
+                drift_of(watch, &self.request.preview.mirror, self.config, &applied).await
             }
         }
     }
@@ -276,12 +276,12 @@ pub async fn drift_of(
     mirror: &planwright_git::Mirror,
     config: &RepoConfig,
     applied: &AppliedStack,
-) -> Result<DriftReport> {
+) -> Result<DriftCheck> {
     let (app, target) = (watch.app, watch.target);
     let repository = target.repository.id;
     let tree = match merge_preview::applied_tree(app, target, mirror, &applied.commit).await? {
         Ok(tree) => tree,
-        Err(why) => return Ok(DriftReport::Unknown(why)),
+        Err(why) => return Ok(DriftCheck::Unknown(why)),
     };
     let files = merge_preview::files(mirror, &tree, &merge_preview::folders(Some(config))).await?;
     let prepared = files.and_then(|files| {
@@ -292,7 +292,7 @@ pub async fn drift_of(
         Ok(prepared) => prepared,
         Err(findings) => {
             let first = findings.first().map_or(String::new(), |finding| finding.message.clone());
-            return Ok(DriftReport::Unknown(format!(
+            return Ok(DriftCheck::Unknown(format!(
                 "the tree applied last, {}, can no longer be rendered: {first}",
                 applied.commit
             )));
@@ -302,11 +302,11 @@ pub async fn drift_of(
     let site = Site { repository, config, dir };
     let work = match Work::of(app, site, Kind::Change, prepared).await {
         Ok(work) => work,
-        Err(why) => return Ok(DriftReport::Unknown(why)),
+        Err(why) => return Ok(DriftCheck::Unknown(why)),
     };
     Ok(match planned(work.plan(&app.plan_env, watch, Stage::Drift).await)? {
-        Ok(planned) => DriftReport::Checked(planned.plan.clone()),
-        Err(message) => DriftReport::Unknown(message),
+        Ok(planned) => DriftCheck::Checked(planned.plan.clone()),
+        Err(message) => DriftCheck::Unknown(message),
     })
 }
 

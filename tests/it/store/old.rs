@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use planwright::queue;
 use planwright_core::{
     agent::{event::Entry, run::Run},
-    change::State,
+    change::ChangeState,
     job::KINDS,
     names::{BranchName, DeliveryId, PrNumber, RepositoryId},
     pull_request::PullRequestState,
@@ -107,21 +107,28 @@ async fn what_was_planned_approved_and_applied_is_read(database: &Database) {
         let recorded = store.latest_plan_set(id(number)).await.unwrap().unwrap();
         let set = recorded.plan_set;
         // An approval is bound to these: they must not depend on the version that reads them.
-        assert_eq!(set.report.plan_set_digest(), set.digest, "{number}");
+        assert_eq!(set.change.plan_set_digest(), set.digest, "{number}");
         for plan in &set.plans {
             assert_eq!(plan.plan.digest(), plan.plan_digest, "{number}");
         }
         assert!(recorded.posted_at.is_some(), "{number}");
-        states.push(set.report.state);
+        states.push(set.change.state);
         let run = store.newest_noted_run(id(number)).await.unwrap().unwrap();
         let noted = store.noted_run(run).await.unwrap().unwrap();
         assert_eq!(noted.run.state, RunState::Succeeded);
-        assert_eq!(noted.plan_set.is_none(), noted.report.is_some(), "{number}");
+        assert_eq!(noted.plan_set.is_none(), noted.change.is_some(), "{number}");
         assert!(!noted.subject.title.is_empty());
         assert!(!store.run_steps(run).await.unwrap().is_empty());
     }
-    let approval = State::AwaitingApproval;
-    let all = [approval, State::Applied, State::Approved, State::Blocked, State::Closed, approval];
+    let approval = ChangeState::AwaitingApproval;
+    let all = [
+        approval,
+        ChangeState::Applied,
+        ChangeState::Approved,
+        ChangeState::Blocked,
+        ChangeState::Closed,
+        approval,
+    ];
     assert_eq!(states, all);
 
     let approvals = store.approvals(id(2)).await.unwrap();

@@ -1,6 +1,6 @@
 //! Plan sets and the plans of their stacks.
 
-use planwright_core::change::Report;
+use planwright_core::change::Change;
 use planwright_core::{
     digest::Digest,
     names::BranchName,
@@ -43,7 +43,7 @@ fn plan_set(digest: &str, plans: Vec<StackPlan>) -> PlanSet {
         base_ref: BranchName::parse("main").unwrap(),
         digest: Digest::from_text(digest),
         policy_digest: Digest::from_text("sha256:policy"),
-        report: Report::planning(sha('a')),
+        change: Change::planning(sha('a')),
         created_at: at(10),
         plans,
     }

@@ -85,7 +85,7 @@ async fn a_planning_takes_the_place_of_one_that_was_lost(database: &Database) {
     assert_eq!(store.noted_run(apply).await.unwrap(), None);
     store.note_subject(apply, &subject("third")).await.unwrap();
     let noted = store.noted_run(apply).await.unwrap().unwrap();
-    assert_eq!((noted.subject, noted.plan_set, noted.report), (subject("third"), None, None));
+    assert_eq!((noted.subject, noted.plan_set, noted.change), (subject("third"), None, None));
 }
 
 async fn notes_are_written_as_they_come_and_forgotten_with_time(database: &Database) {

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt::Debug};
 use planwright_core::{
     actor::{Actor, ActorKind},
     canonical::canonical,
-    change::Report,
+    change::Change,
     change_set::ParamPath,
     job::{self, AgentCommand, Invocation, Job, SetParams, Target},
     names::{
@@ -52,8 +52,8 @@ fn plans_reports_and_subjects_stand_as_they_are_written_here() {
     );
     hold(
         &rows(include_str!("../../golden/reports.json")),
-        |text| from_text::<Report, v1::Report>(text).unwrap(),
-        to_text::<Report, v1::Report>,
+        |text| from_text::<Change, v1::Change>(text).unwrap(),
+        to_text::<Change, v1::Change>,
     );
     hold(
         &rows(include_str!("../../golden/subjects.json")),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use planwright_core::{
     approval::{Disqualification, Principal, PrincipalRole},
-    change::{DriftReport, PlanReport, Report, StackReport, State, Warning},
+    change::{Change, ChangeState, DriftCheck, PlanOutcome, StackChange, Warning},
     digest::Digest,
     finding::{Finding, Location},
     names::{Login, Sha, StackId, UserId},
@@ -76,19 +76,19 @@ pub fn drift_plan() -> Plan {
     Plan { resources: vec![versioning], ..Plan::default() }
 }
 
-pub fn stack(name: &str, plan: PlanReport) -> StackReport {
-    StackReport {
+pub fn stack(name: &str, plan: PlanOutcome) -> StackChange {
+    StackChange {
         stack: id(name),
         plan,
-        drift: DriftReport::NeverApplied,
+        drift: DriftCheck::NeverApplied,
         protected: BTreeSet::new(),
         changes_code: false,
         progress: None,
     }
 }
 
-pub fn nothing(state: State) -> Report {
-    Report {
+pub fn nothing(state: ChangeState) -> Change {
+    Change {
         head: sha("b"),
         state,
         digest: None,
@@ -104,10 +104,10 @@ pub fn nothing(state: State) -> Report {
 }
 
 /// Alice asks for a bucket; Bob approved before the plan was there.
-pub fn awaiting() -> Report {
-    Report {
+pub fn awaiting() -> Change {
+    Change {
         digest: Some(Digest::from_text("v1:0123456789abcdef")),
-        stacks: vec![stack("logs/prod", PlanReport::Planned(bucket_plan()))],
+        stacks: vec![stack("logs/prod", PlanOutcome::Planned(bucket_plan()))],
         verdict: Some(waiting()),
         principals: vec![
             Principal {
@@ -118,12 +118,12 @@ pub fn awaiting() -> Report {
             Principal { user: UserId(1), login: login("alice"), why: PrincipalRole::Pushed },
             Principal { user: UserId(3), login: login("carol"), why: PrincipalRole::Authored },
         ],
-        ..nothing(State::AwaitingApproval)
+        ..nothing(ChangeState::AwaitingApproval)
     }
 }
 
 /// A database is replaced, a bucket deleted, and something drifted.
-pub fn dangerous() -> Report {
+pub fn dangerous() -> Change {
     let database = "module.db.aws_db_instance.main";
     let replaced = ResourceChange {
         replace_paths: vec![Path(vec![Step::Key("engine".into())])],
@@ -144,10 +144,10 @@ pub fn dangerous() -> Report {
         ..change("module.b.aws_iam_role.this", Action::NoOp)
     });
     let mut report = awaiting();
-    report.stacks.push(StackReport {
-        drift: DriftReport::Checked(drift_plan()),
+    report.stacks.push(StackChange {
+        drift: DriftCheck::Checked(drift_plan()),
         protected: [database.to_owned()].into(),
-        ..stack("website/prod", PlanReport::Planned(plan))
+        ..stack("website/prod", PlanOutcome::Planned(plan))
     });
     report.warnings = vec![Warning::SelfApproval, Warning::Other("ask @acme".into())];
     report
@@ -164,11 +164,11 @@ pub fn finding(file: &str) -> Finding {
     }
 }
 
-pub fn invalid() -> Report {
-    Report {
-        state: State::Blocked,
+pub fn invalid() -> Change {
+    Change {
+        state: ChangeState::Blocked,
         verdict: None,
-        stacks: vec![stack("logs", PlanReport::Invalid(vec![finding("stacks/logs/stack.yaml")]))],
+        stacks: vec![stack("logs", PlanOutcome::Invalid(vec![finding("stacks/logs/stack.yaml")]))],
         ..awaiting()
     }
 }

@@ -103,7 +103,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 /// A report in which every string of somebody else is `text`.
-fn report_of(text: &str, action: Action) -> Report {
+fn report_of(text: &str, action: Action) -> Change {
     let value = || Value::Known(text.into());
     let difference = planwright_core::plan::Difference {
         path: Path(vec![Step::Key(text.into()), Step::Index(0), Step::Key(text.into())]),
@@ -136,26 +136,26 @@ fn report_of(text: &str, action: Action) -> Report {
     let outputs = [(text.to_owned(), value())].into();
     let mut report = awaiting();
     report.stacks = vec![
-        StackReport {
-            drift: DriftReport::Checked(plan.clone()),
+        StackChange {
+            drift: DriftCheck::Checked(plan.clone()),
             protected: [text.to_owned()].into(),
-            progress: Some(Progress::Applied { outputs }),
-            ..stack("a", PlanReport::Planned(plan.clone()))
+            progress: Some(StackProgress::Applied { outputs }),
+            ..stack("a", PlanOutcome::Planned(plan.clone()))
         },
-        StackReport {
-            progress: Some(Progress::Differs { now: plan }),
-            ..stack("b", PlanReport::Planned(Plan::default()))
+        StackChange {
+            progress: Some(StackProgress::Differs { now: plan }),
+            ..stack("b", PlanOutcome::Planned(Plan::default()))
         },
-        stack("c", PlanReport::Invalid(vec![finding.clone()])),
-        stack("d", PlanReport::EngineFailed(text.into())),
-        stack("e", PlanReport::NotPlanned(NotPlanned::PackageBytes(text.into()))),
+        stack("c", PlanOutcome::Invalid(vec![finding.clone()])),
+        stack("d", PlanOutcome::EngineFailed(text.into())),
+        stack("e", PlanOutcome::NotPlanned(NotPlanned::PackageBytes(text.into()))),
     ];
     let setting = planwright_core::repo_config::SettingChange {
         setting: planwright_core::repo_config::Setting::Packages,
         before: Some(text.into()),
         after: text.into(),
     };
-    report.settings = Some(SettingsReport::Changed(vec![setting.clone()]));
+    report.settings = Some(SettingsChange::Changed(vec![setting.clone()]));
     report.findings = vec![finding];
     report.conflicts = vec![text.into()];
     report.warnings = vec![Warning::PolicyChanged(vec![setting]), Warning::Other(text.into())];
@@ -228,7 +228,7 @@ fn ten_thousand_resources_fit_and_the_riskiest_are_kept() {
     }
     plan.resources.push(change("module.m.aws_db_instance.last", Action::Delete));
     let mut report = awaiting();
-    report.stacks[0].plan = PlanReport::Planned(plan);
+    report.stacks[0].plan = PlanOutcome::Planned(plan);
     let text = comment(&report);
     assert_fits(&text);
     assert_sound(&text);
@@ -243,7 +243,7 @@ fn ten_thousand_resources_fit_and_the_riskiest_are_kept() {
 fn a_thousand_stacks_fit_and_what_is_left_out_is_counted() {
     let mut report = awaiting();
     report.stacks =
-        (0..1_000).map(|i| stack(&format!("s{i}"), PlanReport::Planned(bucket_plan()))).collect();
+        (0..1_000).map(|i| stack(&format!("s{i}"), PlanOutcome::Planned(bucket_plan()))).collect();
     let text = comment(&report);
     assert_fits(&text);
     assert_sound(&text);
@@ -259,7 +259,7 @@ fn a_thousand_stacks_fit_and_what_is_left_out_is_counted() {
 fn a_long_address_is_cut_and_its_resource_still_shown() {
     let mut report = awaiting();
     let resources = vec![change(&"a".repeat(1_000_000), Action::Create)];
-    report.stacks[0].plan = PlanReport::Planned(Plan { resources, ..Plan::default() });
+    report.stacks[0].plan = PlanOutcome::Planned(Plan { resources, ..Plan::default() });
     let text = comment(&report);
     assert_fits(&text);
     assert!(text.contains("a… (999,800 more): create"), "{text}");
@@ -272,7 +272,7 @@ fn a_value_of_a_megabyte_fits() {
     plan.resources[0].differences =
         vec![difference("a", huge.as_str().into(), huge.as_str().into()); 50];
     let mut report = awaiting();
-    report.stacks[0].plan = PlanReport::Planned(plan);
+    report.stacks[0].plan = PlanOutcome::Planned(plan);
     let text = comment(&report);
     assert_fits(&text);
     assert_sound(&text);

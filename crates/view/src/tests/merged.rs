@@ -8,13 +8,13 @@ use planwright_core::names::{PrNumber, StackId};
 #[test]
 fn what_was_applied_shows_its_outputs_but_no_secret() {
     let mut report = awaiting();
-    report.state = State::Applied;
+    report.state = ChangeState::Applied;
     report.verdict = Some(met());
     let outputs = [
         ("password".to_owned(), Value::Sensitive("0a1b".into())),
         ("url".to_owned(), Value::Known("https://logs.example".into())),
     ];
-    report.stacks[0].progress = Some(Progress::Applied { outputs: outputs.into() });
+    report.stacks[0].progress = Some(StackProgress::Applied { outputs: outputs.into() });
     assert_snapshot!(comment(&report), @r#"
 <!-- planwright:report -->
 
@@ -53,12 +53,12 @@ url = "https://logs.example"
 #[test]
 fn a_plan_that_differs_after_the_merge_asks_for_its_digest() {
     let mut report = awaiting();
-    report.state = State::AwaitingConfirmation;
+    report.state = ChangeState::AwaitingConfirmation;
     let mut now = bucket_plan();
     now.resources[0].differences[0].after = Value::Known("other-logs".into());
     let gone = now.resources.pop().unwrap();
     now.resources.push(planwright_core::plan::ResourceChange { action: Action::Delete, ..gone });
-    report.stacks[0].progress = Some(Progress::Differs { now });
+    report.stacks[0].progress = Some(StackProgress::Differs { now });
     assert_snapshot!(comment(&report), @r#"
 <!-- planwright:report -->
 
@@ -115,19 +115,19 @@ Anyone with write access may approve who had no part in the change; not `alice` 
 #[test]
 fn a_queue_a_failure_and_its_dependents_are_told() {
     let mut report = awaiting();
-    report.state = State::Partial;
+    report.state = ChangeState::Partial;
     report.stacks = [
-        Progress::Queued { position: 2, behind: Some(PrNumber(7)) },
-        Progress::Failed { message: "Error: BucketAlreadyExists".into() },
-        Progress::NotStarted { because_of: StackId::parse("b").unwrap() },
-        Progress::Superseded { by: sha("c") },
-        Progress::Applying,
+        StackProgress::Queued { position: 2, behind: Some(PrNumber(7)) },
+        StackProgress::Failed { message: "Error: BucketAlreadyExists".into() },
+        StackProgress::NotStarted { because_of: StackId::parse("b").unwrap() },
+        StackProgress::Superseded { by: sha("c") },
+        StackProgress::Applying,
     ]
     .into_iter()
     .zip(["a", "b", "c", "d", "e"])
-    .map(|(progress, name)| StackReport {
+    .map(|(progress, name)| StackChange {
         progress: Some(progress),
-        ..stack(name, PlanReport::Planned(Plan::default()))
+        ..stack(name, PlanOutcome::Planned(Plan::default()))
     })
     .collect();
     assert_snapshot!(comment(&report), @"

@@ -6,20 +6,20 @@ use super::{fixtures::*, *};
 use planwright_core::repo_config::{Approvals, RepoConfig, setting_changes};
 
 /// Alice wants nobody to have to approve anything any more.
-fn weakened(state: State) -> Report {
+fn weakened(state: ChangeState) -> Change {
     let before = RepoConfig::strict();
     let after = RepoConfig { approvals: Approvals { required: 0, own: true }, ..before.clone() };
-    Report {
-        settings: Some(SettingsReport::Changed(setting_changes(Some(&before), &after))),
+    Change {
+        settings: Some(SettingsChange::Changed(setting_changes(Some(&before), &after))),
         stacks: Vec::new(),
         digest: None,
-        ..Report { state, ..awaiting() }
+        ..Change { state, ..awaiting() }
     }
 }
 
 #[test]
 fn a_change_of_the_settings_says_what_it_means_and_awaits_an_approval() {
-    let report = weakened(State::AwaitingApproval);
+    let report = weakened(ChangeState::AwaitingApproval);
     assert_snapshot!(comment(&report), @"
 <!-- planwright:report -->
 
@@ -50,18 +50,18 @@ Anyone with write access may approve who had no part in the change; not `alice` 
 
 #[test]
 fn settings_that_are_merged_are_in_force_and_say_so_if_nobody_approved_them() {
-    let said = |report: &Report| {
+    let said = |report: &Change| {
         let text = comment(report);
         let lines = text.lines().skip(2).take_while(|line| !line.is_empty());
         lines.collect::<Vec<_>>().join("\n")
     };
-    let bypassed = weakened(State::SettingsActive);
+    let bypassed = weakened(ChangeState::SettingsActive);
     assert_snapshot!(said(&bypassed), @"
 **Settings change**, no stack is affected  
 ❌ Merged and in force, **although not every requirement was met**. If it was not meant, take it back by another pull request.
 ");
     assert!(comment(&bypassed).contains("- ❌ approved by 0 of 1"), "{}", comment(&bypassed));
-    let approved = Report { verdict: Some(met()), ..bypassed };
+    let approved = Change { verdict: Some(met()), ..bypassed };
     assert_snapshot!(said(&approved), @"
 **Settings change**, no stack is affected  
 ✅ Merged and in force. There was nothing to apply.
@@ -72,22 +72,22 @@ fn settings_that_are_merged_are_in_force_and_say_so_if_nobody_approved_them() {
 #[test]
 fn a_file_that_goes_or_only_looks_different_says_so() {
     for (settings, words) in [
-        (SettingsReport::Removed, "is planned or applied any more"),
-        (SettingsReport::Changed(Vec::new()), "but none of its values does"),
+        (SettingsChange::Removed, "is planned or applied any more"),
+        (SettingsChange::Changed(Vec::new()), "but none of its values does"),
     ] {
-        let report = Report { settings: Some(settings), ..weakened(State::AwaitingApproval) };
+        let report = Change { settings: Some(settings), ..weakened(ChangeState::AwaitingApproval) };
         assert!(comment(&report).contains(words), "{}", comment(&report));
-        let state = State::before_merge(&report, None);
-        assert_eq!(state, State::AwaitingApproval, "it is not nothing");
+        let state = ChangeState::before_merge(&report, None);
+        assert_eq!(state, ChangeState::AwaitingApproval, "it is not nothing");
     }
 }
 
 #[test]
 fn a_policy_that_changed_since_the_plan_is_told_with_what_differs() {
-    let Some(SettingsReport::Changed(changes)) = weakened(State::Planning).settings else {
+    let Some(SettingsChange::Changed(changes)) = weakened(ChangeState::Planning).settings else {
         panic!("settings")
     };
-    let report = Report { warnings: vec![Warning::PolicyChanged(changes)], ..awaiting() };
+    let report = Change { warnings: vec![Warning::PolicyChanged(changes)], ..awaiting() };
     let text = comment(&report);
     let (_, warning) = text.split_once("> [!WARNING]\n").unwrap();
     assert_snapshot!(warning.split("\n\n").next().unwrap(), @"
@@ -109,7 +109,7 @@ fn a_plan_that_is_out_of_date_asks_for_a_new_one_and_not_for_an_approval() {
 
 #[test]
 fn a_plan_that_broke_off_ends_its_check_with_a_failure() {
-    let report = nothing(State::InternalError);
+    let report = nothing(ChangeState::InternalError);
     let check = check(&report);
     assert_eq!(check.conclusion, Some(Conclusion::Failure));
     assert_snapshot!(check.summary, @"
@@ -121,7 +121,7 @@ fn a_plan_that_broke_off_ends_its_check_with_a_failure() {
 #[test]
 fn code_without_changes_is_not_called_no_changes() {
     let mut report = awaiting();
-    report.stacks[0].plan = PlanReport::Planned(Plan::default());
+    report.stacks[0].plan = PlanOutcome::Planned(Plan::default());
     assert!(comment(&report).contains("| `logs/prod` | no changes |"));
     report.stacks[0].changes_code = true;
     assert!(comment(&report).contains("| `logs/prod` | no changes, but other code |"));

@@ -274,11 +274,11 @@ fn a_drift_report_names_attribute_old_and_new() {
     let output = OutputChange { action: Action::Update, before, after };
     let read = Plan { outputs: [("weather".to_owned(), output)].into(), ..Plan::default() };
     let stacks = vec![
-        (id("fine"), DriftReport::Checked(Plan::default())),
-        (id("logs"), DriftReport::Checked(drift_plan())),
-        (id("read"), DriftReport::Checked(read)),
-        (id("new"), DriftReport::NeverApplied),
-        (id("away"), DriftReport::Unknown("no answer from @cloud in 60 s".into())),
+        (id("fine"), DriftCheck::Checked(Plan::default())),
+        (id("logs"), DriftCheck::Checked(drift_plan())),
+        (id("read"), DriftCheck::Checked(read)),
+        (id("new"), DriftCheck::NeverApplied),
+        (id("away"), DriftCheck::Unknown("no answer from @cloud in 60 s".into())),
     ];
     assert_snapshot!(markdown(&drift(&stacks)), @r#"
 **Drift** in 2 of 3 stacks; 1 stack could not be checked

@@ -1,4 +1,4 @@
-//! What people are shown of a plan set.
+//! A change: what is known of it beside its plan set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,13 +13,13 @@ use planwright_core::{
 use super::plan::{Plan, Value};
 
 records! {
-    struct Report for change::Report {
+    struct Change for change::Change {
         head: Sha,
-        state: State,
+        state: ChangeState,
         digest: Option<Digest>,
         basis: Option<Basis>,
-        stacks: Vec<StackReport>,
-        settings: Option<SettingsReport>,
+        stacks: Vec<StackChange>,
+        settings: Option<SettingsChange>,
         findings: Vec<Finding>,
         conflicts: Vec<String>,
         verdict: Option<Requirement>,
@@ -30,13 +30,13 @@ records! {
         base: BranchName,
         policy: Digest,
     }
-    enum SettingsReport for change::SettingsReport { Removed, Changed(changes: Vec<SettingChange>) }
+    enum SettingsChange for change::SettingsChange { Removed, Changed(changes: Vec<SettingChange>) }
     struct SettingChange for repo_config::SettingChange {
         setting: Setting,
         before: Option<String>,
         after: String,
     }
-    enum State for change::State {
+    enum ChangeState for change::ChangeState {
         Planning,
         NothingAffected,
         AwaitingApproval,
@@ -57,15 +57,15 @@ records! {
         #[serde(rename = "InForce")]
         SettingsActive,
     }
-    struct StackReport for change::StackReport {
+    struct StackChange for change::StackChange {
         stack: StackId,
-        plan: PlanReport,
-        drift: DriftReport,
+        plan: PlanOutcome,
+        drift: DriftCheck,
         protected: BTreeSet<String>,
         changes_code: bool,
-        progress: Option<Progress>,
+        progress: Option<StackProgress>,
     }
-    enum PlanReport for change::PlanReport {
+    enum PlanOutcome for change::PlanOutcome {
         Pending,
         Planned(plan: Plan),
         Invalid(findings: Vec<Finding>),
@@ -78,12 +78,12 @@ records! {
         PackageBytes(package: String),
         Renamed { from: StackId },
     }
-    enum DriftReport for change::DriftReport {
+    enum DriftCheck for change::DriftCheck {
         NeverApplied,
         Unknown(why: String),
         Checked(plan: Plan),
     }
-    enum Progress for change::Progress {
+    enum StackProgress for change::StackProgress {
         Queued { position: usize, behind: Option<PrNumber> },
         Applying,
         Applied { outputs: BTreeMap<String, Value> },
