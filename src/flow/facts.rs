@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::App;
-use planwright_core::change::Change;
 use planwright_core::{
     actor::{Actor, ActorKind},
     approval::{ApprovalRule, Kind, PlanSetFacts, Principal, PrincipalRole, Recorded, Review},
+    change::{Change, Judgement},
     digest::Digest,
     job::Target,
     names::{Login, UserId},
@@ -31,8 +31,8 @@ pub struct VerdictInput<'a> {
     pub change: &'a Change,
 }
 
-/// The verdict on a change, from facts as they are now.
-pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict, Vec<Principal>)> {
+/// The verdict on a change, from facts as they are now, and what the change takes of it.
+pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict, Judgement)> {
     let principals = principals(app, case.target, case.pull).await?;
     let facts = case.plan_set.map(plan_set_facts);
     let may_write = live_permissions(app, case).await?;
@@ -65,7 +65,12 @@ pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict
         allowances: &allowances(app, case, &may_write).await?,
         rule: rule(case.config),
     });
-    Ok((verdict, principals))
+    let judgement = Judgement {
+        verdict: verdict.requirement().clone(),
+        principals,
+        allows_self_approval: case.config.approvals.own,
+    };
+    Ok((verdict, judgement))
 }
 
 /// What is missing of the head where a run of the agent has published it so. Whoever moves the head

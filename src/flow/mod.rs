@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use planwright_core::job::Target;
+use planwright_core::{change::WrongState, job::Target};
 use planwright_engine as engine;
 use planwright_git as git;
 use planwright_github as github;
@@ -84,6 +84,12 @@ impl<'a> JobContext<'a> {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<WrongState> for Error {
+    fn from(error: WrongState) -> Self {
+        Self::Failed(error.into())
     }
 }
 

@@ -23,7 +23,7 @@ use planwright_core::{
     with_job,
 };
 use planwright_store::records::v1::Reaction;
-use planwright_view::{Refusal, Text};
+use planwright_view::{PLAN_AGAIN, Refusal, Text, internal_error};
 
 use crate::{
     app::App,
@@ -33,7 +33,7 @@ use crate::{
 /// A kind of job that can run.
 trait Run: Task + Sync {
     /// What people are told to do after it has failed for good.
-    const AFTER_FAILURE: &'static str = "Nothing was changed by it. `/infra plan` tries again.";
+    const AFTER_FAILURE: &'static str = PLAN_AGAIN;
 
     /// Whether whoever asked for it has an answer when it has run with these jobs to follow.
     fn is_done(&self, _next: &[Job]) -> bool {
@@ -43,11 +43,11 @@ trait Run: Task + Sync {
     /// Does the job; returns the jobs that follow from it.
     fn run(&self, context: &JobContext<'_>) -> impl Future<Output = Result<Vec<Job>>> + Send;
 
-    /// Ends what others wait for when the job has failed for good; `text` is what people are told.
+    /// Ends what others wait for when the job has failed for good, which the log has under `id`.
     fn give_up(
         &self,
         _context: &JobContext<'_>,
-        _text: &str,
+        _id: &str,
     ) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
@@ -84,12 +84,9 @@ pub async fn run(job: &Job, context: &JobContext<'_>) -> Result<Vec<Job>> {
 /// under which id the log has it.
 pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
     let then = with_job!(job, job => after_failure(job));
-    let text = format!(
-        "Planwright could not finish this: something of its own went wrong, which the log has under \
-         `{id}`. {then}"
-    );
+    let text = internal_error(id, then);
     let context = JobContext::new(app, job.target());
-    let ended = with_job!(job, job => job.give_up(&context, &text).await);
+    let ended = with_job!(job, job => job.give_up(&context, id).await);
     let told = Text::kept(&text).into();
     match job.invocation() {
         Some(asked) => {

@@ -4,7 +4,6 @@ use crate::{
     app::App,
     flow::{JobContext, Result, id_of, outbox, pull_snapshot::pull_snapshot},
 };
-use planwright_core::change::ChangeState;
 use planwright_core::{
     job::{Job, Release, Target},
     pull_request::PullRequestState,
@@ -27,8 +26,7 @@ async fn release(app: &App, target: &Target) -> Result<()> {
     }
     app.store.leave_queues(id_of(target)).await?;
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else { return Ok(()) };
-    let mut change = recorded.plan_set.change;
-    change.state = ChangeState::Closed;
+    let change = recorded.plan_set.change.closed()?;
     look.still_holds(app).await?;
     app.store.record_change(recorded.id, &change).await?;
     outbox::show(app, target, &change).await

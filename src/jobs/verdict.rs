@@ -7,13 +7,14 @@ use crate::{
     app::App,
     flow::{JobContext, Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot},
 };
-use planwright_core::change::{Change, ChangeState};
 use planwright_core::{
+    change::Change,
     job::{Job, Target, Verdict},
-    names::Sha,
     pull_request::{PullRequest, PullRequestState, ReviewId, ReviewState},
+    repo_config::RepoConfig,
 };
-use planwright_git::{Mirror, Want};
+use planwright_git::Want;
+use planwright_package::Checked;
 use planwright_store::{Approval, ApprovalKind, RecordedPlanSet};
 
 use super::Run;
@@ -40,40 +41,34 @@ pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Re
         return Ok(Vec::new());
     }
     if let Some(review) = review {
-        record_approval(app, target, (pull, review), &recorded).await?;
+        record_approval(app, target, pull, review, &recorded).await?;
     }
     if pull.state != PullRequestState::Open {
         return Ok(Vec::new());
     }
     let wants = [Want::Branch(pull.base_ref.clone())];
     let mirror = merge_preview::fetch(app, target, &wants).await?;
-    let mut change = judged(app, target, (pull, &recorded), (&mirror, &pull.base)).await?;
-    change.state = ChangeState::before_merge(&change, change.verdict.as_ref());
+    let config = merge_preview::config(&mirror, &mirror.tree(&pull.base).await?).await?;
+    let change = judged(app, target, pull, &recorded, config).await?;
     look.still_holds(app).await?;
     app.store.record_change(recorded.id, &change).await?;
     outbox::show(app, target, &change).await?;
     Ok(Vec::new())
 }
 
-/// The change of a plan set with a verdict under the settings of `base`.
+/// The change of a plan set with a verdict under the settings of its base.
 pub async fn judged(
     app: &App,
     target: &Target,
-    (pull, recorded): (&PullRequest, &RecordedPlanSet),
-    (mirror, base): (&Mirror, &Sha),
+    pull: &PullRequest,
+    recorded: &RecordedPlanSet,
+    config: Checked<RepoConfig>,
 ) -> Result<Change> {
-    let mut change = recorded.plan_set.change.clone();
-    let config = merge_preview::config(mirror, &mirror.tree(base).await?).await?;
+    let change = recorded.plan_set.change.clone();
     let config = match merge_preview::rules(config, change.is_about_settings_only()) {
         Ok(config) => config,
-        Err(findings) => {
-            change.findings = findings;
-            return Ok(change);
-        }
+        Err(findings) => return Ok(change.settings_unreadable(findings)?),
     };
-    // What was wrong with the settings before is mended.
-    change.findings.clear();
-    change.tell_self_approval(config.approvals.own && !change.is_about_nothing());
     let case = facts::VerdictInput {
         target,
         pull,
@@ -82,17 +77,16 @@ pub async fn judged(
         plan_set: Some(recorded),
         change: &change,
     };
-    let (verdict, principals) = facts::gather_facts(app, &case).await?;
-    change.verdict = Some(verdict.requirement().clone());
-    change.principals = principals;
-    Ok(change)
+    let (_, judgement) = facts::gather_facts(app, &case).await?;
+    Ok(change.judged(judgement)?)
 }
 
 /// Records what the approval is about: the plan that was shown when it arrived.
 async fn record_approval(
     app: &App,
     target: &Target,
-    (pull, review): (&PullRequest, ReviewId),
+    pull: &PullRequest,
+    review: ReviewId,
     recorded: &RecordedPlanSet,
 ) -> Result<()> {
     let given = pull.reviews.iter().find(|given| given.id == review);

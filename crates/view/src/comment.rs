@@ -20,7 +20,7 @@ const LEAST: usize = 1_000;
 /// The comment in Markdown, below GitHub's limit whatever the plans, the riskiest kept; `page_url` is
 /// the address of the page that has all of it.
 pub fn comment(report: &Change, page_url: Option<&str>) -> String {
-    let marker = format!("{}\n\n", Marker::Change);
+    let marker = format!("{}\n\n", Marker::Report);
     let foot = Doc::from(foot(report));
     let foot_bytes = markdown(&foot).len().min(FOOT);
     let mut doc = body(report, page_url, LIMIT - 1 - FOOT - foot_bytes - marker.len());

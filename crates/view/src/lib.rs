@@ -26,6 +26,7 @@ mod stack;
 mod summary;
 mod terminal;
 mod value;
+mod warning;
 
 pub use answer::*;
 pub use change::{
@@ -50,6 +51,7 @@ pub use stack::{not_planned, outline};
 pub use summary::{counts, headline, progress_words, state_line};
 pub use terminal::{plain, terminal, terminal_line};
 pub use value::{difference_text, value_text, whole_value_text};
+pub use warning::{PLAN_AGAIN, internal_error, other_base};
 
 /// What GitHub takes as a comment, a summary of a check and its text; in UTF-16 units at least, and
 /// we stay below it in bytes too, of which there are never fewer.

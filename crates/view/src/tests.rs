@@ -13,8 +13,8 @@ use fixtures::*;
 use planwright_core::{
     approval::{Principal, PrincipalRole},
     change::{
-        Change, ChangeState, DriftCheck, NotPlanned, PlanOutcome, SettingsChange, StackChange,
-        StackProgress, Warning,
+        ChangeRecord, ChangeState, DriftCheck, NotPlanned, PlanOutcome, SettingsChange,
+        StackChange, StackProgress, Warning,
     },
     names::UserId,
     plan::{Action, Path, Plan, Value},
@@ -27,14 +27,18 @@ fn line(text: &Text) -> String {
 }
 
 /// The comment of a bot without pages.
-fn comment(report: &Change) -> String {
-    super::comment(report, None)
+fn comment(report: &ChangeRecord) -> String {
+    super::comment(&report.clone().into(), None)
+}
+
+fn check(report: &ChangeRecord) -> CheckReport {
+    super::check(&report.clone().into())
 }
 
 #[test]
 fn the_page_is_linked_below_the_first_line_and_changes_nothing_else() {
     let url = "https://bot.example/runs/7";
-    let linked = super::comment(&awaiting(), Some(url));
+    let linked = super::comment(&awaiting().into(), Some(url));
     let line = format!("  \n[Steps, log and whole plan]({url})");
     assert!(linked.lines().nth(4).unwrap().contains(url), "{linked}");
     assert_eq!(linked.replace(&line, ""), comment(&awaiting()));
@@ -347,7 +351,7 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
         (ChangeState::Queued, Some(met()), None),
         (ChangeState::Applying, Some(met()), None),
     ] {
-        let report = Change { state, verdict, ..awaiting() };
+        let report = ChangeRecord { state, verdict, ..awaiting() };
         assert_eq!(check(&report).conclusion, conclusion, "{state:?}");
     }
     let mut unfinished = met();
@@ -356,24 +360,25 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
     let leaf =
         Requirement { what: RequirementKind::Finished, met: false, why, children: Vec::new() };
     unfinished.children.insert(0, leaf);
-    let report = Change { verdict: Some(unfinished), ..awaiting() };
-    assert_eq!(ChangeState::before_merge(&report, report.verdict.as_ref()), ChangeState::Blocked);
-    let told = check(&Change { state: ChangeState::Blocked, ..report });
+    let report = ChangeRecord { verdict: Some(unfinished), ..awaiting() };
+    assert_eq!(report.state_before_merge(), ChangeState::Blocked);
+    let told = check(&ChangeRecord { state: ChangeState::Blocked, ..report });
     assert_eq!(told.conclusion, Some(Conclusion::Failure));
     assert!(
         told.title.ends_with("; not finished: The run reached its limit of plans."),
         "{told:?}"
     );
-    let mut broken = Change { verdict: Some(met()), state: ChangeState::Approved, ..awaiting() };
+    let mut broken =
+        ChangeRecord { verdict: Some(met()), state: ChangeState::Approved, ..awaiting() };
     broken.findings = vec![finding("planwright.yaml")];
     assert_eq!(check(&broken).conclusion, Some(Conclusion::Failure));
 }
 
 #[test]
 fn the_state_of_an_open_pull_request_follows_from_its_stacks() {
-    let pending = Change { stacks: vec![stack("a", PlanOutcome::Pending)], ..awaiting() };
+    let pending = ChangeRecord { stacks: vec![stack("a", PlanOutcome::Pending)], ..awaiting() };
     let forked = PlanOutcome::NotPlanned(NotPlanned::Fork);
-    let forked = Change { stacks: vec![stack("a", forked)], ..awaiting() };
+    let forked = ChangeRecord { stacks: vec![stack("a", forked)], ..awaiting() };
     for (report, state) in [
         (awaiting(), ChangeState::AwaitingApproval),
         (invalid(), ChangeState::Blocked),
@@ -381,7 +386,7 @@ fn the_state_of_an_open_pull_request_follows_from_its_stacks() {
         (pending, ChangeState::Planning),
         (nothing(ChangeState::Planning), ChangeState::NothingAffected),
     ] {
-        assert_eq!(ChangeState::before_merge(&report, None), state);
+        assert_eq!(ChangeRecord { verdict: None, ..report }.state_before_merge(), state);
     }
 }
 

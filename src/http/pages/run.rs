@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{ChangeState, Path};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use planwright_core::actor::Actor;
-use planwright_core::change::{Change, ChangeState as Stands, SettingsChange, Warning};
+use planwright_core::change::{Change, ChangeState, SettingsChange, Warning};
 use planwright_core::escape::visible;
 use planwright_core::names::StackId;
 use planwright_core::verdict::{Requirement, RequirementKind};
@@ -70,7 +70,7 @@ struct Need {
 /// All that a page is made from.
 struct Seen {
     noted: NotedRun,
-    report: Option<Change>,
+    change: Option<Change>,
     steps: Vec<RunStep>,
     lines: Vec<RunLines>,
     newest: Option<RunId>,
@@ -107,7 +107,7 @@ async fn seen(desk: &Desk, run: RunId, viewer: &Actor) -> anyhow::Result<Option<
         None => None,
     };
     Ok(Some(Seen {
-        report: recorded.map(|it| it.plan_set.report).or_else(|| noted.report.clone()),
+        change: recorded.map(|it| it.plan_set.change).or_else(|| noted.change.clone()),
         steps: store.run_steps(run).await?,
         lines: store.run_lines(run).await?,
         newest: store.newest_noted_run(noted.run.pull_request).await?,
@@ -144,8 +144,8 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
         stacks: stacks(seen, is_over, now),
         needs: Vec::new(),
     };
-    match &seen.report {
-        Some(report) => page.tell(report),
+    match &seen.change {
+        Some(change) => page.tell(change),
         None if is_over && run.state == RunState::Failed => page.lines.push(html_line(&text![
             "Something of Planwright's own went wrong; the pull request says under which id the log \
              of the bot has it."
@@ -160,11 +160,11 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
 
 impl Page<'_> {
     /// Says what came out.
-    fn tell(&mut self, report: &Change) {
-        self.lines.push(html_line(&view::headline(report)));
+    fn tell(&mut self, change: &Change) {
+        self.lines.push(html_line(&view::headline(change)));
         // While it goes on, the state is told above.
-        if report.state != Stands::Planning {
-            self.lines.push(html_line(&view::state_line(report).into()));
+        if change.state != ChangeState::Planning {
+            self.lines.push(html_line(&view::state_line(change).into()));
         }
         let items = |texts: Vec<String>| -> Vec<Html> {
             let one = |text: &String| text.lines().collect::<Vec<_>>().join("; ");
@@ -175,18 +175,18 @@ impl Page<'_> {
                 self.lists.push(List { title, items });
             }
         };
-        list("Cannot be merged into the base", items(report.conflicts.clone()));
-        let findings = report.findings.iter().map(ToString::to_string).collect();
+        list("Cannot be merged into the base", items(change.conflicts.clone()));
+        let findings = change.findings.iter().map(ToString::to_string).collect();
         list("Found in files", items(findings));
-        list("Changes of planwright.yaml", settings(report));
-        list("To be known", warnings(report));
-        let needs = report.verdict.iter().flat_map(|root| &root.children);
+        list("Changes of planwright.yaml", settings(change));
+        list("To be known", warnings(change));
+        let needs = change.verdict.iter().flat_map(|root| &root.children);
         self.needs = needs.map(need).collect();
     }
 }
 
-fn settings(report: &Change) -> Vec<Html> {
-    let texts: Vec<Text> = match &report.settings {
+fn settings(change: &Change) -> Vec<Html> {
+    let texts: Vec<Text> = match &change.settings {
         None => Vec::new(),
         Some(SettingsChange::Removed) => vec![text![
             code("planwright.yaml"),
@@ -200,14 +200,20 @@ fn settings(report: &Change) -> Vec<Html> {
     texts.iter().map(html_line).collect()
 }
 
-fn warnings(report: &Change) -> Vec<Html> {
-    let told = report.warnings.iter().flat_map(|warning| match warning {
+fn warnings(change: &Change) -> Vec<Html> {
+    let told = change.warnings.iter().flat_map(|warning| match warning {
         Warning::SelfApproval => vec![text![
             "Whoever shaped a change may approve it here: ",
             code("approvals.self"),
             " is on."
         ]],
         Warning::PolicyChanged(changes) => changes.iter().map(setting_change).collect(),
+        Warning::OtherBase { base, trusted } => {
+            vec![text![words(view::other_base(base, trusted.as_ref()))]]
+        }
+        Warning::InternalError { id } => {
+            vec![text![words(view::internal_error(id, view::PLAN_AGAIN))]]
+        }
         Warning::Other(warning) => vec![text![words(warning)]],
     });
     told.map(|text| html_line(&text)).collect()
@@ -230,15 +236,15 @@ fn need(requirement: &Requirement) -> Need {
 }
 
 fn standing(seen: &Seen) -> Standing {
-    let is_bad = seen.report.as_ref().is_some_and(Change::has_errors);
-    let awaits = |report: &Change| report.state == Stands::AwaitingConfirmation;
+    let is_bad = seen.change.as_ref().is_some_and(|change| change.has_errors());
+    let awaits = |change: &Change| change.state == ChangeState::AwaitingConfirmation;
     let run = &seen.noted.run;
     let (word, class, mark) = match run.state {
         RunState::Running => ("in progress", "running", ""),
         RunState::Cancelled => ("stopped", "draft", "–"),
         RunState::Partial => ("applied in part", "refused", "✗"),
         RunState::Failed => ("failed", "refused", "✗"),
-        RunState::Superseded if seen.report.as_ref().is_some_and(awaits) => {
+        RunState::Superseded if seen.change.as_ref().is_some_and(awaits) => {
             ("not applied", "waiting", "!")
         }
         RunState::Superseded => ("superseded", "draft", "–"),
@@ -249,15 +255,15 @@ fn standing(seen: &Seen) -> Standing {
     Standing { word, class, mark }
 }
 
-/// The stacks of the report, the riskiest first, and before there is one those that are begun.
+/// The stacks of the change, the riskiest first, and before there is one those that are begun.
 fn stacks(seen: &Seen, is_over: bool, now: Timestamp) -> Vec<StackView> {
     let mut logs: BTreeMap<&StackId, String> = BTreeMap::new();
     for lines in &seen.lines {
         let text = lines.body.lines().map(|line| visible(line) + "\n").collect::<String>();
         logs.entry(&lines.stack).or_default().push_str(&text);
     }
-    let mut views: Vec<StackView> = match &seen.report {
-        Some(report) => report.riskiest_first().into_iter().map(StackView::of).collect(),
+    let mut views: Vec<StackView> = match &seen.change {
+        Some(change) => change.riskiest_first().into_iter().map(StackView::of).collect(),
         None => Vec::new(),
     };
     for stack in seen.steps.iter().filter_map(|step| step.stack.as_ref()) {

@@ -43,7 +43,8 @@ pub struct MergedTrees {
 pub async fn merged_trees(
     app: &App,
     target: &Target,
-    (pull, recorded): (&PullRequest, &RecordedPlanSet),
+    pull: &PullRequest,
+    recorded: &RecordedPlanSet,
 ) -> Result<MergedTrees> {
     let branch = Want::Branch(pull.base_ref.clone());
     let mirror = merge_preview::fetch(app, target, std::slice::from_ref(&branch)).await?;

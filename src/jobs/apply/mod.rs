@@ -19,8 +19,8 @@ use crate::{
         pull_snapshot::pull_snapshot, soon,
     },
 };
-use planwright_core::change::{Change, ChangeState, StackChange, StackProgress};
 use planwright_core::{
+    change::{Change, ChangeState, QueuePlace},
     job::{self, Apply, Invocation, Job, Target},
     pull_request::{PullRequest, PullRequestState},
     verdict::RequirementsMet,
@@ -46,6 +46,8 @@ pub(super) struct ApplyContext<'a> {
     pub trees: &'a MergedTrees,
     /// None where the merge was enough.
     pub asked: Option<&'a Invocation>,
+    /// Of the plan that whoever asked names, as it was typed.
+    pub digest: Option<&'a str>,
 }
 
 impl ApplyContext<'_> {
@@ -68,7 +70,7 @@ impl Run for Apply {
         apply(self, context).await
     }
 
-    async fn give_up(&self, context: &JobContext<'_>, _text: &str) -> Result<()> {
+    async fn give_up(&self, context: &JobContext<'_>, _id: &str) -> Result<()> {
         context.app.store.leave_queues(id_of(&self.target)).await?;
         Ok(())
     }
@@ -77,8 +79,8 @@ impl Run for Apply {
 /// Applies a merged change.
 async fn apply(job: &Apply, context: &JobContext<'_>) -> Result<Vec<Job>> {
     let (app, target, watch) = (context.app, &job.target, context.logged());
-    let asked = (job.asked.as_ref(), job.digest.as_deref());
-    let ended = in_turn(app, target, asked, &watch).await;
+    let (asked, digest) = (job.asked.as_ref(), job.digest.as_deref());
+    let ended = in_turn(app, target, asked, digest, &watch).await;
     watch.log.write().await;
     if !matches!(ended, Err(Error::Later { .. } | Error::Away(_))) {
         // Whoever does not come again must not keep later changes waiting.
@@ -91,15 +93,18 @@ async fn apply(job: &Apply, context: &JobContext<'_>) -> Result<Vec<Job>> {
 async fn in_turn(
     app: &App,
     target: &Target,
-    (asked, digest): (Option<&Invocation>, Option<&str>),
+    asked: Option<&Invocation>,
+    digest: Option<&str>,
     watch: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
     let positions = app.store.waits(id_of(target)).await?;
     if !positions.is_empty()
         && let Some(recorded) = app.store.latest_plan_set(id_of(target)).await?
+        && !recorded.plan_set.change.state.is_over()
     {
-        let change = recorded.plan_set.change.clone();
-        return queued(app, target, (recorded.id, change, positions), watch).await;
+        let waiting =
+            Waiting { plan_set: recorded.id, change: recorded.plan_set.change, positions };
+        return queued(app, target, waiting, watch).await;
     }
     let pull = pull_snapshot(app, target).await?.pull;
     if pull.state != PullRequestState::Merged {
@@ -114,53 +119,50 @@ async fn in_turn(
         return unplanned(target, asked);
     };
     if recorded.plan_set.change.stacks.is_empty() {
-        return nothing_to_apply(app, target, (&pull, &recorded), asked).await;
+        return nothing_to_apply(app, target, &pull, &recorded, asked).await;
     }
-    let trees = merged_trees(app, target, (&pull, &recorded)).await?;
-    let case = ApplyContext { target, pull: &pull, recorded: &recorded, trees: &trees, asked };
+    let trees = merged_trees(app, target, &pull, &recorded).await?;
+    let (pull, recorded, trees) = (&pull, &recorded, &trees);
+    let case = ApplyContext { target, pull, recorded, trees, asked, digest };
     if let Some(change) = recover::settled(app, &case, watch).await? {
         return told(asked, &change);
     }
-    if let Some(ended) = ended(&recorded, asked) {
+    if let Some(ended) = ended(recorded, asked) {
         ended?;
         // Only its last words may be missing.
         return outbox::comment(app, target, &recorded.plan_set.change).await.map(|()| Vec::new());
     }
-    let mut change = recorded.plan_set.change.clone();
-    change.findings.clone_from(&trees.unreadable);
-    if !change.findings.is_empty() {
-        return waiting(app, &case, (asked, digest), change).await.map(|()| Vec::new());
+    if !trees.unreadable.is_empty() {
+        let change = recorded.plan_set.change.clone();
+        let change = change.settings_unreadable(trees.unreadable.clone())?;
+        return waiting(app, &case, change).await.map(|()| Vec::new());
     }
     if trees.policy != recorded.plan_set.policy_digest {
         wait_for_pr_jobs(app, target, asked).await?;
-        return policy_changed(app, &case, asked).await;
+        return policy_changed(app, &case).await;
     }
     if let Some(asked) = asked {
-        confirm(app, &case, (asked, digest)).await?;
+        confirm(app, &case, asked).await?;
     }
-    approved(app, &case, (asked, digest), watch).await
+    approved(app, &case, watch).await
 }
 
 /// Goes on with what may be applied, as soon as it has its locks.
-async fn approved(
-    app: &App,
-    case: &ApplyContext<'_>,
-    (asked, digest): (Option<&Invocation>, Option<&str>),
-    watch: &JobContext<'_>,
-) -> Result<Vec<Job>> {
-    let mut change = case.recorded.plan_set.change.clone();
-    let Some(met) = requirements_met(app, case, (Some(case.recorded), &mut change)).await? else {
-        wait_for_pr_jobs(app, case.target, asked).await?;
-        return waiting(app, case, (asked, digest), change).await.map(|()| Vec::new());
+async fn approved(app: &App, case: &ApplyContext<'_>, watch: &JobContext<'_>) -> Result<Vec<Job>> {
+    let change = case.recorded.plan_set.change.clone();
+    let (change, met) = requirements_met(app, case, Some(case.recorded), change).await?;
+    let Some(met) = met else {
+        wait_for_pr_jobs(app, case.target, case.asked).await?;
+        return waiting(app, case, change).await.map(|()| Vec::new());
     };
-    change.stacks.iter_mut().for_each(StackChange::accept);
     match locks(app, case).await? {
         LockAnswer::Held(lock) => {
-            let change = run::run(app, case, (met, lock, change), watch).await?;
-            told(asked, &change)
+            let approved = run::Approved { met, lock, change };
+            told(case.asked, &run::run(app, case, approved, watch).await?)
         }
         LockAnswer::Waiting(positions) => {
-            queued(app, case.target, (case.recorded.id, change, positions), watch).await
+            let waiting = Waiting { plan_set: case.recorded.id, change, positions };
+            queued(app, case.target, waiting, watch).await
         }
     }
 }
@@ -198,7 +200,8 @@ fn ended(recorded: &RecordedPlanSet, asked: Option<&Invocation>) -> Option<Resul
 async fn nothing_to_apply(
     app: &App,
     target: &Target,
-    (pull, recorded): (&PullRequest, &RecordedPlanSet),
+    pull: &PullRequest,
+    recorded: &RecordedPlanSet,
     asked: Option<&Invocation>,
 ) -> Result<Vec<Job>> {
     let known = &recorded.plan_set.change;
@@ -208,8 +211,8 @@ async fn nothing_to_apply(
             merge_preview::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
         // By the settings that held before: its own must not decide about themselves.
         let base = &recorded.plan_set.base_commit;
-        let mut change = verdict::judged(app, target, (pull, recorded), (&mirror, base)).await?;
-        change.state = ChangeState::SettingsActive;
+        let config = merge_preview::config(&mirror, &mirror.tree(base).await?).await?;
+        let change = verdict::judged(app, target, pull, recorded, config).await?.merged()?;
         app.store.record_change(recorded.id, &change).await?;
         outbox::comment(app, target, &change).await?;
     }
@@ -230,24 +233,23 @@ fn unplanned(target: &Target, asked: Option<&Invocation>) -> Result<Vec<Job>> {
     }
 }
 
-/// The key to an apply, if the facts of this moment give one.
+/// The change as it is judged at this moment, and the key to an apply if the facts give one.
 pub(super) async fn requirements_met(
     app: &App,
     case: &ApplyContext<'_>,
-    (recorded, change): (Option<&RecordedPlanSet>, &mut Change),
-) -> Result<Option<RequirementsMet>> {
+    recorded: Option<&RecordedPlanSet>,
+    change: Change,
+) -> Result<(Change, Option<RequirementsMet>)> {
     let judged = facts::VerdictInput {
         target: case.target,
         pull: case.pull,
         config: &case.trees.config,
         policy: case.trees.policy.clone(),
         plan_set: recorded,
-        change,
+        change: &change,
     };
-    let (verdict, principals) = facts::gather_facts(app, &judged).await?;
-    change.verdict = Some(verdict.requirement().clone());
-    change.principals = principals;
-    Ok(verdict.requirements_met())
+    let (verdict, judgement) = facts::gather_facts(app, &judged).await?;
+    Ok((change.judged(judgement)?, verdict.requirements_met()))
 }
 
 /// Waits for what came before the merge: the review of who approved and merged in one breath, for
@@ -273,26 +275,31 @@ async fn locks(app: &App, case: &ApplyContext<'_>) -> Result<LockAnswer> {
     Ok(app.store.take_locks(id, &stacks, app.now(), LEASE).await?)
 }
 
+/// A change that waits for the locks of its stacks.
+struct Waiting {
+    plan_set: PlanSetId,
+    change: Change,
+    positions: Vec<QueuePosition>,
+}
+
 /// Says in which place the change waits, and comes again unless it was cancelled.
 async fn queued(
     app: &App,
     target: &Target,
-    (plan_set, mut change, positions): (PlanSetId, Change, Vec<QueuePosition>),
+    waiting: Waiting,
     watch: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
-    for stack in &mut change.stacks {
-        let place = positions.iter().find(|position| position.stack == stack.stack);
-        stack.progress = place.map(|place| StackProgress::Queued {
-            position: place.ahead.len(),
-            behind: place.ahead.first().copied(),
-        });
-    }
-    change.state = ChangeState::Queued;
+    let place = |waits: &QueuePosition| QueuePlace {
+        position: waits.ahead.len(),
+        behind: waits.ahead.first().copied(),
+    };
+    let places = waiting.positions.iter().map(|waits| (waits.stack.clone(), place(waits)));
+    let mut change = waiting.change.queued(&places.collect())?;
     let is_cancelled = watch.stop.is_cancelled();
     if is_cancelled {
-        run::stopped(&mut change);
+        change = change.cancelled()?;
     }
-    app.store.record_change(plan_set, &change).await?;
+    app.store.record_change(waiting.plan_set, &change).await?;
     // Costs nothing at GitHub as long as it says the same.
     outbox::comment(app, target, &change).await?;
     if is_cancelled {

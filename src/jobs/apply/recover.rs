@@ -25,7 +25,7 @@ use super::{
     ApplyContext, locks,
     merged_trees::run_dir,
     release,
-    run::{record_applied, set_progress, state_of, unread_outputs},
+    run::{ApplyRun, record_applied, unread_outputs},
     show,
     steps::{Step, has_begun, host, is_of, note, open_step},
 };
@@ -56,7 +56,7 @@ pub async fn settled(
             return Err(Error::Later { at: soon(app, 2), why });
         }
         if let Some(step) = open {
-            return given_up_on(app, case, (&steps, step)).await.map(Some);
+            return given_up_on(app, case, &steps, step).await.map(Some);
         }
         // One that hangs and only reads keeps nobody from looking.
     }
@@ -68,7 +68,8 @@ pub async fn settled(
     }
     match locks(app, case).await? {
         LockAnswer::Held(lock) => {
-            look_at_state(app, case, (&run, &steps, lock), watch).await.map(Some)
+            let lost = LostRun { run: &run, steps: &steps };
+            look_at_state(app, case, &lost, lock, watch).await.map(Some)
         }
         LockAnswer::Waiting(_) => {
             Err(Error::Later { at: soon(app, 5), why: "the lock was taken meanwhile".into() })
@@ -100,7 +101,8 @@ fn is_overdue(app: &App, since: Timestamp) -> bool {
 async fn given_up_on(
     app: &App,
     case: &ApplyContext<'_>,
-    (steps, step): (&[JournalEntry], &JournalEntry),
+    steps: &[JournalEntry],
+    step: &JournalEntry,
 ) -> Result<Change> {
     let child = steps.iter().rev().find_map(|it| it.child.filter(|_| it.stack == step.stack));
     let process = child.map_or("a process".into(), |child| format!("process {}", child.pid));
@@ -113,11 +115,11 @@ async fn given_up_on(
         step.at,
         app.engine.longest_apply().as_secs()
     );
-    let mut change = case.recorded.plan_set.change.clone();
+    let mut change = case.recorded.plan_set.change.clone().recovering()?;
     if let Some(stack) = &step.stack {
-        set_progress(&mut change, stack, StackProgress::Failed { message });
+        change = change.progressed(stack, StackProgress::Failed { message })?;
     }
-    change.state = ChangeState::Failed;
+    let change = change.failed()?;
     show(app, case, &change).await?;
     Ok(change)
 }
@@ -167,21 +169,30 @@ fn is_used(dir: &Path) -> bool {
     })
 }
 
+/// A run over which a worker was lost, and what it had written down.
+struct LostRun<'a> {
+    run: &'a Run,
+    steps: &'a [JournalEntry],
+}
+
 async fn look_at_state(
     app: &App,
     case: &ApplyContext<'_>,
-    (run, steps, lock): (&Run, &[JournalEntry], LockHeld),
+    run: &LostRun<'_>,
+    lock: LockHeld,
     watch: &JobContext<'_>,
 ) -> Result<Change> {
+    let LostRun { run, steps } = *run;
     watch.log.of_apply(run.id, case.subject(), case.recorded.id).await;
-    let mut change: Change = case.recorded.plan_set.change.clone();
+    let mut change = case.recorded.plan_set.change.clone().recovering()?;
+    let recovered = ApplyRun { app, case, id: run.id, lock: &lock, watch };
     for plan in &case.recorded.plan_set.plans {
         let own: Vec<&JournalEntry> =
             steps.iter().filter(|step| step.stack.as_ref() == Some(&plan.stack)).collect();
-        let progress = look_at(app, case, (run, &own, &lock, plan), watch).await?;
-        set_progress(&mut change, &plan.stack, progress);
+        let progress = look_at(&recovered, &own, plan).await?;
+        change = change.progressed(&plan.stack, progress)?;
     }
-    change.state = state_of(&change);
+    let change = change.settled(false)?;
     let state = match change.state {
         ChangeState::Applied => RunState::Succeeded,
         ChangeState::Partial => RunState::Partial,
@@ -197,11 +208,11 @@ async fn look_at_state(
 }
 
 async fn look_at(
-    app: &App,
-    case: &ApplyContext<'_>,
-    (run, steps, lock, plan): (&Run, &[&JournalEntry], &LockHeld, &StackPlan),
-    watch: &JobContext<'_>,
+    run: &ApplyRun<'_>,
+    steps: &[&JournalEntry],
+    plan: &StackPlan,
 ) -> Result<StackProgress> {
+    let ApplyRun { app, case, watch, .. } = *run;
     let is_begun = steps.iter().any(|step| Step::Applying.is(&step.step));
     if !is_begun && !plan.plan.is_empty() {
         return Ok(StackProgress::Failed {
@@ -220,9 +231,7 @@ async fn look_at(
             drop(now);
             let root = work.root(&app.apply_env);
             match app.engine.outputs(&root, &Control::default()).await {
-                Ok(outputs) => {
-                    record_applied(app, case, (run.id, lock, &work), outputs, watch).await
-                }
+                Ok(outputs) => record_applied(run, &work, outputs).await,
                 Err(error) => Ok(unread_outputs(&error)),
             }
         }

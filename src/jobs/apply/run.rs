@@ -11,9 +11,9 @@ use crate::{
     flow::{Error, JobContext, Result, id_of, merge_preview, outbox, soon},
     jobs::plan::{Work, planned},
 };
-use planwright_core::change::{Change, ChangeState, StackProgress};
 use planwright_core::{
     approval::plan_set_digest,
+    change::{Change, ChangeState, StackProgress},
     digest::Digest,
     names::{Sha, StackId},
     plan::{Plan, Value},
@@ -27,7 +27,7 @@ use planwright_store::{
 
 use super::{
     ApplyContext, LEASE,
-    confirm::await_confirmation,
+    confirm::{PlannedAgain, await_confirmation},
     merged_trees::run_dir,
     release, show,
     steps::{Step, begun, has_begun, note, started},
@@ -47,14 +47,38 @@ enum Next {
     Superseded(Sha),
 }
 
+/// A change that may be applied: every requirement is met, and the locks are held.
+pub struct Approved {
+    pub met: RequirementsMet,
+    pub lock: LockHeld,
+    pub change: Change,
+}
+
+/// One run, its locks, and who watches it.
+#[derive(Clone, Copy)]
+pub struct ApplyRun<'a> {
+    pub app: &'a App,
+    pub case: &'a ApplyContext<'a>,
+    pub id: RunId,
+    pub lock: &'a LockHeld,
+    pub watch: &'a JobContext<'a>,
+}
+
+/// Where a change stands after a run, and how the run is to be recorded.
+struct Ended {
+    change: Change,
+    state: RunState,
+}
+
 /// Applies under the locks, if the new plans have the approved digest; returns where the change
 /// stands then.
 pub async fn run(
     app: &App,
     case: &ApplyContext<'_>,
-    (met, lock, mut change): (RequirementsMet, LockHeld, Change),
+    Approved { met, lock, change }: Approved,
     watch: &JobContext<'_>,
 ) -> Result<Change> {
+    let change = change.applying()?;
     let Some(id) = app.store.start_run(RunKind::Apply, &lock, app.now()).await? else {
         let why = "somebody released the locks before anything was begun".into();
         return Err(Error::Later { at: soon(app, 2), why });
@@ -62,7 +86,8 @@ pub async fn run(
     begun(app, id, watch.job).await?;
     watch.log.of_apply(id, case.subject(), case.recorded.id).await;
     note_wait(app, case, watch).await?;
-    let ended = run_locked(app, case, (id, &met, &lock), (&mut change, watch)).await;
+    let run = ApplyRun { app, case, id, lock: &lock, watch };
+    let ended = run_locked(&run, &met, change.clone()).await;
     if let Err(error) = &ended
         && has_begun(&app.store.steps(id).await?)
     {
@@ -70,25 +95,26 @@ pub async fn run(
         // The run stays open and the locks stay ours: the next attempt is a recovery.
         return Err(Error::Later { at: soon(app, 2), why: "an apply was broken off".into() });
     }
-    let state = *ended.as_ref().unwrap_or(&RunState::Cancelled);
+    let state = ended.as_ref().map_or(RunState::Cancelled, |ended| ended.state);
     // What is left to look at after a failure is in the state and the journal, not in there.
     let _ = fs::remove_dir_all(run_dir(app, id));
     watch.log.write().await;
     app.metrics.apply(state);
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
-    match ended {
-        Ok(_) => outbox::comment(app, case.target, &change).await.map(|()| change),
-        Err(later @ Error::Later { .. }) => Err(later),
-        Err(error) => {
-            match error {
-                Error::Stopped => stopped(&mut change),
-                _ => change.state = ChangeState::Failed,
-            }
-            show(app, case, &change).await?;
-            Err(error)
+    let error = match ended {
+        Ok(Ended { change, .. }) => {
+            return outbox::comment(app, case.target, &change).await.map(|()| change);
         }
-    }
+        Err(later @ Error::Later { .. }) => return Err(later),
+        Err(error) => error,
+    };
+    let change = match error {
+        Error::Stopped => change.cancelled()?,
+        _ => change.failed()?,
+    };
+    show(app, case, &change).await?;
+    Err(error)
 }
 
 /// Notes how long the locks were waited for.
@@ -101,17 +127,6 @@ async fn note_wait(app: &App, case: &ApplyContext<'_>, watch: &JobContext<'_>) -
     Ok(())
 }
 
-/// It was cancelled while it waited or planned, so nothing of it was begun.
-pub fn stopped(change: &mut Change) {
-    change.state = ChangeState::Failed;
-    for stack in &mut change.stacks {
-        if matches!(stack.progress, None | Some(StackProgress::Queued { .. })) {
-            let message = "cancelled before it was begun; nothing of it was changed".into();
-            stack.progress = Some(StackProgress::Failed { message });
-        }
-    }
-}
-
 /// What is said of a stack whose outputs could not be read.
 pub fn unread_outputs(error: &engine::Error) -> StackProgress {
     let message = format!(
@@ -121,76 +136,71 @@ pub fn unread_outputs(error: &engine::Error) -> StackProgress {
     StackProgress::Failed { message }
 }
 
-async fn run_locked(
-    app: &App,
-    case: &ApplyContext<'_>,
-    (id, met, lock): (RunId, &RequirementsMet, &LockHeld),
-    (change, watch): (&mut Change, &JobContext<'_>),
-) -> Result<RunState> {
-    change.state = ChangeState::Applying;
-    show(app, case, change).await?;
+async fn run_locked(run: &ApplyRun<'_>, met: &RequirementsMet, change: Change) -> Result<Ended> {
+    let ApplyRun { app, case, .. } = *run;
+    let mut change = change;
+    show(app, case, &change).await?;
     let mut stacks = BTreeMap::new();
-    let planning =
-        case.recorded.plan_set.plans.iter().map(|plan| next(app, case, (id, plan), watch));
-    for (plan, next) in
-        case.recorded.plan_set.plans.iter().zip(future::try_join_all(planning).await?)
-    {
+    let plans = &case.recorded.plan_set.plans;
+    let planning = plans.iter().map(|plan| next(run, plan));
+    for (plan, next) in plans.iter().zip(future::try_join_all(planning).await?) {
         match next {
             Ok(next) => {
                 stacks.insert(plan.stack.clone(), (plan, next));
             }
             Err(message) => {
-                set_progress(change, &plan.stack, StackProgress::Failed { message });
-                change.state = ChangeState::Failed;
+                change = change.progressed(&plan.stack, StackProgress::Failed { message })?;
             }
         }
     }
-    if change.state == ChangeState::Failed {
-        app.store.record_change(case.recorded.id, change).await?;
-        return Ok(RunState::Failed);
+    if change.has_failed_stacks() {
+        return settled(run, change, false).await;
     }
     if !met.is_for(&digest_now(&stacks)) {
-        differs(app, case, (change, &stacks), watch).await?;
-        return Ok(RunState::Superseded);
+        let change = differs(run, change, &stacks).await?;
+        return Ok(Ended { change, state: RunState::Superseded });
     }
-    install_providers(app, &stacks, (change, watch)).await?;
-    if change.state == ChangeState::Failed {
-        app.store.record_change(case.recorded.id, change).await?;
-        return Ok(RunState::Failed);
+    change = install_providers(run, change, &stacks).await?;
+    if change.has_failed_stacks() {
+        return settled(run, change, false).await;
     }
-    let mut is_begun = false;
+    let mut has_begun = false;
     for (stack, (_, next)) in stacks {
         let progress = match next {
             Next::Superseded(by) => StackProgress::Superseded { by },
             Next::Ready(ready) => {
+                let (work, planned) = *ready;
                 let span = tracing::info_span!("stack", otel.name = "apply stack", %stack);
-                let one = apply_one(app, case, (id, lock, *ready), watch);
-                let applied = one.instrument(span).await?;
-                is_begun |= applied.is_begun;
+                let applied = apply_one(run, &work, planned).instrument(span).await?;
+                has_begun |= applied.is_begun;
                 applied.progress
             }
         };
-        set_progress(change, &stack, progress);
+        change = change.progressed(&stack, progress)?;
     }
-    change.state = match state_of(change) {
-        ChangeState::Failed if is_begun => ChangeState::Partial,
-        state => state,
-    };
-    app.store.record_change(case.recorded.id, change).await?;
-    Ok(match change.state {
+    settled(run, change, has_begun).await
+}
+
+/// Stores how an apply ended.
+async fn settled(run: &ApplyRun<'_>, change: Change, has_begun: bool) -> Result<Ended> {
+    let change = change.settled(has_begun)?;
+    run.app.store.record_change(run.case.recorded.id, &change).await?;
+    let state = match change.state {
         ChangeState::Applied => RunState::Succeeded,
         ChangeState::Superseded => RunState::Superseded,
         ChangeState::Partial => RunState::Partial,
         _ => RunState::Failed,
-    })
+    };
+    Ok(Ended { change, state })
 }
 
 /// Installs what any of the stacks needs before the first is begun.
 async fn install_providers(
-    app: &App,
+    run: &ApplyRun<'_>,
+    mut change: Change,
     stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
-    (change, watch): (&mut Change, &JobContext<'_>),
-) -> Result<()> {
+) -> Result<Change> {
+    let ApplyRun { app, watch, .. } = *run;
     for (stack, (_, next)) in stacks {
         let Next::Ready(ready) = next else { continue };
         let (work, plan) = ready.as_ref();
@@ -199,20 +209,15 @@ async fn install_providers(
         let equipped =
             app.engine.install_providers(&work.root(&app.apply_env), plan, &control).await;
         if let Err(message) = planned(equipped)? {
-            set_progress(change, stack, StackProgress::Failed { message });
-            change.state = ChangeState::Failed;
+            change = change.progressed(stack, StackProgress::Failed { message })?;
         }
     }
-    Ok(())
+    Ok(change)
 }
 
 /// Plans a stack again, unless a newer merge of it was applied before.
-async fn next(
-    app: &App,
-    case: &ApplyContext<'_>,
-    (id, plan): (RunId, &StackPlan),
-    watch: &JobContext<'_>,
-) -> Result<Result<Next, String>> {
+async fn next(run: &ApplyRun<'_>, plan: &StackPlan) -> Result<Result<Next, String>> {
+    let ApplyRun { app, case, id, watch, .. } = *run;
     let repository = case.target.repository.id;
     if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
         let (mirror, commit) = (&case.trees.mirror, &case.trees.commit);
@@ -248,11 +253,11 @@ fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
 
 /// Shows what would happen now, under a digest of its own that someone may confirm.
 async fn differs(
-    app: &App,
-    case: &ApplyContext<'_>,
-    (change, stacks): (&mut Change, &BTreeMap<StackId, (&StackPlan, Next)>),
-    watch: &JobContext<'_>,
-) -> Result<()> {
+    run: &ApplyRun<'_>,
+    mut change: Change,
+    stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
+) -> Result<Change> {
+    let ApplyRun { app, case, watch, .. } = *run;
     let mut plans = Vec::new();
     for (stack, (approved, next)) in stacks {
         let Next::Ready(ready) = next else {
@@ -261,12 +266,8 @@ async fn differs(
         };
         let (work, planned) = ready.as_ref();
         let now = planned.plan.clone();
-        if now.digest() != approved.plan_digest {
-            set_progress(change, stack, StackProgress::Differs { now: now.clone() });
-        }
-        if let Some(shown) = change.stacks.iter_mut().find(|shown| shown.stack == *stack) {
-            shown.protected = work.work.protected(&now);
-        }
+        let other = (now.digest() != approved.plan_digest).then(|| now.clone());
+        change = change.planned_again(stack, other, work.work.protected(&now))?;
         plans.push(StackPlan {
             input_digest: work.input_digest(&case.trees.policy),
             plan_digest: now.digest(),
@@ -274,18 +275,15 @@ async fn differs(
             ..(*approved).clone()
         });
     }
-    let id = await_confirmation(app, case, (change, plans)).await?;
+    let again = PlannedAgain { change, plans, changed_settings: None };
+    let (id, change) = await_confirmation(app, case, again).await?;
     watch.log.outcome(Some(id), None).await;
-    Ok(())
+    Ok(change)
 }
 
 /// Applies one stack and proves that it has converged.
-async fn apply_one(
-    app: &App,
-    case: &ApplyContext<'_>,
-    (id, lock, (work, planned)): (RunId, &LockHeld, (Work, Planned)),
-    watch: &JobContext<'_>,
-) -> Result<AppliedOne> {
+async fn apply_one(run: &ApplyRun<'_>, work: &Work, planned: Planned) -> Result<AppliedOne> {
+    let ApplyRun { app, id, lock, watch, .. } = *run;
     let outputs = if planned.plan.is_empty() {
         drop(planned);
         match app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await {
@@ -325,7 +323,7 @@ async fn apply_one(
             }
         }
     };
-    let progress = record_applied(app, case, (id, lock, &work), outputs, watch).await?;
+    let progress = record_applied(run, work, outputs).await?;
     Ok(AppliedOne { progress, is_begun: true })
 }
 
@@ -348,12 +346,11 @@ fn what_stands(failed: &ApplyFailed) -> String {
 
 /// Records that a stack was applied, and verifies it by a second plan.
 pub async fn record_applied(
-    app: &App,
-    case: &ApplyContext<'_>,
-    (id, lock, work): (RunId, &LockHeld, &Work),
+    run: &ApplyRun<'_>,
+    work: &Work,
     outputs: BTreeMap<String, Output>,
-    watch: &JobContext<'_>,
 ) -> Result<StackProgress> {
+    let ApplyRun { app, case, id, lock, watch } = *run;
     note(app, id, &work.stack, (Step::Applied, Json::Null)).await?;
     let applied = AppliedStack {
         stack: work.stack.clone(),
@@ -402,29 +399,4 @@ fn shown(outputs: BTreeMap<String, Output>) -> BTreeMap<String, Value> {
         false => Value::Known(output.value),
     };
     outputs.into_iter().map(|(name, output)| (name, value(output))).collect()
-}
-
-pub fn set_progress(change: &mut Change, stack: &StackId, progress: StackProgress) {
-    if let Some(shown) = change.stacks.iter_mut().find(|shown| shown.stack == *stack) {
-        shown.progress = Some(progress);
-    }
-}
-
-/// Where the change stands, from where its stacks stand.
-pub fn state_of(change: &Change) -> ChangeState {
-    let progress: Vec<&StackProgress> =
-        change.stacks.iter().filter_map(|stack| stack.progress.as_ref()).collect();
-    let is_done = |p: &&&StackProgress| matches!(p, StackProgress::Applied { .. });
-    let is_superseded = |p: &&&StackProgress| matches!(p, StackProgress::Superseded { .. });
-    let done = progress.iter().filter(is_done).count();
-    let superseded = progress.iter().filter(is_superseded).count();
-    if superseded == progress.len() && superseded > 0 {
-        ChangeState::Superseded
-    } else if done + superseded == progress.len() {
-        ChangeState::Applied
-    } else if done > 0 {
-        ChangeState::Partial
-    } else {
-        ChangeState::Failed
-    }
 }

@@ -20,10 +20,9 @@ use crate::{
         pull_snapshot::{PullSnapshot, pull_snapshot},
     },
 };
-use planwright_core::change::{Basis, Change, ChangeState, Warning};
 use planwright_core::{
+    change::{Basis, Block, Change, PlannedSet, StackChange},
     digest::Digest,
-    finding::Finding,
     job::{Invocation, Job, Plan, Target},
     names::StackId,
     pull_request::{PullRequest, PullRequestState},
@@ -46,8 +45,8 @@ impl Run for Plan {
         agent::plan_failed(context.app, &self.target).await
     }
 
-    async fn give_up(&self, context: &JobContext<'_>, text: &str) -> Result<()> {
-        broken(context.app, &self.target, text).await
+    async fn give_up(&self, context: &JobContext<'_>, id: &str) -> Result<()> {
+        broken(context.app, &self.target, id).await
     }
 }
 
@@ -64,7 +63,7 @@ async fn plan_pull(job: &Plan, watch: &JobContext<'_>) -> Result<()> {
     let look = pull_snapshot(app, target).await?;
     let pull = &look.pull;
     let scene = PlanContext { target, look: &look, asked, watch };
-    let mut change = Change::planning(pull.head.clone());
+    let change = Change::planning(pull.head.clone());
     if !pull.is_into_default_branch() && pull.state == PullRequestState::Open {
         return other_base(app, &scene, change).await;
     }
@@ -79,8 +78,7 @@ async fn plan_pull(job: &Plan, watch: &JobContext<'_>) -> Result<()> {
             match merge_preview::merge_preview(app, target, pull, &watch.log).await? {
                 Merged::MergePreview(preview) => preview,
                 Merged::Conflict(paths) => {
-                    change.conflicts = paths;
-                    change.state = ChangeState::Blocked;
+                    let change = change.blocked(Block::Conflicts(paths))?;
                     return tell(app, &scene, &change).await;
                 }
             }
@@ -106,8 +104,7 @@ async fn is_planned(app: &App, target: &Target, pull: &PullRequest) -> Result<bo
 
 /// Ends the check of a head whose plan was stopped, or it would be in progress for ever.
 async fn stopped(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
-    let mut change = Change::planning(pull.head.clone());
-    change.state = ChangeState::Stopped;
+    let change = Change::planning(pull.head.clone()).stopped()?;
     let known = app.store.pull_request(id_of(target)).await?;
     let is_cancelled = known.is_some_and(|it| it.cancel_requested >= Some(it.generation));
     if is_cancelled {
@@ -118,31 +115,24 @@ async fn stopped(app: &App, target: &Target, pull: &PullRequest) -> Result<()> {
     Err(Error::Stopped)
 }
 
-/// Ends the check that a plan has left in progress when it failed for good, with what is said of
-/// that.
-async fn broken(app: &App, target: &Target, text: &str) -> Result<()> {
+/// Ends the check that a plan has left in progress when it failed for good, which the log has under
+/// `id`.
+async fn broken(app: &App, target: &Target, id: &str) -> Result<()> {
     let known = app.store.pull_request(id_of(target)).await?;
     let Some(head) = known.and_then(|known| known.head) else { return Ok(()) };
-    let mut change = Change::planning(head);
-    change.state = ChangeState::InternalError;
-    change.warnings.push(Warning::Other(text.to_owned()));
+    let change = Change::planning(head).failed_internally(id.to_owned())?;
     outbox::end_check(app, target, &change).await
 }
 
 /// Nothing is run of it, and its check never passes.
-async fn other_base(app: &App, scene: &PlanContext<'_>, mut change: Change) -> Result<()> {
+async fn other_base(app: &App, scene: &PlanContext<'_>, change: Change) -> Result<()> {
     let PlanContext { target, look, .. } = *scene;
     let pull = &look.pull;
-    let trusted = pull.default_branch.as_ref().map_or("the default branch", |b| b.as_str());
-    change.state = ChangeState::Blocked;
-    change.warnings.push(Warning::Other(format!(
-        "Only pull requests into {trusted} are planned: its settings are the ones that are trusted. \
-         This one is into {}; change its base.",
-        pull.base_ref
-    )));
     // A plan set without plans: what was approved for another base is not approved any more.
     let policy = Digest::from_text("none");
-    change.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
+    let basis = Basis { base: pull.base_ref.clone(), policy: policy.clone() };
+    let trusted = pull.default_branch.clone();
+    let change = change.blocked(Block::OtherBase { basis, trusted })?;
     let set = PlanSet {
         pull_request: id_of(target),
         head: pull.head.clone(),
@@ -193,11 +183,15 @@ pub struct PlanRequest<'a> {
 
 type Affected = BTreeMap<StackId, BTreeSet<Reason>>;
 
-async fn plan_change(app: &App, request: &PlanRequest<'_>, mut change: Change) -> Result<()> {
+async fn plan_change(app: &App, request: &PlanRequest<'_>, change: Change) -> Result<()> {
     let scene = &request.scene;
+    let block = async |change: Change, findings| {
+        let change = change.blocked(Block::Findings(findings))?;
+        tell(app, scene, &change).await
+    };
     let affected = match request.preview.affected() {
         Ok(affected) => affected,
-        Err(findings) => return block(app, request, change, findings).await,
+        Err(findings) => return block(change, findings).await,
     };
     if let Some(stack) = request.stacks.iter().find(|stack| !affected.contains_key(*stack)) {
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
@@ -208,9 +202,9 @@ async fn plan_change(app: &App, request: &PlanRequest<'_>, mut change: Change) -
     if scene.asked.is_some() {
         outbox::check(app, scene.target, &change).await?;
     }
-    change.settings = match request.preview.settings() {
-        Ok(settings) => settings,
-        Err(findings) => return block(app, request, change, findings).await,
+    let change = match request.preview.settings() {
+        Ok(settings) => change.touches_settings(settings)?,
+        Err(findings) => return block(change, findings).await,
     };
     if affected.is_empty() && change.settings.is_none() {
         return nothing_affected(app, request, change).await;
@@ -218,25 +212,32 @@ async fn plan_change(app: &App, request: &PlanRequest<'_>, mut change: Change) -
     let config = request.preview.config.clone();
     let config = match merge_preview::rules(config, affected.is_empty()) {
         Ok(config) => config,
-        Err(findings) => return block(app, request, change, findings).await,
+        Err(findings) => return block(change, findings).await,
     };
     let shared = request.preview.shared_state();
     if !shared.is_empty() {
-        return block(app, request, change, shared).await;
+        return block(change, shared).await;
     }
-    let plans = plan_stacks(app, request, (&config, &affected), &mut change).await?;
-    record(app, request, (&config, plans), change).await
+    let planned = plan_stacks(app, request, &config, &affected).await?;
+    record(app, request, &config, planned, change).await
+}
+
+/// The stacks of a change as they were planned, and what is stored of those that have a plan.
+#[derive(Default)]
+struct PlannedStacks {
+    stacks: Vec<StackChange>,
+    plans: Vec<store::StackPlan>,
 }
 
 /// Plans each stack that is affected, side by side.
 async fn plan_stacks(
     app: &App,
     request: &PlanRequest<'_>,
-    (config, affected): (&RepoConfig, &Affected),
-    change: &mut Change,
-) -> Result<Vec<store::StackPlan>> {
+    config: &RepoConfig,
+    affected: &Affected,
+) -> Result<PlannedStacks> {
     if affected.is_empty() {
-        return Ok(Vec::new());
+        return Ok(PlannedStacks::default());
     }
     let policy = merge_preview::policy_digest(config);
     let hold = PlanGate::of(app, request).await?;
@@ -244,23 +245,23 @@ async fn plan_stacks(
     let planned =
         future::try_join_all(affected.iter().map(|(stack, reasons)| planning.plan(stack, reasons)))
             .await?;
-    let mut plans = Vec::new();
-    for (stack, plan) in planned {
-        change.stacks.push(stack);
-        plans.extend(plan);
-    }
-    Ok(plans)
+    let (stacks, plans): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+    Ok(PlannedStacks { stacks, plans: plans.into_iter().flatten().collect() })
 }
 
 /// A check is enough, unless something was said before that no longer holds.
-async fn nothing_affected(app: &App, request: &PlanRequest<'_>, mut change: Change) -> Result<()> {
+async fn nothing_affected(app: &App, request: &PlanRequest<'_>, change: Change) -> Result<()> {
     let (PlanContext { target, look, .. }, preview) = (request.scene, request.preview);
-    change.state = ChangeState::NothingAffected;
     let was_planned = app.store.latest_plan_set(id_of(target)).await?.is_some();
     match &preview.config {
-        Ok(config) if was_planned => record(app, request, (config, Vec::new()), change).await,
-        _ if outbox::has_commented(app, target).await? => tell(app, &request.scene, &change).await,
+        Ok(config) if was_planned => {
+            record(app, request, config, PlannedStacks::default(), change).await
+        }
+        _ if outbox::has_commented(app, target).await? => {
+            tell(app, &request.scene, &change.unaffected()?).await
+        }
         _ => {
+            let change = change.unaffected()?;
             look.still_holds(app).await?;
             request.scene.watch.log.outcome(None, Some(&change)).await;
             outbox::check(app, target, &change).await
@@ -272,16 +273,15 @@ async fn nothing_affected(app: &App, request: &PlanRequest<'_>, mut change: Chan
 async fn record(
     app: &App,
     request: &PlanRequest<'_>,
-    (config, plans): (&RepoConfig, Vec<store::StackPlan>),
-    mut change: Change,
+    config: &RepoConfig,
+    PlannedStacks { stacks, plans }: PlannedStacks,
+    change: Change,
 ) -> Result<()> {
     let (PlanContext { target, look, watch, .. }, preview) = (request.scene, request.preview);
     let (pull, policy) = (&look.pull, merge_preview::policy_digest(config));
-    change.tell_self_approval(config.approvals.own && !change.is_about_nothing());
-    // The digest of no plan at all would look like one that can be confirmed.
-    let is_planned = change.stacks.iter().any(|stack| stack.plan.is_planned());
-    change.digest = is_planned.then(|| change.plan_set_digest());
-    change.basis = Some(Basis { base: pull.base_ref.clone(), policy: policy.clone() });
+    let basis = Basis { base: pull.base_ref.clone(), policy: policy.clone() };
+    let allows_self_approval = config.approvals.own;
+    let change = change.planned(PlannedSet { stacks, basis, allows_self_approval })?;
     let set = PlanSet {
         pull_request: id_of(target),
         head: pull.head.clone(),
@@ -296,14 +296,10 @@ async fn record(
     };
     look.still_holds(app).await?;
     let id = app.store.record_plan_set(&set).await?;
-    judged(app, request, (config, id), &mut change).await?;
-    change.state = match pull.state {
-        PullRequestState::Merged if change.is_about_settings_only() => ChangeState::SettingsActive,
-        PullRequestState::Merged if !change.stacks.is_empty() && !change.has_errors() => {
-            ChangeState::AwaitingConfirmation
-        }
-        _ => ChangeState::before_merge(&change, change.verdict.as_ref()),
-    };
+    let mut change = judged(app, request, config, id, change).await?;
+    if pull.state == PullRequestState::Merged {
+        change = change.merged()?;
+    }
     look.still_holds(app).await?;
     app.store.record_change(id, &change).await?;
     watch.log.outcome(Some(id), None).await;
@@ -324,13 +320,14 @@ async fn make_ready(app: &App, request: &PlanRequest<'_>, change: &Change) -> Re
     Ok(())
 }
 
-/// Puts the verdict on a plan set into its change.
+/// Judges a change by its plan set as it was recorded.
 async fn judged(
     app: &App,
     request: &PlanRequest<'_>,
-    (config, id): (&RepoConfig, PlanSetId),
-    change: &mut Change,
-) -> Result<()> {
+    config: &RepoConfig,
+    id: PlanSetId,
+    change: Change,
+) -> Result<Change> {
     let plan_set = app.store.plan_set(id).await?;
     let case = facts::VerdictInput {
         target: request.scene.target,
@@ -338,24 +335,10 @@ async fn judged(
         config,
         policy: merge_preview::policy_digest(config),
         plan_set: plan_set.as_ref(),
-        change,
+        change: &change,
     };
-    let (verdict, principals) = facts::gather_facts(app, &case).await?;
-    change.verdict = Some(verdict.requirement().clone());
-    change.principals = principals;
-    Ok(())
-}
-
-/// Ends with findings that belong to no stack.
-async fn block(
-    app: &App,
-    request: &PlanRequest<'_>,
-    mut change: Change,
-    findings: Vec<Finding>,
-) -> Result<()> {
-    change.findings = findings;
-    change.state = ChangeState::Blocked;
-    tell(app, &request.scene, &change).await
+    let (_, judgement) = facts::gather_facts(app, &case).await?;
+    Ok(change.judged(judgement)?)
 }
 
 async fn tell(app: &App, scene: &PlanContext<'_>, change: &Change) -> Result<()> {

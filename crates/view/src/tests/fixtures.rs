@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use planwright_core::{
     approval::{Disqualification, Principal, PrincipalRole},
-    change::{Change, ChangeState, DriftCheck, PlanOutcome, StackChange, Warning},
+    change::{ChangeRecord, ChangeState, DriftCheck, PlanOutcome, StackChange, Warning},
     digest::Digest,
     finding::{Finding, Location},
     names::{Login, Sha, StackId, UserId},
@@ -87,8 +87,8 @@ pub fn stack(name: &str, plan: PlanOutcome) -> StackChange {
     }
 }
 
-pub fn nothing(state: ChangeState) -> Change {
-    Change {
+pub fn nothing(state: ChangeState) -> ChangeRecord {
+    ChangeRecord {
         head: sha("b"),
         state,
         digest: None,
@@ -104,8 +104,8 @@ pub fn nothing(state: ChangeState) -> Change {
 }
 
 /// Alice asks for a bucket; Bob approved before the plan was there.
-pub fn awaiting() -> Change {
-    Change {
+pub fn awaiting() -> ChangeRecord {
+    ChangeRecord {
         digest: Some(Digest::from_text("v1:0123456789abcdef")),
         stacks: vec![stack("logs/prod", PlanOutcome::Planned(bucket_plan()))],
         verdict: Some(waiting()),
@@ -123,7 +123,7 @@ pub fn awaiting() -> Change {
 }
 
 /// A database is replaced, a bucket deleted, and something drifted.
-pub fn dangerous() -> Change {
+pub fn dangerous() -> ChangeRecord {
     let database = "module.db.aws_db_instance.main";
     let replaced = ResourceChange {
         replace_paths: vec![Path(vec![Step::Key("engine".into())])],
@@ -164,8 +164,8 @@ pub fn finding(file: &str) -> Finding {
     }
 }
 
-pub fn invalid() -> Change {
-    Change {
+pub fn invalid() -> ChangeRecord {
+    ChangeRecord {
         state: ChangeState::Blocked,
         verdict: None,
         stacks: vec![stack("logs", PlanOutcome::Invalid(vec![finding("stacks/logs/stack.yaml")]))],

@@ -103,7 +103,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 /// A report in which every string of somebody else is `text`.
-fn report_of(text: &str, action: Action) -> Change {
+fn report_of(text: &str, action: Action) -> ChangeRecord {
     let value = || Value::Known(text.into());
     let difference = planwright_core::plan::Difference {
         path: Path(vec![Step::Key(text.into()), Step::Index(0), Step::Key(text.into())]),

@@ -6,14 +6,14 @@ use super::{fixtures::*, *};
 use planwright_core::repo_config::{Approvals, RepoConfig, setting_changes};
 
 /// Alice wants nobody to have to approve anything any more.
-fn weakened(state: ChangeState) -> Change {
+fn weakened(state: ChangeState) -> ChangeRecord {
     let before = RepoConfig::strict();
     let after = RepoConfig { approvals: Approvals { required: 0, own: true }, ..before.clone() };
-    Change {
+    ChangeRecord {
         settings: Some(SettingsChange::Changed(setting_changes(Some(&before), &after))),
         stacks: Vec::new(),
         digest: None,
-        ..Change { state, ..awaiting() }
+        ..ChangeRecord { state, ..awaiting() }
     }
 }
 
@@ -50,7 +50,7 @@ Anyone with write access may approve who had no part in the change; not `alice` 
 
 #[test]
 fn settings_that_are_merged_are_in_force_and_say_so_if_nobody_approved_them() {
-    let said = |report: &Change| {
+    let said = |report: &ChangeRecord| {
         let text = comment(report);
         let lines = text.lines().skip(2).take_while(|line| !line.is_empty());
         lines.collect::<Vec<_>>().join("\n")
@@ -61,7 +61,7 @@ fn settings_that_are_merged_are_in_force_and_say_so_if_nobody_approved_them() {
 ❌ Merged and in force, **although not every requirement was met**. If it was not meant, take it back by another pull request.
 ");
     assert!(comment(&bypassed).contains("- ❌ approved by 0 of 1"), "{}", comment(&bypassed));
-    let approved = Change { verdict: Some(met()), ..bypassed };
+    let approved = ChangeRecord { verdict: Some(met()), ..bypassed };
     assert_snapshot!(said(&approved), @"
 **Settings change**, no stack is affected  
 ✅ Merged and in force. There was nothing to apply.
@@ -75,9 +75,10 @@ fn a_file_that_goes_or_only_looks_different_says_so() {
         (SettingsChange::Removed, "is planned or applied any more"),
         (SettingsChange::Changed(Vec::new()), "but none of its values does"),
     ] {
-        let report = Change { settings: Some(settings), ..weakened(ChangeState::AwaitingApproval) };
+        let report =
+            ChangeRecord { settings: Some(settings), ..weakened(ChangeState::AwaitingApproval) };
         assert!(comment(&report).contains(words), "{}", comment(&report));
-        let state = ChangeState::before_merge(&report, None);
+        let state = ChangeRecord { verdict: None, ..report }.state_before_merge();
         assert_eq!(state, ChangeState::AwaitingApproval, "it is not nothing");
     }
 }
@@ -87,7 +88,7 @@ fn a_policy_that_changed_since_the_plan_is_told_with_what_differs() {
     let Some(SettingsChange::Changed(changes)) = weakened(ChangeState::Planning).settings else {
         panic!("settings")
     };
-    let report = Change { warnings: vec![Warning::PolicyChanged(changes)], ..awaiting() };
+    let report = ChangeRecord { warnings: vec![Warning::PolicyChanged(changes)], ..awaiting() };
     let text = comment(&report);
     let (_, warning) = text.split_once("> [!WARNING]\n").unwrap();
     assert_snapshot!(warning.split("\n\n").next().unwrap(), @"

@@ -241,7 +241,7 @@ A command stands at the start of a line of a new comment; edits are not read.
 | `/infra unlock [STACK]` | Release the locks that this change holds. | write access |
 | `/infra cancel` | Stop what runs for this pull request. | write access |
 ");
-    assert_snapshot!(markdown(&status(&awaiting())), @"
+    assert_snapshot!(markdown(&status(&awaiting().into())), @"
 **Plan: 2 to add, 0 to change, 0 to destroy** in 1 stack  
 ✋ Waiting for approval. Approve the pull request after reading the plan.
 

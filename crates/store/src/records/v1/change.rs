@@ -11,9 +11,21 @@ use planwright_core::{
 };
 
 use super::plan::{Plan, Value};
+use crate::records::mirror::Mirror;
+
+/// A change stands as its record: it is read as it was left.
+impl Mirror<change::Change> for Change {
+    fn store(value: &change::Change) -> Self {
+        <Self as Mirror<change::ChangeRecord>>::store(value)
+    }
+
+    fn load(self) -> change::Change {
+        <Self as Mirror<change::ChangeRecord>>::load(self).into()
+    }
+}
 
 records! {
-    struct Change for change::Change {
+    struct Change for change::ChangeRecord {
         head: Sha,
         state: ChangeState,
         digest: Option<Digest>,
@@ -95,6 +107,8 @@ records! {
     enum Warning for change::Warning {
         SelfApproval,
         PolicyChanged(changes: Vec<SettingChange>),
+        OtherBase { base: BranchName, trusted: Option<BranchName> },
+        InternalError { id: String },
         Other(text: String),
     }
     struct Finding for finding::Finding {
