@@ -304,6 +304,58 @@ fn the_manifest_asks_for_exactly_what_the_code_uses() {
     assert_eq!(manifest_list(&manifest, "default_events"), read);
 }
 
+/// Functions of a source with a tuple in the place of a parameter.
+fn tuple_parameters(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in source.match_indices("fn ") {
+        let rest = &source[at + 3..];
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let Some(open) = rest.find('(').filter(|open| !rest[..*open].contains(['{', ';', '"']))
+        else {
+            continue;
+        };
+        let (mut depth, mut is_start) = (0, false);
+        for c in rest[open..].chars() {
+            match c {
+                // A parameter that begins with a parenthesis is one without a name.
+                '(' if depth == 1 && is_start => {
+                    found.push(name.clone());
+                    break;
+                }
+                '(' | '[' | '{' | '<' => depth += 1,
+                ')' | ']' | '}' => depth -= 1,
+                _ => {}
+            }
+            is_start = matches!(c, '(' | ',') && depth == 1 || is_start && c.is_whitespace();
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_parameter_is_one_named_thing() {
+    let found: Vec<String> = product_files()
+        .iter()
+        .flat_map(|path| {
+            let source = fs::read_to_string(path).unwrap();
+            let code: Vec<&str> =
+                source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            let functions = tuple_parameters(&code.join("\n"));
+            functions.into_iter().map(move |name| format!("{}::{name}", module_of(path)))
+        })
+        .collect();
+    assert!(found.is_empty(), "tuples as parameters:\n{}", found.join("\n"));
+    let hidden = "fn seen(&self, (a, b): (u8, u8)) {}\nfn fine(at: (u8, u8), f: impl Fn(u8)) {}";
+    assert_eq!(tuple_parameters(hidden), ["seen"]);
+    assert_eq!(
+        tuple_parameters("async fn wide(\n    a: u8,\n    (b, c): (u8, u8),\n) {}"),
+        ["wide"]
+    );
+}
+
 #[test]
 fn every_module_says_what_it_is_for() {
     let silent: Vec<String> = product_files()

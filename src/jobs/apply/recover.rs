@@ -242,7 +242,7 @@ async fn look_at(
                  resources would still change. Nothing is repeated by itself; `/infra apply` shows \
                  what is left, to be confirmed by its digest"
             );
-            note(app, run.id, &work.stack, (Step::Failed, Json::from(message.clone()))).await?;
+            note(app, run.id, &work.stack, Step::Failed, Json::from(message.clone())).await?;
             Ok(StackProgress::Failed { message })
         }
         Err(message) => Ok(StackProgress::Failed {

@@ -298,10 +298,10 @@ async fn apply_one(run: &ApplyRun<'_>, work: &Work, planned: Planned) -> Result<
             let why = "another worker has taken the locks".into();
             return Err(Error::Later { at: soon(app, 5), why });
         }
-        note(app, id, &work.stack, (Step::Applying, Json::Null)).await?;
+        note(app, id, &work.stack, Step::Applying, Json::Null).await?;
         let stack = &work.stack;
         let on_start = |command: &'static str, process: Process| -> BoxFuture<'_, ()> {
-            Box::pin(started(app, id, stack, (command, process)))
+            Box::pin(started(app, id, stack, command, process))
         };
         let log = |line: &str| watch.log.line(stack, line);
         let control =
@@ -317,7 +317,7 @@ async fn apply_one(run: &ApplyRun<'_>, work: &Work, planned: Planned) -> Result<
             Ok(applied) => applied.outputs,
             Err(failed) => {
                 let message = what_stands(&failed);
-                note(app, id, &work.stack, (Step::Failed, message.clone().into())).await?;
+                note(app, id, &work.stack, Step::Failed, message.clone().into()).await?;
                 let is_begun = !failed.steps.is_empty();
                 return Ok(AppliedOne { progress: StackProgress::Failed { message }, is_begun });
             }
@@ -351,7 +351,7 @@ pub async fn record_applied(
     outputs: BTreeMap<String, Output>,
 ) -> Result<StackProgress> {
     let ApplyRun { app, case, id, lock, watch } = *run;
-    note(app, id, &work.stack, (Step::Applied, Json::Null)).await?;
+    note(app, id, &work.stack, Step::Applied, Json::Null).await?;
     let applied = AppliedStack {
         stack: work.stack.clone(),
         commit: case.trees.commit.clone(),
@@ -365,12 +365,12 @@ pub async fn record_applied(
         let message = "it was applied, but its lock was taken away meanwhile, so Planwright could not \
                        note it: neither drift nor a later change knows of it. Look at the state of \
                        this stack and at what else was applied to it; `/infra apply` plans it again";
-        note(app, id, &work.stack, (Step::Failed, message.into())).await?;
+        note(app, id, &work.stack, Step::Failed, message.into()).await?;
         return Ok(StackProgress::Failed { message: message.into() });
     }
     match planned(work.plan(&app.apply_env, &watch.unstoppable(), Stage::Verify).await)? {
         Ok(second) if second.plan.has_converged() => {
-            note(app, id, &work.stack, (Step::Verified, Json::Null)).await?;
+            note(app, id, &work.stack, Step::Verified, Json::Null).await?;
             Ok(StackProgress::Applied { outputs: shown(outputs) })
         }
         Ok(second) => Ok(StackProgress::Failed {

@@ -90,9 +90,10 @@ pub async fn note(
     app: &App,
     run: RunId,
     stack: &StackId,
-    (step, detail): (Step, serde_json::Value),
+    step: Step,
+    detail: serde_json::Value,
 ) -> Result<()> {
-    let entry = entry(stack, (step, detail), None, app.now());
+    let entry = entry(stack, step, detail, None, app.now());
     Ok(app.store.journal(run, &entry).await?)
 }
 
@@ -101,7 +102,8 @@ pub async fn started(
     app: &App,
     run: RunId,
     stack: &StackId,
-    (command, process): (&'static str, Process),
+    command: &'static str,
+    process: Process,
 ) {
     if command != "apply" {
         return;
@@ -110,7 +112,7 @@ pub async fn started(
         pid: i64::from(process.pid),
         started: i64::try_from(process.start_time).unwrap_or(i64::MAX),
     };
-    let entry = entry(stack, (Step::Started, serde_json::Value::Null), Some(child), app.now());
+    let entry = entry(stack, Step::Started, serde_json::Value::Null, Some(child), app.now());
     // The apply goes on: recovery also finds it by the directory that it works in.
     if let Err(error) = app.store.journal(run, &entry).await {
         tracing::error!(%run, %stack, %error, "the start of an apply was not written down");
@@ -119,7 +121,8 @@ pub async fn started(
 
 fn entry(
     stack: &StackId,
-    (step, detail): (Step, serde_json::Value),
+    step: Step,
+    detail: serde_json::Value,
     child: Option<Child>,
     at: jiff::Timestamp,
 ) -> JournalEntry {

@@ -124,7 +124,7 @@ async fn what_was_planned_approved_and_applied_is_read(database: &Database) {
     let all = [
         approval,
         ChangeState::Applied,
-        ChangeState::Approved,
+        approval,
         ChangeState::Blocked,
         ChangeState::Closed,
         approval,

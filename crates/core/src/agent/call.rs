@@ -3,6 +3,8 @@
 //! What is authorised, carried out and logged is the [`Call`], never the text that it was read from.
 //! Whether a call is allowed is `gate`'s.
 
+use std::ops::RangeInclusive;
+
 use std::{collections::BTreeMap, sync::OnceLock};
 
 use jsonschema::Validator;
@@ -152,13 +154,13 @@ impl Call {
             "plan_preview" => Self::PlanPreview {},
             "ask_human" => Self::AskHuman {
                 question: read.text("question", QUESTION)?,
-                choices: read.texts("choices", (2, 6), CHOICE)?,
+                choices: read.texts("choices", 2..=6, CHOICE)?,
             },
             "finish" => Self::Finish {
                 outcome: serde_json::from_value(value["outcome"].clone())
                     .map_err(|e| Problem::new("schema", "/outcome", e.to_string()))?,
                 summary: read.text("summary", SUMMARY)?,
-                unmet: read.texts("unmet", (0, 10), UNMET)?,
+                unmet: read.texts("unmet", 0..=10, UNMET)?,
             },
             // The file of tools has one that this does not know; a test says so.
             _ => return Err(Problem::new("unknown_tool", "", "there is no such tool")),
@@ -254,11 +256,12 @@ impl Reader<'_> {
     fn texts(
         &self,
         name: &str,
-        (least, most): (usize, usize),
+        count: RangeInclusive<usize>,
         limit: usize,
     ) -> Result<Vec<String>, Problem> {
         let all = self.value[name].as_array().map_or(&[][..], Vec::as_slice);
-        if !(least..=most).contains(&all.len()) {
+        if !count.contains(&all.len()) {
+            let (least, most) = count.into_inner();
             let message = format!("there have to be {least} to {most}");
             return Err(Problem::new("count", format!("/{name}"), message));
         }

@@ -1,3 +1,5 @@
+//! Each transition of a change: what it makes, and what it refuses.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
