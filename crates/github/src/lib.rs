@@ -1,6 +1,6 @@
 //! GitHub over its API: one file per family of endpoints, domain types in and out.
 //!
-//! octocrab carries every call, through our own [`layers`]. Its typed calls serve where their models
+//! octocrab carries every call, through our own `layers`. Its typed calls serve where their models
 //! ask for no more than we need; elsewhere a raw call has a narrow payload type of ours, so that a
 //! write does not count as failed because a field is missing that nobody reads.
 //!
