@@ -10,7 +10,7 @@ use std::{
 };
 
 use sqlx::{
-    Connection as _, PgConnection,
+    ConnectOptions as _, Connection as _, PgConnection,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -56,7 +56,8 @@ async fn open_sqlite(path: &str) -> Result<Db, Error> {
         .journal_mode(SqliteJournalMode::Wal)
         // A delivery that was acknowledged has to survive a power cut; NORMAL would lose the last.
         .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true);
+        .foreign_keys(true)
+        .disable_statement_logging();
     let mend = SQLITE;
     let write = SqlitePoolOptions::new()
         .max_connections(1)
@@ -127,7 +128,10 @@ pub(super) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), 
         .map_err(bad_url)?
         .application_name("planwright")
         // A replica that hangs inside a transaction must not hold back all the others.
-        .options([("idle_in_transaction_session_timeout", "60s")]);
+        .options([("idle_in_transaction_session_timeout", "60s")])
+        // Asking whether a statement is to be logged makes the log forget the next line of ours: its
+        // layers have a filter each.
+        .disable_statement_logging();
     let database = options.get_database().unwrap_or_else(|| options.get_username());
     let place = format!("`{database}` at {}:{}", options.get_host(), options.get_port());
     Ok((options, place))
