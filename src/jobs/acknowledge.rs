@@ -35,12 +35,7 @@ impl Run for Acknowledge {
 async fn acknowledge(app: &App, job: &Acknowledge) -> Result<Vec<Job>> {
     let Acknowledge { target, asked, comment, on_pull_request, .. } = job;
     let commands = command::parse(comment).into_iter().collect::<Result<Vec<Command>, _>>();
-    let commands = match commands {
-        Ok(commands) => commands,
-        Err(error) => {
-            return Err(Refusal::from(error).into());
-        }
-    };
+    let commands = commands.map_err(Refusal::from)?;
     for command in &commands {
         authorise(app, target, asked, command.row()).await?;
     }
@@ -110,7 +105,15 @@ async fn answer(
         }
         Command::Unlock(Unlock { stack }) => unlock(app, target, asked, stack).await.map(Some),
         Command::Cancel(_) => cancel(app, target).await.map(|()| None),
-        _ => Ok(None),
+        // Each of these causes a job. They are listed, so that no command is left without an answer.
+        Command::Plan(_)
+        | Command::Drift(_)
+        | Command::Allow(_)
+        | Command::Set(_)
+        | Command::Propose(_)
+        | Command::Revise(_)
+        | Command::Answer(_)
+        | Command::Apply(_) => Ok(None),
     }
 }
 

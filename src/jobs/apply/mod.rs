@@ -21,7 +21,7 @@ use crate::{
 };
 use planwright_core::{
     change::{Change, ChangeState, QueuePlace},
-    job::{self, Apply, Invocation, Job, Target},
+    job::{self, Apply, Invocation, Job, Lane, Target},
     pull_request::{PullRequest, PullRequestState},
     verdict::RequirementsMet,
 };
@@ -256,8 +256,8 @@ pub(super) async fn requirements_met(
 /// one, may not be noted yet.
 async fn wait_for_pr_jobs(app: &App, target: &Target, asked: Option<&Invocation>) -> Result<()> {
     let jobs = app.store.open_jobs().await?;
-    let is_before =
-        |job: &store::Job| job.pull_request == Some(id_of(target)) && job.key.starts_with("pr/");
+    let lane = Lane::PullRequest(target.into()).to_string();
+    let is_before = |job: &store::Job| job.key == lane;
     if asked.is_some() || !jobs.iter().any(is_before) {
         return Ok(());
     }
