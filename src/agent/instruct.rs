@@ -22,7 +22,7 @@ use planwright_core::{
 };
 use planwright_git::Want;
 use planwright_github as github;
-use planwright_store::{AgentRun, records::v1};
+use planwright_store::{AgentRun, RecordedPlanSet, records::v1};
 use planwright_view::{Marker, Refusal, text};
 
 use super::{Logged, show};
@@ -241,11 +241,11 @@ pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
     let Some(shown) = app.store.latest_plan_set(id_of(target)).await? else {
         return Ok(Vec::new());
     };
-    let plan_set = shown.plan_set;
+    let RecordedPlanSet { plan_set, change, .. } = shown;
     let mut logged = Logged::load(app, found.id).await?;
     let published = logged.run.published.as_ref();
     let is_its_own = published.is_some_and(|published| published.head == plan_set.head);
-    if app.model.is_none() || !is_its_own || !plan_set.change.has_errors() {
+    if app.model.is_none() || !is_its_own || !change.has_errors() {
         return Ok(Vec::new());
     }
     let of_head = |entry: &Entry| matches!(&entry.event, Event::PlanFailed { head, .. } if *head == plan_set.head);
@@ -255,7 +255,7 @@ pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
     }
     let home = Target { number: found.asked_in.number, ..target.clone() };
     if !is_told {
-        let why = app.secrets.scrubbed(&failure(&plan_set.change));
+        let why = app.secrets.scrubbed(&failure(&change));
         logged.append(app, Event::PlanFailed { head: plan_set.head, why }).await?;
         show(app, &home, &logged.run).await?;
     }

@@ -25,8 +25,8 @@ pub struct VerdictInput<'a> {
     pub target: &'a Target,
     pub pull: &'a PullRequest,
     pub config: &'a RepoConfig,
-    /// The policy that holds now.
-    pub policy: Digest,
+    /// Of the settings that hold now.
+    pub settings_digest: Digest,
     pub plan_set: Option<&'a RecordedPlanSet>,
     pub change: &'a Change,
 }
@@ -52,7 +52,7 @@ pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict
     let current = Current {
         head: case.pull.head.clone(),
         base: case.pull.base_ref.clone(),
-        policy_digest: case.policy.clone(),
+        settings_digest: case.settings_digest.clone(),
     };
     let verdict = verdict::verdict(&VerdictFacts {
         current: &current,
@@ -109,7 +109,7 @@ pub fn plan_set_facts(recorded: &RecordedPlanSet) -> PlanSetFacts {
         head: set.head.clone(),
         base: set.base_ref.clone(),
         digest: set.digest.clone(),
-        policy_digest: set.policy_digest.clone(),
+        settings_digest: set.settings_digest.clone(),
         posted_at: recorded.posted_at,
     }
 }
@@ -152,7 +152,7 @@ async fn opinions(
     let of_record = |approval: &planwright_store::Approval| Recorded {
         head: approval.head.clone(),
         digest: approval.plan_set.clone(),
-        policy_digest: approval.policy.clone(),
+        settings_digest: approval.settings_digest.clone(),
     };
     let is_opinion = |state| {
         matches!(
@@ -213,7 +213,7 @@ async fn allowances(
                 recorded: Some(Recorded {
                     head: allowance.head,
                     digest: allowance.plan_set,
-                    policy_digest: case.policy.clone(),
+                    settings_digest: case.settings_digest.clone(),
                 }),
             },
             stack: allowance.stack,

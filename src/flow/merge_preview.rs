@@ -236,7 +236,7 @@ pub fn folders(config: Option<&RepoConfig>) -> Vec<String> {
 }
 
 /// What a plan is judged by: the settings of the base commit and the rules of this binary.
-pub fn policy_digest(config: &RepoConfig) -> Digest {
+pub fn settings_digest(config: &RepoConfig) -> Digest {
     let settings = canonical(config);
     Digest::of_parts("v1", [RULES.as_bytes(), settings.as_bytes()])
 }

@@ -101,7 +101,7 @@ async fn answer(
             if head.is_some_and(|head| head != shown.plan_set.head) {
                 return Err(Refusal::Outdated.into());
             }
-            Ok(Some(view::status(&shown.plan_set.change)))
+            Ok(Some(view::status(&shown.change)))
         }
         Command::Unlock(Unlock { stack }) => unlock(app, target, asked, stack).await.map(Some),
         Command::Cancel(_) => cancel(app, target).await.map(|()| None),

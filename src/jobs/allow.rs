@@ -39,7 +39,7 @@ async fn allow(app: &App, job: &Allow) -> Result<()> {
         let login = asked.by.login.clone();
         return Err(Refusal::Principal { login, command: "allow", why }.into());
     }
-    let change = &recorded.plan_set.change;
+    let change = &recorded.change;
     let Some(shown) = change.stacks.iter().find(|shown| shown.stack == *stack) else {
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
     };

@@ -67,7 +67,7 @@ async fn wanted(app: &App, job: &Drift, applied: &[AppliedStack]) -> Result<Vec<
     let shown = app.store.latest_plan_set(id_of(target)).await?;
     let affected: Vec<StackId> = shown
         .iter()
-        .flat_map(|recorded| &recorded.plan_set.change.stacks)
+        .flat_map(|recorded| &recorded.change.stacks)
         .map(|stack| stack.stack.clone())
         .collect();
     Ok(if affected.is_empty() { known } else { affected })

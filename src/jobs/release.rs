@@ -26,7 +26,7 @@ async fn release(app: &App, target: &Target) -> Result<()> {
     }
     app.store.leave_queues(id_of(target)).await?;
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else { return Ok(()) };
-    let change = recorded.plan_set.change.closed()?;
+    let change = recorded.change.closed()?;
     look.still_holds(app).await?;
     app.store.record_change(recorded.id, &change).await?;
     outbox::show(app, target, &change).await

@@ -64,7 +64,7 @@ pub async fn judged(
     recorded: &RecordedPlanSet,
     config: Checked<RepoConfig>,
 ) -> Result<Change> {
-    let change = recorded.plan_set.change.clone();
+    let change = recorded.change.clone();
     let config = match merge_preview::rules(config, change.is_about_settings_only()) {
         Ok(config) => config,
         Err(findings) => return Ok(change.settings_unreadable(findings)?),
@@ -72,7 +72,7 @@ pub async fn judged(
     let case = facts::VerdictInput {
         target,
         pull,
-        policy: merge_preview::policy_digest(&config),
+        settings_digest: merge_preview::settings_digest(&config),
         config: &config,
         plan_set: Some(recorded),
         change: &change,
@@ -105,7 +105,7 @@ async fn record_approval(
         review: Some(review.0),
         head,
         plan_set: recorded.plan_set.digest.clone(),
-        policy: recorded.plan_set.policy_digest.clone(),
+        settings_digest: recorded.plan_set.settings_digest.clone(),
         submitted_at: given.at,
     };
     Ok(app.store.record_approval(id_of(target), &approval).await?)

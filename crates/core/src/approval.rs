@@ -21,7 +21,7 @@ pub struct PlanSetFacts {
     /// The branch that it was merged into for planning.
     pub base: BranchName,
     pub digest: Digest,
-    pub policy_digest: Digest,
+    pub settings_digest: Digest,
     /// By GitHub's clock, when this digest first stood in the comment; `None` until it did.
     pub posted_at: Option<Timestamp>,
 }
@@ -87,7 +87,7 @@ pub enum Kind {
 pub struct Recorded {
     pub head: Sha,
     pub digest: Digest,
-    pub policy_digest: Digest,
+    pub settings_digest: Digest,
 }
 
 /// `approvals` of `planwright.yaml` at the base commit.
@@ -129,7 +129,7 @@ pub enum Disqualification {
     /// It arrived unseen, so nobody knows what it was about.
     NotRecorded,
     OtherPlan,
-    OtherPolicy,
+    OtherSettings,
 }
 
 impl PlanSetFacts {
@@ -187,8 +187,8 @@ impl PlanSetFacts {
     fn discount_of_record(&self, recorded: &Recorded) -> Option<Disqualification> {
         (recorded.digest != self.digest)
             .then_some(Disqualification::OtherPlan)
-            .or((recorded.policy_digest != self.policy_digest)
-                .then_some(Disqualification::OtherPolicy))
+            .or((recorded.settings_digest != self.settings_digest)
+                .then_some(Disqualification::OtherSettings))
     }
 }
 
@@ -231,7 +231,7 @@ mod tests {
             head: sha("b"),
             base: BranchName::parse("main").unwrap(),
             digest: Digest::from_text("v1:plan"),
-            policy_digest: Digest::from_text("sha256:policy"),
+            settings_digest: Digest::from_text("sha256:settings"),
             posted_at: Some(at(10)),
         }
     }
@@ -247,7 +247,7 @@ mod tests {
         Recorded {
             head: sha("b"),
             digest: Digest::from_text("v1:plan"),
-            policy_digest: Digest::from_text("sha256:policy"),
+            settings_digest: Digest::from_text("sha256:settings"),
         }
     }
 
@@ -300,8 +300,8 @@ mod tests {
             (other(|r| r.head = sha("a")), Disqualification::OtherHead),
             (other(|r| r.digest = Digest::from_text("v1:other")), Disqualification::OtherPlan),
             (
-                other(|r| r.policy_digest = Digest::from_text("sha256:x")),
-                Disqualification::OtherPolicy,
+                other(|r| r.settings_digest = Digest::from_text("sha256:x")),
+                Disqualification::OtherSettings,
             ),
         ] {
             let given = approvals(std::slice::from_ref(&flawed));

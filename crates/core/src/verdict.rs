@@ -38,7 +38,7 @@ pub struct VerdictFacts<'a> {
 pub struct Current {
     pub head: Sha,
     pub base: BranchName,
-    pub policy_digest: Digest,
+    pub settings_digest: Digest,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub enum RequirementKind {
     Fresh,
     SameHead,
     SameBase,
-    SamePolicy,
+    SameSettings,
     /// The stacks at hand are those of the plan set, none missing and none added.
     SamePlans,
     ProtectedAllowed,
@@ -122,7 +122,7 @@ pub enum RequirementStatus {
         planned: BranchName,
         current: BranchName,
     },
-    PolicyChanged,
+    SettingsChanged,
     PlansDiffer,
     NoneProtected,
     AllowedBy(Login),
@@ -283,13 +283,17 @@ fn fresh(facts: &VerdictFacts) -> Requirement {
     };
     let plans = facts.stacks.iter().filter_map(|s| Some((s.stack.clone(), s.digest.clone()?)));
     let is_same_plans = planned.digest == approval::plan_set_digest(&plans.collect());
-    let is_same_policy = planned.policy_digest == current.policy_digest;
+    let are_same_settings = planned.settings_digest == current.settings_digest;
     all(
         RequirementKind::Fresh,
         vec![
             compared(RequirementKind::SameHead, planned.head == current.head, head_moved),
             compared(RequirementKind::SameBase, planned.base == current.base, retargeted),
-            compared(RequirementKind::SamePolicy, is_same_policy, RequirementStatus::PolicyChanged),
+            compared(
+                RequirementKind::SameSettings,
+                are_same_settings,
+                RequirementStatus::SettingsChanged,
+            ),
             compared(RequirementKind::SamePlans, is_same_plans, RequirementStatus::PlansDiffer),
         ],
     )

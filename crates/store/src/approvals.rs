@@ -1,4 +1,4 @@
-//! Approvals as they were given, bound to what was seen: head, plan set and policy.
+//! Approvals as they were given, bound to what was seen: head, plan set and settings.
 //!
 //! Append-only. Whether one counts is asked anew each time, in `domain`; no verdict is stored.
 
@@ -32,7 +32,7 @@ pub struct Approval {
     pub review: Option<i64>,
     pub head: Sha,
     pub plan_set: Digest,
-    pub policy: Digest,
+    pub settings_digest: Digest,
     /// GitHub's time.
     pub submitted_at: Timestamp,
 }
@@ -57,7 +57,7 @@ impl Approval {
             review: row.read_optional("review")?,
             head: row.read("head")?,
             plan_set: row.read("plan_set_digest")?,
-            policy: row.read("policy_digest")?,
+            settings_digest: row.read("policy_digest")?,
             submitted_at: row.read("submitted_at")?,
         })
     }
@@ -83,7 +83,7 @@ impl Store {
             approval.review,
             approval.head,
             approval.plan_set,
-            approval.policy,
+            approval.settings_digest,
             approval.submitted_at,
         ];
         self.db.execute(RECORD, cells).await.map(drop)

@@ -1,7 +1,8 @@
 //! What was planned for a pull request: a plan set for one head and base, with the plan of each stack.
 //!
-//! A plan set never changes, but for the time at which its digest was first posted, which is set once.
-//! Whether it still holds is decided in `domain`; sensitive values are HMACs before they come here.
+//! A plan set never changes, but for the time at which its digest was first posted, which is set once;
+//! the change that it belongs to goes on in a table of its own. Whether a plan set still holds is
+//! decided in `core`; sensitive values are HMACs before they come here.
 
 use std::fmt;
 
@@ -55,9 +56,8 @@ pub struct PlanSet {
     pub base_ref: BranchName,
     /// Over all its plans; what an approval names.
     pub digest: Digest,
-    pub policy_digest: Digest,
-    /// What people are shown of it; the latest, for it is edited as the change goes on.
-    pub change: Change,
+    /// Of the settings by which it is judged.
+    pub settings_digest: Digest,
     pub created_at: Timestamp,
     /// One for each affected stack that could be planned.
     pub plans: Vec<StackPlan>,
@@ -67,9 +67,11 @@ pub struct PlanSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedPlanSet {
     pub id: PlanSetId,
-    /// GitHub's time when this digest first appeared on this head, base and policy.
+    /// GitHub's time when this digest first appeared on this head, base and settings.
     pub posted_at: Option<Timestamp>,
     pub plan_set: PlanSet,
+    /// The change that it was recorded for, as it stands now.
+    pub change: Change,
 }
 
 /// The plan of one stack.
@@ -101,9 +103,13 @@ pub struct PlanInput {
 }
 
 impl Store {
-    /// Records a plan set; if it is just like the one before, it keeps the time of its posting.
-    /// Going back to an earlier one starts anew: what people saw last was another.
-    pub async fn record_plan_set(&self, set: &PlanSet) -> Result<PlanSetId, Error> {
+    /// Records the plan set of a change; if it is just like the one before, it keeps the time of its
+    /// posting. Going back to an earlier one starts anew: what people saw last was another.
+    pub async fn record_plan_set(
+        &self,
+        set: &PlanSet,
+        change: &Change,
+    ) -> Result<PlanSetId, Error> {
         const RECORD: &str = "INSERT INTO plan_sets (id, repository, number, head, base_commit, \
              merge_tree, base_ref, digest, policy_digest, report, created_at, posted_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
@@ -121,8 +127,8 @@ impl Store {
             set.merge_tree,
             set.base_ref,
             set.digest,
-            set.policy_digest,
-            set.change,
+            set.settings_digest,
+            change,
             set.created_at,
         ];
         tx.execute(RECORD, cells).await?;
@@ -133,10 +139,11 @@ impl Store {
         Ok(id)
     }
 
-    /// Replaces what people are shown of a plan set.
+    /// Records how the change of a plan set stands now.
     pub async fn record_change(&self, id: PlanSetId, change: &Change) -> Result<(), Error> {
-        const REPORT: &str = "UPDATE plan_sets SET report = $2 WHERE id = $1";
-        self.db.execute(REPORT, binds![id, change]).await.map(drop)
+        const CHANGE: &str = "INSERT INTO changes (plan_set, change) VALUES ($1, $2) \
+             ON CONFLICT (plan_set) DO UPDATE SET change = excluded.change";
+        self.db.execute(CHANGE, binds![id, change]).await.map(drop)
     }
 
     /// The newest plan set of a pull request.
@@ -144,7 +151,8 @@ impl Store {
         &self,
         id: PullRequestId,
     ) -> Result<Option<RecordedPlanSet>, Error> {
-        const LATEST: &str = "SELECT * FROM plan_sets \
+        const LATEST: &str = "SELECT plan_sets.*, change FROM plan_sets \
+             LEFT JOIN changes ON plan_set = id \
              WHERE repository = $1 AND number = $2 ORDER BY id DESC LIMIT 1";
         match self.db.row(LATEST, binds![id.repository, id.number]).await? {
             Some(row) => self.with_plans(&row).await.map(Some),
@@ -153,7 +161,9 @@ impl Store {
     }
 
     pub async fn plan_set(&self, id: PlanSetId) -> Result<Option<RecordedPlanSet>, Error> {
-        match self.db.row("SELECT * FROM plan_sets WHERE id = $1", binds![id]).await? {
+        const PLAN_SET: &str = "SELECT plan_sets.*, change FROM plan_sets \
+             LEFT JOIN changes ON plan_set = id WHERE id = $1";
+        match self.db.row(PLAN_SET, binds![id]).await? {
             Some(row) => self.with_plans(&row).await.map(Some),
             None => Ok(None),
         }
@@ -209,12 +219,15 @@ impl Store {
             merge_tree: row.read("merge_tree")?,
             base_ref: row.read("base_ref")?,
             digest: row.read("digest")?,
-            policy_digest: row.read("policy_digest")?,
-            change: row.read("report")?,
+            settings_digest: row.read("policy_digest")?,
             created_at: row.read("created_at")?,
             plans: plans.iter().map(plan_from_row).collect::<Result<_, _>>()?,
         };
-        Ok(RecordedPlanSet { id, posted_at: row.read_optional("posted_at")?, plan_set })
+        let change = match row.read_optional("change")? {
+            Some(change) => change,
+            None => row.read("report")?,
+        };
+        Ok(RecordedPlanSet { id, posted_at: row.read_optional("posted_at")?, plan_set, change })
     }
 }
 

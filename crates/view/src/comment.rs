@@ -74,7 +74,7 @@ fn foot(report: &Change) -> Text {
     };
     let basis = report.basis.as_ref().map(|basis| {
         let base = short_code(basis.base.as_str(), 80);
-        text![" into ", base, ", policy ", code(basis.policy.short())]
+        text![" into ", base, ", settings ", code(basis.settings.short())]
     });
     let checkout = report
         .riskiest_first()

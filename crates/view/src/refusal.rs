@@ -61,7 +61,7 @@ pub enum Refusal {
     PlanNeeded {
         current: Digest,
     },
-    PolicyChanged {
+    SettingsChanged {
         current: Digest,
     },
     NothingToApply,
@@ -140,7 +140,7 @@ impl Refusal {
             | Self::Closed
             | Self::OtherPlan { .. }
             | Self::PlanNeeded { .. }
-            | Self::PolicyChanged { .. } => self.of_the_plan(),
+            | Self::SettingsChanged { .. } => self.of_the_plan(),
             Self::NotMerged
             | Self::NothingToApply
             | Self::NotMet(_)
@@ -250,7 +250,7 @@ impl Refusal {
                 confirm(current),
                 "."
             ],
-            Self::PolicyChanged { current } => text![
+            Self::SettingsChanged { current } => text![
                 code("planwright.yaml"),
                 " has changed since this was planned. Read by what it is judged now, then confirm: ",
                 confirm(current),

@@ -45,7 +45,7 @@ pub fn discount(why: &Disqualification) -> Text {
         }
         Disqualification::NotRecorded => "arrived while the bot was away; approve once more",
         Disqualification::OtherPlan => "given for another plan; approve once more",
-        Disqualification::OtherPolicy => "given under another policy; approve once more",
+        Disqualification::OtherSettings => "given under other settings; approve once more",
     }
     .into()
 }
@@ -86,12 +86,14 @@ pub fn requirement_words(requirement: &Requirement) -> Text {
         RequirementKind::Planned if met => "planned without errors".into(),
         RequirementKind::Planned => "not everything is planned".into(),
         RequirementKind::Stack(stack) => text![stack, ": ", reason(&requirement.why)],
-        RequirementKind::Fresh if met => "the plan is of the current head, base and policy".into(),
+        RequirementKind::Fresh if met => {
+            "the plan is of the current head, base and settings".into()
+        }
         RequirementKind::Fresh => "the plan is out of date".into(),
         RequirementKind::Finished
         | RequirementKind::SameHead
         | RequirementKind::SameBase
-        | RequirementKind::SamePolicy
+        | RequirementKind::SameSettings
         | RequirementKind::SamePlans
         | RequirementKind::Approved => reason(&requirement.why),
         RequirementKind::ProtectedAllowed if requirement.children.is_empty() => {
@@ -125,8 +127,8 @@ fn reason(why: &RequirementStatus) -> Text {
         RequirementStatus::Retargeted { planned, current } => {
             text!["planned for ", code(planned), ", the base is ", code(current), " now"]
         }
-        RequirementStatus::PolicyChanged => {
-            "the policy at the base has changed since the plan".into()
+        RequirementStatus::SettingsChanged => {
+            "the settings at the base have changed since the plan".into()
         }
         RequirementStatus::PlansDiffer => "the stacks are not those of the plan set".into(),
         RequirementStatus::NoneProtected => "none is protected".into(),

@@ -412,7 +412,7 @@ fn warnings(report: &Change) -> Doc {
             code("planwright.yaml"),
             "."
         ]),
-        Warning::PolicyChanged(changes) => Item {
+        Warning::SettingsChanged(changes) => Item {
             below: changes.iter().map(setting_change).map(Item::new).collect(),
             ..Item::new(text![
                 code("planwright.yaml"),

@@ -77,7 +77,7 @@ fn a_new_stack_awaits_its_approval() {
 **Before it is applied**
 
 - ✅ planned without errors
-- ✅ the plan is of the current head, base and policy
+- ✅ the plan is of the current head, base and settings
 - ✅ no protected resource is deleted or replaced
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more
@@ -131,7 +131,7 @@ fn what_goes_away_is_told_first_and_what_forces_it() {
 **Before it is applied**
 
 - ✅ planned without errors
-- ✅ the plan is of the current head, base and policy
+- ✅ the plan is of the current head, base and settings
 - ✅ no protected resource is deleted or replaced
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more

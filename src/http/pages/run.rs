@@ -107,7 +107,7 @@ async fn seen(desk: &Desk, run: RunId, viewer: &Actor) -> anyhow::Result<Option<
         None => None,
     };
     Ok(Some(Seen {
-        change: recorded.map(|it| it.plan_set.change).or_else(|| noted.change.clone()),
+        change: recorded.map(|it| it.change).or_else(|| noted.change.clone()),
         steps: store.run_steps(run).await?,
         lines: store.run_lines(run).await?,
         newest: store.newest_noted_run(noted.run.pull_request).await?,
@@ -207,7 +207,7 @@ fn warnings(change: &Change) -> Vec<Html> {
             code("approvals.self"),
             " is on."
         ]],
-        Warning::PolicyChanged(changes) => changes.iter().map(setting_change).collect(),
+        Warning::SettingsChanged(changes) => changes.iter().map(setting_change).collect(),
         Warning::OtherBase { base, trusted } => {
             vec![text![words(view::other_base(base, trusted.as_ref()))]]
         }
@@ -223,7 +223,7 @@ fn need(requirement: &Requirement) -> Need {
     let about = match requirement.what {
         RequirementKind::SameHead => "head: ",
         RequirementKind::SameBase => "base: ",
-        RequirementKind::SamePolicy => "policy: ",
+        RequirementKind::SameSettings => "settings: ",
         RequirementKind::SamePlans => "plans: ",
         _ => "",
     };

@@ -38,7 +38,7 @@ pub async fn confirm(app: &App, case: &ApplyContext<'_>, asked: &Invocation) -> 
         review: None,
         head: set.head.clone(),
         plan_set: set.digest.clone(),
-        policy: set.policy_digest.clone(),
+        settings_digest: set.settings_digest.clone(),
         submitted_at: asked.at,
     };
     Ok(app.store.record_approval(id_of(target), &approval).await?)
@@ -64,18 +64,20 @@ pub async fn waiting(app: &App, case: &ApplyContext<'_>, change: Change) -> Resu
 
 /// The settings by which it is judged are not those under which it was planned and approved: it is
 /// shown under them, and whoever may by them confirms it.
-pub async fn policy_changed(app: &App, case: &ApplyContext<'_>) -> Result<Vec<Job>> {
-    let set = &case.recorded.plan_set;
+pub async fn settings_changed(app: &App, case: &ApplyContext<'_>) -> Result<Vec<Job>> {
+    let recorded = case.recorded;
     let changed = setting_changes(Some(&case.trees.planned), &case.trees.config);
     let again = PlannedAgain {
-        change: set.change.clone(),
-        plans: set.plans.clone(),
+        change: recorded.change.clone(),
+        plans: recorded.plan_set.plans.clone(),
         changed_settings: Some(changed),
     };
     let (_, change) = await_confirmation(app, case, again).await?;
     match (case.asked, &change.digest) {
         (None, _) => Ok(Vec::new()),
-        (Some(_), Some(current)) => Err(Refusal::PolicyChanged { current: current.clone() }.into()),
+        (Some(_), Some(current)) => {
+            Err(Refusal::SettingsChanged { current: current.clone() }.into())
+        }
         (Some(_), None) => Err(Refusal::NothingPlanned.into()),
     }
 }
@@ -88,7 +90,7 @@ pub struct PlannedAgain {
     pub changed_settings: Option<Vec<SettingChange>>,
 }
 
-/// Records what would happen now under the policy of now, and shows it under its digest.
+/// Records what would happen now under the settings of now, and shows it under its digest.
 pub async fn await_confirmation(
     app: &App,
     case: &ApplyContext<'_>,
@@ -96,19 +98,18 @@ pub async fn await_confirmation(
 ) -> Result<(PlanSetId, Change)> {
     let (set, trees) = (&case.recorded.plan_set, case.trees);
     let change = again.change.replanned(Replanned {
-        basis: Basis { base: set.base_ref.clone(), policy: trees.policy.clone() },
+        basis: Basis { base: set.base_ref.clone(), settings: trees.settings_digest.clone() },
         allows_self_approval: trees.config.approvals.own,
         changed_settings: again.changed_settings,
     })?;
     let set = PlanSet {
         digest: change.plan_set_digest(),
-        policy_digest: trees.policy.clone(),
+        settings_digest: trees.settings_digest.clone(),
         created_at: app.now(),
-        change: change.clone(),
         plans: again.plans,
         ..set.clone()
     };
-    let id = app.store.record_plan_set(&set).await?;
+    let id = app.store.record_plan_set(&set, &change).await?;
     // Nobody has seen it yet: whatever was approved, it was not this.
     let shown_now = app.store.plan_set(id).await?;
     let shown_now = shown_now.map(|set| RecordedPlanSet { posted_at: Some(app.now()), ..set });

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     flow::{
         Result,
-        merge_preview::{self, policy_digest},
+        merge_preview::{self, settings_digest},
     },
     jobs::plan::{Kind, Site, Work},
 };
@@ -30,8 +30,8 @@ pub struct MergedTrees {
     /// The settings that hold now: those of the default branch, but for what this very change made
     /// of them, which was approved with it.
     pub config: RepoConfig,
-    /// The policy that holds now.
-    pub policy: Digest,
+    /// Of the settings that hold now.
+    pub settings_digest: Digest,
     /// Why the settings that hold now cannot be read, if so.
     pub unreadable: Vec<Finding>,
     merged: MemoryFiles,
@@ -65,7 +65,7 @@ pub async fn merged_trees(
         merged: readable(merge_preview::files(&mirror, &tree, &folders).await?)?,
         base: readable(merge_preview::files(&mirror, &base_tree, &folders).await?)?,
         repository: target.repository.id,
-        policy: policy_digest(&config),
+        settings_digest: settings_digest(&config),
         mirror,
         commit,
         planned,

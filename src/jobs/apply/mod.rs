@@ -31,7 +31,7 @@ use planwright_store::{LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedP
 use planwright_view::Refusal;
 
 use super::{Run, verdict};
-use confirm::{confirm, policy_changed, waiting};
+use confirm::{confirm, settings_changed, waiting};
 use merged_trees::{MergedTrees, merged_trees};
 pub use recover::given_up;
 
@@ -100,10 +100,9 @@ async fn in_turn(
     let positions = app.store.waits(id_of(target)).await?;
     if !positions.is_empty()
         && let Some(recorded) = app.store.latest_plan_set(id_of(target)).await?
-        && !recorded.plan_set.change.state.is_over()
+        && !recorded.change.state.is_over()
     {
-        let waiting =
-            Waiting { plan_set: recorded.id, change: recorded.plan_set.change, positions };
+        let waiting = Waiting { plan_set: recorded.id, change: recorded.change, positions };
         return queued(app, target, waiting, watch).await;
     }
     let pull = pull_snapshot(app, target).await?.pull;
@@ -118,7 +117,7 @@ async fn in_turn(
     let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {
         return unplanned(target, asked);
     };
-    if recorded.plan_set.change.stacks.is_empty() {
+    if recorded.change.stacks.is_empty() {
         return nothing_to_apply(app, target, &pull, &recorded, asked).await;
     }
     let trees = merged_trees(app, target, &pull, &recorded).await?;
@@ -130,16 +129,16 @@ async fn in_turn(
     if let Some(ended) = ended(recorded, asked) {
         ended?;
         // Only its last words may be missing.
-        return outbox::comment(app, target, &recorded.plan_set.change).await.map(|()| Vec::new());
+        return outbox::comment(app, target, &recorded.change).await.map(|()| Vec::new());
     }
     if !trees.unreadable.is_empty() {
-        let change = recorded.plan_set.change.clone();
+        let change = recorded.change.clone();
         let change = change.settings_unreadable(trees.unreadable.clone())?;
         return waiting(app, &case, change).await.map(|()| Vec::new());
     }
-    if trees.policy != recorded.plan_set.policy_digest {
+    if trees.settings_digest != recorded.plan_set.settings_digest {
         wait_for_pr_jobs(app, target, asked).await?;
-        return policy_changed(app, &case).await;
+        return settings_changed(app, &case).await;
     }
     if let Some(asked) = asked {
         confirm(app, &case, asked).await?;
@@ -149,7 +148,7 @@ async fn in_turn(
 
 /// Goes on with what may be applied, as soon as it has its locks.
 async fn approved(app: &App, case: &ApplyContext<'_>, watch: &JobContext<'_>) -> Result<Vec<Job>> {
-    let change = case.recorded.plan_set.change.clone();
+    let change = case.recorded.change.clone();
     let (change, met) = requirements_met(app, case, Some(case.recorded), change).await?;
     let Some(met) = met else {
         wait_for_pr_jobs(app, case.target, case.asked).await?;
@@ -184,7 +183,7 @@ fn told(asked: Option<&Invocation>, change: &Change) -> Result<Vec<Job>> {
 /// Whether nothing is to be done any more: a webhook that comes twice or late retries nothing, and
 /// what was applied or superseded is so for good.
 fn ended(recorded: &RecordedPlanSet, asked: Option<&Invocation>) -> Option<Result<(), Refusal>> {
-    let refusal = match recorded.plan_set.change.state {
+    let refusal = match recorded.change.state {
         ChangeState::Applied => Refusal::AlreadyApplied,
         ChangeState::Superseded => Refusal::Superseded,
         ChangeState::Failed | ChangeState::Partial if asked.is_none() => {
@@ -204,7 +203,7 @@ async fn nothing_to_apply(
     recorded: &RecordedPlanSet,
     asked: Option<&Invocation>,
 ) -> Result<Vec<Job>> {
-    let known = &recorded.plan_set.change;
+    let known = &recorded.change;
     if known.is_about_settings_only() && known.state != ChangeState::SettingsActive {
         wait_for_pr_jobs(app, target, asked).await?;
         let mirror =
@@ -244,7 +243,7 @@ pub(super) async fn requirements_met(
         target: case.target,
         pull: case.pull,
         config: &case.trees.config,
-        policy: case.trees.policy.clone(),
+        settings_digest: case.trees.settings_digest.clone(),
         plan_set: recorded,
         change: &change,
     };

@@ -47,7 +47,7 @@ pub async fn settled(
             return Ok(None);
         }
         finish_reply(app, case).await?;
-        return Ok(Some(case.recorded.plan_set.change.clone()));
+        return Ok(Some(case.recorded.change.clone()));
     }
     if may_run(app, run.id, &steps) {
         let open = open_step(&steps);
@@ -115,7 +115,7 @@ async fn given_up_on(
         step.at,
         app.engine.longest_apply().as_secs()
     );
-    let mut change = case.recorded.plan_set.change.clone().recovering()?;
+    let mut change = case.recorded.change.clone().recovering()?;
     if let Some(stack) = &step.stack {
         change = change.progressed(stack, StackProgress::Failed { message })?;
     }
@@ -130,7 +130,7 @@ async fn finish_reply(app: &App, case: &ApplyContext<'_>) -> Result<()> {
         LockAnswer::Held(lock) => release(app, lock).await?,
         LockAnswer::Waiting(_) => drop(app.store.leave_queues(id_of(case.target)).await?),
     }
-    outbox::comment(app, case.target, &case.recorded.plan_set.change).await
+    outbox::comment(app, case.target, &case.recorded.change).await
 }
 
 /// Whether an engine of the run may still be at work. Process ids say so on its own host only; on
@@ -184,7 +184,7 @@ async fn look_at_state(
 ) -> Result<Change> {
     let LostRun { run, steps } = *run;
     watch.log.of_apply(run.id, case.subject(), case.recorded.id).await;
-    let mut change = case.recorded.plan_set.change.clone().recovering()?;
+    let mut change = case.recorded.change.clone().recovering()?;
     let recovered = ApplyRun { app, case, id: run.id, lock: &lock, watch };
     for plan in &case.recorded.plan_set.plans {
         let own: Vec<&JournalEntry> =

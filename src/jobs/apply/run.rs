@@ -269,7 +269,7 @@ async fn differs(
         let other = (now.digest() != approved.plan_digest).then(|| now.clone());
         change = change.planned_again(stack, other, work.work.protected(&now))?;
         plans.push(StackPlan {
-            input_digest: work.input_digest(&case.trees.policy),
+            input_digest: work.input_digest(&case.trees.settings_digest),
             plan_digest: now.digest(),
             plan: now,
             ..(*approved).clone()
@@ -356,7 +356,7 @@ pub async fn record_applied(
         stack: work.stack.clone(),
         commit: case.trees.commit.clone(),
         number: case.target.number,
-        input_digest: work.input_digest(&case.trees.policy),
+        input_digest: work.input_digest(&case.trees.settings_digest),
         at: app.now(),
         removed: work.kind == crate::jobs::plan::Kind::Destroy,
     };

@@ -129,8 +129,8 @@ async fn other_base(app: &App, scene: &PlanContext<'_>, change: Change) -> Resul
     let PlanContext { target, look, .. } = *scene;
     let pull = &look.pull;
     // A plan set without plans: what was approved for another base is not approved any more.
-    let policy = Digest::from_text("none");
-    let basis = Basis { base: pull.base_ref.clone(), policy: policy.clone() };
+    let settings = Digest::from_text("none");
+    let basis = Basis { base: pull.base_ref.clone(), settings: settings.clone() };
     let trusted = pull.default_branch.clone();
     let change = change.blocked(Block::OtherBase { basis, trusted })?;
     let set = PlanSet {
@@ -140,13 +140,12 @@ async fn other_base(app: &App, scene: &PlanContext<'_>, change: Change) -> Resul
         merge_tree: pull.base.clone(),
         base_ref: pull.base_ref.clone(),
         digest: change.plan_set_digest(),
-        policy_digest: policy,
+        settings_digest: settings,
         created_at: app.now(),
-        change: change.clone(),
         plans: Vec::new(),
     };
     look.still_holds(app).await?;
-    app.store.record_plan_set(&set).await?;
+    app.store.record_plan_set(&set, &change).await?;
     tell(app, scene, &change).await
 }
 
@@ -239,9 +238,9 @@ async fn plan_stacks(
     if affected.is_empty() {
         return Ok(PlannedStacks::default());
     }
-    let policy = merge_preview::policy_digest(config);
+    let settings = merge_preview::settings_digest(config);
     let hold = PlanGate::of(app, request).await?;
-    let planning = Planning { app, request, config, policy: &policy, hold };
+    let planning = Planning { app, request, config, settings: &settings, hold };
     let planned =
         future::try_join_all(affected.iter().map(|(stack, reasons)| planning.plan(stack, reasons)))
             .await?;
@@ -278,8 +277,8 @@ async fn record(
     change: Change,
 ) -> Result<()> {
     let (PlanContext { target, look, watch, .. }, preview) = (request.scene, request.preview);
-    let (pull, policy) = (&look.pull, merge_preview::policy_digest(config));
-    let basis = Basis { base: pull.base_ref.clone(), policy: policy.clone() };
+    let (pull, settings) = (&look.pull, merge_preview::settings_digest(config));
+    let basis = Basis { base: pull.base_ref.clone(), settings: settings.clone() };
     let allows_self_approval = config.approvals.own;
     let change = change.planned(PlannedSet { stacks, basis, allows_self_approval })?;
     let set = PlanSet {
@@ -289,13 +288,12 @@ async fn record(
         merge_tree: preview.tree.clone(),
         base_ref: pull.base_ref.clone(),
         digest: change.plan_set_digest(),
-        policy_digest: policy,
+        settings_digest: settings,
         created_at: app.now(),
-        change: change.clone(),
         plans,
     };
     look.still_holds(app).await?;
-    let id = app.store.record_plan_set(&set).await?;
+    let id = app.store.record_plan_set(&set, &change).await?;
     let mut change = judged(app, request, config, id, change).await?;
     if pull.state == PullRequestState::Merged {
         change = change.merged()?;
@@ -333,7 +331,7 @@ async fn judged(
         target: request.scene.target,
         pull: &request.scene.look.pull,
         config,
-        policy: merge_preview::policy_digest(config),
+        settings_digest: merge_preview::settings_digest(config),
         plan_set: plan_set.as_ref(),
         change: &change,
     };

@@ -43,7 +43,7 @@ pub struct Planning<'a> {
     pub app: &'a App,
     pub request: &'a PlanRequest<'a>,
     pub config: &'a RepoConfig,
-    pub policy: &'a Digest,
+    pub settings: &'a Digest,
     pub hold: PlanGate,
 }
 
@@ -96,8 +96,8 @@ impl Work {
         }
     }
 
-    /// All that its plan depends on but the state: files, lock, exact engine, policy.
-    pub fn input_digest(&self, policy: &Digest) -> Digest {
+    /// All that its plan depends on but the state: files, lock, exact engine, settings.
+    pub fn input_digest(&self, settings: &Digest) -> Digest {
         let binary = &self.work.binary;
         let engine = format!("{} {}", binary.kind.name(), binary.version);
         let rendered = self.prepared.rendered.digest();
@@ -106,7 +106,7 @@ impl Work {
             rendered.as_str().as_bytes(),
             &self.prepared.lock.bytes(),
             engine.as_bytes(),
-            policy.as_str().as_bytes(),
+            settings.as_str().as_bytes(),
         ];
         Digest::of_parts("v1", parts)
     }
@@ -221,7 +221,7 @@ impl<'a> Planning<'a> {
         work: &Work,
         watch: &JobContext<'_>,
     ) -> Result<(PlanOutcome, Option<StackPlan>)> {
-        let input_digest = work.input_digest(self.policy);
+        let input_digest = work.input_digest(self.settings);
         if let Some(row) = self.known(work, &input_digest).await? {
             watch.log.step(Some(&work.stack), Stage::Reuse).done();
             return Ok((PlanOutcome::Planned(row.plan.clone()), Some(row)));

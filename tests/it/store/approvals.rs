@@ -13,7 +13,7 @@ fn review(id: i64) -> Approval {
         review: Some(id),
         head: sha('a'),
         plan_set: Digest::from_text("v1:one"),
-        policy: Digest::from_text("sha256:policy"),
+        settings_digest: Digest::from_text("sha256:settings"),
         submitted_at: at(20),
     }
 }

@@ -105,14 +105,14 @@ async fn what_was_planned_approved_and_applied_is_read(database: &Database) {
     let mut states = Vec::new();
     for number in [1, 2, 3, 4, 5, 7] {
         let recorded = store.latest_plan_set(id(number)).await.unwrap().unwrap();
-        let set = recorded.plan_set;
+        let set = &recorded.plan_set;
         // An approval is bound to these: they must not depend on the version that reads them.
-        assert_eq!(set.change.plan_set_digest(), set.digest, "{number}");
+        assert_eq!(recorded.change.plan_set_digest(), set.digest, "{number}");
         for plan in &set.plans {
             assert_eq!(plan.plan.digest(), plan.plan_digest, "{number}");
         }
         assert!(recorded.posted_at.is_some(), "{number}");
-        states.push(set.change.state);
+        states.push(recorded.change.state);
         let run = store.newest_noted_run(id(number)).await.unwrap().unwrap();
         let noted = store.noted_run(run).await.unwrap().unwrap();
         assert_eq!(noted.run.state, RunState::Succeeded);

@@ -42,11 +42,14 @@ fn plan_set(digest: &str, plans: Vec<StackPlan>) -> PlanSet {
         merge_tree: sha('c'),
         base_ref: BranchName::parse("main").unwrap(),
         digest: Digest::from_text(digest),
-        policy_digest: Digest::from_text("sha256:policy"),
-        change: Change::planning(sha('a')),
+        settings_digest: Digest::from_text("sha256:settings"),
         created_at: at(10),
         plans,
     }
+}
+
+fn change() -> Change {
+    Change::planning(sha('a'))
 }
 
 async fn a_plan_set_comes_back_as_it_was_recorded(database: &Database) {
@@ -54,26 +57,41 @@ async fn a_plan_set_comes_back_as_it_was_recorded(database: &Database) {
     assert_eq!(store.latest_plan_set(PR).await.unwrap(), None);
     let fresh = StackPlan { state: None, ..stack_plan("website/stage") };
     let set = plan_set("v1:one", vec![stack_plan("website/prod"), fresh]);
-    store.record_plan_set(&plan_set("v1:zero", Vec::new())).await.unwrap();
-    let id = store.record_plan_set(&set).await.unwrap();
+    store.record_plan_set(&plan_set("v1:zero", Vec::new()), &change()).await.unwrap();
+    let id = store.record_plan_set(&set, &change()).await.unwrap();
     let recorded = store.latest_plan_set(PR).await.unwrap().unwrap();
     assert_eq!((recorded.id, recorded.posted_at), (id, None));
-    assert_eq!(recorded.plan_set, set);
+    assert_eq!((&recorded.plan_set, &recorded.change), (&set, &change()));
     assert_eq!(store.plan_set(id).await.unwrap(), Some(recorded));
     assert_eq!(store.latest_plan_set(pull_request(8)).await.unwrap(), None);
+}
+
+async fn a_change_goes_on_while_its_plan_set_stays(database: &Database) {
+    let store = database.store().await;
+    let (set, change) = (plan_set("v1:one", vec![stack_plan("website")]), change());
+    let first = store.record_plan_set(&set, &change).await.unwrap();
+    let second = store.record_plan_set(&set, &change).await.unwrap();
+    let stopped = change.clone().stopped().unwrap();
+    let failed = change.clone().failed_internally("7".into()).unwrap();
+    for next in [stopped, failed] {
+        store.record_change(first, &next).await.unwrap();
+        let recorded = store.plan_set(first).await.unwrap().unwrap();
+        assert_eq!((&recorded.plan_set, &recorded.change), (&set, &next));
+    }
+    assert_eq!(store.plan_set(second).await.unwrap().unwrap().change, change);
 }
 
 async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database) {
     let store = database.store().await;
     let posted = async || store.latest_plan_set(PR).await.unwrap().unwrap().posted_at;
-    let first = store.record_plan_set(&plan_set("v1:one", Vec::new())).await.unwrap();
+    let first = store.record_plan_set(&plan_set("v1:one", Vec::new()), &change()).await.unwrap();
     let of = |set: &PlanSet| (set.head.clone(), set.digest.clone());
     let (head, digest) = of(&plan_set("v1:one", Vec::new()));
     store.record_posted(PR, &head, &digest, at(20)).await.unwrap();
     store.record_posted(PR, &head, &digest, at(30)).await.unwrap();
     assert_eq!(posted().await, Some(at(20)));
 
-    store.record_plan_set(&plan_set("v1:one", Vec::new())).await.unwrap();
+    store.record_plan_set(&plan_set("v1:one", Vec::new()), &change()).await.unwrap();
     assert_eq!(posted().await, Some(at(20)), "the same digest on the same head was seen before");
     store.record_posted(PR, &head, &digest, at(40)).await.unwrap();
     assert_eq!(posted().await, Some(at(20)));
@@ -82,7 +100,7 @@ async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database
     let one = || plan_set("v1:one", Vec::new());
     let other_pull_request = PlanSet { pull_request: pull_request(8), ..one() };
     let other_base = PlanSet { base_ref: BranchName::parse("release").unwrap(), ..one() };
-    let other_policy = PlanSet { policy_digest: Digest::from_text("v1:other"), ..one() };
+    let other_settings = PlanSet { settings_digest: Digest::from_text("v1:other"), ..one() };
     let other_digest = plan_set("v1:two", Vec::new());
     // Between others there is the first one again: what came in between made it another.
     for set in [
@@ -92,10 +110,10 @@ async fn the_time_of_posting_is_set_once_per_digest_and_head(database: &Database
         one(),
         other_base,
         one(),
-        other_policy,
+        other_settings,
         one(),
     ] {
-        let id = store.record_plan_set(&set).await.unwrap();
+        let id = store.record_plan_set(&set, &change()).await.unwrap();
         assert_eq!(store.plan_set(id).await.unwrap().unwrap().posted_at, None);
         let (head, digest) = of(&set);
         store.record_posted(set.pull_request, &head, &digest, at(50)).await.unwrap();
@@ -108,7 +126,7 @@ async fn a_plan_is_reused_only_for_just_its_input(database: &Database) {
     let store = database.store().await;
     let stateless = StackPlan { state: None, ..stack_plan("stateless") };
     let set = plan_set("v1:one", vec![stack_plan("website"), stateless]);
-    store.record_plan_set(&set).await.unwrap();
+    store.record_plan_set(&set, &change()).await.unwrap();
     let input = |state| PlanInput {
         kind: PlanKind::Change,
         digest: Digest::from_text("sha256:input"),
@@ -142,6 +160,7 @@ async fn a_plan_is_reused_only_for_just_its_input(database: &Database) {
 
 on_both!(
     a_plan_set_comes_back_as_it_was_recorded,
+    a_change_goes_on_while_its_plan_set_stays,
     the_time_of_posting_is_set_once_per_digest_and_head,
     a_plan_is_reused_only_for_just_its_input,
 );

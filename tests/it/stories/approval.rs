@@ -294,7 +294,7 @@ async fn an_approval_given_for_another_base_does_not_count_although_told_of_late
 }
 
 #[tokio::test]
-async fn another_policy_on_the_base_voids_the_approval() {
+async fn other_settings_on_the_base_void_the_approval() {
     let story = Story::start().await;
     let pr = planned(&story).await;
     story.bob.approve(REPO, pr).unwrap();
@@ -303,7 +303,7 @@ async fn another_policy_on_the_base_voids_the_approval() {
     let config = CONFIG.replace(">=1.9, <2", ">=1.9, <3");
     story.carol.push(REPO, "main", &edit(&[("planwright.yaml", &config)])).unwrap();
     story.carol.comment(REPO, pr, "/infra plan").unwrap();
-    discounts(&story, pr, "bob", "policy").await;
+    discounts(&story, pr, "bob", "settings").await;
     println!("{}", story.report(pr));
     story.merge(&story.carol, pr);
     story.settle().await;

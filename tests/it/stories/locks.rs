@@ -108,7 +108,8 @@ async fn changes_merged_together_wait_their_turn_in_the_order_of_the_merges() {
         story.assert_says(second, &format!("place 1 in the queue, behind #{holder}"));
         story.assert_says(third, &format!("place 2 in the queue, behind #{holder}"));
         let calls = story.hub.calls().len();
-        for _ in 0..3 {
+        // Altogether less than a lease: the heartbeat of the apply does not know this clock.
+        for _ in 0..2 {
             story.pass(SignedDuration::from_secs(6));
             story.work().await;
         }

@@ -181,7 +181,7 @@ async fn other_settings_on_the_base_take_the_green_from_what_is_open_at_once() {
 }
 
 #[tokio::test]
-async fn a_policy_raised_between_approval_and_merge_is_told_and_confirmed_by_its_own_rule() {
+async fn stricter_settings_between_approval_and_merge_are_told_and_confirmed_by_its_own_rule() {
     let (watched, story) = watched(CONFIG).await;
     let pr = story.approved("hello", &hello("hello", "Hello")).await;
     let raised = CONFIG.replace("required: 1", "required: 2");
@@ -191,7 +191,7 @@ async fn a_policy_raised_between_approval_and_merge_is_told_and_confirmed_by_its
     println!("{}", story.report(pr));
     story.assert_says(pr, "**not applied**");
     story.assert_says(pr, "`approvals.required`: `1` → `2`");
-    story.assert_says(pr, "given under another policy");
+    story.assert_says(pr, "given under other settings");
     assert_eq!((watched.count("apply"), story.state("hello")), (0, None));
 
     let answer = confirm(&story, &story.alice, pr).await;
@@ -207,7 +207,7 @@ async fn a_policy_raised_between_approval_and_merge_is_told_and_confirmed_by_its
 }
 
 #[tokio::test]
-async fn a_policy_raised_while_a_confirmation_is_awaited_holds_for_it() {
+async fn stricter_settings_while_a_confirmation_is_awaited_hold_for_it() {
     let (watched, story) = watched(CONFIG).await;
     let pr = story.open(&story.alice, "hello", &borrowed(&hello("hello", "Hello")));
     story.settle().await;

@@ -20,7 +20,7 @@ pub struct ChangeRecord {
     pub state: ChangeState,
     /// The digest of the plan set that is to be approved or confirmed, once there is one.
     pub digest: Option<Digest>,
-    /// Into which branch and under which policy it was planned, once it is: another of either is
+    /// Into which branch and under which settings it was planned, once it is: another of either is
     /// another plan to approve, so the comment has to differ.
     pub basis: Option<Basis>,
     pub stacks: Vec<StackChange>,
@@ -40,7 +40,7 @@ pub struct ChangeRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Basis {
     pub base: BranchName,
-    pub policy: Digest,
+    pub settings: Digest,
 }
 
 /// What a pull request makes of `planwright.yaml`.

@@ -24,7 +24,7 @@ fn id(name: &str) -> StackId {
 }
 
 fn basis() -> Basis {
-    Basis { base: BranchName::parse("main").unwrap(), policy: Digest::from_text("policy") }
+    Basis { base: BranchName::parse("main").unwrap(), settings: Digest::from_text("settings") }
 }
 
 fn finding() -> Finding {
@@ -311,7 +311,7 @@ fn what_cannot_be_applied_is_not_to_be_confirmed() {
 fn settings_that_changed_meanwhile_are_told_once() {
     let changed = || Replanned { changed_settings: Some(Vec::new()), ..replanned() };
     let change = at(Approved).replanned(changed()).unwrap().replanned(changed()).unwrap();
-    assert_eq!(change.warnings, [Warning::PolicyChanged(Vec::new())]);
+    assert_eq!(change.warnings, [Warning::SettingsChanged(Vec::new())]);
 }
 
 #[test]

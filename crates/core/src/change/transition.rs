@@ -349,8 +349,8 @@ impl Change {
         let mut record = self.leave(Transition::Replan)?;
         record.findings.clear();
         if let Some(changes) = replanned.changed_settings {
-            record.warnings.retain(|warning| !matches!(warning, Warning::PolicyChanged(_)));
-            record.warnings.push(Warning::PolicyChanged(changes));
+            record.warnings.retain(|warning| !matches!(warning, Warning::SettingsChanged(_)));
+            record.warnings.push(Warning::SettingsChanged(changes));
         }
         record.basis = Some(replanned.basis);
         record.warn_of_self_approval(replanned.allows_self_approval);

@@ -10,7 +10,7 @@ pub enum Warning {
     /// `approvals.self` is on.
     SelfApproval,
     /// It was planned under other settings than those by which it is judged now: what differs.
-    PolicyChanged(Vec<SettingChange>),
+    SettingsChanged(Vec<SettingChange>),
     /// It is into another branch than the default one, so it is not planned.
     OtherBase {
         base: BranchName,

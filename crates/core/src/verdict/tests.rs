@@ -77,26 +77,26 @@ fn approval() -> Review {
         recorded: Some(Recorded {
             head: sha("b"),
             digest: plan_set(),
-            policy_digest: digest("sha256:policy"),
+            settings_digest: digest("sha256:settings"),
         }),
     }
 }
 
 fn met() -> Change {
     let base = BranchName::parse("main").unwrap();
-    let policy_digest = digest("sha256:policy");
+    let settings_digest = digest("sha256:settings");
     let bucket = "module.bucket.aws_s3_bucket.this".to_owned();
     Change {
         current: Current {
             head: sha("b"),
             base: base.clone(),
-            policy_digest: policy_digest.clone(),
+            settings_digest: settings_digest.clone(),
         },
         plan_set: Some(PlanSetFacts {
             head: sha("b"),
             base,
             digest: plan_set(),
-            policy_digest,
+            settings_digest,
             posted_at: Some(Timestamp::from_second(10).unwrap()),
         }),
         stacks: vec![
@@ -159,7 +159,7 @@ fn each_guard_alone_closes_the_door() {
         ("Stack", |c| c.stacks[0].outcome = Outcome::Conflict),
         ("SameHead", |c| c.current.head = sha("c")),
         ("SameBase", |c| c.current.base = BranchName::parse("release").unwrap()),
-        ("SamePolicy", |c| c.current.policy_digest = digest("sha256:other")),
+        ("SameSettings", |c| c.current.settings_digest = digest("sha256:other")),
         ("SamePlans", |c| c.stacks[1].digest = Some(digest("v1:other"))),
         ("SamePlans", |c| c.stacks.clear()),
         ("Protected", |c| c.allowances.clear()),

@@ -158,7 +158,7 @@ fn report_of(text: &str, action: Action) -> ChangeRecord {
     report.settings = Some(SettingsChange::Changed(vec![setting.clone()]));
     report.findings = vec![finding];
     report.conflicts = vec![text.into()];
-    report.warnings = vec![Warning::PolicyChanged(vec![setting]), Warning::Other(text.into())];
+    report.warnings = vec![Warning::SettingsChanged(vec![setting]), Warning::Other(text.into())];
     report
 }
 

@@ -77,7 +77,7 @@ fn a_plan_that_differs_after_the_merge_asks_for_its_digest() {
 **Before it is applied**
 
 - ✅ planned without errors
-- ✅ the plan is of the current head, base and policy
+- ✅ the plan is of the current head, base and settings
 - ✅ no protected resource is deleted or replaced
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more

@@ -34,7 +34,7 @@ fn a_change_of_the_settings_says_what_it_means_and_awaits_an_approval() {
 **Before it is merged**
 
 - ✅ planned without errors
-- ✅ the plan is of the current head, base and policy
+- ✅ the plan is of the current head, base and settings
 - ✅ no protected resource is deleted or replaced
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more
@@ -84,11 +84,11 @@ fn a_file_that_goes_or_only_looks_different_says_so() {
 }
 
 #[test]
-fn a_policy_that_changed_since_the_plan_is_told_with_what_differs() {
+fn settings_that_changed_since_the_plan_are_told_with_what_differs() {
     let Some(SettingsChange::Changed(changes)) = weakened(ChangeState::Planning).settings else {
         panic!("settings")
     };
-    let report = ChangeRecord { warnings: vec![Warning::PolicyChanged(changes)], ..awaiting() };
+    let report = ChangeRecord { warnings: vec![Warning::SettingsChanged(changes)], ..awaiting() };
     let text = comment(&report);
     let (_, warning) = text.split_once("> [!WARNING]\n").unwrap();
     assert_snapshot!(warning.split("\n\n").next().unwrap(), @"

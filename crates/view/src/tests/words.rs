@@ -23,7 +23,7 @@ fn each_discount_is_said_so_that_a_person_knows_what_to_do() {
         Disqualification::BeforePlan,
         Disqualification::NotRecorded,
         Disqualification::OtherPlan,
-        Disqualification::OtherPolicy,
+        Disqualification::OtherSettings,
     ]
     .iter()
     .map(|why| line(&requirement::discount(why)))
@@ -38,7 +38,7 @@ given before this plan could be read; approve once more
 given before this plan could be read; approve once more
 arrived while the bot was away; approve once more
 given for another plan; approve once more
-given under another policy; approve once more
+given under other settings; approve once more
 ");
 }
 
@@ -66,7 +66,7 @@ fn each_requirement_is_said() {
                             current: branch("a`b"),
                         },
                     ),
-                    leaf(RequirementKind::SamePolicy, RequirementStatus::PolicyChanged),
+                    leaf(RequirementKind::SameSettings, RequirementStatus::SettingsChanged),
                     leaf(RequirementKind::SamePlans, RequirementStatus::PlansDiffer),
                 ],
                 ..leaf(RequirementKind::Fresh, RequirementStatus::Children)
@@ -95,7 +95,7 @@ fn each_requirement_is_said() {
 - ❌ the plan is out of date
   - ❌ `aaaaaaa` was planned, the head is `bbbbbbb` now
   - ❌ planned for `main`, the base is ``a`b`` now
-  - ❌ the policy at the base has changed since the plan
+  - ❌ the settings at the base have changed since the plan
   - ❌ the stacks are not those of the plan set
 - ❌ protected resources would be deleted or replaced; someone who may approve allows it with `/infra allow STACK ADDRESS…`
   - ❌ `module.db.aws_db_instance.main` in `db`: nobody has allowed it
@@ -210,7 +210,7 @@ fn each_refusal_of_code_and_settings_says_what_to_do() {
     let package = "packages/web".into();
     let refusals = [
         Refusal::OwnCode { login: login("alice"), package, why: PrincipalRole::Pushed },
-        Refusal::PolicyChanged { current: Digest::from_text("v1:0123456789abcdef") },
+        Refusal::SettingsChanged { current: Digest::from_text("v1:0123456789abcdef") },
         Refusal::NothingToApply,
     ];
     let said: Vec<String> = refusals.iter().map(|refusal| markdown(&refusal.doc())).collect();
@@ -252,7 +252,7 @@ A command stands at the start of a line of a new comment; edits are not read.
 **Before it is applied**
 
 - ✅ planned without errors
-- ✅ the plan is of the current head, base and policy
+- ✅ the plan is of the current head, base and settings
 - ✅ no protected resource is deleted or replaced
 - ❌ approved by 0 of 1
   - ➖ `bob`: does not count: given before this plan could be read; approve once more

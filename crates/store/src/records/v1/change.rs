@@ -40,7 +40,8 @@ records! {
     }
     struct Basis for change::Basis {
         base: BranchName,
-        policy: Digest,
+        #[serde(rename = "policy")]
+        settings: Digest,
     }
     enum SettingsChange for change::SettingsChange { Removed, Changed(changes: Vec<SettingChange>) }
     struct SettingChange for repo_config::SettingChange {
@@ -106,7 +107,8 @@ records! {
     }
     enum Warning for change::Warning {
         SelfApproval,
-        PolicyChanged(changes: Vec<SettingChange>),
+        #[serde(rename = "PolicyChanged")]
+        SettingsChanged(changes: Vec<SettingChange>),
         OtherBase { base: BranchName, trusted: Option<BranchName> },
         InternalError { id: String },
         Other(text: String),
@@ -150,7 +152,8 @@ records! {
         BeforePlan,
         NotRecorded,
         OtherPlan,
-        OtherPolicy,
+        #[serde(rename = "OtherPolicy")]
+        OtherSettings,
     }
     struct Requirement for verdict::Requirement {
         what: RequirementKind,
@@ -166,7 +169,8 @@ records! {
         Fresh,
         SameHead,
         SameBase,
-        SamePolicy,
+        #[serde(rename = "SamePolicy")]
+        SameSettings,
         SamePlans,
         ProtectedAllowed,
         Protected { stack: StackId, address: String },
@@ -181,7 +185,8 @@ records! {
         Same,
         HeadMoved { planned: Sha, current: Sha },
         Retargeted { planned: BranchName, current: BranchName },
-        PolicyChanged,
+        #[serde(rename = "PolicyChanged")]
+        SettingsChanged,
         PlansDiffer,
         NoneProtected,
         AllowedBy(login: Login),
