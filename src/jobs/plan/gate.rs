@@ -7,16 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::{
-    app::App,
-    flow::{Result, facts, id_of},
+use crate::flow::{Result, facts, merge_preview::MergePreview};
+use planwright_core::{
+    approval::principal_role, change::NotPlanned, job::Invocation, names::StackId,
 };
-use planwright_core::change::NotPlanned;
-use planwright_core::{approval::principal_role, job::Invocation, names::StackId};
 use planwright_package::affected::Reason;
 use planwright_view::Refusal;
 
-use super::PlanRequest;
+use super::Planning;
 
 /// Whether the head may be run.
 pub struct PlanGate {
@@ -27,10 +25,10 @@ pub struct PlanGate {
 }
 
 impl PlanGate {
-    pub async fn of(app: &App, request: &PlanRequest<'_>) -> Result<Self> {
-        Ok(match lifts(app, request).await? {
+    pub async fn new(planning: &Planning<'_>) -> Result<Self> {
+        Ok(match overriding(planning).await? {
             Some(_) => Self { withheld: None, overridden: true },
-            None => Self { withheld: withheld(app, request).await?, overridden: false },
+            None => Self { withheld: withheld(planning).await?, overridden: false },
         })
     }
 }
@@ -43,42 +41,44 @@ pub fn changes_package(reasons: &BTreeSet<Reason>) -> Option<&str> {
     })
 }
 
-/// Refuses whoever would lift the hold on code of their own: it runs with our credentials, so it
+/// Refuses whoever would override the gate for code of their own: it runs with our credentials, so it
 /// takes two.
 pub async fn refuse_own_code(
-    app: &App,
-    request: &PlanRequest<'_>,
+    planning: &Planning<'_>,
+    preview: &MergePreview,
     affected: &BTreeMap<StackId, BTreeSet<Reason>>,
 ) -> Result<()> {
     let Some(package) = affected.values().find_map(changes_package) else { return Ok(()) };
-    let Some(asked) = lifts(app, request).await? else { return Ok(()) };
-    if request.preview.config.as_ref().is_ok_and(|config| config.approvals.own) {
+    let Some(invocation) = overriding(planning).await? else { return Ok(()) };
+    if preview.config.as_ref().is_ok_and(|config| config.approvals.own) {
         return Ok(());
     }
-    let principals = facts::principals(app, request.scene.target, &request.scene.look.pull).await?;
-    match principal_role(asked.by.id, &principals) {
+    let context = planning.context;
+    let principals = facts::principals(context.app, context.target, planning.pull()).await?;
+    match principal_role(invocation.by.id, &principals) {
         None => Ok(()),
         Some(why) => {
-            let (login, package) = (asked.by.login.clone(), package.to_owned());
+            let (login, package) = (invocation.by.login.clone(), package.to_owned());
             Err(Refusal::OwnCode { login, package, why }.into())
         }
     }
 }
 
-/// Who asks for a plan of just what stands in our comment on this head, if it is so.
-async fn lifts<'a>(app: &App, request: &PlanRequest<'a>) -> Result<Option<&'a Invocation>> {
-    let Some(asked) = request.scene.asked else { return Ok(None) };
-    let seen = app.store.latest_plan_set(id_of(request.scene.target)).await?;
-    let was_before = |posted: Timestamp| posted < asked.at;
-    let has_read = seen.is_some_and(|seen| {
-        seen.plan_set.head == request.scene.look.pull.head && seen.posted_at.is_some_and(was_before)
+/// Returns who asks for a plan of just what our comment on this head shows, if it is so.
+async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<&'a Invocation>> {
+    let Some(invocation) = planning.invocation() else { return Ok(None) };
+    let shown = planning.context.app.store.latest_plan_set(planning.id()).await?;
+    let was_before = |posted: Timestamp| posted < invocation.at;
+    let has_read = shown.is_some_and(|shown| {
+        shown.plan_set.head == planning.pull().head && shown.posted_at.is_some_and(was_before)
     });
-    Ok(Some(asked).filter(|_| has_read))
+    Ok(Some(invocation).filter(|_| has_read))
 }
 
-/// A plan runs providers: only for branches of this repository, pushed by people who may write.
-async fn withheld(app: &App, request: &PlanRequest<'_>) -> Result<Option<NotPlanned>> {
-    let (target, pull) = (request.scene.target, &request.scene.look.pull);
+/// Returns why nothing of the head is run. A plan runs providers, so it is made only for branches of
+/// this repository, pushed by people who may write.
+async fn withheld(planning: &Planning<'_>) -> Result<Option<NotPlanned>> {
+    let (app, target, pull) = (planning.context.app, planning.context.target, planning.pull());
     if pull.is_from_fork() {
         return Ok(Some(NotPlanned::Fork));
     }

@@ -12,7 +12,8 @@ use tracing::Instrument as _;
 use crate::{
     app::{App, Environment},
     flow::{
-        JobContext, Result, merge_preview,
+        JobContext, Result,
+        merge_preview::{self, MergePreview},
         work::{self, Tree},
     },
 };
@@ -20,6 +21,7 @@ use planwright_core::change::{DriftCheck, NotPlanned, PlanOutcome, StackChange};
 use planwright_core::{
     digest::Digest,
     finding::{Finding, Location},
+    job::Plan,
     names::{RepositoryId, StackId},
     repo_config::RepoConfig,
 };
@@ -31,7 +33,7 @@ use planwright_package::{
 use planwright_store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, StateVersion};
 
 use super::{
-    PlanRequest,
+    Planning,
     gate::{PlanGate, changes_package},
 };
 
@@ -39,12 +41,12 @@ use super::{
 pub type Kind = PlanKind;
 
 /// What all stacks of one planning share.
-pub struct Planning<'a> {
-    pub app: &'a App,
-    pub request: &'a PlanRequest<'a>,
+pub struct StackPlanning<'a> {
+    pub planning: &'a Planning<'a>,
+    pub preview: &'a MergePreview,
     pub config: &'a RepoConfig,
-    pub settings: &'a Digest,
-    pub hold: PlanGate,
+    pub settings_digest: &'a Digest,
+    pub gate: PlanGate,
 }
 
 /// Where a stack is worked on, and by whose settings.
@@ -114,19 +116,19 @@ impl Work {
     pub async fn plan(
         &self,
         env: &Environment,
-        watch: &JobContext<'_>,
+        context: &JobContext<'_>,
         stage: Stage,
     ) -> Result<Planned, engine::Error> {
-        let step = Mutex::new(watch.log.step(Some(&self.stack), stage));
+        let step = Mutex::new(context.log.step(Some(&self.stack), stage));
         let on_start = |command: &'static str, _: Process| -> BoxFuture<'_, ()> {
             step.lock().unwrap_or_else(PoisonError::into_inner).command(command);
             Box::pin(future::ready(()))
         };
-        let log = |line: &str| watch.log.line(&self.stack, line);
+        let log = |line: &str| context.log.line(&self.stack, line);
         let (on_start, log) = (Some(&on_start as &OnStart<'_>), Some(&log as &Log<'_>));
-        let control = Control { cancel: watch.stop.clone(), on_start, log };
+        let control = Control { cancel: context.stop.clone(), on_start, log };
         let span = tracing::info_span!("stack", otel.name = "plan stack", stack = %self.stack);
-        let (app, root) = (watch.app, self.root(env));
+        let (app, root) = (context.app, self.root(env));
         let planned = app.engine.plan(&root, self.mode(), &control).instrument(span).await;
         app.metrics.plan(stage, planned.is_ok());
         step.into_inner().unwrap_or_else(PoisonError::into_inner).ended(&planned);
@@ -139,7 +141,7 @@ pub fn plan_dir(app: &App, repository: RepositoryId, stack: &StackId) -> PathBuf
     app.data.join("plan").join(repository.to_string()).join(stack.to_string())
 }
 
-impl<'a> Planning<'a> {
+impl<'a> StackPlanning<'a> {
     /// Plans one stack; the row is there when it has a plan.
     pub async fn plan(
         &self,
@@ -165,8 +167,8 @@ impl<'a> Planning<'a> {
             let finding = Finding::error("state_moved", place, refusal);
             return Ok((change(PlanOutcome::Invalid(vec![finding])), None));
         }
-        let watch = self.request.scene.watch;
-        let step = watch.log.step(Some(stack), Stage::Validate);
+        let context = self.planning.context;
+        let step = context.log.step(Some(stack), Stage::Validate);
         let (kind, prepared) = match self.prepared(stack, reasons) {
             Ok(prepared) => prepared,
             Err(findings) => {
@@ -178,31 +180,31 @@ impl<'a> Planning<'a> {
         if let Some(why) = self.not_planned(reasons) {
             return Ok((change(PlanOutcome::NotPlanned(why)), None));
         }
-        let repository = self.request.scene.target.repository.id;
-        let dir = plan_dir(self.app, repository, stack);
+        let repository = self.planning.context.target.repository.id;
+        let dir = plan_dir(context.app, repository, stack);
         let site = Site { repository, config: self.config, dir };
-        let work = match Work::of(self.app, site, kind, prepared).await {
+        let work = match Work::of(context.app, site, kind, prepared).await {
             Ok(work) => work,
             Err(why) => return Ok((change(PlanOutcome::EngineFailed(why)), None)),
         };
-        let (plan, row) = self.plan_work(&work, watch).await?;
-        let drift = self.drift(stack, watch).await?;
-        self.app.metrics.drift_check(&drift);
+        let (plan, row) = self.plan_work(&work).await?;
+        let drift = self.drift(stack).await?;
+        context.app.metrics.drift_check(&drift);
         let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
         Ok((StackChange { drift, protected, ..change(plan) }, row))
     }
 
     fn prepared(&self, stack: &StackId, reasons: &BTreeSet<Reason>) -> Checked<(Kind, Prepared)> {
         let files = |files: &'a Checked<MemoryFiles>| files.as_ref().map_err(Vec::clone);
-        let base = files(&self.request.preview.base)?;
-        let merged = files(&self.request.preview.merged)?;
+        let base = files(&self.preview.base)?;
+        let merged = files(&self.preview.merged)?;
         if reasons.contains(&Reason::Removed) {
             let trusted = Trusted { config: self.config, packages: base };
             return Ok((Kind::Destroy, Prepared::load(base, &trusted, stack)?));
         }
         // Bytes of a package in the head are looked at, and run only when a maintainer says so.
         let packages =
-            if changes_package(reasons).is_some() || self.hold.overridden { merged } else { base };
+            if changes_package(reasons).is_some() || self.gate.overridden { merged } else { base };
         let trusted = Trusted { config: self.config, packages };
         let mut prepared = Prepared::load(merged, &trusted, stack)?;
         prepared.protect_also(base, self.config, stack);
@@ -210,23 +212,20 @@ impl<'a> Planning<'a> {
     }
 
     fn not_planned(&self, reasons: &BTreeSet<Reason>) -> Option<NotPlanned> {
-        self.hold.withheld.clone().or_else(|| {
-            let folder = changes_package(reasons).filter(|_| !self.hold.overridden)?;
+        self.gate.withheld.clone().or_else(|| {
+            let folder = changes_package(reasons).filter(|_| !self.gate.overridden)?;
             Some(NotPlanned::PackageBytes(folder.to_owned()))
         })
     }
 
-    async fn plan_work(
-        &self,
-        work: &Work,
-        watch: &JobContext<'_>,
-    ) -> Result<(PlanOutcome, Option<StackPlan>)> {
-        let input_digest = work.input_digest(self.settings);
+    async fn plan_work(&self, work: &Work) -> Result<(PlanOutcome, Option<StackPlan>)> {
+        let context = self.planning.context;
+        let input_digest = work.input_digest(self.settings_digest);
         if let Some(row) = self.known(work, &input_digest).await? {
-            watch.log.step(Some(&work.stack), Stage::Reuse).done();
+            context.log.step(Some(&work.stack), Stage::Reuse).done();
             return Ok((PlanOutcome::Planned(row.plan.clone()), Some(row)));
         }
-        let planned = match planned(work.plan(&self.app.plan_env, watch, Stage::Wait).await)? {
+        let planned = match planned(work.plan(&context.app.plan_env, context, Stage::Wait).await)? {
             Ok(planned) => planned,
             Err(message) => return Ok((PlanOutcome::EngineFailed(message), None)),
         };
@@ -243,7 +242,7 @@ impl<'a> Planning<'a> {
 
     /// The plan of the same input against the same state, unless somebody asked for a new one.
     async fn known(&self, work: &Work, input: &Digest) -> Result<Option<StackPlan>> {
-        let (asked, stacks) = (self.request.scene.asked, self.request.stacks);
+        let Plan { asked, stacks, .. } = self.planning.job;
         let is_named = stacks.is_empty() || stacks.contains(&work.stack);
         if (asked.is_some() && is_named) || work.work.backend.kind != "local" {
             return Ok(None);
@@ -254,30 +253,29 @@ impl<'a> Planning<'a> {
             digest: input.clone(),
             state: state.as_ref().map(version),
         };
-        let repository = self.request.scene.target.repository.id;
-        Ok(self.app.store.plan_with_input(repository, &work.stack, &input).await?)
+        let repository = self.planning.context.target.repository.id;
+        Ok(self.planning.context.app.store.plan_with_input(repository, &work.stack, &input).await?)
     }
 
-    async fn drift(&self, stack: &StackId, watch: &JobContext<'_>) -> Result<DriftCheck> {
-        let repository = self.request.scene.target.repository.id;
-        let applied = self.app.store.applied_stack(repository, stack).await?;
+    async fn drift(&self, stack: &StackId) -> Result<DriftCheck> {
+        let context = self.planning.context;
+        let repository = context.target.repository.id;
+        let applied = context.app.store.applied_stack(repository, stack).await?;
         match applied.filter(|applied| !applied.removed) {
             None => Ok(DriftCheck::NeverApplied),
-            Some(applied) => {
-                drift_of(watch, &self.request.preview.mirror, self.config, &applied).await
-            }
+            Some(applied) => drift_of(context, &self.preview.mirror, self.config, &applied).await,
         }
     }
 }
 
 /// What a plan of the last applied tree of a stack would do.
 pub async fn drift_of(
-    watch: &JobContext<'_>,
+    context: &JobContext<'_>,
     mirror: &planwright_git::Mirror,
     config: &RepoConfig,
     applied: &AppliedStack,
 ) -> Result<DriftCheck> {
-    let (app, target) = (watch.app, watch.target);
+    let (app, target) = (context.app, context.target);
     let repository = target.repository.id;
     let tree = match merge_preview::applied_tree(app, target, mirror, &applied.commit).await? {
         Ok(tree) => tree,
@@ -304,7 +302,7 @@ pub async fn drift_of(
         Ok(work) => work,
         Err(why) => return Ok(DriftCheck::Unknown(why)),
     };
-    Ok(match planned(work.plan(&app.plan_env, watch, Stage::Drift).await)? {
+    Ok(match planned(work.plan(&app.plan_env, context, Stage::Drift).await)? {
         Ok(planned) => DriftCheck::Checked(planned.plan.clone()),
         Err(message) => DriftCheck::Unknown(message),
     })

@@ -1,0 +1,84 @@
+//! The third stage: which stacks the change touches, and by which settings it is judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::flow::{
+    Result,
+    merge_preview::{self, MergePreview},
+    outbox,
+};
+use planwright_core::{
+    change::{Block, Change},
+    digest::Digest,
+    finding::Finding,
+    names::StackId,
+    repo_config::RepoConfig,
+};
+use planwright_package::affected::Reason;
+use planwright_view::Refusal;
+
+use super::{
+    Exit, Planning, gate,
+    publish::{Audience, Outcome},
+};
+
+/// What a change is about.
+pub struct Affected {
+    /// The stacks, each with all reasons why it is touched.
+    pub stacks: BTreeMap<StackId, BTreeSet<Reason>>,
+    pub change: Change,
+    /// The settings by which it is judged: those of the base.
+    pub config: RepoConfig,
+    pub settings_digest: Digest,
+}
+
+/// Finds the stacks that the change touches. Ends the planning where it touches none, and where its
+/// files cannot be read; refuses what was asked of a stack that it does not touch.
+pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<Affected, Exit> {
+    let blocked = |change: Change, findings: Vec<Finding>| -> Exit {
+        match change.blocked(Block::Findings(findings)) {
+            Ok(change) => Outcome::told(change).into(),
+            Err(error) => error.into(),
+        }
+    };
+    let change = planning.change();
+    let stacks = match preview.affected() {
+        Ok(stacks) => stacks,
+        Err(findings) => return Err(blocked(change, findings)),
+    };
+    if let Some(stack) = planning.job.stacks.iter().find(|stack| !stacks.contains_key(*stack)) {
+        return Err(Refusal::NotAffected { stack: stack.clone() }.into());
+    }
+    gate::refuse_own_code(planning, preview, &stacks).await?;
+    // From here on nothing is refused any more, so something will end the check.
+    match planning.invocation() {
+        Some(_) => planning.begin().await?,
+        None => planning.begin_page().await,
+    }
+    let change = match preview.settings() {
+        Ok(settings) => change.touches_settings(settings)?,
+        Err(findings) => return Err(blocked(change, findings)),
+    };
+    let is_about_nothing = stacks.is_empty() && change.settings.is_none();
+    if is_about_nothing && (preview.config.is_err() || !planning.was_planned().await?) {
+        return Err(unaffected(planning, change).await?.into());
+    }
+    let config = match merge_preview::rules(preview.config.clone(), stacks.is_empty()) {
+        Ok(config) => config,
+        Err(findings) => return Err(blocked(change, findings)),
+    };
+    let shared = preview.shared_state();
+    if !is_about_nothing && !shared.is_empty() {
+        return Err(blocked(change, shared));
+    }
+    let settings_digest = merge_preview::settings_digest(&config);
+    Ok(Affected { stacks, change, config, settings_digest })
+}
+
+/// A check is enough, unless something was said before that no longer holds.
+async fn unaffected(planning: &Planning<'_>, change: Change) -> Result<Outcome> {
+    let context = planning.context;
+    let has_commented = outbox::has_commented(context.app, context.target).await?;
+    let audience = if has_commented { Audience::CommentAndCheck } else { Audience::Check };
+    Ok(Outcome { audience, ..Outcome::told(change.unaffected()?) })
+}

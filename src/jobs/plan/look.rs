@@ -1,0 +1,47 @@
+//! The first stage: what GitHub says of the pull request, and whether it is to be planned at all.
+
+use crate::flow::{
+    JobContext, Result, id_of,
+    pull_snapshot::{PullSnapshot, pull_snapshot},
+};
+use planwright_core::{job::Plan, pull_request::PullRequestState};
+use planwright_view::Refusal;
+
+/// What there is to plan of a pull request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// What its head would make of the base.
+    Head,
+    /// What its merge has made of the base: it was merged before its head was planned.
+    Merge,
+    /// Nothing: it is open into a branch that is never applied.
+    OtherBase,
+}
+
+/// A pull request as it was looked at.
+pub struct Looked {
+    pub snapshot: PullSnapshot,
+    pub subject: Subject,
+}
+
+/// Reads the pull request; none if there is nothing to plan and nobody to tell so.
+pub async fn look(job: &Plan, context: &JobContext<'_>) -> Result<Option<Looked>> {
+    let (app, target, is_asked) = (context.app, &job.target, job.asked.is_some());
+    let snapshot = pull_snapshot(app, target).await?;
+    let pull = &snapshot.pull;
+    let subject = match (pull.state, pull.is_into_default_branch()) {
+        (PullRequestState::Open, true) => Subject::Head,
+        (PullRequestState::Open, false) => Subject::OtherBase,
+        (PullRequestState::Merged, false) => return Ok(None),
+        _ if is_asked => return Err(Refusal::Closed.into()),
+        (PullRequestState::Closed, _) => return Ok(None),
+        (PullRequestState::Merged, true) => {
+            let planned = app.store.latest_plan_set(id_of(target)).await?;
+            if planned.is_some_and(|planned| planned.plan_set.head == pull.head) {
+                return Ok(None);
+            }
+            Subject::Merge
+        }
+    };
+    Ok(Some(Looked { snapshot, subject }))
+}

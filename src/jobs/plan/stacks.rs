@@ -1,0 +1,38 @@
+//! The fourth stage: the plan of each stack that is affected.
+
+use futures::future;
+
+use crate::flow::{Result, merge_preview::MergePreview};
+use planwright_core::change::StackChange;
+use planwright_store as store;
+
+use super::{Planning, affect::Affected, gate::PlanGate, stack::StackPlanning};
+
+/// The stacks of a change as they were planned, and what is stored of those that have a plan.
+#[derive(Default)]
+pub struct PlannedStacks {
+    pub stacks: Vec<StackChange>,
+    pub plans: Vec<store::StackPlan>,
+}
+
+/// Plans each stack that is affected, side by side.
+pub async fn plan_stacks(
+    planning: &Planning<'_>,
+    preview: &MergePreview,
+    affected: &Affected,
+) -> Result<PlannedStacks> {
+    if affected.stacks.is_empty() {
+        return Ok(PlannedStacks::default());
+    }
+    let gate = PlanGate::new(planning).await?;
+    let stacks = StackPlanning {
+        planning,
+        preview,
+        config: &affected.config,
+        settings_digest: &affected.settings_digest,
+        gate,
+    };
+    let plans = affected.stacks.iter().map(|(stack, reasons)| stacks.plan(stack, reasons));
+    let (stacks, plans): (Vec<_>, Vec<_>) = future::try_join_all(plans).await?.into_iter().unzip();
+    Ok(PlannedStacks { stacks, plans: plans.into_iter().flatten().collect() })
+}
