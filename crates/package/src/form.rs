@@ -103,7 +103,7 @@ impl Form {
         };
         let comment = format!("{MADE} from the params of the package; do not edit.\n");
         // Structs of texts cannot fail to become YAML.
-        format!("{comment}{}", yaml_serde::to_string(&file).unwrap_or_default())
+        format!("{comment}{}", serde_saphyr::to_string(&file).unwrap_or_default())
     }
 }
 

@@ -163,7 +163,7 @@ fn forms(state: &State, repo: i64) -> Result<Vec<(String, Read)>, ApiError> {
             continue;
         }
         let bytes = git.file(sha, &path)?.unwrap_or_default();
-        let form = yaml_serde::from_slice(&bytes).map_err(|error| error.to_string());
+        let form = serde_saphyr::from_slice(&bytes).map_err(|error| error.to_string());
         found.push((name.to_owned(), form));
     }
     Ok(found)
@@ -361,7 +361,7 @@ body:
 ";
 
     fn filled(encoded: &str) -> Result<String, ApiError> {
-        let form: Form = yaml_serde::from_str(FORM).unwrap();
+        let form: Form = serde_saphyr::from_str(FORM).unwrap();
         form.text(&Fields::read(encoded.as_bytes()))
     }
 
