@@ -120,8 +120,10 @@ async fn answer(
 async fn cancel(app: &App, target: &Target) -> Result<()> {
     let id = id_of(target);
     let jobs = app.store.open_jobs().await?;
-    let is_ours = |job: &planwright_store::Job| job.pull_request == Some(id);
-    if !jobs.iter().any(|job| is_ours(job) && Lane::is_cancellable(&job.key)) {
+    // A lane of another version is not known to be cancellable.
+    let is_cancellable =
+        |job: &planwright_store::Job| job.key.parse().is_ok_and(|lane: Lane| lane.is_cancellable());
+    if !jobs.iter().any(|job| job.pull_request == Some(id) && is_cancellable(job)) {
         // A run that waits for people has no job.
         if agent::cancel(app, target).await? {
             return Ok(());

@@ -159,10 +159,42 @@ impl fmt::Display for Lane {
     }
 }
 
+/// A stored key that names no lane of this version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names no lane of jobs")]
+pub struct UnknownLane(String);
+
+impl FromStr for Lane {
+    type Err = UnknownLane;
+
+    fn from_str(key: &str) -> Result<Self, UnknownLane> {
+        let lane = || {
+            let (word, rest) = key.split_once('/')?;
+            let numbered = || {
+                let (repository, number) = rest.split_once('/')?;
+                let repository = RepositoryId(repository.parse().ok()?);
+                Some(Numbered { repository, number: PrNumber(number.parse().ok()?) })
+            };
+            Some(match word {
+                "ack" => Self::Acknowledgement(DeliveryId::parse(rest).ok()?),
+                "pr" => Self::PullRequest(numbered()?),
+                "apply" => Self::Apply(numbered()?),
+                "agent" => Self::Agent(numbered()?),
+                "remind" => Self::Reminder(numbered()?),
+                _ => return None,
+            })
+        };
+        lane().ok_or_else(|| UnknownLane(key.to_owned()))
+    }
+}
+
 impl Lane {
-    /// Returns whether the lane that a stored key names holds work that `/infra cancel` stops.
-    pub fn is_cancellable(key: &str) -> bool {
-        matches!(key.split('/').next(), Some("pr" | "apply" | "agent"))
+    /// Returns whether `/infra cancel` stops the work in it.
+    pub fn is_cancellable(&self) -> bool {
+        match self {
+            Self::PullRequest(_) | Self::Apply(_) | Self::Agent(_) => true,
+            Self::Acknowledgement(_) | Self::Reminder(_) => false,
+        }
     }
 }
 
@@ -212,7 +244,11 @@ mod tests {
             (Lane::Agent(of), true),
             (Lane::Reminder(of), false),
         ] {
-            assert_eq!(Lane::is_cancellable(&lane.to_string()), expected, "{lane}");
+            assert_eq!(lane.is_cancellable(), expected, "{lane}");
+            assert_eq!(lane.to_string().parse(), Ok(lane));
+        }
+        for key in ["", "pr", "pr/2", "pr/2/x", "pr/2/5/7", "other/2/5"] {
+            assert_eq!(key.parse::<Lane>(), Err(UnknownLane(key.into())));
         }
         assert_eq!((Apply::RETRY, Plan::RETRY), (Retry::Never, Retry::Freely));
     }
