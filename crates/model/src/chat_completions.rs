@@ -15,7 +15,7 @@ use planwright_core::agent::{
 
 use super::{
     Answer, Feature, Garbled, LONGEST_ANSWER, Settings, Usage,
-    wire::{Api, MOST_CALLS, MOST_TEXT},
+    api::{Api, MOST_CALLS, MOST_TEXT},
 };
 
 pub(crate) const API: Api = Api {

@@ -5,6 +5,7 @@
 
 #![warn(unreachable_pub)]
 
+mod api;
 mod chat_completions;
 mod transport;
 mod wire;

@@ -10,6 +10,7 @@ use planwright_core::finding::{Finding, Location};
 use super::Checked;
 use super::content;
 use super::expression::Reference;
+use super::files::Files;
 use super::manifest::{Manifest, Slot};
 use super::schema::Schema;
 use super::source::Source;
@@ -28,6 +29,13 @@ pub struct Package {
     pub variants: BTreeMap<(String, String), Variant>,
     pub files: BTreeMap<String, Vec<u8>>,
     pub digest: Digest,
+}
+
+impl Source {
+    /// Returns the package there, read and checked file by file; `place` is where it was asked for.
+    pub fn package(&self, files: &dyn Files, place: &Location) -> Checked<Package> {
+        Package::read(self.clone(), self.tree(files, place)?)
+    }
 }
 
 impl Package {

@@ -14,7 +14,6 @@ use planwright_core::finding::{Finding, Location};
 use super::Checked;
 use super::content;
 use super::files::Files;
-use super::loaded_package::Package;
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../packages");
 
@@ -56,8 +55,13 @@ impl Source {
         }
     }
 
-    /// The package there, read and checked file by file; `place` is where it was asked for.
-    pub fn package(&self, files: &dyn Files, place: &Location) -> Checked<Package> {
+    /// Returns the files of the package there, by their path relative to its folder; `place` is where it
+    /// was asked for.
+    pub(crate) fn tree(
+        &self,
+        files: &dyn Files,
+        place: &Location,
+    ) -> Checked<BTreeMap<String, Vec<u8>>> {
         let tree = match self {
             Self::BuiltIn(name) => match built_in().get(name) {
                 Some(tree) => tree.clone(),
@@ -65,10 +69,7 @@ impl Source {
             },
             Self::Path(path) => content::tree(files, path)?,
         };
-        if tree.is_empty() {
-            return Err(vec![self.unknown(place)]);
-        }
-        Package::read(self.clone(), tree)
+        if tree.is_empty() { Err(vec![self.unknown(place)]) } else { Ok(tree) }
     }
 
     fn unknown(&self, place: &Location) -> Finding {
