@@ -83,23 +83,23 @@ fn facts(run: &Run) -> AgentFacts {
 }
 
 /// Goes on with a run until people, a plan or time have to come first.
-pub async fn go(job: &job::Agent, watch: &JobContext<'_>) -> Result<Vec<Job>> {
-    let (app, target, run) = (watch.app, &job.target, job.run);
+pub async fn go(job: &job::Agent, context: &JobContext<'_>) -> Result<Vec<Job>> {
+    let (app, target, run) = (context.app, &job.target, job.run);
     let mut logged = Logged::load(app, RunId(run)).await?;
-    let mut desk = None;
+    let mut workspace = None;
     loop {
-        if watch.stop.is_cancelled() {
+        if context.stop.is_cancelled() {
             return stopped(app, target, &mut logged).await;
         }
         match logged.run.next(app.now()) {
-            Step::Ask => ask(app, target, &mut logged, watch).await?,
+            Step::Ask => ask(app, target, &mut logged, context).await?,
             Step::Decide(call) => {
-                let desk = Workspace::fresh(app, target, &logged.run, &mut desk).await?;
-                decide(app, &mut logged, &call, desk).await?;
+                let workspace = Workspace::fresh(app, target, &logged.run, &mut workspace).await?;
+                decide(app, &mut logged, &call, workspace).await?;
             }
             Step::Do(call) => {
-                let desk = Workspace::fresh(app, target, &logged.run, &mut desk).await?;
-                let (content, accepted) = desk.carry_out(&logged.run, &call);
+                let workspace = Workspace::fresh(app, target, &logged.run, &mut workspace).await?;
+                let (content, accepted) = workspace.carry_out(&logged.run, &call);
                 let content = scrubbed(app, &content);
                 logged.append(app, Event::Returned { content, accepted, planned: None }).await?;
             }
@@ -107,8 +107,8 @@ pub async fn go(job: &job::Agent, watch: &JobContext<'_>) -> Result<Vec<Job>> {
                 return Ok(vec![job::Preview { target: target.clone(), run }.into()]);
             }
             Step::Close(how) => {
-                let desk = Workspace::fresh(app, target, &logged.run, &mut desk).await?;
-                publish::close(app, target, &mut logged, how, desk).await?;
+                let workspace = Workspace::fresh(app, target, &logged.run, &mut workspace).await?;
+                publish::close(app, target, &mut logged, how, workspace).await?;
             }
             Step::Park(until) => {
                 show(app, target, &logged.run).await?;
@@ -194,7 +194,7 @@ async fn ask(
     app: &App,
     target: &Target,
     logged: &mut Logged,
-    watch: &JobContext<'_>,
+    context: &JobContext<'_>,
 ) -> Result<()> {
     let model = app.model.as_ref().context("a run goes on where no model is set up")?;
     let body = model.body(&logged.run.conversation);
@@ -206,7 +206,7 @@ async fn ask(
     let size = body.len();
     let answered = tokio::select! {
         answered = model.complete(body) => answered,
-        () = watch.stop.cancelled() => return Ok(()),
+        () = context.stop.cancelled() => return Ok(()),
     };
     let used = answered.as_ref().ok().map(|answer| model.cost(size, answer));
     app.metrics.model_answer(used.as_ref());
@@ -278,12 +278,17 @@ pub(crate) fn scrubbed(app: &App, content: &Value) -> Value {
 }
 
 /// Decides on the next call of the model.
-async fn decide(app: &App, logged: &mut Logged, call: &RawCall, desk: &Workspace) -> Result<()> {
+async fn decide(
+    app: &App,
+    logged: &mut Logged,
+    call: &RawCall,
+    workspace: &Workspace,
+) -> Result<()> {
     let is_secret = |text: &str| is_secret(app, text);
     let facts = gate::Facts {
-        stacks: &desk.stacks,
-        packages: &desk.packages,
-        scope: &desk.configuration.config.agent.stacks,
+        stacks: &workspace.stacks,
+        packages: &workspace.packages,
+        scope: &workspace.configuration.config.agent.stacks,
         is_secret: &is_secret,
     };
     match gate::decide(&logged.run, call, &facts) {

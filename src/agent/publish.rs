@@ -25,11 +25,11 @@ pub async fn close(
     target: &Target,
     logged: &mut Logged,
     how: End,
-    desk: &Workspace,
+    workspace: &Workspace,
 ) -> Result<()> {
     // People may have been asked or told something else since: the comment says what is now.
     show(app, target, &logged.run).await?;
-    let (how, published) = match published(app, target, logged, &how, desk).await {
+    let (how, published) = match published(app, target, logged, &how, workspace).await {
         Ok(published) => (how, published),
         Err(Error::Refused(refusal)) => (End::Unpublished(refusal.to_string()), None),
         Err(error) => return Err(error),
@@ -48,9 +48,9 @@ async fn published(
     target: &Target,
     logged: &Logged,
     how: &End,
-    desk: &Workspace,
+    workspace: &Workspace,
 ) -> Result<Option<Published>> {
-    let Some(edited) = desk.edited.as_ref().filter(|edited| !edited.files.is_empty()) else {
+    let Some(edited) = workspace.edited.as_ref().filter(|edited| !edited.files.is_empty()) else {
         return Ok(None);
     };
     if !is_worth_seeing(how) {

@@ -38,20 +38,20 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The desk of a run at its present revision: `kept` when it still is that one.
+    /// The workspace of a run at its present revision: `kept` when it still is that one.
     pub async fn fresh<'a>(
         app: &App,
         target: &Target,
         run: &Run,
         kept: &'a mut Option<Self>,
     ) -> Result<&'a Self> {
-        let is_fresh = kept.as_ref().is_some_and(|desk| desk.rev == run.rev());
-        let desk = match kept.take() {
-            Some(desk) if is_fresh => desk,
-            Some(desk) => Self::with(desk.configuration, desk.packages, run)?,
+        let is_fresh = kept.as_ref().is_some_and(|workspace| workspace.rev == run.rev());
+        let workspace = match kept.take() {
+            Some(workspace) if is_fresh => workspace,
+            Some(workspace) => Self::with(workspace.configuration, workspace.packages, run)?,
             None => Self::open(app, target, run).await?,
         };
-        Ok(kept.insert(desk))
+        Ok(kept.insert(workspace))
     }
 
     /// Reads the base commit of a run, and carries its edits out.
@@ -232,7 +232,7 @@ fn unreadable(what: &str, findings: &[Finding]) -> anyhow::Error {
 }
 
 /// The stacks that edits name, with whether each is still there.
-pub fn touched(run: &Run, desk: &Workspace) -> BTreeMap<StackId, bool> {
+pub fn touched(run: &Run, workspace: &Workspace) -> BTreeMap<StackId, bool> {
     let named = run.change_set.0.iter().map(|edit| edit.stack());
-    named.map(|stack| (stack.clone(), desk.stacks.contains(stack))).collect()
+    named.map(|stack| (stack.clone(), workspace.stacks.contains(stack))).collect()
 }

@@ -32,11 +32,11 @@ pub struct VerdictInput<'a> {
 }
 
 /// The verdict on a change, from facts as they are now, and what the change takes of it.
-pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict, Judgement)> {
-    let principals = principals(app, case.target, case.pull).await?;
-    let facts = case.plan_set.map(plan_set_facts);
-    let may_write = live_permissions(app, case).await?;
-    let stacks: Vec<StackFacts> = case
+pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdict, Judgement)> {
+    let principals = principals(app, input.target, input.pull).await?;
+    let facts = input.plan_set.map(plan_set_facts);
+    let may_write = live_permissions(app, input).await?;
+    let stacks: Vec<StackFacts> = input
         .change
         .stacks
         .iter()
@@ -48,37 +48,37 @@ pub async fn gather_facts(app: &App, case: &VerdictInput<'_>) -> Result<(Verdict
             changes_code: stack.changes_code,
         })
         .collect();
-    let unfinished = unfinished(app, case).await?;
+    let unfinished = unfinished(app, input).await?;
     let current = Current {
-        head: case.pull.head.clone(),
-        base: case.pull.base_ref.clone(),
-        settings_digest: case.settings_digest.clone(),
+        head: input.pull.head.clone(),
+        base: input.pull.base_ref.clone(),
+        settings_digest: input.settings_digest.clone(),
     };
     let verdict = verdict::verdict(&VerdictFacts {
         current: &current,
         plan_set: facts.as_ref(),
         stacks: &stacks,
         unfinished: unfinished.as_deref(),
-        changes_settings: case.change.settings.is_some(),
+        changes_settings: input.change.settings.is_some(),
         principals: &principals,
-        opinions: &opinions(app, case, &may_write).await?,
-        allowances: &allowances(app, case, &may_write).await?,
-        rule: rule(case.config),
+        opinions: &opinions(app, input, &may_write).await?,
+        allowances: &allowances(app, input, &may_write).await?,
+        rule: rule(input.config),
     });
     let judgement = Judgement {
         verdict: verdict.requirement().clone(),
         principals,
-        allows_self_approval: case.config.approvals.own,
+        allows_self_approval: input.config.approvals.own,
     };
     Ok((verdict, judgement))
 }
 
 /// What is missing of the head where a run of the agent has published it so. Whoever moves the head
 /// has taken it over.
-async fn unfinished(app: &App, case: &VerdictInput<'_>) -> Result<Option<String>> {
-    let run = app.store.agent_run_of_pull_request(id_of(case.target)).await?;
+async fn unfinished(app: &App, input: &VerdictInput<'_>) -> Result<Option<String>> {
+    let run = app.store.agent_run_of_pull_request(id_of(input.target)).await?;
     let unfinished = run.and_then(|run| run.facts.unfinished);
-    Ok(unfinished.filter(|it| it.head == case.pull.head).map(|it| it.why))
+    Ok(unfinished.filter(|it| it.head == input.pull.head).map(|it| it.why))
 }
 
 /// Everyone who shaped the configuration of a change.
@@ -125,8 +125,8 @@ pub fn rule(config: &RepoConfig) -> ApprovalRule {
 }
 
 /// Who of those that spoke by a command may write now; reviews bring the answer along.
-async fn live_permissions(app: &App, case: &VerdictInput<'_>) -> Result<BTreeMap<UserId, bool>> {
-    let id = id_of(case.target);
+async fn live_permissions(app: &App, input: &VerdictInput<'_>) -> Result<BTreeMap<UserId, bool>> {
+    let id = id_of(input.target);
     let approvals = app.store.approvals(id).await?;
     let confirmed = approvals.into_iter().filter(|approval| approval.kind == ApprovalKind::Confirm);
     let allowed = app.store.allowances(id).await?;
@@ -137,7 +137,7 @@ async fn live_permissions(app: &App, case: &VerdictInput<'_>) -> Result<BTreeMap
     let mut may_write = BTreeMap::new();
     for (user, login) in people {
         let permission =
-            app.github.permission(&case.target.repository, &person(user, login)).await?;
+            app.github.permission(&input.target.repository, &person(user, login)).await?;
         may_write.insert(user, permission.can_write());
     }
     Ok(may_write)
@@ -145,10 +145,10 @@ async fn live_permissions(app: &App, case: &VerdictInput<'_>) -> Result<BTreeMap
 
 async fn opinions(
     app: &App,
-    case: &VerdictInput<'_>,
+    input: &VerdictInput<'_>,
     may_write: &BTreeMap<UserId, bool>,
 ) -> Result<Vec<Review>> {
-    let recorded = app.store.approvals(id_of(case.target)).await?;
+    let recorded = app.store.approvals(id_of(input.target)).await?;
     let of_record = |approval: &planwright_store::Approval| Recorded {
         head: approval.head.clone(),
         digest: approval.plan_set.clone(),
@@ -161,7 +161,7 @@ async fn opinions(
         )
     };
     let reviews =
-        case.pull.reviews.iter().filter(|review| is_opinion(review.state)).map(|review| {
+        input.pull.reviews.iter().filter(|review| is_opinion(review.state)).map(|review| {
             let known = recorded.iter().find(|approval| approval.review == Some(review.id.0));
             Review {
                 kind: Kind::Review,
@@ -194,10 +194,10 @@ async fn opinions(
 
 async fn allowances(
     app: &App,
-    case: &VerdictInput<'_>,
+    input: &VerdictInput<'_>,
     may_write: &BTreeMap<UserId, bool>,
 ) -> Result<Vec<Allowance>> {
-    let stored = app.store.allowances(id_of(case.target)).await?;
+    let stored = app.store.allowances(id_of(input.target)).await?;
     Ok(stored
         .into_iter()
         .map(|allowance| Allowance {
@@ -213,7 +213,7 @@ async fn allowances(
                 recorded: Some(Recorded {
                     head: allowance.head,
                     digest: allowance.plan_set,
-                    settings_digest: case.settings_digest.clone(),
+                    settings_digest: input.settings_digest.clone(),
                 }),
             },
             stack: allowance.stack,

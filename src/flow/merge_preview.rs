@@ -64,13 +64,13 @@ pub async fn merge_preview(
     app: &App,
     target: &Target,
     pull: &PullRequest,
-    notes: &RunLog,
+    log: &RunLog,
 ) -> Result<Merged> {
-    let step = notes.step(None, Stage::Fetch);
+    let step = log.step(None, Stage::Fetch);
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
     let mirror = fetch(app, target, &wants).await?;
     step.done();
-    let step = notes.step(None, Stage::Merge);
+    let step = log.step(None, Stage::Merge);
     let tree = match mirror.merge(&pull.base, &pull.head).await? {
         Merge::Tree(tree) => tree,
         Merge::Conflict { paths } => {

@@ -1,7 +1,7 @@
 //! The log of a run for the page that people watch it on: steps and what the engine says.
 //!
 //! Kept in memory and written down twice a second, so that no line waits for the database. Nothing is
-//! decided by notes: what cannot be written is logged, and the run goes on.
+//! decided by it: what cannot be written is traced, and the run goes on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +22,7 @@ use planwright_store::{
 
 use super::{Error, id_of};
 
-/// How often notes are written down.
+/// How often the buffer is written down.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of what the engine says that are kept of one stack, and of all stacks of a run.
 const MOST_OF_A_STACK: usize = 256 << 10;
@@ -30,7 +30,7 @@ const MOST_OF_A_RUN: usize = 2 << 20;
 /// Characters of one line.
 const MOST_OF_A_LINE: usize = 4_000;
 
-/// Takes notes, or none where nobody can read them; clones write on the same sheet.
+/// Keeps the log of a run, or none where nobody can read it; clones write to the same recorder.
 #[derive(Clone, Default)]
 pub struct RunLog(Option<Arc<Recorder>>);
 
@@ -38,7 +38,7 @@ struct Recorder {
     store: Store,
     clock: Clock,
     secrets: Secrets,
-    page: Mutex<Buffer>,
+    buffer: Mutex<Buffer>,
     /// Held while writing, so that what is newer is written later.
     writing: tokio::sync::Mutex<()>,
 }
@@ -61,104 +61,104 @@ struct Buffer {
 impl RunLog {
     /// Returns a log that is written nowhere yet.
     pub fn of(app: &App) -> Self {
-        let sheet = app.public_url.as_ref().map(|_| Recorder {
+        let recorder = app.public_url.as_ref().map(|_| Recorder {
             store: app.store.clone(),
             clock: app.clock.clone(),
             secrets: app.secrets.clone(),
-            page: Mutex::default(),
+            buffer: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
         });
-        Self(sheet.map(Arc::new))
+        Self(recorder.map(Arc::new))
     }
 
     /// Begins the run of a planning, unless it is begun; what was noted before belongs to it.
     pub async fn begin_planning(&self, target: &Target, subject: Subject) {
-        let Some(sheet) = &self.0 else { return };
-        if sheet.page().run.is_some() {
+        let Some(recorder) = &self.0 else { return };
+        if recorder.buffer().run.is_some() {
             return;
         }
-        match sheet.store.start_planning(id_of(target), &subject, (sheet.clock)()).await {
-            Ok(run) => sheet.write_from_now_on(run, None),
+        match recorder.store.start_planning(id_of(target), &subject, (recorder.clock)()).await {
+            Ok(run) => recorder.write_from_now_on(run, None),
             Err(error) => tracing::warn!(%error, "a planning has no page"),
         }
     }
 
-    /// Takes notes of an apply that was begun, or goes on with those of one that was lost.
+    /// Begins the log of an apply, or goes on with that of one that was lost.
     pub async fn of_apply(&self, run: RunId, subject: Subject, plan_set: PlanSetId) {
-        let Some(sheet) = &self.0 else { return };
+        let Some(recorder) = &self.0 else { return };
         let noted = async {
-            let next = sheet.store.next_note(run).await?;
-            sheet.store.note_outcome(run, Some(plan_set), None).await?;
-            sheet.store.note_subject(run, &subject).await.map(|()| next)
+            let next = recorder.store.next_note(run).await?;
+            recorder.store.note_outcome(run, Some(plan_set), None).await?;
+            recorder.store.note_subject(run, &subject).await.map(|()| next)
         };
         match noted.await {
-            Ok(next) => sheet.write_from_now_on(run, Some(next)),
+            Ok(next) => recorder.write_from_now_on(run, Some(next)),
             Err(error) => tracing::warn!(%run, %error, "an apply has no page"),
         }
     }
 
     /// Records what came out so far: a plan set, or else what is said instead.
     pub async fn outcome(&self, plan_set: Option<PlanSetId>, change: Option<&Change>) {
-        let Some((sheet, run)) = self.open() else { return };
-        if let Err(error) = sheet.store.note_outcome(run, plan_set, change).await {
+        let Some((recorder, run)) = self.open() else { return };
+        if let Err(error) = recorder.store.note_outcome(run, plan_set, change).await {
             tracing::warn!(%run, %error, "what came out of a run is not on its page");
         }
     }
 
     /// Ends the run of a planning.
     pub async fn end_planning(&self, ended: &Result<(), Error>) {
-        let Some((sheet, run)) = self.open() else { return };
-        sheet.write().await;
+        let Some((recorder, run)) = self.open() else { return };
+        recorder.write().await;
         let state = match ended {
             Ok(()) => RunState::Succeeded,
             Err(Error::Failed(_)) => RunState::Failed,
             Err(_) => RunState::Cancelled,
         };
-        if let Err(error) = sheet.store.finish_run(run, state, (sheet.clock)()).await {
+        if let Err(error) = recorder.store.finish_run(run, state, (recorder.clock)()).await {
             tracing::warn!(%run, %error, "the end of a planning is not on its page");
         }
     }
 
     /// Writes down what is not written yet.
     pub async fn write(&self) {
-        if let Some(sheet) = &self.0 {
-            sheet.write().await;
+        if let Some(recorder) = &self.0 {
+            recorder.write().await;
         }
     }
 
     /// Begins a step, of one stack or of the whole run.
     pub fn step(&self, stack: Option<&StackId>, stage: Stage) -> Step {
-        let at = self.0.as_ref().map(|sheet| {
-            let now = (sheet.clock)();
-            sheet.page().begin(stack.cloned(), stage, now)
+        let at = self.0.as_ref().map(|recorder| {
+            let now = (recorder.clock)();
+            recorder.buffer().begin(stack.cloned(), stage, now)
         });
-        Step { notes: self.clone(), at, stack: stack.cloned(), stage }
+        Step { log: self.clone(), at, stack: stack.cloned(), stage }
     }
 
     /// A step of the whole run that began before there was one.
     pub fn step_since(&self, stage: Stage, since: Timestamp) -> Step {
-        let at = self.0.as_ref().map(|sheet| sheet.page().begin(None, stage, since));
-        Step { notes: self.clone(), at, stack: None, stage }
+        let at = self.0.as_ref().map(|recorder| recorder.buffer().begin(None, stage, since));
+        Step { log: self.clone(), at, stack: None, stage }
     }
 
     /// Records a line that the engine has said.
     pub fn line(&self, stack: &StackId, line: &str) {
-        if let Some(sheet) = &self.0 {
-            let line = escape::shortened(&sheet.secrets.scrubbed(line), MOST_OF_A_LINE);
-            sheet.page().say(stack, &line);
+        if let Some(recorder) = &self.0 {
+            let line = escape::shortened(&recorder.secrets.scrubbed(line), MOST_OF_A_LINE);
+            recorder.buffer().say(stack, &line);
         }
     }
 
     fn open(&self) -> Option<(&Recorder, RunId)> {
-        let sheet = self.0.as_deref()?;
-        let run = sheet.page().run?;
-        Some((sheet, run))
+        let recorder = self.0.as_deref()?;
+        let run = recorder.buffer().run?;
+        Some((recorder, run))
     }
 }
 
 /// A step that is under way. Dropped, it was stopped.
 pub struct Step {
-    notes: RunLog,
+    log: RunLog,
     at: Option<usize>,
     stack: Option<StackId>,
     stage: Stage,
@@ -174,7 +174,7 @@ impl Step {
         };
         if stage != self.stage {
             self.set(StepState::Done);
-            *self = self.notes.step(self.stack.clone().as_ref(), stage);
+            *self = self.log.step(self.stack.clone().as_ref(), stage);
         }
     }
 
@@ -196,9 +196,9 @@ impl Step {
     }
 
     fn set(&mut self, state: StepState) {
-        if let (Some(sheet), Some(at)) = (&self.notes.0, self.at.take()) {
-            let now = (sheet.clock)();
-            sheet.page().end(at, state, now);
+        if let (Some(recorder), Some(at)) = (&self.log.0, self.at.take()) {
+            let now = (recorder.clock)();
+            recorder.buffer().end(at, state, now);
         }
     }
 }
@@ -210,17 +210,17 @@ impl Drop for Step {
 }
 
 impl Recorder {
-    fn page(&self) -> MutexGuard<'_, Buffer> {
-        self.page.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `next` is the first number that is free; none where no notes of the run are written.
+    /// `next` is the first number that is free; none where no log of the run is written.
     fn write_from_now_on(self: &Arc<Self>, run: RunId, next: Option<i64>) {
         {
-            let mut page = self.page();
-            page.run = Some(run);
+            let mut buffer = self.buffer();
+            buffer.run = Some(run);
             if let Some(next) = next {
-                page.begin_at(next);
+                buffer.begin_at(next);
             }
         }
         tokio::spawn(keep_writing(Arc::downgrade(self)));
@@ -229,29 +229,29 @@ impl Recorder {
     async fn write(&self) {
         let _alone = self.writing.lock().await;
         let (run, changed, steps, lines) = {
-            let mut page = self.page();
-            let Some(run) = page.run else { return };
-            let changed = std::mem::take(&mut page.changed);
-            let steps: Vec<RunStep> = changed.iter().map(|at| page.steps[*at].clone()).collect();
-            (run, changed, steps, std::mem::take(&mut page.lines))
+            let mut buffer = self.buffer();
+            let Some(run) = buffer.run else { return };
+            let changed = std::mem::take(&mut buffer.changed);
+            let steps: Vec<RunStep> = changed.iter().map(|at| buffer.steps[*at].clone()).collect();
+            (run, changed, steps, std::mem::take(&mut buffer.lines))
         };
         if steps.is_empty() && lines.is_empty() {
             return;
         }
         if let Err(error) = self.store.note(run, &steps, &lines).await {
-            tracing::warn!(%run, %error, "notes of a run were not written");
+            tracing::warn!(%run, %error, "the log of a run was not written");
             // Lines may be lost; how a step ended is tried once more.
-            self.page().changed.extend(changed);
+            self.buffer().changed.extend(changed);
         }
     }
 }
 
-/// Until nobody takes notes on the sheet any more.
-async fn keep_writing(sheet: Weak<Recorder>) {
+/// Writes until nobody keeps this log any more.
+async fn keep_writing(recorder: Weak<Recorder>) {
     loop {
         tokio::time::sleep(PAUSE).await;
-        let Some(sheet) = sheet.upgrade() else { return };
-        sheet.write().await;
+        let Some(recorder) = recorder.upgrade() else { return };
+        recorder.write().await;
     }
 }
 
@@ -320,42 +320,42 @@ mod tests {
 
     #[test]
     fn lines_of_one_stack_go_together_and_keep_their_order() {
-        let mut page = Buffer::default();
+        let mut buffer = Buffer::default();
         for (name, line) in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")] {
-            page.say(&stack(name), line);
+            buffer.say(&stack(name), line);
         }
-        let bodies: Vec<&str> = page.lines.iter().map(|lines| lines.body.as_str()).collect();
+        let bodies: Vec<&str> = buffer.lines.iter().map(|lines| lines.body.as_str()).collect();
         assert_eq!(bodies, ["1\n2\n", "3\n", "4\n"]);
-        assert_eq!(page.lines.iter().map(|lines| lines.seq).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(buffer.lines.iter().map(|lines| lines.seq).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     #[test]
     fn a_log_ends_at_its_limit_and_says_so_once() {
-        let mut page = Buffer::default();
+        let mut buffer = Buffer::default();
         let line = "x".repeat(1_000);
         for _ in 0..1_000 {
-            page.say(&stack("a"), &line);
+            buffer.say(&stack("a"), &line);
         }
-        page.say(&stack("b"), "still heard");
-        let said: String = page.lines.iter().map(|lines| lines.body.as_str()).collect();
+        buffer.say(&stack("b"), "still heard");
+        let said: String = buffer.lines.iter().map(|lines| lines.body.as_str()).collect();
         assert!(said.len() < MOST_OF_A_STACK + 100, "{}", said.len());
         assert_eq!(said.matches("no more of it is kept").count(), 1);
         assert!(said.ends_with("still heard\n"), "another stack has room of its own");
         for i in 0..100 {
             for _ in 0..300 {
-                page.say(&stack(&format!("s-{i}")), &line);
+                buffer.say(&stack(&format!("s-{i}")), &line);
             }
         }
-        let said: usize = page.lines.iter().map(|lines| lines.body.len()).sum();
+        let said: usize = buffer.lines.iter().map(|lines| lines.body.len()).sum();
         assert!(said < MOST_OF_A_RUN + 100 * 100, "{said}");
     }
 
     #[test]
     fn what_another_process_has_noted_keeps_its_numbers() {
-        let mut page = Buffer::default();
-        page.begin(None, Stage::Lock, Timestamp::UNIX_EPOCH);
-        page.begin_at(7);
-        page.begin(None, Stage::Apply, Timestamp::UNIX_EPOCH);
-        assert_eq!(page.steps.iter().map(|step| step.seq).collect::<Vec<_>>(), [7, 8]);
+        let mut buffer = Buffer::default();
+        buffer.begin(None, Stage::Lock, Timestamp::UNIX_EPOCH);
+        buffer.begin_at(7);
+        buffer.begin(None, Stage::Apply, Timestamp::UNIX_EPOCH);
+        assert_eq!(buffer.steps.iter().map(|step| step.seq).collect::<Vec<_>>(), [7, 8]);
     }
 }

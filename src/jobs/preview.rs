@@ -43,27 +43,31 @@ impl Run for Preview {
 }
 
 /// Plans, writes the outcome down, and lets the run go on.
-async fn preview(job: &Preview, watch: &JobContext<'_>) -> Result<Vec<Job>> {
-    let (app, target, run) = (watch.app, &job.target, job.run);
+async fn preview(job: &Preview, context: &JobContext<'_>) -> Result<Vec<Job>> {
+    let (app, target, run) = (context.app, &job.target, job.run);
     let next = vec![job::Agent { target: target.clone(), run }.into()];
     let mut logged = Logged::load(app, RunId(run)).await?;
     if logged.run.next(app.now()) != Step::Plan {
         return Ok(next);
     }
-    let desk = Workspace::open(app, target, &logged.run).await?;
-    let event = plan_all(&logged, &desk, watch).await?;
+    let workspace = Workspace::open(app, target, &logged.run).await?;
+    let event = plan_all(&logged, &workspace, context).await?;
     logged.append(app, event).await?;
     Ok(next)
 }
 
-async fn plan_all(logged: &Logged, desk: &Workspace, watch: &JobContext<'_>) -> Result<Event> {
+async fn plan_all(
+    logged: &Logged,
+    workspace: &Workspace,
+    context: &JobContext<'_>,
+) -> Result<Event> {
     let mut stacks = Vec::new();
     let mut digests = Vec::new();
     let mut destroys = 0;
     let mut is_planned = true;
-    for (stack, is_there) in touched(&logged.run, desk) {
-        let edited = EditedStack { run: logged.id, stack: &stack, is_there, desk };
-        match plan_one(&edited, watch).await? {
+    for (stack, is_there) in touched(&logged.run, workspace) {
+        let edited = EditedStack { run: logged.id, stack: &stack, is_there, workspace };
+        match plan_one(&edited, context).await? {
             Ok(plan) => {
                 let gone = plan.resources.iter().filter(|it| it.action.is_destructive()).count();
                 destroys += gone;
@@ -80,7 +84,7 @@ async fn plan_all(logged: &Logged, desk: &Workspace, watch: &JobContext<'_>) -> 
     let parts = digests.iter().map(String::as_bytes);
     let digest = is_planned.then(|| Digest::of_parts("v1", parts));
     let planned = Planned { rev: logged.run.rev(), digest, destroys };
-    let content = scrubbed(watch.app, &json!({ "ok": is_planned, "data": { "plans": stacks } }));
+    let content = scrubbed(context.app, &json!({ "ok": is_planned, "data": { "plans": stacks } }));
     Ok(Event::Returned { content, accepted: false, planned: Some(planned) })
 }
 
@@ -90,21 +94,21 @@ struct EditedStack<'a> {
     stack: &'a StackId,
     /// Whether it is still there after the edits.
     is_there: bool,
-    desk: &'a Workspace,
+    workspace: &'a Workspace,
 }
 
 /// Errors of the inner result are worded for whoever can mend the configuration.
 async fn plan_one(
-    EditedStack { run, stack, is_there, desk }: &EditedStack<'_>,
-    watch: &JobContext<'_>,
+    EditedStack { run, stack, is_there, workspace }: &EditedStack<'_>,
+    context: &JobContext<'_>,
 ) -> Result<Result<Plan, String>> {
-    let app = watch.app;
+    let app = context.app;
     let (kind, files) = if *is_there {
-        (Kind::Change, &desk.now)
+        (Kind::Change, &workspace.now)
     } else {
-        (Kind::Destroy, &desk.configuration.files)
+        (Kind::Destroy, &workspace.configuration.files)
     };
-    let prepared = match Prepared::load(files, &desk.trusted(), stack) {
+    let prepared = match Prepared::load(files, &workspace.trusted(), stack) {
         Ok(prepared) => prepared,
         Err(findings) => {
             return Ok(Err(findings.first().map_or(String::new(), |it| it.message.clone())));
@@ -112,11 +116,11 @@ async fn plan_one(
     };
     // A directory of its own: the pull request of the same stack may be planned at the same time.
     let dir = app.data.join("preview").join(run.to_string()).join(stack.to_string());
-    let config = &desk.configuration.config;
-    let site = Site { repository: watch.target.repository.id, config, dir: dir.clone() };
+    let config = &workspace.configuration.config;
+    let site = Site { repository: context.target.repository.id, config, dir: dir.clone() };
     let work = Work::of(app, site, kind, prepared).await;
     let plan = match work {
-        Ok(work) => planned(work.plan(&app.plan_env, watch, Stage::Wait).await),
+        Ok(work) => planned(work.plan(&app.plan_env, context, Stage::Wait).await),
         Err(why) => Ok(Err(why)),
     };
     if let Err(error) = tokio::fs::remove_dir_all(&dir).await

@@ -19,15 +19,15 @@ impl Run for Release {
 
 /// Leaves the queues, and says so where a plan was shown.
 async fn release(app: &App, target: &Target) -> Result<()> {
-    let look = pull_snapshot(app, target).await?;
-    if look.pull.state != PullRequestState::Closed {
+    let snapshot = pull_snapshot(app, target).await?;
+    if snapshot.pull.state != PullRequestState::Closed {
         // It was reopened or merged since, which has a job of its own.
         return Ok(());
     }
     app.store.leave_queues(id_of(target)).await?;
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else { return Ok(()) };
     let change = recorded.change.closed()?;
-    look.still_holds(app).await?;
+    snapshot.still_holds(app).await?;
     app.store.record_change(recorded.id, &change).await?;
     outbox::show(app, target, &change).await
 }

@@ -27,8 +27,8 @@ impl Run for Verdict {
 
 /// Judges the change anew; `review` is what a webhook told of.
 pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Result<Vec<Job>> {
-    let look = pull_snapshot(app, target).await?;
-    let pull = &look.pull;
+    let snapshot = pull_snapshot(app, target).await?;
+    let pull = &snapshot.pull;
     if !pull.is_into_default_branch() {
         // Nothing of it is planned, so there is nothing that a review could make green.
         return Ok(Vec::new());
@@ -50,7 +50,7 @@ pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Re
     let mirror = merge_preview::fetch(app, target, &wants).await?;
     let config = merge_preview::config(&mirror, &mirror.tree(&pull.base).await?).await?;
     let change = judged(app, target, pull, &recorded, config).await?;
-    look.still_holds(app).await?;
+    snapshot.still_holds(app).await?;
     app.store.record_change(recorded.id, &change).await?;
     outbox::show(app, target, &change).await?;
     Ok(Vec::new())
@@ -69,7 +69,7 @@ pub async fn judged(
         Ok(config) => config,
         Err(findings) => return Ok(change.settings_unreadable(findings)?),
     };
-    let case = facts::VerdictInput {
+    let input = facts::VerdictInput {
         target,
         pull,
         settings_digest: merge_preview::settings_digest(&config),
@@ -77,7 +77,7 @@ pub async fn judged(
         plan_set: Some(recorded),
         change: &change,
     };
-    let (_, judgement) = facts::gather_facts(app, &case).await?;
+    let (_, judgement) = facts::gather_facts(app, &input).await?;
     Ok(change.judged(judgement)?)
 }
 

@@ -17,8 +17,8 @@ use planwright_view::{Refusal, Text, first_unmet};
 use super::{ApplyContext, requirements_met, show};
 
 /// `/infra apply` approves the plan that it names, under the rules of every approval.
-pub async fn confirm(app: &App, case: &ApplyContext<'_>, asked: &Invocation) -> Result<()> {
-    let ApplyContext { target, pull, recorded, trees, digest, .. } = *case;
+pub async fn confirm(app: &App, apply: &ApplyContext<'_>, asked: &Invocation) -> Result<()> {
+    let ApplyContext { target, pull, recorded, trees, digest, .. } = *apply;
     let set = &recorded.plan_set;
     let principals = facts::principals(app, target, pull).await?;
     let part = principal_role(asked.by.id, &principals);
@@ -45,12 +45,12 @@ pub async fn confirm(app: &App, case: &ApplyContext<'_>, asked: &Invocation) -> 
 }
 
 /// Merged, but not approved as it stands: says what is missing and how to confirm.
-pub async fn waiting(app: &App, case: &ApplyContext<'_>, change: Change) -> Result<()> {
-    let change = change.awaiting_confirmation(&case.recorded.plan_set.digest)?;
-    show(app, case, &change).await?;
-    match (case.asked, &change.digest) {
+pub async fn waiting(app: &App, apply: &ApplyContext<'_>, change: Change) -> Result<()> {
+    let change = change.awaiting_confirmation(&apply.recorded.plan_set.digest)?;
+    show(app, apply, &change).await?;
+    match (apply.asked, &change.digest) {
         (None, _) => Ok(()),
-        (Some(_), Some(current)) if case.digest.is_none() => {
+        (Some(_), Some(current)) if apply.digest.is_none() => {
             Err(Refusal::PlanNeeded { current: current.clone() }.into())
         }
         _ => {
@@ -64,16 +64,16 @@ pub async fn waiting(app: &App, case: &ApplyContext<'_>, change: Change) -> Resu
 
 /// The settings by which it is judged are not those under which it was planned and approved: it is
 /// shown under them, and whoever may by them confirms it.
-pub async fn settings_changed(app: &App, case: &ApplyContext<'_>) -> Result<Vec<Job>> {
-    let recorded = case.recorded;
-    let changed = setting_changes(Some(&case.trees.planned), &case.trees.config);
+pub async fn settings_changed(app: &App, apply: &ApplyContext<'_>) -> Result<Vec<Job>> {
+    let recorded = apply.recorded;
+    let changed = setting_changes(Some(&apply.trees.planned), &apply.trees.config);
     let again = PlannedAgain {
         change: recorded.change.clone(),
         plans: recorded.plan_set.plans.clone(),
         changed_settings: Some(changed),
     };
-    let (_, change) = await_confirmation(app, case, again).await?;
-    match (case.asked, &change.digest) {
+    let (_, change) = await_confirmation(app, apply, again).await?;
+    match (apply.asked, &change.digest) {
         (None, _) => Ok(Vec::new()),
         (Some(_), Some(current)) => {
             Err(Refusal::SettingsChanged { current: current.clone() }.into())
@@ -93,10 +93,10 @@ pub struct PlannedAgain {
 /// Records what would happen now under the settings of now, and shows it under its digest.
 pub async fn await_confirmation(
     app: &App,
-    case: &ApplyContext<'_>,
+    apply: &ApplyContext<'_>,
     again: PlannedAgain,
 ) -> Result<(PlanSetId, Change)> {
-    let (set, trees) = (&case.recorded.plan_set, case.trees);
+    let (set, trees) = (&apply.recorded.plan_set, apply.trees);
     let change = again.change.replanned(Replanned {
         basis: Basis { base: set.base_ref.clone(), settings: trees.settings_digest.clone() },
         allows_self_approval: trees.config.approvals.own,
@@ -113,8 +113,8 @@ pub async fn await_confirmation(
     // Nobody has seen it yet: whatever was approved, it was not this.
     let shown_now = app.store.plan_set(id).await?;
     let shown_now = shown_now.map(|set| RecordedPlanSet { posted_at: Some(app.now()), ..set });
-    let (change, _) = requirements_met(app, case, shown_now.as_ref(), change).await?;
+    let (change, _) = requirements_met(app, apply, shown_now.as_ref(), change).await?;
     app.store.record_change(id, &change).await?;
-    outbox::comment(app, case.target, &change).await?;
+    outbox::comment(app, apply.target, &change).await?;
     Ok((id, change))
 }

@@ -78,10 +78,10 @@ impl Run for Apply {
 
 /// Applies a merged change.
 async fn apply(job: &Apply, context: &JobContext<'_>) -> Result<Vec<Job>> {
-    let (app, target, watch) = (context.app, &job.target, context.logged());
+    let (app, target, context) = (context.app, &job.target, &context.logged());
     let (asked, digest) = (job.asked.as_ref(), job.digest.as_deref());
-    let ended = in_turn(app, target, asked, digest, &watch).await;
-    watch.log.write().await;
+    let ended = in_turn(app, target, asked, digest, context).await;
+    context.log.write().await;
     if !matches!(ended, Err(Error::Later { .. } | Error::Away(_))) {
         // Whoever does not come again must not keep later changes waiting.
         app.store.leave_queues(id_of(target)).await?;
@@ -95,7 +95,7 @@ async fn in_turn(
     target: &Target,
     asked: Option<&Invocation>,
     digest: Option<&str>,
-    watch: &JobContext<'_>,
+    context: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
     let positions = app.store.waits(id_of(target)).await?;
     if !positions.is_empty()
@@ -103,7 +103,7 @@ async fn in_turn(
         && !recorded.change.state.is_over()
     {
         let waiting = Waiting { plan_set: recorded.id, change: recorded.change, positions };
-        return queued(app, target, waiting, watch).await;
+        return queued(app, target, waiting, context).await;
     }
     let pull = pull_snapshot(app, target).await?.pull;
     if pull.state != PullRequestState::Merged {
@@ -122,8 +122,8 @@ async fn in_turn(
     }
     let trees = merged_trees(app, target, &pull, &recorded).await?;
     let (pull, recorded, trees) = (&pull, &recorded, &trees);
-    let case = ApplyContext { target, pull, recorded, trees, asked, digest };
-    if let Some(change) = recover::settled(app, &case, watch).await? {
+    let apply = ApplyContext { target, pull, recorded, trees, asked, digest };
+    if let Some(change) = recover::settled(app, &apply, context).await? {
         return told(asked, &change);
     }
     if let Some(ended) = ended(recorded, asked) {
@@ -134,34 +134,34 @@ async fn in_turn(
     if !trees.unreadable.is_empty() {
         let change = recorded.change.clone();
         let change = change.settings_unreadable(trees.unreadable.clone())?;
-        return waiting(app, &case, change).await.map(|()| Vec::new());
+        return waiting(app, &apply, change).await.map(|()| Vec::new());
     }
     if trees.settings_digest != recorded.plan_set.settings_digest {
         wait_for_pr_jobs(app, target, asked).await?;
-        return settings_changed(app, &case).await;
+        return settings_changed(app, &apply).await;
     }
     if let Some(asked) = asked {
-        confirm(app, &case, asked).await?;
+        confirm(app, &apply, asked).await?;
     }
-    approved(app, &case, watch).await
+    approved(app, &apply, context).await
 }
 
 /// Goes on with what may be applied, as soon as it has its locks.
-async fn approved(app: &App, case: &ApplyContext<'_>, watch: &JobContext<'_>) -> Result<Vec<Job>> {
-    let change = case.recorded.change.clone();
-    let (change, met) = requirements_met(app, case, Some(case.recorded), change).await?;
+async fn approved(app: &App, apply: &ApplyContext<'_>, context: &JobContext<'_>) -> Result<Vec<Job>> {
+    let change = apply.recorded.change.clone();
+    let (change, met) = requirements_met(app, apply, Some(apply.recorded), change).await?;
     let Some(met) = met else {
-        wait_for_pr_jobs(app, case.target, case.asked).await?;
-        return waiting(app, case, change).await.map(|()| Vec::new());
+        wait_for_pr_jobs(app, apply.target, apply.asked).await?;
+        return waiting(app, apply, change).await.map(|()| Vec::new());
     };
-    match locks(app, case).await? {
+    match locks(app, apply).await? {
         LockAnswer::Held(lock) => {
             let approved = run::Approved { met, lock, change };
-            told(case.asked, &run::run(app, case, approved, watch).await?)
+            told(apply.asked, &run::run(app, apply, approved, context).await?)
         }
         LockAnswer::Waiting(positions) => {
-            let waiting = Waiting { plan_set: case.recorded.id, change, positions };
-            queued(app, case.target, waiting, watch).await
+            let waiting = Waiting { plan_set: apply.recorded.id, change, positions };
+            queued(app, apply.target, waiting, context).await
         }
     }
 }
@@ -235,15 +235,15 @@ fn unplanned(target: &Target, asked: Option<&Invocation>) -> Result<Vec<Job>> {
 /// The change as it is judged at this moment, and the key to an apply if the facts give one.
 pub(super) async fn requirements_met(
     app: &App,
-    case: &ApplyContext<'_>,
+    apply: &ApplyContext<'_>,
     recorded: Option<&RecordedPlanSet>,
     change: Change,
 ) -> Result<(Change, Option<RequirementsMet>)> {
     let judged = facts::VerdictInput {
-        target: case.target,
-        pull: case.pull,
-        config: &case.trees.config,
-        settings_digest: case.trees.settings_digest.clone(),
+        target: apply.target,
+        pull: apply.pull,
+        config: &apply.trees.config,
+        settings_digest: apply.trees.settings_digest.clone(),
         plan_set: recorded,
         change: &change,
     };
@@ -265,11 +265,11 @@ async fn wait_for_pr_jobs(app: &App, target: &Target, asked: Option<&Invocation>
 }
 
 /// Takes the locks of all stacks of the change, or its places in their queues.
-async fn locks(app: &App, case: &ApplyContext<'_>) -> Result<LockAnswer> {
-    let plans = &case.recorded.plan_set.plans;
+async fn locks(app: &App, apply: &ApplyContext<'_>) -> Result<LockAnswer> {
+    let plans = &apply.recorded.plan_set.plans;
     let stacks: Vec<_> = plans.iter().map(|plan| plan.stack.clone()).collect();
-    let id = id_of(case.target);
-    let merged_at = case.pull.merged_at.map_or(0, |at| at.as_second());
+    let id = id_of(apply.target);
+    let merged_at = apply.pull.merged_at.map_or(0, |at| at.as_second());
     app.store.queue_for_locks(id, &stacks, merged_at, app.now()).await?;
     Ok(app.store.take_locks(id, &stacks, app.now(), LEASE).await?)
 }
@@ -286,7 +286,7 @@ async fn queued(
     app: &App,
     target: &Target,
     waiting: Waiting,
-    watch: &JobContext<'_>,
+    context: &JobContext<'_>,
 ) -> Result<Vec<Job>> {
     let place = |waits: &QueuePosition| QueuePlace {
         position: waits.ahead.len(),
@@ -294,7 +294,7 @@ async fn queued(
     };
     let places = waiting.positions.iter().map(|waits| (waits.stack.clone(), place(waits)));
     let mut change = waiting.change.queued(&places.collect())?;
-    let is_cancelled = watch.stop.is_cancelled();
+    let is_cancelled = context.stop.is_cancelled();
     if is_cancelled {
         change = change.cancelled()?;
     }
@@ -308,9 +308,9 @@ async fn queued(
 }
 
 /// Stores and posts where the change stands.
-pub(super) async fn show(app: &App, case: &ApplyContext<'_>, change: &Change) -> Result<()> {
-    app.store.record_change(case.recorded.id, change).await?;
-    outbox::comment(app, case.target, change).await
+pub(super) async fn show(app: &App, apply: &ApplyContext<'_>, change: &Change) -> Result<()> {
+    app.store.record_change(apply.recorded.id, change).await?;
+    outbox::comment(app, apply.target, change).await
 }
 
 /// Gives the locks back, whatever came of the run.

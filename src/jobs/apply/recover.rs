@@ -36,18 +36,18 @@ use super::{
 /// Jobs of a change run one at a time, so a run that is still open is one that was lost.
 pub async fn settled(
     app: &App,
-    case: &ApplyContext<'_>,
-    watch: &JobContext<'_>,
+    apply: &ApplyContext<'_>,
+    context: &JobContext<'_>,
 ) -> Result<Option<Change>> {
-    let Some(run) = last_apply(app, id_of(case.target)).await? else { return Ok(None) };
+    let Some(run) = last_apply(app, id_of(apply.target)).await? else { return Ok(None) };
     let steps = app.store.steps(run.id).await?;
     if run.state != RunState::Running {
-        let is_over = is_of(&steps, watch.job) && run.state != RunState::Cancelled;
+        let is_over = is_of(&steps, context.job) && run.state != RunState::Cancelled;
         if !is_over {
             return Ok(None);
         }
-        finish_reply(app, case).await?;
-        return Ok(Some(case.recorded.change.clone()));
+        finish_reply(app, apply).await?;
+        return Ok(Some(apply.recorded.change.clone()));
     }
     if may_run(app, run.id, &steps) {
         let open = open_step(&steps);
@@ -56,7 +56,7 @@ pub async fn settled(
             return Err(Error::Later { at: soon(app, 2), why });
         }
         if let Some(step) = open {
-            return given_up_on(app, case, &steps, step).await.map(Some);
+            return given_up_on(app, apply, &steps, step).await.map(Some);
         }
         // One that hangs and only reads keeps nobody from looking.
     }
@@ -66,10 +66,10 @@ pub async fn settled(
         let _ = fs::remove_dir_all(run_dir(app, run.id));
         return Ok(None);
     }
-    match locks(app, case).await? {
+    match locks(app, apply).await? {
         LockAnswer::Held(lock) => {
             let lost = LostRun { run: &run, steps: &steps };
-            look_at_state(app, case, &lost, lock, watch).await.map(Some)
+            look_at_state(app, apply, &lost, lock, context).await.map(Some)
         }
         LockAnswer::Waiting(_) => {
             Err(Error::Later { at: soon(app, 5), why: "the lock was taken meanwhile".into() })
@@ -100,7 +100,7 @@ fn is_overdue(app: &App, since: Timestamp) -> bool {
 /// Says that nobody knows whether the engine still runs. The run stays open and the locks stay held.
 async fn given_up_on(
     app: &App,
-    case: &ApplyContext<'_>,
+    apply: &ApplyContext<'_>,
     steps: &[JournalEntry],
     step: &JournalEntry,
 ) -> Result<Change> {
@@ -115,22 +115,22 @@ async fn given_up_on(
         step.at,
         app.engine.longest_apply().as_secs()
     );
-    let mut change = case.recorded.change.clone().recovering()?;
+    let mut change = apply.recorded.change.clone().recovering()?;
     if let Some(stack) = &step.stack {
         change = change.progressed(stack, StackProgress::Failed { message })?;
     }
     let change = change.failed()?;
-    show(app, case, &change).await?;
+    show(app, apply, &change).await?;
     Ok(change)
 }
 
 /// The run of this very job has ended, and only the locks or the comment may be behind.
-async fn finish_reply(app: &App, case: &ApplyContext<'_>) -> Result<()> {
-    match locks(app, case).await? {
+async fn finish_reply(app: &App, apply: &ApplyContext<'_>) -> Result<()> {
+    match locks(app, apply).await? {
         LockAnswer::Held(lock) => release(app, lock).await?,
-        LockAnswer::Waiting(_) => drop(app.store.leave_queues(id_of(case.target)).await?),
+        LockAnswer::Waiting(_) => drop(app.store.leave_queues(id_of(apply.target)).await?),
     }
-    outbox::comment(app, case.target, &case.recorded.change).await
+    outbox::comment(app, apply.target, &apply.recorded.change).await
 }
 
 /// Whether an engine of the run may still be at work. Process ids say so on its own host only; on
@@ -177,16 +177,16 @@ struct LostRun<'a> {
 
 async fn look_at_state(
     app: &App,
-    case: &ApplyContext<'_>,
+    apply: &ApplyContext<'_>,
     run: &LostRun<'_>,
     lock: LockHeld,
-    watch: &JobContext<'_>,
+    context: &JobContext<'_>,
 ) -> Result<Change> {
     let LostRun { run, steps } = *run;
-    watch.log.of_apply(run.id, case.subject(), case.recorded.id).await;
-    let mut change = case.recorded.change.clone().recovering()?;
-    let recovered = ApplyRun { app, case, id: run.id, lock: &lock, watch };
-    for plan in &case.recorded.plan_set.plans {
+    context.log.of_apply(run.id, apply.subject(), apply.recorded.id).await;
+    let mut change = apply.recorded.change.clone().recovering()?;
+    let recovered = ApplyRun { app, apply, id: run.id, lock: &lock, context };
+    for plan in &apply.recorded.plan_set.plans {
         let own: Vec<&JournalEntry> =
             steps.iter().filter(|step| step.stack.as_ref() == Some(&plan.stack)).collect();
         let progress = look_at(&recovered, &own, plan).await?;
@@ -198,12 +198,12 @@ async fn look_at_state(
         ChangeState::Partial => RunState::Partial,
         _ => RunState::Failed,
     };
-    app.store.record_change(case.recorded.id, &change).await?;
-    watch.log.write().await;
+    app.store.record_change(apply.recorded.id, &change).await?;
+    context.log.write().await;
     let _ = app.store.finish_run(run.id, state, app.now()).await?;
     let _ = fs::remove_dir_all(run_dir(app, run.id));
     release(app, lock).await?;
-    show(app, case, &change).await?;
+    show(app, apply, &change).await?;
     Ok(change)
 }
 
@@ -212,7 +212,7 @@ async fn look_at(
     steps: &[&JournalEntry],
     plan: &StackPlan,
 ) -> Result<StackProgress> {
-    let ApplyRun { app, case, watch, .. } = *run;
+    let ApplyRun { app, apply, context, .. } = *run;
     let is_begun = steps.iter().any(|step| Step::Applying.is(&step.step));
     if !is_begun && !plan.plan.is_empty() {
         return Ok(StackProgress::Failed {
@@ -221,12 +221,12 @@ async fn look_at(
                 .into(),
         });
     }
-    let work = match case.trees.work(app, run.id, plan).await {
+    let work = match apply.trees.work(app, run.id, plan).await {
         Ok(work) => work,
         Err(message) => return Ok(StackProgress::Failed { message }),
     };
     // Looking is not applying: whoever cancels that wants to know all the more what was done.
-    match planned(work.plan(&app.apply_env, &watch.unstoppable(), Stage::PlanAgain).await)? {
+    match planned(work.plan(&app.apply_env, &context.unstoppable(), Stage::PlanAgain).await)? {
         Ok(now) if now.plan.has_converged() => {
             drop(now);
             let root = work.root(&app.apply_env);

@@ -58,10 +58,10 @@ pub struct Approved {
 #[derive(Clone, Copy)]
 pub struct ApplyRun<'a> {
     pub app: &'a App,
-    pub case: &'a ApplyContext<'a>,
+    pub apply: &'a ApplyContext<'a>,
     pub id: RunId,
     pub lock: &'a LockHeld,
-    pub watch: &'a JobContext<'a>,
+    pub context: &'a JobContext<'a>,
 }
 
 /// Where a change stands after a run, and how the run is to be recorded.
@@ -74,19 +74,19 @@ struct Ended {
 /// stands then.
 pub async fn run(
     app: &App,
-    case: &ApplyContext<'_>,
+    apply: &ApplyContext<'_>,
     Approved { met, lock, change }: Approved,
-    watch: &JobContext<'_>,
+    context: &JobContext<'_>,
 ) -> Result<Change> {
     let change = change.applying()?;
     let Some(id) = app.store.start_run(RunKind::Apply, &lock, app.now()).await? else {
         let why = "somebody released the locks before anything was begun".into();
         return Err(Error::Later { at: soon(app, 2), why });
     };
-    begun(app, id, watch.job).await?;
-    watch.log.of_apply(id, case.subject(), case.recorded.id).await;
-    note_wait(app, case, watch).await?;
-    let run = ApplyRun { app, case, id, lock: &lock, watch };
+    begun(app, id, context.job).await?;
+    context.log.of_apply(id, apply.subject(), apply.recorded.id).await;
+    note_wait(app, apply, context).await?;
+    let run = ApplyRun { app, apply, id, lock: &lock, context };
     let ended = run_locked(&run, &met, change.clone()).await;
     if let Err(error) = &ended
         && has_begun(&app.store.steps(id).await?)
@@ -98,13 +98,13 @@ pub async fn run(
     let state = ended.as_ref().map_or(RunState::Cancelled, |ended| ended.state);
     // What is left to look at after a failure is in the state and the journal, not in there.
     let _ = fs::remove_dir_all(run_dir(app, id));
-    watch.log.write().await;
+    context.log.write().await;
     app.metrics.apply(state);
     let _ = app.store.finish_run(id, state, app.now()).await?;
     release(app, lock).await?;
     let error = match ended {
         Ok(Ended { change, .. }) => {
-            return outbox::comment(app, case.target, &change).await.map(|()| change);
+            return outbox::comment(app, apply.target, &change).await.map(|()| change);
         }
         Err(later @ Error::Later { .. }) => return Err(later),
         Err(error) => error,
@@ -113,16 +113,16 @@ pub async fn run(
         Error::Stopped => change.cancelled()?,
         _ => change.failed()?,
     };
-    show(app, case, &change).await?;
+    show(app, apply, &change).await?;
     Err(error)
 }
 
 /// Notes how long the locks were waited for.
-async fn note_wait(app: &App, case: &ApplyContext<'_>, watch: &JobContext<'_>) -> Result<()> {
-    let locks = app.store.stack_locks(case.target.repository.id).await?;
-    let own = locks.iter().filter(|lock| lock.pull_request == id_of(case.target));
+async fn note_wait(app: &App, apply: &ApplyContext<'_>, context: &JobContext<'_>) -> Result<()> {
+    let locks = app.store.stack_locks(apply.target.repository.id).await?;
+    let own = locks.iter().filter(|lock| lock.pull_request == id_of(apply.target));
     if let Some(since) = own.map(|lock| lock.queued_at).min() {
-        watch.log.step_since(Stage::Lock, since).done();
+        context.log.step_since(Stage::Lock, since).done();
     }
     Ok(())
 }
@@ -137,11 +137,11 @@ pub fn unread_outputs(error: &engine::Error) -> StackProgress {
 }
 
 async fn run_locked(run: &ApplyRun<'_>, met: &RequirementsMet, change: Change) -> Result<Ended> {
-    let ApplyRun { app, case, .. } = *run;
+    let ApplyRun { app, apply, .. } = *run;
     let mut change = change;
-    show(app, case, &change).await?;
+    show(app, apply, &change).await?;
     let mut stacks = BTreeMap::new();
-    let plans = &case.recorded.plan_set.plans;
+    let plans = &apply.recorded.plan_set.plans;
     let planning = plans.iter().map(|plan| next(run, plan));
     for (plan, next) in plans.iter().zip(future::try_join_all(planning).await?) {
         match next {
@@ -184,7 +184,7 @@ async fn run_locked(run: &ApplyRun<'_>, met: &RequirementsMet, change: Change) -
 /// Stores how an apply ended.
 async fn settled(run: &ApplyRun<'_>, change: Change, has_begun: bool) -> Result<Ended> {
     let change = change.settled(has_begun)?;
-    run.app.store.record_change(run.case.recorded.id, &change).await?;
+    run.app.store.record_change(run.apply.recorded.id, &change).await?;
     let state = match change.state {
         ChangeState::Applied => RunState::Succeeded,
         ChangeState::Superseded => RunState::Superseded,
@@ -200,12 +200,12 @@ async fn install_providers(
     mut change: Change,
     stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
 ) -> Result<Change> {
-    let ApplyRun { app, watch, .. } = *run;
+    let ApplyRun { app, context, .. } = *run;
     for (stack, (_, next)) in stacks {
         let Next::Ready(ready) = next else { continue };
         let (work, plan) = ready.as_ref();
-        let log = |line: &str| watch.log.line(stack, line);
-        let control = Control { cancel: watch.stop.clone(), on_start: None, log: Some(&log) };
+        let log = |line: &str| context.log.line(stack, line);
+        let control = Control { cancel: context.stop.clone(), on_start: None, log: Some(&log) };
         let equipped =
             app.engine.install_providers(&work.root(&app.apply_env), plan, &control).await;
         if let Err(message) = planned(equipped)? {
@@ -217,12 +217,12 @@ async fn install_providers(
 
 /// Plans a stack again, unless a newer merge of it was applied before.
 async fn next(run: &ApplyRun<'_>, plan: &StackPlan) -> Result<Result<Next, String>> {
-    let ApplyRun { app, case, id, watch, .. } = *run;
-    let repository = case.target.repository.id;
+    let ApplyRun { app, apply, id, context, .. } = *run;
+    let repository = apply.target.repository.id;
     if let Some(applied) = app.store.applied_stack(repository, &plan.stack).await? {
-        let (mirror, commit) = (&case.trees.mirror, &case.trees.commit);
+        let (mirror, commit) = (&apply.trees.mirror, &apply.trees.commit);
         let is_known =
-            merge_preview::applied_tree(app, case.target, mirror, &applied.commit).await?;
+            merge_preview::applied_tree(app, apply.target, mirror, &applied.commit).await?;
         // What no branch has any more comes after no merge.
         if is_known.is_ok()
             && applied.commit != *commit
@@ -231,11 +231,11 @@ async fn next(run: &ApplyRun<'_>, plan: &StackPlan) -> Result<Result<Next, Strin
             return Ok(Ok(Next::Superseded(applied.commit)));
         }
     }
-    let work = match case.trees.work(app, id, plan).await {
+    let work = match apply.trees.work(app, id, plan).await {
         Ok(work) => work,
         Err(message) => return Ok(Err(message)),
     };
-    let planned = planned(work.plan(&app.apply_env, watch, Stage::PlanAgain).await)?;
+    let planned = planned(work.plan(&app.apply_env, context, Stage::PlanAgain).await)?;
     Ok(planned.map(|planned| Next::Ready(Box::new((work, planned)))))
 }
 
@@ -257,7 +257,7 @@ async fn differs(
     mut change: Change,
     stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
 ) -> Result<Change> {
-    let ApplyRun { app, case, watch, .. } = *run;
+    let ApplyRun { app, apply, context, .. } = *run;
     let mut plans = Vec::new();
     for (stack, (approved, next)) in stacks {
         let Next::Ready(ready) = next else {
@@ -269,21 +269,21 @@ async fn differs(
         let other = (now.digest() != approved.plan_digest).then(|| now.clone());
         change = change.planned_again(stack, other, work.work.protected(&now))?;
         plans.push(StackPlan {
-            input_digest: work.input_digest(&case.trees.settings_digest),
+            input_digest: work.input_digest(&apply.trees.settings_digest),
             plan_digest: now.digest(),
             plan: now,
             ..(*approved).clone()
         });
     }
     let again = PlannedAgain { change, plans, changed_settings: None };
-    let (id, change) = await_confirmation(app, case, again).await?;
-    watch.log.outcome(Some(id), None).await;
+    let (id, change) = await_confirmation(app, apply, again).await?;
+    context.log.outcome(Some(id), None).await;
     Ok(change)
 }
 
 /// Applies one stack and proves that it has converged.
 async fn apply_one(run: &ApplyRun<'_>, work: &Work, planned: Planned) -> Result<AppliedOne> {
-    let ApplyRun { app, id, lock, watch, .. } = *run;
+    let ApplyRun { app, id, lock, context, .. } = *run;
     let outputs = if planned.plan.is_empty() {
         drop(planned);
         match app.engine.outputs(&work.root(&app.apply_env), &Control::default()).await {
@@ -303,10 +303,10 @@ async fn apply_one(run: &ApplyRun<'_>, work: &Work, planned: Planned) -> Result<
         let on_start = |command: &'static str, process: Process| -> BoxFuture<'_, ()> {
             Box::pin(started(app, id, stack, command, process))
         };
-        let log = |line: &str| watch.log.line(stack, line);
+        let log = |line: &str| context.log.line(stack, line);
         let control =
-            Control { cancel: watch.stop.clone(), on_start: Some(&on_start), log: Some(&log) };
-        let step = watch.log.step(Some(stack), Stage::Apply);
+            Control { cancel: context.stop.clone(), on_start: Some(&on_start), log: Some(&log) };
+        let step = context.log.step(Some(stack), Stage::Apply);
         let applied = app.engine.apply(&work.root(&app.apply_env), planned, &control).await;
         if applied.is_ok() {
             step.done();
@@ -350,13 +350,13 @@ pub async fn record_applied(
     work: &Work,
     outputs: BTreeMap<String, Output>,
 ) -> Result<StackProgress> {
-    let ApplyRun { app, case, id, lock, watch } = *run;
+    let ApplyRun { app, apply, id, lock, context } = *run;
     note(app, id, &work.stack, Step::Applied, Json::Null).await?;
     let applied = AppliedStack {
         stack: work.stack.clone(),
-        commit: case.trees.commit.clone(),
-        number: case.target.number,
-        input_digest: work.input_digest(&case.trees.settings_digest),
+        commit: apply.trees.commit.clone(),
+        number: apply.target.number,
+        input_digest: work.input_digest(&apply.trees.settings_digest),
         at: app.now(),
         removed: work.kind == crate::jobs::plan::Kind::Destroy,
     };
@@ -368,7 +368,7 @@ pub async fn record_applied(
         note(app, id, &work.stack, Step::Failed, message.into()).await?;
         return Ok(StackProgress::Failed { message: message.into() });
     }
-    match planned(work.plan(&app.apply_env, &watch.unstoppable(), Stage::Verify).await)? {
+    match planned(work.plan(&app.apply_env, &context.unstoppable(), Stage::Verify).await)? {
         Ok(second) if second.plan.has_converged() => {
             note(app, id, &work.stack, Step::Verified, Json::Null).await?;
             Ok(StackProgress::Applied { outputs: shown(outputs) })
