@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::inbox::{Gate, Inbox};
+use super::inbox::{Inbox, WebhookState};
 
 pub async fn live() -> &'static str {
     "ok\n"
 }
 
-pub async fn ready<I: Inbox>(State(gate): State<Gate<I>>) -> Response {
-    match gate.inbox.readiness().await {
+pub async fn ready<I: Inbox>(State(state): State<WebhookState<I>>) -> Response {
+    match state.inbox.readiness().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             // The reason may name hosts and paths; the log has it, the world does not need it.

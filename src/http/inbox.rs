@@ -45,23 +45,23 @@ pub trait Inbox: Send + Sync + 'static {
     fn readiness(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
-pub struct Gate<I> {
+pub struct WebhookState<I> {
     pub inbox: Arc<I>,
     pub secrets: Arc<Secrets>,
 }
 
-impl<I> Clone for Gate<I> {
+impl<I> Clone for WebhookState<I> {
     fn clone(&self) -> Self {
         Self { inbox: self.inbox.clone(), secrets: self.secrets.clone() }
     }
 }
 
 pub async fn receive<I: Inbox>(
-    State(gate): State<Gate<I>>,
+    State(state): State<WebhookState<I>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let incoming = match incoming(&gate.secrets, &headers, body) {
+    let incoming = match incoming(&state.secrets, &headers, body) {
         Ok(incoming) => incoming,
         Err((status, why)) => {
             tracing::warn!(status = status.as_u16(), "webhook not taken: {why}");
@@ -77,7 +77,7 @@ pub async fn receive<I: Inbox>(
         event,
         repository = incoming.envelope.repository.map(|repository| repository.0),
     );
-    match gate.inbox.receive(incoming).instrument(span).await {
+    match state.inbox.receive(incoming).instrument(span).await {
         Ok(receipt) => {
             tracing::info!(%delivery, event, ?receipt, "webhook");
             (StatusCode::ACCEPTED, "stored\n").into_response()

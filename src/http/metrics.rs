@@ -66,7 +66,7 @@ fn record_github(usage: &Usage) {
 }
 
 #[derive(Default)]
-struct Kept {
+struct ProviderTotals {
     processes: u32,
     oldest: u64,
     memory: u64,
@@ -76,16 +76,16 @@ fn record_warm(app: &App) {
     let status = app.engine.warm_status();
     counter!(WARM_PLANS).absolute(status.hits);
     counter!(WARM_FALLBACKS).absolute(status.fallbacks);
-    let mut by_provider: BTreeMap<String, Kept> = BTreeMap::new();
+    let mut by_provider: BTreeMap<String, ProviderTotals> = BTreeMap::new();
     for process in status.processes {
-        let kept = by_provider.entry(process.provider).or_default();
-        kept.processes += 1;
-        kept.oldest = kept.oldest.max(process.age_seconds);
-        kept.memory += process.memory_bytes;
+        let totals = by_provider.entry(process.provider).or_default();
+        totals.processes += 1;
+        totals.oldest = totals.oldest.max(process.age_seconds);
+        totals.memory += process.memory_bytes;
     }
-    for (provider, kept) in by_provider {
-        gauge!(WARM_PROCESSES, "provider" => provider.clone()).set(kept.processes);
-        gauge!(WARM_OLDEST, "provider" => provider.clone()).set(kept.oldest as f64);
-        gauge!(WARM_MEMORY, "provider" => provider).set(kept.memory as f64);
+    for (provider, totals) in by_provider {
+        gauge!(WARM_PROCESSES, "provider" => provider.clone()).set(totals.processes);
+        gauge!(WARM_OLDEST, "provider" => provider.clone()).set(totals.oldest as f64);
+        gauge!(WARM_MEMORY, "provider" => provider).set(totals.memory as f64);
     }
 }

@@ -2,7 +2,7 @@
 //! runs.
 //!
 //! A webhook is checked, handed to the [`Inbox`], which stores it, and only then acknowledged. No
-//! flow runs here and nothing is decided here.
+//! job runs here and nothing is decided here.
 
 mod app;
 mod health;
@@ -46,7 +46,7 @@ pub fn router<I: Inbox>(inbox: Arc<I>, secrets: Secrets) -> Router {
         .route("/webhook", post(inbox::receive::<I>))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready::<I>))
-        .with_state(inbox::Gate { inbox, secrets: Arc::new(secrets) })
+        .with_state(inbox::WebhookState { inbox, secrets: Arc::new(secrets) })
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(LARGEST))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))

@@ -47,7 +47,7 @@ pub struct Form {
 
 #[derive(Template)]
 #[template(path = "setup_ask.html")]
-struct Ask<'a> {
+struct ManifestPage<'a> {
     action: &'a str,
     manifest: &'a str,
     grants: &'a Grants,
@@ -75,7 +75,7 @@ struct SetupState<R> {
 pub fn router<R: Registrar>(form: Form, registrar: R) -> Router {
     let setup = Arc::new(SetupState { form, registrar });
     Router::new()
-        .route("/", get(ask::<R>))
+        .route("/", get(manifest_page::<R>))
         .route(CREATED, get(created::<R>))
         .layer(middleware::from_fn_with_state(setup.clone(), guard::<R>))
         .with_state(setup)
@@ -109,9 +109,9 @@ async fn guard<R: Registrar>(
     (headers, next.run(request).await).into_response()
 }
 
-async fn ask<R: Registrar>(State(setup): State<Arc<SetupState<R>>>) -> Response {
+async fn manifest_page<R: Registrar>(State(setup): State<Arc<SetupState<R>>>) -> Response {
     let Form { action, manifest, grants, state, .. } = &setup.form;
-    shown(StatusCode::OK, &Ask { action, manifest, grants, state })
+    page_response(StatusCode::OK, &ManifestPage { action, manifest, grants, state })
 }
 
 async fn created<R: Registrar>(
@@ -122,19 +122,19 @@ async fn created<R: Registrar>(
     let (state, code) = (given("state"), given("code"));
     if !is_same(state, &setup.form.state) {
         let text = "This did not come from the page that `planwright setup` shows; begin there.";
-        return shown(StatusCode::FORBIDDEN, &Refused { text });
+        return page_response(StatusCode::FORBIDDEN, &Refused { text });
     }
     match setup.registrar.register(code).await {
-        Ok(registration) => shown(StatusCode::OK, &Created { registration: &registration }),
+        Ok(registration) => page_response(StatusCode::OK, &Created { registration: &registration }),
         Err(error) => {
             tracing::error!("the code was not exchanged: {error:#}");
             let text = format!("{error:#}. Load this page again to try once more, within an hour.");
-            shown(StatusCode::BAD_GATEWAY, &Refused { text: &text })
+            page_response(StatusCode::BAD_GATEWAY, &Refused { text: &text })
         }
     }
 }
 
-fn shown(status: StatusCode, page: &impl Template) -> Response {
+fn page_response(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(page) => (status, page).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

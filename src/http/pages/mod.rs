@@ -2,11 +2,11 @@
 //!
 //! They show plans, so nothing is shown to others: neither a page nor that there is one. Nothing of a
 //! repository is ever sent but as escaped text, under a policy that runs only our own script. What is
-//! shown was written by flows; nothing is changed here.
+//! shown was written by jobs; nothing is changed here.
 
 mod run;
-mod seal;
 mod sign_in;
+mod signed_cookie;
 mod stack;
 mod text;
 
@@ -34,7 +34,7 @@ use planwright_core::names::{RepositoryId, UserId};
 use planwright_core::public_url::{PAGES, SIGNED_IN};
 use planwright_core::repository::Repository;
 
-use seal::Seal;
+use signed_cookie::CookieSigner;
 
 const STYLE: &str = include_str!("assets/page.css");
 const SCRIPT: &str = include_str!("assets/live.js");
@@ -52,20 +52,20 @@ const ANSWER: Duration = Duration::from_secs(30);
 const KNOWN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What all pages share.
-struct Desk {
+struct PagesState {
     app: Arc<App>,
     /// None where people cannot sign in, so that there are no pages.
-    seal: Option<Seal>,
+    signer: Option<CookieSigner>,
     /// Who may see what, and when GitHub said so.
     known: Mutex<HashMap<(UserId, RepositoryId), (bool, Timestamp)>>,
 }
 
-type Shared = State<Arc<Desk>>;
+type Shared = State<Arc<PagesState>>;
 
 /// The routes; the bot's other routes are not guarded by what guards these.
 pub fn router(app: Arc<App>) -> Router {
-    let seal = app.client.as_ref().map(|client| Seal::of(&client.secret));
-    let desk = Arc::new(Desk { app, seal, known: Mutex::default() });
+    let signer = app.client.as_ref().map(|client| CookieSigner::new(&client.secret));
+    let pages = Arc::new(PagesState { app, signer, known: Mutex::default() });
     let at = |path: &str| format!("{PAGES}/{path}");
     Router::new()
         .route(&at("{run}"), get(run::show))
@@ -74,7 +74,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route(&at("page.css"), get(|| asset("text/css; charset=utf-8", STYLE)))
         .route(&at("live.js"), get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
         .route(&at("icon.svg"), get(|| asset("image/svg+xml", ICON)))
-        .with_state(desk)
+        .with_state(pages)
         .layer(middleware::from_fn(guard))
         .layer(DefaultBodyLimit::max(1 << 10))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))
@@ -98,7 +98,7 @@ async fn guard(request: Request, next: Next) -> Response {
     (headers, next.run(request).await).into_response()
 }
 
-impl Desk {
+impl PagesState {
     /// Whether GitHub lets `actor` read the repository. Errors when it cannot be asked.
     async fn may_see(&self, actor: &Actor, repository: &Repository) -> anyhow::Result<bool> {
         let (key, now) = ((actor.id, repository.id), self.app.now());
@@ -129,14 +129,14 @@ struct Said<'a> {
 }
 
 fn said(status: StatusCode, title: &str, text: &str, run: Option<String>) -> Response {
-    shown(status, &Said { viewer: None, title, text, run })
+    page_response(status, &Said { viewer: None, title, text, run })
 }
 
 /// The same whether there is nothing, or nothing for whoever asks.
 fn not_found(viewer: Option<&Actor>) -> Response {
     let text = "There is no such run, or you cannot read its repository on GitHub.";
     let said = Said { viewer, title: "Not found", text, run: None };
-    shown(StatusCode::NOT_FOUND, &said)
+    page_response(StatusCode::NOT_FOUND, &said)
 }
 
 fn no_pages(app: &App) -> Response {
@@ -147,7 +147,7 @@ fn no_pages(app: &App) -> Response {
     said(StatusCode::NOT_FOUND, "No pages", text, None)
 }
 
-fn shown(status: StatusCode, page: &impl Template) -> Response {
+fn page_response(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(page) => (status, Html(page)).into_response(),
         Err(error) => {

@@ -21,7 +21,7 @@ use planwright_view::{Html, Text, code, html_line, setting_change, text, words};
 
 use super::stack::{StackView, StepView, steps};
 use super::text::{Moment, took};
-use super::{Desk, Shared, no_pages, not_found, said, shown, sign_in};
+use super::{PagesState, Shared, no_pages, not_found, page_response, said, sign_in};
 
 #[derive(Template)]
 #[template(path = "page_run.html")]
@@ -68,7 +68,7 @@ struct Need {
 }
 
 /// All that a page is made from.
-struct Seen {
+struct RunData {
     noted: NotedRun,
     change: Option<Change>,
     steps: Vec<RunStep>,
@@ -76,15 +76,15 @@ struct Seen {
     newest: Option<RunId>,
 }
 
-pub async fn show(State(desk): Shared, Path(run): Path<String>, headers: HeaderMap) -> Response {
-    if desk.seal.is_none() {
-        return no_pages(&desk.app);
+pub async fn show(State(pages): Shared, Path(run): Path<String>, headers: HeaderMap) -> Response {
+    if pages.signer.is_none() {
+        return no_pages(&pages.app);
     }
     let Ok(run) = Uuid::parse_str(&run) else { return not_found(None) };
     // Whether there is such a run is nobody's business who has not signed in.
-    let Some(viewer) = desk.viewer(&headers) else { return sign_in::begin(&desk, run) };
-    match seen(&desk, RunId(run), &viewer).await {
-        Ok(Some(seen)) => shown(StatusCode::OK, &page(&desk.app, &seen, &viewer)),
+    let Some(viewer) = pages.viewer(&headers) else { return sign_in::begin(&pages, run) };
+    match run_data(&pages, RunId(run), &viewer).await {
+        Ok(Some(data)) => page_response(StatusCode::OK, &page(&pages.app, &data, &viewer)),
         Ok(None) => not_found(Some(&viewer)),
         Err(error) => {
             tracing::warn!("a page was not shown: {error:#}");
@@ -96,17 +96,21 @@ pub async fn show(State(desk): Shared, Path(run): Path<String>, headers: HeaderM
 }
 
 /// None where there is nothing that `viewer` may see.
-async fn seen(desk: &Desk, run: RunId, viewer: &Actor) -> anyhow::Result<Option<Seen>> {
-    let store = &desk.app.store;
+async fn run_data(
+    pages: &PagesState,
+    run: RunId,
+    viewer: &Actor,
+) -> anyhow::Result<Option<RunData>> {
+    let store = &pages.app.store;
     let Some(noted) = store.noted_run(run).await? else { return Ok(None) };
-    if !desk.may_see(viewer, &noted.subject.repository).await? {
+    if !pages.may_see(viewer, &noted.subject.repository).await? {
         return Ok(None);
     }
     let recorded = match noted.plan_set {
         Some(id) => store.plan_set(id).await?,
         None => None,
     };
-    Ok(Some(Seen {
+    Ok(Some(RunData {
         change: recorded.map(|it| it.change).or_else(|| noted.change.clone()),
         steps: store.run_steps(run).await?,
         lines: store.run_lines(run).await?,
@@ -115,15 +119,15 @@ async fn seen(desk: &Desk, run: RunId, viewer: &Actor) -> anyhow::Result<Option<
     }))
 }
 
-fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
-    let NotedRun { run, subject, .. } = &seen.noted;
+fn page<'a>(app: &App, data: &RunData, viewer: &'a Actor) -> Page<'a> {
+    let NotedRun { run, subject, .. } = &data.noted;
     let (is_over, now) = (run.state.is_over(), app.now());
     let repository = subject.repository.name.to_string();
-    let general = seen.steps.iter().filter(|step| step.stack.is_none());
+    let general = data.steps.iter().filter(|step| step.stack.is_none());
     let mut page = Page {
         viewer: Some(viewer),
         is_live: !is_over,
-        standing: standing(seen),
+        standing: standing(data),
         kind: if run.kind == RunKind::Apply { "Apply" } else { "Plan" },
         title: visible(&subject.title),
         number: run.pull_request.number.to_string(),
@@ -137,14 +141,14 @@ fn page<'a>(app: &App, seen: &Seen, viewer: &'a Actor) -> Page<'a> {
         },
         started: run.started_at.into(),
         took: took(run.finished_at.unwrap_or(now).duration_since(run.started_at)),
-        newer: seen.newest.filter(|newest| *newest != run.id).map(|newest| newest.to_string()),
+        newer: data.newest.filter(|newest| *newest != run.id).map(|newest| newest.to_string()),
         lines: Vec::new(),
         lists: Vec::new(),
         steps: steps(general, is_over, now),
-        stacks: stacks(seen, is_over, now),
+        stacks: stacks(data, is_over, now),
         needs: Vec::new(),
     };
-    match &seen.change {
+    match &data.change {
         Some(change) => page.tell(change),
         None if is_over && run.state == RunState::Failed => page.lines.push(html_line(&text![
             "Something of Planwright's own went wrong; the pull request says under which id the log \
@@ -235,16 +239,16 @@ fn need(requirement: &Requirement) -> Need {
     }
 }
 
-fn standing(seen: &Seen) -> Standing {
-    let is_bad = seen.change.as_ref().is_some_and(|change| change.has_errors());
+fn standing(data: &RunData) -> Standing {
+    let is_bad = data.change.as_ref().is_some_and(|change| change.has_errors());
     let awaits = |change: &Change| change.state == ChangeState::AwaitingConfirmation;
-    let run = &seen.noted.run;
+    let run = &data.noted.run;
     let (word, class, mark) = match run.state {
         RunState::Running => ("in progress", "running", ""),
         RunState::Cancelled => ("stopped", "draft", "–"),
         RunState::Partial => ("applied in part", "refused", "✗"),
         RunState::Failed => ("failed", "refused", "✗"),
-        RunState::Superseded if seen.change.as_ref().is_some_and(awaits) => {
+        RunState::Superseded if data.change.as_ref().is_some_and(awaits) => {
             ("not applied", "waiting", "!")
         }
         RunState::Superseded => ("superseded", "draft", "–"),
@@ -256,24 +260,24 @@ fn standing(seen: &Seen) -> Standing {
 }
 
 /// The stacks of the change, the riskiest first, and before there is one those that are begun.
-fn stacks(seen: &Seen, is_over: bool, now: Timestamp) -> Vec<StackView> {
+fn stacks(data: &RunData, is_over: bool, now: Timestamp) -> Vec<StackView> {
     let mut logs: BTreeMap<&StackId, String> = BTreeMap::new();
-    for lines in &seen.lines {
+    for lines in &data.lines {
         let text = lines.body.lines().map(|line| visible(line) + "\n").collect::<String>();
         logs.entry(&lines.stack).or_default().push_str(&text);
     }
-    let mut views: Vec<StackView> = match &seen.change {
-        Some(change) => change.riskiest_first().into_iter().map(StackView::of).collect(),
+    let mut views: Vec<StackView> = match &data.change {
+        Some(change) => change.riskiest_first().into_iter().map(StackView::from_change).collect(),
         None => Vec::new(),
     };
-    for stack in seen.steps.iter().filter_map(|step| step.stack.as_ref()) {
+    for stack in data.steps.iter().filter_map(|step| step.stack.as_ref()) {
         if !views.iter().any(|view| view.name == *stack) {
             let outline = if is_over { "not planned" } else { "being planned" };
             views.push(StackView { outline: outline.into(), ..StackView::pending(stack) });
         }
     }
     for view in &mut views {
-        let own = seen.steps.iter().filter(|step| step.stack.as_ref() == Some(&view.name));
+        let own = data.steps.iter().filter(|step| step.stack.as_ref() == Some(&view.name));
         view.steps = steps(own, is_over, now);
         view.log = logs.remove(&view.name);
     }

@@ -1,6 +1,6 @@
 //! Signing in with GitHub: away to it, back from it, and out again.
 //!
-//! What has to be remembered meanwhile is in a cookie that we sealed, so that any process of the bot
+//! What has to be remembered meanwhile is in a cookie that we signed, so that any process of the bot
 //! can go on with it. The way back leads to a run and nowhere else.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use planwright_core::actor::Actor;
 
 use super::super::is_same;
-use super::{Desk, Shared, no_pages, said};
+use super::{PagesState, Shared, no_pages, said};
 
 const SESSION: &str = "planwright_session";
 const SIGN_IN: &str = "planwright_sign_in";
@@ -44,18 +44,22 @@ struct Visit {
     until: Timestamp,
 }
 
-impl Desk {
+impl PagesState {
     /// Who has signed in with this browser.
     pub fn viewer(&self, headers: &HeaderMap) -> Option<Actor> {
-        let session: Session = self.opened(SESSION, headers)?;
+        let session: Session = self.signed_value(SESSION, headers)?;
         (session.until > self.app.now()).then_some(session.actor)
     }
 
-    fn opened<T: serde::de::DeserializeOwned>(&self, name: &str, headers: &HeaderMap) -> Option<T> {
+    fn signed_value<T: serde::de::DeserializeOwned>(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+    ) -> Option<T> {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let pairs = cookies.flat_map(|value| value.split(';'));
         let mut named = pairs.filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
-        named.find_map(|text| self.seal.as_ref()?.opened(name, text))
+        named.find_map(|text| self.signer.as_ref()?.verify(name, text))
     }
 
     /// A cookie for our pages alone, which no script can read.
@@ -69,18 +73,19 @@ impl Desk {
 }
 
 /// Sends the browser to GitHub, to come back to the page of `run`.
-pub fn begin(desk: &Desk, run: Uuid) -> Response {
-    let app = &desk.app;
-    let (Some(seal), Some(url), Some(client)) = (&desk.seal, &app.public_url, &app.client) else {
+pub fn begin(pages: &PagesState, run: Uuid) -> Response {
+    let app = &pages.app;
+    let (Some(signer), Some(url), Some(client)) = (&pages.signer, &app.public_url, &app.client)
+    else {
         return no_pages(app);
     };
     let away = || {
         let state = random()?;
-        let verifier = seal.derived(SIGN_IN, &state);
+        let verifier = signer.derive(SIGN_IN, &state);
         let to = app.github.sign_in_url(client, &state, &verifier, &url.signed_in());
         let until = app.now().checked_add(PATIENCE)?;
-        let visit = seal.sealed(SIGN_IN, &Visit { state, run, until })?;
-        anyhow::Ok((to, desk.cookie(SIGN_IN, &visit, PATIENCE)))
+        let visit = signer.sign(SIGN_IN, &Visit { state, run, until })?;
+        anyhow::Ok((to, pages.cookie(SIGN_IN, &visit, PATIENCE)))
     };
     match away() {
         Ok((to, cookie)) => {
@@ -92,17 +97,18 @@ pub fn begin(desk: &Desk, run: Uuid) -> Response {
 
 /// The browser comes back from GitHub.
 pub async fn back(
-    State(desk): Shared,
+    State(pages): Shared,
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    let app = &desk.app;
-    let (Some(seal), Some(url), Some(client)) = (&desk.seal, &app.public_url, &app.client) else {
+    let app = &pages.app;
+    let (Some(signer), Some(url), Some(client)) = (&pages.signer, &app.public_url, &app.client)
+    else {
         return no_pages(app);
     };
     let given = |name: &str| query.get(name).map_or("", String::as_str);
-    let visit = desk
-        .opened::<Visit>(SIGN_IN, &headers)
+    let visit = pages
+        .signed_value::<Visit>(SIGN_IN, &headers)
         .filter(|visit| visit.until > app.now() && is_same(&visit.state, given("state")));
     let Some(Visit { state, run, .. }) = visit else {
         let text = "This sign-in was not begun in this browser, or more than ten minutes ago. Open \
@@ -113,18 +119,18 @@ pub async fn back(
         let text = "GitHub did not sign you in, so nothing can be shown.";
         return said(StatusCode::FORBIDDEN, "Not signed in", text, Some(run.to_string()));
     }
-    let verifier = seal.derived(SIGN_IN, &state);
+    let verifier = signer.derive(SIGN_IN, &state);
     let actor = app.github.signed_in(client, given("code"), &verifier, &url.signed_in()).await;
     let signed_in = || {
         let actor = actor?;
         anyhow::ensure!(actor.is_user(), "`{}` is no person", actor.login);
         let until = app.now().checked_add(SIGNED_IN_FOR)?;
-        let session = seal.sealed(SESSION, &Session { actor, until })?;
-        anyhow::Ok(desk.cookie(SESSION, &session, SIGNED_IN_FOR))
+        let session = signer.sign(SESSION, &Session { actor, until })?;
+        anyhow::Ok(pages.cookie(SESSION, &session, SIGNED_IN_FOR))
     };
     match signed_in() {
         Ok(session) => {
-            let over = desk.cookie(SIGN_IN, "", SignedDuration::ZERO);
+            let over = pages.cookie(SIGN_IN, "", SignedDuration::ZERO);
             let cookies = AppendHeaders([(SET_COOKIE, session), (SET_COOKIE, over)]);
             (StatusCode::SEE_OTHER, [(LOCATION, url.page(run))], cookies).into_response()
         }
@@ -133,8 +139,8 @@ pub async fn back(
 }
 
 /// Forgets who has signed in.
-pub async fn out(State(desk): State<Arc<Desk>>) -> Response {
-    let over = desk.cookie(SESSION, "", SignedDuration::ZERO);
+pub async fn out(State(pages): State<Arc<PagesState>>) -> Response {
+    let over = pages.cookie(SESSION, "", SignedDuration::ZERO);
     let text = "You are signed out here; at GitHub you are as before.";
     let page = said(StatusCode::OK, "Signed out", text, None);
     ([(SET_COOKIE, over)], page).into_response()

@@ -87,7 +87,7 @@ impl StackView {
         }
     }
 
-    pub fn of(stack: &StackChange) -> Self {
+    pub fn from_change(stack: &StackChange) -> Self {
         let mut view = Self {
             outline: plain(&view::outline(stack)),
             risk: stack.risk().map(|risk| risk.to_string()).filter(|risk| risk != "other"),
@@ -201,7 +201,7 @@ fn changed(change: &ResourceChange, labels: Labels) -> ChangeView {
         .iter()
         .map(|it| Row { remark: remark(it), ..row(it, &it.before, &it.after) })
         .collect();
-    let (class, sign) = look(change.action);
+    let (class, sign) = class_and_sign(change.action);
     ChangeView {
         class,
         sign,
@@ -227,7 +227,7 @@ fn drifted(change: &ResourceChange) -> ChangeView {
 }
 
 fn output(name: &str, action: Action, old: &Value, new: &Value) -> ChangeView {
-    let (class, sign) = look(action);
+    let (class, sign) = class_and_sign(action);
     let row = Row { path: "value".into(), before: before(old), after: after(old, new), remark: "" };
     ChangeView {
         class,
@@ -274,7 +274,7 @@ fn after(old: &Value, new: &Value) -> String {
     }
 }
 
-fn look(action: Action) -> (&'static str, &'static str) {
+fn class_and_sign(action: Action) -> (&'static str, &'static str) {
     match action {
         Action::Create => ("add", "+"),
         Action::Delete => ("del", "−"),

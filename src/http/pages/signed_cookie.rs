@@ -9,10 +9,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
 /// A key that only the processes of this bot have: it comes from the App's client secret.
-pub struct Seal([u8; 32]);
+pub struct CookieSigner([u8; 32]);
 
-impl Seal {
-    pub fn of(secret: &SecretString) -> Self {
+impl CookieSigner {
+    pub fn new(secret: &SecretString) -> Self {
         Self(
             mac(secret.expose_secret().as_bytes(), b"planwright pages v1")
                 .finalize()
@@ -21,23 +21,23 @@ impl Seal {
         )
     }
 
-    /// The value as the text of a cookie; it opens only under the same `name`.
-    pub fn sealed(&self, name: &str, value: &impl Serialize) -> serde_json::Result<String> {
+    /// Returns the value as the text of a cookie; it is taken only under the same `name`.
+    pub fn sign(&self, name: &str, value: &impl Serialize) -> serde_json::Result<String> {
         let value = URL_SAFE_NO_PAD.encode(serde_json::to_vec(value)?);
         let signature = URL_SAFE_NO_PAD.encode(self.mac(name, &value).finalize().into_bytes());
         Ok(format!("{value}.{signature}"))
     }
 
-    /// The value again; none where it was not sealed by us, or under another name.
-    pub fn opened<T: DeserializeOwned>(&self, name: &str, text: &str) -> Option<T> {
+    /// Returns the value of a cookie; none where it was not signed by us, or under another name.
+    pub fn verify<T: DeserializeOwned>(&self, name: &str, text: &str) -> Option<T> {
         let (value, signature) = text.split_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         self.mac(name, value).verify_slice(&signature).ok()?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(value).ok()?).ok()
     }
 
-    /// A text that only we can make of another.
-    pub fn derived(&self, name: &str, text: &str) -> String {
+    /// Returns a text that only we can make of another.
+    pub fn derive(&self, name: &str, text: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.mac(name, text).finalize().into_bytes())
     }
 
@@ -56,12 +56,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_we_sealed_under_that_name_opens() {
-        let seal = Seal::of(&"secret".into());
-        let text = seal.sealed("session", &7).unwrap();
-        assert_eq!(seal.opened("session", &text), Some(7));
-        assert_eq!(seal.opened::<i32>("sign-in", &text), None, "another name");
-        assert_eq!(Seal::of(&"other".into()).opened::<i32>("session", &text), None, "another bot");
+    fn only_what_we_signed_under_that_name_is_taken() {
+        let signer = CookieSigner::new(&"secret".into());
+        let text = signer.sign("session", &7).unwrap();
+        assert_eq!(signer.verify("session", &text), Some(7));
+        assert_eq!(signer.verify::<i32>("sign-in", &text), None, "another name");
+        assert_eq!(
+            CookieSigner::new(&"other".into()).verify::<i32>("session", &text),
+            None,
+            "another bot"
+        );
         let (value, signature) = text.split_once('.').unwrap();
         let eight = URL_SAFE_NO_PAD.encode("8");
         for forged in [
@@ -71,7 +75,7 @@ mod tests {
             value.to_owned(),
             String::new(),
         ] {
-            assert_eq!(seal.opened::<i32>("session", &forged), None, "{forged}");
+            assert_eq!(signer.verify::<i32>("session", &forged), None, "{forged}");
         }
     }
 }
