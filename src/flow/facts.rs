@@ -61,7 +61,7 @@ pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdic
         unfinished: unfinished.as_deref(),
         changes_settings: input.change.settings.is_some(),
         principals: &principals,
-        opinions: &opinions(app, input, &may_write).await?,
+        reviews: &reviews(app, input, &may_write).await?,
         allowances: &allowances(app, input, &may_write).await?,
         rule: rule(input.config),
     });
@@ -143,7 +143,7 @@ async fn live_permissions(app: &App, input: &VerdictInput<'_>) -> Result<BTreeMa
     Ok(may_write)
 }
 
-async fn opinions(
+async fn reviews(
     app: &App,
     input: &VerdictInput<'_>,
     may_write: &BTreeMap<UserId, bool>,
@@ -154,14 +154,14 @@ async fn opinions(
         digest: approval.plan_set.clone(),
         settings_digest: approval.settings_digest.clone(),
     };
-    let is_opinion = |state| {
+    let approves_or_rejects = |state| {
         matches!(
             state,
             ReviewState::Approved | ReviewState::ChangesRequested | ReviewState::Dismissed
         )
     };
-    let reviews =
-        input.pull.reviews.iter().filter(|review| is_opinion(review.state)).map(|review| {
+    let reviews = input.pull.reviews.iter().filter(|review| approves_or_rejects(review.state)).map(
+        |review| {
             let known = recorded.iter().find(|approval| approval.review == Some(review.id.0));
             Review {
                 kind: Kind::Review,
@@ -174,7 +174,8 @@ async fn opinions(
                 may_write: review.may_write,
                 recorded: known.map(of_record),
             }
-        });
+        },
+    );
     let confirmations = recorded
         .iter()
         .filter(|approval| approval.kind == ApprovalKind::Confirm)

@@ -1,8 +1,8 @@
 //! Whose approval of a planned change counts, and if not, why.
 //!
 //! Pure: facts come in as [`PlanSetFacts`], [`Principal`]s and [`Review`]s, the answer goes out as
-//! [`Approvals`]. What else an apply needs is in `verdict`; the wording is in `reply`. Nothing here
-//! asks GitHub or reads a clock: "now" is in `may_write`, which `flow` asks live.
+//! [`Approvals`]. What else an apply needs is in `verdict`; the wording is in crate `view`. Nothing
+//! here asks GitHub or reads a clock: "now" is in `may_write`, which `flow::facts` asks live.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub struct PlanSetFacts {
     pub posted_at: Option<Timestamp>,
 }
 
-/// The digest of a plan set: what an approval is bound to when several stacks are planned.
+/// Returns the digest of a plan set: what an approval is bound to when several stacks are planned.
 pub fn plan_set_digest(plans: &BTreeMap<StackId, Digest>) -> Digest {
     let parts: Vec<String> =
         plans.iter().flat_map(|(stack, digest)| [stack.to_string(), digest.to_string()]).collect();
@@ -79,7 +79,7 @@ pub enum Kind {
     Allow,
 }
 
-/// What an opinion was about, stored when it arrived.
+/// What a review was about, stored when it arrived.
 ///
 /// GitHub moves the `commit_id` of an old review to the new head of a patch-identical rebase, so
 /// that alone proves nothing.
@@ -104,7 +104,7 @@ pub struct Approvals {
     pub by: BTreeMap<UserId, Login>,
     /// Those of `by` who are principals: only where the repository allows it.
     pub by_principals: BTreeSet<UserId>,
-    pub discounted: BTreeMap<UserId, Disqualified>,
+    pub disqualified: BTreeMap<UserId, Disqualified>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,58 +133,58 @@ pub enum Disqualification {
 }
 
 impl PlanSetFacts {
-    /// Whose of `opinions` (in any order) count for this plan set.
+    /// Returns whose of `reviews` (in any order) count for this plan set.
     pub fn approvals(
         &self,
-        opinions: &[Review],
+        reviews: &[Review],
         principals: &[Principal],
         rule: ApprovalRule,
     ) -> Approvals {
         let mut approvals = Approvals::default();
-        for opinion in latest(opinions).into_values() {
-            let part = principal_role(opinion.by, principals);
-            match self.discount(opinion, part, rule) {
+        for review in latest(reviews).into_values() {
+            let role = principal_role(review.by, principals);
+            match self.disqualification(review, role, rule) {
                 None => {
-                    approvals.by.insert(opinion.by, opinion.login.clone());
-                    approvals.by_principals.extend(part.map(|_| opinion.by));
+                    approvals.by.insert(review.by, review.login.clone());
+                    approvals.by_principals.extend(role.map(|_| review.by));
                 }
                 Some(why) => {
-                    let login = opinion.login.clone();
-                    approvals.discounted.insert(opinion.by, Disqualified { login, why });
+                    let login = review.login.clone();
+                    approvals.disqualified.insert(review.by, Disqualified { login, why });
                 }
             }
         }
         approvals
     }
 
-    /// Returns why `opinion` does not count; `part` is what its author did to the change.
-    pub fn discount(
+    /// Returns why `review` does not count; `role` is what its author did to the change.
+    pub fn disqualification(
         &self,
-        opinion: &Review,
-        part: Option<PrincipalRole>,
+        review: &Review,
+        role: Option<PrincipalRole>,
         rule: ApprovalRule,
     ) -> Option<Disqualification> {
-        let principal = part.filter(|_| !rule.self_approval).map(Disqualification::Principal);
-        let was_of = opinion.recorded.as_ref().map_or(&self.head, |recorded| &recorded.head);
-        let is_of_head = opinion.head.as_ref() == Some(&self.head) && *was_of == self.head;
+        let principal = role.filter(|_| !rule.self_approval).map(Disqualification::Principal);
+        let was_of = review.recorded.as_ref().map_or(&self.head, |recorded| &recorded.head);
+        let is_of_head = review.head.as_ref() == Some(&self.head) && *was_of == self.head;
         let head = (!is_of_head).then_some(Disqualification::OtherHead);
         let time = match self.posted_at {
             None => Some(Disqualification::NothingPosted),
-            Some(posted_at) => (opinion.at <= posted_at).then_some(Disqualification::BeforePlan),
+            Some(posted_at) => (review.at <= posted_at).then_some(Disqualification::BeforePlan),
         };
-        (!opinion.approves)
+        (!review.approves)
             .then_some(Disqualification::Withdrawn)
-            .or((!opinion.is_user).then_some(Disqualification::NotAUser))
+            .or((!review.is_user).then_some(Disqualification::NotAUser))
             .or(principal)
-            .or((!opinion.may_write).then_some(Disqualification::NoWriteAccess))
+            .or((!review.may_write).then_some(Disqualification::NoWriteAccess))
             .or(head)
-            .or_else(|| self.discount_of_record(opinion.recorded.as_ref()?))
+            .or_else(|| self.disqualification_of_record(review.recorded.as_ref()?))
             .or(time)
-            .or(opinion.recorded.is_none().then_some(Disqualification::NotRecorded))
+            .or(review.recorded.is_none().then_some(Disqualification::NotRecorded))
     }
 
-    /// Tells more than the time does, so it is asked first.
-    fn discount_of_record(&self, recorded: &Recorded) -> Option<Disqualification> {
+    /// Returns what is known from the record. It tells more than the time does, so it is asked first.
+    fn disqualification_of_record(&self, recorded: &Recorded) -> Option<Disqualification> {
         (recorded.digest != self.digest)
             .then_some(Disqualification::OtherPlan)
             .or((recorded.settings_digest != self.settings_digest)
@@ -192,17 +192,18 @@ impl PlanSetFacts {
     }
 }
 
-/// The first reason for which someone is a principal.
+/// Returns the first reason for which someone is a principal.
 pub fn principal_role(user: UserId, principals: &[Principal]) -> Option<PrincipalRole> {
     principals.iter().filter(|principal| principal.user == user).map(|p| p.why).min()
 }
 
-/// A person has one opinion: the last one given, and of two at once the one that does not approve.
-fn latest(opinions: &[Review]) -> BTreeMap<UserId, &Review> {
+/// Returns the one review of each person: the last one given, and of two at once the one that does
+/// not approve.
+fn latest(reviews: &[Review]) -> BTreeMap<UserId, &Review> {
     let mut in_order: Vec<&Review> =
-        opinions.iter().filter(|opinion| opinion.kind != Kind::Allow).collect();
-    in_order.sort_by_key(|opinion| (opinion.at, !opinion.approves));
-    in_order.into_iter().map(|opinion| (opinion.by, opinion)).collect()
+        reviews.iter().filter(|review| review.kind != Kind::Allow).collect();
+    in_order.sort_by_key(|review| (review.at, !review.approves));
+    in_order.into_iter().map(|review| (review.by, review)).collect()
 }
 
 #[cfg(test)]
@@ -266,19 +267,19 @@ mod tests {
         }
     }
 
-    fn approvals(opinions: &[Review]) -> Approvals {
-        plan_set().approvals(opinions, &principals(), RULE)
+    fn approvals(reviews: &[Review]) -> Approvals {
+        plan_set().approvals(reviews, &principals(), RULE)
     }
 
     #[test]
     fn an_approval_of_the_posted_plan_counts() {
         let given = approvals(&[approval()]);
         assert_eq!(given.by, [(BOB, login("bob"))].into());
-        assert!(given.discounted.is_empty());
+        assert!(given.disqualified.is_empty());
     }
 
     #[test]
-    fn each_flaw_alone_discounts_it() {
+    fn each_flaw_alone_disqualifies_it() {
         let other = |vary: fn(&mut Recorded)| {
             let mut recorded = recorded();
             vary(&mut recorded);
@@ -306,7 +307,7 @@ mod tests {
         ] {
             let given = approvals(std::slice::from_ref(&flawed));
             assert!(given.by.is_empty(), "{why:?}");
-            assert_eq!(given.discounted[&flawed.by].why, why);
+            assert_eq!(given.disqualified[&flawed.by].why, why);
         }
     }
 
@@ -314,15 +315,15 @@ mod tests {
     fn nothing_counts_until_the_plan_is_posted() {
         let unposted = PlanSetFacts { posted_at: None, ..plan_set() };
         let given = unposted.approvals(&[approval()], &principals(), RULE);
-        assert_eq!(given.discounted[&BOB].why, Disqualification::NothingPosted);
+        assert_eq!(given.disqualified[&BOB].why, Disqualification::NothingPosted);
     }
 
     #[test]
-    fn whoever_changes_their_mind_has_one_opinion() {
+    fn whoever_changes_their_mind_has_one_review() {
         let regret = Review { approves: false, at: at(12), ..approval() };
-        for opinions in [[approval(), regret.clone()], [regret, approval()]] {
-            let given = approvals(&opinions);
-            assert_eq!(given.discounted[&BOB].why, Disqualification::Withdrawn);
+        for reviews in [[approval(), regret.clone()], [regret, approval()]] {
+            let given = approvals(&reviews);
+            assert_eq!(given.disqualified[&BOB].why, Disqualification::Withdrawn);
         }
         let again = Review { at: at(13), ..approval() };
         let regret = Review { approves: false, at: at(12), ..approval() };
@@ -330,10 +331,10 @@ mod tests {
     }
 
     #[test]
-    fn of_two_opinions_in_one_second_the_one_against_holds() {
+    fn of_two_reviews_in_one_second_the_one_against_holds() {
         let against = Review { approves: false, ..approval() };
-        for opinions in [[approval(), against.clone()], [against, approval()]] {
-            assert!(approvals(&opinions).by.is_empty());
+        for reviews in [[approval(), against.clone()], [against, approval()]] {
+            assert!(approvals(&reviews).by.is_empty());
         }
     }
 

@@ -38,7 +38,7 @@ pub struct PullRequest {
     pub merged_at: Option<Timestamp>,
     pub merged_by: Option<Actor>,
     pub commits: Vec<CommitAuthors>,
-    /// The latest opinion of each reviewer.
+    /// The latest review of each reviewer that approves or asks for changes.
     pub reviews: Vec<Review>,
 }
 

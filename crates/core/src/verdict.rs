@@ -28,7 +28,7 @@ pub struct VerdictFacts<'a> {
     /// Whether the change is one of `planwright.yaml`, by which later ones are judged.
     pub changes_settings: bool,
     pub principals: &'a [Principal],
-    pub opinions: &'a [Review],
+    pub reviews: &'a [Review],
     pub allowances: &'a [Allowance],
     pub rule: ApprovalRule,
 }
@@ -162,7 +162,7 @@ pub struct RequirementsMet {
 /// The verdict on a change.
 pub fn verdict(facts: &VerdictFacts) -> Verdict {
     let approvals = facts.plan_set.map_or_else(Approvals::default, |plan_set| {
-        plan_set.approvals(facts.opinions, facts.principals, facts.rule)
+        plan_set.approvals(facts.reviews, facts.principals, facts.rule)
     });
     let finished = facts.unfinished.map(unfinished);
     let others =
@@ -327,8 +327,8 @@ fn allowed(facts: &VerdictFacts, stack: &StackId, address: &str) -> (bool, Requi
             continue;
         }
         let given = &allowance.given;
-        let part = approval::principal_role(given.by, facts.principals);
-        match plan_set.discount(given, part, facts.rule) {
+        let role = approval::principal_role(given.by, facts.principals);
+        match plan_set.disqualification(given, role, facts.rule) {
             None => return (true, RequirementStatus::AllowedBy(given.login.clone())),
             Some(why) => {
                 why_not = RequirementStatus::AllowanceDiscounted { by: given.login.clone(), why }
@@ -350,9 +350,9 @@ fn approved(facts: &VerdictFacts, approvals: &Approvals) -> Requirement {
             if is_own { RequirementStatus::CountsForOwnChange } else { RequirementStatus::Counts };
         leaf(RequirementKind::ApprovalBy(login.clone()), true, why)
     });
-    let discounted = approvals.discounted.values().map(|discounted| {
-        let why = RequirementStatus::DoesNotCount(discounted.why.clone());
-        leaf(RequirementKind::ApprovalBy(discounted.login.clone()), false, why)
+    let disqualified = approvals.disqualified.values().map(|disqualified| {
+        let why = RequirementStatus::DoesNotCount(disqualified.why.clone());
+        leaf(RequirementKind::ApprovalBy(disqualified.login.clone()), false, why)
     });
     let (given, required) = (approvals.by.len(), facts.rule.required);
     Requirement {
@@ -360,7 +360,7 @@ fn approved(facts: &VerdictFacts, approvals: &Approvals) -> Requirement {
         // Without a plan set nothing can have been approved, however few are required.
         met: facts.plan_set.is_some() && given >= required,
         why: RequirementStatus::Approvals { given, required },
-        children: counting.chain(discounted).collect(),
+        children: counting.chain(disqualified).collect(),
     }
 }
 

@@ -13,7 +13,7 @@ use planwright_core::{
 use super::{
     command::command_error,
     doc::{Doc, Text, code, short_code, words},
-    requirement::part,
+    requirement::principal_role,
     stack::finding_list,
     terminal::terminal,
 };
@@ -183,7 +183,7 @@ impl Refusal {
                 " takes someone who had no part in the change; ",
                 login,
                 " ",
-                part(*why),
+                principal_role(*why),
                 "."
             ],
             Self::OwnCode { login, package, why } => text![
@@ -192,7 +192,7 @@ impl Refusal {
                 ", and to have it run takes someone who had no part in the change; ",
                 login,
                 " ",
-                part(*why),
+                principal_role(*why),
                 "."
             ],
             Self::UnknownStack { stack, known } => {

@@ -31,12 +31,12 @@ pub fn first_unmet(root: &Requirement) -> Option<Text> {
 }
 
 /// Why an approval does not count, as the end of a sentence about it.
-pub fn discount(why: &Disqualification) -> Text {
+pub fn disqualification(why: &Disqualification) -> Text {
     match why {
         Disqualification::Withdrawn => "withdrawn: the latest review does not approve",
         Disqualification::NotAUser => "given by a bot",
         Disqualification::Principal(why) => {
-            return text![part(*why), ", so it takes someone else"];
+            return text![principal_role(*why), ", so it takes someone else"];
         }
         Disqualification::NoWriteAccess => "no write access now",
         Disqualification::OtherHead => "given for another commit; approve once more",
@@ -51,7 +51,7 @@ pub fn discount(why: &Disqualification) -> Text {
 }
 
 /// What someone did to the change.
-pub fn part(why: PrincipalRole) -> &'static str {
+pub fn principal_role(why: PrincipalRole) -> &'static str {
     match why {
         PrincipalRole::OpenedPullRequest => "opened the pull request",
         PrincipalRole::Pushed => "pushed to it",
@@ -135,7 +135,7 @@ fn reason(why: &RequirementStatus) -> Text {
         RequirementStatus::AllowedBy(login) => text!["allowed by ", login],
         RequirementStatus::NotAllowed => "nobody has allowed it".into(),
         RequirementStatus::AllowanceDiscounted { by, why } => {
-            text!["what ", by, " allowed does not count: ", discount(why)]
+            text!["what ", by, " allowed does not count: ", disqualification(why)]
         }
         RequirementStatus::NothingToApprove => {
             "nothing would change, so nobody has to approve".into()
@@ -148,7 +148,7 @@ fn reason(why: &RequirementStatus) -> Text {
         RequirementStatus::CountsForOwnChange => {
             text!["approved their own change, which ", code("approvals.self"), " allows here"]
         }
-        RequirementStatus::DoesNotCount(why) => text!["does not count: ", discount(why)],
+        RequirementStatus::DoesNotCount(why) => text!["does not count: ", disqualification(why)],
     }
 }
 

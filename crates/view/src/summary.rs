@@ -18,7 +18,7 @@ use super::{
         Block, Callout, Doc, Item, Mark, Marked, Span, Text, code, foreign, more, short_code,
         strong, words,
     },
-    requirement::{part, requirement_list},
+    requirement::{principal_role, requirement_list},
     settings::{setting_change, settings_section},
     stack::{finding_list, outline},
     warning::{PLAN_AGAIN, internal_error, other_base},
@@ -379,8 +379,8 @@ fn who_may_approve(principals: &[Principal], is_self_allowed: bool) -> Text {
     let mut parts = BTreeMap::<&Login, Vec<&'static str>>::new();
     for principal in principals.iter().filter(|principal| !is_nobody(principals, principal)) {
         let told = parts.entry(&principal.login).or_default();
-        if !told.contains(&part(principal.why)) {
-            told.push(part(principal.why));
+        if !told.contains(&principal_role(principal.why)) {
+            told.push(principal_role(principal.why));
         }
     }
     let anyone = "Anyone with write access may approve who had no part in the change";

@@ -147,7 +147,11 @@ async fn in_turn(
 }
 
 /// Goes on with what may be applied, as soon as it has its locks.
-async fn approved(app: &App, apply: &ApplyContext<'_>, context: &JobContext<'_>) -> Result<Vec<Job>> {
+async fn approved(
+    app: &App,
+    apply: &ApplyContext<'_>,
+    context: &JobContext<'_>,
+) -> Result<Vec<Job>> {
     let change = apply.recorded.change.clone();
     let (change, met) = requirements_met(app, apply, Some(apply.recorded), change).await?;
     let Some(met) = met else {

@@ -41,7 +41,7 @@ struct Change {
     stacks: Vec<StackFacts>,
     unfinished: Option<&'static str>,
     changes_settings: bool,
-    opinions: Vec<Review>,
+    reviews: Vec<Review>,
     allowances: Vec<Allowance>,
     rule: ApprovalRule,
 }
@@ -57,7 +57,7 @@ impl Change {
             unfinished: self.unfinished,
             changes_settings: self.changes_settings,
             principals: &[alice],
-            opinions: &self.opinions,
+            reviews: &self.reviews,
             allowances: &self.allowances,
             rule: self.rule,
         })
@@ -117,7 +117,7 @@ fn met() -> Change {
         ],
         unfinished: None,
         changes_settings: false,
-        opinions: vec![approval()],
+        reviews: vec![approval()],
         allowances: vec![Allowance {
             given: Review { kind: Kind::Allow, ..approval() },
             stack: stack("logs"),
@@ -172,11 +172,11 @@ fn each_guard_alone_closes_the_door() {
         ("Protected", |c| {
             c.allowances[0].given.recorded.as_mut().unwrap().digest = digest("v1:other");
         }),
-        ("Approved", |c| c.opinions.clear()),
+        ("Approved", |c| c.reviews.clear()),
         ("Approved", |c| c.rule.required = 2),
-        ("ApprovalBy", |c| c.opinions[0].by = ALICE),
-        ("ApprovalBy", |c| c.opinions[0].approves = false),
-        ("ApprovalBy", |c| c.opinions[0].head = Some(sha("a"))),
+        ("ApprovalBy", |c| c.reviews[0].by = ALICE),
+        ("ApprovalBy", |c| c.reviews[0].approves = false),
+        ("ApprovalBy", |c| c.reviews[0].head = Some(sha("a"))),
     ];
     for (i, (what, vary)) in table.into_iter().enumerate() {
         let mut change = met();
@@ -193,9 +193,9 @@ fn each_guard_alone_closes_the_door() {
 fn two_approvals_by_one_person_are_not_two() {
     let mut change = met();
     change.rule.required = 2;
-    change.opinions.push(Review { at: Timestamp::from_second(12).unwrap(), ..approval() });
+    change.reviews.push(Review { at: Timestamp::from_second(12).unwrap(), ..approval() });
     assert!(!change.verdict().is_met());
-    change.opinions.push(Review { by: UserId(3), login: login("carol"), ..approval() });
+    change.reviews.push(Review { by: UserId(3), login: login("carol"), ..approval() });
     assert!(change.verdict().is_met());
 }
 
@@ -213,7 +213,7 @@ fn idle(stacks: Vec<StackFacts>) -> Change {
     let plans = stacks.iter().map(|idle| (idle.stack.clone(), idle.digest.clone().unwrap()));
     let mut change = met();
     change.plan_set.as_mut().unwrap().digest = approval::plan_set_digest(&plans.collect());
-    Change { stacks, opinions: Vec::new(), ..change }
+    Change { stacks, reviews: Vec::new(), ..change }
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn stacks_without_changes_need_no_approval_but_must_be_fresh() {
 fn approved(mut change: Change) -> Change {
     let mut given = approval();
     given.recorded.as_mut().unwrap().digest = change.plan_set.as_ref().unwrap().digest.clone();
-    change.opinions = vec![given];
+    change.reviews = vec![given];
     change
 }
 
@@ -256,7 +256,7 @@ fn other_settings_are_approved_although_no_stack_changes() {
         let change = approved(change);
         assert!(change.verdict().is_met());
         let mut own = change.clone();
-        own.opinions[0].by = ALICE;
+        own.reviews[0].by = ALICE;
         assert!(!own.verdict().is_met(), "who wrote them does not approve them");
     }
 }
@@ -265,7 +265,7 @@ fn other_settings_are_approved_although_no_stack_changes() {
 fn an_approval_of_ones_own_change_says_so_where_it_counts() {
     let mut change = met();
     change.rule.self_approval = true;
-    change.opinions[0] = Review { by: ALICE, login: login("alice"), ..approval() };
+    change.reviews[0] = Review { by: ALICE, login: login("alice"), ..approval() };
     let verdict = change.verdict();
     assert!(verdict.is_met());
     let approved = &verdict.requirement().children[3];

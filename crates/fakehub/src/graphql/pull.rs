@@ -90,7 +90,7 @@ fn side_field(
             connection("PullRequestReviewConnection", all, arguments)
         }
         "latestOpinionatedReviews" => {
-            let all = opinions(state, target, arguments.is_set("writersOnly"))?;
+            let all = opinionated_reviews(state, target, arguments.is_set("writersOnly"))?;
             connection("PullRequestReviewConnection", all, arguments)
         }
         _ => Err(FieldError::unknown("PullRequest", name)),
@@ -127,8 +127,12 @@ pub fn review_field(
     }
 }
 
-/// The last opinion of each reviewer; a mere comment is none, a dismissed one still is one.
-fn opinions(state: &State, target: IssueRef, writers_only: bool) -> Result<Vec<Node>, FieldError> {
+/// Returns the last review of each reviewer that says yes or no: no comment, but a dismissed one.
+fn opinionated_reviews(
+    state: &State,
+    target: IssueRef,
+    writers_only: bool,
+) -> Result<Vec<Node>, FieldError> {
     let IssueRef { repo, number } = target;
     let mut latest = BTreeMap::new();
     for review in &state.pull(repo, number)?.reviews {

@@ -12,7 +12,7 @@ use planwright_core::{
 };
 
 #[test]
-fn each_discount_is_said_so_that_a_person_knows_what_to_do() {
+fn each_disqualification_is_said_so_that_a_person_knows_what_to_do() {
     let said: Vec<String> = [
         Disqualification::Withdrawn,
         Disqualification::NotAUser,
@@ -26,7 +26,7 @@ fn each_discount_is_said_so_that_a_person_knows_what_to_do() {
         Disqualification::OtherSettings,
     ]
     .iter()
-    .map(|why| line(&requirement::discount(why)))
+    .map(|why| line(&requirement::disqualification(why)))
     .collect();
     assert_snapshot!(said.join("\n"), @"
 withdrawn: the latest review does not approve
