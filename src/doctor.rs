@@ -1,6 +1,6 @@
 //! `planwright doctor`: reads everything that `planwright serve` depends on, and changes none of it.
 //!
-//! What of it is wrong, `domain::diagnosis` decides.
+//! What of it is wrong, `core::diagnosis` decides.
 
 use std::{fmt::Display, fs, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -9,7 +9,7 @@ use crate::{
     settings::{Serve, Warm},
 };
 use planwright_core::diagnosis::{
-    App, DigestKey, Directory, ENGINE, File, GitHub, Kept, KeptNow, Seen,
+    App, DigestKey, Directory, ENGINE, File, GitHub, Inventory, WarmCounts, WarmStatus,
 };
 use planwright_core::job::Role;
 use planwright_engine as engine;
@@ -19,15 +19,19 @@ use planwright_github::Manifest;
 use planwright_store::Store;
 
 /// Reads everything; `config` is the file that some of the settings stand in.
-pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyhow::Result<Seen> {
+pub async fn inspect(
+    settings: &Serve,
+    config: Option<&Path>,
+    clock: Clock,
+) -> anyhow::Result<Inventory> {
     let data = std::path::absolute(&settings.storage.data)?;
     let github = &settings.github;
     let files = [&github.private_key_file, &github.webhook_secret_file, &github.client_secret_file];
     let opened = app::github(&settings.github);
     let private_key = opened.as_ref().map(drop).map_err(|error| format!("{error:#}"));
-    Ok(Seen {
+    Ok(Inventory {
         config: config.map(file),
-        settings: app::check(settings).map_err(told),
+        settings: app::check(settings).map_err(message),
         secrets: files.into_iter().flatten().map(|path| file(path)).collect(),
         webhook_secret: app::webhook_secrets(&settings.github)
             .map(drop)
@@ -42,33 +46,33 @@ pub async fn look(settings: &Serve, config: Option<&Path>, clock: Clock) -> anyh
             Err(_) => Err("GitHub was not asked, since there is no key to ask with".into()),
         },
         engine: engine(settings).await?,
-        kept: kept(settings).await,
+        warm: warm_status(settings).await,
         database: Store::schema_status(&app::database_url(&settings.storage, &data))
             .await
-            .map_err(told),
+            .map_err(message),
         digest_key: digest_key(settings, &data),
         data: directory(&data),
     })
 }
 
-fn told(error: impl Display) -> String {
+fn message(error: impl Display) -> String {
     error.to_string()
 }
 
 async fn ask(github: &github::GitHub, clock: &Clock) -> Result<GitHub, String> {
-    let time = github.time().await.map_err(told)?;
+    let time = github.time().await.map_err(message)?;
     let ours = clock();
     let app = match github.registration().await {
-        Err(error) => Err(told(error)),
+        Err(error) => Err(message(error)),
         Ok(registration) => {
-            let hook = github.hook().await.map_err(told);
+            let hook = github.hook().await.map_err(message);
             let url = hook.as_ref().ok().and_then(|hook| hook.url.clone());
             let answered = match url {
-                Some(url) => Some(github::probe(&url).await.map_err(told)),
+                Some(url) => Some(github::probe(&url).await.map_err(message)),
                 None => None,
             };
-            let attempts = github.attempts().await.map_err(told);
-            let installations = github.installations().await.map_err(told);
+            let attempts = github.attempts().await.map_err(message);
+            let installations = github.installations().await.map_err(message);
             Ok(App { registration, hook, answered, attempts, installations })
         }
     };
@@ -90,14 +94,14 @@ async fn engine(settings: &Serve) -> anyhow::Result<Option<Result<String, String
             let (name, version) = (binary.kind.name(), binary.version);
             Ok(format!("{name} {version}, {}", binary.path.display()))
         }
-        Err(error) => Err(told(error)),
+        Err(error) => Err(message(error)),
     }))
 }
 
-/// Asks the bot that runs with these settings, if one does.
-async fn kept(settings: &Serve) -> Kept {
+/// Returns what the bot that runs with these settings says of its providers, if one does.
+async fn warm_status(settings: &Serve) -> WarmStatus {
     if settings.engine.warm == Warm::Off || !settings.process.roles.contains(&Role::Plan) {
-        return Kept::Off;
+        return WarmStatus::Off;
     }
     let mut address = settings.process.listen;
     if address.ip().is_unspecified() {
@@ -105,24 +109,24 @@ async fn kept(settings: &Serve) -> Kept {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     match github::metrics(address).await {
-        Some(text) => Kept::Seen(kept_now(&text)),
-        None => Kept::Silent(address.to_string()),
+        Some(text) => WarmStatus::Running(warm_counts(&text)),
+        None => WarmStatus::Silent(address.to_string()),
     }
 }
 
 /// What our own metrics say; `name{labels} value` a line.
-fn kept_now(text: &str) -> KeptNow {
+fn warm_counts(text: &str) -> WarmCounts {
     let values = |name: &str| -> Vec<u64> {
-        let of = |line: &str| {
+        let value_in = |line: &str| {
             let rest = line.strip_prefix(name)?;
             let value = rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next())??;
             // Written as decimals, though they count things.
             value.parse::<f64>().ok().map(|value| value as u64)
         };
-        text.lines().filter_map(of).collect()
+        text.lines().filter_map(value_in).collect()
     };
     let sum = |name: &str| values(name).iter().sum();
-    KeptNow {
+    WarmCounts {
         processes: sum("planwright_warm_processes"),
         oldest: values("planwright_warm_oldest_seconds").into_iter().max().unwrap_or(0),
         memory: sum("planwright_warm_memory_bytes"),
@@ -138,7 +142,7 @@ fn digest_key(settings: &Serve, data: &Path) -> Result<DigestKey, String> {
         None if !own.exists() => return Ok(DigestKey::None(own.display().to_string())),
         None => &own,
     };
-    engine::digest_key(path).map(|_| DigestKey::There(file(path))).map_err(told)
+    engine::digest_key(path).map(|_| DigestKey::There(file(path))).map_err(message)
 }
 
 fn file(path: &Path) -> File {
@@ -156,5 +160,5 @@ fn directory(path: &Path) -> Directory {
         true => tempfile::tempfile_in(above).map(drop),
         false => Err(io::Error::from(io::ErrorKind::NotADirectory)),
     };
-    Directory { path: path.display().to_string(), mode: mode(path), write: write.map_err(told) }
+    Directory { path: path.display().to_string(), mode: mode(path), write: write.map_err(message) }
 }

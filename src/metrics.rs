@@ -150,7 +150,7 @@ impl Metrics {
         let outcome = match report {
             DriftCheck::NeverApplied => return,
             DriftCheck::Unknown(_) => "unknown",
-            DriftCheck::Checked(plan) if Drift::of(plan).is_empty() => "none",
+            DriftCheck::Checked(plan) if Drift::in_plan(plan).is_empty() => "none",
             DriftCheck::Checked(_) => "drifted",
         };
         self.count(|| counter!(DRIFT_CHECKS, "outcome" => outcome).increment(1));

@@ -119,13 +119,13 @@ pub async fn carry_out(
     }
     let (well, failed): (Vec<_>, Vec<_>) =
         outcomes.iter().partition(|(.., outcome)| outcome.is_well());
-    let told = |outcomes: &[&(StackId, &'static str, Outcome)]| -> String {
-        outcomes.iter().map(|(stack, verb, outcome)| told(stack, verb, outcome)).collect()
+    let texts = |outcomes: &[&(StackId, &'static str, Outcome)]| -> String {
+        outcomes.iter().map(|(stack, verb, outcome)| outcome_text(stack, verb, outcome)).collect()
     };
     let done = outcomes.iter().map(|(stack, _, outcome)| document(stack, outcome));
     let json = json!({ "plans": planned, "stacks": done.collect::<Vec<_>>() });
-    output.print(&json, &format!("\n{}", told(&well)))?;
-    output.failures(&told(&failed));
+    output.print(&json, &format!("\n{}", texts(&well)))?;
+    output.failures(&texts(&failed));
     Ok(match failed.is_empty() {
         _ if session.cancel.is_cancelled() => ExitCode::from(CANCELLED),
         true => ExitCode::SUCCESS,
@@ -133,7 +133,7 @@ pub async fn carry_out(
     })
 }
 
-fn told(stack: &StackId, verb: &'static str, outcome: &Outcome) -> String {
+fn outcome_text(stack: &StackId, verb: &'static str, outcome: &Outcome) -> String {
     terminal(&end(stack, verb, outcome))
 }
 

@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    fn told(file: &str) -> String {
+    fn error_text(file: &str) -> String {
         match serve(file, &[]).unwrap_err() {
             Error::Findings(findings) => {
                 let one = |finding: &Finding| {
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn each_mistake_of_the_file_is_told_with_its_line() {
         insta::assert_snapshot!(
-            told("app_id: 1\nworkers: many\nroles:\n  - wep\nlisten: [1]\nnonsense: 1\n"),
+            error_text("app_id: 1\nworkers: many\nroles:\n  - wep\nlisten: [1]\nnonsense: 1\n"),
             @r"
             1:1: there is no setting `app_id`; rename `app_id` to `app-id`
             5:9: this has to be a text or a number
@@ -223,8 +223,8 @@ mod tests {
             2:10: invalid value 'many' for '--workers <WORKERS>': invalid digit found in string
             "
         );
-        insta::assert_snapshot!(told("- app-id"), @r"1:1: settings are lines of `name: value`");
-        insta::assert_snapshot!(told("workers: 1"), @r"the following required arguments were not provided: --app-id <APP_ID>");
+        insta::assert_snapshot!(error_text("- app-id"), @r"1:1: settings are lines of `name: value`");
+        insta::assert_snapshot!(error_text("workers: 1"), @r"the following required arguments were not provided: --app-id <APP_ID>");
     }
 
     #[test]

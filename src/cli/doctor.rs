@@ -12,7 +12,7 @@ use crate::settings::Configured;
 use planwright_core::diagnosis::{Check, Status, checks, is_healthy};
 
 use super::Output;
-use super::output::{REFUSED, told};
+use super::output::{REFUSED, findings_text};
 
 pub fn run(configured: &Configured, output: &mut Output) -> Result<ExitCode, Error> {
     crate::telemetry::log("error", output.is_json);
@@ -20,14 +20,14 @@ pub fn run(configured: &Configured, output: &mut Output) -> Result<ExitCode, Err
     let config = configured.config.as_deref();
     #[expect(clippy::disallowed_methods, reason = "the rim: from here on time is an argument")]
     let clock = Arc::new(jiff::Timestamp::now);
-    let seen = runtime.block_on(doctor::look(&configured.settings, config, clock))?;
-    print(&checks(&seen), output)
+    let inventory = runtime.block_on(doctor::inspect(&configured.settings, config, clock))?;
+    print(&checks(&inventory), output)
 }
 
 /// What the doctor says where there are no settings to go by.
 pub fn unreadable(error: &Error, output: &mut Output) -> ExitCode {
     let found = match error {
-        Error::Findings(findings) => told(findings),
+        Error::Findings(findings) => findings_text(findings),
         error => error.to_string(),
     };
     let mend =

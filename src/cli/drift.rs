@@ -39,15 +39,15 @@ pub fn run(
     let is_unknown = |report: &DriftCheck| matches!(report, DriftCheck::Unknown(_));
     let (failed, known): (Vec<_>, Vec<_>) =
         reports.iter().partition(|(_, report)| is_unknown(report));
-    let shown = |reports: Vec<&(StackId, DriftCheck)>| -> String {
-        reports.into_iter().map(|(stack, report)| shown(stack, report)).collect()
+    let texts = |reports: Vec<&(StackId, DriftCheck)>| -> String {
+        reports.into_iter().map(|(stack, report)| drift_text(stack, report)).collect()
     };
     let documents: Vec<Value> =
         reports.iter().map(|(stack, report)| document(stack, report)).collect();
-    let text = if reports.is_empty() { "there is no stack to check".into() } else { shown(known) };
+    let text = if reports.is_empty() { "there is no stack to check".into() } else { texts(known) };
     output.print(&json!({ "stacks": documents }), &text)?;
-    output.failures(&shown(failed));
-    let has_drifted = |report: &DriftCheck| matches!(report, DriftCheck::Checked(plan) if !Drift::of(plan).is_empty());
+    output.failures(&texts(failed));
+    let has_drifted = |report: &DriftCheck| matches!(report, DriftCheck::Checked(plan) if !Drift::in_plan(plan).is_empty());
     Ok(if reports.iter().any(|(_, report)| is_unknown(report)) {
         ExitCode::from(REFUSED)
     } else if is_detailed && reports.iter().any(|(_, report)| has_drifted(report)) {
@@ -57,11 +57,11 @@ pub fn run(
     })
 }
 
-fn shown(stack: &StackId, report: &DriftCheck) -> String {
+fn drift_text(stack: &StackId, report: &DriftCheck) -> String {
     match report {
         DriftCheck::NeverApplied => terminal(&about(stack, "never applied", Vec::new())),
         DriftCheck::Unknown(message) => terminal(&failure(stack, message, Vec::new())),
-        DriftCheck::Checked(plan) => Drifted::of(plan).text(stack),
+        DriftCheck::Checked(plan) => Drifted::in_plan(plan).text(stack),
     }
 }
 
@@ -69,6 +69,6 @@ fn document(stack: &StackId, report: &DriftCheck) -> Value {
     match report {
         DriftCheck::NeverApplied => json!({ "stack": stack, "applied": false }),
         DriftCheck::Unknown(message) => json!({ "stack": stack, "error": message }),
-        DriftCheck::Checked(plan) => Drifted::of(plan).json(stack),
+        DriftCheck::Checked(plan) => Drifted::in_plan(plan).json(stack),
     }
 }

@@ -51,7 +51,7 @@ impl Output {
                 let printed = if self.is_json {
                     self.print(&json!({ "findings": findings }), "")
                 } else {
-                    eprintln!("{}", visible(&told(findings)));
+                    eprintln!("{}", visible(&findings_text(findings)));
                     Ok(())
                 };
                 drop(printed);
@@ -76,7 +76,7 @@ impl Output {
 }
 
 /// Findings one after the other, and how many they are.
-pub fn told(findings: &[Finding]) -> String {
+pub fn findings_text(findings: &[Finding]) -> String {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let warnings = findings.len() - errors;
     let counted = |count: usize, word: &str| match count {

@@ -36,18 +36,22 @@ pub fn run(
     let shows = arguments.show_sensitive;
     let (failed, known): (Vec<_>, Vec<_>) = all.iter().partition(|(_, outputs)| outputs.is_err());
     let has_failed = !failed.is_empty();
-    let shown = |all: Vec<&(StackId, Result<Outputs, String>)>| -> String {
-        all.into_iter().map(|(stack, outputs)| shown(stack, outputs, shows)).collect()
+    let texts = |all: Vec<&(StackId, Result<Outputs, String>)>| -> String {
+        all.into_iter().map(|(stack, outputs)| outputs_text(stack, outputs, shows)).collect()
     };
     let documents: Vec<Value> =
         all.iter().map(|(stack, outputs)| document(stack, outputs, shows)).collect();
-    let text = if all.is_empty() { "there is no stack".into() } else { shown(known) };
+    let text = if all.is_empty() { "there is no stack".into() } else { texts(known) };
     output.print(&json!({ "stacks": documents }), &text)?;
-    output.failures(&shown(failed));
+    output.failures(&texts(failed));
     Ok(if has_failed { ExitCode::from(REFUSED) } else { ExitCode::SUCCESS })
 }
 
-fn shown(stack: &StackId, outputs: &Result<Outputs, String>, shows_sensitive: bool) -> String {
+fn outputs_text(
+    stack: &StackId,
+    outputs: &Result<Outputs, String>,
+    shows_sensitive: bool,
+) -> String {
     match outputs {
         Err(message) => terminal(&failure(stack, message, Vec::new())),
         Ok(None) => terminal(&about(stack, "never applied", Vec::new())),

@@ -32,7 +32,7 @@ pub fn run(command: &Command, start: &Path, output: &mut Output) -> Result<ExitC
         }
         Command::Show { package } => {
             let package = show(start, package)?;
-            output.print(&document(&package), &shown(&package))?;
+            output.print(&document(&package), &package_text(&package))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -82,7 +82,7 @@ fn document(package: &Package) -> Value {
     })
 }
 
-fn shown(package: &Package) -> String {
+fn package_text(package: &Package) -> String {
     let readme = package.files.get("README.md").map(|bytes| String::from_utf8_lossy(bytes));
     let about = format!(
         "{} {} ({})",

@@ -30,7 +30,7 @@ pub fn run(
     for prepared in &all {
         let (one, lines) = match &arguments.why {
             Some(pointer) => explained(prepared, &why(prepared, pointer)?),
-            None => shown(prepared),
+            None => resolved(prepared),
         };
         json.push(one);
         text.push(lines);
@@ -39,7 +39,7 @@ pub fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn shown(prepared: &Prepared) -> (Value, String) {
+fn resolved(prepared: &Prepared) -> (Value, String) {
     let resolved = &prepared.resolved;
     let document = resolved.document();
     let provenance = resolved.provenance();

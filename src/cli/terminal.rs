@@ -66,8 +66,8 @@ pub struct Drifted<'a> {
 }
 
 impl<'a> Drifted<'a> {
-    pub fn of(plan: &'a Plan) -> Self {
-        let Drift { resources, outputs } = Drift::of(plan);
+    pub fn in_plan(plan: &'a Plan) -> Self {
+        let Drift { resources, outputs } = Drift::in_plan(plan);
         Self { resources: resources.into_iter().map(known).collect(), outputs }
     }
 
@@ -173,7 +173,7 @@ mod tests {
             .into(),
             ..Plan::default()
         };
-        let (drifted, stack) = (Drifted::of(&plan), StackId::parse("web").unwrap());
+        let (drifted, stack) = (Drifted::in_plan(&plan), StackId::parse("web").unwrap());
         let text = drifted.text(&stack);
         insta::assert_snapshot!(text, @r#"
         web: 1 drifted, as applied → as found

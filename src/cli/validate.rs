@@ -9,7 +9,7 @@ use crate::checkout::validate::validate;
 use crate::checkout::{Checkout, Error};
 
 use super::Output;
-use super::output::{REFUSED, told};
+use super::output::{REFUSED, findings_text};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -35,7 +35,7 @@ pub fn run(
     } else if validated.findings.is_empty() {
         format!("{checked} checked: all is well")
     } else {
-        format!("{} in {checked}", told(&validated.findings))
+        format!("{} in {checked}", findings_text(&validated.findings))
     };
     output.print(&json, &text)?;
     Ok(if validated.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })

@@ -20,7 +20,7 @@ pub const ENGINE: &str = ">=1.9, <2";
 
 /// Everything that the checks are made on; errors are sentences without a full stop.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct Inventory {
     pub config: Option<File>,
     /// Whether anything would be done under them.
     pub settings: Result<(), String>,
@@ -37,7 +37,7 @@ pub struct Seen {
     /// Name, version and place; none where this process starts no engine.
     pub engine: Option<Result<String, String>>,
     /// What the bot that runs says of the providers that it keeps.
-    pub kept: Kept,
+    pub warm: WarmStatus,
     pub database: Result<Tables, String>,
     pub data: Directory,
     pub digest_key: Result<DigestKey, String>,
@@ -45,16 +45,16 @@ pub struct Seen {
 
 /// Providers that are kept between plans.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum WarmStatus {
     /// The settings say so, or this process plans nothing.
     Off,
     /// No bot answers at this address.
     Silent(String),
-    Seen(KeptNow),
+    Running(WarmCounts),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeptNow {
+pub struct WarmCounts {
     pub processes: u64,
     /// Age of the oldest, in seconds.
     pub oldest: u64,
@@ -175,18 +175,18 @@ impl Check {
 }
 
 /// Every check, in the order in which things are mended best.
-pub fn checks(seen: &Seen) -> Vec<Check> {
+pub fn checks(inventory: &Inventory) -> Vec<Check> {
     let mut checks = vec![
-        checks::settings(seen),
-        checks::secrets(seen),
-        checks::pages(seen),
-        checks::data(seen),
-        checks::digest_key(seen),
-        checks::database(seen),
+        checks::settings(inventory),
+        checks::secrets(inventory),
+        checks::pages(inventory),
+        checks::data(inventory),
+        checks::digest_key(inventory),
+        checks::database(inventory),
     ];
-    checks.extend(checks::engine(seen));
-    checks.push(checks::kept(seen));
-    checks.extend(github::checks(seen));
+    checks.extend(checks::engine(inventory));
+    checks.push(checks::warm(inventory));
+    checks.extend(github::checks(inventory));
     checks
 }
 

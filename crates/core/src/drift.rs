@@ -34,11 +34,11 @@ pub enum Reverts {
 pub type Key<'a> = (&'a str, Option<&'a str>);
 
 impl<'a> Drift<'a> {
-    /// The drift that a plan of the last applied tree shows.
+    /// Returns the drift that a plan of the last applied tree shows.
     ///
     /// A pure move or import is a no-op of the world, so it is no drift. An output that is known
     /// only after apply follows from a resource, and nothing says that it differs.
-    pub fn of(plan: &'a Plan) -> Self {
+    pub fn in_plan(plan: &'a Plan) -> Self {
         let resources: Vec<_> = plan.acted_on().collect();
         let is_recorded = is_recorded(plan, &resources);
         let outputs = plan
@@ -84,7 +84,7 @@ fn is_recorded(plan: &Plan, drifted: &[&ResourceChange]) -> bool {
 /// applied tree).
 pub fn reverts_drift<'a>(change: &'a Plan, drift: &Plan) -> BTreeMap<Key<'a>, Reverts> {
     let drifted: BTreeMap<Key, &ResourceChange> =
-        Drift::of(drift).resources.into_iter().map(|change| (key(change), change)).collect();
+        Drift::in_plan(drift).resources.into_iter().map(|change| (key(change), change)).collect();
     change
         .resources
         .iter()
@@ -157,8 +157,8 @@ mod tests {
             ..change("a", vec![])
         };
         let quiet = Plan { refreshed: vec![change("c", vec![])], ..plan(vec![moved]) };
-        assert!(Drift::of(&quiet).is_empty());
-        assert_eq!(Drift::of(&plan(vec![change("a", vec![])])).len(), 1);
+        assert!(Drift::in_plan(&quiet).is_empty());
+        assert_eq!(Drift::in_plan(&plan(vec![change("a", vec![])])).len(), 1);
     }
 
     /// A plan that changes the output `url` from 1 to 2.
@@ -170,18 +170,18 @@ mod tests {
 
     /// What was applied, and what is found.
     fn sides(plan: &Plan) -> (Value, Value) {
-        let OutputDrift { applied, found } = Drift::of(plan).outputs["url"];
+        let OutputDrift { applied, found } = Drift::in_plan(plan).outputs["url"];
         (applied.clone(), found.clone())
     }
 
     #[test]
     fn a_changed_output_is_drift_and_one_that_nobody_knows_is_not() {
-        assert!(Drift::of(&with_output(Action::NoOp, Plan::default())).is_empty());
+        assert!(Drift::in_plan(&with_output(Action::NoOp, Plan::default())).is_empty());
         let mut drifted = with_output(Action::Update, Plan::default());
-        assert_eq!(Drift::of(&drifted).len(), 1);
+        assert_eq!(Drift::in_plan(&drifted).len(), 1);
         for after in [Value::Unknown, Value::SensitiveUnknown] {
             drifted.outputs.get_mut("url").unwrap().after = after;
-            assert!(Drift::of(&drifted).is_empty());
+            assert!(Drift::in_plan(&drifted).is_empty());
             assert!(!drifted.has_converged(), "an apply would still do something");
         }
     }

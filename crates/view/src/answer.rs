@@ -115,5 +115,5 @@ fn names(stacks: &[StackId]) -> Text {
 }
 
 fn has_drifted(drift: &DriftCheck) -> bool {
-    matches!(drift, DriftCheck::Checked(plan) if !Drift::of(plan).is_empty())
+    matches!(drift, DriftCheck::Checked(plan) if !Drift::in_plan(plan).is_empty())
 }

@@ -88,7 +88,7 @@ pub fn finding_list(findings: &[Finding]) -> Block {
 
 /// Drift as a section: what was applied → what is there now.
 pub fn drift_section(head: Text, plan: &Plan, room: usize) -> Doc {
-    let drift = Drift::of(plan);
+    let drift = Drift::in_plan(plan);
     if drift.is_empty() {
         return Doc::default();
     }
@@ -128,8 +128,11 @@ fn changes(stack: &StackChange, plan: &Plan, room: usize) -> Doc {
     };
     let reverts = drift.map(|drift| reverts_drift(plan, drift)).unwrap_or_default();
     // Drift has to find its place below, whatever the plan.
-    let room =
-        if drift.is_some_and(|plan| !Drift::of(plan).is_empty()) { room / 4 * 3 } else { room };
+    let room = if drift.is_some_and(|plan| !Drift::in_plan(plan).is_empty()) {
+        room / 4 * 3
+    } else {
+        room
+    };
     let resources = risk::riskiest_first(&plan.resources).into_iter().map(|change| {
         let key = (change.address.as_str(), change.deposed.as_deref());
         let is_protected = stack.protected.contains(&change.address);

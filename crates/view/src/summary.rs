@@ -331,7 +331,7 @@ fn drift_cell(drift: &DriftCheck) -> Text {
     match drift {
         DriftCheck::NeverApplied => "–".into(),
         DriftCheck::Unknown(_) => "not checked".into(),
-        DriftCheck::Checked(plan) => match Drift::of(plan).len() {
+        DriftCheck::Checked(plan) => match Drift::in_plan(plan).len() {
             0 => "none".into(),
             n => text![strong(n)],
         },

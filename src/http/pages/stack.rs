@@ -148,7 +148,7 @@ impl StackView {
                 self.notes.push(html_line(&text!["Drift was not checked: ", words(why)]));
             }
             DriftCheck::Checked(plan) => {
-                let drift = Drift::of(plan);
+                let drift = Drift::in_plan(plan);
                 let resources = drift.resources.iter().map(|change| drifted(change));
                 let outputs = drift.outputs.iter().map(|(name, it)| ChangeView {
                     facts: view::drift_word(Action::Update).into(),

@@ -28,8 +28,8 @@ use crate::{
 };
 
 async fn examined(settings: &Serve) -> Vec<Check> {
-    let seen = doctor::look(settings, None, Arc::new(Timestamp::now)).await.unwrap();
-    checks(&seen)
+    let inventory = doctor::inspect(settings, None, Arc::new(Timestamp::now)).await.unwrap();
+    checks(&inventory)
 }
 
 /// The checks that are not well.
@@ -223,7 +223,7 @@ async fn what_is_wrong_with_the_app_is_found() {
     let ahead = |minutes| {
         let clock = move || Timestamp::now() + SignedDuration::from_mins(minutes);
         let settings = good.clone();
-        async move { checks(&doctor::look(&settings, None, Arc::new(clock)).await.unwrap()) }
+        async move { checks(&doctor::inspect(&settings, None, Arc::new(clock)).await.unwrap()) }
     };
     for (minutes, word) in [(3, "ahead of"), (-3, "behind")] {
         let all = ahead(minutes).await;

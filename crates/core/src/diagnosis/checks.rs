@@ -1,32 +1,32 @@
 //! Checks of this machine: settings, files, database, engine.
 
 use super::super::public_url::{PAGES, SIGNED_IN};
-use super::{Check, DigestKey, File, Kept, Seen, Tables, named};
+use super::{Check, DigestKey, File, Inventory, Tables, WarmStatus, named};
 
-pub fn settings(seen: &Seen) -> Check {
+pub fn settings(inventory: &Inventory) -> Check {
     const NAME: &str = "settings";
-    if let Err(why) = &seen.settings {
+    if let Err(why) = &inventory.settings {
         return Check::failed(NAME, why, "docs/settings.md says what each setting is");
     }
-    let Some(config) = &seen.config else {
+    let Some(config) = &inventory.config else {
         return Check::ok(NAME, "given as flags and variables");
     };
     Check::ok(NAME, format!("read, with `{}`", config.path))
 }
 
-pub fn secrets(seen: &Seen) -> Check {
+pub fn secrets(inventory: &Inventory) -> Check {
     const NAME: &str = "secrets";
-    if let Err(why) = &seen.webhook_secret {
+    if let Err(why) = &inventory.webhook_secret {
         let mend = "write the secret that stands in the App's settings at GitHub into it, on one \
                     line; `openssl rand -hex 32` makes a new one, which has to be entered there too";
         return Check::failed(NAME, why, mend);
     }
-    if let Err(why) = &seen.private_key {
+    if let Err(why) = &inventory.private_key {
         let mend = "generate a private key on the App's settings page at GitHub, and use the whole \
                     file as it is";
         return Check::failed(NAME, why, mend);
     }
-    let open: Vec<&str> = open(seen.config.iter().chain(&seen.secrets));
+    let open: Vec<&str> = open(inventory.config.iter().chain(&inventory.secrets));
     if !open.is_empty() {
         let found = format!("every user of this machine can read {}", named(open.iter().copied()));
         return Check::failed(NAME, found, format!("chmod 600 {}", open.join(" ")));
@@ -40,9 +40,9 @@ fn open<'a>(files: impl IntoIterator<Item = &'a File>) -> Vec<&'a str> {
     files.into_iter().filter(is_open).map(|file| file.path.as_str()).collect()
 }
 
-pub fn pages(seen: &Seen) -> Check {
+pub fn pages(inventory: &Inventory) -> Check {
     const NAME: &str = "pages";
-    match &seen.pages {
+    match &inventory.pages {
         Ok(None) => Check::ok(NAME, "there are none, since --public-url is not given"),
         Ok(Some(url)) => {
             let found = format!(
@@ -54,15 +54,15 @@ pub fn pages(seen: &Seen) -> Check {
     }
 }
 
-pub fn data(seen: &Seen) -> Check {
+pub fn data(inventory: &Inventory) -> Check {
     const NAME: &str = "data-directory";
-    let path = &seen.data.path;
-    if let Err(why) = &seen.data.write {
+    let path = &inventory.data.path;
+    if let Err(why) = &inventory.data.write {
         let found = format!("`{path}` cannot be written: {why}");
         let mend = "let this user write there (chown), or name another directory by --data";
         return Check::failed(NAME, found, mend);
     }
-    match seen.data.mode {
+    match inventory.data.mode {
         None => Check::ok(NAME, format!("`{path}` is not there yet; `planwright serve` makes it")),
         Some(mode) if mode & 0o007 != 0 => {
             let found = format!("every user of this machine can look into `{path}`");
@@ -72,9 +72,9 @@ pub fn data(seen: &Seen) -> Check {
     }
 }
 
-pub fn digest_key(seen: &Seen) -> Check {
+pub fn digest_key(inventory: &Inventory) -> Check {
     const NAME: &str = "digest-key";
-    match &seen.digest_key {
+    match &inventory.digest_key {
         Err(why) => {
             let mend = "restore the file from a backup; if there is none, `openssl rand 32` makes a \
                         new one, and what is open has to be planned and approved again";
@@ -91,9 +91,9 @@ pub fn digest_key(seen: &Seen) -> Check {
     }
 }
 
-pub fn database(seen: &Seen) -> Check {
+pub fn database(inventory: &Inventory) -> Check {
     const NAME: &str = "database";
-    match &seen.database {
+    match &inventory.database {
         Ok(Tables::Current) => Check::ok(NAME, "it answers, and its tables are up to date"),
         Ok(Tables::Behind) => {
             let found = "its tables are of an older version; the start of `planwright serve` \
@@ -107,9 +107,9 @@ pub fn database(seen: &Seen) -> Check {
     }
 }
 
-pub fn engine(seen: &Seen) -> Option<Check> {
+pub fn engine(inventory: &Inventory) -> Option<Check> {
     const NAME: &str = "engine";
-    Some(match seen.engine.as_ref()? {
+    Some(match inventory.engine.as_ref()? {
         Ok(engine) => Check::ok(NAME, engine),
         Err(why) => Check::failed(
             NAME,
@@ -119,15 +119,17 @@ pub fn engine(seen: &Seen) -> Option<Check> {
     })
 }
 
-pub fn kept(seen: &Seen) -> Check {
+pub fn warm(inventory: &Inventory) -> Check {
     const NAME: &str = "kept-providers";
-    let now = match &seen.kept {
-        Kept::Off => return Check::ok(NAME, "none: the engine starts each provider for each plan"),
-        Kept::Silent(address) => {
+    let now = match &inventory.warm {
+        WarmStatus::Off => {
+            return Check::ok(NAME, "none: the engine starts each provider for each plan");
+        }
+        WarmStatus::Silent(address) => {
             let found = format!("none now, since no bot answers at {address}");
             return Check::ok(NAME, found);
         }
-        Kept::Seen(now) => now,
+        WarmStatus::Running(now) => now,
     };
     let found = format!(
         "processes: {} with {} MB, the oldest for {} s; plans made warm: {}, cold in spite of that: {}",

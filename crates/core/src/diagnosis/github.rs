@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::registration::{Attempt, Grants, Hook, Installation};
-use super::{App, Check, GitHub, Seen, named};
+use super::{App, Check, GitHub, Inventory, named};
 
 /// Seconds by which the clocks may differ; claims of the App are refused from a minute on.
 const SKEW: i64 = 30;
@@ -12,8 +12,8 @@ const APP: &str = "app";
 const CLOCK: &str = "clock";
 const WEBHOOK: &str = "webhook";
 
-pub fn checks(seen: &Seen) -> Vec<Check> {
-    let github = match &seen.github {
+pub fn checks(inventory: &Inventory) -> Vec<Check> {
+    let github = match &inventory.github {
         Ok(github) => github,
         Err(why) => {
             let mend =
@@ -36,9 +36,9 @@ pub fn checks(seen: &Seen) -> Vec<Check> {
                 registration.slug, registration.page
             );
             checks.push(Check::ok(APP, found));
-            checks.extend(app_grants(&registration.grants, &seen.wanted));
+            checks.extend(app_grants(&registration.grants, &inventory.wanted));
             checks.extend([webhook(app), reachable(app), deliveries(app)]);
-            checks.extend(installations(app, &seen.wanted));
+            checks.extend(installations(app, &inventory.wanted));
         }
     }
     checks

@@ -1,4 +1,4 @@
-//! The checks on what can be seen: nothing wrong, then one thing after the other.
+//! The checks on what the doctor reads: nothing wrong, then one thing after the other.
 
 use super::super::actor::AppId;
 use super::*;
@@ -16,11 +16,11 @@ fn private(path: &str) -> File {
 }
 
 /// Where nothing is wrong.
-fn seen() -> Seen {
+fn inventory() -> Inventory {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let page = "https://github.com/apps/planwright".to_owned();
     let attempt = Attempt { event: "push".into(), status: "OK".into(), status_code: 202 };
-    Seen {
+    Inventory {
         config: Some(private("settings.yaml")),
         settings: Ok(()),
         secrets: vec![private("key.pem")],
@@ -55,33 +55,33 @@ fn seen() -> Seen {
             }),
         }),
         engine: Some(Ok("OpenTofu 1.12.6, /usr/bin/tofu".into())),
-        kept: Kept::Seen(KeptNow { processes: 1, warm: 2, ..KeptNow::default() }),
+        warm: WarmStatus::Running(WarmCounts { processes: 1, warm: 2, ..WarmCounts::default() }),
         database: Ok(Tables::Current),
         data: Directory { path: "/data".into(), mode: Some(0o700), write: Ok(()) },
         digest_key: Ok(DigestKey::There(private("/data/digest.key"))),
     }
 }
 
-fn app(seen: &mut Seen) -> &mut App {
-    seen.github.as_mut().unwrap().app.as_mut().unwrap()
+fn app(inventory: &mut Inventory) -> &mut App {
+    inventory.github.as_mut().unwrap().app.as_mut().unwrap()
 }
 
-fn hook(seen: &mut Seen) -> &mut Hook {
-    app(seen).hook.as_mut().unwrap()
+fn hook(inventory: &mut Inventory) -> &mut Hook {
+    app(inventory).hook.as_mut().unwrap()
 }
 
-fn installed(seen: &mut Seen) -> &mut Installation {
-    &mut app(seen).installations.as_mut().unwrap()[0]
+fn installed(inventory: &mut Inventory) -> &mut Installation {
+    &mut app(inventory).installations.as_mut().unwrap()[0]
 }
 
-fn answer(seen: &mut Seen, ready: Result<u16, String>, webhook: Result<u16, String>) {
-    app(seen).answered = Some(Ok(Answered { ready, webhook }));
+fn answer(inventory: &mut Inventory, ready: Result<u16, String>, webhook: Result<u16, String>) {
+    app(inventory).answered = Some(Ok(Answered { ready, webhook }));
 }
 
-fn attempt(seen: &mut Seen, status_code: u16) {
+fn attempt(inventory: &mut Inventory, status_code: u16) {
     let status = "as GitHub words it".into();
     let newest = Attempt { event: "push".into(), status, status_code };
-    app(seen).attempts.as_mut().unwrap().insert(0, newest);
+    app(inventory).attempts.as_mut().unwrap().insert(0, newest);
 }
 
 fn lines(checks: &[Check]) -> String {
@@ -95,7 +95,7 @@ fn lines(checks: &[Check]) -> String {
 
 #[test]
 fn where_nothing_is_wrong_everything_is_said_to_be_well() {
-    let checks = checks(&seen());
+    let checks = checks(&inventory());
     assert!(is_healthy(&checks));
     insta::assert_snapshot!(lines(&checks), @r"
     settings Ok: read, with `settings.yaml`
@@ -119,81 +119,83 @@ fn where_nothing_is_wrong_everything_is_said_to_be_well() {
 
 #[test]
 fn before_the_first_start_nothing_is_wrong_either() {
-    let mut seen = seen();
-    seen.config = None;
-    seen.data.mode = None;
-    seen.digest_key = Ok(DigestKey::None("/data/digest.key".into()));
-    seen.database = Ok(Tables::None);
-    seen.engine = None;
-    app(&mut seen).attempts = Ok(Vec::new());
-    let all = checks(&seen);
+    let mut inventory = inventory();
+    inventory.config = None;
+    inventory.data.mode = None;
+    inventory.digest_key = Ok(DigestKey::None("/data/digest.key".into()));
+    inventory.database = Ok(Tables::None);
+    inventory.engine = None;
+    app(&mut inventory).attempts = Ok(Vec::new());
+    let all = checks(&inventory);
     assert!(is_healthy(&all), "{}", lines(&all));
-    seen.database = Ok(Tables::Behind);
-    assert!(is_healthy(&checks(&seen)));
+    inventory.database = Ok(Tables::Behind);
+    assert!(is_healthy(&checks(&inventory)));
 }
 
 /// Breaks one thing after the other, and shows what is no longer well then.
 #[test]
 #[allow(clippy::too_many_lines, reason = "a list of things that can be wrong")]
 fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
-    type Break = fn(&mut Seen);
+    type Break = fn(&mut Inventory);
     let broken: &[Break] = &[
-        |seen| seen.settings = Err("--workers is 0".into()),
-        |seen| seen.config = Some(File { path: "settings.yaml".into(), mode: Some(0o644) }),
-        |seen| seen.secrets[0].mode = Some(0o604),
-        |seen| seen.webhook_secret = Err("the webhook secret has 0 lines".into()),
-        |seen| seen.pages = Err("people cannot sign in".into()),
-        |seen| seen.private_key = Err("the key is none".into()),
-        |seen| seen.data.write = Err("Permission denied".into()),
-        |seen| seen.data.mode = Some(0o755),
-        |seen| seen.digest_key = Err("it has 5 bytes".into()),
-        |seen| {
-            let file = File { path: "/data/digest.key".into(), mode: Some(0o644) };
-            seen.digest_key = Ok(DigestKey::There(file));
+        |inventory| inventory.settings = Err("--workers is 0".into()),
+        |inventory| {
+            inventory.config = Some(File { path: "settings.yaml".into(), mode: Some(0o644) })
         },
-        |seen| seen.database = Err("opening the database: refused".into()),
-        |seen| seen.engine = Some(Err("no engine".into())),
-        |seen| seen.github = Err("GitHub is not reachable".into()),
-        |seen| seen.github.as_mut().unwrap().app = Err("GitHub refused with 401".into()),
-        |seen| seen.github.as_mut().unwrap().ours += jiff::SignedDuration::from_secs(31),
-        |seen| seen.github.as_mut().unwrap().ours -= jiff::SignedDuration::from_secs(31),
-        |seen| drop(app(seen).registration.grants.permissions.remove("contents")),
-        |seen| {
-            let permissions = &mut app(seen).registration.grants.permissions;
+        |inventory| inventory.secrets[0].mode = Some(0o604),
+        |inventory| inventory.webhook_secret = Err("the webhook secret has 0 lines".into()),
+        |inventory| inventory.pages = Err("people cannot sign in".into()),
+        |inventory| inventory.private_key = Err("the key is none".into()),
+        |inventory| inventory.data.write = Err("Permission denied".into()),
+        |inventory| inventory.data.mode = Some(0o755),
+        |inventory| inventory.digest_key = Err("it has 5 bytes".into()),
+        |inventory| {
+            let file = File { path: "/data/digest.key".into(), mode: Some(0o644) };
+            inventory.digest_key = Ok(DigestKey::There(file));
+        },
+        |inventory| inventory.database = Err("opening the database: refused".into()),
+        |inventory| inventory.engine = Some(Err("no engine".into())),
+        |inventory| inventory.github = Err("GitHub is not reachable".into()),
+        |inventory| inventory.github.as_mut().unwrap().app = Err("GitHub refused with 401".into()),
+        |inventory| inventory.github.as_mut().unwrap().ours += jiff::SignedDuration::from_secs(31),
+        |inventory| inventory.github.as_mut().unwrap().ours -= jiff::SignedDuration::from_secs(31),
+        |inventory| drop(app(inventory).registration.grants.permissions.remove("contents")),
+        |inventory| {
+            let permissions = &mut app(inventory).registration.grants.permissions;
             permissions.insert("checks".into(), "read".into());
         },
-        |seen| {
-            let permissions = &mut app(seen).registration.grants.permissions;
+        |inventory| {
+            let permissions = &mut app(inventory).registration.grants.permissions;
             permissions.insert("workflows".into(), "write".into());
         },
-        |seen| {
-            app(seen).registration.grants.events.remove("push");
+        |inventory| {
+            app(inventory).registration.grants.events.remove("push");
         },
-        |seen| hook(seen).url = None,
-        |seen| hook(seen).url = Some("https://bot.example/hook".into()),
-        |seen| hook(seen).url = Some("http://bot.example/webhook".into()),
-        |seen| hook(seen).content_type = "form".into(),
-        |seen| hook(seen).has_secret = false,
-        |seen| hook(seen).checks_certificate = false,
-        |seen| app(seen).answered = None,
-        |seen| answer(seen, Ok(503), Ok(401)),
-        |seen| answer(seen, Ok(404), Ok(404)),
-        |seen| answer(seen, Err("refused".into()), Err("refused".into())),
-        |seen| attempt(seen, 401),
-        |seen| attempt(seen, 502),
-        |seen| attempt(seen, 404),
-        |seen| app(seen).installations = Ok(Vec::new()),
-        |seen| installed(seen).is_suspended = true,
-        |seen| drop(installed(seen).grants.permissions.remove("checks")),
-        |seen| {
-            installed(seen).grants.events.remove("push");
+        |inventory| hook(inventory).url = None,
+        |inventory| hook(inventory).url = Some("https://bot.example/hook".into()),
+        |inventory| hook(inventory).url = Some("http://bot.example/webhook".into()),
+        |inventory| hook(inventory).content_type = "form".into(),
+        |inventory| hook(inventory).has_secret = false,
+        |inventory| hook(inventory).checks_certificate = false,
+        |inventory| app(inventory).answered = None,
+        |inventory| answer(inventory, Ok(503), Ok(401)),
+        |inventory| answer(inventory, Ok(404), Ok(404)),
+        |inventory| answer(inventory, Err("refused".into()), Err("refused".into())),
+        |inventory| attempt(inventory, 401),
+        |inventory| attempt(inventory, 502),
+        |inventory| attempt(inventory, 404),
+        |inventory| app(inventory).installations = Ok(Vec::new()),
+        |inventory| installed(inventory).is_suspended = true,
+        |inventory| drop(installed(inventory).grants.permissions.remove("checks")),
+        |inventory| {
+            installed(inventory).grants.events.remove("push");
         },
     ];
     let mut said = String::new();
     for break_it in broken {
-        let mut seen = seen();
-        break_it(&mut seen);
-        let mut checks = checks(&seen);
+        let mut inventory = inventory();
+        break_it(&mut inventory);
+        let mut checks = checks(&inventory);
         checks.retain(|check| check.status != Status::Ok);
         assert_eq!(checks.len(), 1, "{}", lines(&checks));
         assert_eq!(is_healthy(&checks), checks[0].status == Status::Warning);
@@ -242,33 +244,33 @@ fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
 
 #[test]
 fn a_proxy_may_pass_the_webhook_alone() {
-    let mut seen = seen();
-    answer(&mut seen, Ok(404), Ok(401));
-    assert!(is_healthy(&checks(&seen)));
+    let mut inventory = inventory();
+    answer(&mut inventory, Ok(404), Ok(401));
+    assert!(is_healthy(&checks(&inventory)));
 }
 
 #[test]
 fn a_webhook_that_arrived_counts_more_than_those_before() {
-    let mut seen = seen();
-    attempt(&mut seen, 502);
-    attempt(&mut seen, 202);
-    let all = checks(&seen);
+    let mut inventory = inventory();
+    attempt(&mut inventory, 502);
+    attempt(&mut inventory, 202);
+    let all = checks(&inventory);
     assert!(is_healthy(&all));
     assert!(lines(&all).contains("the last webhook arrived; 1 before did not"), "{}", lines(&all));
 }
 
 #[test]
 fn kept_providers_are_told_and_plans_that_are_often_cold_are_a_warning() {
-    let line = |kept| {
-        let check = checks::kept(&Seen { kept, ..seen() });
+    let line = |warm| {
+        let check = checks::warm(&Inventory { warm, ..inventory() });
         format!("{:?}: {}", check.status, check.found)
     };
-    let now = KeptNow { processes: 2, oldest: 61, memory: 700 << 20, warm: 5, fallbacks: 1 };
+    let now = WarmCounts { processes: 2, oldest: 61, memory: 700 << 20, warm: 5, fallbacks: 1 };
     assert_eq!(
-        line(Kept::Seen(now.clone())),
+        line(WarmStatus::Running(now.clone())),
         "Ok: processes: 2 with 700 MB, the oldest for 61 s; plans made warm: 5, cold in spite of that: 1"
     );
-    assert!(line(Kept::Seen(KeptNow { fallbacks: 6, ..now })).starts_with("Warning: "));
-    assert!(line(Kept::Off).starts_with("Ok: none: the engine starts"));
-    assert!(line(Kept::Silent("[::1]:8080".into())).contains("no bot answers at [::1]:8080"));
+    assert!(line(WarmStatus::Running(WarmCounts { fallbacks: 6, ..now })).starts_with("Warning: "));
+    assert!(line(WarmStatus::Off).starts_with("Ok: none: the engine starts"));
+    assert!(line(WarmStatus::Silent("[::1]:8080".into())).contains("no bot answers at [::1]:8080"));
 }
