@@ -20,9 +20,9 @@ use crate::{
 };
 use planwright_github::webhook::Secrets;
 
-/// How often is looked for what was missed since the last look: GitHub takes up to ten seconds to
+/// How often what was missed is fetched: GitHub takes up to ten seconds to
 /// find that nobody listens, and never sends a delivery again by itself.
-const LOOK: Duration = Duration::from_secs(300);
+const CATCH_UP: Duration = Duration::from_secs(300);
 /// How often is deleted what is older than the retention.
 const DELETE: Duration = Duration::from_hours(1);
 
@@ -52,7 +52,7 @@ impl Bot {
     pub async fn on(settings: &Serve, clock: Clock, listener: Option<TcpListener>) -> Result<Self> {
         let app = Arc::new(App::open(settings, clock).await?);
         has_engine(&app)?;
-        let missed = Mutex::new(SyncCursor::of(&app).await?);
+        let missed = Mutex::new(SyncCursor::load(&app).await?);
         let stop = CancellationToken::new();
         let (mut address, mut metrics_address, mut servers) = (None, None, Vec::new());
         if let Some(listener) = listener {
@@ -73,22 +73,22 @@ impl Bot {
     /// Makes up for what was missed and works on jobs until [`Bot::stop`] is called elsewhere.
     pub async fn work(&self) -> Result<()> {
         let registration = worker::ProcessRegistration::register(&self.app).await?;
-        self.look().await;
+        self.catch_up().await;
         let worked = worker::run_until(self.app.clone(), &registration, self.stop.clone());
-        let ahead = async {
+        let prewarmed = async {
             if self.app.roles.contains(&Role::Plan) {
                 let Environment { variables, secrets } = &self.app.plan_env;
                 self.app.engine.prewarm(variables, secrets).await;
             }
         };
-        let ahead = self.stop.run_until_cancelled(ahead);
-        tokio::join!(worked, self.keep_up(LOOK), self.delete_old(), ahead).0
+        let prewarmed = self.stop.run_until_cancelled(prewarmed);
+        tokio::join!(worked, self.keep_up(CATCH_UP), self.delete_old(), prewarmed).0
     }
 
     /// Looks for what was missed every so often, until [`Bot::stop`] is called elsewhere.
     pub async fn keep_up(&self, every: Duration) {
         while self.stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
-            self.look().await;
+            self.catch_up().await;
         }
     }
 
@@ -105,7 +105,7 @@ impl Bot {
         }
     }
 
-    async fn look(&self) {
+    async fn catch_up(&self) {
         if !self.app.roles.contains(&Role::Web) {
             return;
         }

@@ -22,7 +22,7 @@ use planwright_github::{Client, Converted, GitHub, Manifest, convert, web_addres
 
 /// What to register, and for whom.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct RegistrationRequest {
     pub api_url: String,
     /// None: whoever sits before the browser.
     pub organization: Option<String>,
@@ -42,18 +42,21 @@ pub struct Registered {
 }
 
 /// Serves the page, tells its address to `tell`, and returns once the App is registered.
-pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Registered> {
-    let url = PublicUrl::parse(&wish.url).map_err(|why| anyhow!("--url {why}"))?;
-    let place = wish.file.as_deref().map(OutputFile::reserve).transpose()?;
-    let listen = (Ipv4Addr::LOCALHOST, wish.port);
+pub async fn register(
+    request: &RegistrationRequest,
+    tell: impl FnOnce(SocketAddr),
+) -> Result<Registered> {
+    let url = PublicUrl::parse(&request.url).map_err(|why| anyhow!("--url {why}"))?;
+    let place = request.file.as_deref().map(OutputFile::reserve).transpose()?;
+    let listen = (Ipv4Addr::LOCALHOST, request.port);
     let listener = TcpListener::bind(listen).await.context("listening on loopback")?;
     let address = listener.local_addr().context("the address that we listen on")?;
     let manifest = Manifest::ours()?;
     let redirect = format!("http://{address}{}", http::CREATED);
     let form = Form {
-        action: action(&wish.api_url, wish.organization.as_deref())?,
+        action: action(&request.api_url, request.organization.as_deref())?,
         manifest: manifest
-            .document(&name(wish.organization.as_deref()), &url, &redirect)
+            .document(&name(request.organization.as_deref()), &url, &redirect)
             .to_string(),
         grants: manifest.grants(),
         state: random()?,
@@ -61,7 +64,7 @@ pub async fn register(wish: &Wish, tell: impl FnOnce(SocketAddr)) -> Result<Regi
     };
     let (stop, outcome) = (CancellationToken::new(), Arc::default());
     let exchange = ManifestExchange {
-        api_url: wish.api_url.clone(),
+        api_url: request.api_url.clone(),
         url,
         place: Mutex::new(place),
         outcome: Arc::clone(&outcome),
@@ -87,22 +90,22 @@ impl Registrar for ManifestExchange {
         let converted = convert(&self.api_url, code).await?;
         let registration = converted.registration.clone();
         // The code is used up: from here on there is no second try.
-        let outcome = self.keep(converted).await.with_context(|| {
+        let outcome = self.store_secrets(converted).await.with_context(|| {
             format!(
                 "`{}` is registered, but its secrets could not be kept; generate new ones on its \
                  settings page ({}), or delete it there and start again",
                 registration.slug, registration.page
             )
         });
-        let told = outcome.as_ref().map(|_| registration).map_err(|error| anyhow!("{error:#}"));
+        let answer = outcome.as_ref().map(|_| registration).map_err(|error| anyhow!("{error:#}"));
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         self.stop.cancel();
-        told
+        answer
     }
 }
 
 impl ManifestExchange {
-    async fn keep(&self, converted: Converted) -> Result<Registered> {
+    async fn store_secrets(&self, converted: Converted) -> Result<Registered> {
         let Converted { registration, private_key, webhook_secret, client } = converted;
         let github = GitHub::new(&github::Settings {
             api_url: self.api_url.clone(),

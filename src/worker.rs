@@ -1,4 +1,4 @@
-//! Claim a job, run its flow, record how it ended; nothing here knows what a job does.
+//! Claim a job, run it, record how it ended; nothing here knows what a job does.
 //!
 //! A lease is renewed while the job runs; a job that is cancelled, superseded or lost is stopped.
 //! What fails is tried again with growing pauses, an apply never.
@@ -118,7 +118,7 @@ fn span(claim: &Claim) -> Span {
 async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
     let stop = CancellationToken::new();
     // A job that waited may have been cancelled meanwhile, and has to know before it goes on.
-    if !beat(app, claim, &stop).await {
+    if !renew_lease(app, claim, &stop).await {
         return (Outcome::Done, Vec::new());
     }
     let job = match queue::read(&claim.job) {
@@ -129,8 +129,8 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
         JobContext { job: Some(claim.job.id), stop, ..JobContext::new(app, job.target()) };
     let guarded = std::panic::AssertUnwindSafe(jobs::run(&job, &context)).catch_unwind();
     let ended = tokio::select! {
-        // The heartbeat only ends when there is nothing left to beat for.
-        () = keep(app, claim, &context.stop) => Ok(Err(flow::Error::Stopped)),
+        // The heartbeat only ends when there is no lease left to renew.
+        () = keep_lease(app, claim, &context.stop) => Ok(Err(flow::Error::Stopped)),
         ended = guarded => ended,
     };
     match ended {
@@ -169,17 +169,17 @@ fn unknown(app: &App, claim: &Claim, stop: &CancellationToken, error: &RecordErr
 }
 
 /// Renews the lease until the job is not ours any more.
-async fn keep(app: &App, claim: &Claim, stop: &CancellationToken) {
+async fn keep_lease(app: &App, claim: &Claim, stop: &CancellationToken) {
     loop {
         tokio::time::sleep(LEASE / 15).await;
-        if !beat(app, claim, stop).await {
+        if !renew_lease(app, claim, stop).await {
             return;
         }
     }
 }
 
-/// Renews the lease once, and asks the flow to stop when it should; whether the job is still ours.
-async fn beat(app: &App, claim: &Claim, stop: &CancellationToken) -> bool {
+/// Renews the lease once, and asks the job to stop when it should. Returns whether it is still ours.
+async fn renew_lease(app: &App, claim: &Claim, stop: &CancellationToken) -> bool {
     match app.store.heartbeat(claim.lease, app.now(), LEASE).await {
         Ok(HeartbeatReply::Going) => {}
         Ok(HeartbeatReply::Cancelled | HeartbeatReply::Superseded) => stop.cancel(),

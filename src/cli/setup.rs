@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::checkout::Error;
-use crate::setup::{Registered, Wish, register};
+use crate::setup::{Registered, RegistrationRequest, register};
 
 use super::Output;
 
@@ -37,7 +37,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode, Error> {
     crate::telemetry::log("error", output.is_json);
-    let wish = Wish {
+    let request = RegistrationRequest {
         api_url: arguments.github_url.clone(),
         organization: arguments.organization.clone(),
         url: arguments.url.clone(),
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitCode, Error
     let tell = |address| {
         eprintln!("Open http://{address}/ in a browser that is signed in to GitHub.");
     };
-    let registered = runtime.block_on(register(&wish, tell))?;
+    let registered = runtime.block_on(register(&request, tell))?;
     print(&registered, &arguments.file, output)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -22,9 +22,9 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 pub struct SyncCursor(Timestamp);
 
 impl SyncCursor {
-    /// What this database has heard of until now. To be asked before anything is received: the first
+    /// Returns up to when this database has heard of everything. To be asked before anything is received: the first
     /// delivery that comes would hide all that were missed before it.
-    pub async fn of(app: &App) -> Result<Self> {
+    pub async fn load(app: &App) -> Result<Self> {
         let last = app.store.last_delivery_at().await?;
         let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
         if let Some(last) = last.filter(|last| *last < oldest) {
@@ -38,21 +38,21 @@ impl SyncCursor {
     }
 }
 
-/// Fetches deliveries that never arrived and finishes writes that were begun. The horizon moves on
+/// Fetches deliveries that never arrived and finishes writes that were begun. The cursor moves on
 /// only when nothing has to be looked at again.
-pub async fn catch_up(app: &App, horizon: &mut SyncCursor) -> Result<()> {
+pub async fn catch_up(app: &App, cursor: &mut SyncCursor) -> Result<()> {
     let now = app.now();
-    let fetched = fetch_missed(app, *horizon).await;
+    let fetched = fetch_missed(app, *cursor).await;
     outbox::send_unfinished(app).await?;
     fetched?;
-    *horizon = SyncCursor(now);
+    *cursor = SyncCursor(now);
     Ok(())
 }
 
 /// Takes in deliveries that never arrived; one that cannot be had keeps nothing from the others.
-async fn fetch_missed(app: &App, horizon: SyncCursor) -> Result<()> {
+async fn fetch_missed(app: &App, cursor: SyncCursor) -> Result<()> {
     let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
-    let since = horizon.0.checked_sub(OVERLAP).unwrap_or(oldest).max(oldest);
+    let since = cursor.0.checked_sub(OVERLAP).unwrap_or(oldest).max(oldest);
     let missed = app.github.missed_deliveries(since).await?;
     let ids: Vec<_> = missed.iter().map(|delivery| delivery.id.clone()).collect();
     let unknown = app.store.missing_deliveries(&ids).await?;

@@ -245,7 +245,7 @@ async fn webhooks_that_never_arrived_are_fetched_at_the_start() {
 
 /// Looks for what was missed, as a bot does that has just started.
 async fn look(story: &Story) -> Result<(), flow::Error> {
-    catch_up(story.app(), &mut SyncCursor::of(story.app()).await?).await
+    catch_up(story.app(), &mut SyncCursor::load(story.app()).await?).await
 }
 
 #[tokio::test]
@@ -292,13 +292,13 @@ async fn a_missed_webhook_that_cannot_be_had_keeps_nothing_from_the_others_and_i
         let marker = format!("<!-- planwright:reply:{comment} -->");
         story.bot_comments(pr).iter().any(|it| it.body.starts_with(&marker))
     };
-    let mut horizon = SyncCursor::of(story.app()).await.unwrap();
+    let mut cursor = SyncCursor::load(story.app()).await.unwrap();
     story.pass(SignedDuration::from_hours(1));
     story.hub.fail("GET /app/hook/deliveries/{delivery_id}", 1, Fault::Status(404));
-    assert!(catch_up(story.app(), &mut horizon).await.is_err());
+    assert!(catch_up(story.app(), &mut cursor).await.is_err());
     story.settle().await;
     assert_eq!((helped(first), helped(second)), (false, true));
-    catch_up(story.app(), &mut horizon).await.unwrap();
+    catch_up(story.app(), &mut cursor).await.unwrap();
     story.settle().await;
     assert!(helped(first));
     story.finish().await;
