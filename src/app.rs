@@ -1,6 +1,6 @@
 //! `App`: the settings believed and the adapters opened, built once and lent as `&App`.
 //!
-//! Nothing is decided here; a flow gets from it what it reads the world with.
+//! Nothing is decided here; a job gets from it what it reads the world with.
 
 use std::{
     collections::BTreeMap,
@@ -42,7 +42,7 @@ const PUBLIC: &[&str] = &["_ENDPOINT_URL", "_PROFILE", "_PROJECT", "_REGION", "_
 pub const DATABASE: &str = "planwright.db";
 pub const DIGEST_KEY: &str = "digest.key";
 
-/// Everything that a flow reads and writes the world with.
+/// Everything that a job reads and writes the world with.
 pub struct App {
     /// The name under which this process takes jobs and sends requests; no other has it.
     pub process: String,

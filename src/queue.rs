@@ -1,6 +1,6 @@
-//! The queue: jobs of the domain as rows of the database, and a delivery with the jobs it causes.
+//! The queue: jobs as rows of the database, and a delivery with the jobs it causes.
 //!
-//! What a job does is `flow`'s, running it `worker`'s.
+//! What a job does stands in `jobs`; `worker` runs it.
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;

@@ -1,7 +1,7 @@
 //! A run of the agent, step by step: each step ends with an event, so that a run goes on after a
 //! crash where its log ends.
 //!
-//! What comes next, and whether a call is allowed, `domain::agent` decides. The model is asked here,
+//! What comes next, and whether a call is allowed, `core::agent` decides. The model is asked here,
 //! and its calls are carried out on files in memory; planning and publishing are plain code.
 
 mod instruct;

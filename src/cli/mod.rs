@@ -1,6 +1,6 @@
 //! The command line: its words, and how answers are printed.
 //!
-//! Types and printing only; what a command does is a use case in `flow`. Exit codes: 0 done,
+//! Types and printing only; what a command does stands in `checkout`. Exit codes: 0 done,
 //! 1 findings, refused or failed, 2 asked wrongly, 130 interrupted.
 
 mod apply;

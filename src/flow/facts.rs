@@ -1,6 +1,6 @@
 //! Gathering what a verdict depends on: who shaped the change, who said what of it, who may write.
 //!
-//! Permissions are asked at the moment of the verdict. Whose word counts is `domain::approval`'s.
+//! Permissions are asked at the moment of the verdict. Whose review counts, `core::approval` decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
-//! The use cases: the only code that joins adapters, and the only writer to GitHub.
+//! What jobs share: the code that joins adapters, and the only writer to GitHub.
 //!
-//! A flow loads a snapshot, lets a pure function of `domain` decide, and carries the value out.
+//! A job loads a snapshot, lets a pure function of `core` decide, and carries the value out.
 //! Nothing here decides whose approval counts or how a comment reads.
 
 pub mod backend;
@@ -27,7 +27,7 @@ use planwright_view::Refusal;
 
 use run_log::RunLog;
 
-/// How a flow ends that does not end well.
+/// How a job ends that does not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Expected, and worded for the person who asked.

@@ -1,7 +1,7 @@
 //! Every write to GitHub: put down under its natural key, sent once, looked up before sending again.
 //!
 //! The comment of a pull request is edited in place, a head has one check run, a comment one
-//! reaction of a kind. What they say is `domain::reply`'s.
+//! reaction of a kind. What they say, `view` words.
 
 mod wire;
 

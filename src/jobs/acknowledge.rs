@@ -64,7 +64,7 @@ async fn acknowledge(app: &App, job: &Acknowledge) -> Result<Vec<Job>> {
 }
 
 /// Whether someone has what a command takes, asked live; that approvers had no part in the change is
-/// for the flow that knows the change.
+/// for the job that knows the change.
 async fn authorise(app: &App, target: &Target, asked: &Invocation, row: &Row) -> Result<()> {
     if row.who == Who::Anyone {
         return Ok(());

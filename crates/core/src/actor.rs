@@ -1,6 +1,6 @@
 //! Who does something at GitHub, and what they may do in a repository.
 //!
-//! Nothing here decides whether someone may; `approval` and `flow` compare.
+//! Nothing here decides whether someone may; `approval` and `jobs` compare.
 
 use serde::{Deserialize, Serialize};
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Without white space, for digests and for the database.
 pub fn canonical(value: &impl Serialize) -> String {
-    // Only maps with keys that are no strings cannot become JSON; the domain has none.
+    // Only maps with keys that are no strings cannot become JSON; none of ours has them.
     serde_json::to_value(value)
         .map(sorted)
         .map_or_else(|e| e.to_string(), |value| value.to_string())

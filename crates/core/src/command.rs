@@ -15,7 +15,7 @@
 //!
 //! All commands of a comment are read, in order, up to [`MOST`]; one more refuses all of them.
 //! There are no other flags, nothing is passed on to the engine, and no shell is near. Who the
-//! commenter is, and whether the comment was edited, is not known here: `flow` asks before.
+//! commenter is, and whether the comment was edited, is not known here: `jobs` ask before.
 
 mod line;
 mod rows;
@@ -34,7 +34,7 @@ use words::{cut, words};
 /// How many commands one comment may give.
 pub const MOST: usize = 5;
 
-/// Who may give a command; `flow` asks GitHub each time.
+/// Who may give a command; `jobs` ask GitHub each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
     /// Whoever can comment.

@@ -1,6 +1,6 @@
 //! A comment on an issue or pull request, as GitHub has it.
 //!
-//! What it says is read by `command`; what ours say is written by `reply`.
+//! What it says is read by `command`; what ours say is written by `view`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 //!
 //! Reality moved away although nobody changed the configuration. The engine's own list of what it
 //! found different (`resource_drift`, our [`Plan::refreshed`]) is not that; it only tells on which
-//! side of an output reality stands. When the last applied tree is planned, and where it is kept, is `flow`'s business.
+//! side of an output reality stands. When the last applied tree is planned, and where it is kept, is the business of `jobs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 //! Three places, three forms: [`code`] in a line, [`prose`] for sentences, [`fence`] for blocks;
 //! [`html_code`] is for a `<summary>`, where Markdown is not read. GitHub looks for mentions,
 //! references and addresses in the *rendered* text, so a backslash does not stop them; code does.
-//! Nothing here shortens for the size of a comment (`reply::budget`) or knows a secret.
+//! Nothing here shortens for the size of a comment (`view::page`) or knows a secret.
 
 /// Whether a reader would not see this character, or would see the others in another order.
 ///

@@ -1,7 +1,7 @@
 //! What happened at GitHub, as a webhook tells it.
 //!
 //! An event says that something is to be looked at, never how things stand: webhooks come late,
-//! doubled and out of order, so a flow reads the present state from GitHub before it acts.
+//! doubled and out of order, so a job reads the present state from GitHub before it acts.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! What a webhook causes: jobs, a push to remember, a newer generation of a pull request.
 //!
 //! Pure, so that the inbox can store a delivery and all that follows from it in one transaction.
-//! A webhook is a hint: nothing in it but the text of a new comment is believed by a flow.
+//! A webhook is a hint: nothing in it but the text of a new comment is believed by a job.
 
 use super::{
     actor::AppId,
@@ -99,7 +99,7 @@ fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
 }
 
 /// Only an issue that a person has put before us: whoever writes or labels it asks for what it says.
-/// Which label does that is for the flow to say, which knows the settings.
+/// Which label does that, the job says, which knows the settings.
 fn of_issue(repository: Repository, issue: &IssueEvent, envelope: &Envelope) -> Effects {
     if !envelope.sender.is_user() || issue.labels.is_empty() {
         return Effects::default();

@@ -1,7 +1,7 @@
 //! Whether a change may be applied now: a tree of requirements, each with its reason.
 //!
 //! Pure, and computed each time from live facts; a verdict is never stored. Reasons are types,
-//! `reply` words them. [`RequirementsMet`] is the only key to an apply, and only a verdict that is
+//! `view` words them. [`RequirementsMet`] is the only key to an apply, and only a verdict that is
 //! met hands one out. Whether the plan after the merge is the approved one is asked of that key.
 
 use std::collections::BTreeSet;

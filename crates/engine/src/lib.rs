@@ -1,8 +1,8 @@
 //! OpenTofu and Terraform as child processes, behind typed plans, outputs and errors.
 //!
 //! [`Engine`] finds the binary and gives out turns; [`Root`] is one rendered stack with the
-//! directory it is worked on in. Not here: what a plan means (`domain::plan`), who may apply it
-//! (`flow`), how a tree is rendered (`package`). Ansible has no code yet.
+//! directory it is worked on in. Not here: what a plan means (`core::plan`), who may apply it
+//! (`jobs`), how a tree is rendered (`package`). Ansible has no code yet.
 
 #![warn(unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! The engines' plan JSON (`show -json`), read into `domain::plan`.
+//! The engines' plan JSON (`show -json`), read into `core::plan`.
 //!
 //! The only file that knows that JSON: <https://developer.hashicorp.com/terraform/internals/json-format>,
 //! major version 1. Fails closed: what is missing, unfinished or unknown is an error, because a

@@ -1,6 +1,6 @@
 //! The App itself as GitHub knows it: what it may do, where it is installed, how webhooks are sent.
 //!
-//! Spoken as the App. Whether that is what it should be, `domain::diagnosis` says.
+//! Spoken as the App. Whether that is what it should be, `core::diagnosis` says.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! Comments on issues and pull requests (GitHub numbers and stores both the same way).
 //!
-//! What a comment says is made by `reply`; which one to edit is remembered by the store.
+//! What a comment says is made by `view`; which one to edit is remembered by the store.
 
 use http::Method;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! GitHub over its API: one file per family of endpoints, domain types in and out.
+//! GitHub over its API: one file per family of endpoints, types of `core` in and out.
 //!
 //! octocrab carries every call, through our own `layers`. Its typed calls serve where their models
 //! ask for no more than we need; elsewhere a raw call has a narrow payload type of ours, so that a

@@ -1,6 +1,6 @@
 //! Pieces that GitHub's JSON repeats: accounts and lists in pages.
 //!
-//! Private to `github`; each turns into a domain type or an error, never into a guess.
+//! Private to `github`; each turns into a type of `core` or an error, never into a guess.
 
 use serde::Deserialize;
 

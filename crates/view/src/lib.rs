@@ -1,10 +1,10 @@
-//! What people read: values of the domain as documents, and a document in three forms.
+//! What people read: values of `core` as documents, and a document in three forms.
 //!
 //! Each module makes a `Doc` of a value, by pure functions: a `Report` becomes the one comment of a
 //! pull request and its check run; a `Refusal` or an answer becomes a reply of a few lines. Three
 //! renderers, a file each, write a document down: `markdown` for GitHub, `html` for the pages of the
 //! bot, `terminal` for the command line. Sending it, finding the old comment and choosing when to
-//! write belong to the flows.
+//! write belong to the jobs.
 
 mod answer;
 mod change;

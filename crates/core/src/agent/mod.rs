@@ -1,7 +1,7 @@
 //! The agent: what a model may ask for, what that costs, and what became of it.
 //!
 //! Pure. A run is a log of events; the state of a run is a fold over them, and the next step a
-//! function of that state. No model is asked here and nothing is read or written: `flow::agent`
+//! function of that state. No model is asked here and nothing is read or written: `agent`
 //! carries steps out, `model` speaks to a server. There is no call that applies, approves, merges,
 //! comments, pushes, starts a process, or reads a file or a secret.
 

@@ -1,6 +1,6 @@
 //! Webhooks as GitHub sends them: whether one is genuine, and what it says.
 //!
-//! Pure. Receiving is `http`'s, storing the store's; what an event leads to is decided by `flow`.
+//! Pure. Receiving is `http`'s, storing the store's; what an event leads to is decided by `core::inbox`.
 
 mod payload;
 mod signature;
