@@ -129,7 +129,8 @@ impl App {
         (self.clock)()
     }
 
-    /// Whether all roles run in this process, so that a file on this machine is seen by all.
+    /// Returns whether all roles run in this process, so that a file on this machine is seen by
+    /// all.
     pub fn has_all_roles(&self) -> bool {
         [Role::Web, Role::Plan, Role::Apply].iter().all(|role| self.roles.contains(role))
     }
@@ -149,7 +150,7 @@ impl Environment {
         Ok(Self { secrets: Secrets::new(secret_values(&variables)), variables })
     }
 
-    /// The values that are secrets.
+    /// Returns the values that are secrets.
     fn values(&self) -> impl Iterator<Item = &str> {
         secret_values(&self.variables)
     }
@@ -215,13 +216,13 @@ pub fn check(settings: &settings::Serve) -> Result<()> {
     Ok(())
 }
 
-/// Where the database is, by default in the data directory.
+/// Returns where the database is, by default in the data directory.
 pub fn database_url(settings: &settings::Storage, data: &Path) -> String {
     let own = || format!("sqlite:{}", data.join(DATABASE).display());
     settings.database_url.clone().unwrap_or_else(own)
 }
 
-/// The App at GitHub; asks GitHub nothing.
+/// Returns the App at GitHub; asks GitHub nothing.
 pub fn github(settings: &settings::GitHub) -> Result<GitHub> {
     Ok(GitHub::new(&github::Settings {
         api_url: settings.github_url.clone(),
@@ -234,7 +235,7 @@ fn private_key(settings: &settings::GitHub) -> Result<SecretString> {
     secret("private-key", &settings.private_key_file, &settings.private_key)
 }
 
-/// What webhooks are signed with: one secret, or two during a rotation.
+/// Returns what webhooks are signed with: one secret, or two during a rotation.
 pub fn webhook_secrets(settings: &settings::GitHub) -> Result<Vec<SecretString>> {
     let (file, text) = (&settings.webhook_secret_file, &settings.webhook_secret);
     let text = secret("webhook-secret", file, text)?;
@@ -248,7 +249,8 @@ pub fn webhook_secrets(settings: &settings::GitHub) -> Result<Vec<SecretString>>
     Ok(secrets)
 }
 
-/// Where the pages of runs are, and for the role `web` as whom people sign in to them; none without
+/// Returns where the pages of runs are, and for the role `web` as whom people sign in to them; none
+/// without
 /// `--public-url`. Errors where only a part of it is given.
 pub fn pages(settings: &settings::Serve) -> Result<Option<(PublicUrl, Option<Client>)>> {
     let github = &settings.github;
@@ -280,7 +282,7 @@ pub fn pages(settings: &settings::Serve) -> Result<Option<(PublicUrl, Option<Cli
     )
 }
 
-/// A secret that is given itself or as a file; `name` is that of its setting.
+/// Returns a secret that is given itself or as a file; `name` is that of its setting.
 fn secret(name: &str, file: &Option<PathBuf>, text: &Option<SecretString>) -> Result<SecretString> {
     let variable = format!("PLANWRIGHT_{}", name.to_uppercase().replace('-', "_"));
     match (file, text) {
@@ -302,7 +304,7 @@ fn secret(name: &str, file: &Option<PathBuf>, text: &Option<SecretString>) -> Re
     }
 }
 
-/// The settings of the engine on this machine; work is done below `data`.
+/// Returns the settings of the engine on this machine; work is done below `data`.
 pub fn engine_settings(
     settings: &settings::Engine,
     data: &Path,

@@ -114,7 +114,7 @@ async fn warm_status(settings: &Serve) -> WarmStatus {
     }
 }
 
-/// What our own metrics say; `name{labels} value` a line.
+/// Returns what our own metrics say; `name{labels} value` a line.
 fn warm_counts(text: &str) -> WarmCounts {
     let values = |name: &str| -> Vec<u64> {
         let value_in = |line: &str| {

@@ -20,7 +20,7 @@ use planwright_store::{
     records::{RecordError, v1},
 };
 
-/// The row that a job becomes, due at once.
+/// Returns the row that a job becomes, due at once.
 pub fn new_job(job: &Job, dedupe: Option<String>, now: Timestamp) -> Result<NewJob> {
     Ok(NewJob {
         key: job.lane().to_string(),
@@ -101,7 +101,7 @@ pub async fn receive(
     app.store.receive(&delivery, &effects).await.context("storing a delivery")
 }
 
-/// A new verdict on everything that is open in a repository.
+/// Returns a new verdict on everything that is open in a repository.
 async fn verdicts(app: &App, repository: Option<&Repository>) -> Result<Vec<Job>> {
     let Some(repository) = repository else { return Ok(Vec::new()) };
     let open = app.store.pull_requests_in(repository.id, PullRequestState::Open).await?;

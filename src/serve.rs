@@ -48,7 +48,8 @@ impl Bot {
         Self::on(settings, clock, Some(listener)).await
     }
 
-    /// The same for whoever has to know the address before; without a listener nothing is served.
+    /// Returns the same for whoever has to know the address before; without a listener nothing is
+    /// served.
     pub async fn on(settings: &Serve, clock: Clock, listener: Option<TcpListener>) -> Result<Self> {
         let app = Arc::new(App::open(settings, clock).await?);
         has_engine(&app)?;

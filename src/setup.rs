@@ -208,7 +208,7 @@ impl SettingsFile<'_> {
     }
 }
 
-/// Where the form goes.
+/// Returns where the form goes.
 fn action(api_url: &str, organization: Option<&str>) -> Result<String> {
     let web = web_address(api_url)?;
     let Some(organization) = organization else { return Ok(format!("{web}/settings/apps/new")) };
@@ -220,7 +220,7 @@ fn action(api_url: &str, organization: Option<&str>) -> Result<String> {
     Ok(format!("{web}/organizations/{organization}/settings/apps/new"))
 }
 
-/// A first suggestion: all Apps of a GitHub have different names, of up to 34 characters.
+/// Returns a first suggestion: all Apps of a GitHub have different names, of up to 34 characters.
 fn name(organization: Option<&str>) -> String {
     let name = organization.map_or("planwright".into(), |it| format!("planwright-{it}"));
     name.chars().take(34).collect()

@@ -95,7 +95,7 @@ where
     if is_json { log.json().with_filter(filter).boxed() } else { log.with_filter(filter).boxed() }
 }
 
-/// Whether a collector is named and the export is not switched off.
+/// Returns whether a collector is named and the export is not switched off.
 fn is_wanted(variable: impl Fn(&str) -> Option<String>) -> bool {
     let is_disabled =
         variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -114,8 +114,8 @@ fn resource(variable: impl Fn(&str) -> Option<String>) -> Resource {
     resource.with_attribute(version).build()
 }
 
-/// Whether a span or event leaves the process: spans of ours, but not those of requests, which
-/// probes and pages make all the time.
+/// Returns whether a span or event leaves the process: spans of ours, but not those of requests,
+/// which probes and pages make all the time.
 fn is_exported(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("planwright") && metadata.name() != "http"
 }

@@ -97,7 +97,7 @@ async fn run_next(app: &App, worker: &str, kinds: &[JobKind]) -> anyhow::Result<
     Ok(true)
 }
 
-/// The span of an attempt, in the trace of what caused the job.
+/// Returns the span of an attempt, in the trace of what caused the job.
 fn span(claim: &Claim) -> Span {
     let job = &claim.job;
     let span = tracing::info_span!(

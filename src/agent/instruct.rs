@@ -66,8 +66,8 @@ pub async fn begin(
     Ok(job::Agent { target: target.clone(), run: run.id.0 }.into())
 }
 
-/// What is visible of the issue and of the words beside it. Words of people who may not write are
-/// not read: where there are any, only the words beside count.
+/// Returns what is visible of the issue and of the words beside it. Words of people who may not
+/// write are not read: where there are any, only the words beside count.
 async fn request(app: &App, target: &Target, wish: &RunRequest<'_>) -> Result<Request> {
     let RunRequest { issue, by, text, .. } = wish;
     let mut people = vec![(*by).clone()];
@@ -161,7 +161,7 @@ fn may_revise(run: &Run) -> Result<(), Refusal> {
     }
 }
 
-/// The newest run of an issue, or the one whose result a pull request is.
+/// Returns the newest run of an issue, or the one whose result a pull request is.
 async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
     let id = id_of(target);
     match app.store.agent_runs(id).await?.pop() {
@@ -170,7 +170,7 @@ async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
     }
 }
 
-/// Whether the log has this command already, because a job is done a second time.
+/// Returns whether the log has this command already, because a job is done a second time.
 fn is_told(logged: &Logged, asked: &Invocation, command: &AgentCommand) -> bool {
     logged.log.iter().any(|entry| match (&entry.event, command) {
         (Event::Chosen { comment, .. }, AgentCommand::Answer(_))
@@ -227,7 +227,7 @@ async fn settings(app: &App, target: &Target, issue: &Issue) -> Result<RepoConfi
     Ok(merge_preview::config(&mirror, &tree).await?.map_err(Refusal::Invalid)?)
 }
 
-/// The key of the run that the text of an issue asks for.
+/// Returns the key of the run that the text of an issue asks for.
 pub fn key_of(issue: &Issue) -> String {
     let parts = [issue.title.as_bytes(), issue.body.as_bytes()];
     format!("issue/{}", Digest::of_parts("v1", parts))
@@ -262,7 +262,7 @@ pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
     Ok(vec![job::Agent { target: home, run: found.id.0 }.into()])
 }
 
-/// What is wrong with a change, for the model.
+/// Returns what is wrong with a change, for the model.
 fn failure(change: &Change) -> String {
     let stacks = change.stacks.iter().filter_map(|stack| {
         let why = match &stack.plan {

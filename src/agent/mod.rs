@@ -232,7 +232,7 @@ async fn affords(
     Ok(today.and_then(|()| run.budget.affords(debit)))
 }
 
-/// What came back, as an event.
+/// Returns what came back, as an event.
 fn heard(
     app: &App,
     model: &Model,
@@ -271,7 +271,7 @@ fn without_secrets(app: &App, mut turn: Turn) -> Turn {
     turn
 }
 
-/// What the model is told, without our secrets, wherever they came from.
+/// Returns what the model is told, without our secrets, wherever they came from.
 pub(crate) fn scrubbed(app: &App, content: &Value) -> Value {
     let text = app.secrets.scrubbed(&content.to_string());
     serde_json::from_str(&text).unwrap_or_else(|_| json!({ "code": "secret" }))
@@ -302,8 +302,8 @@ async fn decide(
     }
 }
 
-/// Whether a text holds a secret of ours, in one of its forms or with blanks in it, or what has the
-/// form of a credential.
+/// Returns whether a text holds a secret of ours, in one of its forms or with blanks in it, or what
+/// has the form of a credential.
 fn is_secret(app: &App, text: &str) -> bool {
     let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let holds = |text: &str| app.secrets.is_in(text) || credentials::likeness(text).is_some();

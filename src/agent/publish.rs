@@ -37,7 +37,7 @@ pub async fn close(
     logged.append(app, Event::Ended { how, published }).await
 }
 
-/// Whether what was made is for people to see, whatever is missing of it.
+/// Returns whether what was made is for people to see, whatever is missing of it.
 fn is_worth_seeing(how: &End) -> bool {
     !matches!(how, End::Superseded | End::Cancelled)
         && !matches!(how, End::Finished(outcome) if *outcome != Outcome::Propose)
@@ -79,7 +79,7 @@ async fn published(
     Ok(Some(Published { pull_request, branch: place.branch, head }))
 }
 
-/// A branch that no other run has.
+/// Returns a branch that no other run has.
 fn branch(target: &Target, logged: &Logged) -> Result<BranchName> {
     let id = logged.id.0.simple().to_string();
     let branch = BranchName::parse(format!("planwright/{}-{}", target.number, &id[20..]));

@@ -38,7 +38,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The workspace of a run at its present revision: `kept` when it still is that one.
+    /// Returns the workspace of a run at its present revision: `kept` when it still is that one.
     pub async fn fresh<'a>(
         app: &App,
         target: &Target,
@@ -185,7 +185,7 @@ impl Workspace {
         }
     }
 
-    /// What one edit more would make of it, and whether it holds.
+    /// Returns what one edit more would make of it, and whether it holds.
     fn tried(&self, run: &Run, change_set: &ChangeSet) -> (Value, bool) {
         match self.configuration.edited(change_set) {
             Ok(edited) => {
@@ -231,7 +231,7 @@ fn unreadable(what: &str, findings: &[Finding]) -> anyhow::Error {
     anyhow::anyhow!("{what} can no longer be read: {first}")
 }
 
-/// The stacks that edits name, with whether each is still there.
+/// Returns the stacks that edits name, with whether each is still there.
 pub fn touched(run: &Run, workspace: &Workspace) -> BTreeMap<StackId, bool> {
     let named = run.change_set.0.iter().map(|edit| edit.stack());
     named.map(|stack| (stack.clone(), workspace.stacks.contains(stack))).collect()

@@ -55,7 +55,7 @@ impl Applied {
         Self { tree, backend: backend.clone() }
     }
 
-    /// The stacks of which something was applied.
+    /// Returns the stacks of which something was applied.
     pub fn all(dir: &Path) -> Result<BTreeSet<StackId>, Error> {
         let folder = dir.join(FOLDER);
         let mut all = BTreeSet::new();

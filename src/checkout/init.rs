@@ -72,7 +72,7 @@ pub fn init(root: &Path) -> Result<Initialized, Error> {
     Ok(Initialized { written, kept })
 }
 
-/// What is in the folder of stacks, or the folder itself where it is empty.
+/// Returns what is in the folder of stacks, or the folder itself where it is empty.
 fn kept(root: &Path) -> Result<Vec<String>, Error> {
     let folder = root.join(STACKS);
     if !folder.exists() {

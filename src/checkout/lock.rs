@@ -52,7 +52,7 @@ pub fn lock(checkout: &Checkout, names: &[String]) -> Result<Vec<Locked>, Error>
     if shared.is_empty() { Ok(all) } else { Err(shared.into()) }
 }
 
-/// The lock as it is to be, and the bytes of the file as it is.
+/// Returns the lock as it is to be, and the bytes of the file as it is.
 fn locked(checkout: &Checkout, id: &StackId) -> Checked<(Lock, Option<Vec<u8>>)> {
     use planwright_package::files::Files as _;
     let stack = Stack::read(&checkout.files, id)?;

@@ -68,7 +68,7 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// The nearest directory with a `planwright.yaml`, from `start` upwards.
+    /// Returns the nearest directory with a `planwright.yaml`, from `start` upwards.
     pub fn find(start: &Path) -> Result<Self, Error> {
         let Some(root) = start.ancestors().find(|folder| folder.join(FILE).is_file()) else {
             return Err(vec![missing_config(start)].into());
@@ -87,7 +87,7 @@ impl Checkout {
         Ok(Prepared::load(&self.files, &self.trusted(), id)?)
     }
 
-    /// Each of the stacks that people name, or every finding of all of them.
+    /// Returns each of the stacks that people name, or every finding of all of them.
     pub fn prepared_all(&self, names: &[String]) -> Result<Vec<Prepared>, Error> {
         let mut all = Vec::new();
         let mut findings = Vec::new();
@@ -100,7 +100,8 @@ impl Checkout {
         if findings.is_empty() { Ok(all) } else { Err(findings.into()) }
     }
 
-    /// The stacks that people name, `website/prod`, `website` or `stacks/website`; all if none is named.
+    /// Returns the stacks that people name, `website/prod`, `website` or `stacks/website`; all if
+    /// none is named.
     pub fn selected(&self, names: &[String]) -> Result<Vec<StackId>, Error> {
         selected(&self.files, names)
     }
@@ -120,7 +121,7 @@ fn selected(files: &dyn Files, names: &[String]) -> Result<Vec<StackId>, Error> 
     named(&all, names)
 }
 
-/// Those of `all` that people name, in each way that they write it; all if none is named.
+/// Returns those of `all` that people name, in each way that they write it; all if none is named.
 fn named(all: &BTreeSet<StackId>, names: &[String]) -> Result<Vec<StackId>, Error> {
     if names.is_empty() {
         return Ok(all.iter().cloned().collect());

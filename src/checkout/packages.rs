@@ -22,7 +22,7 @@ pub struct Listed {
     pub is_allowed: bool,
 }
 
-/// The packages that come with Planwright, then those of the repository that `start` is in.
+/// Returns the packages that come with Planwright, then those of the repository that `start` is in.
 pub fn list(start: &Path) -> Result<Vec<Listed>, Error> {
     let shelf = Shelf::of(start)?;
     let listed = |source: Source| Listed {
@@ -33,7 +33,7 @@ pub fn list(start: &Path) -> Result<Vec<Listed>, Error> {
     Ok(shelf.sources()?.into_iter().map(listed).collect())
 }
 
-/// The package of this name or folder.
+/// Returns the package of this name or folder.
 pub fn show(start: &Path, name: &str) -> Result<Package, Error> {
     let shelf = Shelf::of(start)?;
     let bare = name.trim_end_matches('/');

@@ -29,7 +29,7 @@ impl StackPlan {
         &self.planned.warnings
     }
 
-    /// Addresses in protected slots that would be deleted or replaced.
+    /// Returns addresses in protected slots that would be deleted or replaced.
     pub fn protected(&self) -> BTreeSet<String> {
         self.work.protected(self.plan())
     }

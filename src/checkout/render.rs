@@ -49,7 +49,7 @@ pub struct Changed {
     pub diff: String,
 }
 
-/// What the render of `revision` and that of the checkout differ in.
+/// Returns what the render of `revision` and that of the checkout differ in.
 pub fn diff(checkout: &Checkout, names: &[String], revision: &str) -> Result<Vec<Changed>, Error> {
     let before = Revision::open(&checkout.root, revision)?;
     let config = repository::config(&before)?;

@@ -86,7 +86,7 @@ fn explained(prepared: &Prepared, pointer: String, mut first: Given) -> Why {
     Why { pointer, value, param: param.map(|param| format!("/params{param}")), given }
 }
 
-/// Everybody who set a param, from strong to weak.
+/// Returns everybody who set a param, from strong to weak.
 fn weaker(prepared: &Prepared, param: &str) -> Vec<Given> {
     let layers = prepared.stack.layers.iter().rev();
     let mut all: Vec<Given> = layers

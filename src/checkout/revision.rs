@@ -21,7 +21,7 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// The tree of `revision` (a branch, tag or commit) at the folder `root`.
+    /// Returns the tree of `revision` (a branch, tag or commit) at the folder `root`.
     pub fn open(root: &Path, revision: &str) -> Result<Self, Error> {
         let repo = Repo::discover(root).map_err(|e| match e {
             git::Error::Missing(_) => Error::Usage(format!(

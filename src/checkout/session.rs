@@ -83,7 +83,8 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// The stacks that people name among those that are here and those that were applied from here.
+    /// Returns the stacks that people name among those that are here and those that were applied
+    /// from here.
     pub fn known(&self, names: &[String]) -> Result<Vec<StackId>, Error> {
         let mut all: BTreeSet<StackId> = repository::stacks(&self.checkout.files)?.0;
         all.extend(Applied::all(&self.dir)?);
@@ -117,7 +118,7 @@ impl<'a> Session<'a> {
         Ok(told)
     }
 
-    /// A tree with everything that the engine needs to work on it.
+    /// Returns a tree with everything that the engine needs to work on it.
     pub async fn work(&self, stack: StackId, tree: Tree) -> Result<Work, engine::Error> {
         let config = &self.checkout.config;
         if let Some(applied) = self.applied(&stack)? {
@@ -135,12 +136,12 @@ impl<'a> Session<'a> {
         work.root(&self.no_more, &self.secrets)
     }
 
-    /// How the engine is watched while it works on `stack`.
+    /// Returns how the engine is watched while it works on `stack`.
     pub fn log<'s>(&'s self, stack: &'s StackId) -> impl Fn(&str) + Send + Sync + 's {
         move |line| (self.log)(stack, line)
     }
 
-    /// What was applied last of a stack.
+    /// Returns what was applied last of a stack.
     pub fn applied(&self, stack: &StackId) -> Result<Option<Applied>, engine::Error> {
         Applied::read(&self.dir, stack)
     }

@@ -166,7 +166,7 @@ fn end(stack: &StackId, verb: &'static str, outcome: &Outcome) -> Doc {
     }
 }
 
-/// What is known of each resource of an apply that failed, what is open first.
+/// Returns what is known of each resource of an apply that failed, what is open first.
 fn steps(outcome: &Outcome) -> Block {
     let word = |outcome| match outcome {
         StepOutcome::Done => "done",

@@ -78,7 +78,7 @@ fn no_secret_as_argument(matches: &ArgMatches) -> Result<(), Error> {
     Ok(())
 }
 
-/// The command with the values of the file as its defaults.
+/// Returns the command with the values of the file as its defaults.
 fn with_file(command: Command, name: &str, file: &Path) -> Result<Command, Error> {
     let shown = file.display().to_string();
     let bytes = std::fs::read(file)
@@ -110,7 +110,7 @@ fn with_file(command: Command, name: &str, file: &Path) -> Result<Command, Error
     }))
 }
 
-/// The id of the setting that a line of the file is about, and its values.
+/// Returns the id of the setting that a line of the file is about, and its values.
 fn default_of(
     command: &Command,
     name: &str,

@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where programs of this user keep what they remember.
+/// Returns where programs of this user keep what they remember.
 #[expect(clippy::disallowed_methods, reason = "the rim")]
 fn state_directory() -> Result<PathBuf, Error> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|it| it.is_absolute());

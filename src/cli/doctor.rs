@@ -24,7 +24,7 @@ pub fn run(configured: &Configured, output: &mut Output) -> Result<ExitCode, Err
     print(&checks(&inventory), output)
 }
 
-/// What the doctor says where there are no settings to go by.
+/// Returns what the doctor says where there are no settings to go by.
 pub fn unreadable(error: &Error, output: &mut Output) -> ExitCode {
     let found = match error {
         Error::Findings(findings) => findings_text(findings),

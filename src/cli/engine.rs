@@ -82,7 +82,7 @@ fn interrupts(cancel: CancellationToken) -> Result<impl Future<Output = ()> + Se
     })
 }
 
-/// The engine's lines on standard error, once it has taken long.
+/// Returns the engine's lines on standard error, once it has taken long.
 fn log(is_verbose: bool) -> impl Fn(&StackId, &str) + Send + Sync {
     let start = Instant::now();
     move |stack, line| {

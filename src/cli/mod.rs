@@ -150,8 +150,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What clap says: help on request, else why the arguments make no sense, under `--json` in JSON.
-/// For the doctor, settings that cannot be read are something to find.
+/// Returns what clap says: help on request, else why the arguments make no sense, under `--json` in
+/// JSON. For the doctor, settings that cannot be read are something to find.
 fn misspoken(unread: &Unread) -> ExitCode {
     let is_json = std::env::args_os().any(|argument| argument == "--json");
     let mut output = Output::new(is_json);
@@ -165,7 +165,7 @@ fn misspoken(unread: &Unread) -> ExitCode {
     }
 }
 
-/// A message of clap's on one line, without the usage that follows.
+/// Returns a message of clap's on one line, without the usage that follows.
 fn plain(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "a command is missing; `--help` lists them".into();

@@ -15,7 +15,7 @@ use planwright_view::{
     output_line, terminal, text, value_text, words,
 };
 
-/// A plan: counts, the riskiest change first, and the digest.
+/// Returns a plan: counts, the riskiest change first, and the digest.
 pub fn plan_text(stack: &StackId, planned: &StackPlan) -> String {
     let plan = planned.plan();
     let binary = &planned.work.binary;
@@ -28,7 +28,7 @@ pub fn plan_text(stack: &StackId, planned: &StackPlan) -> String {
     terminal(&about(stack, text![outline(plan), engine], body))
 }
 
-/// What is said of a stack in a line, and what stands below.
+/// Returns what is said of a stack in a line, and what stands below.
 pub fn about(stack: &StackId, line: impl Into<Text>, body: Vec<Block>) -> Doc {
     let line = line.into();
     let colon = if line.is_empty() { ":" } else { ": " };
@@ -36,7 +36,7 @@ pub fn about(stack: &StackId, line: impl Into<Text>, body: Vec<Block>) -> Doc {
     Block::Details { summary, is_open: true, body: body.into() }.into()
 }
 
-/// What happens, in a few words.
+/// Returns what happens, in a few words.
 fn outline(plan: &Plan) -> Text {
     match counts(plan.summary(), false) {
         _ if plan.is_empty() => "no changes".into(),
@@ -45,7 +45,7 @@ fn outline(plan: &Plan) -> Text {
     }
 }
 
-/// The changes of a plan, the riskiest first.
+/// Returns the changes of a plan, the riskiest first.
 pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> Block {
     let resources = risk::riskiest_first(&plan.resources).into_iter().flat_map(|change| {
         let is_protected = protected.contains(&change.address);
@@ -89,7 +89,7 @@ impl<'a> Drifted<'a> {
         terminal(&about(stack, count, vec![Block::Diff(lines)]))
     }
 
-    /// The same as JSON; the `action` of a resource is the one that takes its drift back.
+    /// Returns the same as JSON; the `action` of a resource is the one that takes its drift back.
     pub fn json(&self, stack: &StackId) -> Json {
         let resources = self.resources.iter().map(|change| {
             let mut json = json!(change);
@@ -113,7 +113,7 @@ impl<'a> Drifted<'a> {
     }
 }
 
-/// A change without the attributes that only follow from others.
+/// Returns a change without the attributes that only follow from others.
 fn known(change: &ResourceChange) -> ResourceChange {
     let mut change = change.clone();
     if change.differences.iter().any(|difference| !difference.after.is_unknown()) {
@@ -122,7 +122,8 @@ fn known(change: &ResourceChange) -> ResourceChange {
     change
 }
 
-/// Outputs as the engine writes them; sensitive ones only by name, unless they are asked for.
+/// Returns outputs as the engine writes them; sensitive ones only by name, unless they are asked
+/// for.
 pub fn outputs(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> Block {
     let line = |(name, output): (&String, &Output)| {
         let value = match output.sensitive && !shows_sensitive {
@@ -134,7 +135,7 @@ pub fn outputs(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> Blo
     Block::Code(outputs.iter().map(line).collect())
 }
 
-/// The same as JSON; a sensitive output that is not asked for has no `value`.
+/// Returns the same as JSON; a sensitive output that is not asked for has no `value`.
 pub fn outputs_json(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> Json {
     let one = |(name, output): (&String, &Output)| {
         let json = match output.sensitive && !shows_sensitive {
@@ -146,7 +147,7 @@ pub fn outputs_json(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -
     outputs.iter().map(one).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// What went wrong with a stack, line by line, and what else is known.
+/// Returns what went wrong with a stack, line by line, and what else is known.
 pub fn failure(stack: &StackId, message: &str, body: Vec<Block>) -> Doc {
     let mut lines = message.lines().map(str::trim_end);
     let first = lines.next().unwrap_or_default();

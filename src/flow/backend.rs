@@ -19,7 +19,7 @@ const KEYED: &[(&str, &str, &str)] = &[
     ("pg", "schema_name", ""),
 ];
 
-/// The backend of the state `key`; states of a local backend are kept under `local`.
+/// Returns the backend of the state `key`; states of a local backend are kept under `local`.
 ///
 /// Errors, worded for people, where the settings cannot tell the states of two stacks apart.
 pub fn backend(

@@ -31,7 +31,7 @@ pub struct VerdictInput<'a> {
     pub change: &'a Change,
 }
 
-/// The verdict on a change, from facts as they are now, and what the change takes of it.
+/// Returns the verdict on a change, from facts as they are now, and what the change takes of it.
 pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdict, Judgement)> {
     let principals = principals(app, input.target, input.pull).await?;
     let facts = input.plan_set.map(plan_set_facts);
@@ -73,15 +73,15 @@ pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdic
     Ok((verdict, judgement))
 }
 
-/// What is missing of the head where a run of the agent has published it so. Whoever moves the head
-/// has taken it over.
+/// Returns what is missing of the head where a run of the agent has published it so. Whoever moves
+/// the head has taken it over.
 async fn unfinished(app: &App, input: &VerdictInput<'_>) -> Result<Option<String>> {
     let run = app.store.agent_run_of_pull_request(id_of(input.target)).await?;
     let unfinished = run.and_then(|run| run.facts.unfinished);
     Ok(unfinished.filter(|it| it.head == input.pull.head).map(|it| it.why))
 }
 
-/// Everyone who shaped the configuration of a change.
+/// Returns everyone who shaped the configuration of a change.
 pub async fn principals(app: &App, target: &Target, pull: &PullRequest) -> Result<Vec<Principal>> {
     let principal =
         |user: &UserId, login: &Login, why| Principal { user: *user, login: login.clone(), why };
@@ -114,7 +114,7 @@ pub fn plan_set_facts(recorded: &RecordedPlanSet) -> PlanSetFacts {
     }
 }
 
-/// Someone known by id and login alone.
+/// Returns someone known by id and login alone.
 pub fn person(id: UserId, login: Login) -> Actor {
     Actor { id, login, kind: ActorKind::User }
 }
@@ -124,7 +124,8 @@ pub fn rule(config: &RepoConfig) -> ApprovalRule {
     ApprovalRule { required, self_approval: config.approvals.own }
 }
 
-/// Who of those that spoke by a command may write now; reviews bring the answer along.
+/// Returns whether each person who confirmed or allowed something by a command may write now. Reviews
+/// bring the answer along.
 async fn live_permissions(app: &App, input: &VerdictInput<'_>) -> Result<BTreeMap<UserId, bool>> {
     let id = id_of(input.target);
     let approvals = app.store.approvals(id).await?;

@@ -82,7 +82,8 @@ pub async fn merge_preview(
     between(mirror, pull.base.clone(), tree).await.map(Merged::MergePreview)
 }
 
-/// The same of what is merged already: the tree of the merge, against the base as it was before.
+/// Returns the same of what is merged already: the tree of the merge, against the base as it was
+/// before.
 pub async fn merged_preview(
     app: &App,
     target: &Target,
@@ -122,7 +123,7 @@ pub async fn fetch(app: &App, target: &Target, wants: &[Want]) -> Result<Mirror>
     Ok(app.git.fetch(repository.id, &source, wants).await?)
 }
 
-/// The mirror with a commit of `branch` in it, fetched only where it is not there yet.
+/// Returns the mirror with a commit of `branch` in it, fetched only where it is not there yet.
 pub async fn with(app: &App, target: &Target, branch: &BranchName, commit: &Sha) -> Result<Mirror> {
     let mirror = app.git.mirror(target.repository.id);
     if mirror.has(commit).await? {
@@ -131,7 +132,8 @@ pub async fn with(app: &App, target: &Target, branch: &BranchName, commit: &Sha)
     fetch(app, target, &[Want::Branch(branch.clone())]).await
 }
 
-/// The commit of a merge and its tree. A webhook may be ahead of git: then it is looked for later.
+/// Returns the commit of a merge and its tree. A webhook may be ahead of git: then it is looked for
+/// later.
 pub async fn merge_commit(app: &App, pull: &PullRequest, mirror: &Mirror) -> Result<(Sha, Sha)> {
     let why = match &pull.merge_commit {
         None => "GitHub names no merge commit".to_owned(),
@@ -148,8 +150,8 @@ pub async fn merge_commit(app: &App, pull: &PullRequest, mirror: &Mirror) -> Res
     })
 }
 
-/// The tree of a commit that was applied, or why it cannot be had. No branch may have it any more;
-/// then it is asked for by its name.
+/// Returns the tree of a commit that was applied, or why it cannot be had. No branch may have it
+/// any more; then it is asked for by its name.
 pub async fn applied_tree(
     app: &App,
     target: &Target,
@@ -182,7 +184,7 @@ pub async fn config(mirror: &Mirror, tree: &Sha) -> Result<Checked<RepoConfig>> 
     })
 }
 
-/// The bytes of `planwright.yaml`, if it is there; what is no plain file is said so.
+/// Returns the bytes of `planwright.yaml`, if it is there; what is no plain file is said so.
 async fn settings_file(mirror: &Mirror, tree: &Sha) -> Result<Checked<Option<Vec<u8>>>> {
     match mirror.read(tree, FILE).await {
         Ok(bytes) => Ok(Ok(bytes)),
@@ -194,13 +196,14 @@ async fn settings_file(mirror: &Mirror, tree: &Sha) -> Result<Checked<Option<Vec
     }
 }
 
-/// The settings that a change is judged by: those of the base. Where it has none that can be read,
-/// a change of nothing else could never mend that; it is judged by the strictest.
+/// Returns the settings that a change is judged by: those of the base. Where it has none that can
+/// be read, a change of nothing else could never mend that; it is judged by the strictest.
 pub fn rules(config: Checked<RepoConfig>, is_about_settings_only: bool) -> Checked<RepoConfig> {
     if is_about_settings_only { config.or_else(|_| Ok(RepoConfig::strict())) } else { config }
 }
 
-/// The files of a tree that concern us: the settings, the stacks, and packages of the repository.
+/// Returns the files of a tree that concern us: the settings, the stacks, and packages of the
+/// repository.
 pub async fn files(
     mirror: &Mirror,
     tree: &Sha,
@@ -225,7 +228,7 @@ pub async fn files(
     Ok(Ok(MemoryFiles(files)))
 }
 
-/// The folders that [`files`] reads under these settings.
+/// Returns the folders that [`files`] reads under these settings.
 pub fn folders(config: Option<&RepoConfig>) -> Vec<String> {
     let packages = config.iter().flat_map(|config| &config.packages);
     let local = packages.filter_map(|package| match package.strip_suffix("/*") {
@@ -235,20 +238,20 @@ pub fn folders(config: Option<&RepoConfig>) -> Vec<String> {
     [STACKS.to_owned()].into_iter().chain(local).collect()
 }
 
-/// What a plan is judged by: the settings of the base commit and the rules of this binary.
+/// Returns what a plan is judged by: the settings of the base commit and the rules of this binary.
 pub fn settings_digest(config: &RepoConfig) -> Digest {
     let settings = canonical(config);
     Digest::of_parts("v1", [RULES.as_bytes(), settings.as_bytes()])
 }
 
 impl MergePreview {
-    /// Locks that give two stacks one state, or the findings that keep from looking.
+    /// Returns locks that give two stacks one state, or the findings that keep from looking.
     pub fn shared_state(&self) -> Vec<Finding> {
         let merged = self.merged.as_ref().map_err(Vec::clone);
         merged.and_then(|merged| shared_state(merged)).unwrap_or_else(|findings| findings)
     }
 
-    /// What the change makes of `planwright.yaml`, or what is wrong with that.
+    /// Returns what the change makes of `planwright.yaml`, or what is wrong with that.
     pub fn settings(&self) -> Checked<Option<SettingsChange>> {
         if !self.changed.contains(FILE) {
             return Ok(None);
@@ -262,7 +265,7 @@ impl MergePreview {
         Ok(Some(SettingsChange::Changed(setting_changes(before, &after))))
     }
 
-    /// Every stack that the change touches, with all reasons.
+    /// Returns every stack that the change touches, with all reasons.
     pub fn affected(&self) -> Checked<BTreeMap<StackId, BTreeSet<Reason>>> {
         let files =
             |files: &Checked<MemoryFiles>| files.as_ref().map_err(Vec::<Finding>::clone).cloned();

@@ -64,18 +64,18 @@ pub struct JobContext<'a> {
 }
 
 impl<'a> JobContext<'a> {
-    /// A context that nothing stops, of no job, with a log that is kept nowhere.
+    /// Returns a context that nothing stops, of no job, with a log that is kept nowhere.
     pub fn new(app: &'a App, target: &'a Target) -> Self {
         let (stop, log) = (CancellationToken::new(), RunLog::default());
         Self { app, target, stop, job: None, log }
     }
 
-    /// The same, with a log that is kept from here on.
+    /// Returns the same, with a log that is kept from here on.
     pub fn logged(&self) -> Self {
         Self { log: RunLog::of(self.app), ..self.clone() }
     }
 
-    /// The same for what nobody may stop.
+    /// Returns the same for what nobody may stop.
     pub fn unstoppable(&self) -> Self {
         Self { stop: CancellationToken::new(), ..self.clone() }
     }
@@ -130,7 +130,7 @@ impl From<engine::Error> for Error {
     }
 }
 
-/// The pull request of a target, by what never changes.
+/// Returns the pull request of a target, by what never changes.
 pub fn id_of(target: &Target) -> PullRequestId {
     PullRequestId { repository: target.repository.id, number: target.number }
 }

@@ -35,7 +35,7 @@ pub const CHECK: &str = "planwright";
 /// A request that was touched so recently may be under way: a look and a call to GitHub take less.
 const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
 
-/// The natural key of a request.
+/// Returns the natural key of a request.
 fn key(request: &OutboxRequest) -> String {
     match request {
         OutboxRequest::Comment { target, marker, .. } => comment_key(&target.into(), marker),
@@ -64,7 +64,7 @@ pub async fn comment(app: &App, target: &Target, change: &Change) -> Result<()> 
     send(app, &comment_request(app, target, change).await?).await
 }
 
-/// Whether the comment of the pull request was ever put down to be posted.
+/// Returns whether the comment of the pull request was ever put down to be posted.
 pub async fn has_commented(app: &App, target: &Target) -> Result<bool> {
     let marker = Marker::Report.to_string();
     Ok(app.store.request(&comment_key(target, &marker)).await?.is_some())
@@ -101,7 +101,7 @@ async fn comment_request(app: &App, target: &Target, change: &Change) -> Result<
     Ok(OutboxRequest::Comment { target: target.into(), marker, body, shows })
 }
 
-/// The page of the newest run of a pull request, where there are pages.
+/// Returns the page of the newest run of a pull request, where there are pages.
 async fn page(app: &App, target: &Target) -> Result<Option<String>> {
     let Some(url) = &app.public_url else { return Ok(None) };
     let run = app.store.newest_noted_run(id_of(target)).await?;
@@ -124,7 +124,7 @@ async fn check_request(app: &App, target: &Target, change: &Change) -> Result<Ou
     Ok(OutboxRequest::Check { target: target.into(), check, annotated })
 }
 
-/// What was put down last to stand as the check run of a head.
+/// Returns what was put down last to stand as the check run of a head.
 async fn last_check(
     app: &App,
     target: &Target,
@@ -344,7 +344,7 @@ fn remote(sending: &Sending) -> Option<i64> {
     sending.request.remote_id.as_ref().and_then(|id| id.parse().ok())
 }
 
-/// The check run that a change becomes.
+/// Returns the check run that a change becomes.
 fn check_run(target: &Target, change: &Change) -> CheckRun {
     let CheckReport { status, conclusion, title, summary, annotations } = view::check(change);
     let conclusion = conclusion.map_or(Conclusion::Failure, |conclusion| match conclusion {

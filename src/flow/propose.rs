@@ -199,8 +199,8 @@ pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Destination) -> Resul
     Ok((opened.map_err(|error| unknown_is_later(app, error))?, head))
 }
 
-/// What has to be committed on `head` so that it is the base with the edits: nothing when it is our
-/// own commit of before.
+/// Returns what has to be committed on `head` so that it is the base with the edits: nothing when
+/// it is our own commit of before.
 async fn missing(app: &App, draft: &Draft<'_>, place: &Destination, head: &Sha) -> Result<Files> {
     let wants = [Want::Branch(place.base_ref.clone()), Want::Branch(place.branch.clone())];
     let mirror = merge_preview::fetch(app, draft.target, &wants).await?;

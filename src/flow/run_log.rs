@@ -135,7 +135,7 @@ impl RunLog {
         Step { log: self.clone(), at, stack: stack.cloned(), stage }
     }
 
-    /// A step of the whole run that began before there was one.
+    /// Returns a step of the whole run that began before there was one.
     pub fn step_since(&self, stage: Stage, since: Timestamp) -> Step {
         let at = self.0.as_ref().map(|recorder| recorder.buffer().begin(None, stage, since));
         Step { log: self.clone(), at, stack: None, stage }

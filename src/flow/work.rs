@@ -133,7 +133,7 @@ impl Work {
         }
     }
 
-    /// Addresses in protected slots that a plan deletes or replaces.
+    /// Returns addresses in protected slots that a plan deletes or replaces.
     pub fn protected(&self, plan: &Plan) -> BTreeSet<String> {
         let changes = protected_changes(plan, &self.tree.protect);
         changes.iter().map(|change| change.address.clone()).collect()
@@ -141,7 +141,7 @@ impl Work {
 }
 
 impl Ranges<'_> {
-    /// The range of what is in both: `*` beside another range is none that can be written.
+    /// Returns the range of what is in both: `*` beside another range is none that can be written.
     fn intersection(self) -> String {
         match (self.package, self.repository) {
             (one, "*") | ("*", one) => one.to_owned(),

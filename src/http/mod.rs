@@ -40,7 +40,7 @@ const ANSWER: Duration = Duration::from_secs(9);
 /// How long requests under way may take to end when the process is asked to.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The routes. That there is a webhook secret, [`Secrets`] proves.
+/// Returns the routes. That there is a webhook secret, [`Secrets`] proves.
 pub fn router<I: Inbox>(inbox: Arc<I>, secrets: Secrets) -> Router {
     Router::new()
         .route("/webhook", post(inbox::receive::<I>))

@@ -63,7 +63,7 @@ async fn allow(app: &App, job: &Allow) -> Result<()> {
     verdict::verdict(app, target, None).await.map(drop)
 }
 
-/// Whether whoever shaped a change may allow it, by the settings of the base.
+/// Returns whether whoever shaped a change may allow it, by the settings of the base.
 async fn allows_own(app: &App, target: &Target, pull: &PullRequest) -> Result<bool> {
     let wants = [Want::Branch(pull.base_ref.clone())];
     let mirror = merge_preview::fetch(app, target, &wants).await?;

@@ -35,7 +35,8 @@ trait Run: Task + Sync {
     /// What people are told to do after it has failed for good.
     const AFTER_FAILURE: &'static str = PLAN_AGAIN;
 
-    /// Whether whoever asked for it has an answer when it has run with these jobs to follow.
+    /// Returns whether whoever asked for it has an answer when it has run with these jobs to
+    /// follow.
     fn is_done(&self, _next: &[Job]) -> bool {
         true
     }

@@ -131,7 +131,7 @@ async fn plan_one(
     Ok(plan?.map(|planned| planned.plan.clone()))
 }
 
-/// A plan as the model is told it: addresses and what happens to them, no values.
+/// Returns a plan as the model is told it: addresses and what happens to them, no values.
 fn told(stack: &StackId, plan: &Plan) -> Value {
     let summary = plan.summary();
     let changes: Vec<Value> = plan

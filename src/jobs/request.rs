@@ -77,7 +77,7 @@ async fn request(app: &App, job: &Request) -> Result<Vec<Job>> {
     }
 }
 
-/// Whether none of the labels of an issue is the one that the settings had lately.
+/// Returns whether none of the labels of an issue is the one that the settings had lately.
 async fn is_surely_other(app: &App, target: &Target, labels: &[String]) -> Result<bool> {
     let since = app.now().checked_sub(BELIEVED).unwrap_or(Timestamp::MIN);
     let known = app.store.issue_label(target.repository.id, since).await?;
@@ -97,7 +97,8 @@ async fn base(app: &App, target: &Target, issue: &Issue) -> Result<Base> {
     Ok(Base { mirror, tree })
 }
 
-/// The label that the settings name; ours where they cannot be read, which is then the answer.
+/// Returns the label that the settings name; ours where they cannot be read, which is then the
+/// answer.
 async fn label(app: &App, target: &Target, base: &Base, read_at: Timestamp) -> Result<String> {
     let Ok(config) = merge_preview::config(&base.mirror, &base.tree).await? else {
         return Ok(LABEL.into());
@@ -142,7 +143,7 @@ async fn answered(app: &App, job: &Request, issue: &Issue, base: &Base) -> Resul
     }))
 }
 
-/// What a form asks for, carried out; findings name the fields of the form.
+/// Returns what a form asks for, carried out; findings name the fields of the form.
 fn change_of(configuration: &Configuration, name: &str, issue: &Issue) -> Checked<Edited> {
     let package = allowed(configuration, name)?;
     let form = Form::new(&package);

@@ -90,7 +90,7 @@ async fn change_of(
     if edited.files.is_empty() { Err(Refusal::NothingToSet.into()) } else { Ok(edited) }
 }
 
-/// The texts as values of the types that the package gives its params.
+/// Returns the texts as values of the types that the package gives its params.
 fn typed(configuration: &Configuration, change: &SetParams) -> Checked<ChangeSet> {
     let mut params = BTreeMap::new();
     // Of a stack that is not there the edit says so, with those that are.

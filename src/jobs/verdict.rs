@@ -56,7 +56,7 @@ pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Re
     Ok(Vec::new())
 }
 
-/// The change of a plan set with a verdict under the settings of its base.
+/// Returns the change of a plan set with a verdict under the settings of its base.
 pub async fn judged(
     app: &App,
     target: &Target,

@@ -71,7 +71,7 @@ fn lock(dir: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The registrations in `dir` whose processes are gone.
+/// Returns the registrations in `dir` whose processes are gone.
 fn stale(dir: &Path) -> io::Result<Vec<StaleRegistration>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir)? {

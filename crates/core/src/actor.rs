@@ -90,7 +90,7 @@ impl Permission {
         })
     }
 
-    /// Whether it lets someone push to the repository.
+    /// Returns whether it lets someone push to the repository.
     pub fn can_write(self) -> bool {
         self >= Self::Write
     }

@@ -130,7 +130,8 @@ pub enum Problem {
     TooMany,
 }
 
-/// The commands of a comment, in order; each line that speaks to us gives a command or its error.
+/// Returns the commands of a comment, in order; each line that speaks to us gives a command or its
+/// error.
 pub fn parse(comment: &str) -> Vec<Result<Command, CommandError>> {
     let lines = line::command_lines(comment);
     if lines.len() > MOST {
@@ -139,7 +140,7 @@ pub fn parse(comment: &str) -> Vec<Result<Command, CommandError>> {
     lines.into_iter().map(command).collect()
 }
 
-/// The table of commands for the README and `/infra help`, in Markdown.
+/// Returns the table of commands for the README and `/infra help`, in Markdown.
 pub fn commands_table() -> String {
     let mut table = String::from("| Command | What it does | Who |\n| --- | --- | --- |\n");
     for Row { name, help, who, .. } in rows() {
@@ -177,12 +178,12 @@ fn command(line: &str) -> Result<Command, CommandError> {
         .map_err(|problem| CommandError::Usage { name: row.name, problem })
 }
 
-/// What the table says, a row for each command.
+/// Returns what the table says, a row for each command.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     TABLE.iter().map(|entry| entry.row)
 }
 
-/// How a command is typed.
+/// Returns how a command is typed.
 pub fn usage(name: &str) -> String {
     let arguments = rows().find(|row| row.name == name).map_or("", |row| row.arguments);
     format!("{} {name} {arguments}", line::PREFIX).trim_end().into()

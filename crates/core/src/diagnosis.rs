@@ -174,7 +174,7 @@ impl Check {
     }
 }
 
-/// Every check, in the order in which things are mended best.
+/// Returns every check, in the order in which things are mended best.
 pub fn checks(inventory: &Inventory) -> Vec<Check> {
     let mut checks = vec![
         checks::settings(inventory),
@@ -190,12 +190,12 @@ pub fn checks(inventory: &Inventory) -> Vec<Check> {
     checks
 }
 
-/// Whether nothing has to be mended before the bot works.
+/// Returns whether nothing has to be mended before the bot works.
 pub fn is_healthy(checks: &[Check]) -> bool {
     !checks.iter().any(|check| matches!(check.status, Status::Failed | Status::Unknown))
 }
 
-/// Names in backticks, for a sentence.
+/// Returns names in backticks, for a sentence.
 fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: BTreeSet<&str> = names.into_iter().collect();
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

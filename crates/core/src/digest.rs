@@ -30,7 +30,7 @@ impl Digest {
         Self(format!("{version}:{}", hex::encode(hash.finalize())))
     }
 
-    /// A digest that was stored or typed by a person; it only ever serves to compare.
+    /// Returns a digest that was stored or typed by a person; it only ever serves to compare.
     pub fn from_text(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -39,13 +39,15 @@ impl Digest {
         &self.0
     }
 
-    /// The form shown to people and accepted back from them: the version and twelve hex digits.
+    /// Returns the form shown to people and accepted back from them: the version and twelve hex
+    /// digits.
     pub fn short(&self) -> &str {
         let hex = self.0.find(':').map_or(0, |colon| colon + 1);
         &self.0[..self.0.len().min(hex + 12)]
     }
 
-    /// Whether a person who typed `text` meant this digest: all of it, or at least its short form.
+    /// Returns whether a person who typed `text` meant this digest: all of it, or at least its
+    /// short form.
     pub fn is_meant_by(&self, text: &str) -> bool {
         text.len() >= self.short().len() && self.0.starts_with(text)
     }

@@ -59,13 +59,14 @@ impl<'a> Drift<'a> {
         self.resources.is_empty() && self.outputs.is_empty()
     }
 
-    /// How many resources and outputs have drifted.
+    /// Returns how many resources and outputs have drifted.
     pub fn len(&self) -> usize {
         self.resources.len() + self.outputs.len()
     }
 }
 
-/// Whether the state already records what has drifted, because somebody else has written it.
+/// Returns whether the state already records what has drifted, because somebody else has written
+/// it.
 ///
 /// The engine reads the world for resources, never for outputs: theirs stand in the state as they
 /// were written last. After our own apply that is what was applied, and the plan says what is found
@@ -80,8 +81,8 @@ fn is_recorded(plan: &Plan, drifted: &[&ResourceChange]) -> bool {
     is_foreign || (!drifted.is_empty() && !is_refreshed)
 }
 
-/// Which changes of `change` (the pull request's plan) also stand in `drift` (the plan of the last
-/// applied tree).
+/// Returns which changes of `change` (the pull request's plan) also stand in `drift` (the plan of
+/// the last applied tree).
 pub fn reverts_drift<'a>(change: &'a Plan, drift: &Plan) -> BTreeMap<Key<'a>, Reverts> {
     let drifted: BTreeMap<Key, &ResourceChange> =
         Drift::in_plan(drift).resources.into_iter().map(|change| (key(change), change)).collect();
@@ -161,14 +162,14 @@ mod tests {
         assert_eq!(Drift::in_plan(&plan(vec![change("a", vec![])])).len(), 1);
     }
 
-    /// A plan that changes the output `url` from 1 to 2.
+    /// Returns a plan that changes the output `url` from 1 to 2.
     fn with_output(action: Action, plan: Plan) -> Plan {
         let (before, after) = (Value::Known(1.into()), Value::Known(2.into()));
         let outputs = [("url".to_owned(), OutputChange { action, before, after })];
         Plan { outputs: outputs.into(), ..plan }
     }
 
-    /// What was applied, and what is found.
+    /// Returns what was applied, and what is found.
     fn sides(plan: &Plan) -> (Value, Value) {
         let OutputDrift { applied, found } = Drift::in_plan(plan).outputs["url"];
         (applied.clone(), found.clone())

@@ -5,7 +5,7 @@
 //! references and addresses in the *rendered* text, so a backslash does not stop them; code does.
 //! Nothing here shortens for the size of a comment (`view::page`) or knows a secret.
 
-/// Whether a reader would not see this character, or would see the others in another order.
+/// Returns whether a reader would not see this character, or would see the others in another order.
 ///
 /// Control (C0, C1, DEL), soft hyphen, fillers, zero-width, bidirectional, exotic blanks, variation
 /// selectors and tags: what Unicode calls default-ignorable, and what looks like a blank and is none.
@@ -18,7 +18,7 @@ pub fn is_hidden(c: char) -> bool {
             | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
 }
 
-/// The text on one line with nothing hidden: `\n`, `\t`, and `⟨U+202E⟩` for the rest.
+/// Returns the text on one line with nothing hidden: `\n`, `\t`, and `⟨U+202E⟩` for the rest.
 pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -44,7 +44,7 @@ pub fn shortened(text: &str, limit: usize) -> String {
     }
 }
 
-/// A count as people read it: `10,000`.
+/// Returns a count as people read it: `10,000`.
 pub fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut out = String::new();
@@ -57,7 +57,7 @@ pub fn grouped(count: usize) -> String {
     out
 }
 
-/// A code span, also safe in a cell of a table.
+/// Returns a code span, also safe in a cell of a table.
 pub fn code(text: &str) -> String {
     let text = visible(text);
     if text.is_empty() {
@@ -88,7 +88,7 @@ pub fn html_code(text: &str) -> String {
     out
 }
 
-/// A sentence from outside, on one line: plain words stay words, any other becomes code.
+/// Returns a sentence from outside, on one line: plain words stay words, any other becomes code.
 pub fn prose(text: &str) -> String {
     let mut out = String::new();
     for word in text.split([' ', '\n', '\r', '\t']).filter(|word| !word.is_empty()) {
@@ -111,7 +111,7 @@ pub fn prose(text: &str) -> String {
     out
 }
 
-/// A fenced block; each line is made visible, and no line can end the block.
+/// Returns a fenced block; each line is made visible, and no line can end the block.
 pub fn fence(language: &str, lines: &[String]) -> String {
     let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
     let longest = lines.iter().map(|line| longest_run(line, '`')).max().unwrap_or(0);
@@ -127,7 +127,8 @@ fn unquoted(word: &str) -> &str {
         .unwrap_or(word)
 }
 
-/// Whether a word means nothing to GitHub: no mention, reference, commit, address, emoji, markup.
+/// Returns whether a word means nothing to GitHub: no mention, reference, commit, address, emoji,
+/// markup.
 fn is_plain(word: &str) -> bool {
     let is_harmless =
         |c: char| !is_hidden(c) && (c.is_alphanumeric() || "'\"(),.;!?%-—–…→·“”‘’".contains(c));
@@ -151,7 +152,7 @@ fn has_digit(word: &str) -> bool {
     word.bytes().any(|b| b.is_ascii_digit())
 }
 
-/// A plain word; what would begin a list, or underline a heading, gets its backslash.
+/// Returns a plain word; what would begin a list, or underline a heading, gets its backslash.
 fn backslashed(word: &str) -> String {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     match word[digits..].chars().next() {
@@ -160,7 +161,7 @@ fn backslashed(word: &str) -> String {
     }
 }
 
-/// The longest run of one character.
+/// Returns the longest run of one character.
 pub fn longest_run(text: &str, of: char) -> usize {
     let mut run = 0;
     text.chars()

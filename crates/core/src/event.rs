@@ -25,13 +25,13 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// The repository, if the event is of one that an installation reaches.
+    /// Returns the repository, if the event is of one that an installation reaches.
     pub fn repository(&self) -> Option<Repository> {
         let (id, name) = (self.repository?, self.repo.clone()?);
         Some(Repository { id, name, installation: self.installation? })
     }
 
-    /// Whether it tells of something that `app` itself wrote.
+    /// Returns whether it tells of something that `app` itself wrote.
     pub fn is_echo_of(&self, app: AppId) -> bool {
         self.via_app == Some(app)
     }

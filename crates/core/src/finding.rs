@@ -88,7 +88,7 @@ impl fmt::Display for Finding {
         Ok(())
     }
 }
-/// Whether a finding stands in the way; warnings do not.
+/// Returns whether a finding stands in the way; warnings do not.
 pub fn has_error(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }

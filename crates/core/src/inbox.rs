@@ -27,7 +27,7 @@ pub struct Effects {
     pub rejudges: Option<Repository>,
 }
 
-/// What `envelope`, told by `delivery`, causes for the App `app`.
+/// Returns what `envelope`, told by `delivery`, causes for the App `app`.
 pub fn effects(envelope: &Envelope, delivery: &DeliveryId, app: AppId) -> Effects {
     let Some(repository) = envelope.repository() else { return Effects::default() };
     match &envelope.event {

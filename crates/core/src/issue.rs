@@ -26,18 +26,19 @@ pub struct Issue {
 }
 
 impl Issue {
-    /// Everyone whose words its text is made of.
+    /// Returns everyone whose words its text is made of.
     pub fn writers(&self) -> impl Iterator<Item = &Actor> {
         [&self.author].into_iter().chain(self.editor.as_ref().filter(|it| it.id != self.author.id))
     }
 }
 
-/// Whether `label` is among those of an issue; to GitHub its case is of no account.
+/// Returns whether `label` is among those of an issue; to GitHub its case is of no account.
 pub fn is_labeled<'a>(labels: impl IntoIterator<Item = &'a String>, label: &str) -> bool {
     labels.into_iter().any(|other| other.to_lowercase() == label.to_lowercase())
 }
 
-/// The branch on which the answer to an issue is proposed; the same each time it is asked for.
+/// Returns the branch on which the answer to an issue is proposed; the same each time it is asked
+/// for.
 pub fn branch(issue: PrNumber, stack: &StackId) -> Result<BranchName, InvalidName> {
     BranchName::parse(format!("planwright/{issue}-{}", stack.to_string().replace('/', "-")))
 }

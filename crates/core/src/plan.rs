@@ -67,7 +67,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether what exists now is gone afterwards.
+    /// Returns whether what exists now is gone afterwards.
     pub fn is_destructive(self) -> bool {
         matches!(self, Self::Delete | Self::DeleteThenCreate | Self::CreateThenDelete)
     }
@@ -122,7 +122,7 @@ impl From<&str> for Value {
 }
 
 impl Value {
-    /// Whether it is known only after apply.
+    /// Returns whether it is known only after apply.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown | Self::SensitiveUnknown)
     }
@@ -184,17 +184,17 @@ impl std::ops::AddAssign for PlanSummary {
 }
 
 impl Plan {
-    /// Whether carrying it out would do nothing at all.
+    /// Returns whether carrying it out would do nothing at all.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty() && self.outputs.is_empty()
     }
 
-    /// The resources to which something would happen: a pure move or import is nothing.
+    /// Returns the resources to which something would happen: a pure move or import is nothing.
     pub fn acted_on(&self) -> impl Iterator<Item = &ResourceChange> {
         self.resources.iter().filter(|change| change.action != Action::NoOp)
     }
 
-    /// Whether nothing is left to do; a no-op that only tells of a move is nothing.
+    /// Returns whether nothing is left to do; a no-op that only tells of a move is nothing.
     pub fn has_converged(&self) -> bool {
         self.acted_on().next().is_none() && self.outputs.is_empty()
     }
@@ -216,7 +216,7 @@ impl Plan {
         summary
     }
 
-    /// The plan digest: what an approval is bound to (`change-control`, *Plan digest*).
+    /// Returns the plan digest: what an approval is bound to (`change-control`, *Plan digest*).
     ///
     /// Over the sorted changes of resources and outputs; no time, serial, drift or no-op goes in.
     pub fn digest(&self) -> Digest {

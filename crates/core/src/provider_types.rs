@@ -49,14 +49,14 @@ impl Types {
         names.insert(name.to_owned());
     }
 
-    /// All names, of whatever kind.
+    /// Returns all names, of whatever kind.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         let Self { resources, data_sources, ephemeral, lists, actions, functions } = self;
         let all = [resources, data_sources, ephemeral, lists, actions, functions];
         all.into_iter().flatten()
     }
 
-    /// What either of them uses.
+    /// Returns what either of them uses.
     pub fn union(mut self, other: Self) -> Self {
         self.resources.extend(other.resources);
         self.data_sources.extend(other.data_sources);

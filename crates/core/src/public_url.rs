@@ -39,7 +39,7 @@ impl PublicUrl {
         format!("{self}/webhook")
     }
 
-    /// The page of a run.
+    /// Returns the page of a run.
     pub fn page(&self, run: impl fmt::Display) -> String {
         format!("{self}{PAGES}/{run}")
     }
@@ -48,7 +48,7 @@ impl PublicUrl {
         format!("{self}{PAGES}/{SIGNED_IN}")
     }
 
-    /// The path of all pages, as browsers see it.
+    /// Returns the path of all pages, as browsers see it.
     pub fn pages(&self) -> String {
         format!("{}{PAGES}", self.path)
     }

@@ -99,7 +99,7 @@ impl ReviewState {
 }
 
 impl PullRequest {
-    /// Whether it is to be merged into the default branch.
+    /// Returns whether it is to be merged into the default branch.
     ///
     /// Settings and packages of the base are trusted, and anyone who may push can make a branch with
     /// settings of their own: only the default branch is one that people guard.
@@ -107,7 +107,7 @@ impl PullRequest {
         self.default_branch.as_ref() == Some(&self.base_ref)
     }
 
-    /// Whether its head is not a branch of this repository; a deleted fork is a fork.
+    /// Returns whether its head is not a branch of this repository; a deleted fork is a fork.
     pub fn is_from_fork(&self) -> bool {
         self.head_repository != Some(self.repository)
     }

@@ -65,12 +65,12 @@ pub enum Warm {
 }
 
 impl EngineRule {
-    /// The engines of this range, with everything else as it is where nothing is said.
+    /// Returns the engines of this range, with everything else as it is where nothing is said.
     pub fn of(version: &str) -> Self {
         Self { version: version.into(), warm: Warm::default(), warm_providers: None }
     }
 
-    /// Whether a provider that the bot may keep may be kept for this repository.
+    /// Returns whether a provider that the bot may keep may be kept for this repository.
     pub fn keeps(&self, source: &str) -> bool {
         let named = self.warm_providers.as_ref();
         self.warm == Warm::Auto && named.is_none_or(|named| named.iter().any(|it| it == source))
@@ -108,7 +108,7 @@ pub struct AgentLimits {
 }
 
 impl AgentLimits {
-    /// Those that are set, for people.
+    /// Returns those that are set, for people.
     fn text(&self) -> String {
         let all = [
             ("model_calls", self.model_calls),
@@ -233,8 +233,8 @@ pub fn setting_changes(before: Option<&RepoConfig>, after: &RepoConfig) -> Vec<S
 }
 
 impl RepoConfig {
-    /// What a change of the settings alone is judged by where the base has none that can be read:
-    /// one person without a part in it has to approve.
+    /// Returns what a change of the settings alone is judged by where the base has none that can be
+    /// read: one person without a part in it has to approve.
     pub fn strict() -> Self {
         Self {
             packages: Vec::new(),
@@ -245,7 +245,7 @@ impl RepoConfig {
         }
     }
 
-    /// Whether stacks may use a package, by its name or folder.
+    /// Returns whether stacks may use a package, by its name or folder.
     pub fn allows(&self, package: &str) -> bool {
         self.packages.iter().any(|allowed| match allowed.strip_suffix('*') {
             Some(folder) => package

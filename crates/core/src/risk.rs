@@ -186,7 +186,7 @@ const OPENS_WHEN_TRUE: &[&str] = &[
 const OPENS_WHEN_NOT_TRUE: &[&str] =
     &["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"];
 
-/// The class of one change.
+/// Returns the class of one change.
 pub fn risk(change: &ResourceChange) -> Risk {
     let has_part = |parts: &[&str]| parts.iter().any(|part| change.resource_type.contains(part));
     let is_gone = change.action.is_destructive() || change.action == Action::CreateThenForget;
@@ -205,12 +205,13 @@ pub fn risk(change: &ResourceChange) -> Risk {
     }
 }
 
-/// The class of the riskiest change of a plan; `None` if no resource changes.
+/// Returns the class of the riskiest change of a plan; `None` if no resource changes.
 pub fn worst(plan: &Plan) -> Option<Risk> {
     plan.resources.iter().map(risk).min()
 }
 
-/// The changes of resources, the riskiest first: by class, then what goes away, then by address.
+/// Returns the changes of resources, the riskiest first: by class, then what goes away, then by
+/// address.
 pub fn riskiest_first(changes: &[ResourceChange]) -> Vec<&ResourceChange> {
     let mut ordered: Vec<&ResourceChange> = changes.iter().collect();
     ordered.sort_by_cached_key(|change| order(change));
@@ -261,7 +262,8 @@ fn exposes(change: &ResourceChange) -> bool {
     })
 }
 
-/// Whether a value names everybody: an open range that may come in, a canned list, a principal `*`.
+/// Returns whether a value names everybody: an open range that may come in, a canned list, a
+/// principal `*`.
 fn is_everyone(value: &Json, path: &[&str]) -> bool {
     const INWARD: [&str; 5] = ["ingress", "cidr_ipv4", "cidr_ipv6", "source_ranges", "source_ips"];
     let is_outward = path.contains(&"egress");

@@ -159,7 +159,7 @@ pub struct RequirementsMet {
     approvals: Approvals,
 }
 
-/// The verdict on a change.
+/// Returns the verdict on a change.
 pub fn verdict(facts: &VerdictFacts) -> Verdict {
     let approvals = facts.plan_set.map_or_else(Approvals::default, |plan_set| {
         plan_set.approvals(facts.reviews, facts.principals, facts.rule)
@@ -172,7 +172,7 @@ pub fn verdict(facts: &VerdictFacts) -> Verdict {
 }
 
 impl Requirement {
-    /// Whether the root says that a run left the change unfinished.
+    /// Returns whether the root says that a run left the change unfinished.
     pub fn is_unfinished(&self) -> bool {
         self.children.iter().any(|child| child.what == RequirementKind::Finished && !child.met)
     }
@@ -183,7 +183,7 @@ impl Verdict {
         self.root.met
     }
 
-    /// The tree, root first.
+    /// Returns the tree, root first.
     pub fn requirement(&self) -> &Requirement {
         &self.root
     }
@@ -192,7 +192,7 @@ impl Verdict {
         &self.approvals
     }
 
-    /// The key to an apply, if everything is met.
+    /// Returns the key to an apply, if everything is met.
     pub fn requirements_met(&self) -> Option<RequirementsMet> {
         let plan_set = self.plan_set.clone().filter(|_| self.is_met())?;
         Some(RequirementsMet { plan_set, approvals: self.approvals.clone() })
@@ -212,13 +212,13 @@ impl RequirementsMet {
         self.approvals.by.keys().copied()
     }
 
-    /// Whether what would happen now is what was approved.
+    /// Returns whether what would happen now is what was approved.
     pub fn is_for(&self, plan_set_now: &Digest) -> bool {
         self.plan_set.digest == *plan_set_now
     }
 }
 
-/// The changes of a plan that delete or replace something in one of the protected slots.
+/// Returns the changes of a plan that delete or replace something in one of the protected slots.
 ///
 /// A slot is a module of the composed root, so `module.<slot>` begins the address, before or after
 /// a move.

@@ -98,7 +98,7 @@ impl Engine {
         self.read_outputs(context).await
     }
 
-    /// The outputs in the state of a root, without planning.
+    /// Returns the outputs in the state of a root, without planning.
     pub async fn outputs(
         &self,
         root: &Root<'_>,

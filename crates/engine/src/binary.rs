@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// The name that people know it by.
+    /// Returns the name that people know it by.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tofu => "OpenTofu",
@@ -75,12 +75,12 @@ struct Answer {
 }
 
 impl Engine {
-    /// Where the engine of this machine is; nothing is started.
+    /// Returns where the engine of this machine is; nothing is started.
     pub fn find(&self) -> Result<PathBuf, Error> {
         find_binary(self.settings.binary.as_deref(), &self.settings.path)
     }
 
-    /// The engine of this machine, if its version is within `constraint`, e.g. `>=1.9, <2`.
+    /// Returns the engine of this machine, if its version is within `constraint`, e.g. `>=1.9, <2`.
     pub async fn binary(&self, constraint: &str, control: &Control<'_>) -> Result<Binary, Error> {
         let wanted = VersionReq::parse(constraint).map_err(|why| {
             Error::unreadable(format!("the engine constraint `{constraint}`"), why)

@@ -66,7 +66,7 @@ impl Ended {
         self.status.code()
     }
 
-    /// The end as a last line for people, where the status says more than the log.
+    /// Returns the end as a last line for people, where the status says more than the log.
     pub(crate) fn signal(&self) -> Option<String> {
         self.status.signal().map(|number| format!("ended by signal {number}"))
     }
@@ -91,7 +91,7 @@ pub(super) async fn run(
     ended
 }
 
-/// The span of a child: what is run, but neither its arguments nor its environment.
+/// Returns the span of a child: what is run, but neither its arguments nor its environment.
 fn span(invocation: &Invocation<'_>) -> Span {
     let program = invocation.program.file_name().unwrap_or_default().to_string_lossy();
     tracing::info_span!(
@@ -325,7 +325,7 @@ mod tests {
     /// Says who it is, ignores `TERM`, and waits for one that does the same.
     const STUBBORN: &str = "trap '' TERM; sh -c 'trap \"\" TERM; sleep 600' & echo $$ $!; wait";
 
-    /// The processes that `STUBBORN` names, once it has.
+    /// Returns the processes that `STUBBORN` names, once it has.
     fn named(line: &str) -> Vec<Process> {
         line.split(' ').map(|pid| Process::now(pid.parse().unwrap())).collect()
     }

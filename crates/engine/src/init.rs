@@ -222,7 +222,7 @@ fn check(root: &Root<'_>) -> Result<(), Error> {
     }
 }
 
-/// All that `init` depends on, in one word.
+/// Returns all that `init` depends on, in one word.
 fn stamp(root: &Root<'_>, lock: Option<&str>) -> Digest {
     let mut parts: Vec<Vec<u8>> = vec![
         root.binary.path.as_os_str().as_encoded_bytes().to_vec(),
@@ -240,8 +240,8 @@ fn stamp(root: &Root<'_>, lock: Option<&str>) -> Digest {
     Digest::of_parts("init-v1", parts.iter().map(Vec::as_slice))
 }
 
-/// Whether the locked providers, but for those that are `running`, are still where `init` has put
-/// (or linked) them.
+/// Returns whether the locked providers, but for those that are `running`, are still where `init`
+/// has put (or linked) them.
 fn has_providers(tree: &Path, root: &Root<'_>, running: &BTreeSet<String>) -> Result<bool, Error> {
     for (source, lock) in root.providers.iter().filter(|(source, _)| !running.contains(*source)) {
         let address = lockfile::address(source, root.binary.kind)?;

@@ -114,7 +114,7 @@ impl<'j> Side<'j> {
         }
     }
 
-    /// A list of plain values that are known and may be shown.
+    /// Returns a list of plain values that are known and may be shown.
     fn is_plain_list(self) -> Option<usize> {
         let Some(Json::Array(list)) = self.value else { return None };
         let is_plain = !has_mark(self.sensitive)
@@ -124,7 +124,7 @@ impl<'j> Side<'j> {
     }
 }
 
-/// The differences between two sides, sorted by path.
+/// Returns the differences between two sides, sorted by path.
 pub(super) fn differences(
     of: &str,
     before: Side<'_>,
@@ -137,7 +137,7 @@ pub(super) fn differences(
     walk.found
 }
 
-/// The two sides as one pair of values, not taken apart.
+/// Returns the two sides as one pair of values, not taken apart.
 pub(super) fn whole(
     of: &str,
     before: Side<'_>,
@@ -252,7 +252,7 @@ fn element(list: &[Json], index: u64) -> Option<&Json> {
     list.get(usize::try_from(index).ok()?)
 }
 
-/// The mark of a part: that of the whole goes down to its parts.
+/// Returns the mark of a part: that of the whole goes down to its parts.
 fn mark<'j>(marks: &'j Json, step: &Step) -> &'j Json {
     match (marks, step) {
         (Json::Bool(true), _) => &TRUE,
@@ -262,7 +262,7 @@ fn mark<'j>(marks: &'j Json, step: &Step) -> &'j Json {
     }
 }
 
-/// Whether anything in a tree of marks is marked.
+/// Returns whether anything in a tree of marks is marked.
 fn has_mark(marks: &Json) -> bool {
     match marks {
         Json::Bool(mark) => *mark,
@@ -278,7 +278,7 @@ mod tests {
 
     use super::*;
 
-    /// Each difference as `path: before -> after`.
+    /// Returns each difference as `path: before -> after`.
     fn lines(before: &Json, after: &Json, sensitive: &Json, unknown: &Json) -> Vec<String> {
         let secrets = Secrets::new(["hunter2222"]);
         let masks = Masks { key: b"key", secrets: &secrets, marked: BTreeSet::new() };

@@ -13,7 +13,7 @@ use super::Error;
 /// Bytes that a key has, or at least has where somebody brings their own.
 const LENGTH: usize = 32;
 
-/// The key in `file`; errors where there is none.
+/// Returns the key in `file`; errors where there is none.
 pub fn digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
     let what = || format!("the digest key {}", file.display());
     let key = fs::read(file).map_err(Error::io(format!("reading {}", what())))?;
@@ -28,7 +28,7 @@ pub fn digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
     Ok(key.into())
 }
 
-/// The key in `file`, which is made where there is none.
+/// Returns the key in `file`, which is made where there is none.
 ///
 /// Only a file that is not there is made: one that cannot be read may be the key of plans that
 /// people have approved.

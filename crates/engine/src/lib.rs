@@ -157,7 +157,7 @@ impl Engine {
         }
     }
 
-    /// The whole environment of a child, for one stack or for none.
+    /// Returns the whole environment of a child, for one stack or for none.
     fn environment(
         &self,
         home: &Path,

@@ -19,7 +19,7 @@ pub struct ProviderLock {
     pub hashes: Vec<String>,
 }
 
-/// The lock file of these providers; nothing where there are none.
+/// Returns the lock file of these providers; nothing where there are none.
 pub(super) fn text(
     providers: &BTreeMap<String, ProviderLock>,
     kind: Kind,

@@ -149,7 +149,7 @@ impl Engine {
         Ok(warnings)
     }
 
-    /// The plan's JSON, in memory only: it has secrets in clear too.
+    /// Returns the plan's JSON, in memory only: it has secrets in clear too.
     async fn show(
         &self,
         file: &PlanFile,

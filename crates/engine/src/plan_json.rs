@@ -119,7 +119,7 @@ pub(super) fn read(json: &[u8], key: &[u8], secrets: &Secrets) -> Result<Plan, E
 }
 
 impl Document {
-    /// Why this is no plan to be believed.
+    /// Returns why this is no plan to be believed.
     fn flaw(&self) -> Option<String> {
         let major = self.format_version.split('.').next().unwrap_or_default();
         let flaws = [
@@ -137,7 +137,7 @@ impl Document {
 }
 
 impl Document {
-    /// All texts that stand somewhere as sensitive.
+    /// Returns all texts that stand somewhere as sensitive.
     fn marked(&self) -> BTreeSet<String> {
         let resources = self.resource_changes.iter().chain(&self.resource_drift);
         let changes = resources.map(|raw| &raw.change).chain(self.output_changes.values());
@@ -189,7 +189,7 @@ impl RawChange {
     }
 }
 
-/// The id that is imported, or its identity where the provider has no id.
+/// Returns the id that is imported, or its identity where the provider has no id.
 fn imported(importing: &Json) -> String {
     match (importing.get("id"), importing.get("identity")) {
         (Some(Json::String(id)), _) => id.clone(),
@@ -241,7 +241,7 @@ mod tests {
         read(document.to_string().as_bytes(), b"key", &Secrets::default())
     }
 
-    /// An update of one attribute, in a document with nothing else.
+    /// Returns an update of one attribute, in a document with nothing else.
     fn document() -> Json {
         json!({
             "format_version": "1.2",
@@ -259,7 +259,7 @@ mod tests {
         })
     }
 
-    /// The document with one JSON pointer set (or, with null, taken out).
+    /// Returns the document with one JSON pointer set (or, with null, taken out).
     fn with(pointer: &str, value: Json) -> Json {
         let mut document = document();
         let (parent, name) = pointer.rsplit_once('/').unwrap();

@@ -19,7 +19,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// The one that we run on.
+    /// Returns the one that we run on.
     pub fn here() -> Self {
         let kernel = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}"));
         let name = kernel("hostname").unwrap_or_else(|_| "localhost".into());
@@ -45,12 +45,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// The process that has this id now.
+    /// Returns the process that has this id now.
     pub(super) fn now(pid: u32) -> Self {
         Self { pid, start_time: stat(pid).map_or(0, |(_, start_time)| start_time) }
     }
 
-    /// Whether it still runs; one that has ended and was not waited for does not.
+    /// Returns whether it still runs; one that has ended and was not waited for does not.
     pub fn is_alive(self) -> bool {
         match stat(self.pid) {
             Some((state, start_time)) => {

@@ -17,7 +17,7 @@ use super::{
 };
 
 impl Engine {
-    /// The newest providers within `required` (source → constraint), with their hashes.
+    /// Returns the newest providers within `required` (source → constraint), with their hashes.
     pub async fn provider_locks(
         &self,
         binary: &Binary,

@@ -28,7 +28,7 @@ impl Secrets {
         Self { forms }
     }
 
-    /// The text with each secret replaced by `[secret]`.
+    /// Returns the text with each secret replaced by `[secret]`.
     pub fn scrubbed(&self, text: &str) -> String {
         self.forms.iter().fold(text.to_owned(), |text, form| text.replace(form, MASK))
     }

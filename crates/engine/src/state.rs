@@ -16,7 +16,7 @@ pub struct StateId {
 }
 
 impl StateId {
-    /// The state that a plan file was made from; none where there was none yet.
+    /// Returns the state that a plan file was made from; none where there was none yet.
     pub(super) fn from_plan_file(file: &Path) -> Result<Option<Self>, Error> {
         let broken = |why: &dyn std::fmt::Display| Error::unreadable("the state in the plan", why);
         let file = fs::File::open(file).map_err(Error::io("opening the plan file"))?;
@@ -30,8 +30,8 @@ impl StateId {
 }
 
 impl Backend {
-    /// The state of a local backend as it is now; none where there is none yet, an error where the
-    /// backend is not local.
+    /// Returns the state of a local backend as it is now; none where there is none yet, an error
+    /// where the backend is not local.
     pub fn local_state(&self) -> Result<Option<StateId>, Error> {
         let path = match (self.kind.as_str(), self.config.get("path")) {
             ("local", Some(path)) => Path::new(path),

@@ -65,17 +65,17 @@ impl WorkDir {
         Ok(workdir)
     }
 
-    /// What is locked. A child that keeps it open keeps the directory, also when we die.
+    /// Returns what is locked. A child that keeps it open keeps the directory, also when we die.
     pub(crate) fn held(&self) -> &File {
         &self.held
     }
 
-    /// The root module, as rendered.
+    /// Returns the root module, as rendered.
     pub(crate) fn tree(&self) -> PathBuf {
         self.dir.join("tree")
     }
 
-    /// An empty `HOME`.
+    /// Returns an empty `HOME`.
     pub(crate) fn home(&self) -> PathBuf {
         self.dir.join("home")
     }
@@ -132,8 +132,8 @@ impl WorkDir {
     }
 }
 
-/// Whether some operation, or a child that outlived one, holds the work directory `dir`; what cannot
-/// be looked at counts as held.
+/// Returns whether some operation, or a child that outlived one, holds the work directory `dir`;
+/// what cannot be looked at counts as held.
 pub fn is_held(dir: &Path) -> bool {
     match File::open(dir.join(HELD)) {
         Ok(file) => file.try_lock().is_err(),

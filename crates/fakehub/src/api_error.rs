@@ -30,7 +30,7 @@ impl ApiError {
         Self::new(404, "Not Found")
     }
 
-    /// A field of the request that GitHub's validation does not take.
+    /// Returns a field of the request that GitHub's validation does not take.
     pub fn invalid(resource: &str, field: &str, message: impl Into<String>) -> Self {
         let error = json!({
             "resource": resource, "code": "custom", "field": field, "message": message.into(),
@@ -38,12 +38,12 @@ impl ApiError {
         Self { errors: Some(json!([error])), ..Self::new(422, "Validation Failed") }
     }
 
-    /// A request that is well formed, but asks for what GitHub does not let this person do.
+    /// Returns a request that is well formed, but asks for what GitHub does not let this person do.
     pub fn unprocessable(why: &str) -> Self {
         Self { errors: Some(json!([why])), ..Self::new(422, "Unprocessable Entity") }
     }
 
-    /// A field that has to be there.
+    /// Returns a field that has to be there.
     pub fn missing(field: &str) -> Self {
         Self::new(422, format!("Invalid request.\n\n\"{field}\" wasn't supplied."))
     }

@@ -23,7 +23,7 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as JSON; nothing is null.
+    /// Returns the body as JSON; nothing is null.
     pub fn json(&self) -> Result<Value, ApiError> {
         if self.body.is_empty() {
             return Ok(Value::Null);

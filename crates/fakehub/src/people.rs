@@ -16,7 +16,7 @@ use crate::state::data::{AccountKind, By, IssueRef, ReviewState, Role};
 pub(super) type Done<T = ()> = Result<T, ApiError>;
 
 impl Hub {
-    /// A person of this login, made if there is none.
+    /// Returns a person of this login, made if there is none.
     pub fn add_user(&self, login: &str) -> Done<Person> {
         self.add(login, AccountKind::User)
     }
@@ -26,13 +26,13 @@ impl Hub {
         Ok(Person { hub: self.clone(), login: login.to_owned(), account })
     }
 
-    /// A person who is there already.
+    /// Returns a person who is there already.
     pub fn person(&self, login: &str) -> Done<Person> {
         let account = self.0.read().account_named(login)?.id;
         Ok(Person { hub: self.clone(), login: login.to_owned(), account })
     }
 
-    /// A repository of an organisation, with the app installed and one commit on `main`.
+    /// Returns a repository of an organisation, with the app installed and one commit on `main`.
     pub fn add_repository(&self, full_name: &str, files: &[(&str, &str)]) -> Done<i64> {
         self.0.change(|state| state.add_repository(full_name, files))
     }

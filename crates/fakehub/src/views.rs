@@ -50,7 +50,7 @@ pub struct PullView {
 }
 
 impl Hub {
-    /// The comments of an issue or pull request, oldest first.
+    /// Returns the comments of an issue or pull request, oldest first.
     pub fn comments(&self, repo: &str, number: i64) -> Result<Vec<CommentView>, ApiError> {
         let state = self.0.read();
         let id = state.repository_named(repo)?;
@@ -59,7 +59,7 @@ impl Hub {
         comments.filter(|it| it.issue == number).map(|it| comment_view(&state, it)).collect()
     }
 
-    /// The check runs of a commit, oldest first.
+    /// Returns the check runs of a commit, oldest first.
     pub fn check_runs(&self, repo: &str, sha: &str) -> Result<Vec<CheckRunView>, ApiError> {
         let state = self.0.read();
         let runs = state.repository(state.repository_named(repo)?)?.check_runs.values();
@@ -71,7 +71,7 @@ impl Hub {
         pull_view(&state, state.repository_named(repo)?, number)
     }
 
-    /// All pull requests, oldest first.
+    /// Returns all pull requests, oldest first.
     pub fn pulls(&self, repo: &str) -> Result<Vec<PullView>, ApiError> {
         let state = self.0.read();
         let id = state.repository_named(repo)?;
@@ -79,7 +79,7 @@ impl Hub {
         pulls.map(|issue| pull_view(&state, id, issue.number)).collect()
     }
 
-    /// The reviews of a pull request, oldest first: who, and what they said of it.
+    /// Returns the reviews of a pull request, oldest first: who, and what they said of it.
     pub fn reviews(&self, repo: &str, number: i64) -> Result<Vec<(String, ReviewState)>, ApiError> {
         let state = self.0.read();
         let reviews = &state.pull(state.repository_named(repo)?, number)?.reviews;
@@ -93,7 +93,7 @@ impl Hub {
         self.0.read().repository_named(repo)
     }
 
-    /// The commit that a branch (or abbreviated id) stands for.
+    /// Returns the commit that a branch (or abbreviated id) stands for.
     pub fn sha(&self, repo: &str, name: &str) -> Result<String, ApiError> {
         let state = self.0.read();
         let git = state.git_repo(state.repository_named(repo)?)?;

@@ -30,7 +30,7 @@ fn layer(module: &str) -> usize {
     found.unwrap_or_else(|| panic!("module `{top}` is in no layer"))
 }
 
-/// What breaks the layers: imports upwards, and imports of a neighbour in the same layer.
+/// Returns what breaks the layers: imports upwards, and imports of a neighbour in the same layer.
 fn offences(imports: &Imports) -> Vec<String> {
     let top = |module: &str| module.split("::").next().unwrap().to_owned();
     let mut found = vec![];
@@ -59,7 +59,7 @@ fn circle(imports: &Imports) -> BTreeSet<String> {
     }
 }
 
-/// The paths that begin with `crate::` in `source`, lists in braces taken apart.
+/// Returns the paths that begin with `crate::` in `source`, lists in braces taken apart.
 fn paths(source: &str) -> Vec<String> {
     let mut found = vec![];
     for (at, _) in source.match_indices("crate::") {
@@ -75,7 +75,7 @@ fn paths(source: &str) -> Vec<String> {
     found
 }
 
-/// The paths of `{a, b::c}` below `base`.
+/// Returns the paths of `{a, b::c}` below `base`.
 fn listed(base: &str, list: &str) -> Vec<String> {
     let list = list.split(['{', '}']).nth(1).unwrap_or_default();
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());

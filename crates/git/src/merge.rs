@@ -22,7 +22,7 @@ pub enum Merge {
 }
 
 impl Repo {
-    /// The merge of `head` into `base`. [`Error::Missing`] if they have no common ancestor.
+    /// Returns the merge of `head` into `base`. [`Error::Missing`] if they have no common ancestor.
     pub fn merge(&self, base: &Sha, head: &Sha) -> Result<Merge> {
         // libgit2 would merge unrelated histories as if both had started from nothing.
         self.merge_base(base, head)?;

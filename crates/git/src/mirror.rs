@@ -58,8 +58,8 @@ impl Want {
         }
     }
 
-    /// The ref that keeps it here. Names are hashed: `a` and `a/b` cannot both be files, and one
-    /// may have been deleted since.
+    /// Returns the ref that keeps it here. Names are hashed: `a` and `a/b` cannot both be files,
+    /// and one may have been deleted since.
     fn local(&self) -> String {
         match self {
             Self::Branch(name) => {
@@ -102,7 +102,7 @@ impl Git {
         Ok(mirror)
     }
 
-    /// The mirror as the last fetch left it.
+    /// Returns the mirror as the last fetch left it.
     pub fn mirror(&self, repository: RepositoryId) -> Mirror {
         Mirror { path: self.root.join(format!("{repository}.git")) }
     }
@@ -135,7 +135,7 @@ impl Mirror {
         .await
     }
 
-    /// What `want` was when it was last fetched.
+    /// Returns what `want` was when it was last fetched.
     pub async fn tip(&self, want: &Want) -> Result<Sha> {
         let want = want.clone();
         self.with(move |repo| {
@@ -145,7 +145,7 @@ impl Mirror {
         .await
     }
 
-    /// Whether a commit can be read without fetching it.
+    /// Returns whether a commit can be read without fetching it.
     pub async fn has(&self, commit: &Sha) -> Result<bool> {
         if !self.path.exists() || self.beside("damaged").exists() {
             return Ok(false);

@@ -17,23 +17,23 @@ impl std::fmt::Debug for Repo {
 }
 
 impl Repo {
-    /// The repository at exactly this path.
+    /// Returns the repository at exactly this path.
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self(Repository::open(path)?))
     }
 
-    /// The repository that `path` is in, for work on a local checkout.
+    /// Returns the repository that `path` is in, for work on a local checkout.
     pub fn discover(path: &Path) -> Result<Self> {
         let what = format!("`{}` (no git repository in it or above it)", path.display());
         Repository::discover(path).map(Self).map_err(lookup(what))
     }
 
-    /// The top of the checkout; `None` if there is none.
+    /// Returns the top of the checkout; `None` if there is none.
     pub fn workdir(&self) -> Option<&Path> {
         self.0.workdir()
     }
 
-    /// The commit that a person means by `revision`, e.g. `HEAD~1` or `origin/main`.
+    /// Returns the commit that a person means by `revision`, e.g. `HEAD~1` or `origin/main`.
     pub fn commit(&self, revision: &str) -> Result<Sha> {
         let object = self.0.revparse_single(revision).map_err(lookup(revision))?;
         let commit = object
@@ -42,26 +42,26 @@ impl Repo {
         sha(commit.id())
     }
 
-    /// The tree of a commit.
+    /// Returns the tree of a commit.
     pub fn tree(&self, commit: &Sha) -> Result<Sha> {
         // Looked up, so that a commit without its tree is noticed as damage here.
         sha(self.find_commit(commit)?.tree()?.id())
     }
 
-    /// The first parent; [`Error::Missing`] if there is none.
+    /// Returns the first parent; [`Error::Missing`] if there is none.
     pub fn parent(&self, commit: &Sha) -> Result<Sha> {
         let parent = self.find_commit(commit)?.parent_id(0);
         sha(parent.map_err(lookup(format!("a parent of {commit}")))?)
     }
 
-    /// The best common ancestor; [`Error::Missing`] if the histories have none.
+    /// Returns the best common ancestor; [`Error::Missing`] if the histories have none.
     pub fn merge_base(&self, one: &Sha, other: &Sha) -> Result<Sha> {
         let (one_id, other_id) = (self.find_commit(one)?.id(), self.find_commit(other)?.id());
         let what = format!("a common ancestor of {one} and {other}");
         sha(self.0.merge_base(one_id, other_id).map_err(lookup(what))?)
     }
 
-    /// Whether `descendant` is `ancestor` or has it in its history.
+    /// Returns whether `descendant` is `ancestor` or has it in its history.
     pub fn is_ancestor(&self, ancestor: &Sha, descendant: &Sha) -> Result<bool> {
         let (old, new) = (self.find_commit(ancestor)?.id(), self.find_commit(descendant)?.id());
         Ok(old == new || self.0.graph_descendant_of(new, old)?)

@@ -222,7 +222,7 @@ impl Write for Stream {
 /// Marks an answer with a status in the only thing that comes back through libgit2: the message.
 const STATUS: &str = "HTTP ";
 
-/// The status with which the server answered, if that is why it failed.
+/// Returns the status with which the server answered, if that is why it failed.
 pub(crate) fn status(error: &git2::Error) -> Option<u16> {
     error.message().strip_prefix(STATUS)?.get(..3)?.parse().ok()
 }
@@ -231,7 +231,7 @@ fn failure(code: ErrorCode, message: &str) -> git2::Error {
     git2::Error::new(code, ErrorClass::Net, message)
 }
 
-/// The last cause; the ones before it name the URL only.
+/// Returns the last cause; the ones before it name the URL only.
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {

@@ -44,7 +44,7 @@ const LARGEST: usize = 8 << 20;
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 impl Repo {
-    /// The bytes of a file; `None` if there is none of that path.
+    /// Returns the bytes of a file; `None` if there is none of that path.
     ///
     /// Refuses what is no plain file, also where only a folder on the way is a symlink.
     pub fn read(&self, tree: &Sha, path: &str) -> Result<Option<Vec<u8>>> {
@@ -65,7 +65,8 @@ impl Repo {
         Ok(Some(content))
     }
 
-    /// Everything under a folder (`""`: the whole tree), sorted; symlinks and submodules too.
+    /// Returns everything under a folder (`""`: the whole tree), sorted; symlinks and submodules
+    /// too.
     pub fn paths(&self, tree: &Sha, under: &str) -> Result<Vec<Entry>> {
         let under = under.trim_matches('/');
         let root = match under {
@@ -94,7 +95,7 @@ impl Repo {
         Ok(entries)
     }
 
-    /// The paths in which two trees differ, sorted.
+    /// Returns the paths in which two trees differ, sorted.
     pub fn changed_paths(&self, from: &Sha, to: &Sha) -> Result<Vec<ChangedPath>> {
         let (from, to) = (self.find_tree(oid(from)?)?, self.find_tree(oid(to)?)?);
         let diff = self.0.diff_tree_to_tree(Some(&from), Some(&to), None)?;
@@ -117,7 +118,7 @@ impl Repo {
         self.0.find_tree(id).map_err(lookup(format!("tree {id}")))
     }
 
-    /// The entry at `path`, found folder by folder.
+    /// Returns the entry at `path`, found folder by folder.
     fn entry(&self, tree: &Sha, path: &str) -> Result<Option<(git2::Oid, i32)>> {
         if path.contains('\0') {
             // No name has one, and git2 would panic.

@@ -69,7 +69,7 @@ struct AttemptWire {
 const PAGE: usize = 100;
 
 impl GitHub {
-    /// The App that the key belongs to; errors where that is not the one of the id.
+    /// Returns the App that the key belongs to; errors where that is not the one of the id.
     pub async fn registration(&self) -> Result<Registration> {
         let call = Call::read("/app");
         let registration: Registration = self.as_app(&call).await?.json::<AppWire>(&call)?.into();
@@ -79,7 +79,7 @@ impl GitHub {
         Ok(registration)
     }
 
-    /// Where the App is installed, up to a hundred.
+    /// Returns where the App is installed, up to a hundred.
     pub async fn installations(&self) -> Result<Vec<Installation>> {
         let call = Call::read(format!("/app/installations?per_page={PAGE}"));
         let all: Vec<InstallationWire> = self.as_app(&call).await?.json(&call)?;
@@ -105,7 +105,7 @@ impl GitHub {
         self.as_app(&Call::write(Method::PATCH, "/app/hook/config", body)).await.map(drop)
     }
 
-    /// The last attempts to deliver webhooks, the newest first.
+    /// Returns the last attempts to deliver webhooks, the newest first.
     pub async fn attempts(&self) -> Result<Vec<Attempt>> {
         let call = Call::read("/app/hook/deliveries?per_page=30");
         let all: Vec<AttemptWire> = self.as_app(&call).await?.json(&call)?;

@@ -41,7 +41,7 @@ impl Call {
         Self::rest(method, path.into(), Some(body), CallKind::Write)
     }
 
-    /// A write that ends what people wait for: it may use the reserve of the rate limit.
+    /// Returns a write that ends what people wait for: it may use the reserve of the rate limit.
     pub fn close(method: Method, path: impl Into<String>, body: Value) -> Self {
         Self::rest(method, path.into(), Some(body), CallKind::Close)
     }
@@ -51,7 +51,7 @@ impl Call {
         Self::rest(Method::POST, path, Some(body), CallKind::Read)
     }
 
-    /// A query; it travels as POST but changes nothing.
+    /// Returns a query; it travels as POST but changes nothing.
     pub fn query(name: &str, document: &str, variables: Value) -> Self {
         let body = serde_json::json!({ "query": document, "variables": variables });
         let mut call = Self::rest(Method::POST, GRAPHQL.into(), Some(body), CallKind::Read);
@@ -61,7 +61,7 @@ impl Call {
         call
     }
 
-    /// A change that is asked for in GraphQL.
+    /// Returns a change that is asked for in GraphQL.
     pub fn mutation(name: &str, document: &str, variables: Value) -> Self {
         let mut call = Self::query(name, document, variables);
         call.facts.kind = CallKind::Write;
@@ -154,7 +154,7 @@ impl CallFacts {
         })
     }
 
-    /// The facts of a call that octocrab makes itself, for what is said when it fails.
+    /// Returns the facts of a call that octocrab makes itself, for what is said when it fails.
     pub fn typed(method: &Method, path: &str) -> Self {
         let kind = if method.is_safe() { CallKind::Read } else { CallKind::Write };
         Self::new(method, path, kind)

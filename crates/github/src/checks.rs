@@ -154,7 +154,7 @@ impl GitHub {
     }
 }
 
-/// The bodies that bring a check run to where it shall stand, at least one.
+/// Returns the bodies that bring a check run to where it shall stand, at least one.
 fn requests(check: &CheckRun) -> Vec<Map<String, Value>> {
     let mut chunks: Vec<&[Annotation]> = check.annotations.chunks(ANNOTATIONS).collect();
     if chunks.is_empty() {

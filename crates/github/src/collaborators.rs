@@ -22,7 +22,7 @@ struct Wire {
 }
 
 impl GitHub {
-    /// The permission of `actor`, told apart from anyone who has taken over their login.
+    /// Returns the permission of `actor`, told apart from anyone who has taken over their login.
     pub async fn permission(&self, repository: &Repository, actor: &Actor) -> Result<Permission> {
         let path = format!("/repos/{}/collaborators/{}/permission", repository.name, actor.login);
         let call = Call::read(path);

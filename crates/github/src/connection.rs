@@ -79,8 +79,8 @@ impl Connection {
     }
 }
 
-/// The connector: HTTPS by the trust store of the system, through the proxy that the environment
-/// names, with neither retries nor redirects of its own.
+/// Returns the connector: HTTPS by the trust store of the system, through the proxy that the
+/// environment names, with neither retries nor redirects of its own.
 fn connector() -> Result<ReqwestConnector> {
     let client = reqwest::Client::builder()
         .user_agent(concat!("planwright/", env!("CARGO_PKG_VERSION")))

@@ -78,7 +78,7 @@ impl GitHub {
         })
     }
 
-    /// The payload of an attempt, to be taken in as if it had arrived.
+    /// Returns the payload of an attempt, to be taken in as if it had arrived.
     pub async fn delivery(&self, attempt: DeliveryAttempt) -> Result<DeliveredPayload> {
         #[derive(Deserialize)]
         struct Full {
@@ -137,7 +137,7 @@ fn missed(attempts: Vec<Wire>) -> Result<Vec<Delivery>, String> {
     Ok(missed)
 }
 
-/// The cursor in `Link: <…?cursor=v1_17…>; rel="next"`; `None` if this was the last page.
+/// Returns the cursor in `Link: <…?cursor=v1_17…>; rel="next"`; `None` if this was the last page.
 fn next_cursor(answer: &Answer) -> Result<Option<String>, String> {
     let Some(link) = answer.headers.get(http::header::LINK) else { return Ok(None) };
     let link = link.to_str().map_err(|e| e.to_string())?;

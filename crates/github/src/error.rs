@@ -32,7 +32,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same call may succeed later without anyone mending anything.
+    /// Returns whether the same call may succeed later without anyone mending anything.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Unknown { .. })
     }

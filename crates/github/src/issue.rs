@@ -60,7 +60,8 @@ struct Label {
 }
 
 impl GitHub {
-    /// An issue as it stands now; [`Error::NotFound`] for the number of a pull request, too.
+    /// Returns an issue as it stands now; [`Error::NotFound`] for the number of a pull request,
+    /// too.
     pub async fn issue(&self, repository: &Repository, number: PrNumber) -> Result<Issue> {
         let variables = json!({
             "owner": repository.name.owner(),

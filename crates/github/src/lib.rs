@@ -105,7 +105,7 @@ impl GitHub {
         self.key.app
     }
 
-    /// The login under which GitHub shows what the App does; asked for once.
+    /// Returns the login under which GitHub shows what the App does; asked for once.
     pub async fn login(&self) -> Result<&Login> {
         let ask = || async {
             let login = format!("{}[bot]", self.registration().await?.slug);
@@ -114,23 +114,23 @@ impl GitHub {
         self.login.get_or_try_init(ask).await
     }
 
-    /// Where git fetches `repo` from; there is no credential in it.
+    /// Returns where git fetches `repo` from; there is no credential in it.
     pub fn clone_url(&self, repo: &RepoName) -> String {
         format!("{}/{repo}.git", self.web())
     }
 
-    /// Where a person opens an issue with the form in this file.
+    /// Returns where a person opens an issue with the form in this file.
     pub fn form_url(&self, repo: &RepoName, file: &str) -> String {
         format!("{}/{repo}/issues/new?template={file}", self.web())
     }
 
-    /// What follows `@` in the addresses that GitHub gives people who keep theirs private.
+    /// Returns what follows `@` in the addresses that GitHub gives people who keep theirs private.
     pub fn noreply_host(&self) -> String {
         let host = self.web().split_once("://").map_or(self.web(), |(_, host)| host);
         format!("users.noreply.{host}")
     }
 
-    /// A token that can fetch `repository` and nothing else.
+    /// Returns a token that can fetch `repository` and nothing else.
     pub async fn git_token(&self, repository: &Repository) -> Result<SecretString> {
         self.tokens.token(&TokenGrant::new(repository, TokenScope::Fetch)).await
     }
@@ -140,7 +140,7 @@ impl GitHub {
         self.connection.usage()
     }
 
-    /// The address of GitHub's pages for people.
+    /// Returns the address of GitHub's pages for people.
     fn web(&self) -> &str {
         &self.connection.addresses.web
     }

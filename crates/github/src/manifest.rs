@@ -24,7 +24,7 @@ const OURS: &str = include_str!("../../../app-manifest.yml");
 pub struct Manifest(Value);
 
 impl Manifest {
-    /// The one that this binary was built with.
+    /// Returns the one that this binary was built with.
     pub fn ours() -> Result<Self> {
         let wrong = |why: String| Error::Settings(format!("app-manifest.yml: {why}"));
         let node = Node::parse("app-manifest.yml", OURS.as_bytes())
@@ -32,7 +32,7 @@ impl Manifest {
         Ok(Self(node.value()))
     }
 
-    /// What the App may do and is told.
+    /// Returns what the App may do and is told.
     pub fn grants(&self) -> Grants {
         let texts = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let permissions = self.0["default_permissions"].as_object();
@@ -47,7 +47,8 @@ impl Manifest {
         }
     }
 
-    /// The JSON that the browser posts, for a bot at `url`; GitHub sends the browser on to `redirect`.
+    /// Returns the JSON that the browser posts, for a bot at `url`; GitHub sends the browser on to
+    /// `redirect`.
     pub fn document(&self, name: &str, url: &PublicUrl, redirect: &str) -> Value {
         let mut document = self.0.clone();
         document["name"] = name.into();

@@ -45,7 +45,7 @@ impl GitHub {
         Ok(self.ask::<Wire>(repository, TokenScope::Propose, &call).await?.number)
     }
 
-    /// The newest pull request of a branch of this repository, whatever its state.
+    /// Returns the newest pull request of a branch of this repository, whatever its state.
     pub async fn find_pull_request(
         &self,
         repository: &Repository,

@@ -25,7 +25,7 @@ const DOCUMENT: &str = include_str!("pull_request.graphql");
 const PAGES: usize = 10;
 
 impl GitHub {
-    /// The pull request as it stands now, with all its commits and latest reviews.
+    /// Returns the pull request as it stands now, with all its commits and latest reviews.
     pub async fn pull_request(
         &self,
         repository: &Repository,

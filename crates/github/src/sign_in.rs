@@ -26,7 +26,7 @@ pub struct Client {
 }
 
 impl GitHub {
-    /// Where the browser is sent to; it comes back to `redirect` with `state` and a code.
+    /// Returns where the browser is sent to; it comes back to `redirect` with `state` and a code.
     pub fn sign_in_url(
         &self,
         client: &Client,
@@ -45,7 +45,7 @@ impl GitHub {
         format!("{}/login/oauth/authorize?{query}", self.web())
     }
 
-    /// The person who came back with `code`; errors when it is not theirs, or is too old.
+    /// Returns the person who came back with `code`; errors when it is not theirs, or is too old.
     pub async fn signed_in(
         &self,
         client: &Client,
@@ -83,7 +83,7 @@ impl GitHub {
         account.actor().map_err(|why| call.unreadable(why))
     }
 
-    /// Where people see a pull request.
+    /// Returns where people see a pull request.
     pub fn pull_url(&self, repo: &RepoName, number: PrNumber) -> String {
         format!("{}/{repo}/pull/{number}", self.web())
     }

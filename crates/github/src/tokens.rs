@@ -100,7 +100,7 @@ struct Token {
 }
 
 impl Token {
-    /// How long it may still be handed out.
+    /// Returns how long it may still be handed out.
     fn lasts(&self, now: Timestamp) -> Duration {
         (self.expires_at.duration_since(now) - MARGIN).try_into().unwrap_or(Duration::ZERO)
     }

@@ -47,7 +47,7 @@ impl Account {
     }
 }
 
-/// The actor, or the ghost where GitHub says `null`.
+/// Returns the actor, or the ghost where GitHub says `null`.
 pub fn actor_or_ghost(account: Option<Account>) -> Result<Actor, Unexpected> {
     account.map_or_else(|| Ok(Actor::ghost()), Account::actor)
 }

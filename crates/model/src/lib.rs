@@ -94,18 +94,19 @@ impl Model {
         &self.settings.name
     }
 
-    /// The bytes of a request; equal for equal conversations.
+    /// Returns the bytes of a request; equal for equal conversations.
     pub fn body(&self, conversation: &[Message]) -> Vec<u8> {
         (self.settings.wire.api().encode)(&self.settings, conversation)
     }
 
-    /// What a request of so many bytes may cost at most, as far as one can know before.
+    /// Returns what a request of so many bytes may cost at most, as far as one can know before.
     pub fn estimate(&self, bytes: usize) -> Amount {
         // A token has more than three bytes in nearly every text.
         self.priced(bytes as u64 / 3, LONGEST_ANSWER)
     }
 
-    /// What an answer has cost. A server may say nothing, or too little: our own bytes are the least.
+    /// Returns what an answer has cost. A server may say nothing, or too little: our own bytes are
+    /// the least.
     pub fn cost(&self, bytes: usize, answer: &Answer) -> Amount {
         let usage = answer.usage.unwrap_or_default();
         let written = answer.turn.text.len()

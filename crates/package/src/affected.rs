@@ -54,7 +54,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Why the stack is not planned, and how to do it.
+    /// Returns why the stack is not planned, and how to do it.
     pub fn refusal(&self) -> Option<String> {
         match self {
             Self::Renamed { from, to } => Some(format!(
@@ -70,7 +70,7 @@ impl Reason {
         }
     }
 
-    /// Whether other code is run for the stack than before.
+    /// Returns whether other code is run for the stack than before.
     pub fn is_code(&self) -> bool {
         matches!(self, Self::Package { .. } | Self::LockedPackage)
     }
@@ -92,7 +92,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The stacks of a tree with what they use; files with mistakes are told elsewhere.
+/// Returns the stacks of a tree with what they use; files with mistakes are told elsewhere.
 pub fn uses(files: &dyn Files) -> Checked<BTreeMap<StackId, Use>> {
     let mut all = BTreeMap::new();
     for id in stacks(files)?.0 {
@@ -107,7 +107,7 @@ pub fn uses(files: &dyn Files) -> Checked<BTreeMap<StackId, Use>> {
     Ok(all)
 }
 
-/// Every stack that the change from `base` to `head` touches, with all reasons.
+/// Returns every stack that the change from `base` to `head` touches, with all reasons.
 pub fn affected(
     changed: &BTreeSet<String>,
     base: &BTreeMap<StackId, Use>,

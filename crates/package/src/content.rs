@@ -8,7 +8,7 @@ use planwright_core::digest::Digest;
 
 use super::files::{Files, FilesError};
 
-/// The files below the folder `under`, by their path relative to it.
+/// Returns the files below the folder `under`, by their path relative to it.
 ///
 /// Fails if two paths differ only in case, beside what reading refuses.
 pub fn tree(files: &dyn Files, under: &str) -> Result<BTreeMap<String, Vec<u8>>, FilesError> {
@@ -33,7 +33,7 @@ pub fn tree(files: &dyn Files, under: &str) -> Result<BTreeMap<String, Vec<u8>>,
     Ok(tree)
 }
 
-/// The content digest: SHA-256 over the sorted list of file digests and paths.
+/// Returns the content digest: SHA-256 over the sorted list of file digests and paths.
 pub fn digest(tree: &BTreeMap<String, Vec<u8>>) -> Digest {
     let list: String =
         tree.iter().map(|(path, bytes)| format!("{}  {path}\n", Digest::sha256(bytes))).collect();

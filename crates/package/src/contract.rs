@@ -18,7 +18,7 @@ use super::variant::{self, Variant};
 const RESERVED: [&str; 8] =
     ["source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"];
 
-/// Everything that is wrong between the files of a package; empty where it is sound.
+/// Returns everything that is wrong between the files of a package; empty where it is sound.
 pub(crate) fn findings(package: &Package) -> Vec<Finding> {
     let mut check = Check { package, findings: Vec::new() };
     check.requirements();
@@ -312,7 +312,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The reference that a value is, where it is one.
+/// Returns the reference that a value is, where it is one.
 fn reference(value: &Value) -> Result<Option<Reference>, BadReference> {
     value.as_str().map_or(Ok(None), Reference::parse)
 }

@@ -25,7 +25,7 @@ const FORMS: &[(&str, usize, &str)] = &[
     ("xoxp-", 20, "a token of Slack"),
 ];
 
-/// A warning at each param and override of a stack whose value looks like a credential.
+/// Returns a warning at each param and override of a stack whose value looks like a credential.
 pub fn findings(stack: &Stack) -> Vec<Finding> {
     let params = stack.layers.iter().flat_map(|layer| layer.params.leaves("/params"));
     let overrides = stack.overrides.iter().flat_map(|one| one.value.leaves(&one.at));
@@ -49,7 +49,7 @@ fn finding(pointer: String, node: &Node) -> Option<Finding> {
     })
 }
 
-/// The credential that a text contains, by its form.
+/// Returns the credential that a text contains, by its form.
 pub fn likeness(text: &str) -> Option<&'static str> {
     if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----") {
         return Some("a private key");

@@ -45,7 +45,7 @@ impl Document {
         }
     }
 
-    /// The file as a value with its defaults, and as the tree that knows the places.
+    /// Returns the file as a value with its defaults, and as the tree that knows the places.
     pub(crate) fn read<T: DeserializeOwned>(self, file: &str, bytes: &[u8]) -> Checked<(T, Node)> {
         let node = Node::parse(file, bytes)?;
         let findings = self.schema().findings(&node, "", Member::Field);
@@ -62,7 +62,7 @@ impl Document {
     }
 }
 
-/// A finding at a JSON pointer of a document.
+/// Returns a finding at a JSON pointer of a document.
 pub(crate) fn finding_at(
     node: &Node,
     pointer: &str,

@@ -243,7 +243,7 @@ fn locked(files: &MemoryFiles, trusted: &Trusted<'_>, id: &StackId) -> Checked<L
     Lock::new(&stack, &package, key)
 }
 
-/// The file that says what is special about a stack.
+/// Returns the file that says what is special about a stack.
 fn own_file(stack: &StackId) -> String {
     environment_file(stack).unwrap_or_else(|| stack_file(stack))
 }
@@ -297,7 +297,7 @@ fn params(before: &MemoryFiles, draft: &Draft<'_>, change_set: &ChangeSet) -> Ve
     changes.filter(|change| change.old != change.new).collect()
 }
 
-/// What holds for a param, defaults included.
+/// Returns what holds for a param, defaults included.
 fn value_at(
     files: &MemoryFiles,
     trusted: &Trusted<'_>,

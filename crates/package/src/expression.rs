@@ -19,7 +19,8 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// The reference that a text is, `None` where it is plain text; an error says what is wrong.
+    /// Returns the reference that a text is, `None` where it is plain text; an error says what is
+    /// wrong.
     pub fn parse(text: &str) -> Result<Option<Self>, BadReference> {
         if !text.contains("${") && !text.contains("%{") {
             return Ok(None);

@@ -10,10 +10,11 @@ use planwright_core::finding::{Finding, Location};
 
 /// Regular files by their path relative to the root, with `/` and without `.` or `..`.
 pub trait Files {
-    /// The bytes of one file, or `None` where there is no such file.
+    /// Returns the bytes of one file, or `None` where there is no such file.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, FilesError>;
 
-    /// The paths, from the root and sorted, of all files below the folder `under` (`""` is the root).
+    /// Returns the paths, from the root and sorted, of all files below the folder `under` (`""` is
+    /// the root).
     fn paths(&self, under: &str) -> Result<Vec<String>, FilesError>;
 }
 

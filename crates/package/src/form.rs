@@ -61,12 +61,12 @@ impl Form {
         Self { package, summary, fields }
     }
 
-    /// The fields as data, for whoever fills them in without a form.
+    /// Returns the fields as data, for whoever fills them in without a form.
     pub fn params(&self) -> Vec<Value> {
         self.fields.iter().map(Field::data).collect()
     }
 
-    /// Where the form lies in a repository.
+    /// Returns where the form lies in a repository.
     pub fn path(&self) -> String {
         format!("{FOLDER}/{}", self.file_name())
     }
@@ -75,7 +75,7 @@ impl Form {
         format!("planwright-{}.yml", self.package.replace('/', "-"))
     }
 
-    /// The form as GitHub takes it; an issue that is made with it has `label`.
+    /// Returns the form as GitHub takes it; an issue that is made with it has `label`.
     pub fn yaml(&self, label: &str) -> String {
         let mut body = vec![
             Element::dropdown(
@@ -226,8 +226,8 @@ impl Field {
         Element::text(kind, &label, &description, example.as_deref(), self.is_required)
     }
 
-    /// What can be chosen. GitHub reserves the word `none`, so where that is the default it is what
-    /// an empty field means, and where it is not the field is one to write into.
+    /// Returns what can be chosen. GitHub reserves the word `none`, so where that is the default it
+    /// is what an empty field means, and where it is not the field is one to write into.
     fn options(&self) -> Option<Vec<String>> {
         if self.takes("boolean") {
             return Some(vec!["true".into(), "false".into()]);

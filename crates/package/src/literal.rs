@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-/// The value of `text` under the `schema` of its param.
+/// Returns the value of `text` under the `schema` of its param.
 ///
 /// A param that takes texts takes `text` as it stands, unless it is quoted as JSON quotes a text.
 /// Anything else is read as JSON.
@@ -21,7 +21,8 @@ pub fn literal(text: &str, schema: Option<&Value>) -> Value {
     }
 }
 
-/// Whether the type is among those that the schema allows; without a schema only a text is sure.
+/// Returns whether the type is among those that the schema allows; without a schema only a text is
+/// sure.
 fn takes(schema: Option<&Value>, name: &str) -> bool {
     match schema.and_then(|schema| schema.get("type")) {
         Some(Value::String(one)) => one == name,
@@ -30,7 +31,7 @@ fn takes(schema: Option<&Value>, name: &str) -> bool {
     }
 }
 
-/// How people write a switch.
+/// Returns how people write a switch.
 fn words(text: &str, is_switch: bool) -> Option<Value> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "on" | "true" if is_switch => Some(Value::Bool(true)),

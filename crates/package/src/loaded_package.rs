@@ -71,7 +71,7 @@ impl Package {
         self.variants.get(&(slot.to_owned(), name.to_owned()))
     }
 
-    /// The schema of a param by the steps to it: the package's own, or that of any variant.
+    /// Returns the schema of a param by the steps to it: the package's own, or that of any variant.
     pub fn param(&self, path: &[String]) -> Option<&serde_json::Value> {
         self.params.property(path).or_else(|| {
             self.variants.iter().find_map(|((slot, _), variant)| {
@@ -82,7 +82,7 @@ impl Package {
         })
     }
 
-    /// The static files of a variant's module, by their path relative to its folder.
+    /// Returns the static files of a variant's module, by their path relative to its folder.
     pub fn module<'a>(
         &'a self,
         slot: &str,
@@ -98,7 +98,8 @@ impl Package {
 }
 
 impl Slot {
-    /// The steps to the param that names the variant; the object around it holds the variant's params.
+    /// Returns the steps to the param that names the variant; the object around it holds the
+    /// variant's params.
     pub fn selector(&self) -> Option<Vec<String>> {
         match Reference::parse(self.select.as_deref()?) {
             Ok(Some(Reference::Param(path))) if path.len() > 1 => Some(path),
@@ -107,7 +108,7 @@ impl Slot {
     }
 }
 
-/// Where a variant lives, in the package and in the render.
+/// Returns where a variant lives, in the package and in the render.
 pub fn folder(slot: &str, variant: &str) -> String {
     format!("modules/{slot}/{variant}")
 }

@@ -53,7 +53,7 @@ pub struct ProviderLock {
 }
 
 impl Lock {
-    /// What the lock of `stack` says when made now; a state key that was given once stays.
+    /// Returns what the lock of `stack` says when made now; a state key that was given once stays.
     ///
     /// Fails if the package is not of a version that the stack allows.
     pub fn new(stack: &Stack, package: &Package, state_key: Option<String>) -> Checked<Self> {
@@ -91,12 +91,12 @@ impl Lock {
         })
     }
 
-    /// The bytes of the file.
+    /// Returns the bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         pretty(serde_json::to_value(self).unwrap_or_default())
     }
 
-    /// The lock of a stack and its tree, `None` where it was never locked.
+    /// Returns the lock of a stack and its tree, `None` where it was never locked.
     pub fn read(files: &dyn Files, id: &StackId) -> Checked<Option<(Self, Node)>> {
         let path = lock_file(id);
         let Some(bytes) = files.read(&path)? else { return Ok(None) };
@@ -115,7 +115,7 @@ impl Lock {
         })
     }
 
-    /// The lock of a stack that says what stack and package say; `--locked` means this.
+    /// Returns the lock of a stack that says what stack and package say; `--locked` means this.
     pub fn checked(files: &dyn Files, stack: &Stack, package: &Package) -> Checked<Self> {
         let id = &stack.id;
         let Some((lock, node)) = Self::read(files, id)? else {
@@ -129,8 +129,8 @@ impl Lock {
         if findings.is_empty() { Ok(lock) } else { Err(findings) }
     }
 
-    /// Where this lock disagrees with what it would be now: the first difference, since each
-    /// follows from the one before.
+    /// Returns where this lock disagrees with what it would be now: the first difference, since
+    /// each follows from the one before.
     fn findings(&self, now: &Self, node: &Node, id: &StackId) -> Vec<Finding> {
         let (locked, actual) = (&self.package, &now.package);
         if let Some(folder) = locked.edited(actual) {
@@ -168,7 +168,7 @@ impl Lock {
 }
 
 impl LockedPackage {
-    /// The folder of the package, where only its content is another than `actual`'s.
+    /// Returns the folder of the package, where only its content is another than `actual`'s.
     ///
     /// A built-in package is edited by nobody: there the lock or the program is another.
     fn edited<'a>(&self, actual: &'a Self) -> Option<&'a str> {

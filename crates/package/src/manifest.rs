@@ -63,7 +63,7 @@ pub struct Slot {
 }
 
 impl Manifest {
-    /// The manifest, and the tree that knows the places.
+    /// Returns the manifest, and the tree that knows the places.
     pub fn parse(file: &str, bytes: &[u8]) -> Checked<(Self, Node)> {
         let (manifest, node): (Self, Node) = Document::Package.read(file, bytes)?;
         let mut findings = Vec::new();

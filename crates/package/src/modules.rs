@@ -26,7 +26,8 @@ pub(crate) fn findings(package: &Package) -> Vec<Finding> {
         .collect()
 }
 
-/// What stands in a module file; `None` where it is none. A list in JSON has several bodies.
+/// Returns what stands in a module file; `None` where it is none. A list in JSON has several
+/// bodies.
 pub(super) fn bodies(file: &str, bytes: &[u8]) -> Option<Result<Vec<Body>, Finding>> {
     let (code, read) = if is_of(file, ["tf", "tofu"]) {
         ("invalid_hcl", hcl(bytes))
@@ -72,7 +73,8 @@ fn each(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter()
 }
 
-/// How many labels a block has; `None` for what is an attribute, or a block that nobody looks into.
+/// Returns how many labels a block has; `None` for what is an attribute, or a block that nobody
+/// looks into.
 fn labels(around: Option<&str>, name: &str) -> Option<usize> {
     match (around, name) {
         (None, "terraform" | "import" | "moved" | "removed")
@@ -102,7 +104,7 @@ fn body(around: Option<&str>, value: &Value) -> Body {
     body
 }
 
-/// The blocks below a name, with the labels so far.
+/// Returns the blocks below a name, with the labels so far.
 fn blocks(so_far: &Block, labels: usize, value: &Value) -> Vec<Block> {
     let mut all = Vec::new();
     for value in each(value) {

@@ -27,7 +27,7 @@ pub struct Override {
 }
 
 impl Override {
-    /// The overrides of one file that its schema has accepted.
+    /// Returns the overrides of one file that its schema has accepted.
     pub fn list(file: &Node) -> Checked<Vec<Self>> {
         let Some(Kind::List(items)) = file.child("overrides").map(|node| &node.kind) else {
             return Ok(Vec::new());
@@ -96,7 +96,7 @@ impl Override {
     }
 }
 
-/// A warning for each override whose time is over on the day `today`.
+/// Returns a warning for each override whose time is over on the day `today`.
 pub fn expired(overrides: &[Override], today: Date) -> Vec<Finding> {
     overrides
         .iter()

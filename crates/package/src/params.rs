@@ -23,7 +23,7 @@ pub(crate) struct Params {
 }
 
 impl Params {
-    /// The params of a stack for a package, or everything that is wrong with them.
+    /// Returns the params of a stack for a package, or everything that is wrong with them.
     pub(crate) fn check(stack: &Stack, package: &Package) -> Checked<Self> {
         let Some(given) = stack.params() else { return Err(Vec::new()) };
         let mut findings = refused(&given, "/params");
@@ -51,7 +51,8 @@ impl Params {
     }
 }
 
-/// The second phase for one slot: its variant's name, `None` where the first phase said why not.
+/// Returns the second phase for one slot: its variant's name, `None` where the first phase said why
+/// not.
 fn select(
     package: &Package,
     slot: &str,
@@ -113,7 +114,7 @@ fn explain_other_variant(
     }
 }
 
-/// What later versions accept and this one must not take for a plain value.
+/// Returns what later versions accept and this one must not take for a plain value.
 fn refused(node: &Node, pointer: &str) -> Vec<Finding> {
     let told = |code, message: &str, fix: &str| {
         let mut finding = Finding::error(code, node.place.clone(), message);

@@ -45,7 +45,8 @@ impl Prepared {
         Ok(Self { stack, package, lock, resolved, rendered })
     }
 
-    /// The locked providers, by source, that the chosen variants use: what the engine needs.
+    /// Returns the locked providers, by source, that the chosen variants use: what the engine
+    /// needs.
     pub fn providers(&self) -> BTreeMap<String, ProviderLock> {
         let sources = self.resolved.providers.keys().filter_map(|name| {
             self.package.manifest.providers.get(name).map(|provider| provider.source.clone())
@@ -69,13 +70,14 @@ impl Prepared {
         protect.extend(lost);
     }
 
-    /// Addresses of resources that are deleted or replaced only when someone names them start so.
+    /// Returns addresses of resources that are deleted or replaced only when someone names them
+    /// start so.
     pub fn protected(&self) -> Vec<String> {
         self.package.manifest.protect.iter().map(|slot| format!("module.{slot}.")).collect()
     }
 }
 
-/// The package of a stack, allowed by the repository and sound.
+/// Returns the package of a stack, allowed by the repository and sound.
 pub fn package_of(stack: &Stack, trusted: &Trusted<'_>) -> Checked<Package> {
     let name = stack.source.to_string();
     let package = stack.source.package(trusted.packages, &stack.source_place)?;

@@ -130,7 +130,8 @@ impl Module {
         self.uses.push(Use { kind, name: name.clone(), provider });
     }
 
-    /// The source behind a local name; one that nobody declares is HashiCorp's, as in the engine.
+    /// Returns the source behind a local name; one that nobody declares is HashiCorp's, as in the
+    /// engine.
     fn source(&self, local: &str) -> String {
         match (self.required.get(local), local) {
             (Some(source), _) => source.clone(),
@@ -155,12 +156,12 @@ impl Visit for Module {
     }
 }
 
-/// The local name before the first `_`, as the engine takes it.
+/// Returns the local name before the first `_`, as the engine takes it.
 fn prefix(name: &str) -> String {
     name.split('_').next().unwrap_or_default().to_owned()
 }
 
-/// What `provider = …` says: nothing, or a local name, or what cannot be read here.
+/// Returns what `provider = …` says: nothing, or a local name, or what cannot be read here.
 fn provider(body: &Body) -> Option<Option<String>> {
     let attribute = body.get_attribute("provider")?;
     Some(steps(&attribute.value).into_iter().next())
@@ -185,7 +186,7 @@ fn steps(expression: &Expression) -> Vec<String> {
     }
 }
 
-/// The source in an entry of `required_providers`, without the engine's own registry.
+/// Returns the source in an entry of `required_providers`, without the engine's own registry.
 fn source(local: &str, entry: &Expression) -> String {
     let is_source = |key: &ObjectKey| match key {
         ObjectKey::Ident(name) => name.as_str() == "source",

@@ -149,7 +149,7 @@ fn values(resolved: &Resolved) -> Value {
     values.into()
 }
 
-/// Every binding by the name of its root variable.
+/// Returns every binding by the name of its root variable.
 fn all(resolved: &Resolved) -> BTreeMap<String, &Binding> {
     let vars = resolved.slots.iter().flat_map(|(slot, filled)| {
         filled.vars.iter().map(move |(name, binding)| (variable_of_slot(slot, name), binding))

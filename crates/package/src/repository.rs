@@ -48,7 +48,7 @@ pub fn config(files: &dyn Files) -> Checked<RepoConfig> {
     Ok(config)
 }
 
-/// The stacks of a tree, and what in the folder of stacks is no part of any.
+/// Returns the stacks of a tree, and what in the folder of stacks is no part of any.
 pub fn stacks(files: &dyn Files) -> Checked<(BTreeSet<StackId>, Vec<Finding>)> {
     let mut by_name: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut findings = Vec::new();

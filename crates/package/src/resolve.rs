@@ -127,7 +127,7 @@ impl Resolved {
         if findings.is_empty() { Ok(resolved) } else { Err(findings) }
     }
 
-    /// Every binding with its pointer into the document.
+    /// Returns every binding with its pointer into the document.
     pub fn bindings(&self) -> impl Iterator<Item = (String, &Binding)> {
         let vars = self.slots.iter().flat_map(|(slot, resolved)| {
             resolved.vars.iter().map(move |(name, b)| (format!("/slots/{slot}/vars/{name}"), b))
@@ -138,7 +138,7 @@ impl Resolved {
         vars.chain(settings)
     }
 
-    /// The document as JSON.
+    /// Returns the document as JSON.
     pub fn document(&self) -> Value {
         let bound = |all: &BTreeMap<String, Binding>| -> Map<String, Value> {
             all.iter().map(|(name, binding)| (name.clone(), binding.value())).collect()
@@ -168,7 +168,7 @@ impl Resolved {
         })
     }
 
-    /// Where each leaf of params, vars and provider settings comes from, by pointer.
+    /// Returns where each leaf of params, vars and provider settings comes from, by pointer.
     pub fn provenance(&self) -> BTreeMap<String, Provenance> {
         let mut all = BTreeMap::new();
         for (pointer, node) in self.params.leaves("/params") {
@@ -194,8 +194,9 @@ impl Resolved {
         all
     }
 
-    /// The line a person would change to change an attribute of a resource: the param behind it if
-    /// there is one of that name, else the first line of params that the slot uses, else the stack.
+    /// Returns the line a person would change to change an attribute of a resource: the param
+    /// behind it if there is one of that name, else the first line of params that the slot uses,
+    /// else the stack.
     pub fn place(&self, address: &str, attribute: Option<&str>) -> Location {
         let slot = address.strip_prefix("module.").and_then(|rest| rest.split('.').next());
         let vars = slot.and_then(|slot| self.slots.get(slot)).map(|slot| &slot.vars);
@@ -267,7 +268,7 @@ impl Resolved {
 }
 
 impl Binding {
-    /// The value, or the reference as a package writes it.
+    /// Returns the value, or the reference as a package writes it.
     pub fn value(&self) -> Value {
         match &self.bound {
             Bound::Value(node) => node.value(),
@@ -316,7 +317,7 @@ fn values(settings: &BTreeMap<String, Binding>) -> BTreeMap<&String, Value> {
     settings.iter().map(|(name, binding)| (name, binding.value())).collect()
 }
 
-/// What the modules of the chosen variants use.
+/// Returns what the modules of the chosen variants use.
 fn types(
     package: &Package,
     slots: &BTreeMap<String, ResolvedSlot>,
@@ -327,7 +328,7 @@ fn types(
     provider_usage::types(&package.origin, package.files.iter().filter(|(path, _)| is_chosen(path)))
 }
 
-/// The bindings of a slot's module variables.
+/// Returns the bindings of a slot's module variables.
 fn bindings(
     package: &Package,
     params: &Params,
@@ -364,7 +365,7 @@ fn bindings(
     Ok(vars)
 }
 
-/// The settings of the providers that a slot's variant brings.
+/// Returns the settings of the providers that a slot's variant brings.
 fn settings(
     package: &Package,
     params: &Params,
@@ -388,7 +389,7 @@ fn settings(
     Ok(providers)
 }
 
-/// What an expression or constant of the package stands for.
+/// Returns what an expression or constant of the package stands for.
 fn given(
     package: &Package,
     params: &Params,

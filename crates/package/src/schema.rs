@@ -67,12 +67,13 @@ impl Schema {
         Ok(Self { node, value, validator })
     }
 
-    /// A schema that is compiled in; a test reads each of them.
+    /// Returns a schema that is compiled in; a test reads each of them.
     pub(super) fn ours(file: &str, bytes: &[u8]) -> Self {
         Self::parse(file, bytes).unwrap_or_else(|findings| panic!("{file}: {findings:?}"))
     }
 
-    /// What is wrong with `document`, one finding for each mistake, in the order of the file.
+    /// Returns what is wrong with `document`, one finding for each mistake, in the order of the
+    /// file.
     ///
     /// `prefix` is the pointer of `document` within its file; pointers of findings start with it.
     pub fn findings(&self, document: &Node, prefix: &str, member: Member) -> Vec<Finding> {
@@ -97,12 +98,12 @@ impl Schema {
         findings
     }
 
-    /// The names of the properties that the schema's root knows.
+    /// Returns the names of the properties that the schema's root knows.
     pub fn properties(&self) -> Vec<String> {
         names(self.value.get("properties"))
     }
 
-    /// The schema of a param, by the steps to it.
+    /// Returns the schema of a param, by the steps to it.
     pub fn property(&self, path: &[String]) -> Option<&Value> {
         path.iter().try_fold(&self.value, |schema, step| schema.get("properties")?.get(step))
     }
@@ -150,7 +151,7 @@ fn filled(document: &Node, schema: &Node) -> Node {
     Node { place: document.place.clone(), kind }
 }
 
-/// The order in which errors at one place are told; the first one hides the rest.
+/// Returns the order in which errors at one place are told; the first one hides the rest.
 fn weight(kind: &Keyword) -> u8 {
     match kind {
         Keyword::Type { .. } => 0,
@@ -219,7 +220,7 @@ fn refused(schema: &Node) -> Vec<Finding> {
         .collect()
 }
 
-/// The names of `properties`, sorted.
+/// Returns the names of `properties`, sorted.
 pub(super) fn names(properties: Option<&Value>) -> Vec<String> {
     let mut names: Vec<String> = properties
         .and_then(Value::as_object)

@@ -21,7 +21,7 @@ pub(super) struct SchemaError<'a> {
 }
 
 impl SchemaError<'_> {
-    /// The findings, each with the pointer within the document that it is about.
+    /// Returns the findings, each with the pointer within the document that it is about.
     pub(crate) fn findings(&self) -> Vec<(String, Finding)> {
         let at = self.error.instance_path().to_string();
         match self.error.kind() {
@@ -144,14 +144,14 @@ impl SchemaError<'_> {
         Finding { pointer, ..Finding::error(code, place, message) }
     }
 
-    /// The schema that holds the keyword that failed.
+    /// Returns the schema that holds the keyword that failed.
     fn parent(&self) -> &Value {
         let path = self.error.schema_path().to_string();
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         self.schema.value().pointer(parent).unwrap_or(&Value::Null)
     }
 
-    /// What the schema says in words about a form, else the pattern itself.
+    /// Returns what the schema says in words about a form, else the pattern itself.
     fn pattern_of(&self, keyword: &str) -> Vec<String> {
         let schema = match keyword {
             "propertyNames" => self.parent().get(keyword).unwrap_or(self.parent()),
@@ -218,7 +218,7 @@ fn type_fix(types: &[String], got: &Value) -> Option<String> {
     })
 }
 
-/// The property that was once called `name`.
+/// Returns the property that was once called `name`.
 fn alias(object: &Value, name: &str) -> Option<String> {
     object.get("properties")?.as_object()?.iter().find_map(|(property, schema)| {
         let aliases = schema.get("x-aliases")?.as_array()?;
@@ -237,7 +237,7 @@ fn value_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A value in a message: its kind, and itself where it is short.
+/// Returns a value in a message: its kind, and itself where it is short.
 fn described(value: &Value) -> String {
     const SHORT: usize = 60;
     let text = value.to_string();

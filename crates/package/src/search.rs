@@ -14,7 +14,7 @@ use super::{
 /// How many packages are offered.
 const MOST: usize = 5;
 
-/// Every package that the settings allow and that can be read, by name.
+/// Returns every package that the settings allow and that can be read, by name.
 pub fn allowed(trusted: &Trusted<'_>) -> Vec<Package> {
     let place = Location { file: FILE.into(), line: 1, column: 1 };
     let mut sources: BTreeSet<Source> =
@@ -28,7 +28,7 @@ pub fn allowed(trusted: &Trusted<'_>) -> Vec<Package> {
         .collect()
 }
 
-/// The folders with a `package.yaml` that the entries of `packages` name.
+/// Returns the folders with a `package.yaml` that the entries of `packages` name.
 pub fn folders(files: &dyn Files, allowed: &[String]) -> Checked<BTreeSet<Source>> {
     let mut folders = BTreeSet::new();
     for entry in allowed.iter().filter(|entry| entry.contains('/')) {
@@ -45,7 +45,7 @@ pub fn folders(files: &dyn Files, allowed: &[String]) -> Checked<BTreeSet<Source
     Ok(folders)
 }
 
-/// The allowed packages that fit `words`, best first; all of them where none does.
+/// Returns the allowed packages that fit `words`, best first; all of them where none does.
 pub fn search(trusted: &Trusted<'_>, words: &str) -> Vec<Package> {
     let asked = split(words);
     let mut all: Vec<(usize, Package)> =

@@ -27,7 +27,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// A name without `/`, or the path of a folder; `None` for anything else.
+    /// Returns a name without `/`, or the path of a folder; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let is_step = |step: &str| {
             !matches!(step, "" | "." | "..")
@@ -39,7 +39,7 @@ impl Source {
         Some(if text.contains('/') { Self::Path(text.into()) } else { Self::BuiltIn(text.into()) })
     }
 
-    /// What stands before a file of the package in a place.
+    /// Returns what stands before a file of the package in a place.
     pub fn origin(&self) -> String {
         match self {
             Self::BuiltIn(name) => format!("builtin:{name}"),
@@ -47,7 +47,7 @@ impl Source {
         }
     }
 
-    /// The word for it in a lock file.
+    /// Returns the word for it in a lock file.
     pub fn locked(&self) -> String {
         match self {
             Self::BuiltIn(_) => "builtin".into(),
@@ -102,12 +102,12 @@ impl fmt::Display for Source {
     }
 }
 
-/// The names of the packages that come with the binary.
+/// Returns the names of the packages that come with the binary.
 pub fn names() -> impl Iterator<Item = &'static str> {
     built_in().keys().map(String::as_str)
 }
 
-/// The files of each built-in package.
+/// Returns the files of each built-in package.
 pub fn built_in() -> &'static BTreeMap<String, BTreeMap<String, Vec<u8>>> {
     static FILES: LazyLock<BTreeMap<String, BTreeMap<String, Vec<u8>>>> = LazyLock::new(|| {
         let mut all = BTreeMap::new();

@@ -106,7 +106,7 @@ impl Stack {
         Ok(stack)
     }
 
-    /// The params of all layers, the strongest on top.
+    /// Returns the params of all layers, the strongest on top.
     pub fn params(&self) -> Option<Node> {
         let weakest = &self.layers.first()?.params;
         let mut params =
@@ -117,7 +117,7 @@ impl Stack {
     }
 }
 
-/// The params of one file, at the key a person would look for.
+/// Returns the params of one file, at the key a person would look for.
 fn layer(from: From, file: &str, node: &Node) -> Layer {
     let mut params = node.child("params").cloned().unwrap_or_else(|| node.clone());
     let key = node.place_of("/params");

@@ -5,7 +5,7 @@
 /// How alike two words have to be, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
-/// The candidate nearest to `word`, if one is near enough.
+/// Returns the candidate nearest to `word`, if one is near enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = folded(word);
     candidates
@@ -21,7 +21,7 @@ fn folded(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
 
-/// How alike two words are, from 0 to 1; swapped neighbours count as one difference.
+/// Returns how alike two words are, from 0 to 1; swapped neighbours count as one difference.
 fn likeness(one: &str, other: &str) -> f64 {
     let longer = one.chars().count().max(other.chars().count());
     if longer == 0 || longer > 100 {

@@ -48,7 +48,7 @@ impl Type {
         }
     }
 
-    /// Whether a value can stand in a variable of this type without conversion.
+    /// Returns whether a value can stand in a variable of this type without conversion.
     pub fn admits(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Any, _)

@@ -42,7 +42,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// The tree of one file, or one finding where it is no YAML that we take.
+    /// Returns the tree of one file, or one finding where it is no YAML that we take.
     pub fn parse(file: &str, bytes: &[u8]) -> Checked<Self> {
         let start = Location { file: file.into(), line: 1, column: 1 };
         if bytes.len() > MAX_BYTES {
@@ -85,7 +85,7 @@ impl Node {
         }
     }
 
-    /// The node at a key of a map.
+    /// Returns the node at a key of a map.
     pub fn child(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|entry| &entry.node)
     }
@@ -97,7 +97,7 @@ impl Node {
         }
     }
 
-    /// The node at a JSON pointer.
+    /// Returns the node at a JSON pointer.
     pub fn at(&self, pointer: &str) -> Option<&Self> {
         steps(pointer).iter().try_fold(self, |node, step| match &node.kind {
             Kind::Map(map) => map.get(step).map(|entry| &entry.node),
@@ -114,8 +114,8 @@ impl Node {
         })
     }
 
-    /// The place of a pointer as a person looks for it: the key where there is one; for a pointer
-    /// that is not there, the nearest node above it.
+    /// Returns the place of a pointer as a person looks for it: the key where there is one; for a
+    /// pointer that is not there, the nearest node above it.
     pub(crate) fn place_of(&self, pointer: &str) -> &Location {
         let mut node = self;
         let mut place = &self.place;
@@ -169,12 +169,12 @@ impl Node {
     }
 }
 
-/// The steps of a JSON pointer, unescaped.
+/// Returns the steps of a JSON pointer, unescaped.
 pub fn steps(pointer: &str) -> Vec<String> {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
 }
 
-/// A key as a step of a JSON pointer.
+/// Returns a key as a step of a JSON pointer.
 pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
@@ -199,7 +199,8 @@ fn options() -> Options {
     }
 }
 
-/// The parser's message on one line: its picture of the file and its own place are left out.
+/// Returns the parser's message on one line: its picture of the file and its own place are left
+/// out.
 fn plain(error: &serde_saphyr::Error) -> String {
     if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error.without_snippet()
     {

@@ -55,7 +55,7 @@ fn put(node: &mut Value, path: &[String], value: &Value) -> Result<(), EditError
     put(map.entry(key.clone()).or_insert(Value::Null), rest, value)
 }
 
-/// The least patch that makes `text` mean `meant`: at the path, or at a mapping around it.
+/// Returns the least patch that makes `text` mean `meant`: at the path, or at a mapping around it.
 fn changed(
     text: &str,
     before: &Value,
@@ -77,7 +77,7 @@ fn changed(
         .ok_or(EditError::NotEditable)
 }
 
-/// What has to happen at `path`, if the mapping around it is there.
+/// Returns what has to happen at `path`, if the mapping around it is there.
 fn patch<'a>(before: &Value, meant: &Value, path: &'a [String]) -> Option<Patch<'a>> {
     let (last, around) = path.split_last()?;
     let had = at(before, around)?.as_object()?.contains_key(last);
@@ -105,7 +105,7 @@ fn patched(text: &str, patch: &Patch<'_>) -> Option<String> {
     Some(patched.source().to_owned())
 }
 
-/// The value at `path` written as JSON, which is YAML on one line.
+/// Returns the value at `path` written as JSON, which is YAML on one line.
 fn replaced(text: &str, path: &[String], value: Option<&Value>) -> Option<String> {
     let document = Document::new(text).ok()?;
     let route: Vec<Component<'_>> = path.iter().map(|key| Component::from(key.as_str())).collect();

@@ -24,7 +24,7 @@ pub struct Labels<'a> {
     pub is_protected: bool,
 }
 
-/// The change in a plan: a line for the resource, then one for each attribute.
+/// Returns the change in a plan: a line for the resource, then one for each attribute.
 pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<DiffLine> {
     let facts = facts(change, labels);
     let head = format!("{}: {}", address(change), facts.join("; "));
@@ -57,8 +57,8 @@ pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<DiffLine> {
     lines
 }
 
-/// The change in a plan of the last applied tree, told as what happened to the world: as it was
-/// applied → as it is.
+/// Returns the change in a plan of the last applied tree, told as what happened to the world: as it
+/// was applied → as it is.
 pub fn drift_lines(change: &ResourceChange) -> Vec<DiffLine> {
     let head = format!("{}: {}", address(change), drift_word(change.action));
     let mut lines = vec![DiffLine::new(Sign::Changed, head)];
@@ -74,7 +74,7 @@ pub fn drift_lines(change: &ResourceChange) -> Vec<DiffLine> {
     lines
 }
 
-/// What happened to the world, by what a plan would do to take it back.
+/// Returns what happened to the world, by what a plan would do to take it back.
 pub fn drift_word(action: Action) -> &'static str {
     match action {
         Action::Create => "gone",
@@ -84,12 +84,12 @@ pub fn drift_word(action: Action) -> &'static str {
     }
 }
 
-/// Whether a difference is one of those that make it a replacement.
+/// Returns whether a difference is one of those that make it a replacement.
 pub fn forces_replacement(change: &ResourceChange, difference: &Difference) -> bool {
     change.replace_paths.iter().any(|path| difference.path.0.starts_with(&path.0))
 }
 
-/// What a reviewer has to know of something that goes away, as an item of a list.
+/// Returns what a reviewer has to know of something that goes away, as an item of a list.
 pub fn caution(change: &ResourceChange, is_protected: bool) -> Text {
     let what = match change.action {
         Action::Delete => text!["is ", strong("deleted")],
@@ -115,7 +115,7 @@ pub fn caution(change: &ResourceChange, is_protected: bool) -> Text {
     item
 }
 
-/// What happens to a resource, and what else there is to know of it; plain text.
+/// Returns what happens to a resource, and what else there is to know of it; plain text.
 pub fn facts(change: &ResourceChange, labels: Labels) -> Vec<String> {
     let mut facts = Vec::new();
     let is_only_told = change.action == Action::NoOp
@@ -149,7 +149,7 @@ pub fn facts(change: &ResourceChange, labels: Labels) -> Vec<String> {
     facts
 }
 
-/// The engine's word without its prefix: `replace_because_tainted` is "tainted".
+/// Returns the engine's word without its prefix: `replace_because_tainted` is "tainted".
 fn reason_text(reason: &str) -> String {
     let word = reason.split_once("_because_").map_or(reason, |(_, word)| word);
     escape::shortened(&word.replace('_', " "), 80)
@@ -167,7 +167,7 @@ fn sign(action: Action) -> Sign {
     }
 }
 
-/// The change of an output, on one line.
+/// Returns the change of an output, on one line.
 pub fn output_line(name: &str, action: Action, difference: &str) -> DiffLine {
     let sign = match action {
         Action::Create => Sign::Added,

@@ -71,7 +71,7 @@ pub enum Level {
     Warning,
 }
 
-/// The check run of the report's head.
+/// Returns the check run of the report's head.
 pub fn check(report: &Change) -> CheckReport {
     let conclusion = conclusion(report);
     let mut page = Page::new(MOST_SUMMARY);
@@ -102,7 +102,7 @@ pub fn check(report: &Change) -> CheckReport {
     }
 }
 
-/// How the check ends; the verdict decides, so that a wrong state alone opens nothing.
+/// Returns how the check ends; the verdict decides, so that a wrong state alone opens nothing.
 fn conclusion(report: &Change) -> Option<Conclusion> {
     let is_unfinished = report.verdict.as_ref().is_some_and(Requirement::is_unfinished);
     let is_met = report.verdict.as_ref().is_some_and(|root| root.met);

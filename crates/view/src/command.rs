@@ -5,7 +5,7 @@ use planwright_core::command::{CommandError, MOST, Problem, rows, usage};
 use super::doc::{Text, code, words};
 use crate::text;
 
-/// What is wrong with a command, and what to type.
+/// Returns what is wrong with a command, and what to type.
 pub fn command_error(error: &CommandError) -> Text {
     match error {
         CommandError::Unknown { word, nearest } => {

@@ -17,8 +17,8 @@ const FOOT: usize = 1_500;
 /// With less room than this a stack is only counted.
 const LEAST: usize = 1_000;
 
-/// The comment in Markdown, below GitHub's limit whatever the plans, the riskiest kept; `page_url` is
-/// the address of the page that has all of it.
+/// Returns the comment in Markdown, below GitHub's limit whatever the plans, the riskiest kept;
+/// `page_url` is the address of the page that has all of it.
 pub fn comment(report: &Change, page_url: Option<&str>) -> String {
     let marker = format!("{}\n\n", Marker::Report);
     let foot = Doc::from(foot(report));
@@ -28,7 +28,7 @@ pub fn comment(report: &Change, page_url: Option<&str>) -> String {
     format!("{marker}{}\n", markdown(&doc))
 }
 
-/// All of it above the foot; what is cut is cut between parts, never within one.
+/// Returns all of it above the foot; what is cut is cut between parts, never within one.
 fn body(report: &Change, page_url: Option<&str>, limit: usize) -> Doc {
     let mut page = Page::new(limit);
     let mut is_short = false;

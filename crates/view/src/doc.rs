@@ -127,12 +127,12 @@ macro_rules! text {
     };
 }
 
-/// A name, a value or a command.
+/// Returns a name, a value or a command.
 pub fn code(text: impl fmt::Display) -> Span {
     Span::Code(text.to_string())
 }
 
-/// The same, at most so many characters of it.
+/// Returns the same, at most so many characters of it.
 pub fn short_code(text: &str, limit: usize) -> Span {
     Span::Code(escape::shortened(text, limit))
 }
@@ -155,7 +155,7 @@ pub fn small(text: impl Into<Text>) -> Span {
     Span::Small(text.into())
 }
 
-/// How many there are besides those that are shown.
+/// Returns how many there are besides those that are shown.
 pub fn more(count: usize, shown: usize) -> Option<usize> {
     count.checked_sub(shown).filter(|more| *more > 0)
 }
@@ -165,7 +165,7 @@ impl Text {
         Self(pieces.into_iter().flat_map(|piece| piece.0).collect())
     }
 
-    /// The texts with `between` between them.
+    /// Returns the texts with `between` between them.
     pub fn join(texts: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
         let mut all = Self::default();
         for (i, text) in texts.into_iter().enumerate() {
@@ -185,7 +185,8 @@ impl Text {
         self.0.is_empty()
     }
 
-    /// A sentence of ours that was kept as plain text, in which backticks stand around names.
+    /// Returns a sentence of ours that was kept as plain text, in which backticks stand around
+    /// names.
     pub fn kept(text: &str) -> Self {
         let mut spans = Vec::new();
         for (i, piece) in text.split('`').enumerate() {
@@ -244,7 +245,7 @@ impl DiffLine {
         Self { sign, depth: 0, text: text.into() }
     }
 
-    /// A line about something in what stands above.
+    /// Returns a line about something in what stands above.
     pub fn below(sign: Sign, text: impl Into<String>) -> Self {
         Self { depth: 1, ..Self::new(sign, text) }
     }

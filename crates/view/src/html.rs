@@ -19,12 +19,12 @@ impl fmt::Display for Html {
     }
 }
 
-/// A text as phrasing content.
+/// Returns a text as phrasing content.
 pub fn html_line(text: &Text) -> Html {
     Html(inline(text))
 }
 
-/// A document as flow content.
+/// Returns a document as flow content.
 pub fn html(doc: &Doc) -> Html {
     Html(doc.0.iter().map(block).collect())
 }

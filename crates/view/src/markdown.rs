@@ -15,12 +15,12 @@ enum Place {
     Summary,
 }
 
-/// The document, its blocks set apart by empty lines.
+/// Returns the document, its blocks set apart by empty lines.
 pub fn markdown(doc: &Doc) -> String {
     blocks(&doc.0, "\n\n")
 }
 
-/// A text on one line.
+/// Returns a text on one line.
 pub fn markdown_line(text: &Text) -> String {
     inline(text, Place::Line)
 }
@@ -124,7 +124,7 @@ fn span(span: &Span, place: Place) -> String {
     }
 }
 
-/// How a mark is shown wherever there are emoji.
+/// Returns how a mark is shown wherever there are emoji.
 pub fn sign(mark: Mark) -> &'static str {
     match mark {
         Mark::Good => "✅",
@@ -160,7 +160,7 @@ fn html(text: &str) -> String {
     out
 }
 
-/// The address of a link of ours, which no character of its query can end.
+/// Returns the address of a link of ours, which no character of its query can end.
 fn address(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
     for c in url.chars() {

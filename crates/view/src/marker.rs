@@ -22,12 +22,12 @@ pub enum Marker {
 }
 
 impl Marker {
-    /// The text with this marker before it.
+    /// Returns the text with this marker before it.
     pub fn on(self, text: &str) -> String {
         format!("{self}\n{text}")
     }
 
-    /// Whether a comment begins with this marker.
+    /// Returns whether a comment begins with this marker.
     pub fn is_on(self, comment: &str) -> bool {
         comment.starts_with(&self.to_string())
     }

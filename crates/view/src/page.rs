@@ -57,9 +57,9 @@ pub struct Fitting<Line> {
 pub trait BlockLine: Clone {
     /// What the block is in.
     const LANGUAGE: &'static str;
-    /// The line in Markdown.
+    /// Returns the line in Markdown.
     fn written(&self) -> String;
-    /// The block of such lines.
+    /// Returns the block of such lines.
     fn block(lines: Vec<Self>) -> Block;
 }
 
@@ -112,7 +112,7 @@ impl<Line: BlockLine> Fitting<Line> {
         fitting
     }
 
-    /// The block of the lines that fit, if there are any.
+    /// Returns the block of the lines that fit, if there are any.
     pub fn block(&self) -> Option<Block> {
         (!self.lines.is_empty()).then(|| Line::block(self.lines.clone()))
     }

@@ -61,7 +61,7 @@ impl Proposal<'_> {
         }
     }
 
-    /// The text of the pull request, in Markdown.
+    /// Returns the text of the pull request, in Markdown.
     pub fn body(&self) -> String {
         let mut page = Page::new(LIMIT - 1_000);
         let people = self.asked_by.iter().map(|person| Text::from(&person.login));
@@ -125,7 +125,7 @@ impl Proposal<'_> {
         doc
     }
 
-    /// What follows the first line of the commit.
+    /// Returns what follows the first line of the commit.
     pub fn commit_body(&self, noreply: &str) -> String {
         let trailers = self.asked_by.iter().map(|person| {
             format!("Co-authored-by: {0} <{1}+{0}@{noreply}>", person.login, person.id)

@@ -114,7 +114,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
-    /// The answer to whoever asked.
+    /// Returns the answer to whoever asked.
     pub fn doc(&self) -> Doc {
         let mut doc = Doc::from(self.sentence());
         if let Self::Invalid(findings) = self {
@@ -123,7 +123,7 @@ impl Refusal {
         doc
     }
 
-    /// What [`Self::doc`] begins with.
+    /// Returns what [`Self::doc`] begins with.
     pub fn sentence(&self) -> Text {
         match self {
             Self::Command(_)
@@ -168,7 +168,7 @@ impl Refusal {
         }
     }
 
-    /// Who asks, and what for.
+    /// Returns who asks, and what for.
     fn of_the_command(&self) -> Text {
         match self {
             Self::Command(error) => command_error(error),
@@ -222,7 +222,7 @@ impl Refusal {
         }
     }
 
-    /// What is to be read or approved.
+    /// Returns what is to be read or approved.
     fn of_the_plan(&self) -> Text {
         let confirm = |plan: &Digest| code(format_args!("/infra apply --plan {}", plan.short()));
         match self {
@@ -260,7 +260,7 @@ impl Refusal {
         }
     }
 
-    /// What stands in the way of an apply, or came of it.
+    /// Returns what stands in the way of an apply, or came of it.
     fn of_the_apply(&self) -> Text {
         match self {
             Self::NotMerged => {
@@ -303,7 +303,7 @@ impl Refusal {
         }
     }
 
-    /// What is to be written into a branch.
+    /// Returns what is to be written into a branch.
     fn of_the_branch(&self) -> Text {
         match self {
             Self::SetInFork { stack } => text![
@@ -328,7 +328,7 @@ impl Refusal {
         }
     }
 
-    /// What a run of the agent is asked for.
+    /// Returns what a run of the agent is asked for.
     fn of_the_run(&self) -> Text {
         match self {
             Self::NoModel => text![
@@ -365,7 +365,7 @@ impl Refusal {
     }
 }
 
-/// A command as it is typed.
+/// Returns a command as it is typed.
 fn slash(command: &str) -> Text {
     code(format_args!("/infra {command}")).into()
 }

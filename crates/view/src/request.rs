@@ -35,7 +35,7 @@ pub struct FormLink {
     pub url: String,
 }
 
-/// The comment.
+/// Returns the comment.
 pub fn request(report: &RequestReport) -> Doc {
     match report {
         RequestReport::Opened { pull_request, title } => {

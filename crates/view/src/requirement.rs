@@ -11,7 +11,8 @@ use crate::text;
 /// How many children of one requirement are told.
 const MOST: usize = 12;
 
-/// The requirements below the root as a list; of those that are met, only what is worth a line.
+/// Returns the requirements below the root as a list; of those that are met, only what is worth a
+/// line.
 pub fn requirement_list(root: &Requirement) -> Block {
     let item = |requirement: &Requirement| {
         let told: Vec<&Requirement> =
@@ -24,13 +25,13 @@ pub fn requirement_list(root: &Requirement) -> Block {
     Block::List(root.children.iter().map(item).collect())
 }
 
-/// The first thing that is not met, in words, without a sign.
+/// Returns the first thing that is not met, in words, without a sign.
 pub fn first_unmet(root: &Requirement) -> Option<Text> {
     let unmet = root.children.iter().find(|requirement| !requirement.met)?;
     Some(requirement_words(unmet))
 }
 
-/// Why an approval does not count, as the end of a sentence about it.
+/// Returns why an approval does not count, as the end of a sentence about it.
 pub fn disqualification(why: &Disqualification) -> Text {
     match why {
         Disqualification::Withdrawn => "withdrawn: the latest review does not approve",
@@ -50,7 +51,7 @@ pub fn disqualification(why: &Disqualification) -> Text {
     .into()
 }
 
-/// What someone did to the change.
+/// Returns what someone did to the change.
 pub fn principal_role(why: PrincipalRole) -> &'static str {
     match why {
         PrincipalRole::OpenedPullRequest => "opened the pull request",
@@ -77,7 +78,7 @@ fn marked(requirement: &Requirement) -> Marked {
     Marked { mark, text: requirement_words(requirement) }
 }
 
-/// A requirement and why it is met or not, on one line.
+/// Returns a requirement and why it is met or not, on one line.
 pub fn requirement_words(requirement: &Requirement) -> Text {
     let met = requirement.met;
     match &requirement.what {

@@ -78,7 +78,7 @@ impl From<&Run> for RunReport {
     }
 }
 
-/// The text of the comment.
+/// Returns the text of the comment.
 pub fn run(report: &RunReport) -> Doc {
     let mut doc = Doc::from(checklist(report));
     doc.push(match &report.state {
@@ -97,8 +97,8 @@ pub fn run(report: &RunReport) -> Doc {
     doc
 }
 
-/// What is missing of the head that a run has published without finishing it, as plain text: it is
-/// kept with the run.
+/// Returns what is missing of the head that a run has published without finishing it, as plain
+/// text: it is kept with the run.
 pub fn unfinished(run: &Run) -> Option<(Sha, String)> {
     let (how, published) = (run.unfinished.as_ref()?, run.published.as_ref()?);
     let is_planned = run.planned.as_ref().is_some_and(|it| it.rev == run.rev());
@@ -115,7 +115,7 @@ pub fn unfinished(run: &Run) -> Option<(Sha, String)> {
     Some((published.head.clone(), terminal_line(&why)))
 }
 
-/// What stands in the pull request, below the table.
+/// Returns what stands in the pull request, below the table.
 pub fn facts(facts: &RunFacts) -> Doc {
     let RunFacts { report, id, hash } = facts;
     let mut doc = Doc::default();
@@ -178,7 +178,7 @@ fn asking(question: &Question) -> Doc {
     .into()
 }
 
-/// What people are told a day after a question.
+/// Returns what people are told a day after a question.
 pub fn reminder(question: &Question) -> Doc {
     text![
         "The run still waits for an answer: ",
@@ -213,7 +213,7 @@ fn over(how: &End, pull_request: Option<PrNumber>) -> Text {
     }
 }
 
-/// Why a run ended, as a sentence.
+/// Returns why a run ended, as a sentence.
 fn why(how: &End) -> Text {
     match how {
         End::Finished(outcome) => match outcome {
@@ -273,7 +273,7 @@ fn note(report: &RunReport) -> Doc {
         .into()
 }
 
-/// What was spent of what, for people.
+/// Returns what was spent of what, for people.
 fn spent(run: &Run) -> String {
     let (spent, limits) = (run.spent(), run.budget.limits.amount);
     let count = |n: u64| escape::grouped(usize::try_from(n).unwrap_or(usize::MAX));

@@ -8,7 +8,7 @@ use planwright_core::{
 use super::doc::{Block, Doc, Item, Text, code, short_code, strong};
 use crate::text;
 
-/// Everything that is to be known before a change of the settings is approved.
+/// Returns everything that is to be known before a change of the settings is approved.
 pub fn settings_section(settings: &SettingsChange) -> Doc {
     let file = || code("planwright.yaml");
     match settings {
@@ -34,7 +34,7 @@ pub fn settings_section(settings: &SettingsChange) -> Doc {
     }
 }
 
-/// What changes, and what that means.
+/// Returns what changes, and what that means.
 pub fn setting_change(change: &SettingChange) -> Text {
     let after = short_code(&change.after, 200);
     let values = match &change.before {

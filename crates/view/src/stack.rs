@@ -27,7 +27,8 @@ const MOST_FINDINGS: usize = 20;
 /// Room for the sentence that says what was left out.
 const SENTENCE: usize = 400;
 
-/// The folded details of a stack in at most `room` bytes; empty if there is nothing more to tell.
+/// Returns the folded details of a stack in at most `room` bytes; empty if there is nothing more to
+/// tell.
 pub fn details(stack: &StackChange, room: usize) -> Doc {
     let is_open = stack.has_errors() || is_stuck(stack);
     let summary = text![&stack.stack, ": ", outline(stack)];
@@ -60,7 +61,7 @@ fn folded(summary: Text, is_open: bool, room: usize, body: impl FnOnce(usize) ->
     if body.is_empty() { body } else { details(body).into() }
 }
 
-/// What happens to a stack, in a few words.
+/// Returns what happens to a stack, in a few words.
 pub fn outline(stack: &StackChange) -> Text {
     if let Some(plan) = stack.plan_at_stake() {
         return match counts(plan.summary(), false) {
@@ -79,7 +80,7 @@ pub fn outline(stack: &StackChange) -> Text {
     .into()
 }
 
-/// The findings as a list, the first ones of many.
+/// Returns the findings as a list, the first ones of many.
 pub fn finding_list(findings: &[Finding]) -> Block {
     let mut items: Vec<Item> = findings.iter().take(MOST_FINDINGS).map(finding_item).collect();
     items.extend(more(findings.len(), MOST_FINDINGS).map(Item::more));
@@ -176,7 +177,7 @@ fn progress(stack: &StackChange, room: usize) -> Doc {
     }
 }
 
-/// What came out of an apply; a sensitive output shows its name only.
+/// Returns what came out of an apply; a sensitive output shows its name only.
 fn applied(outputs: &BTreeMap<String, Value>, room: usize) -> Doc {
     if outputs.is_empty() {
         return Doc::default();
@@ -190,7 +191,7 @@ fn applied(outputs: &BTreeMap<String, Value>, room: usize) -> Doc {
     doc
 }
 
-/// How the plan after the merge differs from the one that was approved.
+/// Returns how the plan after the merge differs from the one that was approved.
 fn differences(stack: &StackChange, now: &Plan, room: usize) -> Doc {
     let nothing = Plan::default();
     let approved = stack.plan.plan().unwrap_or(&nothing);
@@ -207,7 +208,7 @@ fn differences(stack: &StackChange, now: &Plan, room: usize) -> Doc {
     page.into_doc()
 }
 
-/// The changes of `plan` that do not stand alike in `other`.
+/// Returns the changes of `plan` that do not stand alike in `other`.
 fn added(plan: &Plan, other: &Plan) -> Vec<Vec<DiffLine>> {
     let known: BTreeMap<_, _> =
         other.resources.iter().map(|change| ((&change.address, &change.deposed), change)).collect();
@@ -222,7 +223,7 @@ fn added(plan: &Plan, other: &Plan) -> Vec<Vec<DiffLine>> {
     resources.chain(new_outputs).collect()
 }
 
-/// A heading, groups of lines, and how many groups were left out for want of room.
+/// Returns a heading, groups of lines, and how many groups were left out for want of room.
 fn section(
     head: Option<Text>,
     groups: impl Iterator<Item = Vec<DiffLine>>,
@@ -240,7 +241,8 @@ fn section(
     doc
 }
 
-/// A block of the lines for which there is room, and how many groups of them there are besides.
+/// Returns a block of the lines for which there is room, and how many groups of them there are
+/// besides.
 fn fitted<Line: BlockLine>(
     groups: impl Iterator<Item = Vec<Line>>,
     room: usize,
@@ -282,7 +284,7 @@ fn finding_item(finding: &Finding) -> Item {
     Item::new(text)
 }
 
-/// Why a stack was not run.
+/// Returns why a stack was not run.
 pub fn not_planned(stack: &StackId, why: &NotPlanned) -> Text {
     let plan = Span::Code("/infra plan".into());
     let maintainer = " A maintainer can plan this very head with ";

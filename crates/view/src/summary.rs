@@ -29,7 +29,7 @@ const MOST_CAUTIONS: usize = 10;
 const MOST_ROWS: usize = 60;
 const MOST_NAMES: usize = 10;
 
-/// The parts above the details, the most important first; each stands alone.
+/// Returns the parts above the details, the most important first; each stands alone.
 pub fn summary(report: &Change) -> Vec<Doc> {
     vec![
         text![headline(report), Span::Break, state_line(report)].into(),
@@ -82,7 +82,7 @@ pub fn of_stacks(count: usize) -> Text {
     if count == 1 { "1 stack".into() } else { text![count, " stacks"] }
 }
 
-/// The counts that matter, `1 to add, 2 to destroy`; as what has been done if `done`.
+/// Returns the counts that matter, `1 to add, 2 to destroy`; as what has been done if `done`.
 pub fn counts(summary: PlanSummary, done: bool) -> Text {
     let kinds = [
         (summary.create, " to add", " added"),
@@ -101,7 +101,7 @@ pub fn counts(summary: PlanSummary, done: bool) -> Text {
     if told.is_empty() && done { "nothing changed".into() } else { told }
 }
 
-/// The engine's three numbers always, the others when there are any.
+/// Returns the engine's three numbers always, the others when there are any.
 fn all_counts(summary: PlanSummary) -> Text {
     let rest = PlanSummary { create: 0, update: 0, delete: 0, ..summary };
     let rest = counts(rest, false);
@@ -117,7 +117,7 @@ fn all_counts(summary: PlanSummary) -> Text {
     ]
 }
 
-/// Where the change stands, and what comes next.
+/// Returns where the change stands, and what comes next.
 pub fn state_line(report: &Change) -> Marked {
     let mark = match report.state {
         ChangeState::Planning | ChangeState::Queued | ChangeState::Applying => Mark::Busy,
@@ -228,14 +228,14 @@ fn after_merge(report: &Change) -> Text {
     }
 }
 
-/// Whether the plan is not of what holds now, so that approving it is of no use.
+/// Returns whether the plan is not of what holds now, so that approving it is of no use.
 fn is_outdated(report: &Change) -> bool {
     let root = report.verdict.iter().flat_map(|root| &root.children);
     root.into_iter()
         .any(|requirement| requirement.what == RequirementKind::Fresh && !requirement.met)
 }
 
-/// What keeps everything from being planned.
+/// Returns what keeps everything from being planned.
 fn problems(report: &Change) -> Doc {
     let mut doc = Doc::default();
     if !report.conflicts.is_empty() {
@@ -284,7 +284,7 @@ fn cautions(report: &Change) -> Doc {
     Block::Callout(Callout::Caution, vec![Block::Heading(head), Block::List(items)]).into()
 }
 
-/// Whether somebody still decides on it.
+/// Returns whether somebody still decides on it.
 fn is_ahead(report: &Change) -> bool {
     matches!(
         report.state,
@@ -338,7 +338,7 @@ fn drift_cell(drift: &DriftCheck) -> Text {
     }
 }
 
-/// How applying a stack goes.
+/// Returns how applying a stack goes.
 pub fn progress_words(progress: &StackProgress) -> Marked {
     let (mark, text) = match progress {
         StackProgress::Queued { position, behind } => {
@@ -396,8 +396,8 @@ fn who_may_approve(principals: &[Principal], is_self_allowed: bool) -> Text {
     text![anyone, "; not ", names, more, "."]
 }
 
-/// Whether it is a bot, under any of its names, or GitHub's own hand in commits made on its pages:
-/// neither approves anyway.
+/// Returns whether it is a bot, under any of its names, or GitHub's own hand in commits made on its
+/// pages: neither approves anyway.
 fn is_nobody(principals: &[Principal], principal: &Principal) -> bool {
     let mut names = principals.iter().filter(|other| other.user == principal.user);
     names.any(|other| other.login.as_str().ends_with("[bot]") || other.login.as_str() == "web-flow")

@@ -9,17 +9,17 @@ use super::{
     markdown::sign,
 };
 
-/// A text on one line; backticks set names apart, as nothing else does there.
+/// Returns a text on one line; backticks set names apart, as nothing else does there.
 pub fn terminal_line(text: &Text) -> String {
     inline(text, "`")
 }
 
-/// The words alone, for a title or a label.
+/// Returns the words alone, for a title or a label.
 pub fn plain(text: &Text) -> String {
     inline(text, "")
 }
 
-/// The document, a line feed after each line.
+/// Returns the document, a line feed after each line.
 pub fn terminal(doc: &Doc) -> String {
     lines(&doc.0).into_iter().map(|line| line + "\n").collect()
 }
@@ -73,7 +73,7 @@ fn indented(lines: Vec<String>) -> Vec<String> {
     lines.into_iter().map(|line| format!("  {line}")).collect()
 }
 
-/// The engine's own signs.
+/// Returns the engine's own signs.
 fn diff_line(line: &DiffLine) -> String {
     let sign = match line.sign {
         Sign::Added => "+",

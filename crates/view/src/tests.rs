@@ -21,12 +21,12 @@ use planwright_core::{
     verdict::{Requirement, RequirementKind, RequirementStatus},
 };
 
-/// A text in Markdown.
+/// Returns a text in Markdown.
 fn line(text: &Text) -> String {
     markdown::markdown_line(text)
 }
 
-/// The comment of a bot without pages.
+/// Returns the comment of a bot without pages.
 fn comment(report: &ChangeRecord) -> String {
     super::comment(&report.clone().into(), None)
 }

@@ -17,7 +17,7 @@ pub fn value_text(value: &Value) -> String {
     text_of(value, MOST)
 }
 
-/// The same as far as a page shows it, where there is more room.
+/// Returns the same as far as a page shows it, where there is more room.
 pub fn whole_value_text(value: &Value) -> String {
     text_of(value, WHOLE)
 }
@@ -51,7 +51,8 @@ pub fn difference_text(before: &Value, after: &Value) -> String {
     }
 }
 
-/// What was applied → what is there. What the engine would find out anew was never known to us.
+/// Returns what was applied → what is there. What the engine would find out anew was never known to
+/// us.
 pub fn drift_text(applied: &Value, found: &Value) -> String {
     match applied {
         Value::Unknown | Value::SensitiveUnknown => format!("now {}", value_text(found)),
@@ -59,7 +60,7 @@ pub fn drift_text(applied: &Value, found: &Value) -> String {
     }
 }
 
-/// The way to an attribute, cut and visible.
+/// Returns the way to an attribute, cut and visible.
 pub fn path_text(difference: &Difference) -> String {
     let path = difference.path.to_string();
     if path.is_empty() {

@@ -2,7 +2,7 @@
 
 use planwright_core::names::BranchName;
 
-/// Why nothing of a pull request into `base` is planned.
+/// Returns why nothing of a pull request into `base` is planned.
 pub fn other_base(base: &BranchName, trusted: Option<&BranchName>) -> String {
     let trusted = trusted.map_or("the default branch", BranchName::as_str);
     format!(

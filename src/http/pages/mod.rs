@@ -62,7 +62,7 @@ struct PagesState {
 
 type Shared = State<Arc<PagesState>>;
 
-/// The routes; the bot's other routes are not guarded by what guards these.
+/// Returns the routes; the bot's other routes are not guarded by what guards these.
 pub fn router(app: Arc<App>) -> Router {
     let signer = app.client.as_ref().map(|client| CookieSigner::new(&client.secret));
     let pages = Arc::new(PagesState { app, signer, known: Mutex::default() });
@@ -99,7 +99,7 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 impl PagesState {
-    /// Whether GitHub lets `actor` read the repository. Errors when it cannot be asked.
+    /// Returns whether GitHub lets `actor` read the repository. Errors when it cannot be asked.
     async fn may_see(&self, actor: &Actor, repository: &Repository) -> anyhow::Result<bool> {
         let (key, now) = ((actor.id, repository.id), self.app.now());
         let is_fresh = |at: Timestamp| now.duration_since(at) < KNOWN;

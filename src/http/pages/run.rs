@@ -259,7 +259,8 @@ fn standing(data: &RunData) -> Standing {
     Standing { word, class, mark }
 }
 
-/// The stacks of the change, the riskiest first, and before there is one those that are begun.
+/// Returns the stacks of the change, the riskiest first, and before there is one those that are
+/// begun.
 fn stacks(data: &RunData, is_over: bool, now: Timestamp) -> Vec<StackView> {
     let mut logs: BTreeMap<&StackId, String> = BTreeMap::new();
     for lines in &data.lines {

@@ -45,7 +45,7 @@ struct Visit {
 }
 
 impl PagesState {
-    /// Who has signed in with this browser.
+    /// Returns who has signed in with this browser.
     pub fn viewer(&self, headers: &HeaderMap) -> Option<Actor> {
         let session: Session = self.signed_value(SESSION, headers)?;
         (session.until > self.app.now()).then_some(session.actor)
@@ -62,7 +62,7 @@ impl PagesState {
         named.find_map(|text| self.signer.as_ref()?.verify(name, text))
     }
 
-    /// A cookie for our pages alone, which no script can read.
+    /// Returns a cookie for our pages alone, which no script can read.
     fn cookie(&self, name: &str, value: &str, age: SignedDuration) -> String {
         let url = self.app.public_url.as_ref();
         let path = url.map_or_else(String::new, |url| url.pages());

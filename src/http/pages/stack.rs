@@ -71,7 +71,7 @@ const MOST_OPEN: usize = 30;
 const UNSEEN_MILLIS: i128 = 300;
 
 impl StackView {
-    /// What is known of a stack while it has no report.
+    /// Returns what is known of a stack while it has no report.
     pub fn pending(name: &StackId) -> Self {
         Self {
             name: name.clone(),
@@ -169,7 +169,7 @@ impl StackView {
 
 const SIDES: [&str; 2] = ["now", "afterwards"];
 
-/// A text of several lines.
+/// Returns a text of several lines.
 fn block(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
@@ -212,7 +212,8 @@ fn changed(change: &ResourceChange, labels: Labels) -> ChangeView {
     }
 }
 
-/// What was applied → what is there now: the other way round than the plan that takes it back.
+/// Returns what was applied → what is there now: the other way round than the plan that takes it
+/// back.
 fn drifted(change: &ResourceChange) -> ChangeView {
     let rows: Vec<Row> =
         change.differences.iter().map(|it| row(it, &it.after, &it.before)).collect();
@@ -284,7 +285,7 @@ fn class_and_sign(action: Action) -> (&'static str, &'static str) {
     }
 }
 
-/// The steps as people see them; `is_over` says that none of them goes on.
+/// Returns the steps as people see them; `is_over` says that none of them goes on.
 pub fn steps<'a>(
     steps: impl Iterator<Item = &'a RunStep>,
     is_over: bool,

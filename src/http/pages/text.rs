@@ -15,7 +15,7 @@ impl From<Timestamp> for Moment {
     }
 }
 
-/// How long something took, as exactly as anyone wants to know.
+/// Returns how long something took, as exactly as anyone wants to know.
 pub fn took(time: SignedDuration) -> String {
     let millis = time.as_millis().max(0);
     match millis / 1_000 {

@@ -74,7 +74,7 @@ pub async fn merged_trees(
     })
 }
 
-/// Whether `planwright.yaml` is just what the change was planned to leave.
+/// Returns whether `planwright.yaml` is just what the change was planned to leave.
 async fn is_as_planned(mirror: &Mirror, tip: &Sha, recorded: &RecordedPlanSet) -> Result<bool> {
     let file = async |tree: &Sha| match mirror.read(tree, FILE).await {
         Ok(file) => Ok(Some(file)),
@@ -87,7 +87,7 @@ async fn is_as_planned(mirror: &Mirror, tip: &Sha, recorded: &RecordedPlanSet) -
 }
 
 impl MergedTrees {
-    /// A stack of the change, ready to be planned and applied in a directory of this run.
+    /// Returns a stack of the change, ready to be planned and applied in a directory of this run.
     pub async fn work(&self, app: &App, run: RunId, plan: &StackPlan) -> Result<Work, String> {
         let files = match plan.kind {
             Kind::Change => &self.merged,
@@ -111,7 +111,7 @@ impl MergedTrees {
     }
 }
 
-/// The work directory of a run: fresh, and removed when nothing is left to look at.
+/// Returns the work directory of a run: fresh, and removed when nothing is left to look at.
 pub fn run_dir(app: &App, run: RunId) -> std::path::PathBuf {
     app.data.join("apply").join(run.to_string())
 }

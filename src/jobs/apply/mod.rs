@@ -51,7 +51,7 @@ pub(super) struct ApplyContext<'a> {
 }
 
 impl ApplyContext<'_> {
-    /// What the page of an apply is about.
+    /// Returns what the page of an apply is about.
     fn subject(&self) -> Subject {
         Subject {
             repository: self.target.repository.clone(),
@@ -184,8 +184,8 @@ fn told(asked: Option<&Invocation>, change: &Change) -> Result<Vec<Job>> {
     Err(refusal.into())
 }
 
-/// Whether nothing is to be done any more: a webhook that comes twice or late retries nothing, and
-/// what was applied or superseded is so for good.
+/// Returns whether nothing is to be done any more: a webhook that comes twice or late retries
+/// nothing, and what was applied or superseded is so for good.
 fn ended(recorded: &RecordedPlanSet, asked: Option<&Invocation>) -> Option<Result<(), Refusal>> {
     let refusal = match recorded.change.state {
         ChangeState::Applied => Refusal::AlreadyApplied,
@@ -236,7 +236,8 @@ fn unplanned(target: &Target, asked: Option<&Invocation>) -> Result<Vec<Job>> {
     }
 }
 
-/// The change as it is judged at this moment, and the key to an apply if the facts give one.
+/// Returns the change as it is judged at this moment, and the key to an apply if the facts give
+/// one.
 pub(super) async fn requirements_met(
     app: &App,
     apply: &ApplyContext<'_>,

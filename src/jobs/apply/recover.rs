@@ -30,8 +30,8 @@ use super::{
     steps::{Step, has_begun, host, is_of, note, open_step},
 };
 
-/// What a change that is settled by looking came to; none when nothing had been begun, so that it
-/// may be applied.
+/// Returns what a change that is settled by looking came to; none when nothing had been begun, so
+/// that it may be applied.
 ///
 /// Jobs of a change run one at a time, so a run that is still open is one that was lost.
 pub async fn settled(
@@ -82,8 +82,8 @@ async fn last_apply(app: &App, id: PullRequestId) -> Result<Option<Run>> {
     Ok(runs.into_iter().rfind(|run| run.kind == RunKind::Apply))
 }
 
-/// The open run of a change whose engine ought to have ended long ago, so that a person may decide
-/// that it has.
+/// Returns the open run of a change whose engine ought to have ended long ago, so that a person may
+/// decide that it has.
 pub async fn given_up(app: &App, id: PullRequestId) -> Result<Option<RunId>> {
     let Some(run) = last_apply(app, id).await?.filter(|run| run.state == RunState::Running) else {
         return Ok(None);
@@ -92,7 +92,7 @@ pub async fn given_up(app: &App, id: PullRequestId) -> Result<Option<RunId>> {
     Ok(open_step(&steps).filter(|step| is_overdue(app, step.at)).map(|_| run.id))
 }
 
-/// Whether what was begun at `since` has taken longer than any apply may.
+/// Returns whether what was begun at `since` has taken longer than any apply may.
 fn is_overdue(app: &App, since: Timestamp) -> bool {
     since.checked_add(app.engine.longest_apply()).is_ok_and(|end| end < app.now())
 }
@@ -133,8 +133,9 @@ async fn finish_reply(app: &App, apply: &ApplyContext<'_>) -> Result<()> {
     outbox::comment(app, apply.target, &apply.recorded.change).await
 }
 
-/// Whether an engine of the run may still be at work. Process ids say so on its own host only; on
-/// another one, which has the same data directory if it was only started anew, the lock does.
+/// Returns whether an engine of the run may still be at work. Process ids say so on its own host
+/// only; on another one, which has the same data directory if it was only started anew, the lock
+/// does.
 fn may_run(app: &App, run: RunId, steps: &[JournalEntry]) -> bool {
     let dir = run_dir(app, run);
     let is_of_here = host(steps).is_none_or(|host| host == Host::here());
@@ -146,7 +147,7 @@ fn may_run(app: &App, run: RunId, steps: &[JournalEntry]) -> bool {
     is_alive || is_used(&dir) || is_held(&dir)
 }
 
-/// Whether an engine holds the work directory of a stack in `dir`.
+/// Returns whether an engine holds the work directory of a stack in `dir`.
 fn is_held(dir: &Path) -> bool {
     let dirs = walkdir::WalkDir::new(dir).max_depth(2).into_iter().flatten();
     dirs.filter(|entry| entry.file_type().is_dir()).any(|entry| engine::is_held(entry.path()))
@@ -160,8 +161,8 @@ fn is_alive(step: &JournalEntry) -> bool {
     })
 }
 
-/// Whether some process works in `dir`: the one that was started just before its name could be
-/// written down.
+/// Returns whether some process works in `dir`: the one that was started just before its name could
+/// be written down.
 fn is_used(dir: &Path) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else { return false };
     processes.flatten().any(|process| {

@@ -127,7 +127,7 @@ async fn note_wait(app: &App, apply: &ApplyContext<'_>, context: &JobContext<'_>
     Ok(())
 }
 
-/// What is said of a stack whose outputs could not be read.
+/// Returns what is said of a stack whose outputs could not be read.
 pub fn unread_outputs(error: &engine::Error) -> StackProgress {
     let message = format!(
         "nothing is left to do for it, but its outputs cannot be read, so it is not noted as applied: \
@@ -239,7 +239,7 @@ async fn next(run: &ApplyRun<'_>, plan: &StackPlan) -> Result<Result<Next, Strin
     Ok(planned.map(|planned| Next::Ready(Box::new((work, planned)))))
 }
 
-/// The digest of what would happen now; a superseded stack stands as it was approved.
+/// Returns the digest of what would happen now; a superseded stack stands as it was approved.
 fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
     let digests = stacks.iter().map(|(stack, (approved, next))| {
         let digest = match next {
@@ -327,7 +327,7 @@ async fn apply_one(run: &ApplyRun<'_>, work: &Work, planned: Planned) -> Result<
     Ok(AppliedOne { progress, is_begun: true })
 }
 
-/// Why the engine failed, and what it had done until then.
+/// Returns why the engine failed, and what it had done until then.
 fn what_stands(failed: &ApplyFailed) -> String {
     let mut message = failed.to_string();
     for (outcome, words) in [
@@ -385,14 +385,14 @@ pub async fn record_applied(
     }
 }
 
-/// What a plan would change, as lines below a sentence.
+/// Returns what a plan would change, as lines below a sentence.
 fn changes(plan: &Plan) -> String {
     let resources = plan.acted_on().map(|it| format!("\n- {}: {}", it.address, it.action));
     let outputs = plan.outputs.keys().map(|name| format!("\n- output {name}"));
     resources.chain(outputs).collect()
 }
 
-/// Outputs for people; what is sensitive is named, never shown.
+/// Returns outputs for people; what is sensitive is named, never shown.
 fn shown(outputs: BTreeMap<String, Output>) -> BTreeMap<String, Value> {
     let value = |output: Output| match output.sensitive {
         true => Value::Sensitive(String::new()),

@@ -33,7 +33,7 @@ impl Step {
         }
     }
 
-    /// Whether a stored word is this step.
+    /// Returns whether a stored word is this step.
     pub fn is(self, word: &str) -> bool {
         self.as_str() == word
     }
@@ -60,22 +60,22 @@ fn who_began(steps: &[JournalEntry]) -> Option<Begun> {
     serde_json::from_value(begun.detail.clone()).ok()
 }
 
-/// Whether the run with these steps is one of `job`.
+/// Returns whether the run with these steps is one of `job`.
 pub fn is_of(steps: &[JournalEntry], job: Option<JobId>) -> bool {
     job.is_some() && who_began(steps).is_some_and(|begun| begun.job == job.map(|job| job.0))
 }
 
-/// Where the processes of the run are; none when that was not written down any more.
+/// Returns where the processes of the run are; none when that was not written down any more.
 pub fn host(steps: &[JournalEntry]) -> Option<Host> {
     who_began(steps).map(|begun| begun.host)
 }
 
-/// Whether the engine was told to apply, so that the world may have changed.
+/// Returns whether the engine was told to apply, so that the world may have changed.
 pub fn has_begun(steps: &[JournalEntry]) -> bool {
     steps.iter().any(|step| Step::Applying.is(&step.step))
 }
 
-/// The step with which the engine began that is not known to have ended.
+/// Returns the step with which the engine began that is not known to have ended.
 pub fn open_step(steps: &[JournalEntry]) -> Option<&JournalEntry> {
     let begun = steps.iter().rposition(|step| Step::Applying.is(&step.step))?;
     let has_ended = |step: &JournalEntry| {

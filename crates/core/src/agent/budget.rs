@@ -67,7 +67,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The lower of both, each for itself.
+    /// Returns the lower of both, each for itself.
     #[must_use]
     pub fn lowered(&self, by: &Amount) -> Self {
         let mut lowered = *self;

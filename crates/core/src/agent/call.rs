@@ -85,14 +85,14 @@ pub enum Outcome {
     OutOfScope,
 }
 
-/// The tools of every run, in the order in which a model is told of them.
+/// Returns the tools of every run, in the order in which a model is told of them.
 pub fn tools() -> &'static [Tool] {
     static READ: OnceLock<Vec<Tool>> = OnceLock::new();
     // The file is compiled in, and a test reads it.
     READ.get_or_init(|| serde_json::from_str(TOOLS).unwrap_or_default())
 }
 
-/// What a run freezes, so that it never goes on under other tools than it began with.
+/// Returns what a run freezes, so that it never goes on under other tools than it began with.
 pub fn tools_digest() -> Digest {
     Digest::sha256(TOOLS.as_bytes())
 }
@@ -167,12 +167,12 @@ impl Call {
         })
     }
 
-    /// The bytes that are authorised, carried out and logged.
+    /// Returns the bytes that are authorised, carried out and logged.
     pub fn canonical(&self) -> String {
         canonical(self)
     }
 
-    /// What it asks to change, if anything, and which revision it was meant for.
+    /// Returns what it asks to change, if anything, and which revision it was meant for.
     pub fn edit(&self) -> Option<(Edit, u64)> {
         match self.clone() {
             Self::AddStack { stack, package, set: params, expected_rev, .. } => {
@@ -192,8 +192,8 @@ impl Call {
     }
 }
 
-/// Everything in a value that could carry something out: each text by itself, what is written in it
-/// as JSON, and the texts that stand together in one piece.
+/// Returns everything in a value that could carry something out: each text by itself, what is
+/// written in it as JSON, and the texts that stand together in one piece.
 pub fn texts(value: &Value) -> Vec<String> {
     let mut texts = Vec::new();
     let mut open = vec![(value.clone(), super::json::DEPTH)];
@@ -222,7 +222,7 @@ pub fn texts(value: &Value) -> Vec<String> {
 }
 
 impl RawCall {
-    /// The same of a call as it was written.
+    /// Returns the same of a call as it was written.
     pub fn texts(&self) -> Vec<String> {
         let mut texts = vec![self.name.clone(), self.arguments.clone()];
         if let Ok(value) = strict(&self.arguments) {
@@ -248,7 +248,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A text of one line that a person can see all of.
+    /// Returns a text of one line that a person can see all of.
     fn text(&self, name: &str, limit: usize) -> Result<String, Problem> {
         text(self.value[name].as_str().unwrap_or_default(), &format!("/{name}"), limit)
     }
@@ -332,7 +332,8 @@ fn value(json: &str, i: usize) -> Result<Value, Problem> {
     }
 }
 
-/// A character in any text of a value that a person would not see; line ends and tabs are seen.
+/// Returns a character in any text of a value that a person would not see; line ends and tabs are
+/// seen.
 fn hidden_in(value: &Value) -> Option<char> {
     let in_text =
         |text: &str| text.chars().find(|c| escape::is_hidden(*c) && !matches!(c, '\n' | '\t'));

@@ -31,7 +31,8 @@ pub struct Facts<'a> {
     pub is_secret: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
-/// What becomes of a call, and what is debited for it; errors when nothing is left to debit.
+/// Returns what becomes of a call, and what is debited for it; errors when nothing is left to
+/// debit.
 pub fn decide(run: &Run, raw: &RawCall, facts: &Facts<'_>) -> Result<(Decision, Amount), Limit> {
     let mut debit = Amount { tool_calls: 1, ..Amount::default() };
     run.budget.affords(&debit)?;
@@ -121,7 +122,7 @@ fn package_allowed(call: &Call, facts: &Facts<'_>) -> Result<(), Problem> {
         .allowed(facts.packages.iter().map(String::as_str), package))
 }
 
-/// What a person has to agree to, and what nobody can.
+/// Returns what a person has to agree to, and what nobody can.
 fn policy(run: &Run, call: &Call) -> Result<Option<Question>, Problem> {
     match call {
         Call::RemoveStack { stack, .. } => Ok(Some(ours(&format!(

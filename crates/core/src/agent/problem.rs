@@ -41,7 +41,7 @@ impl Problem {
         }
     }
 
-    /// What would be right, and which of it is nearest to `got`.
+    /// Returns what would be right, and which of it is nearest to `got`.
     #[must_use]
     pub fn allowed<'a>(mut self, allowed: impl Iterator<Item = &'a str>, got: &str) -> Self {
         let allowed: Vec<&str> = allowed.collect();

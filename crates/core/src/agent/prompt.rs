@@ -54,7 +54,7 @@ pub fn request(request: &Request) -> Message {
     })))
 }
 
-/// What people want changed in what was proposed.
+/// Returns what people want changed in what was proposed.
 pub fn revision(text: &str) -> Message {
     Message::User(canonical(&json!({ "revise": text })))
 }

@@ -112,7 +112,7 @@ pub enum Step {
 }
 
 impl Run {
-    /// The state after `log`; errors where the log is not what was written.
+    /// Returns the state after `log`; errors where the log is not what was written.
     pub fn of(log: &[Entry]) -> Result<Self, Broken> {
         Entry::verify(log)?;
         let broken = |why| Broken { seq: 0, why };
@@ -149,7 +149,7 @@ impl Run {
         Ok(run)
     }
 
-    /// The state after one entry more, which has to follow the last one.
+    /// Returns the state after one entry more, which has to follow the last one.
     #[must_use]
     pub fn after(&self, entry: &Entry) -> Self {
         let mut run = self.clone();
@@ -166,19 +166,19 @@ impl Run {
         matches!(self.phase, Phase::Over(_))
     }
 
-    /// Whether its pull request is all that was asked for, in the eyes of our code.
+    /// Returns whether its pull request is all that was asked for, in the eyes of our code.
     pub fn is_complete(&self) -> bool {
         self.phase == Phase::Over(End::Finished(Outcome::Propose))
     }
 
-    /// What was spent in all.
+    /// Returns what was spent in all.
     pub fn spent(&self) -> Amount {
         let mut all = Budget { spent: self.spent_before, ..self.budget };
         all.debit(&self.budget.spent);
         all.spent
     }
 
-    /// Whether the question that it waits for was asked too long ago.
+    /// Returns whether the question that it waits for was asked too long ago.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.duration_since(self.last.at) > EXPIRY
     }
@@ -190,7 +190,7 @@ impl Run {
         is_waiting.then_some((at, self.last.seq))
     }
 
-    /// What comes next.
+    /// Returns what comes next.
     pub fn next(&self, now: Timestamp) -> Step {
         let step = match &self.phase {
             Phase::Over(_) => return Step::Rest,
@@ -219,7 +219,7 @@ impl Run {
         step
     }
 
-    /// How often this very call was made at this revision.
+    /// Returns how often this very call was made at this revision.
     pub fn times(&self, call: &Call) -> u32 {
         self.seen.get(&self.key(call)).copied().unwrap_or(0)
     }

@@ -27,7 +27,7 @@ pub fn raw(name: &str, arguments: &Value) -> RawCall {
     RawCall { name: name.into(), arguments: arguments.to_string() }
 }
 
-/// The arguments of a call that sets `path` of `stack`.
+/// Returns the arguments of a call that sets `path` of `stack`.
 pub fn set(stack: &str, path: &str, rev: u64) -> RawCall {
     let set = json!([{ "path": path, "value_json": "1" }]);
     raw("set_params", &json!({ "stack": stack, "set": set, "expected_rev": rev, "why": "asked" }))
@@ -129,7 +129,7 @@ impl Sample {
     }
 }
 
-/// The entry that follows `previous`, stored in some form.
+/// Returns the entry that follows `previous`, stored in some form.
 pub fn entry(previous: Option<&Entry>, event: Event, at: Timestamp) -> Entry {
     let text = format!("{event:?}");
     Entry::after(previous, event, text, at)

@@ -85,7 +85,7 @@ pub fn line(text: &str) -> Visible {
     Visible { text: text.trim().to_owned(), dropped }
 }
 
-/// The page, without the pieces of Markdown that are not shown as text.
+/// Returns the page, without the pieces of Markdown that are not shown as text.
 fn rendered(markdown: &str, dropped: &mut Dropped) -> String {
     let events: Vec<Event<'_>> = Parser::new_ext(markdown, GITHUB).collect();
     let referred: BTreeSet<String> = events
@@ -257,15 +257,15 @@ fn is_shown(element: &Element) -> bool {
     SHOWN.contains(&element.name()) && !is_hidden
 }
 
-/// Whether words stand in attributes, where nobody sees them; what a parser of Markdown writes there
-/// is no word of the author.
+/// Returns whether words stand in attributes, where nobody sees them; what a parser of Markdown
+/// writes there is no word of the author.
 fn says_more(element: &Element) -> bool {
     let ours = ["href", "start", "align", "open", "colspan", "rowspan"];
     element.attrs().any(|(name, _)| !ours.contains(&name) && name != "class")
         || element.attr("class").is_some_and(|class| !class.starts_with("footnote-def"))
 }
 
-/// The text without the characters that nobody sees; odd blanks become plain ones.
+/// Returns the text without the characters that nobody sees; odd blanks become plain ones.
 fn shown(text: &str, dropped: &mut Dropped) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';

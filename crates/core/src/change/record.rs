@@ -52,7 +52,7 @@ pub enum SettingsChange {
 }
 
 impl ChangeRecord {
-    /// The stacks as people want them: what failed, then the riskiest, then by name.
+    /// Returns the stacks as people want them: what failed, then the riskiest, then by name.
     pub fn riskiest_first(&self) -> Vec<&StackChange> {
         let mut stacks: Vec<&StackChange> = self.stacks.iter().collect();
         stacks.sort_by_cached_key(|stack| {
@@ -61,7 +61,7 @@ impl ChangeRecord {
         stacks
     }
 
-    /// How many resources all plans touch together.
+    /// Returns how many resources all plans touch together.
     pub fn summary(&self) -> PlanSummary {
         let mut sum = PlanSummary::default();
         for plan in self.stacks.iter().filter_map(StackChange::plan_at_stake) {
@@ -77,29 +77,30 @@ impl ChangeRecord {
         plan_set_digest(&self.stacks.iter().filter_map(digest).collect())
     }
 
-    /// Whether any stack has a plan.
+    /// Returns whether any stack has a plan.
     pub fn has_plans(&self) -> bool {
         self.stacks.iter().any(|stack| stack.plan_at_stake().is_some())
     }
 
-    /// Whether applying any stack has failed.
+    /// Returns whether applying any stack has failed.
     pub fn has_failed_stacks(&self) -> bool {
         let has_failed =
             |stack: &StackChange| matches!(stack.progress, Some(StackProgress::Failed { .. }));
         self.stacks.iter().any(has_failed)
     }
 
-    /// Whether no stack is affected, and the settings neither.
+    /// Returns whether no stack is affected, and the settings neither.
     pub fn is_about_nothing(&self) -> bool {
         self.stacks.is_empty() && self.settings.is_none()
     }
 
-    /// Whether the settings are all that it changes.
+    /// Returns whether the settings are all that it changes.
     pub fn is_about_settings_only(&self) -> bool {
         self.stacks.is_empty() && self.settings.is_some()
     }
 
-    /// Whether something is wrong that has to be mended before anything can be planned or applied.
+    /// Returns whether something is wrong that has to be mended before anything can be planned or
+    /// applied.
     pub fn has_errors(&self) -> bool {
         !self.conflicts.is_empty()
             || has_error(&self.findings)

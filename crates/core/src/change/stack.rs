@@ -94,7 +94,7 @@ impl StackChange {
         self.plan_at_stake().and_then(risk::worst)
     }
 
-    /// The plan that the reader decides on: after the merge the one that came out then.
+    /// Returns the plan that the reader decides on: after the merge the one that came out then.
     pub fn plan_at_stake(&self) -> Option<&Plan> {
         match &self.progress {
             Some(StackProgress::Differs { now }) => Some(now),
@@ -102,7 +102,7 @@ impl StackChange {
         }
     }
 
-    /// How planning it ended, for a verdict.
+    /// Returns how planning it ended, for a verdict.
     pub fn outcome(&self) -> Outcome {
         match self.plan_at_stake() {
             Some(plan) if plan.is_empty() => Outcome::NoChanges,
@@ -127,12 +127,12 @@ impl StackChange {
         }
     }
 
-    /// Whether nothing of it was run, although nothing is wrong with it.
+    /// Returns whether nothing of it was run, although nothing is wrong with it.
     pub fn is_withheld(&self) -> bool {
         matches!(self.plan, PlanOutcome::NotPlanned(_)) && !self.has_errors()
     }
 
-    /// The command that shows the same to someone with a checkout.
+    /// Returns the command that shows the same to someone with a checkout.
     pub fn command(&self) -> String {
         format!("planwright plan stacks/{}", self.stack)
     }
@@ -150,7 +150,7 @@ impl PlanOutcome {
         self.plan().is_some()
     }
 
-    /// The same for a verdict.
+    /// Returns the same for a verdict.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Pending => Outcome::Pending,

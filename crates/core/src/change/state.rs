@@ -59,8 +59,8 @@ impl ChangeState {
         Self::SettingsActive,
     ];
 
-    /// Whether nothing has become of the merge yet. A change keeps such a state until the apply
-    /// that follows the merge says more.
+    /// Returns whether nothing has become of the merge yet. A change keeps such a state until the
+    /// apply that follows the merge says more.
     pub fn is_before_merge(self) -> bool {
         matches!(
             self,
@@ -73,7 +73,7 @@ impl ChangeState {
         )
     }
 
-    /// Whether it stands so for good: another plan is another change.
+    /// Returns whether it stands so for good: another plan is another change.
     pub fn is_over(self) -> bool {
         matches!(
             self,
@@ -87,7 +87,7 @@ impl ChangeState {
 }
 
 impl ChangeRecord {
-    /// Where an open pull request stands, from how planning went and from the verdict.
+    /// Returns where an open pull request stands, from how planning went and from the verdict.
     pub fn state_before_merge(&self) -> ChangeState {
         let is_pending = |stack: &StackChange| stack.plan == PlanOutcome::Pending;
         let is_other_base = |warning: &Warning| matches!(warning, Warning::OtherBase { .. });
@@ -104,8 +104,8 @@ impl ChangeRecord {
         }
     }
 
-    /// Where it stands after an apply, from how each stack came out of it; `has_begun` is whether a
-    /// resource of any stack may have changed.
+    /// Returns where it stands after an apply, from how each stack came out of it; `has_begun` is
+    /// whether a resource of any stack may have changed.
     pub(super) fn state_after_apply(&self, has_begun: bool) -> ChangeState {
         let progress = || self.stacks.iter().filter_map(|stack| stack.progress.as_ref());
         let applied = progress().filter(|it| matches!(it, StackProgress::Applied { .. })).count();

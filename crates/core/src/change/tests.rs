@@ -32,7 +32,7 @@ fn finding() -> Finding {
     Finding::error("unknown_key", place, "unknown key")
 }
 
-/// A plan that creates one resource of this name.
+/// Returns a plan that creates one resource of this name.
 fn plan(name: &str) -> Plan {
     let resource = ResourceChange {
         address: format!("null.{name}"),
@@ -103,7 +103,7 @@ fn superseded_stack() -> StackProgress {
 
 type Next = fn(Change) -> Result<Change, WrongState>;
 
-/// Every transition, from where it is possible.
+/// Returns every transition, from where it is possible.
 fn table() -> Vec<(Transition, Next, Vec<ChangeState>)> {
     use Transition as T;
     let fresh = || vec![Planning];

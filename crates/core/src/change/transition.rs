@@ -118,7 +118,7 @@ pub struct Replanned {
 }
 
 impl Transition {
-    /// Whether a change that stands at `from` may take this way.
+    /// Returns whether a change that stands at `from` may take this way.
     pub fn is_possible_from(self, from: ChangeState) -> bool {
         match self {
             Self::TouchSettings
@@ -151,7 +151,7 @@ impl Transition {
 
 /// Before the merge.
 impl Change {
-    /// What is said of a head while nothing is known of it.
+    /// Returns what is said of a head while nothing is known of it.
     pub fn planning(head: Sha) -> Self {
         Self(ChangeRecord {
             head,
@@ -367,8 +367,8 @@ impl Change {
 }
 
 impl ChangeRecord {
-    /// What follows from its facts as long as it is not merged; after that a verdict alone moves
-    /// nothing.
+    /// Returns what follows from its facts as long as it is not merged; after that a verdict alone
+    /// moves nothing.
     fn with_state_of_now(mut self) -> Change {
         if self.state.is_before_merge() {
             self.state = self.state_before_merge();

@@ -11,7 +11,7 @@ use crate::markdown;
 /// What a line has to begin with to speak to us.
 pub const PREFIX: &str = "/infra";
 
-/// The rest of each line that begins with `/infra`, in order.
+/// Returns the rest of each line that begins with `/infra`, in order.
 pub fn command_lines(comment: &str) -> Vec<&str> {
     visible_starts(comment)
         .into_iter()
@@ -68,7 +68,7 @@ fn is_end_of_not_said(tag: TagEnd) -> bool {
     )
 }
 
-/// Whether only the up to three blanks that Markdown ignores stand before it on its line.
+/// Returns whether only the up to three blanks that Markdown ignores stand before it on its line.
 fn is_at_start_of_line(comment: &str, start: usize) -> bool {
     let before = &comment[..start];
     let indent = before.len() - before.trim_end_matches(' ').len();

@@ -80,7 +80,7 @@ fn app_grants(given: &Grants, wanted: &Grants) -> [Check; 2] {
     [permissions, events]
 }
 
-/// The permissions of `wanted` that `given` does not have, with the level that is wanted.
+/// Returns the permissions of `wanted` that `given` does not have, with the level that is wanted.
 fn lacking<'a>(wanted: &'a Grants, given: &Grants) -> BTreeMap<&'a str, &'a str> {
     let height = |level: &str| ["read", "write", "admin"].iter().position(|one| *one == level);
     let is_given = |name: &str, level: &str| {

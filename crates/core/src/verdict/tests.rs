@@ -27,7 +27,7 @@ fn digest(text: &str) -> Digest {
     Digest::from_text(text)
 }
 
-/// The digest of the plans of `logs` and `idle`.
+/// Returns the digest of the plans of `logs` and `idle`.
 fn plan_set() -> Digest {
     let plans = [(stack("logs"), digest("v1:logs")), (stack("idle"), digest("v1:idle"))];
     approval::plan_set_digest(&plans.into())
@@ -127,7 +127,7 @@ fn met() -> Change {
     }
 }
 
-/// The leaves that are not met.
+/// Returns the leaves that are not met.
 fn unmet(requirement: &Requirement) -> Vec<(&RequirementKind, &RequirementStatus)> {
     if requirement.met {
         return Vec::new();
@@ -224,7 +224,7 @@ fn stacks_without_changes_need_no_approval_but_must_be_fresh() {
     assert!(!change.verdict().is_met());
 }
 
-/// An approval of what `change` is now.
+/// Returns an approval of what `change` is now.
 fn approved(mut change: Change) -> Change {
     let mut given = approval();
     given.recorded.as_mut().unwrap().digest = change.plan_set.as_ref().unwrap().digest.clone();

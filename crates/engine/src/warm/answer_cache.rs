@@ -40,7 +40,7 @@ impl AnswerCache {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).answers.get(question).cloned()
     }
 
-    /// What has to be held to ask a question, so that it is asked once.
+    /// Returns what has to be held to ask a question, so that it is asked once.
     pub(super) fn mutex(&self, question: &Digest) -> Arc<tokio::sync::Mutex<()>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.mutexes.lock_for(question)

@@ -47,13 +47,13 @@ pub(super) struct ProcessStats {
 }
 
 impl Bounds {
-    /// Whether it may be given to one more connection.
+    /// Returns whether it may be given to one more connection.
     pub(super) fn allow(&self, stats: &ProcessStats) -> bool {
         stats.is_alive && stats.age < self.age && stats.uses < self.uses
     }
 
-    /// Those to be ended now: what may not be used again and is not in use, what was idle for too
-    /// long, and then the longest idle ones, until the rest fits into the memory.
+    /// Returns those to be ended now: what may not be used again and is not in use, what was idle
+    /// for too long, and then the longest idle ones, until the rest fits into the memory.
     pub(super) fn to_end(&self, processes: &[ProcessStats]) -> Vec<u64> {
         let (mut ended, mut kept): (Vec<ProcessStats>, Vec<ProcessStats>) =
             processes.iter().partition(|stats| {

@@ -10,7 +10,7 @@ type KeyMutex = Arc<tokio::sync::Mutex<()>>;
 pub(super) struct KeyedMutex(HashMap<Digest, KeyMutex>);
 
 impl KeyedMutex {
-    /// What has to be held to make what this key stands for.
+    /// Returns what has to be held to make what this key stands for.
     pub(super) fn lock_for(&mut self, key: &Digest) -> KeyMutex {
         self.forget();
         Arc::clone(self.0.entry(key.clone()).or_default())

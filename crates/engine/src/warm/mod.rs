@@ -68,7 +68,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The providers of which the tests show that warm and cold plans are the same.
+    /// Returns the providers of which the tests show that warm and cold plans are the same.
     pub fn trusted() -> Self {
         Self { providers: ["hashicorp/aws".to_owned()].into(), bounds: Bounds::default() }
     }
@@ -138,13 +138,13 @@ impl DummyProcess {
 }
 
 impl Session {
-    /// Why a plan failed: what went wrong behind the sockets, if anything did, else what the engine
-    /// said.
+    /// Returns why a plan failed: what went wrong behind the sockets, if anything did, else what
+    /// the engine said.
     pub(crate) fn why(&self, error: &Error) -> String {
         self.troubles().unwrap_or_else(|| error.to_string())
     }
 
-    /// What went wrong behind the sockets.
+    /// Returns what went wrong behind the sockets.
     pub(crate) fn troubles(&self) -> Option<String> {
         let troubles: Vec<String> =
             self.relays.iter().flat_map(|relay| relay.backend.notes().troubles.clone()).collect();
@@ -199,15 +199,15 @@ impl Warm {
         *fallbacks = (fallbacks.0 + 1, Some(why));
     }
 
-    /// The sources that a root needs and that may be kept.
+    /// Returns the sources that a root needs and that may be kept.
     fn trusted(&self, root: &Root<'_>) -> BTreeSet<String> {
         let Some(sharing) = root.warm else { return BTreeSet::new() };
         let all = root.providers.keys().filter(|source| sharing.rule.keeps(source));
         all.filter(|source| self.settings.providers.contains(*source)).cloned().collect()
     }
 
-    /// The unpacked packages of `trusted`; `None` while one of them is not installed. An error says
-    /// why one must not run.
+    /// Returns the unpacked packages of `trusted`; `None` while one of them is not installed. An
+    /// error says why one must not run.
     async fn unpacked(
         &self,
         root: &Root<'_>,
@@ -303,7 +303,7 @@ impl Warm {
         pool::env_digest(&self.environment(dir))
     }
 
-    /// What a provider speaks; one that is not known yet is started for it.
+    /// Returns what a provider speaks; one that is not known yet is started for it.
     async fn protocol(&self, key: &Arc<ProviderKey>) -> Result<Protocol, WarmError> {
         let known = || self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(protocol) = known().get(&key.package.digest) {
@@ -315,7 +315,7 @@ impl Warm {
     }
 }
 
-/// A running provider, as the engine wants to be told of it.
+/// Returns a running provider, as the engine wants to be told of it.
 fn attached(protocol: Protocol, socket: &Path, pid: u32) -> serde_json::Value {
     json!({
         "Protocol": "grpc",
@@ -327,18 +327,18 @@ fn attached(protocol: Protocol, socket: &Path, pid: u32) -> serde_json::Value {
 }
 
 impl super::Engine {
-    /// How plans went since the start, and which providers are kept.
+    /// Returns how plans went since the start, and which providers are kept.
     pub fn warm_status(&self) -> WarmStatus {
         self.warm.status()
     }
 
-    /// Whether a plan of this root is begun warm.
+    /// Returns whether a plan of this root is begun warm.
     pub(super) fn may_be_warm(&self, root: &Root<'_>) -> bool {
         !self.warm.trusted(root).is_empty()
     }
 
-    /// The session of one plan; `None` where it has to be cold, and the log says why where somebody
-    /// would wonder. Installs the providers where they are not.
+    /// Returns the session of one plan; `None` where it has to be cold, and the log says why where
+    /// somebody would wonder. Installs the providers where they are not.
     pub(super) async fn warm_session(
         &self,
         root: &Root<'_>,

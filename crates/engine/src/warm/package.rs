@@ -42,8 +42,8 @@ pub(super) struct Packages {
 }
 
 impl Packages {
-    /// The package in `dir`, if one is there; an error says why one that is there must not run.
-    /// Reads every file of one that it does not know.
+    /// Returns the package in `dir`, if one is there; an error says why one that is there must not
+    /// run. Reads every file of one that it does not know.
     pub(super) fn at(&self, dir: &Path, lock: &ProviderLock) -> Result<Option<Package>, WarmError> {
         let Ok(dir) = fs::canonicalize(dir) else { return Ok(None) };
         let files = files(&dir)?;
@@ -76,7 +76,7 @@ impl Packages {
     }
 }
 
-/// All files below `dir`.
+/// Returns all files below `dir`.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, WarmError> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(dir) {

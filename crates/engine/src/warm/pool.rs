@@ -186,7 +186,8 @@ impl Pool {
         }
     }
 
-    /// The one that has this configuration, with its answer to it; else one that gets it now.
+    /// Returns the one that has this configuration, with its answer to it; else one that gets it
+    /// now.
     pub(super) async fn configured(
         self: &Arc<Self>,
         key: &Arc<ProviderKey>,
@@ -245,7 +246,7 @@ impl Pool {
         Ok((lease, answer))
     }
 
-    /// What is kept now, the oldest first.
+    /// Returns what is kept now, the oldest first.
     pub(super) fn kept(&self) -> Vec<KeptProvider> {
         let now = Instant::now();
         let kept = |entry: &Entry| {

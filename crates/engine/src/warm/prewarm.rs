@@ -75,7 +75,7 @@ fn folder(work: &Path) -> PathBuf {
     work.join(super::FOLDER).join("ahead")
 }
 
-/// The latest first; what cannot be read is left out.
+/// Returns the latest first; what cannot be read is left out.
 fn manifests(work: &Path) -> Vec<Manifest> {
     latest(work).iter().filter_map(|file| read(file)).collect()
 }
@@ -93,8 +93,8 @@ pub(super) fn forget(work: &Path, repository: &str) {
     }
 }
 
-/// The files that are followed, the latest first; the others, of credentials that changed since, are
-/// removed.
+/// Returns the files that are followed, the latest first; the others, of credentials that changed
+/// since, are removed.
 fn latest(work: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(work)).into_iter().flatten().flatten();
     let mut files: Vec<(SystemTime, PathBuf)> = entries

@@ -54,7 +54,7 @@ impl Protocol {
         }
     }
 
-    /// The only gRPC service that is passed on.
+    /// Returns the only gRPC service that is passed on.
     pub(super) fn service(self) -> &'static str {
         match self {
             Self::Five => "tfplugin5.Provider",
@@ -198,7 +198,7 @@ async fn watch(mut stdout: BufReader<ChildStdout>, over: std::sync::Arc<Over>) {
     over.said.notify_waiters();
 }
 
-/// The id that the guard says and the line of the provider, in whichever order they come.
+/// Returns the id that the guard says and the line of the provider, in whichever order they come.
 async fn handshake(
     lines: &mut tokio::io::Lines<BufReader<ChildStdout>>,
 ) -> Result<(u32, Protocol, PathBuf), WarmError> {

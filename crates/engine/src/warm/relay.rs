@@ -337,7 +337,7 @@ impl Connection {
         self.within_limit(method, &lease, answered).await
     }
 
-    /// The process of this connection; before it is configured, any that may answer.
+    /// Returns the process of this connection; before it is configured, any that may answer.
     async fn lease(&self) -> Result<Arc<Lease>, WarmError> {
         let mut held = self.lease.lock().await;
         if let Some(lease) = &*held {
@@ -386,7 +386,7 @@ mod tests {
         }
     }
 
-    /// The status that a relay gives to a call, backend which no provider can be started.
+    /// Returns the status that a relay gives to a call, backend which no provider can be started.
     async fn status(path: &str) -> u16 {
         let dir = tempfile::tempdir().unwrap();
         let bounds = super::super::Bounds::default();

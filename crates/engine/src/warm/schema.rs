@@ -35,7 +35,7 @@ impl<'a> Cut<'a> {
         Self { wanted, kept: Vec::new(), rest: Vec::new() }
     }
 
-    /// The next bytes; `None` where they are of no message.
+    /// Returns the next bytes; `None` where they are of no message.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<()> {
         self.rest.extend_from_slice(bytes);
         let mut at = 0;
@@ -52,13 +52,13 @@ impl<'a> Cut<'a> {
         Some(())
     }
 
-    /// The message without the other entries; `None` where it did not end with a field.
+    /// Returns the message without the other entries; `None` where it did not end with a field.
     pub(super) fn end(self) -> Option<Vec<u8>> {
         self.rest.is_empty().then_some(self.kept)
     }
 }
 
-/// The key of a map's entry; the last one counts, and none is the empty text.
+/// Returns the key of a map's entry; the last one counts, and none is the empty text.
 fn key(entry: &[u8]) -> Option<&str> {
     let (mut at, mut key) = (0, "");
     while at < entry.len() {
@@ -77,7 +77,7 @@ struct Field {
     value: Range<usize>,
 }
 
-/// The field that begins at `at`; `None` while its value ends beyond the message.
+/// Returns the field that begins at `at`; `None` while its value ends beyond the message.
 fn field(message: &[u8], at: usize) -> Option<Field> {
     let (tag, at) = varint(message, at)?;
     let (number, wire) = (tag >> 3, tag & 7);
@@ -96,7 +96,7 @@ fn field(message: &[u8], at: usize) -> Option<Field> {
     (number != 0).then_some(Field { number, wire, value: start..end })
 }
 
-/// A number of up to 64 bits, and where it ends.
+/// Returns a number of up to 64 bits, and where it ends.
 fn varint(message: &[u8], at: usize) -> Option<(u64, usize)> {
     let mut number = 0_u64;
     for (i, byte) in message.get(at..)?.iter().take(10).enumerate() {
@@ -192,7 +192,7 @@ mod tests {
         prop::collection::vec(part, 0..12)
     }
 
-    /// A message, written and then damaged at some places.
+    /// Returns a message, written and then damaged at some places.
     fn damaged() -> impl Strategy<Value = Vec<u8>> {
         let damage = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
         (message(), damage).prop_map(|(parts, damage)| {

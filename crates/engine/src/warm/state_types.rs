@@ -56,7 +56,8 @@ impl Module {
     }
 }
 
-/// The types in the state that a plan was made from; an empty set where the JSON is another.
+/// Returns the types in the state that a plan was made from; an empty set where the JSON is
+/// another.
 pub(crate) fn types_in_plan(json: &[u8]) -> BTreeSet<String> {
     let Ok(plan) = serde_json::from_slice::<PlanJson>(json) else { return BTreeSet::new() };
     let changes = plan.resource_drift.into_iter().chain(plan.resource_changes);
@@ -68,7 +69,7 @@ pub(crate) fn types_in_plan(json: &[u8]) -> BTreeSet<String> {
     types
 }
 
-/// All that the modules of a root use.
+/// Returns all that the modules of a root use.
 pub(super) fn types_in_modules(root: &Root<'_>) -> BTreeSet<String> {
     root.types.values().flat_map(|types| types.names().cloned()).collect()
 }
@@ -92,7 +93,7 @@ pub(crate) fn remember(work: &Path, root: &Root<'_>, types: &BTreeSet<String>) {
     }
 }
 
-/// The types of a state, as far as they are remembered.
+/// Returns the types of a state, as far as they are remembered.
 pub(super) fn remembered(work: &Path, backend: &Backend) -> BTreeSet<String> {
     let text = fs::read(file(work, backend)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()

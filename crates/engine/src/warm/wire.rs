@@ -31,7 +31,7 @@ pub(super) enum Status {
     Unavailable = 14,
 }
 
-/// A request to a provider with one message.
+/// Returns a request to a provider with one message.
 pub(super) fn request(service: &str, method: &str, body: Body) -> Request<Body> {
     let mut request = Request::new(body);
     *request.method_mut() = hyper::Method::POST;
@@ -42,13 +42,13 @@ pub(super) fn request(service: &str, method: &str, body: Body) -> Request<Body> 
     request
 }
 
-/// A message with its prefix, as it came or goes on the wire.
+/// Returns a message with its prefix, as it came or goes on the wire.
 pub(super) fn framed(message: &[u8]) -> Bytes {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
     [[0].as_slice(), &length, message].concat().into()
 }
 
-/// The message in its frame, if it is one, whole, and not compressed.
+/// Returns the message in its frame, if it is one, whole, and not compressed.
 pub(super) fn unframed(framed: &[u8]) -> Option<&[u8]> {
     let (prefix, message) = framed.split_at_checked(PREFIX)?;
     let length = u32::from_be_bytes(prefix[1..].try_into().ok()?);
@@ -68,7 +68,7 @@ pub(super) fn passed(body: Incoming) -> Body {
     body.map_err(Into::into).boxed_unsync()
 }
 
-/// All bytes of a body and its trailers.
+/// Returns all bytes of a body and its trailers.
 pub(super) async fn collected(body: Incoming) -> Result<(Bytes, HeaderMap), WarmError> {
     let limited = http_body_util::Limited::new(body, MOST);
     let collected = limited.collect().await.map_err(|why| why.to_string())?;
@@ -102,7 +102,7 @@ pub(super) async fn read(
     (prefix == expected.concat()).then_some(trailers).ok_or(BROKEN.into())
 }
 
-/// Whether an answer's headers or trailers say that the call succeeded.
+/// Returns whether an answer's headers or trailers say that the call succeeded.
 pub(super) fn is_ok(headers: &HeaderMap, trailers: &HeaderMap) -> bool {
     trailers.get(STATUS).or_else(|| headers.get(STATUS)).is_some_and(|status| status == "0")
 }

@@ -52,7 +52,7 @@ struct Claims {
 }
 
 impl Actor {
-    /// How the call log names the caller.
+    /// Returns how the call log names the caller.
     pub fn name(&self, state: &State) -> String {
         match self {
             Self::App => "app".to_owned(),
@@ -75,7 +75,7 @@ impl Actor {
 }
 
 impl State {
-    /// The caller behind an `Authorization` header. Fails with 401 as GitHub does.
+    /// Returns the caller behind an `Authorization` header. Fails with 401 as GitHub does.
     pub fn actor(&self, authorization: Option<&str>) -> Result<Actor, ApiError> {
         let header = authorization.ok_or_else(|| ApiError::new(401, "Requires authentication"))?;
         let (scheme, credential) = header.split_once(' ').ok_or_else(ApiError::bad_credentials)?;
@@ -204,8 +204,8 @@ impl State {
         }
     }
 
-    /// Whether a token reaches a repository. GitHub lets any token read what is public; fakehub
-    /// does not, so that a token minted for the wrong repository is noticed.
+    /// Returns whether a token reaches a repository. GitHub lets any token read what is public;
+    /// fakehub does not, so that a token minted for the wrong repository is noticed.
     pub fn covers(&self, grant: &InstallationToken, repository: i64) -> Result<bool, ApiError> {
         let installation = self.installation(grant.installation)?;
         let is_installed = self.repository(repository)?.owner == installation.account;
@@ -213,7 +213,7 @@ impl State {
     }
 }
 
-/// The permissions of a new token: what is asked for, where the installation has it.
+/// Returns the permissions of a new token: what is asked for, where the installation has it.
 ///
 /// Fails with 422 when more is asked for than was granted.
 pub fn permission_subset(

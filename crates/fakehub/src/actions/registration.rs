@@ -117,7 +117,7 @@ impl State {
         Ok(code)
     }
 
-    /// The app behind a code with its secrets; the code is good for nothing afterwards.
+    /// Returns the app behind a code with its secrets; the code is good for nothing afterwards.
     pub fn convert_manifest_code(&mut self, code: &str) -> Result<Value, ApiError> {
         let found = self.data.manifest_codes.remove(code).ok_or_else(ApiError::not_found)?;
         if found.expires_at <= Timestamp::now() || found.app != self.data.app.id {

@@ -10,7 +10,7 @@ use crate::state::State;
 use crate::state::data::{AccountKind, Installation, Repository};
 
 impl State {
-    /// A repository of an organisation with one commit, on which the app is installed.
+    /// Returns a repository of an organisation with one commit, on which the app is installed.
     pub fn add_repository(
         &mut self,
         full_name: &str,

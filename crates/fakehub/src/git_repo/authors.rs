@@ -2,7 +2,7 @@
 
 use crate::git_repo::{CommitInfo, Stamp};
 
-/// The author first, then the co-authors in the order of the message.
+/// Returns the author first, then the co-authors in the order of the message.
 pub fn authors(facts: &CommitInfo) -> Vec<Stamp> {
     let mut authors = vec![facts.author.clone()];
     for line in facts.message.lines() {

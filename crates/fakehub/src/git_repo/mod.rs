@@ -28,7 +28,7 @@ impl FileChange {
     }
 }
 
-/// Whether git takes it as the name of a branch.
+/// Returns whether git takes it as the name of a branch.
 pub fn is_branch_name(name: &str) -> bool {
     git2::Branch::name_is_valid(name).unwrap_or(false)
 }
@@ -88,8 +88,8 @@ pub struct ChangedFile {
 pub struct GitRepo(Repository);
 
 impl GitRepo {
-    /// A new bare repository, set up as GitHub's are: any commit may be asked for by its id, and
-    /// nobody pushes to the refs of pull requests.
+    /// Returns a new bare repository, set up as GitHub's are: any commit may be asked for by its
+    /// id, and nobody pushes to the refs of pull requests.
     pub fn create(path: &Path, default_branch: &str) -> Result<Self> {
         let repository = Repository::init_bare(path)?;
         repository.set_head(&format!("refs/heads/{default_branch}"))?;
@@ -130,7 +130,7 @@ impl GitRepo {
         self.0.remote_anonymous(&from)?.fetch(&[format!("+{sha}:{into}")], None, None)
     }
 
-    /// The commit id that a branch name, full ref or (abbreviated) id stands for.
+    /// Returns the commit id that a branch name, full ref or (abbreviated) id stands for.
     pub fn resolve(&self, name: &str) -> Option<String> {
         [format!("refs/heads/{name}"), name.to_owned()].iter().find_map(|spec| {
             let object = self.0.revparse_single(spec).ok()?;
@@ -138,7 +138,7 @@ impl GitRepo {
         })
     }
 
-    /// A new commit that changes files of `parent` (or starts a history).
+    /// Returns a new commit that changes files of `parent` (or starts a history).
     pub fn commit(
         &self,
         parent: Option<&str>,
@@ -169,7 +169,7 @@ impl GitRepo {
         self.write(&tree, &parents.iter().collect::<Vec<_>>(), meta)
     }
 
-    /// A merge commit of `head` into `base`; None when they conflict.
+    /// Returns a merge commit of `head` into `base`; None when they conflict.
     pub fn merge(&self, base: &str, head: &str, meta: &CommitMeta) -> Result<Option<String>> {
         let (base, head) = (self.find(base)?, self.find(head)?);
         let Some(tree) = self.merged_tree(&base, &head)? else { return Ok(None) };
@@ -183,7 +183,7 @@ impl GitRepo {
         self.write(&tree, &[&base], meta).map(Some)
     }
 
-    /// The commits of `head` one by one on top of `base`; None when one conflicts.
+    /// Returns the commits of `head` one by one on top of `base`; None when one conflicts.
     pub fn rebase(&self, base: &str, head: &str, committer: &Stamp) -> Result<Option<String>> {
         let mut onto = self.find(base)?;
         for sha in self.between(base, head)? {
@@ -203,7 +203,7 @@ impl GitRepo {
         Ok(Some(onto.id().to_string()))
     }
 
-    /// A commit on `onto` that takes `sha` back; None when that conflicts.
+    /// Returns a commit on `onto` that takes `sha` back; None when that conflicts.
     #[cfg(feature = "testing")]
     pub fn revert(&self, onto: &str, sha: &str, meta: &CommitMeta) -> Result<Option<String>> {
         let (onto, commit) = (self.find(onto)?, self.find(sha)?);
@@ -224,7 +224,7 @@ impl GitRepo {
         Ok(old == new || self.0.graph_descendant_of(Oid::from_str(new)?, Oid::from_str(old)?)?)
     }
 
-    /// The commits of `head` that are not of `base`, oldest first.
+    /// Returns the commits of `head` that are not of `base`, oldest first.
     pub fn between(&self, base: &str, head: &str) -> Result<Vec<String>> {
         let mut walk = self.0.revwalk()?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)?;
@@ -233,7 +233,8 @@ impl GitRepo {
         walk.map(|oid| oid.map(|oid| oid.to_string())).collect()
     }
 
-    /// What the pull request of `head` into `base` shows: the difference from where they parted.
+    /// Returns what the pull request of `head` into `base` shows: the difference from where they
+    /// parted.
     pub fn diff_stat(&self, base: &str, head: &str) -> Result<DiffStat> {
         let parted = self.0.merge_base(Oid::from_str(base)?, Oid::from_str(head)?)?;
         let (old, new) = (self.0.find_commit(parted)?.tree()?, self.find(head)?.tree()?);
@@ -245,7 +246,7 @@ impl GitRepo {
         })
     }
 
-    /// What [`GitRepo::extent`] counts, file by file in the order of their paths.
+    /// Returns what [`GitRepo::extent`] counts, file by file in the order of their paths.
     pub fn changed_files(&self, base: &str, head: &str) -> Result<Vec<ChangedFile>> {
         let parted = self.0.merge_base(Oid::from_str(base)?, Oid::from_str(head)?)?;
         let (old, new) = (self.0.find_commit(parted)?.tree()?, self.find(head)?.tree()?);
@@ -286,7 +287,7 @@ impl GitRepo {
         Ok(facts)
     }
 
-    /// A file of a commit, or None when it has none of that path.
+    /// Returns a file of a commit, or None when it has none of that path.
     pub fn file(&self, sha: &str, path: &str) -> Result<Option<Vec<u8>>> {
         match self.find(sha)?.tree()?.get_path(Path::new(path)) {
             Ok(entry) if entry.kind() != Some(git2::ObjectType::Blob) => Ok(None),
@@ -296,7 +297,7 @@ impl GitRepo {
         }
     }
 
-    /// The paths of all files of a commit, in git's order.
+    /// Returns the paths of all files of a commit, in git's order.
     pub fn paths(&self, sha: &str) -> Result<Vec<String>> {
         let mut paths = vec![];
         self.find(sha)?.tree()?.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::graphql::node::{Arguments, Connection, FieldError, FieldValue, Node};
 
-/// The page of `all` that the arguments ask for. Fails as GitHub does without a limit, or with
-/// one that is not between 1 and 100.
+/// Returns the page of `all` that the arguments ask for. Fails as GitHub does without a limit, or
+/// with one that is not between 1 and 100.
 pub fn connection(
     name: &'static str,
     all: Vec<Node>,

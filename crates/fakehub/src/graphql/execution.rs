@@ -101,7 +101,7 @@ impl<'w, 'd> Execution<'w, 'd> {
         Arguments(all.collect())
     }
 
-    /// What a field gives, or null and an error.
+    /// Returns what a field gives, or null and an error.
     pub fn outcome(
         &mut self,
         outcome: Result<FieldValue, FieldError>,

@@ -3,7 +3,7 @@
 use crate::graphql::node::{FieldError, FieldValue, Node};
 use crate::state::State;
 
-/// A branch if there is one of that name.
+/// Returns a branch if there is one of that name.
 pub fn branch(state: &State, repo: i64, name: &str) -> Result<Option<Node>, FieldError> {
     let exists = state.repository(repo)?.refs.contains_key(name);
     Ok(exists.then(|| Node::Ref { repo, branch: name.to_owned() }))

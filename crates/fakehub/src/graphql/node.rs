@@ -143,7 +143,7 @@ impl Arguments {
         self.0.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    /// The texts of a list, or of a single value, which GraphQL takes for a list of one.
+    /// Returns the texts of a list, or of a single value, which GraphQL takes for a list of one.
     pub fn texts(&self, name: &str) -> Option<Vec<&str>> {
         match self.0.get(name)? {
             Value::Array(all) => Some(all.iter().filter_map(Value::as_str).collect()),

@@ -56,7 +56,7 @@ pub fn field(
     }
 }
 
-/// The fields about head and base, and the lists.
+/// Returns the fields about head and base, and the lists.
 fn side_field(
     state: &State,
     target: IssueRef,

@@ -41,7 +41,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether it may have changed something at GitHub.
+    /// Returns whether it may have changed something at GitHub.
     #[cfg(feature = "testing")]
     pub fn is_write(&self) -> bool {
         match self.kind {
@@ -86,7 +86,7 @@ impl CallLog {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many calls there have been.
+    /// Returns how many calls there have been.
     pub fn count(&self) -> usize {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

@@ -36,7 +36,7 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(planned);
     }
 
-    /// The fault of this call, if one was planned; it is used up by that.
+    /// Returns the fault of this call, if one was planned; it is used up by that.
     pub fn take(&self, operation: &str) -> Option<Fault> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it =

@@ -112,7 +112,7 @@ impl State {
         }))
     }
 
-    /// What `GET …/collaborators/{username}/permission` says.
+    /// Returns what `GET …/collaborators/{username}/permission` says.
     pub fn permission_json(&self, repository: i64, account: i64) -> Result<Value, ApiError> {
         let role = self.role(repository, account)?;
         let (permission, role_name) = match role {
@@ -139,7 +139,7 @@ impl State {
     }
 }
 
-/// The five flags that GitHub derives from a role.
+/// Returns the five flags that GitHub derives from a role.
 pub fn permissions(role: Option<Role>) -> Value {
     json!({
         "pull": role >= Some(Role::Read),

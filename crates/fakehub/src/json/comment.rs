@@ -47,7 +47,7 @@ impl State {
     }
 }
 
-/// How often each reaction was given to what is at `url`.
+/// Returns how often each reaction was given to what is at `url`.
 pub fn rollup(url: &str, reactions: &[Reaction]) -> Value {
     let count = |content: &str| reactions.iter().filter(|it| it.content == content).count();
     let mut rollup = json!({ "url": format!("{url}/reactions"), "total_count": reactions.len() });

@@ -26,7 +26,7 @@ impl State {
         }))
     }
 
-    /// A name and an address as git has them, with the login they belong to, if any.
+    /// Returns a name and an address as git has them, with the login they belong to, if any.
     fn git_user_json(&self, stamp: &Stamp) -> Value {
         let mut user = json!({ "name": stamp.name, "email": stamp.email });
         if let Some(account) = self.account_of_email(&stamp.email) {

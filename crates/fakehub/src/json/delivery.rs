@@ -38,7 +38,7 @@ fn signature(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// The headers that a delivery is sent with.
+/// Returns the headers that a delivery is sent with.
 pub fn headers(state: &State, delivery: &Delivery) -> Vec<(&'static str, String)> {
     let app = &state.data.app;
     vec![
@@ -54,7 +54,7 @@ pub fn headers(state: &State, delivery: &Delivery) -> Vec<(&'static str, String)
     ]
 }
 
-/// What the deliveries API shows of one delivery: its request and the answer to it.
+/// Returns what the deliveries API shows of one delivery: its request and the answer to it.
 pub fn request_and_response_json(state: &State, delivery: &Delivery) -> Result<Value, ApiError> {
     let headers: serde_json::Map<String, Value> = headers(state, delivery)
         .into_iter()

@@ -8,7 +8,7 @@ use crate::json::{links, node_id, with};
 use crate::state::State;
 
 impl State {
-    /// An issue, or a pull request seen as one.
+    /// Returns an issue, or a pull request seen as one.
     pub fn issue_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let issue = self.issue(repo, number)?;
@@ -66,7 +66,7 @@ impl State {
         Ok(with(urls, own))
     }
 
-    /// A label as issues and their webhooks carry it. Labels have no ids of their own here.
+    /// Returns a label as issues and their webhooks carry it. Labels have no ids of their own here.
     pub fn label_json(&self, repo: i64, name: &str) -> Result<Value, ApiError> {
         let full_name = self.full_name(self.repository(repo)?)?;
         Ok(json!({

@@ -13,7 +13,7 @@ mod repository;
 
 use serde_json::{Map, Value};
 
-/// The opaque id of the GraphQL world, which REST answers carry too.
+/// Returns the opaque id of the GraphQL world, which REST answers carry too.
 pub fn node_id(prefix: &str, id: i64) -> String {
     format!("{prefix}_kwDOLocal{id}")
 }
@@ -23,7 +23,7 @@ fn links(base: &str, of: &[(&str, &str)]) -> Map<String, Value> {
     of.iter().map(|(name, path)| ((*name).to_owned(), format!("{base}{path}").into())).collect()
 }
 
-/// The fields of `more` laid over those of `object`.
+/// Returns the fields of `more` laid over those of `object`.
 fn with(mut object: Map<String, Value>, more: Value) -> Value {
     if let Value::Object(more) = more {
         object.extend(more);

@@ -8,7 +8,7 @@ use crate::state::State;
 use crate::state::data::{Issue, Pull, Review};
 
 impl State {
-    /// A pull request as it stands in lists and in reviews' payloads.
+    /// Returns a pull request as it stands in lists and in reviews' payloads.
     pub fn simple_pull_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let issue = self.issue(repo, number)?;
@@ -54,7 +54,7 @@ impl State {
         Ok(with(urls, with_unused(own)))
     }
 
-    /// A pull request with what only git can tell: commits, extent, whether it merges.
+    /// Returns a pull request with what only git can tell: commits, extent, whether it merges.
     pub fn pull_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let (issue, pull) = (self.issue(repo, number)?, self.pull(repo, number)?);
         let git = self.git_repo(repo)?;
@@ -114,12 +114,12 @@ impl State {
         }))
     }
 
-    /// Where the base branch is now; None when it has been deleted.
+    /// Returns where the base branch is now; None when it has been deleted.
     pub fn live_base(&self, repo: i64, pull: &Pull) -> Result<Option<String>, ApiError> {
         Ok(self.repository(repo)?.refs.get(&pull.base_ref).cloned())
     }
 
-    /// The pull requests whose head is `sha`, as check runs list them.
+    /// Returns the pull requests whose head is `sha`, as check runs list them.
     pub fn minimal_pulls_json(&self, repo: i64, sha: &str) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let full_name = self.full_name(repository)?;
@@ -141,7 +141,7 @@ impl State {
         Ok(repository.issues.values().filter_map(minimal).collect())
     }
 
-    /// What the API answers to a merge.
+    /// Returns what the API answers to a merge.
     pub fn merge_json(sha: &str) -> Value {
         json!({ "sha": sha, "merged": true, "message": "Pull Request successfully merged" })
     }

@@ -86,7 +86,7 @@ impl State {
         Ok(with(identified, features(repository)))
     }
 
-    /// The answer for one repository, which says more than the one inside other answers.
+    /// Returns the answer for one repository, which says more than the one inside other answers.
     pub fn full_repository_json(&self, id: i64) -> Result<Value, ApiError> {
         let mut full = self.repository_json(id)?;
         full["subscribers_count"] = 0.into();

@@ -19,7 +19,7 @@ impl Fields {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The value of a field; nothing is empty.
+    /// Returns the value of a field; nothing is empty.
     pub fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(other, _)| other == name);
         found.map_or("", |(_, value)| value.as_str())
@@ -29,7 +29,7 @@ impl Fields {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// A field that has to have a value. Fails with 422.
+    /// Returns a field that has to have a value. Fails with 422.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
         match self.text(name).trim() {
             "" => Err(ApiError::new(422, format!("The field `{name}` is empty"))),
@@ -71,7 +71,7 @@ impl RepoPage<'_> {
         format!("/{}", segments_of(self.name))
     }
 
-    /// Whether there is a pull request of this number.
+    /// Returns whether there is a pull request of this number.
     pub fn is_pull(&self, number: &str) -> bool {
         let issue = numbered(number).and_then(|it| self.context.state.issue(self.repo, it));
         issue.is_ok_and(|issue| issue.pull.is_some())
@@ -121,7 +121,7 @@ pub struct Submission<'a> {
     pub fields: &'a Fields,
 }
 
-/// The people whom one can act as, in the order in which they came.
+/// Returns the people whom one can act as, in the order in which they came.
 pub fn people(state: &State) -> impl Iterator<Item = &Account> {
     let is_person =
         |account: &&Account| account.kind == AccountKind::User && account.id != WEB_FLOW;

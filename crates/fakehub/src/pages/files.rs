@@ -46,7 +46,7 @@ struct File {
     delete: Option<String>,
 }
 
-/// A branch, or a commit by its id, and where it stands.
+/// Returns a branch, or a commit by its id, and where it stands.
 pub fn resolved(page: RepoPage<'_>, name: &str) -> Result<String, ApiError> {
     let state = page.context.state;
     match state.repository(page.repo)?.refs.get(name) {
@@ -147,7 +147,7 @@ fn entries(page: RepoPage<'_>, branch: &str, paths: &[String], prefix: &str) -> 
     found.into_keys().map(entry).collect()
 }
 
-/// The folders above a path and itself, each with its address.
+/// Returns the folders above a path and itself, each with its address.
 fn trail(page: RepoPage<'_>, branch: &str, path: &str) -> Vec<(String, String)> {
     let mut trail = vec![];
     let mut so_far = String::new();

@@ -89,12 +89,13 @@ impl Choice {
 }
 
 impl Element {
-    /// The name of the field in the page: that of the form, or else its place.
+    /// Returns the name of the field in the page: that of the form, or else its place.
     fn field(&self, index: usize) -> String {
         self.id.clone().unwrap_or_else(|| format!("field-{index}"))
     }
 
-    /// What GitHub writes below the heading. Fails and names the field that lacks something.
+    /// Returns what GitHub writes below the heading. Fails and names the field that lacks
+    /// something.
     fn answer(&self, fields: &Fields, field: &str) -> Result<String, ApiError> {
         let label = &self.attributes.label;
         let missing = || ApiError::new(422, format!("The field `{label}` has to be filled in"));
@@ -220,7 +221,7 @@ struct Ticked {
     is_required: bool,
 }
 
-/// What kind of issue, or with `?template=`, the form itself. `?template=blank` is none.
+/// Returns what kind of issue, or with `?template=`, the form itself. `?template=blank` is none.
 pub fn page(page: RepoPage<'_>) -> Result<String, ApiError> {
     let url = page.url();
     let template = page.context.fields.text("template").to_owned();

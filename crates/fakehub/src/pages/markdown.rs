@@ -90,7 +90,8 @@ static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// A block of code; of a diff each line is a block of its own, coloured by its first character.
+/// Returns a block of code; of a diff each line is a block of its own, coloured by its first
+/// character.
 fn block(language: &str, text: &str) -> String {
     if language != "diff" {
         return format!("<pre><code>{}</code></pre>", escaped(text));
@@ -131,7 +132,7 @@ fn linked(text: &str, references: &References) -> String {
     out
 }
 
-/// What `text` begins with, as its length and what is shown for it.
+/// Returns what `text` begins with, as its length and what is shown for it.
 fn reference(text: &str, references: &References) -> Option<(usize, String)> {
     if text.starts_with("http://") || text.starts_with("https://") {
         let end = text.find(|c: char| c.is_whitespace() || c == '<').unwrap_or(text.len());
@@ -172,7 +173,7 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// A text of one line, such as a title, with its `code` set apart.
+/// Returns a text of one line, such as a title, with its `code` set apart.
 pub fn title(text: &str) -> String {
     let parts: Vec<String> = text.split('`').map(escaped).collect();
     let last = parts.len() - 1;

@@ -39,7 +39,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; scri
                       connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-/// Whether a request is for a page: it comes without credentials, and is not for the API.
+/// Returns whether a request is for a page: it comes without credentials, and is not for the API.
 pub fn is_for_people(request: &Request) -> bool {
     let has_own_guard = register::is_page(request) || sign_in::is_exchange(request);
     let is_anonymous = request.header("authorization").is_none();

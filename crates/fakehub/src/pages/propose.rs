@@ -62,7 +62,7 @@ pub fn page(
     })
 }
 
-/// The file of this path, or all files of the folder.
+/// Returns the file of this path, or all files of the folder.
 fn below(paths: &[String], path: &str) -> Vec<String> {
     let folder = format!("{path}/");
     paths.iter().filter(|it| *it == path || it.starts_with(&folder)).cloned().collect()

@@ -141,7 +141,7 @@ pub fn page(page: RepoPage<'_>, number: i64) -> Result<String, ApiError> {
     })
 }
 
-/// The latest review of everybody who said yes or no.
+/// Returns the latest review of everybody who said yes or no.
 fn reviewers(state: &State, pull: &Pull) -> Vec<Reviewer> {
     let mut latest = BTreeMap::new();
     for review in &pull.reviews {

@@ -35,13 +35,13 @@ const NEW: &str = "/settings/apps/new";
 /// Where it goes once somebody has confirmed it.
 const CONFIRMED: &str = "/settings/apps/confirmed";
 
-/// Whether a request is for a page of registration, of a person or an organisation.
+/// Returns whether a request is for a page of registration, of a person or an organisation.
 pub fn is_page(request: &Request) -> bool {
     let is_one = |page| owner_of(&request.path, page).is_some();
     request.method == "POST" && (is_one(NEW) || is_one(CONFIRMED))
 }
 
-/// Whose app it will be: an organisation, or (`Some(None)`) whoever is signed in.
+/// Returns whose app it will be: an organisation, or (`Some(None)`) whoever is signed in.
 fn owner_of<'a>(path: &'a str, page: &str) -> Option<Option<&'a str>> {
     let of = path.strip_suffix(page)?;
     match of.strip_prefix("/organizations/") {

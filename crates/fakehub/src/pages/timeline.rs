@@ -50,7 +50,7 @@ pub fn references(page: RepoPage<'_>) -> References {
     References { url: page.url(), numbers }
 }
 
-/// Everything about it, oldest first.
+/// Returns everything about it, oldest first.
 pub fn timeline(page: RepoPage<'_>, number: i64) -> Result<Vec<Entry>, ApiError> {
     let state = page.context.state;
     let issue = state.issue(page.repo, number)?;
@@ -158,7 +158,7 @@ pub fn react(submission: Submission<'_>, comment: i64) -> Result<String, ApiErro
     Ok(format!("/{}/{kind}/{number}#comment-{comment}", segments_of(name)))
 }
 
-/// What can be done to issues and pull requests alike; None for any other action.
+/// Returns what can be done to issues and pull requests alike; None for any other action.
 pub fn act(
     submission: &mut Submission<'_>,
     number: i64,
@@ -182,7 +182,7 @@ pub fn act(
     }
 }
 
-/// Whether the viewer may change what somebody else wrote, or wrote it.
+/// Returns whether the viewer may change what somebody else wrote, or wrote it.
 pub fn may_manage(page: RepoPage<'_>, issue: &Issue) -> bool {
     issue.by == page.context.by || page.may(Role::Triage)
 }

@@ -99,7 +99,8 @@ fn mint(context: &mut Context<'_>) -> Result<Response, ApiError> {
     Ok(Response::json(201, &answer))
 }
 
-/// The repositories of a new token; errors with 422 for one that is not of the installation.
+/// Returns the repositories of a new token; errors with 422 for one that is not of the
+/// installation.
 fn chosen_repositories(
     context: &Context<'_>,
     installation: &Installation,

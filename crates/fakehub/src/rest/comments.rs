@@ -106,7 +106,7 @@ fn give_reaction(context: &mut Context<'_>, to: ReactionTarget) -> Result<Respon
     Ok(Response::json(status, &context.state.reaction_json(&reaction)?))
 }
 
-/// The comment of the path, if the caller's permission reaches what it is of.
+/// Returns the comment of the path, if the caller's permission reaches what it is of.
 fn comment_id(context: &Context<'_>, level: Level) -> Result<i64, ApiError> {
     let id = context.number("comment_id")?;
     let issue = context.state.comment(context.repo, id)?.issue;

@@ -97,7 +97,7 @@ fn matching_operation(
     })
 }
 
-/// The parameters of `path` if it has the form of `pattern`.
+/// Returns the parameters of `path` if it has the form of `pattern`.
 fn matched(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, String>> {
     let pattern: Vec<_> = pattern.split('/').collect();
     // Names of refs have slashes: at the end, one takes all that is left.

@@ -64,12 +64,12 @@ impl Context<'_> {
         self.path.get(name).map_or("", String::as_str)
     }
 
-    /// A text field of the body that has to be there.
+    /// Returns a text field of the body that has to be there.
     pub fn text(&self, field: &str) -> Result<&str, ApiError> {
         self.body[field].as_str().ok_or_else(|| ApiError::missing(field))
     }
 
-    /// The body as a type; errors with 422 when it does not fit.
+    /// Returns the body as a type; errors with 422 when it does not fit.
     pub fn fields<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
         match &self.body {
             Value::Null => Ok(T::default()),
@@ -83,7 +83,7 @@ impl Context<'_> {
         asked.unwrap_or(30).clamp(1, 100)
     }
 
-    /// The asked-for page of a list, with a link to the next one.
+    /// Returns the asked-for page of a list, with a link to the next one.
     pub fn page(&self, all: Vec<Value>) -> ListPage {
         let per_page = self.per_page();
         let number: usize = self.query.get("page").and_then(|p| p.parse().ok()).unwrap_or(1).max(1);
@@ -93,7 +93,7 @@ impl Context<'_> {
         ListPage { items: page, next }
     }
 
-    /// A `Link` header to this list with other parameters.
+    /// Returns a `Link` header to this list with other parameters.
     pub fn link(&self, changed: &[(&str, &str)]) -> String {
         let mut query = self.query.clone();
         for (name, value) in changed {

@@ -13,7 +13,8 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The second of the next event: now, or the one after the last event, whichever is later.
+    /// Returns the second of the next event: now, or the one after the last event, whichever is
+    /// later.
     pub fn tick(&mut self, now: Timestamp) -> Timestamp {
         self.last = now.as_second().max(self.last + 1);
         self.last()

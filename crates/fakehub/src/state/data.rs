@@ -311,7 +311,7 @@ pub struct DeliveryAnswer {
     pub body: String,
 }
 
-/// What nobody guesses.
+/// Returns what nobody guesses.
 pub fn random() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

@@ -63,7 +63,7 @@ pub struct State {
 }
 
 impl State {
-    /// What stands in `dir`, or a new world with one app and nobody in it.
+    /// Returns what stands in `dir`, or a new world with one app and nobody in it.
     pub fn open(dir: PathBuf) -> Result<Self, ApiError> {
         fs::create_dir_all(dir.join("repositories"))?;
         let data = match fs::read(dir.join("hub.json")) {
@@ -107,7 +107,7 @@ impl State {
         self.data.accounts.values().find(is_it).ok_or_else(ApiError::not_found)
     }
 
-    /// The account that a commit's e-mail address belongs to.
+    /// Returns the account that a commit's e-mail address belongs to.
     pub fn account_of_email(&self, email: &str) -> Option<&Account> {
         self.data.accounts.values().find(|account| self.email(account) == email)
     }
@@ -144,7 +144,7 @@ impl State {
         self.data.repositories.get_mut(&id).ok_or_else(ApiError::not_found)
     }
 
-    /// The id behind `owner/name`; names do not depend on case.
+    /// Returns the id behind `owner/name`; names do not depend on case.
     pub fn repository_named(&self, full_name: &str) -> Result<i64, ApiError> {
         let has_name = |repository: &&Repository| {
             self.full_name(repository).is_ok_and(|name| name.eq_ignore_ascii_case(full_name))
@@ -195,7 +195,8 @@ impl State {
         self.data.repositories.values().filter(is_covered).collect()
     }
 
-    /// What an account may do in a repository: its own is admin, a public one can be read by all.
+    /// Returns what an account may do in a repository: its own is admin, a public one can be read
+    /// by all.
     pub fn role(&self, repository: i64, account: i64) -> Result<Option<Role>, ApiError> {
         let repository = self.repository(repository)?;
         if repository.owner == account {
@@ -246,7 +247,7 @@ fn new_data() -> Result<Data, ApiError> {
     })
 }
 
-/// A new key pair of an app: the private key in PEM, the public one as it is kept.
+/// Returns a new key pair of an app: the private key in PEM, the public one as it is kept.
 pub fn app_keys() -> Result<(String, String), ApiError> {
     let key = KeyPair::generate(KeySize::Rsa2048)
         .map_err(|_| ApiError::new(500, "fakehub could not make a key for its app"))?;

@@ -45,7 +45,8 @@ pub struct DeliveryView {
 }
 
 impl Hub {
-    /// The pull requests of a branch of the repository itself, whatever their state, oldest first.
+    /// Returns the pull requests of a branch of the repository itself, whatever their state, oldest
+    /// first.
     pub fn pulls_of(&self, repo: &str, branch: &str) -> Result<Vec<PullView>, ApiError> {
         let state = self.0.read();
         let id = state.repository_named(repo)?;
@@ -59,7 +60,7 @@ impl Hub {
         found.map(|issue| pull_view(&state, id, issue.number)).collect()
     }
 
-    /// An issue, or a pull request seen as one.
+    /// Returns an issue, or a pull request seen as one.
     pub fn issue(&self, repo: &str, number: i64) -> Result<IssueView, ApiError> {
         let state = self.0.read();
         let issue = state.issue(state.repository_named(repo)?, number)?;
@@ -86,14 +87,14 @@ impl Hub {
         Ok(issues.values().filter(is_issue).map(view).collect())
     }
 
-    /// The paths of all files of a branch or commit.
+    /// Returns the paths of all files of a branch or commit.
     pub fn paths(&self, repo: &str, at: &str) -> Result<Vec<String>, ApiError> {
         let sha = self.sha(repo, at)?;
         let state = self.0.read();
         Ok(state.git_repo(state.repository_named(repo)?)?.paths(&sha)?)
     }
 
-    /// The commit that a branch (or abbreviated id) stands for.
+    /// Returns the commit that a branch (or abbreviated id) stands for.
     pub fn commit(&self, repo: &str, at: &str) -> Result<CommitView, ApiError> {
         let sha = self.sha(repo, at)?;
         let state = self.0.read();
@@ -111,7 +112,7 @@ impl Hub {
         })
     }
 
-    /// A file of a branch or commit as text; None when there is none.
+    /// Returns a file of a branch or commit as text; None when there is none.
     pub fn file(&self, repo: &str, at: &str, path: &str) -> Result<Option<String>, ApiError> {
         let sha = self.sha(repo, at)?;
         let state = self.0.read();
@@ -119,7 +120,7 @@ impl Hub {
         Ok(contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Every delivery that is remembered, in the order of sending.
+    /// Returns every delivery that is remembered, in the order of sending.
     pub fn deliveries(&self) -> Result<Vec<DeliveryView>, ApiError> {
         let state = self.0.read();
         state.data.deliveries.iter().map(delivery_view).collect()

@@ -58,12 +58,13 @@ impl Hub {
         self.0.log.observe(observer);
     }
 
-    /// Every call since the start, in order.
+    /// Returns every call since the start, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.0.log.calls()
     }
 
-    /// The calls that fakehub does not know (answered 501): a test that has some should fail.
+    /// Returns the calls that fakehub does not know (answered 501): a test that has some should
+    /// fail.
     pub fn unknown(&self) -> Vec<Call> {
         self.calls().into_iter().filter(|call| call.status == Some(501)).collect()
     }

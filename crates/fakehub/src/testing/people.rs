@@ -16,7 +16,7 @@ impl Person {
         self.account
     }
 
-    /// What they sign in with, to the API and to git (any user name, this as password).
+    /// Returns what they sign in with, to the API and to git (any user name, this as password).
     pub fn token(&self) -> Done<String> {
         let token = self.hub.0.read().account(self.account)?.token.clone();
         token.ok_or_else(ApiError::bad_credentials)

@@ -60,7 +60,7 @@ impl Middleware for BaseUri {
     }
 }
 
-/// The base of the API without a trailing slash.
+/// Returns the base of the API without a trailing slash.
 fn base(api_url: &str) -> Result<String> {
     let wrong = |why: &str| {
         Error::Settings(format!(

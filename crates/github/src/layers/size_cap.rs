@@ -70,7 +70,7 @@ where
     }
 }
 
-/// A failure without an answer: a connection that was never made has changed nothing.
+/// Returns a failure without an answer: a connection that was never made has changed nothing.
 fn lost(facts: &CallFacts, error: &(dyn std::error::Error + 'static)) -> Error {
     // The URL may be one that a redirect gave; the call names it well enough.
     let reason = innermost(error);
@@ -86,7 +86,7 @@ fn innermost<'a>(
     error.source().map_or(error, innermost)
 }
 
-/// The first error in the chain that the connector knows.
+/// Returns the first error in the chain that the connector knows.
 fn connector_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a reqwest::Error> {
     error.downcast_ref().or_else(|| connector_error(error.source()?))
 }

@@ -27,7 +27,7 @@ pub struct Malformed {
     pub reason: Unexpected,
 }
 
-/// What `body` says as an event named by `X-GitHub-Event`.
+/// Returns what `body` says as an event named by `X-GitHub-Event`.
 pub fn parse(event: &str, body: &[u8]) -> Result<Envelope, Malformed> {
     let Some(read) = reader(event) else {
         // Even of what we do not know the sender or installation may be good to log.
@@ -69,7 +69,7 @@ fn reader(event: &str) -> Option<Reader> {
     READERS.iter().find(|(name, _)| *name == event).map(|(_, read)| *read)
 }
 
-/// The names of the events that are read, for the App's manifest.
+/// Returns the names of the events that are read, for the App's manifest.
 pub fn events() -> impl Iterator<Item = &'static str> {
     READERS.iter().map(|(name, _)| *name)
 }

@@ -28,7 +28,7 @@ fn text<'a>(edited: &'a Edited, path: &str) -> &'a str {
     std::str::from_utf8(edited.files[path].as_ref().unwrap()).unwrap()
 }
 
-/// A repository as an earlier change set left it.
+/// Returns a repository as an earlier change set left it.
 fn with_stack(id: &str, package: &str, params: serde_json::Value) -> Vec<(String, String)> {
     let add = json!([{ "edit": "add_stack", "stack": id, "package": package, "params": params }]);
     let edited = after(&[], add).unwrap();

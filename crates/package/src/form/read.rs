@@ -20,7 +20,7 @@ use super::{Field, Form, PACKAGE, STACK};
 /// The file that places of findings name: lines count within the text of the issue.
 pub const ISSUE: &str = "issue";
 
-/// The package that the text of an issue asks for, if it was written with a form of ours.
+/// Returns the package that the text of an issue asks for, if it was written with a form of ours.
 pub fn package_of(text: &str) -> Option<String> {
     let text = text.replace("\r\n", "\n");
     let mut lines = text.lines().map(str::trim_end).skip_while(|line| line.is_empty());
@@ -31,7 +31,7 @@ pub fn package_of(text: &str) -> Option<String> {
 }
 
 impl Form {
-    /// The change that a filled-in form asks for.
+    /// Returns the change that a filled-in form asks for.
     ///
     /// Fails with one finding for each field that is wrong by itself; whether values fit the
     /// package is said when the change is validated.
@@ -67,13 +67,13 @@ impl Form {
         }
     }
 
-    /// The field of a JSON pointer into the params, as the form calls it.
+    /// Returns the field of a JSON pointer into the params, as the form calls it.
     pub fn label(&self, pointer: &str) -> Option<String> {
         let steps = crate::yaml::steps(pointer.strip_prefix("/params")?);
         ParamPath::of(steps).ok().map(|path| path.to_string())
     }
 
-    /// The text of each field that has one, with the line of its heading.
+    /// Returns the text of each field that has one, with the line of its heading.
     fn values(&self, text: &str) -> Checked<BTreeMap<String, (u32, String)>> {
         let labels: Vec<String> = [PACKAGE, STACK]
             .map(str::to_owned)
@@ -166,7 +166,7 @@ fn heading(label: &str) -> String {
     format!("### {label}")
 }
 
-/// What GitHub writes for a field that was left empty.
+/// Returns what GitHub writes for a field that was left empty.
 fn is_no_answer(value: &str) -> bool {
     matches!(value, "" | "_No response_" | "None")
 }

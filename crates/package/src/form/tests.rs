@@ -15,7 +15,7 @@ fn form(package: &str) -> Form {
     Form::new(&package.unwrap())
 }
 
-/// The text that GitHub makes of a form in which these fields were filled in.
+/// Returns the text that GitHub makes of a form in which these fields were filled in.
 fn filled(form: &Form, values: &[(&str, &str)]) -> String {
     let labels = [PACKAGE, STACK].map(str::to_owned).into_iter();
     let labels = labels.chain(form.fields.iter().map(|field| field.path.to_string()));

@@ -29,7 +29,7 @@ fn shown(types: &BTreeMap<String, Types>) -> String {
     lines.join("\n")
 }
 
-/// What a module with these blocks uses, beside the required providers above.
+/// Returns what a module with these blocks uses, beside the required providers above.
 fn of(blocks: &str) -> String {
     shown(&in_files(&[("m/versions.tf", REQUIRED), ("m/main.tf", blocks)]).unwrap())
 }

@@ -44,7 +44,7 @@ pub fn change(address: &str, action: Action) -> ResourceChange {
     }
 }
 
-/// A new bucket with its access block.
+/// Returns a new bucket with its access block.
 pub fn bucket_plan() -> Plan {
     let known = |value: bool| Value::Known(value.into());
     let bucket = ResourceChange {

@@ -54,7 +54,7 @@ fn assert_sound(text: &str) {
     }
 }
 
-/// All text that GitHub would look through for mentions and references.
+/// Returns all text that GitHub would look through for mentions and references.
 fn outside_code(text: &str) -> String {
     use pulldown_cmark::{Tag, TagEnd};
     let mut outside = String::new();
@@ -102,7 +102,7 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
 
-/// A report in which every string of somebody else is `text`.
+/// Returns a report in which every string of somebody else is `text`.
 fn report_of(text: &str, action: Action) -> ChangeRecord {
     let value = || Value::Known(text.into());
     let difference = planwright_core::plan::Difference {

@@ -9,7 +9,7 @@ fn smuggled(first: u32) -> String {
     "PAYLOAD".bytes().filter_map(|b| char::from_u32(first + u32::from(b))).collect()
 }
 
-/// The 25 places in which a text can be that nobody sees.
+/// Returns the 25 places in which a text can be that nobody sees.
 fn hidden() -> Vec<(&'static str, String)> {
     let text = |s: &str| s.to_owned();
     vec![
