@@ -91,8 +91,8 @@ impl App {
         let roles = settings.process.roles.clone();
         let key = model_key(&settings.model, &roles)?;
         let ours = &settings.engine.variables;
-        let plan_env = Environment::of(&settings.engine.plan_env, ours, "--plan-env")?;
-        let apply_env = Environment::of(&settings.engine.apply_env, ours, "--apply-env")?;
+        let plan_env = Environment::from_names(&settings.engine.plan_env, ours, "--plan-env")?;
+        let apply_env = Environment::from_names(&settings.engine.apply_env, ours, "--apply-env")?;
         let webhook_secrets = webhook_secrets(&settings.github)?;
         let (public_url, client) = pages(settings)?.unzip();
         let client = client.flatten();
@@ -138,7 +138,7 @@ impl App {
 
 impl Environment {
     /// Takes `NAME` or `NAME=OURS` from our own variables.
-    fn of(names: &[String], own: &Variables, flag: &str) -> Result<Self> {
+    fn from_names(names: &[String], own: &Variables, flag: &str) -> Result<Self> {
         let mut variables = BTreeMap::new();
         for name in names.iter().filter(|name| !name.is_empty()) {
             let (theirs, ours) = name.split_once('=').unwrap_or((name, name));

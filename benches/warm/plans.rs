@@ -111,5 +111,5 @@ async fn work(
     let prepared = Prepared::load(files, &Trusted { config, packages: files }, id).unwrap();
     let home = Home { repository: "bench", config, states: &dir.join("states") };
     let site = Site { home, stack: id.clone(), dir: dir.join("work").join(id.to_string()) };
-    Work::of(engine, site, Tree::of(&prepared), &Control::default()).await.unwrap()
+    Work::open(engine, site, Tree::new(&prepared), &Control::default()).await.unwrap()
 }

@@ -42,16 +42,16 @@ pub struct RunRequest<'a> {
 pub async fn begin(
     app: &App,
     target: &Target,
-    wish: &RunRequest<'_>,
+    asked: &RunRequest<'_>,
     config: &RepoConfig,
 ) -> Result<Job> {
-    let request = request(app, target, wish).await?;
+    let request = request(app, target, asked).await?;
     let limits = Limits::default().lowered(&config.agent.limits.amount());
     let event = Event::Started { request, limits, tools: tools_digest() };
     let text = v1::event_to_text(&event);
     let first = Entry::after(None, event, text, app.now());
     let repository = target.repository.id;
-    let key = format!("{repository}/{}/{}", target.number, wish.key);
+    let key = format!("{repository}/{}/{}", target.number, asked.key);
     let run = app.store.start_agent_run(&key, id_of(target), &first).await?;
     for other in app.store.agent_runs(id_of(target)).await? {
         if other.id < run.id && !other.facts.is_over {
@@ -68,8 +68,8 @@ pub async fn begin(
 
 /// Returns what is visible of the issue and of the words beside it. Words of people who may not
 /// write are not read: where there are any, only the words beside count.
-async fn request(app: &App, target: &Target, wish: &RunRequest<'_>) -> Result<Request> {
-    let RunRequest { issue, by, text, .. } = wish;
+async fn request(app: &App, target: &Target, asked: &RunRequest<'_>) -> Result<Request> {
+    let RunRequest { issue, by, text, .. } = asked;
     let mut people = vec![(*by).clone()];
     let mut outsider = None;
     for writer in issue.writers().filter(|writer| writer.id != by.id) {

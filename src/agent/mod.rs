@@ -49,7 +49,7 @@ pub(crate) struct Logged {
 impl Logged {
     pub async fn load(app: &App, id: RunId) -> Result<Self> {
         let log = app.store.agent_log(id).await?;
-        let run = Run::of(&log).with_context(|| format!("reading run {id}"))?;
+        let run = Run::from_log(&log).with_context(|| format!("reading run {id}"))?;
         Ok(Self { id, log, run })
     }
 

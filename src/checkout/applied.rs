@@ -51,7 +51,7 @@ enum Content {
 }
 
 impl Applied {
-    pub fn of(tree: Tree, backend: &Backend) -> Self {
+    pub fn new(tree: Tree, backend: &Backend) -> Self {
         Self { tree, backend: backend.clone() }
     }
 
@@ -189,7 +189,7 @@ mod tests {
             state_key: "web/prod".into(),
             protect: ["bucket".to_owned()].into(),
         };
-        Applied::of(tree, &local())
+        Applied::new(tree, &local())
     }
 
     fn local() -> Backend {

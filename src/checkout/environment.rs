@@ -21,8 +21,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Errors where leaving a variable out would be worse than not to start at all.
-    pub fn of(all: &BTreeMap<String, OsString>) -> Result<Self, Error> {
+    /// Fails where leaving a variable out would be worse than not to start at all.
+    pub fn new(all: &BTreeMap<String, OsString>) -> Result<Self, Error> {
         if all.contains_key("TF_ENCRYPTION") {
             return Err(Error::Usage(
                 "TF_ENCRYPTION is set, and Planwright cannot read encrypted states and plans; \
@@ -57,7 +57,7 @@ mod tests {
 
     fn environment(pairs: &[(&str, &str)]) -> Result<Environment, Error> {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
-        Environment::of(&pairs.collect())
+        Environment::new(&pairs.collect())
     }
 
     #[test]

@@ -156,10 +156,12 @@ fn bare(name: &str) -> &str {
 fn unknown(all: &BTreeSet<StackId>, name: &str, bare: &str) -> String {
     let known: Vec<String> = all.iter().map(ToString::to_string).collect();
     let words = known.iter().map(String::as_str).chain(all.iter().map(StackId::name));
-    let (meant, known) = (nearest(bare, words), known.join(", "));
-    match meant {
-        Some(meant) => {
-            format!("there is no stack `{name}`; did you mean `{meant}`? The stacks are {known}")
+    let (suggestion, known) = (nearest(bare, words), known.join(", "));
+    match suggestion {
+        Some(suggestion) => {
+            format!(
+                "there is no stack `{name}`; did you mean `{suggestion}`? The stacks are {known}"
+            )
         }
         None if known.is_empty() => format!("there is no stack `{name}`; there is none here"),
         None => format!("there is no stack `{name}`; the stacks are {known}"),

@@ -24,47 +24,49 @@ pub struct Listed {
 
 /// Returns the packages that come with Planwright, then those of the repository that `start` is in.
 pub fn list(start: &Path) -> Result<Vec<Listed>, Error> {
-    let shelf = Shelf::of(start)?;
+    let sources = Sources::open(start)?;
     let listed = |source: Source| Listed {
-        package: shelf.read(&source),
-        is_allowed: shelf.checkout.as_ref().is_none_or(|c| c.config.allows(&source.to_string())),
+        package: sources.read(&source),
+        is_allowed: sources.checkout.as_ref().is_none_or(|c| c.config.allows(&source.to_string())),
         source,
     };
-    Ok(shelf.sources()?.into_iter().map(listed).collect())
+    Ok(sources.all()?.into_iter().map(listed).collect())
 }
 
 /// Returns the package of this name or folder.
 pub fn show(start: &Path, name: &str) -> Result<Package, Error> {
-    let shelf = Shelf::of(start)?;
+    let sources = Sources::open(start)?;
     let bare = name.trim_end_matches('/');
     let bare = bare.strip_prefix("./").unwrap_or(bare);
     let known = || -> Result<Vec<String>, Error> {
-        Ok(shelf.sources()?.iter().map(ToString::to_string).collect())
+        Ok(sources.all()?.iter().map(ToString::to_string).collect())
     };
     match Source::parse(bare) {
-        Some(source) if shelf.has(&source)? => Ok(shelf.read(&source)?),
+        Some(source) if sources.has(&source)? => Ok(sources.read(&source)?),
         _ => Err(Error::Usage(unknown(name, bare, &known()?))),
     }
 }
 
 fn unknown(name: &str, bare: &str, known: &[String]) -> String {
-    let (meant, all) = (nearest(bare, known.iter().map(String::as_str)), known.join(", "));
-    match meant {
-        Some(meant) => {
-            format!("there is no package `{name}`; did you mean `{meant}`? The packages are {all}")
+    let (suggestion, all) = (nearest(bare, known.iter().map(String::as_str)), known.join(", "));
+    match suggestion {
+        Some(suggestion) => {
+            format!(
+                "there is no package `{name}`; did you mean `{suggestion}`? The packages are {all}"
+            )
         }
         None => format!("there is no package `{name}`; the packages are {all}"),
     }
 }
 
 /// Where packages are looked for.
-struct Shelf {
+struct Sources {
     checkout: Option<Checkout>,
     files: WorkingDir,
 }
 
-impl Shelf {
-    fn of(start: &Path) -> Result<Self, Error> {
+impl Sources {
+    fn open(start: &Path) -> Result<Self, Error> {
         let checkout = match Checkout::find(start) {
             Ok(checkout) => Some(checkout),
             Err(Error::Findings(all)) if all.iter().all(|one| one.code == "missing_config") => None,
@@ -87,7 +89,7 @@ impl Shelf {
         })
     }
 
-    fn sources(&self) -> Result<Vec<Source>, Error> {
+    fn all(&self) -> Result<Vec<Source>, Error> {
         let built_in = source::names().map(|name| Source::BuiltIn(name.to_owned()));
         let mut sources: Vec<Source> = built_in.collect();
         if let Some(checkout) = &self.checkout {

@@ -40,7 +40,7 @@ pub async fn plan(session: &Session<'_>, names: &[String]) -> Result<PerStack<St
     let prepared = session.checkout.prepared_all(names)?;
     is_alone_with_its_state(session)?;
     let trees =
-        prepared.iter().map(|prepared| (prepared.stack.id.clone(), Tree::of(prepared))).collect();
+        prepared.iter().map(|prepared| (prepared.stack.id.clone(), Tree::new(prepared))).collect();
     plan_trees(session, trees, Mode::Normal).await
 }
 
@@ -54,7 +54,7 @@ pub async fn plan_destroy(
     let mut trees = Vec::new();
     for stack in session.known(names)? {
         let tree = if here.contains(&stack) {
-            Tree::of(&session.checkout.prepared(&stack)?)
+            Tree::new(&session.checkout.prepared(&stack)?)
         } else {
             let applied = session.applied(&stack).map_err(anyhow::Error::from)?;
             let gone = || Error::Usage(format!("`{stack}` has no files and was never applied"));

@@ -12,7 +12,7 @@ use super::Error;
 
 /// One value and everybody who set it, the one that counts first.
 #[derive(Debug, Serialize)]
-pub struct Why {
+pub struct Explanation {
     pub pointer: String,
     pub value: Value,
     /// The param behind it, where there is one.
@@ -32,11 +32,11 @@ pub struct Given {
 }
 
 /// Explains each leaf at or below a JSON pointer of the resolved document.
-pub fn why(prepared: &Prepared, pointer: &str) -> Result<Vec<Why>, Error> {
+pub fn why(prepared: &Prepared, pointer: &str) -> Result<Vec<Explanation>, Error> {
     let resolved = &prepared.resolved;
     let document = resolved.document();
     let below = format!("{}/", pointer.trim_end_matches('/'));
-    let found: Vec<Why> = resolved
+    let found: Vec<Explanation> = resolved
         .provenance()
         .into_iter()
         .filter(|(leaf, _)| leaf == pointer || leaf.starts_with(&below))
@@ -56,7 +56,7 @@ pub fn why(prepared: &Prepared, pointer: &str) -> Result<Vec<Why>, Error> {
     Ok(found)
 }
 
-fn explained(prepared: &Prepared, pointer: String, mut first: Given) -> Why {
+fn explained(prepared: &Prepared, pointer: String, mut first: Given) -> Explanation {
     let binding = prepared
         .resolved
         .bindings()
@@ -83,7 +83,7 @@ fn explained(prepared: &Prepared, pointer: String, mut first: Given) -> Why {
         given.extend(weaker(prepared, param));
         given.dedup_by(|other, one| other.from == one.from && other.place == one.place);
     }
-    Why { pointer, value, param: param.map(|param| format!("/params{param}")), given }
+    Explanation { pointer, value, param: param.map(|param| format!("/params{param}")), given }
 }
 
 /// Returns everybody who set a param, from strong to weak.

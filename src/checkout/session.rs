@@ -56,7 +56,7 @@ impl<'a> Session<'a> {
     pub fn new(checkout: &'a Checkout, person: Person) -> Result<Self, Error> {
         let dir = checkout.root.join(".planwright");
         private_dir(&dir)?;
-        let environment = Environment::of(&person.environment)?;
+        let environment = Environment::new(&person.environment)?;
         let path = |name: &str| person.environment.get(name).map(PathBuf::from);
         let settings = engine::Settings {
             binary: person.engine,
@@ -129,7 +129,7 @@ impl<'a> Session<'a> {
         let states = self.dir.join("state");
         let repository = self.checkout.root.display().to_string();
         let home = Home { repository: &repository, config, states: &states };
-        Work::of(&self.engine, Site { home, stack, dir }, tree, &control).await
+        Work::open(&self.engine, Site { home, stack, dir }, tree, &control).await
     }
 
     pub fn root<'w>(&'w self, work: &'w Work) -> Root<'w> {
@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
         if is_destroyed {
             return Applied::remove(&self.dir, &work.stack);
         }
-        Applied::of(work.tree.clone(), &self.checkout.config.backend).write(&self.dir, &work.stack)
+        Applied::new(work.tree.clone(), &self.checkout.config.backend).write(&self.dir, &work.stack)
     }
 }
 

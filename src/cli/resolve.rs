@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::checkout::resolve::{Why, why};
+use crate::checkout::resolve::{Explanation, why};
 use crate::checkout::{Checkout, Error};
 use planwright_package::Prepared;
 
@@ -55,7 +55,7 @@ fn resolved(prepared: &Prepared) -> (Value, String) {
     (json, text)
 }
 
-fn explained(prepared: &Prepared, all: &[Why]) -> (Value, String) {
+fn explained(prepared: &Prepared, all: &[Explanation]) -> (Value, String) {
     let stack = &prepared.resolved.stack;
     let mut text = format!("{stack}\n");
     for why in all {

@@ -72,7 +72,7 @@ impl<'a> JobContext<'a> {
 
     /// Returns the same, with a log that is kept from here on.
     pub fn logged(&self) -> Self {
-        Self { log: RunLog::of(self.app), ..self.clone() }
+        Self { log: RunLog::new(self.app), ..self.clone() }
     }
 
     /// Returns the same for what nobody may stop.

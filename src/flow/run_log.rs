@@ -60,7 +60,7 @@ struct Buffer {
 
 impl RunLog {
     /// Returns a log that is written nowhere yet.
-    pub fn of(app: &App) -> Self {
+    pub fn new(app: &App) -> Self {
         let recorder = app.public_url.as_ref().map(|_| Recorder {
             store: app.store.clone(),
             clock: app.clock.clone(),

@@ -35,7 +35,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    pub fn of(prepared: &Prepared) -> Self {
+    pub fn new(prepared: &Prepared) -> Self {
         Self {
             files: prepared.rendered.files.clone(),
             providers: prepared.providers(),
@@ -84,8 +84,8 @@ struct Ranges<'a> {
 }
 
 impl Work {
-    /// Finds the engine and the state; errors are worded for people.
-    pub async fn of(
+    /// Finds the engine and the state. Errors are worded for people.
+    pub async fn open(
         engine: &Engine,
         Site { home, stack, dir }: Site<'_>,
         tree: Tree,

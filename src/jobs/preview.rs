@@ -72,7 +72,7 @@ async fn plan_all(
                 let gone = plan.resources.iter().filter(|it| it.action.is_destructive()).count();
                 destroys += gone;
                 digests.push(format!("{stack} {}", plan.digest()));
-                stacks.push(told(&stack, &plan));
+                stacks.push(plan_json(&stack, &plan));
             }
             Err(why) => {
                 is_planned = false;
@@ -132,7 +132,7 @@ async fn plan_one(
 }
 
 /// Returns a plan as the model is told it: addresses and what happens to them, no values.
-fn told(stack: &StackId, plan: &Plan) -> Value {
+fn plan_json(stack: &StackId, plan: &Plan) -> Value {
     let summary = plan.summary();
     let changes: Vec<Value> = plan
         .resources

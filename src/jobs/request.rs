@@ -122,8 +122,8 @@ async fn answered(app: &App, job: &Request, issue: &Issue, base: &Base) -> Resul
     };
     let Some(name) = form::package_of(&issue.body) else {
         if app.model.is_some() {
-            let wish = RunRequest { issue, by, text: "", key: agent::key_of(issue) };
-            return agent::begin(app, target, &wish, &configuration.config)
+            let request = RunRequest { issue, by, text: "", key: agent::key_of(issue) };
+            return agent::begin(app, target, &request, &configuration.config)
                 .await
                 .map(Answered::Begun);
         }

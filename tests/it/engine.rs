@@ -476,9 +476,9 @@ async fn a_root_says_which_types_its_rendered_modules_use() {
     let work = async |tree| {
         let (stack, dir) = (prepared.stack.id.clone(), dir.path().join("work"));
         let home = Home { repository: "repository", config: &config, states: &dir };
-        Work::of(&engine, Site { home, stack, dir: dir.clone() }, tree, &control).await
+        Work::open(&engine, Site { home, stack, dir: dir.clone() }, tree, &control).await
     };
-    let mut tree = Tree::of(&prepared);
+    let mut tree = Tree::new(&prepared);
     let work_of_bucket = work(tree.clone()).await.unwrap();
     let (env, secrets) = (std::collections::BTreeMap::new(), Secrets::default());
     let root = work_of_bucket.root(&env, &secrets);

@@ -113,8 +113,8 @@ impl ParamPath {
         }
     }
 
-    /// Errors where one of the keys cannot be written in a path.
-    pub fn of(steps: Vec<String>) -> Result<Self, InvalidName> {
+    /// Fails if one of the keys cannot be written in a path.
+    pub fn from_steps(steps: Vec<String>) -> Result<Self, InvalidName> {
         let path = Self(steps);
         Self::parse(&path.to_string())
     }

@@ -95,7 +95,7 @@ struct Entry {
 /// Why a line that speaks to us is no command; worded for a person, already safe in Markdown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    #[error("{} is no command.{} The commands are {}.", escape::code(.word), meant(.nearest), names())]
+    #[error("{} is no command.{} The commands are {}.", escape::code(.word), suggestion(.nearest), names())]
     Unknown { word: String, nearest: Option<&'static str> },
     #[error("{problem}. Usage: `{}`.", usage(.name))]
     Usage { name: &'static str, problem: Problem },
@@ -194,7 +194,7 @@ fn names() -> String {
     names.join(", ")
 }
 
-fn meant(nearest: &Option<&'static str>) -> String {
+fn suggestion(nearest: &Option<&'static str>) -> String {
     nearest.map_or(String::new(), |name| format!(" Did you mean `{name}`?"))
 }
 

@@ -79,8 +79,8 @@ impl fmt::Display for Finding {
         if !self.allowed.is_empty() {
             write!(f, "\n  allowed: {}", self.allowed.join(", "))?;
         }
-        if let Some(meant) = &self.did_you_mean {
-            write!(f, "\n  did you mean `{meant}`?")?;
+        if let Some(suggestion) = &self.did_you_mean {
+            write!(f, "\n  did you mean `{suggestion}`?")?;
         }
         if let Some(fix) = &self.fix {
             write!(f, "\n  to mend it: {fix}")?;

@@ -101,7 +101,7 @@ mod tests {
         Kind::Function,
     ];
 
-    fn of(names: [&str; 6]) -> Types {
+    fn types(names: [&str; 6]) -> Types {
         let mut types = Types::default();
         for (kind, name) in KINDS.into_iter().zip(names) {
             types.add(kind, name);
@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn a_union_has_each_kind_of_both_and_says_so() {
-        let both = of(["r", "d", "e", "l", "a", "f"]).union(of(["s", "d", "g", "m", "b", "h"]));
+        let both =
+            types(["r", "d", "e", "l", "a", "f"]).union(types(["s", "d", "g", "m", "b", "h"]));
         assert_eq!(
             both.to_string(),
             "resources r, s; data sources d; ephemeral e, g; lists l, m; actions a, b; functions f, h"

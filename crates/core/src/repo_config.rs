@@ -66,7 +66,7 @@ pub enum Warm {
 
 impl EngineRule {
     /// Returns the engines of this range, with everything else as it is where nothing is said.
-    pub fn of(version: &str) -> Self {
+    pub fn new(version: &str) -> Self {
         Self { version: version.into(), warm: Warm::default(), warm_providers: None }
     }
 
@@ -240,7 +240,7 @@ impl RepoConfig {
             packages: Vec::new(),
             backend: Backend { kind: "local".into(), config: BTreeMap::new() },
             approvals: Approvals { required: 1, own: false },
-            engine: EngineRule::of("*"),
+            engine: EngineRule::new("*"),
             agent: AgentRules::default(),
         }
     }
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_repository_can_only_narrow_what_is_kept() {
-        let all = EngineRule::of("*");
+        let all = EngineRule::new("*");
         assert!(all.keeps("hashicorp/aws"));
         assert!(!EngineRule { warm: Warm::Off, ..all.clone() }.keeps("hashicorp/aws"));
         let one = EngineRule { warm_providers: Some(vec!["hashicorp/aws".into()]), ..all };

@@ -55,7 +55,7 @@ impl<'a> Transcript<'a> {
     pub(crate) fn line(&mut self, line: &str) {
         let (text, is_error) = match serde_json::from_str::<Message>(line) {
             Ok(message) => {
-                self.keep(&message);
+                self.record(&message);
                 (message.text, message.level == "error")
             }
             Err(_) => (line.to_owned(), false),
@@ -73,7 +73,7 @@ impl<'a> Transcript<'a> {
         self.tail.push_back(text);
     }
 
-    fn keep(&mut self, message: &Message) {
+    fn record(&mut self, message: &Message) {
         if let Some(diagnostic) = &message.diagnostic {
             self.diagnostics.push(diagnostic.read(self.secrets));
         }

@@ -128,7 +128,7 @@ fn collect(
                 open.push((steps, schema, is_required));
                 continue;
             }
-            let Ok(path) = ParamPath::of(steps) else { continue };
+            let Ok(path) = ParamPath::from_steps(steps) else { continue };
             let condition = condition.map(str::to_owned);
             fields.push(Field { path, schema: schema.clone(), is_required, condition });
         }

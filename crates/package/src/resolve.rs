@@ -231,13 +231,14 @@ impl Resolved {
         let of = pointers.iter().find(|p| one.at == **p || one.at.starts_with(&format!("{p}/")));
         let unknown = |allowed: Vec<String>| {
             let message = format!("there is no value `{}` to override", one.at);
-            let meant = nearest(&one.at, allowed.iter().map(String::as_str)).map(str::to_owned);
+            let suggestion =
+                nearest(&one.at, allowed.iter().map(String::as_str)).map(str::to_owned);
             let mut finding = one.finding("unknown_override", &one.place, message, "");
-            finding.fix = Some(match &meant {
-                Some(meant) => format!("write `at: {meant}`"),
+            finding.fix = Some(match &suggestion {
+                Some(suggestion) => format!("write `at: {suggestion}`"),
                 None => format!("planwright resolve {} shows the values", self.stack),
             });
-            finding.did_you_mean = meant;
+            finding.did_you_mean = suggestion;
             vec![Finding { allowed, ..finding }]
         };
         let Some(of) = of.cloned() else { return Err(unknown(pointers)) };

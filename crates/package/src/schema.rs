@@ -80,8 +80,9 @@ impl Schema {
         let value = document.value();
         let mut worst: BTreeMap<String, (u8, Finding)> = BTreeMap::new();
         for error in self.validator.iter_errors(&value) {
-            let mistake = SchemaError { schema: self, document, prefix, member, error: &error };
-            for (pointer, finding) in mistake.findings() {
+            let schema_error =
+                SchemaError { schema: self, document, prefix, member, error: &error };
+            for (pointer, finding) in schema_error.findings() {
                 let weight = weight(error.kind());
                 match worst.get(&pointer) {
                     Some((other, _)) if *other <= weight => {}

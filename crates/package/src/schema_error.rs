@@ -53,17 +53,17 @@ impl SchemaError<'_> {
         };
         let object = self.parent();
         let known = names(object.get("properties"));
-        let meant = alias(object, name)
+        let suggestion = alias(object, name)
             .or_else(|| nearest(name, known.iter().map(String::as_str)).map(str::to_owned));
         let pointer = format!("{at}/{}", escaped(name));
         let mut finding =
             self.finding(code, &pointer, format!("there is no {} `{name}`", self.noun()));
-        finding.fix = Some(match &meant {
-            Some(meant) => format!("rename `{name}` to `{meant}`"),
+        finding.fix = Some(match &suggestion {
+            Some(suggestion) => format!("rename `{name}` to `{suggestion}`"),
             None => format!("remove `{name}`"),
         });
         finding.allowed = known;
-        finding.did_you_mean = meant;
+        finding.did_you_mean = suggestion;
         finding
     }
 
@@ -121,16 +121,16 @@ impl SchemaError<'_> {
             }
         };
         let mut finding = self.finding(code, at, message);
-        let meant = self.error.instance().as_str().and_then(|word| {
+        let suggestion = self.error.instance().as_str().and_then(|word| {
             if code == "not_allowed" {
                 nearest(word, allowed.iter().map(String::as_str))
             } else {
                 None
             }
         });
-        finding.did_you_mean = meant.map(str::to_owned);
+        finding.did_you_mean = suggestion.map(str::to_owned);
         finding.fix = Some(match (&finding.did_you_mean, allowed.as_slice()) {
-            (Some(meant), _) => format!("write `{meant}`"),
+            (Some(suggestion), _) => format!("write `{suggestion}`"),
             (None, [one]) => format!("write {one}"),
             _ => "write one of the allowed values".into(),
         });

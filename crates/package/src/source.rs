@@ -84,7 +84,7 @@ impl Source {
             finding.did_you_mean = super::suggest::nearest(name, names).map(str::to_owned);
         }
         finding.fix = Some(match &finding.did_you_mean {
-            Some(meant) => format!("write `package: {meant}`"),
+            Some(suggestion) => format!("write `package: {suggestion}`"),
             None => {
                 "name a built-in package, or a folder of this repository with a package.yaml".into()
             }

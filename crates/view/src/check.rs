@@ -155,8 +155,8 @@ fn annotations(report: &Change) -> Vec<Annotation> {
 fn annotation(finding: &Finding) -> Annotation {
     let cut = |text: &str| escape::visible(&escape::shortened(text, 1_000));
     let mut message = cut(&finding.message);
-    if let Some(meant) = &finding.did_you_mean {
-        message.push_str(&format!("\nDid you mean {}?", cut(meant)));
+    if let Some(suggestion) = &finding.did_you_mean {
+        message.push_str(&format!("\nDid you mean {}?", cut(suggestion)));
     }
     if !finding.allowed.is_empty() {
         message.push_str(&format!("\nAllowed: {}", cut(&finding.allowed.join(", "))));

@@ -9,9 +9,9 @@ use crate::text;
 pub fn command_error(error: &CommandError) -> Text {
     match error {
         CommandError::Unknown { word, nearest } => {
-            let meant = nearest.map(|name| text![" Did you mean ", code(name), "?"]);
+            let suggestion = nearest.map(|name| text![" Did you mean ", code(name), "?"]);
             let names = Text::join(rows().map(|row| Text::from(code(row.name))), ", ");
-            text![code(word), " is no command.", meant, " The commands are ", names, "."]
+            text![code(word), " is no command.", suggestion, " The commands are ", names, "."]
         }
         CommandError::Usage { name, problem } => {
             text![problem_words(problem), ". Usage: ", code(usage(name)), "."]

@@ -9,7 +9,7 @@ use super::doc::{Block, Callout, DiffLine, Doc, Item, Mark, Sign, Span, Text};
 
 /// Where a text stands: a line breaks differently there, and a `<summary>` is HTML.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     Paragraph,
     Line,
     Summary,
@@ -22,7 +22,7 @@ pub fn markdown(doc: &Doc) -> String {
 
 /// Returns a text on one line.
 pub fn markdown_line(text: &Text) -> String {
-    inline(text, Place::Line)
+    inline(text, Position::Line)
 }
 
 fn blocks(all: &[Block], between: &str) -> String {
@@ -31,8 +31,8 @@ fn blocks(all: &[Block], between: &str) -> String {
 
 fn block(block: &Block) -> String {
     match block {
-        Block::Heading(text) => format!("**{}**", inline(text, Place::Line)),
-        Block::Paragraph(text) => inline(text, Place::Paragraph),
+        Block::Heading(text) => format!("**{}**", inline(text, Position::Line)),
+        Block::Paragraph(text) => inline(text, Position::Paragraph),
         Block::Table { head, rows } => {
             let line = vec!["---"; head.len()].join(" | ");
             let rows: String = rows.iter().map(|cells| format!("\n{}", row(cells))).collect();
@@ -40,7 +40,7 @@ fn block(block: &Block) -> String {
         }
         Block::List(items) => list(items, 0).join("\n"),
         Block::Steps(steps) => {
-            let step = |(n, text): (usize, &Text)| format!("{n}. {}", inline(text, Place::Line));
+            let step = |(n, text): (usize, &Text)| format!("{n}. {}", inline(text, Position::Line));
             (1..).zip(steps).map(step).collect::<Vec<_>>().join("\n")
         }
         Block::Quote(body) => quoted(&blocks(body, "\n")),
@@ -53,7 +53,7 @@ fn block(block: &Block) -> String {
         }
         Block::Details { summary, is_open, body } => {
             let open = if *is_open { " open" } else { "" };
-            let summary = inline(summary, Place::Summary);
+            let summary = inline(summary, Position::Summary);
             let body = markdown(body);
             format!("<details{open}><summary>{summary}</summary>\n\n{body}\n\n</details>")
         }
@@ -77,7 +77,7 @@ pub fn diff_line(line: &DiffLine) -> String {
 }
 
 fn row(cells: &[Text]) -> String {
-    let cells: Vec<String> = cells.iter().map(|cell| inline(cell, Place::Line)).collect();
+    let cells: Vec<String> = cells.iter().map(|cell| inline(cell, Position::Line)).collect();
     format!("| {} |", cells.join(" | "))
 }
 
@@ -89,7 +89,7 @@ fn list(items: &[Item], depth: usize) -> Vec<String> {
             Some(true) => "[x] ",
             Some(false) => "[ ] ",
         };
-        let text = inline(&item.text, Place::Line);
+        let text = inline(&item.text, Position::Line);
         lines.push(format!("{}- {task}{text}", "  ".repeat(depth)));
         lines.extend(list(&item.below, depth + 1));
     }
@@ -101,25 +101,27 @@ fn quoted(text: &str) -> String {
     text.lines().map(line).collect::<Vec<String>>().join("\n")
 }
 
-fn inline(text: &Text, place: Place) -> String {
-    text.0.iter().map(|it| span(it, place)).collect()
+fn inline(text: &Text, position: Position) -> String {
+    text.0.iter().map(|it| span(it, position)).collect()
 }
 
-fn span(span: &Span, place: Place) -> String {
+fn span(span: &Span, position: Position) -> String {
     match span {
-        Span::Words(text) if place == Place::Summary => html(text),
+        Span::Words(text) if position == Position::Summary => html(text),
         Span::Words(text) => plain(text),
         // Markdown is not read in a summary.
-        Span::Foreign(text) if place == Place::Summary => format!("<code>{}</code>", html(text)),
+        Span::Foreign(text) if position == Position::Summary => {
+            format!("<code>{}</code>", html(text))
+        }
         Span::Foreign(text) => escape::prose(text),
-        Span::Code(text) if place == Place::Summary => format!("<code>{}</code>", html(text)),
+        Span::Code(text) if position == Position::Summary => format!("<code>{}</code>", html(text)),
         Span::Code(text) => escape::code(text),
-        Span::Strong(text) => format!("**{}**", inline(text, place)),
-        Span::Small(text) => format!("<sub>{}</sub>", inline(text, place)),
-        Span::Link { text, url } => format!("[{}]({})", inline(text, place), address(url)),
+        Span::Strong(text) => format!("**{}**", inline(text, position)),
+        Span::Small(text) => format!("<sub>{}</sub>", inline(text, position)),
+        Span::Link { text, url } => format!("[{}]({})", inline(text, position), address(url)),
         Span::PullRequest(number) => format!("#{number}"),
         Span::Mark(mark) => sign(*mark).into(),
-        Span::Break if place == Place::Paragraph => "  \n".into(),
+        Span::Break if position == Position::Paragraph => "  \n".into(),
         Span::Break => "<br>".into(),
     }
 }

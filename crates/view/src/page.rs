@@ -88,8 +88,8 @@ impl BlockLine for DiffLine {
 }
 
 impl<Line: BlockLine> Fitting<Line> {
-    /// A group that is too long is told by its first line.
-    pub fn of(groups: impl Iterator<Item = Vec<Line>>, room: usize) -> Self {
+    /// Takes the lines that fit; of a group that is too long only its first.
+    pub fn new(groups: impl Iterator<Item = Vec<Line>>, room: usize) -> Self {
         let mut fitting = Self { lines: Vec::new(), left_out: 0 };
         let mut measure = Measure { bytes: 0, ticks: 0 };
         for group in groups {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn fitted(groups: impl Iterator<Item = Vec<String>>, room: usize) -> (String, usize) {
-        let fitting = Fitting::of(groups, room);
+        let fitting = Fitting::new(groups, room);
         let block = fitting.block().map(|block| markdown(&block.into()));
         (block.unwrap_or_default(), fitting.left_out)
     }

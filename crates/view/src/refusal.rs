@@ -289,11 +289,11 @@ impl Refusal {
                     .into()
             }
             Self::NothingLocked { stack } => {
-                text!["This change holds no lock", of(stack.as_ref()), " and waits for none."]
+                text!["This change holds no lock", of_stack(stack.as_ref()), " and waits for none."]
             }
             Self::LockInUse { stack } => text![
                 "The lock",
-                of(stack.as_ref()),
+                of_stack(stack.as_ref()),
                 " is in use by an apply that runs; ",
                 slash("cancel"),
                 " stops it."
@@ -397,6 +397,6 @@ fn known_addresses(known: &[String]) -> Text {
     text!["; those are ", Text::join(names, ", ")]
 }
 
-fn of(stack: Option<&StackId>) -> Option<Text> {
+fn of_stack(stack: Option<&StackId>) -> Option<Text> {
     stack.map(|stack| text![" of ", stack])
 }

@@ -248,7 +248,7 @@ fn fitted<Line: BlockLine>(
     room: usize,
     left_out: Text,
 ) -> Doc {
-    let fitting = Fitting::of(groups, room.saturating_sub(SENTENCE));
+    let fitting = Fitting::new(groups, room.saturating_sub(SENTENCE));
     let mut doc = Doc::from(fitting.block().map(Doc::from));
     if fitting.left_out > 0 {
         doc.push(text!["… ", fitting.left_out, " more", left_out, "."]);
@@ -269,8 +269,8 @@ fn finding_item(finding: &Finding) -> Item {
     };
     let place = short_code(&finding.place.to_string(), 200);
     let mut text = text![strong(severity), " ", place, ": ", foreign(&finding.message, 300)];
-    if let Some(meant) = &finding.did_you_mean {
-        text.push(text!["; did you mean ", short_code(meant, 80), "?"]);
+    if let Some(suggestion) = &finding.did_you_mean {
+        text.push(text!["; did you mean ", short_code(suggestion, 80), "?"]);
     }
     if !finding.allowed.is_empty() {
         text.push(text!["; allowed: ", short_code(&finding.allowed.join(", "), 200)]);

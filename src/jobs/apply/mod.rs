@@ -124,7 +124,7 @@ async fn in_turn(
     let (pull, recorded, trees) = (&pull, &recorded, &trees);
     let apply = ApplyContext { target, pull, recorded, trees, asked, digest };
     if let Some(change) = recover::settled(app, &apply, context).await? {
-        return told(asked, &change);
+        return refuse_unless_applied(asked, &change);
     }
     if let Some(ended) = ended(recorded, asked) {
         ended?;
@@ -161,7 +161,7 @@ async fn approved(
     match locks(app, apply).await? {
         LockAnswer::Held(lock) => {
             let approved = run::Approved { met, lock, change };
-            told(apply.asked, &run::run(app, apply, approved, context).await?)
+            refuse_unless_applied(apply.asked, &run::run(app, apply, approved, context).await?)
         }
         LockAnswer::Waiting(positions) => {
             let waiting = Waiting { plan_set: apply.recorded.id, change, positions };
@@ -170,8 +170,8 @@ async fn approved(
     }
 }
 
-/// What whoever asked for it hears of an apply that has ended: done only if it is.
-fn told(asked: Option<&Invocation>, change: &Change) -> Result<Vec<Job>> {
+/// Fails with what whoever asked for it hears of an apply that has ended, unless it is applied.
+fn refuse_unless_applied(asked: Option<&Invocation>, change: &Change) -> Result<Vec<Job>> {
     let refusal = match (change.state, &change.digest) {
         _ if asked.is_none() => return Ok(Vec::new()),
         (ChangeState::Applied, _) => return Ok(Vec::new()),

@@ -371,7 +371,7 @@ pub async fn record_applied(
     match planned(work.plan(&app.apply_env, &context.unstoppable(), Stage::Verify).await)? {
         Ok(second) if second.plan.has_converged() => {
             note(app, id, &work.stack, Step::Verified, Json::Null).await?;
-            Ok(StackProgress::Applied { outputs: shown(outputs) })
+            Ok(StackProgress::Applied { outputs: output_values(outputs) })
         }
         Ok(second) => Ok(StackProgress::Failed {
             message: format!(
@@ -393,7 +393,7 @@ fn changes(plan: &Plan) -> String {
 }
 
 /// Returns outputs for people; what is sensitive is named, never shown.
-fn shown(outputs: BTreeMap<String, Output>) -> BTreeMap<String, Value> {
+fn output_values(outputs: BTreeMap<String, Output>) -> BTreeMap<String, Value> {
     let value = |output: Output| match output.sensitive {
         true => Value::Sensitive(String::new()),
         false => Value::Known(output.value),

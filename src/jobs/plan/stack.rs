@@ -82,8 +82,8 @@ impl Work {
         let home = work::Home { repository: &name, config, states: &states };
         let stack = prepared.stack.id.clone();
         let site = work::Site { home, stack: stack.clone(), dir };
-        let tree = Tree::of(&prepared);
-        let work = work::Work::of(&app.engine, site, tree, &Control::default()).await;
+        let tree = Tree::new(&prepared);
+        let work = work::Work::open(&app.engine, site, tree, &Control::default()).await;
         Ok(Self { stack, kind, prepared, work: work.map_err(|error| error.to_string())? })
     }
 

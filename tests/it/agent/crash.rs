@@ -175,7 +175,7 @@ fn told(hub: &Hub, issue: i64) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_run_that_is_killed_before_any_event_ends_as_if_nothing_had_happened() {
     let unharmed = play(None).await;
-    let golden = Run::of(&unharmed.log).unwrap();
+    let golden = Run::from_log(&unharmed.log).unwrap();
     assert!(golden.is_complete(), "{}", unharmed.told);
     let events = unharmed.log.len() as u64;
     assert!(events > 20);
@@ -186,7 +186,7 @@ async fn a_run_that_is_killed_before_any_event_ends_as_if_nothing_had_happened()
         .await;
     for (seq, ended) in ended {
         assert!(ended.was_killed);
-        let run = Run::of(&ended.log).unwrap();
+        let run = Run::from_log(&ended.log).unwrap();
         assert_eq!(run.change_set, golden.change_set, "killed before {seq}");
         assert_eq!(run.conversation, golden.conversation, "killed before {seq}");
         assert!(run.is_complete(), "killed before {seq}: {}", ended.told);

@@ -23,7 +23,7 @@ pub fn config() -> RepoConfig {
         packages: source::names().map(str::to_owned).chain(["packages/*".to_owned()]).collect(),
         backend: Backend { kind: "local".into(), config: Default::default() },
         approvals: Approvals { required: 1, own: false },
-        engine: EngineRule::of("*"),
+        engine: EngineRule::new("*"),
         agent: Default::default(),
     }
 }

@@ -192,7 +192,7 @@ async fn the_log_of_an_agent_is_whole_and_goes_on(database: &Database) {
     for run in [&ended, &waiting] {
         let log = store.agent_log(run.id).await.unwrap();
         Entry::verify(&log).unwrap();
-        assert_eq!(Run::of(&log).unwrap().is_over(), run.facts.is_over);
+        assert_eq!(Run::from_log(&log).unwrap().is_over(), run.facts.is_over);
     }
     // Another event is chained to those of the old form.
     let log = store.agent_log(waiting.id).await.unwrap();

@@ -41,7 +41,7 @@ struct Life {
 }
 
 impl Life {
-    async fn of(story: &Story, pulls: &[i64]) -> Self {
+    async fn read(story: &Story, pulls: &[i64]) -> Self {
         let (mut plans, mut shown) = (Vec::new(), Vec::new());
         for pr in pulls {
             let set = story.store().latest_plan_set(story.id(*pr)).await.unwrap().unwrap().plan_set;
@@ -123,7 +123,7 @@ async fn lived(engine: &str, warm: Warm) -> Life {
     story.assert_says(removed, "Applied and verified");
     assert!(!is_there());
 
-    let life = Life::of(&story, &[made, removed]).await;
+    let life = Life::read(&story, &[made, removed]).await;
     story.finish().await;
     life
 }

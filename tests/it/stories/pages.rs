@@ -58,7 +58,7 @@ async fn one_click_from_the_check_leads_over_the_sign_in_to_the_plan_in_full() {
     let pr = planned(&story, "Hello").await;
     let url = details(&story, pr);
     assert_eq!(linked(&story, pr), url);
-    let bob = Browser::of("bob");
+    let bob = Browser::new("bob");
     assert_sent_to_sign_in(&story.hub, &bob.get(&url).await);
     let page = bob.open(&url).await;
     assert_eq!((page.status, &page.url), (StatusCode::OK, &url), "back at the page asked for");
@@ -95,7 +95,7 @@ async fn one_click_from_the_check_leads_over_the_sign_in_to_the_plan_in_full() {
 async fn what_was_approved_since_stands_on_the_page_and_a_newer_run_is_linked() {
     let story = with_pages().await;
     let pr = planned(&story, "Hello").await;
-    let (first, bob) = (details(&story, pr), Browser::of("bob"));
+    let (first, bob) = (details(&story, pr), Browser::new("bob"));
     story.bob.approve(REPO, pr).unwrap();
     story.settle().await;
     let text = said(&bob.open(&first).await);
@@ -122,7 +122,7 @@ async fn an_apply_has_a_page_with_its_steps() {
     story.settle().await;
     let apply = linked(&story, pr);
     assert_ne!(plan, apply, "the comment links the page of the apply");
-    let text = said(&Browser::of("carol").open(&apply).await);
+    let text = said(&Browser::new("carol").open(&apply).await);
     println!("{text}");
     for words in [
         "Apply ✓ applied",
@@ -148,7 +148,7 @@ async fn an_apply_that_was_lost_keeps_its_page_and_says_what_was_found() {
     lose(&story, pr, &Host::here(), None).await;
     story.merge(&story.bob, pr);
     story.settle().await;
-    let text = said(&Browser::of("bob").open(&linked(&story, pr)).await);
+    let text = said(&Browser::new("bob").open(&linked(&story, pr)).await);
     assert!(text.contains("Apply ✗ failed") && text.contains("Plan again, done"), "{text}");
     assert!(text.contains("2 resources would still change"), "{text}");
     story.finish().await;
@@ -161,7 +161,7 @@ async fn what_cannot_be_planned_says_so_on_its_page() {
     files[0].1 = files[0].1.replace("greeting:", "greting:");
     let pr = story.open(&story.alice, "hello", &borrowed(&files));
     story.settle().await;
-    let text = said(&Browser::of("bob").open(&details(&story, pr)).await);
+    let text = said(&Browser::new("bob").open(&details(&story, pr)).await);
     assert!(text.contains("Plan ✗ not planned") && text.contains("Validate, failed"), "{text}");
     assert!(text.contains("there is no param `greting`"), "{text}");
     // No stack is known where the head cannot be merged; the page is there all the same.
@@ -177,7 +177,7 @@ async fn a_log_grows_while_the_engine_is_at_work() {
     let engine = Some(starts.engine.clone());
     let story = Story::with(Setup { has_pages: true, engine, ..Setup::default() }).await;
     let pr = story.open(&story.alice, "hello", &borrowed(&hello("hello", "Hello")));
-    let bob = Browser::of("bob");
+    let bob = Browser::new("bob");
     let watched = async {
         let at_work = loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -218,7 +218,7 @@ async fn no_secret_of_the_engine_reaches_a_page() {
     };
     let story = Story::with(setup).await;
     let pr = planned(&story, "Hello").await;
-    let page = Browser::of("bob").open(&details(&story, pr)).await;
+    let page = Browser::new("bob").open(&details(&story, pr)).await;
     assert!(page.text.contains("the password is [secret]"), "{}", page.text);
     assert!(!page.text.contains(CANARY));
     story.finish().await;
@@ -233,7 +233,7 @@ async fn no_secret_of_the_bot_reaches_a_page_whatever_the_engine_says() {
     let secrets = format!("{}\n{}\n", app.webhook_secret, app.client_secret);
     std::fs::write(starts.dir().join("secret"), secrets).unwrap();
     let pr = planned(&story, "Hello").await;
-    let page = Browser::of("bob").open(&details(&story, pr)).await;
+    let page = Browser::new("bob").open(&details(&story, pr)).await;
     assert_eq!(page.text.matches("[secret]").count(), 2, "{}", page.text);
     assert!(!page.text.contains(&app.webhook_secret) && !page.text.contains(&app.client_secret));
     story.finish().await;
@@ -250,7 +250,7 @@ async fn markup_in_a_plan_a_title_or_a_log_is_text() {
     let title = "<b onclick=alert(3)>Title</b> \u{202e}";
     let pr = story.alice.open_pull(REPO, "hello", title).unwrap();
     story.settle().await;
-    let page = Browser::of("bob").open(&details(&story, pr)).await;
+    let page = Browser::new("bob").open(&details(&story, pr)).await;
     let document = scraper::Html::parse_document(&page.text);
     for selector in ["script", "img", "b", "[onclick]", "[onerror]"] {
         let selector = scraper::Selector::parse(selector).unwrap();
@@ -268,7 +268,7 @@ async fn whoever_cannot_read_the_repository_sees_what_is_seen_where_there_is_not
     story.hub.set_private(REPO, true).unwrap();
     let pr = planned(&story, "Hello").await;
     let url = details(&story, pr);
-    let eve = Browser::of("eve");
+    let eve = Browser::new("eve");
     let page = eve.open(&url).await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);
     assert!(!page.text.contains("hello") && !page.text.contains("infra"), "{}", page.text);
@@ -283,7 +283,7 @@ async fn who_may_see_is_asked_anew_each_minute_and_without_an_answer_nothing_is_
     let story = with_pages().await;
     story.hub.set_private(REPO, true).unwrap();
     let pr = planned(&story, "Hello").await;
-    let (url, carol) = (details(&story, pr), Browser::of("carol"));
+    let (url, carol) = (details(&story, pr), Browser::new("carol"));
     assert_eq!(carol.open(&url).await.status, StatusCode::OK);
     let before = story.hub.calls().len();
     for _ in 0..5 {
@@ -293,7 +293,7 @@ async fn who_may_see_is_asked_anew_each_minute_and_without_an_answer_nothing_is_
     story.hub.set_permission(REPO, "carol", None).unwrap();
     story.pass(SignedDuration::from_secs(61));
     assert_eq!(carol.get(&url).await.status(), StatusCode::NOT_FOUND);
-    let bob = Browser::of("bob");
+    let bob = Browser::new("bob");
     assert_eq!(bob.open(&url).await.status, StatusCode::OK);
     story.pass(SignedDuration::from_secs(61));
     story.hub.fail(PERMISSION, 3, Fault::Status(500));
@@ -309,16 +309,16 @@ async fn a_session_that_is_forged_too_old_or_another_bots_is_none() {
     const COOKIE: &str = "planwright_session";
     let story = with_pages().await;
     let pr = planned(&story, "Hello").await;
-    let (url, bob) = (details(&story, pr), Browser::of("bob"));
+    let (url, bob) = (details(&story, pr), Browser::new("bob"));
     bob.open(&url).await;
     let good = bob.cookie(COOKIE).unwrap();
     let other = with_pages().await;
     let there = planned(&other, "Hello").await;
-    let stranger = Browser::of("bob");
+    let stranger = Browser::new("bob");
     stranger.open(&details(&other, there)).await;
     let (value, signature) = good.split_once('.').unwrap();
     let sign_in = {
-        let fresh = Browser::of("bob");
+        let fresh = Browser::new("bob");
         fresh.get(&url).await;
         fresh.cookie("planwright_sign_in").unwrap()
     };
@@ -329,7 +329,7 @@ async fn a_session_that_is_forged_too_old_or_another_bots_is_none() {
         format!("{value}."),
         value.to_owned(),
     ] {
-        let forger = Browser::of("bob");
+        let forger = Browser::new("bob");
         forger.set(COOKIE, &bad);
         assert_sent_to_sign_in(&story.hub, &forger.get(&url).await);
     }
@@ -362,20 +362,20 @@ async fn only_the_browser_that_began_a_sign_in_ends_it_and_once() {
         assert_eq!(answer.status(), status, "{back}");
         assert_eq!(browser.cookie("planwright_session"), None);
     };
-    let bob = Browser::of("bob");
+    let bob = Browser::new("bob");
     let back = at_github(&bob, &url).await;
     let (code, state) = back.split_once("&state=").unwrap();
     for wrong in [code.to_owned(), format!("{code}&state="), format!("{code}&state={state}0")] {
         refused(&bob, &wrong, StatusCode::FORBIDDEN).await;
     }
-    refused(&Browser::of("eve"), &back, StatusCode::FORBIDDEN).await;
+    refused(&Browser::new("eve"), &back, StatusCode::FORBIDDEN).await;
     let callback = code.split_once('?').unwrap().0;
     refused(&bob, &format!("{callback}?code=0123&state={state}"), StatusCode::BAD_GATEWAY).await;
     let denied = format!("{callback}?error=access_denied&state={state}");
     refused(&bob, &denied, StatusCode::FORBIDDEN).await;
     assert_eq!(bob.get(&back).await.status(), StatusCode::SEE_OTHER);
     assert!(bob.cookie("planwright_session").is_some());
-    let again = Browser::of("bob");
+    let again = Browser::new("bob");
     let back = at_github(&again, &url).await;
     story.pass(SignedDuration::from_mins(11));
     refused(&again, &back, StatusCode::FORBIDDEN).await;
@@ -388,7 +388,7 @@ async fn a_sign_in_leads_to_a_run_and_nowhere_else() {
     let pr = planned(&story, "Hello").await;
     let url = details(&story, pr);
     let base = url.rsplit_once('/').unwrap().0;
-    let bob = Browser::of("bob");
+    let bob = Browser::new("bob");
     for path in ["https:%2f%2fevil.example", "%2f%2fevil.example", "..%2f..%2fevil", "x"] {
         let answer = bob.get(&format!("{base}/{path}")).await;
         assert_eq!((answer.status(), location(&answer)), (StatusCode::NOT_FOUND, None), "{path}");
@@ -411,7 +411,7 @@ async fn without_a_public_url_there_is_neither_a_link_nor_a_page() {
     assert_eq!(story.check(pr).details_url, None);
     assert!(!story.report(pr).contains("/runs/"), "{}", story.report(pr));
     let address = story.bot.address.unwrap();
-    let answer = Browser::of("bob").open(&format!("http://{address}/runs/x")).await;
+    let answer = Browser::new("bob").open(&format!("http://{address}/runs/x")).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     assert!(answer.text.contains("--public-url is not given"), "{}", answer.text);
     story.finish().await;
@@ -421,7 +421,7 @@ async fn without_a_public_url_there_is_neither_a_link_nor_a_page() {
 async fn steps_and_log_are_gone_after_the_retention_and_the_plan_stays() {
     let story = with_pages().await;
     let pr = planned(&story, "Hello").await;
-    let (url, bob) = (details(&story, pr), Browser::of("bob"));
+    let (url, bob) = (details(&story, pr), Browser::new("bob"));
     for (days, is_there) in [(89, true), (2, false)] {
         story.pass(SignedDuration::from_hours(24 * days));
         planwright::retention::delete_old(story.app()).await.unwrap();

@@ -232,19 +232,19 @@ async fn webhooks_that_never_arrived_are_fetched_at_the_start() {
     story.settle().await;
     assert_eq!(starts.take(), Vec::<String>::new(), "nothing was heard of it");
     story.restart().await;
-    look(&story).await.unwrap();
+    catch_up_with(&story).await.unwrap();
     story.settle().await;
     assert!(story.report(pr).contains("input: \"Moin, world\""), "{}", story.report(pr));
     assert_eq!(starts.count("plan"), 1);
     assert!(story.reply(pr).contains("/infra plan"), "the help: {}", story.reply(pr));
-    look(&story).await.unwrap();
+    catch_up_with(&story).await.unwrap();
     story.settle().await;
     assert_eq!(starts.take(), Vec::<String>::new(), "a second look finds nothing new");
     story.finish().await;
 }
 
 /// Looks for what was missed, as a bot does that has just started.
-async fn look(story: &Story) -> Result<(), flow::Error> {
+async fn catch_up_with(story: &Story) -> Result<(), flow::Error> {
     catch_up(story.app(), &mut SyncCursor::load(story.app()).await?).await
 }
 
@@ -327,10 +327,10 @@ async fn a_write_that_cannot_be_finished_keeps_none_of_the_others_from_it() {
         let comments = story.hub.comments(REPO, pr).unwrap();
         comments.iter().find(|it| it.id == comment).unwrap().reactions.len()
     };
-    look(&story).await.unwrap();
+    catch_up_with(&story).await.unwrap();
     assert_eq!(reactions(), 0, "whoever put it down may be about to send it");
     story.pass(SignedDuration::from_mins(6));
-    look(&story).await.unwrap();
+    catch_up_with(&story).await.unwrap();
     assert_eq!(reactions(), 1);
     story.finish().await;
 }

@@ -21,7 +21,7 @@ pub struct Shown {
 
 impl Browser {
     /// One in which somebody uses the local GitHub.
-    pub fn of(login: &str) -> Self {
+    pub fn new(login: &str) -> Self {
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let browser = Self { client, cookies: Mutex::default() };
         browser.set("fakehub_person", login);

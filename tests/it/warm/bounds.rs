@@ -167,7 +167,7 @@ async fn a_repository_that_wants_no_kept_providers_any_more_gets_none_ahead() {
     let echo = Echo::new();
     let mut stack = stack(&echo, WarmBounds::default()).await;
     stack.plan(Mode::Normal).await;
-    let off = EngineRule { warm: Warm::Off, ..EngineRule::of("*") };
+    let off = EngineRule { warm: Warm::Off, ..EngineRule::new("*") };
     stack.warm = Some(("one".into(), off));
     stack.plan(Mode::Normal).await;
     stack.restart();

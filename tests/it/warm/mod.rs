@@ -13,7 +13,7 @@ use crate::support::engine::Stack;
 
 /// What a stack of this repository shares with others of it.
 fn in_repository(name: &str) -> Option<(String, EngineRule)> {
-    Some((name.into(), EngineRule::of("*")))
+    Some((name.into(), EngineRule::new("*")))
 }
 
 /// The ids of the providers that are kept.

@@ -85,7 +85,7 @@ async fn another_repository_gets_another_process_and_other_credentials_other_ans
 async fn nothing_is_kept_where_the_repository_or_the_settings_do_not_allow_it() {
     let echo = Echo::new();
     let mut stack = stack(&echo).await;
-    let all = EngineRule::of("*");
+    let all = EngineRule::new("*");
     let off = EngineRule { warm: Warm::Off, ..all.clone() };
     let other = EngineRule { warm_providers: Some(vec!["hashicorp/aws".into()]), ..all.clone() };
     for rule in [off, other] {
@@ -235,7 +235,7 @@ async fn a_plan_for_whose_provider_there_is_no_memory_is_made_cold() {
         noting(echo.warm_stack("terraform", &file(), |warm| warm.bounds = bounds).await);
     let fault = fault(&mut stack, "hang:PlanResourceChange");
     let (one, two) = (stack.workdir(), stack.dir.path().join("two"));
-    let rule = EngineRule::of("*");
+    let rule = EngineRule::new("*");
     let another = Sharing { repository: "another", rule: &rule };
     // The first one holds the lock of its state.
     let mut backend = stack.backend.clone();

@@ -116,10 +116,10 @@ impl Call {
             let message = escape::shortened(&error.to_string(), 200);
             return Err(Problem::new("schema", error.instance_path().as_str(), message));
         }
-        Self::of(&tool.name, &value)
+        Self::from_json(&tool.name, &value)
     }
 
-    fn of(tool: &str, value: &Value) -> Result<Self, Problem> {
+    fn from_json(tool: &str, value: &Value) -> Result<Self, Problem> {
         let read = Reader { value };
         Ok(match tool {
             "search_packages" => Self::SearchPackages { query: read.text("query", QUERY)? },

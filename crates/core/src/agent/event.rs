@@ -33,7 +33,7 @@ pub struct Entry {
 /// The log is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log of the run is broken at event {seq}: {why}")]
-pub struct Broken {
+pub struct BrokenLog {
     pub seq: u64,
     pub why: &'static str,
 }
@@ -47,10 +47,10 @@ impl Entry {
     }
 
     /// Errors where entries are missing, changed or in another order.
-    pub fn verify(log: &[Self]) -> Result<(), Broken> {
+    pub fn verify(log: &[Self]) -> Result<(), BrokenLog> {
         let mut previous: Option<&Self> = None;
         for (seq, entry) in (0_u64..).zip(log) {
-            let broken = |why| Broken { seq, why };
+            let broken = |why| BrokenLog { seq, why };
             if entry.seq != seq {
                 return Err(broken("an event is missing"));
             }

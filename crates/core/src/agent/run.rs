@@ -14,7 +14,7 @@ use crate::{
 use super::{
     budget::{Amount, Budget, Limit},
     call::{Call, Outcome, RawCall},
-    event::{Broken, Decision, End, Entry, Event, Planned, Published, Question, Request, Stop},
+    event::{BrokenLog, Decision, End, Entry, Event, Planned, Published, Question, Request, Stop},
     problem::Problem,
     prompt::{self, Message},
 };
@@ -112,10 +112,10 @@ pub enum Step {
 }
 
 impl Run {
-    /// Returns the state after `log`; errors where the log is not what was written.
-    pub fn of(log: &[Entry]) -> Result<Self, Broken> {
+    /// Returns the state after `log`; fails if the log is not what was written.
+    pub fn from_log(log: &[Entry]) -> Result<Self, BrokenLog> {
         Entry::verify(log)?;
-        let broken = |why| Broken { seq: 0, why };
+        let broken = |why| BrokenLog { seq: 0, why };
         let (first, rest) = log.split_first().ok_or_else(|| broken("it is empty"))?;
         let Event::Started { request, limits, tools } = &first.event else {
             return Err(broken("it does not begin with the request"));

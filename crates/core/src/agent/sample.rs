@@ -121,7 +121,7 @@ impl Sample {
     }
 
     pub fn run(&self) -> Run {
-        Run::of(&self.0).unwrap()
+        Run::from_log(&self.0).unwrap()
     }
 
     pub fn now(&self) -> Timestamp {

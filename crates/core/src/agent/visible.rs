@@ -75,13 +75,13 @@ pub fn visible(markdown: &str) -> Visible {
     let page = rendered(markdown, &mut dropped);
     let mut text = String::new();
     read(&Html::parse_fragment(&page), &mut text, &mut dropped);
-    Visible { text: tidied(&shown(&text, &mut dropped)), dropped }
+    Visible { text: tidied(&without_hidden(&text, &mut dropped)), dropped }
 }
 
 /// Reads one line that GitHub shows as it stands, such as a title.
 pub fn line(text: &str) -> Visible {
     let mut dropped = Dropped::default();
-    let text = shown(text, &mut dropped).replace('\n', " ");
+    let text = without_hidden(text, &mut dropped).replace('\n', " ");
     Visible { text: text.trim().to_owned(), dropped }
 }
 
@@ -266,7 +266,7 @@ fn says_more(element: &Element) -> bool {
 }
 
 /// Returns the text without the characters that nobody sees; odd blanks become plain ones.
-fn shown(text: &str, dropped: &mut Dropped) -> String {
+fn without_hidden(text: &str, dropped: &mut Dropped) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
     for c in text.chars() {

@@ -57,7 +57,7 @@ impl AnswerCache {
         }
     }
 
-    pub(super) fn keep(&self, question: Digest, answer: Bytes) {
+    pub(super) fn insert(&self, question: Digest, answer: Bytes) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.size += answer.len();
         if let Some(old) = kept.answers.insert(question.clone(), answer) {
@@ -82,11 +82,11 @@ mod tests {
         let cache = AnswerCache::default();
         let ask = |i: u8| question(&[&[i]]);
         for i in 0..3 {
-            cache.keep(ask(i), vec![i; MOST / 2 - 1].into());
+            cache.insert(ask(i), vec![i; MOST / 2 - 1].into());
         }
         assert_eq!(cache.get(&ask(0)), None);
         assert_eq!(cache.get(&ask(2)).unwrap()[0], 2);
-        cache.keep(ask(2), Bytes::from_static(b"new"));
+        cache.insert(ask(2), Bytes::from_static(b"new"));
         assert_eq!(cache.get(&ask(2)).unwrap(), "new");
         assert!(cache.get(&ask(1)).is_some());
         cache.forget([&ask(1), &ask(7)]);

@@ -147,7 +147,7 @@ impl Session {
     /// Returns what went wrong behind the sockets.
     pub(crate) fn troubles(&self) -> Option<String> {
         let troubles: Vec<String> =
-            self.relays.iter().flat_map(|relay| relay.backend.notes().troubles.clone()).collect();
+            self.relays.iter().flat_map(|relay| relay.backend.record().troubles.clone()).collect();
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
@@ -276,7 +276,7 @@ impl Warm {
                 key,
                 protocol,
                 types: types.clone(),
-                notes: Mutex::default(),
+                record: Mutex::default(),
             };
             let relay = Relay::listen(&socket, backend)
                 .map_err(|why| format!("listening on {}: {why}", socket.display()))?;

@@ -93,12 +93,12 @@ pub(super) struct ProviderBackend {
     pub protocol: Protocol,
     /// The names of types and functions in use.
     pub types: BTreeSet<String>,
-    pub notes: Mutex<Notes>,
+    pub record: Mutex<RelayRecord>,
 }
 
 /// What a plan that fails wants to know of its relay.
 #[derive(Default)]
-pub(super) struct Notes {
+pub(super) struct RelayRecord {
     /// What went wrong, for the log.
     pub troubles: Vec<String>,
     /// The questions that were answered from memory, or kept there.
@@ -158,19 +158,19 @@ async fn converse(stream: UnixStream, backend: Arc<ProviderBackend>) {
 impl ProviderBackend {
     /// For the log, in which a plan that fails puts it, scrubbed; many calls may fail alike.
     fn note(&self, why: &str) {
-        let troubles = &mut self.notes().troubles;
+        let troubles = &mut self.record().troubles;
         if !troubles.iter().any(|known| known == why) {
             troubles.push(why.to_owned());
         }
     }
 
-    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn record(&self) -> MutexGuard<'_, RelayRecord> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Trusts nothing any more that served this relay.
     pub(super) fn distrust(&self) {
-        self.cache.forget(&self.notes().questions);
+        self.cache.forget(&self.record().questions);
         self.pool.retire_all(&self.key);
     }
 }
@@ -236,7 +236,7 @@ impl Connection {
         let types = &self.backend.types;
         let names: Vec<&[u8]> = types.iter().map(String::as_bytes).collect();
         let cut = answer_cache::question(&[vec![question.as_str().as_bytes()], names].concat());
-        self.backend.notes().questions.insert(cut.clone());
+        self.backend.record().questions.insert(cut.clone());
         let read = async |body| {
             let mut cut = Cut::to(types);
             let trailers = wire::read(body, |bytes| cut.read(bytes)).await?;
@@ -268,7 +268,7 @@ impl Connection {
             method.as_bytes(),
             &asked,
         ]);
-        self.backend.notes().questions.insert(question.clone());
+        self.backend.record().questions.insert(question.clone());
         Ok((question, asked))
     }
 
@@ -300,7 +300,7 @@ impl Connection {
         let (parts, answer, trailers) = self.within_limit(method, &lease, answered).await?;
         // That a provider does not know a question, the engine has to hear in its own words.
         if wire::is_ok(&parts.headers, &trailers) {
-            cache.keep(question, answer.clone());
+            cache.insert(question, answer.clone());
         }
         Ok(Response::from_parts(parts, wire::full_with(answer, trailers)))
     }
@@ -397,7 +397,7 @@ mod tests {
             key: Arc::new(ProviderKey::new("one", "a/b", package, BTreeMap::new())),
             protocol: Protocol::Six,
             types: BTreeSet::new(),
-            notes: Mutex::default(),
+            record: Mutex::default(),
         };
         let socket = dir.path().join("socket");
         let _relay = Relay::listen(&socket, backend).unwrap();

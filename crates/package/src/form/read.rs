@@ -70,7 +70,7 @@ impl Form {
     /// Returns the field of a JSON pointer into the params, as the form calls it.
     pub fn label(&self, pointer: &str) -> Option<String> {
         let steps = crate::yaml::steps(pointer.strip_prefix("/params")?);
-        ParamPath::of(steps).ok().map(|path| path.to_string())
+        ParamPath::from_steps(steps).ok().map(|path| path.to_string())
     }
 
     /// Returns the text of each field that has one, with the line of its heading.

@@ -23,15 +23,15 @@ fn in_files(files: &[(&str, &str)]) -> Checked<BTreeMap<String, Types>> {
 }
 
 /// One line for each provider.
-fn shown(types: &BTreeMap<String, Types>) -> String {
+fn lines(types: &BTreeMap<String, Types>) -> String {
     let lines: Vec<String> =
         types.iter().map(|(source, types)| format!("{source}: {types}")).collect();
     lines.join("\n")
 }
 
 /// Returns what a module with these blocks uses, beside the required providers above.
-fn of(blocks: &str) -> String {
-    shown(&in_files(&[("m/versions.tf", REQUIRED), ("m/main.tf", blocks)]).unwrap())
+fn used_by(blocks: &str) -> String {
+    lines(&in_files(&[("m/versions.tf", REQUIRED), ("m/main.tf", blocks)]).unwrap())
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn each_block_with_a_type_uses_it() {
         ("data \"terraform_remote_state\" \"x\" {}", ""),
         ("variable \"aws_a\" {}\nlocals {\n  data = { aws_b = 1 }\n}", ""),
     ] {
-        assert_eq!(of(block), used, "{block}");
+        assert_eq!(used_by(block), used, "{block}");
     }
 }
 
@@ -72,7 +72,7 @@ fn a_block_may_name_its_provider() {
         ),
     ] {
         let block = format!("resource \"foo_a\" \"x\" {{\n  provider = {provider}\n}}");
-        assert_eq!(of(&block), used, "{provider}");
+        assert_eq!(used_by(&block), used, "{provider}");
     }
 }
 
@@ -92,7 +92,7 @@ fn an_address_uses_the_type_of_what_was_or_will_be_there() {
         ("removed {\n  from = module.a[\"b.c]\"].module.d.aws_a.x\n}", everywhere),
         ("moved {\n  from = module.a\n  to = module.b[0]\n}", ""),
     ] {
-        assert_eq!(of(block), used, "{block}");
+        assert_eq!(used_by(block), used, "{block}");
     }
 }
 
@@ -108,10 +108,10 @@ fn a_function_is_used_wherever_it_is_called() {
         "check \"a\" {\n  assert {\n    condition     = provider::aws::f(1)\n    error_message = \"\"\n  }\n}",
         "provider \"aws\" {\n  assume_role {\n    role_arn = provider::aws::f(1)\n  }\n}",
     ] {
-        assert_eq!(of(call), "hashicorp/aws: functions f", "{call}");
+        assert_eq!(used_by(call), "hashicorp/aws: functions f", "{call}");
     }
-    assert_eq!(of("locals {\n  a = max(1, 2)\n  b = \"provider::aws::f(1)\"\n}"), "");
-    assert_eq!(of("# provider::aws::f(1)\n"), "");
+    assert_eq!(used_by("locals {\n  a = max(1, 2)\n  b = \"provider::aws::f(1)\"\n}"), "");
+    assert_eq!(used_by("# provider::aws::f(1)\n"), "");
 }
 
 #[test]
@@ -170,8 +170,8 @@ removed {
         "removed": {"from": "module.m.aws_l.x"},
     }]);
     let json = in_files(&[("m/main.tf.json", &json.to_string())]).unwrap();
-    let shown = shown(&json);
-    assert_eq!(shown, of(hcl));
+    let shown = lines(&json);
+    assert_eq!(shown, used_by(hcl));
     for name in ('a'..='l').filter(|name| *name != 'f').map(|name| format!("aws_{name}")) {
         assert!(shown.contains(&name), "{name} in\n{shown}");
     }
@@ -204,7 +204,7 @@ fn each_folder_has_local_names_of_its_own() {
         ("m/README.md", "resource \"x_3\" \"a\" {}"),
         ("m/terraform.tfvars.json", "{\"resource\": {\"x_4\": {\"a\": {}}}}"),
     ]);
-    assert_eq!(shown(&used.unwrap()), "a/a: resources x_1\nhashicorp/x: resources x_2");
+    assert_eq!(lines(&used.unwrap()), "a/a: resources x_1\nhashicorp/x: resources x_2");
 }
 
 #[test]

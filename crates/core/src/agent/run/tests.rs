@@ -43,7 +43,7 @@ fn each_request_begins_with_the_whole_one_before_it() {
         .done(&set("logs", "y", 1), None)
         .planned(2, 0);
     let all: Vec<Vec<Message>> =
-        (1..=sample.0.len()).map(|n| Run::of(&sample.0[..n]).unwrap().conversation).collect();
+        (1..=sample.0.len()).map(|n| Run::from_log(&sample.0[..n]).unwrap().conversation).collect();
     for pair in all.windows(2) {
         assert_eq!(pair[0], pair[1][..pair[0].len()]);
     }
@@ -239,10 +239,10 @@ fn a_run_that_is_over_rests_until_it_is_revised() {
 
 #[test]
 fn a_log_without_a_request_is_none() {
-    assert!(Run::of(&[]).is_err());
+    assert!(Run::from_log(&[]).is_err());
     let other = sample::entry(None, Event::Garbled { why: String::new() }, Timestamp::UNIX_EPOCH);
-    assert!(Run::of(&[other]).is_err());
+    assert!(Run::from_log(&[other]).is_err());
     let mut sample = Sample::with(Limits::default());
     sample.asked();
-    assert!(Run::of(&sample.0[1..]).is_err());
+    assert!(Run::from_log(&sample.0[1..]).is_err());
 }
