@@ -239,7 +239,7 @@ impl Recorder {
             return;
         }
         if let Err(error) = self.store.note(run, &steps, &lines).await {
-            tracing::warn!(%run, %error, "the log of a run was not written");
+            tracing::warn!(%run, %error, "notes of a run were not written");
             // Lines may be lost; how a step ended is tried once more.
             self.buffer().changed.extend(changed);
         }

@@ -140,7 +140,7 @@ fn each_thing_that_is_wrong_is_said_with_what_mends_it() {
     let broken: &[Break] = &[
         |inventory| inventory.settings = Err("--workers is 0".into()),
         |inventory| {
-            inventory.config = Some(File { path: "settings.yaml".into(), mode: Some(0o644) })
+            inventory.config = Some(File { path: "settings.yaml".into(), mode: Some(0o644) });
         },
         |inventory| inventory.secrets[0].mode = Some(0o604),
         |inventory| inventory.webhook_secret = Err("the webhook secret has 0 lines".into()),

@@ -1,4 +1,4 @@
-//! Warm plans: providers that Planwright starts itself and keeps, backend relays that the engine
+//! Warm plans: providers that Planwright starts itself and keeps, behind relays that the engine
 //! takes for its providers.
 //!
 //! Almost all the time of a plan goes into starting a provider and into its checks of itself, which

@@ -147,7 +147,7 @@ async fn converse(stream: UnixStream, backend: Arc<ProviderBackend>) {
         let connection = Arc::clone(&connection);
         async move { Ok::<_, Infallible>(connection.answer(request).await) }
     });
-    // It ends with the engine, in whichever policy; what that means, the engine's own end says.
+    // It ends with the engine, in whichever way; what that means, the engine's own end says.
     let _ = http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(wire::WINDOW)
         .initial_connection_window_size(wire::WINDOW)
@@ -386,7 +386,7 @@ mod tests {
         }
     }
 
-    /// Returns the status that a relay gives to a call, backend which no provider can be started.
+    /// Returns the status that a relay gives to a call, behind which no provider can be started.
     async fn status(path: &str) -> u16 {
         let dir = tempfile::tempdir().unwrap();
         let bounds = super::super::Bounds::default();
