@@ -17,10 +17,12 @@ use super::{
     child::{self, Ended, Invocation},
     lockfile,
     transcript::Transcript,
-    warm::REATTACH,
     workdir::{self, DATA, LOCK_FILE, WorkDir},
 };
 use planwright_core::digest::Digest;
+
+/// Where an engine looks for providers that run already.
+pub(crate) const REATTACH: &str = "TF_REATTACH_PROVIDERS";
 
 const STAMP: &str = "planwright-init";
 

@@ -9,9 +9,9 @@ use secrecy::ExposeSecret as _;
 
 use super::{
     COLD, Control, Diagnostic, Engine, Error, Root, StateId, WARM,
-    init::{Command, CommandContext, InitializedDir},
+    init::{Command, CommandContext, InitializedDir, REATTACH},
     plan_json,
-    warm::{REATTACH, prewarm, state_types},
+    warm::{prewarm, state_types},
 };
 use planwright_core::{finding::Severity, plan::Plan};
 

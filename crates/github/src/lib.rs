@@ -55,7 +55,10 @@ pub use self::proposals::NewPullRequest;
 pub use self::reactions::Reaction;
 pub use self::sign_in::Client;
 pub use self::tokens::TokenScope;
-pub use self::usage::{CallCount, LimitLeft, Usage};
+pub use self::{
+    rate_limit::LimitLeft,
+    usage::{CallCount, Usage},
+};
 
 use self::app_key::AppKey;
 use self::call::{Answer, Call};

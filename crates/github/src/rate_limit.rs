@@ -11,7 +11,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use planwright_core::names::InstallationId;
 
-use crate::usage::LimitLeft;
+/// What is left of the limit of one resource, for the installation that has the least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitLeft {
+    pub resource: &'static str,
+    pub limit: i64,
+    pub remaining: i64,
+}
 
 /// What a call is for, and so how early it is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

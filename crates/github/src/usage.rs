@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use http::Method;
 
-use crate::call::CallFacts;
+use crate::{call::CallFacts, rate_limit::LimitLeft};
 
 /// How many calls of one family were answered with one status.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,14 +16,6 @@ pub struct CallCount {
     /// `None` where there was no answer.
     pub status: Option<u16>,
     pub calls: u64,
-}
-
-/// What is left of the limit of one resource, for the installation that has the least.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LimitLeft {
-    pub resource: &'static str,
-    pub limit: i64,
-    pub remaining: i64,
 }
 
 /// The calls since the start and the limits as GitHub last told them.

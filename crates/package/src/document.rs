@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use planwright_core::finding::{Finding, Location};
 
 use super::Checked;
-use super::schema::{Member, Schema};
 use super::yaml::Node;
+use super::{schema::Schema, schema_error::Member};
 
 /// The files that have a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

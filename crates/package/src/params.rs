@@ -11,7 +11,7 @@ use planwright_core::finding::Finding;
 use super::Checked;
 use super::document::finding_at;
 use super::loaded_package::Package;
-use super::schema::Member;
+use super::schema_error::Member;
 use super::stack::Stack;
 use super::variant::Variant;
 use super::yaml::{Entry, Kind, Node, escaped};

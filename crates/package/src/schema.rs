@@ -11,7 +11,7 @@ use serde_json::Value;
 use planwright_core::finding::{Finding, Location};
 
 use super::Checked;
-use super::schema_error::SchemaError;
+use super::schema_error::{Member, SchemaError, names};
 use super::yaml::{Kind, Node, escaped};
 
 /// Keywords under which one mistake would give several or misleading errors.
@@ -35,13 +35,6 @@ pub struct Schema {
     pub node: Node,
     value: Value,
     validator: jsonschema::Validator,
-}
-
-/// What a document's members are called in messages and codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Member {
-    Param,
-    Field,
 }
 
 impl Schema {
@@ -81,7 +74,7 @@ impl Schema {
         let mut worst: BTreeMap<String, (u8, Finding)> = BTreeMap::new();
         for error in self.validator.iter_errors(&value) {
             let schema_error =
-                SchemaError { schema: self, document, prefix, member, error: &error };
+                SchemaError { schema: &self.value, document, prefix, member, error: &error };
             for (pointer, finding) in schema_error.findings() {
                 let weight = weight(error.kind());
                 match worst.get(&pointer) {
@@ -219,17 +212,6 @@ fn refused(schema: &Node) -> Vec<Finding> {
             }
         })
         .collect()
-}
-
-/// Returns the names of `properties`, sorted.
-pub(super) fn names(properties: Option<&Value>) -> Vec<String> {
-    let mut names: Vec<String> = properties
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(|all| all.keys().cloned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[cfg(test)]

@@ -7,13 +7,19 @@ use serde_json::Value;
 
 use planwright_core::finding::Finding;
 
-use super::schema::{Member, Schema, names};
 use super::suggest::nearest;
 use super::yaml::{Node, escaped};
 
+/// What a document's members are called in messages and codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    Param,
+    Field,
+}
+
 /// One error of the validator, on the way to a finding.
 pub(super) struct SchemaError<'a> {
-    pub schema: &'a Schema,
+    pub schema: &'a Value,
     pub document: &'a Node,
     pub prefix: &'a str,
     pub member: Member,
@@ -148,7 +154,7 @@ impl SchemaError<'_> {
     fn parent(&self) -> &Value {
         let path = self.error.schema_path().to_string();
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        self.schema.value().pointer(parent).unwrap_or(&Value::Null)
+        self.schema.pointer(parent).unwrap_or(&Value::Null)
     }
 
     /// Returns what the schema says in words about a form, else the pattern itself.
@@ -251,4 +257,15 @@ fn described(value: &Value) -> String {
         Value::Bool(_) => text,
         Value::Number(_) => format!("the number {text}"),
     }
+}
+
+/// Returns the names of `properties`, sorted.
+pub(super) fn names(properties: Option<&Value>) -> Vec<String> {
+    let mut names: Vec<String> = properties
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|all| all.keys().cloned())
+        .collect();
+    names.sort();
+    names
 }

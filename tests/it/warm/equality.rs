@@ -1,7 +1,8 @@
 //! Generated lives of stacks, each step planned cold and warm: the same plan, the same drift, the same
 //! error.
 //!
-//! A sample: four of each provider with each engine. All of them, with both engines, where
+//! A sample: four of the tests' provider and two of AWS with each engine, since that one takes seconds to
+//! start. All of them, with both engines, where
 //! `PLANWRIGHT_VARIATIONS=all` (`tests/run nightly`).
 
 use std::path::Path;
@@ -18,19 +19,18 @@ use crate::support::{
     variations::{COUNT, Step, Then, Variation, World, variation},
 };
 
-/// Which lives are lived with an engine: of the first eight each has four, with wrong values and
-/// without.
-fn chosen(engine: &str) -> impl Iterator<Item = u64> {
+/// Which lives are lived with an engine: half of the first `most`, with wrong values and without.
+fn chosen(engine: &str, most: u64) -> impl Iterator<Item = u64> {
     let all = std::env::var("PLANWRIGHT_VARIATIONS").is_ok_and(|which| which == "all");
     let parity = u64::from(engine == "tofu");
-    (0..COUNT).filter(move |index| all || (*index < 8 && index.div_ceil(2) % 2 == parity))
+    (0..COUNT).filter(move |index| all || (*index < most && index.div_ceil(2) % 2 == parity))
 }
 
 #[tokio::test]
 async fn lives_of_files_are_the_same_warm_and_cold() {
     let mut tally = Tally::default();
     for engine in ["terraform", "tofu"] {
-        for index in chosen(engine) {
+        for index in chosen(engine, 8) {
             let echo = Echo::new();
             let life = variation(&World::echo(&echo), index);
             let stack = echo.warm_stack(engine, &json!({}), |_| ()).await;
@@ -54,7 +54,7 @@ async fn parameters(engine: &str) {
     // Lives of one index have the same names, so each engine has a world of its own.
     let moto = Moto::start();
     let mut tally = Tally::default();
-    for index in chosen(engine) {
+    for index in chosen(engine, 4) {
         let life = variation(&World::Aws, index);
         let stack = aws(engine, &moto, &life.steps[0].tree).await;
         tally.add(&live(stack, &life, Some(&moto)).await);

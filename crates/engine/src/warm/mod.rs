@@ -48,13 +48,10 @@ use planwright_core::{digest::Digest, repo_config::Warm as Rule};
 
 use super::{
     Error, ProviderLock, Root,
-    init::{CommandContext, InitializedDir},
+    init::{CommandContext, InitializedDir, REATTACH},
     lockfile,
     workdir::DATA,
 };
-
-/// Where an engine looks for providers that run already.
-pub(super) const REATTACH: &str = "TF_REATTACH_PROVIDERS";
 
 /// Where plans leave notes for later ones, in the directory for work; no stack has such a name.
 const FOLDER: &str = ".warm";

@@ -15,10 +15,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{REATTACH, Session, error::WarmError};
+use super::{Session, error::WarmError};
 use crate::{
     Backend, Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing, WARM,
-    init::{Command, CommandContext, InitializedDir},
+    init::{Command, CommandContext, InitializedDir, REATTACH},
     transcript::Transcript,
     workdir::WorkDir,
 };

@@ -16,7 +16,7 @@ use super::{CallRequest, CallResponse, Middleware, Next, body_of};
 use crate::call::CallFacts;
 use crate::error::{Error, Result};
 use crate::rate_limit::{AnswerFacts, LimitScope, RateLimiter, Resource};
-use crate::usage::{LimitLeft, least};
+use crate::{rate_limit::LimitLeft, usage::least};
 
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
