@@ -1,44 +1,126 @@
 //! What to try in the demo, in five steps, and how far somebody has come.
 //!
-//! Nothing is remembered here: each step is done when what people see on the pages says so.
+//! A step is done when GitHub has what it takes, or the bot has written that it applied it.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use walkdir::WalkDir;
 
+use planwright_core::{
+    change::ChangeState,
+    names::{PrNumber, RepositoryId},
+};
 use planwright_fakehub::{Action, Guide, Hub, PullView, ReviewState, Step};
+use planwright_store::PullRequestId;
+use planwright_view::{Marker, Text, code, emphasis, markdown, strong, terminal_line, text};
 
-use super::scene::{REPO, tamper};
+use crate::app::App;
 
-/// What the greeting becomes behind everybody's back.
-const TAMPERED: &str = "Boo";
+use super::scene::{REPO, TAMPERED, tamper};
 
-/// The guide of a demo whose states are in `states`, and which keeps everything in `dir`.
-pub fn guide(hub: &Hub, states: &Path, dir: &Path) -> Guide {
-    let seen = Seen::of(hub);
-    let mut steps = vec![ask(), read(&seen), approve(&seen), merge(&seen), drift(&seen, states)];
-    for (step, is_done) in steps.iter_mut().zip(seen.done_steps()) {
-        step.is_done = is_done;
+/// What the guide is told of.
+#[derive(Clone)]
+pub struct Told {
+    pub states: PathBuf,
+    pub dir: PathBuf,
+    pub applied: Applied,
+}
+
+/// The pull requests of which the bot has written that they are applied.
+#[derive(Clone, Default)]
+pub struct Applied(Arc<Mutex<BTreeSet<i64>>>);
+
+/// How often the bot is asked.
+const EACH: Duration = Duration::from_millis(250);
+
+impl Applied {
+    /// Asks the bot what became of its newest pull request, until it stops.
+    pub async fn follow(self, hub: Hub, app: Arc<App>, repository: RepositoryId) {
+        let mut each = tokio::time::interval(EACH);
+        loop {
+            each.tick().await;
+            let Some(pull) = newest_pull(&hub).filter(is_merged) else { continue };
+            if self.has(pull.number) {
+                continue;
+            }
+            let id = PullRequestId { repository, number: PrNumber(pull.number) };
+            let kept = app.store.latest_plan_set(id).await.ok().flatten();
+            if kept.is_some_and(|kept| kept.plan_set.change.state == ChangeState::Applied) {
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pull.number);
+            }
+        }
     }
+
+    fn has(&self, number: i64) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&number)
+    }
+}
+
+/// A step of the guide before anybody reads it.
+struct Part {
+    title: &'static str,
+    text: Text,
+    link: Option<(String, String)>,
+    action: Option<Action>,
+}
+
+/// What to do now, and what is done.
+pub fn guide(hub: &Hub, told: &Told) -> Guide {
+    let seen = Seen::of(hub, &told.applied);
+    let done = seen.done_steps();
+    let step = |(part, is_done): (Part, bool)| Step {
+        title: part.title.into(),
+        text: markdown(&part.text.into()),
+        is_done,
+        link: part.link,
+        action: part.action,
+    };
+    let note = text![
+        "Everything is kept in ",
+        code(told.dir.display()),
+        ": the demo goes on from it when it is started again, and ",
+        code("--reset"),
+        " starts anew."
+    ];
     Guide {
         title: "Try Planwright".into(),
         about: "A GitHub of this machine’s own with a repository of infrastructure, three people, \
                 and the bot beside them. No account, no cloud: the engine is real, what it makes is \
                 only recorded."
             .into(),
-        steps,
-        note: format!(
-            "Everything is kept in `{}`: the demo goes on from it when it is started again, and \
-             `--reset` starts anew.",
-            dir.display()
-        ),
+        steps: parts(&seen, &told.states).into_iter().zip(done).map(step).collect(),
+        note: markdown(&note.into()),
     }
+}
+
+/// The steps for a terminal.
+pub fn for_terminal(hub: &Hub, told: &Told) -> String {
+    let seen = Seen::of(hub, &told.applied);
+    let step = |(part, number): (&Part, usize)| {
+        format!("  {number}. {}\n     {}\n", part.title, terminal_line(&part.text))
+    };
+    parts(&seen, &told.states).iter().zip(1..).map(step).collect()
+}
+
+fn parts(seen: &Seen, states: &Path) -> [Part; 5] {
+    [ask(), read(seen), approve(seen), merge(seen), drift(seen, states)]
+}
+
+fn newest_pull(hub: &Hub) -> Option<PullView> {
+    let pulls = hub.pulls(REPO).unwrap_or_default();
+    pulls.into_iter().rfind(|pull| pull.author.ends_with("[bot]"))
+}
+
+fn is_merged(pull: &PullView) -> bool {
+    pull.merge_commit_sha.is_some()
 }
 
 /// The newest pull request of the bot, and what has become of it.
@@ -47,27 +129,23 @@ struct Seen {
     pull: Option<PullView>,
     /// Logins of whoever approved it.
     approved: Vec<String>,
-    report: String,
-    /// What came after the merge.
+    is_applied: bool,
+    /// What the bot answered.
     replies: String,
 }
 
 impl Seen {
-    fn of(hub: &Hub) -> Self {
-        let pulls = hub.pulls(REPO).unwrap_or_default();
-        let Some(pull) = pulls.into_iter().rfind(|pull| pull.author.ends_with("[bot]")) else {
-            return Self::default();
-        };
+    fn of(hub: &Hub, applied: &Applied) -> Self {
+        let Some(pull) = newest_pull(hub) else { return Self::default() };
         let reviews = hub.reviews(REPO, pull.number).unwrap_or_default();
         let approved = reviews.into_iter().filter(|(_, state)| *state == ReviewState::Approved);
         let comments = hub.comments(REPO, pull.number).unwrap_or_default();
-        let ours = comments.into_iter().filter(|comment| comment.via_app);
-        let (report, replies): (Vec<_>, Vec<_>) =
-            ours.map(|comment| comment.body).partition(|body| body.contains("planwright:report"));
+        let is_reply = |body: &str| !Marker::Report.is_on(body);
+        let replies = comments.into_iter().filter(|it| it.via_app && is_reply(&it.body));
         Self {
             approved: approved.map(|(login, _)| login).collect(),
-            report: report.concat(),
-            replies: replies.concat(),
+            is_applied: applied.has(pull.number),
+            replies: replies.map(|comment| comment.body).collect(),
             pull: Some(pull),
         }
     }
@@ -78,11 +156,7 @@ impl Seen {
     }
 
     fn is_merged(&self) -> bool {
-        self.pull.as_ref().is_some_and(|pull| pull.merge_commit_sha.is_some())
-    }
-
-    fn is_applied(&self) -> bool {
-        self.is_merged() && self.report.contains("a second plan is empty")
+        self.pull.as_ref().is_some_and(is_merged)
     }
 
     /// Whether each of the five steps is done.
@@ -91,7 +165,8 @@ impl Seen {
             self.pull.is_some(),
             self.is_approved_by(|login| login == "alice") || self.is_merged(),
             self.is_approved_by(|login| login != "alice") || self.is_merged(),
-            self.is_applied(),
+            self.is_applied,
+            // A value that nobody wrote but whoever changed it by hand.
             self.replies.contains(TAMPERED),
         ]
     }
@@ -101,69 +176,83 @@ impl Seen {
     }
 }
 
-fn ask() -> Step {
-    Step {
-        title: "Ask for something".into(),
-        text: "As **alice**, fill in the form *New hello*: a name for the stack, such as `team`, \
-               and a greeting. Planwright answers with a pull request."
-            .into(),
+fn ask() -> Part {
+    Part {
+        title: "Ask for something",
+        text: text![
+            "As ",
+            strong("alice"),
+            ", fill in the form ",
+            emphasis("New hello"),
+            ": a name for the stack, such as ",
+            code("team"),
+            ", and a greeting. Planwright answers with a pull request."
+        ],
         link: Some((
             "Fill in the form".into(),
             format!("/{REPO}/issues/new?template=planwright-hello.yml"),
         )),
-        ..Step::default()
+        action: None,
     }
 }
 
-fn read(seen: &Seen) -> Step {
-    Step {
-        title: "Read the plan, and approve it yourself".into(),
-        text: "The pull request says what would be made, who may approve, and what is missing. \
-               Approve it as **alice**: it does not count, because she asked for it."
-            .into(),
+fn read(seen: &Seen) -> Part {
+    Part {
+        title: "Read the plan, and approve it yourself",
+        text: text![
+            "The pull request says what would be made, who may approve, and what is missing. \
+             Approve it as ",
+            strong("alice"),
+            ": it does not count, because she asked for it."
+        ],
         link: seen.link("Read the plan"),
-        ..Step::default()
+        action: None,
     }
 }
 
-fn approve(seen: &Seen) -> Step {
-    Step {
-        title: "Approve it as somebody else".into(),
-        text: "Become **bob**, above on the right, and approve. The check passes: this very plan \
-               may be applied, and no other."
-            .into(),
+fn approve(seen: &Seen) -> Part {
+    Part {
+        title: "Approve it as somebody else",
+        text: text![
+            "Become ",
+            strong("bob"),
+            ", above on the right, and approve. The check passes: this very plan may be applied, \
+             and no other."
+        ],
         link: seen.link("To the pull request"),
-        ..Step::default()
+        action: None,
     }
 }
 
-fn merge(seen: &Seen) -> Step {
-    Step {
-        title: "Merge, and watch".into(),
-        text: "Planwright plans once more, applies only if that plan is the approved one, and \
-               verifies by a second plan, which has to be empty."
-            .into(),
+fn merge(seen: &Seen) -> Part {
+    Part {
+        title: "Merge, and watch",
+        text: text![
+            "Planwright plans once more, applies only if that plan is the approved one, and \
+             verifies by a second plan, which has to be empty."
+        ],
         link: seen.link("To the pull request"),
-        ..Step::default()
+        action: None,
     }
 }
 
-fn drift(seen: &Seen, states: &Path) -> Step {
-    let action = seen.is_applied().then(|| {
+fn drift(seen: &Seen, states: &Path) -> Part {
+    let action = seen.is_applied.then(|| {
         let states = states.to_owned();
         Action {
             name: format!("Change the greeting to “{TAMPERED}” by hand"),
             act: Arc::new(move || change_by_hand(&states).map_err(|error| format!("{error:#}"))),
         }
     });
-    Step {
-        title: "Change it by hand, and find the drift".into(),
-        text: "The button changes what was applied, going round the pull request. Then comment \
-               `/infra drift` on the pull request: Planwright names what moved."
-            .into(),
-        link: seen.link("To the pull request").filter(|_| seen.is_applied()),
+    Part {
+        title: "Change it by hand, and find the drift",
+        text: text![
+            "The button changes what was applied, going round the pull request. Then comment ",
+            code("/infra drift"),
+            " on the pull request: Planwright names what moved."
+        ],
+        link: seen.link("To the pull request").filter(|_| seen.is_applied),
         action,
-        ..Step::default()
     }
 }
 
@@ -190,13 +279,4 @@ fn greeting(state: &Value) -> Option<&str> {
     let mut resources = state["resources"].as_array()?.iter();
     let found = resources.find(|it| it["type"] == "terraform_data" && it["name"] == "greeting")?;
     found["instances"][0]["attributes"]["input"]["value"].as_str()
-}
-
-/// The steps for a terminal, without the marks of Markdown.
-pub fn told(guide: &Guide) -> String {
-    let step = |(step, number): (&Step, usize)| {
-        let text = step.text.replace("**", "").replace('*', "");
-        format!("  {number}. {}\n     {text}\n", step.title)
-    };
-    guide.steps.iter().zip(1..).map(step).collect()
 }

@@ -17,6 +17,7 @@ use anyhow::{Context as _, Result};
 
 use crate::serve::asked_to_end;
 
+use guide::{Applied, Told};
 use home::Home;
 use scene::Scene;
 
@@ -52,9 +53,13 @@ pub async fn show(data: &Path, engine: Option<&Path>, port: u16, is_new: bool) -
         scene.close().await?;
         return Err(error);
     }
-    let (states, dir) = (scene.states(), home.dir.clone());
-    scene.hub.set_guide(move |hub| guide::guide(hub, &states, &dir));
-    let steps = guide::told(&guide::guide(&scene.hub, &scene.states(), &home.dir));
+    let applied = Applied::default();
+    let told = Told { states: scene.states(), dir: home.dir.clone(), applied: applied.clone() };
+    let steps = guide::for_terminal(&scene.hub, &told);
+    scene.hub.set_guide(move |hub| guide::guide(hub, &told));
+    let repository = scene.id(0).repository;
+    let following = applied.follow(scene.hub.clone(), scene.bot.app.clone(), repository);
+    let following = tokio::spawn(following);
     let text = format!(
         "Planwright demo: {}\n\nOpen that page and try:\n\n{steps}\nEverything is kept in {}; \
          `--reset` starts anew. Ctrl-C ends it.",
@@ -68,6 +73,8 @@ pub async fn show(data: &Path, engine: Option<&Path>, port: u16, is_new: bool) -
         asked_to_end().await;
         stop.cancel();
     });
-    scene.bot.work().await?;
+    let worked = scene.bot.work().await;
+    following.abort();
+    worked?;
     scene.close().await
 }

@@ -1,7 +1,7 @@
 //! The story of the demo, a line for each step.
 //!
-//! People act through fakehub; what is checked is what people see: comment, reply, check, and the
-//! recorded state. A second play in the same directory goes on with another greeting.
+//! People act through fakehub. What is checked is the change as the bot holds it, the check, and the
+//! values in a reply. A second play in the same directory goes on with another greeting.
 
 use std::{
     io::{self, Write as _},
@@ -9,10 +9,17 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use planwright_core::escape;
+use planwright_core::{
+    change::{ChangeState, DriftCheck, StackChange, StackProgress},
+    drift, escape,
+};
 use planwright_fakehub::{Edit, MergeMethod};
+use planwright_view::{difference_text, headline, plain, value_text};
 
-use super::scene::{REPO, Scene, stack_files};
+use super::scene::{REPO, Scene, TAMPERED, stack_files};
+
+/// The attribute that has the greeting, in the resource of that name.
+const GREETING: &str = "triggers_replace[0]";
 
 /// Tells steps as they pass and stops at the first that does not.
 struct Teller {
@@ -70,15 +77,16 @@ fn show_comment(scene: &Scene) {
 async fn story(scene: &Scene, teller: &mut Teller, first: &str, second: &str) -> Option<()> {
     let number = planned_change(scene, teller, first).await?;
     land(scene, teller, number, first).await?;
-    let tampered = scene.tamper(first, "Boo");
-    let tampered = tampered.map(|()| format!("`{first}` became `Boo` in the recorded state"));
+    let tampered = scene.tamper(first, TAMPERED);
+    let tampered =
+        tampered.map(|()| format!("`{first}` became `{TAMPERED}` in the recorded state"));
     teller.tell("changed behind", tampered)?;
     let asked = scene.alice.comment(REPO, number, "/infra drift");
-    let reply = settled(scene, asked).await.and_then(|_| drift(scene, number, first));
-    teller.tell("/infra drift", reply)?;
+    let reply = settled(scene, asked).await.and_then(|asked| scene.reply(number, asked));
+    teller.tell("/infra drift", reply.and_then(|reply| drifted(&reply, first)))?;
     let next = planned_change(scene, teller, second).await?;
-    let reverts = scene.report(next).and_then(|report| {
-        ensure!(report.contains("reverts drift"), "the comment does not say what reverts drift");
+    let reverts = scene.change(next).await.and_then(|change| {
+        ensure!(change.stacks.iter().any(reverts_drift), "nothing of the plan reverts drift");
         Ok("the comment labels which of these changes revert drift".into())
     });
     teller.tell("reverts drift", reverts)?;
@@ -92,7 +100,10 @@ async fn planned_change(scene: &Scene, teller: &mut Teller, greeting: &str) -> O
     let told = opened.map(|number| format!("alice opens #{number}: greeting `{greeting}`"));
     teller.tell("open", told)?;
     let number = number?;
-    let planned = scene.settle().await.and_then(|()| planned(scene, number));
+    let planned = match scene.settle().await {
+        Ok(()) => planned(scene, number).await,
+        Err(error) => Err(error),
+    };
     teller.tell("plan", planned)?;
     Some(number)
 }
@@ -108,10 +119,13 @@ async fn land(scene: &Scene, teller: &mut Teller, number: i64, greeting: &str) -
     let merged = scene.bob.merge(REPO, number, MergeMethod::Squash);
     let told = merged.as_ref().map(|sha| format!("bob merges #{number} as {}", &sha[..7]));
     teller.tell("merge", told.map_err(|error| anyhow::anyhow!("{error}")))?;
-    let applied = settled(scene, merged).await.and_then(|_| applied(scene, number, greeting));
+    let applied = match settled(scene, merged).await {
+        Ok(_) => applied(scene, number, greeting).await,
+        Err(error) => Err(error),
+    };
     teller.tell("apply", applied)?;
-    let verified = scene.report(number).and_then(|report| {
-        ensure!(report.contains("a second plan is empty"), "the comment does not say verified");
+    let verified = scene.change(number).await.and_then(|change| {
+        ensure!(change.state == ChangeState::Applied, "it is not verified: {:?}", change.state);
         Ok("a second plan is empty".into())
     });
     teller.tell("verified", verified)
@@ -127,28 +141,40 @@ fn open(scene: &Scene, greeting: &str) -> Result<i64> {
     Ok(scene.alice.open_pull(REPO, &branch, &format!("Greet with {greeting}"))?)
 }
 
-fn planned(scene: &Scene, number: i64) -> Result<String> {
-    let report = scene.report(number)?;
-    let line = report.lines().find(|line| line.contains("**Plan:"));
-    ensure!(line.is_some(), "the comment has no plan");
+async fn planned(scene: &Scene, number: i64) -> Result<String> {
+    let change = scene.change(number).await?;
+    ensure!(change.state == ChangeState::AwaitingApproval, "it is {:?}", change.state);
     conclusion(scene, number, "action_required")?;
-    let line = line.unwrap_or_default().replace("**", "");
-    Ok(format!("{}; the check waits for an approval", line.trim()))
+    Ok(format!("{}; the check waits for an approval", plain(&headline(&change))))
 }
 
-fn applied(scene: &Scene, number: i64, greeting: &str) -> Result<String> {
-    let report = scene.report(number)?;
-    let line = report.lines().find(|line| line.contains("**Applied:"));
-    ensure!(line.is_some(), "the comment does not say applied");
-    ensure!(report.contains(greeting), "the outputs do not have the greeting");
-    Ok(line.unwrap_or_default().replace("**", "").trim().to_owned())
+async fn applied(scene: &Scene, number: i64, greeting: &str) -> Result<String> {
+    let change = scene.change(number).await?;
+    ensure!(change.state == ChangeState::Applied, "it is not applied: {:?}", change.state);
+    let has_greeting = |stack: &StackChange| match &stack.progress {
+        Some(StackProgress::Applied { outputs }) => {
+            outputs.values().any(|value| value_text(value).contains(greeting))
+        }
+        _ => false,
+    };
+    ensure!(change.stacks.iter().any(has_greeting), "the outputs do not have the greeting");
+    Ok(plain(&headline(&change)))
 }
 
-fn drift(scene: &Scene, number: i64, applied: &str) -> Result<String> {
-    let reply = scene.reply(number)?;
-    let named = reply.lines().find(|line| line.contains(applied) && line.contains("Boo"));
-    ensure!(named.is_some(), "the reply does not name what drifted:\n{reply}");
-    Ok(named.unwrap_or_default().trim_start_matches('!').trim().to_owned())
+/// Whether the plan of a stack takes back what was changed behind its configuration.
+fn reverts_drift(stack: &StackChange) -> bool {
+    match (stack.plan.plan(), &stack.drift) {
+        (Some(plan), DriftCheck::Checked(found)) => !drift::reverts_drift(plan, found).is_empty(),
+        _ => false,
+    }
+}
+
+/// The attribute with both values, which only the reply has: drift that is asked for is not stored.
+fn drifted(reply: &str, applied: &str) -> Result<String> {
+    let values = difference_text(&applied.into(), &TAMPERED.into());
+    let named = format!("{GREETING}: {values}");
+    ensure!(reply.contains(&named), "the reply does not have {named}:\n{reply}");
+    Ok(named)
 }
 
 fn conclusion(scene: &Scene, number: i64, wanted: &str) -> Result<()> {

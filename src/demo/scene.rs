@@ -15,11 +15,17 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 use crate::{queue, serve::Bot, settings, worker};
-use planwright_core::{names::StackId, public_url::PublicUrl};
+use planwright_core::{
+    change::Change,
+    names::{CommentId, PrNumber, RepositoryId, StackId},
+    public_url::PublicUrl,
+};
 use planwright_engine::Control;
 use planwright_fakehub as fakehub;
 use planwright_fakehub::{AppEdit, CheckRunView, Hub, Person, Role};
 use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};
+use planwright_store::PullRequestId;
+use planwright_view::Marker;
 
 use super::{home::Home, sample};
 
@@ -27,6 +33,8 @@ use super::{home::Home, sample};
 pub const REPO: &str = "acme/infra";
 /// The stack of the story that is played.
 pub const STACK: &str = "hello";
+/// What the greeting becomes behind everybody's back.
+pub const TAMPERED: &str = "Boo";
 
 /// The versions of the engine that the config and the package allow.
 const ENGINE: &str = ">=1.9, <2";
@@ -97,19 +105,32 @@ impl Scene {
         }
     }
 
+    /// Returns the change as the bot holds it.
+    pub async fn change(&self, number: i64) -> Result<Change> {
+        let kept = self.bot.app.store.latest_plan_set(self.id(number)).await?;
+        Ok(kept.context("the bot has no plan of it")?.plan_set.change)
+    }
+
+    /// Returns the id under which the bot has a pull request.
+    pub fn id(&self, number: i64) -> PullRequestId {
+        let repository = RepositoryId(self.repository);
+        PullRequestId { repository, number: PrNumber(number) }
+    }
+
     /// Our comment that is edited in place.
     pub fn report(&self, number: i64) -> Result<String> {
         let comments = self.hub.comments(REPO, number)?;
         let mut ours = comments.into_iter().filter(|comment| comment.via_app);
-        let report = ours.find(|comment| comment.body.contains("planwright:report"));
+        let report = ours.find(|comment| Marker::Report.is_on(&comment.body));
         Ok(report.context("there is no comment of Planwright")?.body)
     }
 
-    /// Our newest reply to a command.
-    pub fn reply(&self, number: i64) -> Result<String> {
+    /// Our reply to the one command of a comment.
+    pub fn reply(&self, number: i64, comment: i64) -> Result<String> {
+        let marker = Marker::Reply(CommentId(comment), 0);
         let comments = self.hub.comments(REPO, number)?;
-        let mut ours = comments.into_iter().rev().filter(|comment| comment.via_app);
-        let reply = ours.find(|comment| comment.body.contains("planwright:reply"));
+        let mut ours = comments.into_iter().filter(|comment| comment.via_app);
+        let reply = ours.find(|comment| marker.is_on(&comment.body));
         Ok(reply.context("there is no reply of Planwright")?.body)
     }
 

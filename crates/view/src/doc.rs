@@ -87,6 +87,7 @@ pub enum Span {
     /// A name, a value or a command, whoever it is from.
     Code(String),
     Strong(Text),
+    Emphasis(Text),
     Small(Text),
     /// A link of ours.
     Link {
@@ -151,6 +152,10 @@ pub fn strong(text: impl Into<Text>) -> Span {
     Span::Strong(text.into())
 }
 
+pub fn emphasis(text: impl Into<Text>) -> Span {
+    Span::Emphasis(text.into())
+}
+
 pub fn small(text: impl Into<Text>) -> Span {
     Span::Small(text.into())
 }
@@ -183,27 +188,6 @@ impl Text {
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    /// Returns a sentence of ours that was kept as plain text, in which backticks stand around
-    /// names.
-    pub fn kept(text: &str) -> Self {
-        let mut spans = Vec::new();
-        for (i, piece) in text.split('`').enumerate() {
-            if i % 2 == 1 {
-                spans.push(code(piece));
-                continue;
-            }
-            // A stop or a blank beside a name is no sentence of its own.
-            let sentence = piece.trim_start_matches([' ', '.', ',', ';', ':', '!', '?', ')']);
-            let (before, _) = piece.split_at(piece.len() - sentence.len());
-            let end = sentence.trim_end_matches([' ', '(']).len();
-            let (sentence, after) = sentence.split_at(end);
-            spans.extend((!before.is_empty()).then(|| words(before)));
-            spans.extend((!sentence.is_empty()).then(|| Span::Foreign(sentence.into())));
-            spans.extend((!after.is_empty()).then(|| words(after)));
-        }
-        Self(spans)
     }
 }
 

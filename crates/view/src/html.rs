@@ -96,6 +96,7 @@ fn span(span: &Span) -> String {
         Span::Foreign(text) => escaped(text),
         Span::Code(text) => format!("<code>{}</code>", escaped(text)),
         Span::Strong(text) => format!("<strong>{}</strong>", inline(text)),
+        Span::Emphasis(text) => format!("<em>{}</em>", inline(text)),
         Span::Small(text) => format!("<small>{}</small>", inline(text)),
         Span::Link { text, url } => format!("<a href=\"{}\">{}</a>", escaped(url), inline(text)),
         Span::PullRequest(number) => format!("#{number}"),

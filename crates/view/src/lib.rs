@@ -35,8 +35,8 @@ pub use change::{
 pub use check::{Annotation, CheckReport, CheckStatus, Conclusion, Level, check};
 pub use comment::comment;
 pub use doc::{
-    Block, Callout, DiffLine, Doc, Item, Mark, Marked, Sign, Span, Text, code, foreign, short_code,
-    small, strong, words,
+    Block, Callout, DiffLine, Doc, Item, Mark, Marked, Sign, Span, Text, code, emphasis, foreign,
+    short_code, small, strong, words,
 };
 pub use html::{Html, html, html_line};
 pub use markdown::markdown;

@@ -117,6 +117,7 @@ fn span(span: &Span, position: Position) -> String {
         Span::Code(text) if position == Position::Summary => format!("<code>{}</code>", html(text)),
         Span::Code(text) => escape::code(text),
         Span::Strong(text) => format!("**{}**", inline(text, position)),
+        Span::Emphasis(text) => format!("*{}*", inline(text, position)),
         Span::Small(text) => format!("<sub>{}</sub>", inline(text, position)),
         Span::Link { text, url } => format!("[{}]({})", inline(text, position), address(url)),
         Span::PullRequest(number) => format!("#{number}"),

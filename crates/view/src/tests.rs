@@ -3,6 +3,7 @@
 mod fixtures;
 mod hostile;
 mod merged;
+mod renderers;
 mod settings;
 mod words;
 
