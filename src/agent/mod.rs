@@ -27,6 +27,7 @@ use planwright_core::{
     },
     digest::Digest,
     job::{self, Job, Target},
+    verdict,
 };
 use planwright_model as model;
 use planwright_model::Model;
@@ -77,9 +78,17 @@ fn facts(run: &Run) -> AgentFacts {
         pull_request: run.published.as_ref().map(|published| published.pull_request),
         is_over: run.is_over(),
         is_complete: run.is_complete(),
-        unfinished: view::unfinished(run).map(|(head, why)| Unfinished { head, why }),
+        unfinished: unfinished(run),
         spent: i64::try_from(run.spent().microdollars).unwrap_or(i64::MAX),
     }
+}
+
+/// Returns the head that a run has published without finishing it, and what is missing of it.
+fn unfinished(run: &Run) -> Option<Unfinished> {
+    let (how, published) = (run.unfinished.clone()?, run.published.as_ref()?);
+    let is_planned = run.planned.as_ref().is_some_and(|it| it.rev == run.rev());
+    let why = verdict::Unfinished::Ended { how, is_planned };
+    Some(Unfinished { head: published.head.clone(), why })
 }
 
 /// Goes on with a run until people, a plan or time have to come first.

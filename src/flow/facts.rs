@@ -14,7 +14,7 @@ use planwright_core::{
     names::{Login, UserId},
     pull_request::{PullRequest, ReviewState},
     repo_config::RepoConfig,
-    verdict::{self, Allowance, Current, StackFacts, Verdict, VerdictFacts},
+    verdict::{self, Allowance, Current, StackFacts, Unfinished, Verdict, VerdictFacts},
 };
 use planwright_store::{ApprovalKind, RecordedPlanSet};
 
@@ -58,7 +58,7 @@ pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdic
         current: &current,
         plan_set: facts.as_ref(),
         stacks: &stacks,
-        unfinished: unfinished.as_deref(),
+        unfinished: unfinished.as_ref(),
         changes_settings: input.change.settings.is_some(),
         principals: &principals,
         reviews: &reviews(app, input, &may_write).await?,
@@ -75,7 +75,7 @@ pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdic
 
 /// Returns what is missing of the head where a run of the agent has published it so. Whoever moves
 /// the head has taken it over.
-async fn unfinished(app: &App, input: &VerdictInput<'_>) -> Result<Option<String>> {
+async fn unfinished(app: &App, input: &VerdictInput<'_>) -> Result<Option<Unfinished>> {
     let run = app.store.agent_run_of_pull_request(id_of(input.target)).await?;
     let unfinished = run.and_then(|run| run.facts.unfinished);
     Ok(unfinished.filter(|it| it.head == input.pull.head).map(|it| it.why))

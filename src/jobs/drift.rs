@@ -12,7 +12,7 @@ use planwright_core::{
 use planwright_git::Want;
 use planwright_store::AppliedStack;
 use planwright_view as view;
-use planwright_view::{Refusal, Text};
+use planwright_view::{Missing, Refusal};
 
 use super::{Run, plan};
 
@@ -31,17 +31,13 @@ async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
     let wanted = wanted(app, job, &applied).await?;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     if !pull.is_into_default_branch() {
-        let why = "only settings of the default branch are trusted, and it is into another".into();
-        return Err(Refusal::NotMet(why).into());
+        return Err(Refusal::NotMet(Missing::OtherBase).into());
     }
     let mirror = merge_preview::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
     let base = mirror.tree(&pull.base).await?;
     let config = match merge_preview::config(&mirror, &base).await? {
         Ok(config) => config,
-        Err(findings) => {
-            let messages = findings.iter().map(|finding| Text::kept(&finding.message));
-            return Err(Refusal::NotMet(Text::join(messages, "; ")).into());
-        }
+        Err(findings) => return Err(Refusal::NotMet(Missing::Settings(findings)).into()),
     };
     let mut reports = Vec::new();
     for stack in wanted {

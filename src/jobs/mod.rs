@@ -23,7 +23,7 @@ use planwright_core::{
     with_job,
 };
 use planwright_store::records::v1::Reaction;
-use planwright_view::{PLAN_AGAIN, Refusal, Text, internal_error};
+use planwright_view::{NextStep, Refusal, internal_error};
 
 use crate::{
     app::App,
@@ -33,7 +33,7 @@ use crate::{
 /// A kind of job that can run.
 trait Run: Task + Sync {
     /// What people are told to do after it has failed for good.
-    const AFTER_FAILURE: &'static str = PLAN_AGAIN;
+    const AFTER_FAILURE: NextStep = NextStep::PlanAgain;
 
     /// Returns whether whoever asked for it has an answer when it has run with these jobs to
     /// follow.
@@ -85,10 +85,9 @@ pub async fn run(job: &Job, context: &JobContext<'_>) -> Result<Vec<Job>> {
 /// under which id the log has it.
 pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
     let then = with_job!(job, job => after_failure(job));
-    let text = internal_error(id, then);
+    let told = internal_error(id, then).into();
     let context = JobContext::new(app, job.target());
     let ended = with_job!(job, job => job.give_up(&context, id).await);
-    let told = Text::kept(&text).into();
     match job.invocation() {
         Some(asked) => {
             outbox::react(app, job.target(), asked, Reaction::Refused).await?;
@@ -99,6 +98,6 @@ pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
     ended
 }
 
-fn after_failure<T: Run>(_job: &T) -> &'static str {
+fn after_failure<T: Run>(_job: &T) -> NextStep {
     T::AFTER_FAILURE
 }

@@ -23,6 +23,7 @@ use planwright_core::{
 };
 use planwright_package::Prepared;
 use planwright_store::{RunId, Stage};
+use planwright_view::NextStep;
 
 use super::{
     Run,
@@ -35,7 +36,7 @@ const MOST_CHANGES: usize = 30;
 const MOST_WORDS: usize = 1_500;
 
 impl Run for Preview {
-    const AFTER_FAILURE: &'static str = super::agent::AFTER_FAILURE;
+    const AFTER_FAILURE: NextStep = NextStep::ProposeAgain;
 
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
         preview(self, context).await

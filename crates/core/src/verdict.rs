@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    agent::event::End,
     approval::{self, ApprovalRule, Approvals, Disqualification, PlanSetFacts, Principal, Review},
     digest::Digest,
     names::{BranchName, Login, Sha, StackId, UserId},
@@ -23,8 +24,8 @@ pub struct VerdictFacts<'a> {
     pub plan_set: Option<&'a PlanSetFacts>,
     /// Every affected stack.
     pub stacks: &'a [StackFacts],
-    /// What is missing where a run of the agent left the head unfinished, as a sentence.
-    pub unfinished: Option<&'a str>,
+    /// What is missing where a run of the agent left the head unfinished.
+    pub unfinished: Option<&'a Unfinished>,
     /// Whether the change is one of `planwright.yaml`, by which later ones are judged.
     pub changes_settings: bool,
     pub principals: &'a [Principal],
@@ -63,6 +64,16 @@ pub enum Outcome {
     EngineFailed,
     NotPlanned,
     Conflict,
+}
+
+/// What is missing of a head that a run of the agent has published without finishing it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Unfinished {
+    /// How the run ended, and whether its last edits were planned.
+    Ended { how: End, is_planned: bool },
+    /// A sentence, as it was stored before the facts were.
+    Told(String),
 }
 
 /// `/infra allow`: protected resources named by someone; bound like an approval.
@@ -109,8 +120,7 @@ pub enum RequirementKind {
 pub enum RequirementStatus {
     /// It is what its children are.
     Children,
-    /// What is missing, as a sentence.
-    Unfinished(String),
+    Unfinished(Unfinished),
     NothingPlanned,
     Outcome(Outcome),
     Same,
@@ -172,6 +182,11 @@ pub fn verdict(facts: &VerdictFacts) -> Verdict {
 }
 
 impl Requirement {
+    /// Returns the first child that is not met.
+    pub fn first_unmet(&self) -> Option<&Self> {
+        self.children.iter().find(|child| !child.met)
+    }
+
     /// Returns whether the root says that a run left the change unfinished.
     pub fn is_unfinished(&self) -> bool {
         self.children.iter().any(|child| child.what == RequirementKind::Finished && !child.met)
@@ -246,8 +261,8 @@ fn leaf(what: RequirementKind, met: bool, why: RequirementStatus) -> Requirement
     Requirement { what, met, why, children: Vec::new() }
 }
 
-fn unfinished(why: &str) -> Requirement {
-    leaf(RequirementKind::Finished, false, RequirementStatus::Unfinished(why.to_owned()))
+fn unfinished(why: &Unfinished) -> Requirement {
+    leaf(RequirementKind::Finished, false, RequirementStatus::Unfinished(why.clone()))
 }
 
 fn planned(facts: &VerdictFacts) -> Requirement {

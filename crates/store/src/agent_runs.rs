@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use planwright_core::{
     agent::event::Entry,
     names::{PrNumber, RepositoryId, Sha},
+    verdict,
 };
 
 use super::{
@@ -43,14 +44,16 @@ pub struct AgentFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfinished {
     pub head: Sha,
-    /// What is missing, as a sentence.
-    pub why: String,
+    pub why: verdict::Unfinished,
 }
 
 impl AgentRun {
     fn from_row(row: &Row) -> Result<Self, Error> {
         let head: Option<Sha> = row.read_optional("unfinished_head")?;
         let why: Option<String> = row.read_optional("unfinished_why")?;
+        let why = why.as_deref().map(v1::unfinished_from_text).transpose().map_err(|e| {
+            Error::Column { column: "agent_runs.unfinished_why", why: e.to_string() }
+        })?;
         Ok(Self {
             id: row.read("id")?,
             asked_in: PullRequestId {
@@ -118,7 +121,7 @@ impl Store {
             return Ok(WriteOutcome::Lost);
         }
         let AgentFacts { pull_request, is_over, is_complete, unfinished, spent } = facts.clone();
-        let (head, why) = unfinished.map(|it| (it.head, it.why)).unzip();
+        let (head, why) = unfinished.map(|it| (it.head, v1::unfinished_to_text(&it.why))).unzip();
         let cells = binds![run, pull_request, is_over, is_complete, spent, head, why, entry.at];
         tx.execute(FACTS, cells).await?;
         tx.commit().await?;

@@ -14,7 +14,7 @@ use planwright_core::{
 use super::{
     markdown::markdown,
     page::Page,
-    requirement::first_unmet,
+    requirement::requirement_words,
     summary::{headline, summary},
     terminal::plain,
 };
@@ -127,7 +127,7 @@ fn conclusion(report: &Change) -> Option<Conclusion> {
 
 fn title(report: &Change, conclusion: Option<Conclusion>) -> String {
     let head = headline(report);
-    let unmet = report.verdict.as_ref().and_then(first_unmet);
+    let unmet = report.verdict.as_ref().and_then(Requirement::first_unmet);
     let is_told = match conclusion {
         Some(Conclusion::ActionRequired) => true,
         Some(Conclusion::Failure) => {
@@ -135,7 +135,7 @@ fn title(report: &Change, conclusion: Option<Conclusion>) -> String {
         }
         _ => false,
     };
-    let unmet = unmet.filter(|_| is_told).map(|unmet| text!["; ", unmet]);
+    let unmet = unmet.filter(|_| is_told).map(|unmet| text!["; ", requirement_words(unmet)]);
     escape::shortened(&plain(&text![head, unmet]), 200)
 }
 

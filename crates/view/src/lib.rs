@@ -42,16 +42,16 @@ pub use html::{Html, html, html_line};
 pub use markdown::markdown;
 pub use marker::Marker;
 pub use proposal::Proposal;
-pub use refusal::Refusal;
+pub use refusal::{Missing, Refusal};
 pub use request::{FormLink, RequestReport, request};
-pub use requirement::{first_unmet, requirement_words};
-pub use run::{RunFacts, RunReport, RunState, reminder, unfinished};
+pub use requirement::requirement_words;
+pub use run::{RunFacts, RunReport, RunState, reminder};
 pub use settings::setting_change;
 pub use stack::{not_planned, outline};
 pub use summary::{counts, headline, progress_words, state_line};
 pub use terminal::{plain, terminal, terminal_line};
 pub use value::{difference_text, value_text, whole_value_text};
-pub use warning::{PLAN_AGAIN, internal_error, other_base};
+pub use warning::{NextStep, internal_error, other_base};
 
 /// What GitHub takes as a comment, a summary of a check and its text; in UTF-16 units at least, and
 /// we stay below it in bytes too, of which there are never fewer.

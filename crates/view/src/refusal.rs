@@ -8,12 +8,13 @@ use planwright_core::{
     digest::Digest,
     finding::Finding,
     names::{BranchName, Login, StackId},
+    verdict::Requirement,
 };
 
 use super::{
     command::command_error,
-    doc::{Doc, Text, code, short_code, words},
-    requirement::principal_role,
+    doc::{Doc, Text, code, foreign, short_code, words},
+    requirement::{principal_role, requirement_words},
     stack::finding_list,
     terminal::terminal,
 };
@@ -65,8 +66,7 @@ pub enum Refusal {
         current: Digest,
     },
     NothingToApply,
-    /// What is missing, as [`super::first_unmet`] words it.
-    NotMet(Text),
+    NotMet(Missing),
     AlreadyApplied,
     Superseded,
     /// An apply that was asked for did not end well; what it came to stands in the report.
@@ -96,6 +96,19 @@ pub enum Refusal {
     ProposeOnPullRequest,
     Outsider(Login),
     NothingRunning,
+}
+
+/// What keeps a change from being applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    Requirement(Box<Requirement>),
+    /// The settings by which it would be judged have these findings.
+    Settings(Vec<Finding>),
+    /// It is into another branch than the default one.
+    OtherBase,
+    /// It was merged into another branch than the default one.
+    MergedElsewhere,
+    Approval,
 }
 
 impl From<CommandError> for Refusal {
@@ -272,7 +285,7 @@ impl Refusal {
                 "This change affects no stack, so there is nothing to apply.".into()
             }
             Self::NotMet(missing) => {
-                text!["This change cannot be applied yet: ", missing.clone(), "."]
+                text!["This change cannot be applied yet: ", missing_words(missing), "."]
             }
             Self::AlreadyApplied => {
                 "Everything of this change is applied; there is nothing to retry.".into()
@@ -399,4 +412,20 @@ fn known_addresses(known: &[String]) -> Text {
 
 fn of_stack(stack: Option<&StackId>) -> Option<Text> {
     stack.map(|stack| text![" of ", stack])
+}
+
+/// Says what is missing, as the end of a sentence.
+fn missing_words(missing: &Missing) -> Text {
+    match missing {
+        Missing::Requirement(requirement) => requirement_words(requirement),
+        Missing::Settings(findings) => {
+            let message = |finding: &Finding| foreign(&finding.message, usize::MAX).into();
+            Text::join(findings.iter().map(message), "; ")
+        }
+        Missing::OtherBase => {
+            "only settings of the default branch are trusted, and it is into another".into()
+        }
+        Missing::MergedElsewhere => "it was merged into another branch than the default one".into(),
+        Missing::Approval => "an approval is missing".into(),
+    }
 }

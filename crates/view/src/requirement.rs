@@ -5,7 +5,10 @@ use planwright_core::{
     verdict::{Outcome, Requirement, RequirementKind, RequirementStatus},
 };
 
-use super::doc::{Block, Item, Mark, Marked, Text, code, more, short_code, words};
+use super::{
+    doc::{Block, Item, Mark, Marked, Text, code, more, short_code, words},
+    run::unfinished,
+};
 use crate::text;
 
 /// How many children of one requirement are told.
@@ -23,12 +26,6 @@ pub fn requirement_list(root: &Requirement) -> Block {
         Item { below, ..Item::new(marked(requirement)) }
     };
     Block::List(root.children.iter().map(item).collect())
-}
-
-/// Returns the first thing that is not met, in words, without a sign.
-pub fn first_unmet(root: &Requirement) -> Option<Text> {
-    let unmet = root.children.iter().find(|requirement| !requirement.met)?;
-    Some(requirement_words(unmet))
 }
 
 /// Returns why an approval does not count, as the end of a sentence about it.
@@ -118,7 +115,7 @@ pub fn requirement_words(requirement: &Requirement) -> Text {
 fn reason(why: &RequirementStatus) -> Text {
     match why {
         RequirementStatus::Children => Text::default(),
-        RequirementStatus::Unfinished(why) => text!["not finished: ", Text::kept(why)],
+        RequirementStatus::Unfinished(why) => text!["not finished: ", unfinished(why)],
         RequirementStatus::NothingPlanned => "nothing is planned yet".into(),
         RequirementStatus::Outcome(outcome) => outcome_words(*outcome).into(),
         RequirementStatus::Same => "unchanged".into(),

@@ -12,13 +12,11 @@ use planwright_core::{
     },
     digest::Digest,
     escape,
-    names::{PrNumber, Sha},
+    names::PrNumber,
+    verdict::Unfinished,
 };
 
-use super::{
-    doc::{Block, Doc, Item, Text, code, foreign, small, strong, words},
-    terminal::terminal_line,
-};
+use super::doc::{Block, Doc, Item, Text, code, foreign, small, strong, words};
 use crate::text;
 
 /// How much of the model's note is shown.
@@ -97,13 +95,14 @@ pub fn run(report: &RunReport) -> Doc {
     doc
 }
 
-/// Returns what is missing of the head that a run has published without finishing it, as plain
-/// text: it is kept with the run.
-pub fn unfinished(run: &Run) -> Option<(Sha, String)> {
-    let (how, published) = (run.unfinished.as_ref()?, run.published.as_ref()?);
-    let is_planned = run.planned.as_ref().is_some_and(|it| it.rev == run.rev());
+/// Says what is missing of a head that a run has published without finishing it.
+pub(crate) fn unfinished(missing: &Unfinished) -> Text {
+    let (how, is_planned) = match missing {
+        Unfinished::Ended { how, is_planned } => (how, *is_planned),
+        Unfinished::Told(sentence) => return foreign(sentence, usize::MAX).into(),
+    };
     let plan = if is_planned { "" } else { " Its last edits were not planned." };
-    let why = text![
+    text![
         why(how),
         plan,
         " ",
@@ -111,8 +110,7 @@ pub fn unfinished(run: &Run) -> Option<(Sha, String)> {
         " goes on, and so does a commit or ",
         code("/infra set"),
         "."
-    ];
-    Some((published.head.clone(), terminal_line(&why)))
+    ]
 }
 
 /// Returns what stands in the pull request, below the table.

@@ -21,7 +21,7 @@ use super::{
     requirement::{principal_role, requirement_list},
     settings::{setting_change, settings_section},
     stack::{finding_list, outline},
-    warning::{PLAN_AGAIN, internal_error, other_base},
+    warning::{NextStep, internal_error, other_base},
 };
 use crate::text;
 
@@ -419,10 +419,8 @@ fn warnings(report: &Change) -> Doc {
                 " has changed since this was planned, and it is judged by what holds now:"
             ])
         },
-        Warning::OtherBase { base, trusted } => {
-            Item::new(foreign(&other_base(base, trusted.as_ref()), 300))
-        }
-        Warning::InternalError { id } => Item::new(foreign(&internal_error(id, PLAN_AGAIN), 300)),
+        Warning::OtherBase { base, trusted } => Item::new(other_base(base, trusted.as_ref())),
+        Warning::InternalError { id } => Item::new(internal_error(id, NextStep::PlanAgain)),
         Warning::Other(text) => Item::new(foreign(text, 300)),
     });
     let told: Vec<Item> = told.collect();

@@ -12,6 +12,7 @@ use insta::assert_snapshot;
 use super::*;
 use fixtures::*;
 use planwright_core::{
+    agent::{budget::Limit, event::End},
     approval::{Principal, PrincipalRole},
     change::{
         ChangeRecord, ChangeState, DriftCheck, NotPlanned, PlanOutcome, SettingsChange,
@@ -19,7 +20,7 @@ use planwright_core::{
     },
     names::UserId,
     plan::{Action, Path, Plan, Value},
-    verdict::{Requirement, RequirementKind, RequirementStatus},
+    verdict::{Requirement, RequirementKind, RequirementStatus, Unfinished},
 };
 
 /// Returns a text in Markdown.
@@ -357,7 +358,8 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
     }
     let mut unfinished = met();
     unfinished.met = false;
-    let why = RequirementStatus::Unfinished("The run reached its limit of plans.".into());
+    let how = End::Exhausted(Limit::Plans);
+    let why = RequirementStatus::Unfinished(Unfinished::Ended { how, is_planned: true });
     let leaf =
         Requirement { what: RequirementKind::Finished, met: false, why, children: Vec::new() };
     unfinished.children.insert(0, leaf);
@@ -366,7 +368,8 @@ fn a_check_is_green_only_if_the_verdict_is_met() {
     let told = check(&ChangeRecord { state: ChangeState::Blocked, ..report });
     assert_eq!(told.conclusion, Some(Conclusion::Failure));
     assert!(
-        told.title.ends_with("; not finished: The run reached its limit of plans."),
+        told.title
+            .contains("; not finished: The run reached its limit of plans. /infra revise TEXT"),
         "{told:?}"
     );
     let mut broken =

@@ -1,23 +1,62 @@
-//! Warnings as sentences of plain text, for whoever escapes them.
+//! Warnings as sentences.
 
 use planwright_core::names::BranchName;
 
-/// Returns why nothing of a pull request into `base` is planned.
-pub fn other_base(base: &BranchName, trusted: Option<&BranchName>) -> String {
-    let trusted = trusted.map_or("the default branch", BranchName::as_str);
-    format!(
-        "Only pull requests into {trusted} are planned: its settings are the ones that are trusted. \
-         This one is into {base}; change its base."
-    )
+use super::doc::{Text, code, foreign};
+use crate::text;
+
+/// How much of a branch's name is shown.
+const MOST: usize = 100;
+
+/// What can be done after something of ours has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextStep {
+    /// Nothing but a plan has failed.
+    PlanAgain,
+    /// Something may have been applied.
+    ApplyAgain,
+    /// A run of the agent is stuck.
+    ProposeAgain,
 }
 
-/// Something of ours failed, which the log has under `id`; `next` is what can be done about it.
-pub fn internal_error(id: &str, next: &str) -> String {
-    format!(
-        "Planwright could not finish this: something of its own went wrong, which the log has under \
-         `{id}`. {next}"
-    )
+/// Says why nothing of a pull request into `base` is planned.
+pub fn other_base(base: &BranchName, trusted: Option<&BranchName>) -> Text {
+    let name = |branch: &BranchName| Text::from(foreign(branch.as_str(), MOST));
+    text![
+        "Only pull requests into ",
+        trusted.map_or("the default branch".into(), name),
+        " are planned: its settings are the ones that are trusted. This one is into ",
+        name(base),
+        "; change its base."
+    ]
 }
 
-/// What can be done where nothing but a plan has failed.
-pub const PLAN_AGAIN: &str = "Nothing was changed by it. `/infra plan` tries again.";
+/// Says that something of ours failed, which the log has under `id`.
+pub fn internal_error(id: &str, next: NextStep) -> Text {
+    text![
+        "Planwright could not finish this: something of its own went wrong, which the log has under ",
+        code(id),
+        ". ",
+        next_step(next)
+    ]
+}
+
+fn next_step(next: NextStep) -> Text {
+    match next {
+        NextStep::PlanAgain => {
+            text!["Nothing was changed by it. ", code("/infra plan"), " tries again."]
+        }
+        NextStep::ApplyAgain => text![
+            "Nothing of it is repeated by itself. ",
+            code("/infra apply"),
+            " first looks at what was done."
+        ],
+        NextStep::ProposeAgain => text![
+            "The run goes no further; ",
+            code("/infra cancel"),
+            " ends it, and ",
+            code("/infra propose"),
+            " begins anew."
+        ],
+    }
+}

@@ -17,7 +17,7 @@ use planwright_core::names::StackId;
 use planwright_core::verdict::{Requirement, RequirementKind};
 use planwright_store::{NotedRun, RunId, RunKind, RunLines, RunState, RunStep};
 use planwright_view as view;
-use planwright_view::{Html, Text, code, html_line, setting_change, text, words};
+use planwright_view::{Html, NextStep, Text, code, html_line, setting_change, text, words};
 
 use super::stack::{StackView, StepView, steps};
 use super::text::{Moment, took};
@@ -212,12 +212,8 @@ fn warnings(change: &Change) -> Vec<Html> {
             " is on."
         ]],
         Warning::SettingsChanged(changes) => changes.iter().map(setting_change).collect(),
-        Warning::OtherBase { base, trusted } => {
-            vec![text![words(view::other_base(base, trusted.as_ref()))]]
-        }
-        Warning::InternalError { id } => {
-            vec![text![words(view::internal_error(id, view::PLAN_AGAIN))]]
-        }
+        Warning::OtherBase { base, trusted } => vec![view::other_base(base, trusted.as_ref())],
+        Warning::InternalError { id } => vec![view::internal_error(id, NextStep::PlanAgain)],
         Warning::Other(warning) => vec![text![words(warning)]],
     });
     told.map(|text| html_line(&text)).collect()

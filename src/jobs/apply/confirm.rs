@@ -10,9 +10,10 @@ use planwright_core::{
     digest::Digest,
     job::{Invocation, Job},
     repo_config::{SettingChange, setting_changes},
+    verdict::Requirement,
 };
 use planwright_store::{Approval, ApprovalKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan};
-use planwright_view::{Refusal, Text, first_unmet};
+use planwright_view::{Missing, Refusal};
 
 use super::{ApplyContext, requirements_met, show};
 
@@ -54,9 +55,13 @@ pub async fn waiting(app: &App, apply: &ApplyContext<'_>, change: Change) -> Res
             Err(Refusal::PlanNeeded { current: current.clone() }.into())
         }
         _ => {
-            let unreadable = change.findings.first().map(|finding| Text::kept(&finding.message));
-            let missing = unreadable.or_else(|| change.verdict.as_ref().and_then(first_unmet));
-            let missing = missing.unwrap_or_else(|| "an approval is missing".into());
+            let unreadable = change.findings.first().cloned();
+            let unmet = change.verdict.as_ref().and_then(Requirement::first_unmet);
+            let missing = match (unreadable, unmet) {
+                (Some(finding), _) => Missing::Settings(vec![finding]),
+                (None, Some(unmet)) => Missing::Requirement(Box::new(unmet.clone())),
+                (None, None) => Missing::Approval,
+            };
             Err(Refusal::NotMet(missing).into())
         }
     }

@@ -28,7 +28,7 @@ use planwright_core::{
 use planwright_git::Want;
 use planwright_store as store;
 use planwright_store::{LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet, Subject};
-use planwright_view::Refusal;
+use planwright_view::{Missing, NextStep, Refusal};
 
 use super::{Run, verdict};
 use confirm::{confirm, settings_changed, waiting};
@@ -63,8 +63,7 @@ impl ApplyContext<'_> {
 }
 
 impl Run for Apply {
-    const AFTER_FAILURE: &'static str =
-        "Nothing of it is repeated by itself. `/infra apply` first looks at what was done.";
+    const AFTER_FAILURE: NextStep = NextStep::ApplyAgain;
 
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {
         apply(self, context).await
@@ -110,8 +109,10 @@ async fn in_turn(
         return if asked.is_some() { Err(Refusal::NotMerged.into()) } else { Ok(Vec::new()) };
     }
     if !pull.is_into_default_branch() {
-        let why = "it was merged into another branch than the default one".into();
-        return if asked.is_some() { Err(Refusal::NotMet(why).into()) } else { Ok(Vec::new()) };
+        return match asked {
+            Some(_) => Err(Refusal::NotMet(Missing::MergedElsewhere).into()),
+            None => Ok(Vec::new()),
+        };
     }
     let recorded = app.store.latest_plan_set(id_of(target)).await?;
     let Some(recorded) = recorded.filter(|recorded| recorded.plan_set.head == pull.head) else {

@@ -1,8 +1,9 @@
 //! Runs of the agent and their logs.
 
 use planwright_core::{
-    agent::event::{Entry, Event},
+    agent::event::{End, Entry, Event},
     names::PrNumber,
+    verdict,
 };
 use planwright_store::{AgentFacts, Unfinished, WriteOutcome, records::v1};
 
@@ -48,11 +49,12 @@ async fn a_run_is_found_by_its_pull_request_and_its_cost_by_the_day(database: &D
     let store = database.store().await;
     let first = garbled(None, "first", 1);
     let run = store.start_agent_run("issue/a", PR, &first).await.unwrap().id;
+    let why = verdict::Unfinished::Ended { how: End::Cancelled, is_planned: true };
     let facts = AgentFacts {
         pull_request: Some(PrNumber(9)),
         is_over: true,
         is_complete: true,
-        unfinished: Some(Unfinished { head: sha('a'), why: "It was late.".into() }),
+        unfinished: Some(Unfinished { head: sha('a'), why }),
         spent: 120,
     };
     let end = garbled(Some(&first), "end", 50);

@@ -39,7 +39,7 @@ struct Change {
     current: Current,
     plan_set: Option<PlanSetFacts>,
     stacks: Vec<StackFacts>,
-    unfinished: Option<&'static str>,
+    unfinished: Option<Unfinished>,
     changes_settings: bool,
     reviews: Vec<Review>,
     allowances: Vec<Allowance>,
@@ -54,7 +54,7 @@ impl Change {
             current: &self.current,
             plan_set: self.plan_set.as_ref(),
             stacks: &self.stacks,
-            unfinished: self.unfinished,
+            unfinished: self.unfinished.as_ref(),
             changes_settings: self.changes_settings,
             principals: &[alice],
             reviews: &self.reviews,
@@ -150,7 +150,9 @@ fn what_is_planned_fresh_allowed_and_approved_may_be_applied() {
 fn each_guard_alone_closes_the_door() {
     type Vary = fn(&mut Change);
     let table: Vec<(&str, Vary)> = vec![
-        ("Finished", |c| c.unfinished = Some("The run reached its limit of plans.")),
+        ("Finished", |c| {
+            c.unfinished = Some(Unfinished::Ended { how: End::Cancelled, is_planned: true });
+        }),
         ("Planned", |c| c.plan_set = None),
         ("Stack", |c| c.stacks[0].outcome = Outcome::Pending),
         ("Stack", |c| c.stacks[0].outcome = Outcome::Invalid),

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, fmt::Debug};
 
 use planwright_core::{
     actor::{Actor, ActorKind},
+    agent::{budget::Limit, event::End},
     canonical::canonical,
     change::Change,
     change_set::ParamPath,
@@ -19,6 +20,7 @@ use planwright_core::{
     plan::Plan,
     pull_request::ReviewId,
     repository::Repository,
+    verdict::Unfinished,
 };
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -60,6 +62,19 @@ fn plans_reports_and_subjects_stand_as_they_are_written_here() {
         |text| from_text::<Subject, v1::Subject>(text).unwrap(),
         to_text::<Subject, v1::Subject>,
     );
+}
+
+#[test]
+fn what_a_run_left_unfinished_stands_in_its_column_as_it_is_written_here() {
+    let ended = Unfinished::Ended { how: End::Exhausted(Limit::Plans), is_planned: false };
+    for (text, value) in [
+        (r#"{"how":{"exhausted":"plans"},"is_planned":false,"v":1}"#, ended),
+        ("It was `late`.", Unfinished::Told("It was `late`.".into())),
+    ] {
+        assert_eq!(v1::unfinished_from_text(text).unwrap(), value);
+        assert_eq!(v1::unfinished_to_text(&value), text);
+    }
+    assert!(v1::unfinished_from_text(r#"{"v":2}"#).is_err());
 }
 
 #[test]

@@ -104,6 +104,65 @@ fn each_requirement_is_said() {
 ");
 }
 
+fn not_approved() -> Missing {
+    let root = awaiting().verdict.unwrap();
+    Missing::Requirement(Box::new(root.first_unmet().unwrap().clone()))
+}
+
+#[test]
+fn each_thing_that_is_missing_ends_a_sentence() {
+    let said = [
+        Missing::Settings(vec![finding("planwright.yaml"), finding("planwright.yaml")]),
+        Missing::OtherBase,
+        Missing::MergedElsewhere,
+        Missing::Approval,
+    ]
+    .map(|missing| line(&Refusal::NotMet(missing).sentence()));
+    assert_snapshot!(said.join("\n"), @"
+    This change cannot be applied yet: the package `aws-bucket` has no param `nmae`; the package `aws-bucket` has no param `nmae`.
+    This change cannot be applied yet: only settings of the default branch are trusted, and it is into another.
+    This change cannot be applied yet: it was merged into another branch than the default one.
+    This change cannot be applied yet: an approval is missing.
+    ");
+}
+
+#[test]
+fn what_a_run_left_unfinished_is_said_from_its_facts_and_as_it_was_stored_before() {
+    let ended = |how, is_planned| Unfinished::Ended { how, is_planned };
+    let said = [
+        ended(End::Exhausted(Limit::Plans), true),
+        ended(End::Rejected("no @acme".into()), false),
+        Unfinished::Told("It was late. `x` goes on.".into()),
+    ]
+    .map(|missing| line(&run::unfinished(&missing)));
+    assert_snapshot!(said.join("\n"), @"
+    The run reached its limit of plans. `/infra revise TEXT` goes on, and so does a commit or `/infra set`.
+    The server of the model does not take our requests: no `@acme`. Its last edits were not planned. `/infra revise TEXT` goes on, and so does a commit or `/infra set`.
+    It was late. `x` goes on.
+    ");
+}
+
+#[test]
+fn what_is_planned_for_nobody_and_what_failed_of_ours_says_what_to_do() {
+    let branch = |name| BranchName::parse(name).unwrap();
+    let failed = |next| internal_error("0195", next);
+    let said = [
+        other_base(&branch("release/1"), Some(&branch("main"))),
+        other_base(&branch("old"), None),
+        failed(NextStep::PlanAgain),
+        failed(NextStep::ApplyAgain),
+        failed(NextStep::ProposeAgain),
+    ]
+    .map(|text| line(&text));
+    assert_snapshot!(said.join("\n"), @"
+    Only pull requests into main are planned: its settings are the ones that are trusted. This one is into `release/1`; change its base.
+    Only pull requests into the default branch are planned: its settings are the ones that are trusted. This one is into old; change its base.
+    Planwright could not finish this: something of its own went wrong, which the log has under `0195`. Nothing was changed by it. `/infra plan` tries again.
+    Planwright could not finish this: something of its own went wrong, which the log has under `0195`. Nothing of it is repeated by itself. `/infra apply` first looks at what was done.
+    Planwright could not finish this: something of its own went wrong, which the log has under `0195`. The run goes no further; `/infra cancel` ends it, and `/infra propose` begins anew.
+    ");
+}
+
 #[test]
 fn each_refusal_says_what_to_do() {
     let digest = || Digest::from_text("v1:0123456789abcdef");
@@ -130,7 +189,7 @@ fn each_refusal_says_what_to_do() {
         Refusal::Closed,
         Refusal::OtherPlan { typed: Digest::from_text("v1:ffffffffffff"), current: digest() },
         Refusal::PlanNeeded { current: digest() },
-        Refusal::NotMet("approved by 0 of 1".into()),
+        Refusal::NotMet(not_approved()),
         Refusal::AlreadyApplied,
         Refusal::Superseded,
         Refusal::ApplyFailed,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use planwright_core::{
+    agent::{budget, call, event},
     approval, change,
     digest::Digest,
     finding,
@@ -11,7 +12,7 @@ use planwright_core::{
 };
 
 use super::plan::{Plan, Value};
-use crate::records::mirror::Mirror;
+use crate::records::{RecordError, from_text, mirror::Mirror, to_text};
 
 /// A change stands as its record: it is read as it was left.
 impl Mirror<change::Change> for Change {
@@ -22,6 +23,22 @@ impl Mirror<change::Change> for Change {
     fn load(self) -> change::Change {
         <Self as Mirror<change::ChangeRecord>>::load(self).into()
     }
+}
+
+/// Returns the text in which a row has what a run left unfinished.
+pub(crate) fn unfinished_to_text(value: &verdict::Unfinished) -> String {
+    match value {
+        verdict::Unfinished::Told(text) => text.clone(),
+        verdict::Unfinished::Ended { .. } => to_text::<_, Unfinished>(value),
+    }
+}
+
+/// Returns what a run left unfinished. A text that is no record is a sentence, as rows had it before.
+pub(crate) fn unfinished_from_text(text: &str) -> Result<verdict::Unfinished, RecordError> {
+    if text.starts_with('{') {
+        return from_text::<_, Unfinished>(text);
+    }
+    Ok(verdict::Unfinished::Told(text.to_owned()))
 }
 
 records! {
@@ -179,7 +196,7 @@ records! {
     }
     enum RequirementStatus for verdict::RequirementStatus {
         Children,
-        Unfinished(why: String),
+        Unfinished(why: Unfinished),
         NothingPlanned,
         Outcome(outcome: Outcome),
         Same,
@@ -197,6 +214,46 @@ records! {
         Counts,
         CountsForOwnChange,
         DoesNotCount(why: Disqualification),
+    }
+    /// A sentence is how it stood before it had parts.
+    #[serde(untagged)]
+    enum Unfinished for verdict::Unfinished {
+        Ended { how: End, is_planned: bool },
+        Told(text: String),
+    }
+    #[serde(rename_all = "snake_case")]
+    enum End for event::End {
+        Finished(outcome: RunOutcome),
+        Exhausted(limit: Limit),
+        Repeating,
+        Unusable,
+        Refused,
+        Away,
+        Rejected(why: String),
+        Superseded,
+        Cancelled,
+        Unpublished(why: String),
+    }
+    #[serde(rename_all = "snake_case")]
+    enum RunOutcome for call::Outcome {
+        Propose,
+        NoChangeNeeded,
+        AnswerOnly,
+        CannotDo,
+        OutOfScope,
+    }
+    #[serde(rename_all = "snake_case")]
+    enum Limit for budget::Limit {
+        ModelCalls,
+        ToolCalls,
+        Plans,
+        Questions,
+        InputTokens,
+        OutputTokens,
+        Microdollars,
+        DailyMicrodollars,
+        LoopTime,
+        Time,
     }
     enum Outcome for verdict::Outcome {
         Planned,

@@ -9,7 +9,7 @@ mod run;
 mod target;
 
 pub use agent::{event_from_text, event_to_text};
-pub(crate) use change::Change;
+pub(crate) use change::{Change, unfinished_from_text, unfinished_to_text};
 pub use job::Job;
 pub use outbox::{
     Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, OutboxRequest, Reaction,
