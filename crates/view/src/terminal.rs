@@ -5,36 +5,13 @@
 use planwright_core::escape;
 
 use super::{
-    doc::{Block, DiffLine, Doc, Item, Sign, Span, Text, code, words},
+    doc::{Block, DiffLine, Doc, Item, Sign, Span, Text},
     markdown::sign,
 };
 
 /// Returns a text on one line; backticks set names apart, as nothing else does there.
 pub fn terminal_line(text: &Text) -> String {
     inline(text, "`")
-}
-
-impl Text {
-    /// Reads a sentence of ours that was kept as [`terminal_line`] wrote it, or as a finding is worded:
-    /// backticks stand around names, and all else may be somebody else's.
-    pub fn kept(text: &str) -> Self {
-        let mut spans = Vec::new();
-        for (i, piece) in text.split('`').enumerate() {
-            if i % 2 == 1 {
-                spans.push(code(piece));
-                continue;
-            }
-            // A stop or a blank beside a name is no sentence of its own.
-            let sentence = piece.trim_start_matches([' ', '.', ',', ';', ':', '!', '?', ')']);
-            let (before, _) = piece.split_at(piece.len() - sentence.len());
-            let end = sentence.trim_end_matches([' ', '(']).len();
-            let (sentence, after) = sentence.split_at(end);
-            spans.extend((!before.is_empty()).then(|| words(before)));
-            spans.extend((!sentence.is_empty()).then(|| Span::Foreign(sentence.into())));
-            spans.extend((!after.is_empty()).then(|| words(after)));
-        }
-        Self(spans)
-    }
 }
 
 /// Returns the words alone, for a title or a label.

@@ -7,20 +7,6 @@ use super::*;
 use crate::text;
 use planwright_core::escape;
 
-#[test]
-fn a_sentence_that_was_kept_is_read_back() {
-    let text = text![
-        "Ended: ",
-        foreign("no @acme", 20),
-        ". ",
-        code("/infra set A B=C"),
-        " goes on (",
-        code("x"),
-        ")."
-    ];
-    assert_eq!(line(&Text::kept(&terminal_line(&text))), line(&text));
-}
-
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("<img src=x onerror=y>"),
