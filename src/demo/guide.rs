@@ -53,7 +53,7 @@ impl Applied {
             }
             let id = PullRequestId { repository, number: PrNumber(pull.number) };
             let kept = app.store.latest_plan_set(id).await.ok().flatten();
-            if kept.is_some_and(|kept| kept.plan_set.change.state == ChangeState::Applied) {
+            if kept.is_some_and(|kept| kept.change.state == ChangeState::Applied) {
                 self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pull.number);
             }
         }

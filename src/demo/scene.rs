@@ -108,7 +108,7 @@ impl Scene {
     /// Returns the change as the bot holds it.
     pub async fn change(&self, number: i64) -> Result<Change> {
         let kept = self.bot.app.store.latest_plan_set(self.id(number)).await?;
-        Ok(kept.context("the bot has no plan of it")?.plan_set.change)
+        Ok(kept.context("the bot has no plan of it")?.change)
     }
 
     /// Returns the id under which the bot has a pull request.
