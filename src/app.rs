@@ -17,12 +17,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use uuid::Uuid;
 
-use crate::{
-    metrics::Metrics,
-    settings::{self, Retention, Variables},
-};
-use planwright_core::job::Role;
-use planwright_core::{actor::AppId, public_url::PublicUrl};
+use planwright_core::{actor::AppId, job::Role, public_url::PublicUrl};
 use planwright_engine as engine;
 use planwright_engine::{Engine, Secrets};
 use planwright_git::Git;
@@ -31,6 +26,11 @@ use planwright_github::{Client, GitHub};
 use planwright_model as model;
 use planwright_model::Model;
 use planwright_store::Store;
+
+use crate::{
+    metrics::Metrics,
+    settings::{self, Retention, Variables},
+};
 
 /// Now, by the clock of this process; a test brings its own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

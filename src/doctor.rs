@@ -4,19 +4,22 @@
 
 use std::{fmt::Display, fs, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path};
 
-use crate::{
-    app::{self, Clock},
-    settings::{Serve, Warm},
+use planwright_core::{
+    diagnosis::{
+        App, DigestKey, Directory, ENGINE, File, GitHub, Inventory, WarmCounts, WarmStatus,
+    },
+    job::Role,
 };
-use planwright_core::diagnosis::{
-    App, DigestKey, Directory, ENGINE, File, GitHub, Inventory, WarmCounts, WarmStatus,
-};
-use planwright_core::job::Role;
 use planwright_engine as engine;
 use planwright_engine::{Control, Engine};
 use planwright_github as github;
 use planwright_github::Manifest;
 use planwright_store::Store;
+
+use crate::{
+    app::{self, Clock},
+    settings::{Serve, Warm},
+};
 
 /// Reads everything; `config` is the file that some of the settings stand in.
 pub async fn inspect(

@@ -5,7 +5,6 @@
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 
-use crate::{app::App, telemetry};
 use planwright_core::{
     event::{self, Envelope},
     inbox,
@@ -19,6 +18,8 @@ use planwright_store::{
     Delivery, Effects, NewJob, PullRequestId, Push, Receipt, RetryPolicy,
     records::{RecordError, v1},
 };
+
+use crate::{app::App, telemetry};
 
 /// Returns the row that a job becomes, due at once.
 pub fn new_job(job: &Job, dedupe: Option<String>, now: Timestamp) -> Result<NewJob> {

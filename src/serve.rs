@@ -2,13 +2,15 @@
 //!
 //! What the parts do is theirs; here they are started and ended together.
 
-use planwright_core::job::Role;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use secrecy::ExposeSecret as _;
 use tokio::{net::TcpListener, sync::Mutex, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+use planwright_core::job::Role;
+use planwright_github::webhook::Secrets;
 
 use crate::{
     app::{App, Clock, Environment},
@@ -18,7 +20,6 @@ use crate::{
     settings::Serve,
     worker,
 };
-use planwright_github::webhook::Secrets;
 
 /// How often what was missed is fetched: GitHub takes up to ten seconds to
 /// find that nobody listens, and never sends a delivery again by itself.

@@ -20,8 +20,9 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use jiff::SignedDuration;
-use planwright_core::job::Role;
 use secrecy::SecretString;
+
+use planwright_core::job::Role;
 
 /// The settings that only a variable or the file may give.
 pub const SECRETS: [&str; 3] = ["private-key", "webhook-secret", "client-secret"];

@@ -15,10 +15,11 @@ use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{self, Form, Registrar};
 use planwright_core::{public_url::PublicUrl, registration::Registration};
 use planwright_github as github;
 use planwright_github::{Client, Converted, GitHub, Manifest, convert, web_address};
+
+use crate::http::{self, Form, Registrar};
 
 /// What to register, and for whom.
 #[derive(Clone, Debug)]

@@ -16,15 +16,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span, field};
 use uuid::Uuid;
 
-use crate::{
-    app::App,
-    flow::{self, JobContext},
-    jobs, queue, telemetry,
-};
 use planwright_core::job::Job;
 use planwright_store::{
     Claim, HeartbeatReply, JobKind, NewJob, Outcome, RetryPolicy, WriteOutcome,
     records::RecordError,
+};
+
+use crate::{
+    app::App,
+    flow::{self, JobContext},
+    jobs, queue, telemetry,
 };
 
 pub use registration::ProcessRegistration;

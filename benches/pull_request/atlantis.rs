@@ -15,13 +15,14 @@ use std::{
     time::Duration,
 };
 
-use planwright_fakehub::{Hub, Person, Role};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{ServerConfig, pki_types::PrivateKeyDer},
 };
+
+use planwright_fakehub::{Hub, Person, Role};
 
 use crate::{
     bare,

@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use planwright_fakehub::Person;
 use tempfile::TempDir;
+
+use planwright_fakehub::Person;
 
 use crate::{
     case::Case,

@@ -1,8 +1,9 @@
 //! From the comment `/infra plan` to the answer, by a bot that keeps providers and by one that does
 //! not.
 
-use planwright_fakehub::Person;
 use tempfile::TempDir;
+
+use planwright_fakehub::Person;
 
 use crate::{
     Line,

@@ -8,11 +8,12 @@ use std::{
 };
 
 use futures::{StreamExt as _, stream};
+use tempfile::TempDir;
+
 use planwright::flow::work::{Home, Site, Tree, Work};
 use planwright_core::{names::StackId, repo_config::RepoConfig};
 use planwright_engine::{Control, Engine, Mode, Root, Secrets, Settings, WarmSettings};
 use planwright_package::{Prepared, Trusted, files::MemoryFiles, repository};
-use tempfile::TempDir;
 
 use crate::{
     Line,

@@ -1,10 +1,5 @@
 //! What people tell a run: to begin, to go on with other words, an answer.
 
-use crate::{
-    app::App,
-    flow::{Result, id_of, merge_preview, outbox},
-};
-use planwright_core::change::{Change, PlanOutcome};
 use planwright_core::{
     actor::Actor,
     agent::{
@@ -14,6 +9,7 @@ use planwright_core::{
         run::{Phase, Run},
         visible::{self, Visible},
     },
+    change::{Change, PlanOutcome},
     digest::Digest,
     escape,
     issue::Issue,
@@ -26,6 +22,10 @@ use planwright_store::{AgentRun, RecordedPlanSet, records::v1};
 use planwright_view::{Marker, Refusal, text};
 
 use super::{Logged, show};
+use crate::{
+    app::App,
+    flow::{Result, id_of, merge_preview, outbox},
+};
 
 /// What a run is begun with.
 pub struct RunRequest<'a> {

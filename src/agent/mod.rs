@@ -12,11 +12,6 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    app::App,
-    flow::{Error, JobContext, Result, id_of, outbox, soon},
-    queue,
-};
 use planwright_core::{
     agent::{
         budget::{Amount, Limit},
@@ -36,9 +31,15 @@ use planwright_store::{AgentFacts, NewJob, RunId, Unfinished, WriteOutcome, reco
 use planwright_view as view;
 use planwright_view::{Marker, RequestReport, RunReport};
 
+use crate::{
+    app::App,
+    flow::{Error, JobContext, Result, id_of, outbox, soon},
+    queue,
+};
+
 pub use instruct::{RunRequest, begin, instruct, key_of, plan_failed, revise};
 
-use workspace::Workspace;
+use self::workspace::Workspace;
 
 /// A log with the state that it leads to.
 pub(crate) struct Logged {

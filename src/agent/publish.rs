@@ -1,12 +1,5 @@
 //! The end of a run: what it made becomes a draft pull request, or nothing does.
 
-use crate::{
-    app::App,
-    flow::{
-        Error, Result,
-        propose::{self, Destination, Draft},
-    },
-};
 use planwright_core::{
     agent::{
         call::Outcome,
@@ -18,6 +11,13 @@ use planwright_core::{
 use planwright_view::{Refusal, RunFacts, RunReport, RunState};
 
 use super::{Logged, show, workspace::Workspace};
+use crate::{
+    app::App,
+    flow::{
+        Error, Result,
+        propose::{self, Destination, Draft},
+    },
+};
 
 /// Publishes what there is to publish, and writes the end down.
 pub async fn close(

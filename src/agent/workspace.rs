@@ -4,10 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::{
-    app::App,
-    flow::{Result, merge_preview, propose::Configuration},
-};
 use planwright_core::{
     agent::{call::Call, problem::Problem, prompt::LARGEST, run::Run},
     change_set::ChangeSet,
@@ -19,6 +15,11 @@ use planwright_core::{
 use planwright_package::{
     Prepared, Trusted, edit::Edited, files::MemoryFiles, form::Form, repository, search,
     source::Source, stack::Stack,
+};
+
+use crate::{
+    app::App,
+    flow::{Result, merge_preview, propose::Configuration},
 };
 
 /// How many problems of one edit are told.

@@ -3,23 +3,23 @@
 //!
 //! The tree and its locks, no plan and no state. One file for each stack, replaced as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{ErrorKind, Write as _},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use crate::flow::work::Tree;
-use planwright_core::names::StackId;
-use planwright_core::repo_config::Backend;
+use planwright_core::{names::StackId, repo_config::Backend};
 use planwright_engine as engine;
 use planwright_package::lock::ProviderLock;
 
 use super::Error;
+use crate::flow::work::Tree;
 
 const FOLDER: &str = "applied";
 const FILE: &str = "applied.json";

@@ -9,8 +9,10 @@ use planwright_core::plan::Plan;
 use planwright_engine as engine;
 use planwright_engine::{Control, Mode, Output, Step};
 
-use super::plan::{StackPlan, plan_work};
-use super::{Error, Session};
+use super::{
+    Error, Session,
+    plan::{StackPlan, plan_work},
+};
 
 /// How applying one stack ended.
 pub struct Outcome {

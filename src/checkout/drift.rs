@@ -2,12 +2,10 @@
 //!
 //! The files of the stacks do not matter here, only what was applied from this checkout.
 
-use planwright_core::change::DriftCheck;
-use planwright_core::names::StackId;
+use planwright_core::{change::DriftCheck, names::StackId};
 use planwright_engine::Mode;
 
-use super::plan::plan_work;
-use super::{Error, Session};
+use super::{Error, Session, plan::plan_work};
 
 /// Checks the named stacks; with no name, those that are here and those that were applied.
 pub async fn drift(

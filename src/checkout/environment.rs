@@ -6,8 +6,7 @@
 //! engine's own variables these reach it: `TF_TOKEN_…`, and by way of the adapter
 //! `TF_CLI_CONFIG_FILE` and `TF_PLUGIN_CACHE_DIR`. The bot passes on only what its settings name.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::{collections::BTreeMap, ffi::OsString};
 
 use planwright_engine::Secrets;
 

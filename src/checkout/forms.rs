@@ -5,8 +5,10 @@ use std::fs;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use planwright_package::form::{FOLDER, Form, MADE};
-use planwright_package::search::allowed;
+use planwright_package::{
+    form::{FOLDER, Form, MADE},
+    search::allowed,
+};
 
 use super::{Checkout, Error};
 

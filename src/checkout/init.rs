@@ -1,17 +1,14 @@
 //! `planwright init`: a repository of stacks with a first one that needs no cloud.
 
-use std::path::Path;
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
 use anyhow::Context as _;
 use serde::Serialize;
 
 use planwright_core::repo_config::FILE;
-use planwright_package::repository::STACKS;
-use planwright_package::source;
+use planwright_package::{repository::STACKS, source};
 
-use super::forms::forms;
-use super::{Checkout, Error, lock};
+use super::{Checkout, Error, forms::forms, lock};
 
 const STACK: &str = "apiVersion: planwright.dev/v1
 kind: Stack

@@ -5,13 +5,14 @@ use std::fs;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use planwright_core::finding::Finding;
-use planwright_core::names::StackId;
-use planwright_package::Checked;
-use planwright_package::lock::{Lock, LockedPackage, shared_state};
-use planwright_package::prepare::package_of;
-use planwright_package::repository::lock_file;
-use planwright_package::stack::Stack;
+use planwright_core::{finding::Finding, names::StackId};
+use planwright_package::{
+    Checked,
+    lock::{Lock, LockedPackage, shared_state},
+    prepare::package_of,
+    repository::lock_file,
+    stack::Stack,
+};
 
 use super::{Checkout, Error};
 

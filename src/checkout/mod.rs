@@ -20,15 +20,17 @@ mod session;
 pub mod validate;
 mod working_dir;
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
-use planwright_core::finding::{Finding, Location};
-use planwright_core::names::StackId;
-use planwright_core::repo_config::{FILE, RepoConfig};
-use planwright_package::files::Files;
-use planwright_package::suggest::nearest;
-use planwright_package::{Prepared, Trusted, repository};
+use planwright_core::{
+    finding::{Finding, Location},
+    names::StackId,
+    repo_config::{FILE, RepoConfig},
+};
+use planwright_package::{Prepared, Trusted, files::Files, repository, suggest::nearest};
 
 pub use environment::Environment;
 pub use revision::Revision;

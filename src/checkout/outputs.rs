@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use planwright_core::names::StackId;
 use planwright_engine::{Control, Output};
 
-use super::session::PerStack;
-use super::{Error, Session};
+use super::{Error, Session, session::PerStack};
 
 /// The outputs of one stack by name; `None` where nothing was applied.
 pub type Outputs = Option<BTreeMap<String, Output>>;

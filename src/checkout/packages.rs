@@ -5,12 +5,14 @@
 use std::path::Path;
 
 use planwright_core::finding::Location;
-use planwright_package::Checked;
-use planwright_package::files::Files;
-use planwright_package::loaded_package::Package;
-use planwright_package::search;
-use planwright_package::source::{self, Source};
-use planwright_package::suggest::nearest;
+use planwright_package::{
+    Checked,
+    files::Files,
+    loaded_package::Package,
+    search,
+    source::{self, Source},
+    suggest::nearest,
+};
 
 use super::{Checkout, Error, WorkingDir};
 

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::flow::work::{Tree, Work};
-use planwright_core::names::StackId;
-use planwright_core::plan::Plan;
+use planwright_core::{names::StackId, plan::Plan};
 use planwright_engine as engine;
 use planwright_engine::{Control, Mode, Planned};
-use planwright_package::lock::shared_state;
-use planwright_package::repository;
+use planwright_package::{lock::shared_state, repository};
 
-use super::session::PerStack;
-use super::{Error, Session};
+use super::{Error, Session, session::PerStack};
+use crate::flow::work::{Tree, Work};
 
 /// The plan of one stack; as long as it lives, `apply` can carry out exactly this.
 pub struct StackPlan {

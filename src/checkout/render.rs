@@ -1,14 +1,15 @@
 //! `planwright render`: the files that the engine would run, written out or compared.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use anyhow::Context as _;
 
 use planwright_core::names::StackId;
-use planwright_package::render::Rendered;
-use planwright_package::{Prepared, Trusted, repository};
+use planwright_package::{Prepared, Trusted, render::Rendered, repository};
 
 use super::{Checkout, Error, Revision, selected};
 

@@ -4,9 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use planwright_core::finding::Location;
-use planwright_package::Prepared;
-use planwright_package::resolve::Source;
-use planwright_package::stack::From;
+use planwright_package::{Prepared, resolve::Source, stack::From};
 
 use super::Error;
 

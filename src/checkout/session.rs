@@ -4,24 +4,25 @@
 //! `.planwright/` is private and in no commit: states of a local backend, what was applied last,
 //! work directories, providers, and the key of digests.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use crate::flow::work::{Home, Site, Tree, Work};
 use planwright_core::names::StackId;
 use planwright_engine as engine;
 use planwright_engine::{Control, Engine, Root, Secrets};
 use planwright_package::repository;
 
-use super::applied::Applied;
-use super::{Checkout, Environment, Error, named};
+use super::{Checkout, Environment, Error, applied::Applied, named};
+use crate::flow::work::{Home, Site, Tree, Work};
 
 /// Told of each line that the engine says about a stack.
 pub type Log = dyn Fn(&StackId, &str) + Send + Sync;

@@ -2,12 +2,13 @@
 
 use jiff::civil::Date;
 
-use planwright_core::finding::{Finding, Severity};
-use planwright_core::names::StackId;
-use planwright_package::lock::shared_state;
-use planwright_package::overrides::expired;
-use planwright_package::stack::Stack;
-use planwright_package::{Prepared, credentials, repository};
+use planwright_core::{
+    finding::{Finding, Severity},
+    names::StackId,
+};
+use planwright_package::{
+    Prepared, credentials, lock::shared_state, overrides::expired, repository, stack::Stack,
+};
 
 use super::{Checkout, Error};
 

@@ -2,8 +2,10 @@
 //!
 //! Links are never followed, neither a file's nor a folder's on the way to it.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use walkdir::WalkDir;
 

@@ -1,24 +1,30 @@
 //! `planwright apply`, and what it has in common with `destroy`: show, ask, do, tell.
 
-use std::collections::BTreeSet;
-use std::io::{IsTerminal as _, Write as _};
-use std::process::ExitCode;
+use std::{
+    collections::BTreeSet,
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::checkout::apply::{End, Outcome, apply, may_apply};
-use crate::checkout::plan::plan;
-use crate::checkout::{Checkout, Error, Session};
 use planwright_core::names::StackId;
 use planwright_engine::{Mode, Outcome as StepOutcome, Step};
 use planwright_view::{Block, Doc, code, terminal, text};
 
-use super::Output;
-use super::engine::{EngineArguments, drive};
-use super::output::{CANCELLED, REFUSED};
-use super::plan::{Plans, documents, has_failed, print};
-use super::terminal::{about, changes, failure, outputs, outputs_json};
+use super::{
+    Output,
+    engine::{EngineArguments, drive},
+    output::{CANCELLED, REFUSED},
+    plan::{Plans, documents, has_failed, print},
+    terminal::{about, changes, failure, outputs, outputs_json},
+};
+use crate::checkout::{
+    Checkout, Error, Session,
+    apply::{End, Outcome, apply, may_apply},
+    plan::plan,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -4,20 +4,21 @@
 //! The file's values become the defaults of the words that clap knows, so that names, values and
 //! what has to be there are judged in one place.
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
-use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{
+    Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _, error::ErrorKind,
+    parser::ValueSource,
+};
 
-use crate::checkout::Error;
-use crate::settings::SECRETS;
 use planwright_core::finding::{Finding, Location};
-use planwright_package::suggest::nearest;
-use planwright_package::yaml::{Entry, Kind, Node};
+use planwright_package::{
+    suggest::nearest,
+    yaml::{Entry, Kind, Node},
+};
 
 use super::{Cli, plain};
+use crate::{checkout::Error, settings::SECRETS};
 
 /// The commands that take the settings of the bot.
 const CONFIGURED: [&str; 2] = ["serve", "doctor"];

@@ -1,15 +1,12 @@
 //! `planwright demo`: try everything on a local GitHub.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
 
+use super::{Output, output::REFUSED};
 use crate::{checkout::Error, demo};
-
-use super::Output;
-use super::output::REFUSED;
 
 #[derive(Debug, Args)]
 pub struct Arguments {

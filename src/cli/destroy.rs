@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use crate::checkout::plan::plan_destroy;
-use crate::checkout::{Checkout, Error};
-
-use super::Output;
-use super::apply::{Consent, carry_out};
-use super::engine::{EngineArguments, drive};
+use super::{
+    Output,
+    apply::{Consent, carry_out},
+    engine::{EngineArguments, drive},
+};
+use crate::checkout::{Checkout, Error, plan::plan_destroy};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -1,18 +1,17 @@
 //! `planwright doctor`: what is wrong, and how to mend it.
 
-use std::process::ExitCode;
-use std::sync::Arc;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
 use serde_json::json;
 
-use crate::checkout::Error;
-use crate::doctor;
-use crate::settings::Configured;
 use planwright_core::diagnosis::{Check, Status, checks, is_healthy};
 
-use super::Output;
-use super::output::{REFUSED, findings_text};
+use super::{
+    Output,
+    output::{REFUSED, findings_text},
+};
+use crate::{checkout::Error, doctor, settings::Configured};
 
 pub fn run(configured: &Configured, output: &mut Output) -> Result<ExitCode, Error> {
     crate::telemetry::log("error", output.is_json);

@@ -4,17 +4,16 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::checkout::drift::drift;
-use crate::checkout::{Checkout, Error};
-use planwright_core::change::DriftCheck;
-use planwright_core::drift::Drift;
-use planwright_core::names::StackId;
+use planwright_core::{change::DriftCheck, drift::Drift, names::StackId};
 use planwright_view::terminal;
 
-use super::engine::{EngineArguments, drive};
-use super::output::REFUSED;
-use super::terminal::{Drifted, about, failure};
-use super::{Output, detailed};
+use super::{
+    Output, detailed,
+    engine::{EngineArguments, drive},
+    output::REFUSED,
+    terminal::{Drifted, about, failure},
+};
+use crate::checkout::{Checkout, Error, drift::drift};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

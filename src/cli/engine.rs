@@ -1,19 +1,20 @@
 //! What the commands that drive the engine have in common: its flags, its log, and Ctrl-C.
 
-use std::future::Future;
-use std::path::PathBuf;
-use std::process;
-use std::time::{Duration, Instant};
+use std::{
+    future::Future,
+    path::PathBuf,
+    process,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::checkout::{Checkout, Error, Person, Session};
-use planwright_core::escape;
-use planwright_core::names::StackId;
+use planwright_core::{escape, names::StackId};
 
 use super::output::CANCELLED;
+use crate::checkout::{Checkout, Error, Person, Session};
 
 /// After so long people want to see that something happens.
 const QUIET: Duration = Duration::from_secs(5);

@@ -4,10 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::checkout::forms::forms;
-use crate::checkout::{Checkout, Error};
-
 use super::Output;
+use crate::checkout::{Checkout, Error, forms::forms};
 
 pub fn run(checkout: &Checkout, output: &mut Output) -> Result<ExitCode, Error> {
     let forms = forms(checkout)?;

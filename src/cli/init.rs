@@ -1,13 +1,11 @@
 //! `planwright init`.
 
-use std::path::Path;
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use serde_json::json;
 
-use crate::checkout::{Error, init};
-
 use super::Output;
+use crate::checkout::{Error, init};
 
 const NEXT: &str = "\
 Next:

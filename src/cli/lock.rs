@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::checkout::lock::{Locked, lock};
-use crate::checkout::{Checkout, Error};
-
 use super::Output;
+use crate::checkout::{
+    Checkout, Error,
+    lock::{Locked, lock},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

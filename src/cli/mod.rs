@@ -25,17 +25,15 @@ mod setup;
 mod terminal;
 mod validate;
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
-
-use crate::checkout::{Checkout, Error};
-use crate::settings::Configured;
-
+use clap::{Parser, Subcommand, error::ErrorKind};
 use config::Unread;
+
+use crate::{
+    checkout::{Checkout, Error},
+    settings::Configured,
+};
 
 pub use output::Output;
 

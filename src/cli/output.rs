@@ -1,13 +1,16 @@
 //! What a command prints: text for people or one JSON value, findings alike for every command.
 
-use std::io::{ErrorKind, Write as _};
-use std::process::ExitCode;
+use std::{
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::checkout::Error;
 use planwright_core::finding::{Finding, Severity};
+
+use crate::checkout::Error;
 
 /// Findings, or a refusal.
 pub const REFUSED: u8 = 1;

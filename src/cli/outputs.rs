@@ -4,15 +4,19 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::checkout::outputs::{Outputs, outputs};
-use crate::checkout::{Checkout, Error};
 use planwright_core::names::StackId;
 use planwright_view::terminal;
 
-use super::Output;
-use super::engine::{EngineArguments, drive};
-use super::output::REFUSED;
-use super::terminal::{about, failure, outputs as output_lines, outputs_json};
+use super::{
+    Output,
+    engine::{EngineArguments, drive},
+    output::REFUSED,
+    terminal::{about, failure, outputs as output_lines, outputs_json},
+};
+use crate::checkout::{
+    Checkout, Error,
+    outputs::{Outputs, outputs},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -1,15 +1,16 @@
 //! `planwright package list` and `show`.
 
-use std::path::Path;
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use serde_json::{Value, json};
 
-use crate::checkout::Error;
-use crate::checkout::packages::{Listed, list, show};
 use planwright_package::loaded_package::Package;
 
 use super::Output;
+use crate::checkout::{
+    Error,
+    packages::{Listed, list, show},
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

@@ -4,17 +4,19 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::checkout::plan::{StackPlan, plan};
-use crate::checkout::{Checkout, Error};
-use planwright_core::names::StackId;
-use planwright_core::plan::PlanSummary;
-use planwright_core::{escape, risk};
+use planwright_core::{escape, names::StackId, plan::PlanSummary, risk};
 use planwright_view as view;
 
-use super::engine::{EngineArguments, drive};
-use super::output::REFUSED;
-use super::terminal::{failure, plan_text};
-use super::{Output, detailed};
+use super::{
+    Output, detailed,
+    engine::{EngineArguments, drive},
+    output::REFUSED,
+    terminal::{failure, plan_text},
+};
+use crate::checkout::{
+    Checkout, Error,
+    plan::{StackPlan, plan},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

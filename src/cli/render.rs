@@ -1,17 +1,17 @@
 //! `planwright render`.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use serde_json::{Value, json};
 
-use crate::checkout::render::{diff, render, write};
-use crate::checkout::{Checkout, Error};
 use planwright_core::names::StackId;
 use planwright_package::render::Rendered;
 
 use super::Output;
+use crate::checkout::{
+    Checkout, Error,
+    render::{diff, render, write},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -4,11 +4,13 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::checkout::resolve::{Explanation, why};
-use crate::checkout::{Checkout, Error};
 use planwright_package::Prepared;
 
 use super::Output;
+use crate::checkout::{
+    Checkout, Error,
+    resolve::{Explanation, why},
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use crate::{checkout::Error, serve, settings::Serve, telemetry};
-
 use super::Output;
+use crate::{checkout::Error, serve, settings::Serve, telemetry};
 
 /// Runs the bot until the process is asked to end.
 pub fn run(settings: &Serve, output: &Output) -> Result<ExitCode, Error> {

@@ -1,17 +1,17 @@
 //! `planwright setup`: register the App, keep its secrets.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use crate::checkout::Error;
-use crate::setup::{Registered, RegistrationRequest, register};
-
 use super::Output;
+use crate::{
+    checkout::Error,
+    setup::{Registered, RegistrationRequest, register},
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -4,16 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::checkout::plan::StackPlan;
-use planwright_core::drift::{Drift, OutputDrift};
-use planwright_core::names::StackId;
-use planwright_core::plan::{Action, Plan, ResourceChange, Value};
-use planwright_core::risk;
+use planwright_core::{
+    drift::{Drift, OutputDrift},
+    names::StackId,
+    plan::{Action, Plan, ResourceChange, Value},
+    risk,
+};
 use planwright_engine::Output;
 use planwright_view::{
     Block, DiffLine, Doc, Labels, Text, change_lines, counts, difference_text, drift_lines,
     output_line, terminal, text, value_text, words,
 };
+
+use crate::checkout::plan::StackPlan;
 
 /// Returns a plan: counts, the riskiest change first, and the digest.
 pub fn plan_text(stack: &StackId, planned: &StackPlan) -> String {

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use jiff::Zoned;
 use serde_json::json;
 
-use crate::checkout::validate::validate;
-use crate::checkout::{Checkout, Error};
-
-use super::Output;
-use super::output::{REFUSED, findings_text};
+use super::{
+    Output,
+    output::{REFUSED, findings_text},
+};
+use crate::checkout::{Checkout, Error, validate::validate};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -22,9 +22,8 @@ use planwright_fakehub::{Action, Guide, Hub, PullView, ReviewState, Step};
 use planwright_store::PullRequestId;
 use planwright_view::{Marker, Text, code, emphasis, markdown, strong, terminal_line, text};
 
-use crate::app::App;
-
 use super::scene::{REPO, TAMPERED, tamper};
+use crate::app::App;
 
 /// What the guide is told of.
 #[derive(Clone)]

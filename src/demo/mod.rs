@@ -9,17 +9,18 @@ mod play;
 mod sample;
 mod scene;
 
-use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::{
+    io::{self, Write as _},
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+};
 
 use anyhow::{Context as _, Result};
-
-use crate::serve::asked_to_end;
-
 use guide::{Applied, Told};
 use home::Home;
 use scene::Scene;
+
+use crate::serve::asked_to_end;
 
 /// Plays the whole story in the directory, or in one that is removed afterwards.
 ///

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+
 use planwright_core::{
     change::{ChangeState, DriftCheck, StackChange, StackProgress},
     drift, escape,

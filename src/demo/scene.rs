@@ -14,7 +14,6 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 
-use crate::{queue, serve::Bot, settings, worker};
 use planwright_core::{
     change::Change,
     names::{CommentId, PrNumber, RepositoryId, StackId},
@@ -28,6 +27,7 @@ use planwright_store::PullRequestId;
 use planwright_view::Marker;
 
 use super::{home::Home, sample};
+use crate::{queue, serve::Bot, settings, worker};
 
 /// The repository of the demo.
 pub const REPO: &str = "acme/infra";

@@ -6,10 +6,10 @@
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{app::App, queue};
 use planwright_github::{Delivery, webhook};
 
 use super::{Result, outbox};
+use crate::{app::App, queue};
 
 /// GitHub keeps deliveries for three days.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);

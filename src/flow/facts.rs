@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::app::App;
 use planwright_core::{
     actor::{Actor, ActorKind},
     approval::{ApprovalRule, Kind, PlanSetFacts, Principal, PrincipalRole, Recorded, Review},
@@ -19,6 +18,7 @@ use planwright_core::{
 use planwright_store::{ApprovalKind, RecordedPlanSet};
 
 use super::{Result, id_of};
+use crate::app::App;
 
 /// What a verdict is about.
 pub struct VerdictInput<'a> {

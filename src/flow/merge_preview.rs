@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::anyhow;
 use jiff::SignedDuration;
 
-use crate::app::App;
-use planwright_core::change::SettingsChange;
 use planwright_core::{
     canonical::canonical,
+    change::SettingsChange,
     digest::Digest,
     finding::Finding,
     job::Target,
@@ -31,6 +30,7 @@ use planwright_package::{
 use planwright_store::Stage;
 
 use super::{Error, Result, run_log::RunLog, soon};
+use crate::app::App;
 
 /// Rises when the rules that are part of the binary change what a plan is judged by.
 const RULES: &str = "rules/1";

@@ -14,9 +14,9 @@ pub mod run_log;
 pub mod work;
 
 use jiff::{SignedDuration, Timestamp};
+use run_log::RunLog;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
 use planwright_core::{change::WrongState, job::Target};
 use planwright_engine as engine;
 use planwright_git as git;
@@ -25,7 +25,7 @@ use planwright_store as store;
 use planwright_store::{JobId, PullRequestId};
 use planwright_view::Refusal;
 
-use run_log::RunLog;
+use crate::app::App;
 
 /// How a job ends that does not end well.
 #[derive(Debug, thiserror::Error)]

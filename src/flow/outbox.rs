@@ -10,9 +10,8 @@ use std::collections::BTreeSet;
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::App;
-use planwright_core::change::Change;
 use planwright_core::{
+    change::Change,
     digest::Digest,
     job::{Invocation, Target},
     names::{CheckRunId, CommentId, Sha},
@@ -28,6 +27,7 @@ use planwright_view as view;
 use planwright_view::{CheckReport, CheckStatus, Doc, Level, Marker, RequestReport};
 
 use super::{Error, Result, id_of, soon};
+use crate::app::App;
 
 /// The name of our check; a ruleset requires it under this name.
 pub const CHECK: &str = "planwright";

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::app::App;
 use planwright_core::{
     actor::Actor,
     change_set::ChangeSet,
@@ -27,6 +26,7 @@ use planwright_store::Push;
 use planwright_view::{Proposal, Refusal, RunFacts};
 
 use super::{Error, Result, merge_preview};
+use crate::app::App;
 
 /// New bytes by path; `None` where a file goes.
 type Files = BTreeMap<String, Option<Vec<u8>>>;

@@ -3,11 +3,11 @@
 //! Planning, judging and applying have keys of their own and run side by side: what was read as open
 //! may be merged, and even applied, before a word is said of it.
 
-use crate::app::App;
 use planwright_core::{job::Target, pull_request::PullRequest};
 use planwright_store as store;
 
 use super::{Error, Result, id_of};
+use crate::app::App;
 
 /// A pull request as it was at one moment.
 pub struct PullSnapshot {

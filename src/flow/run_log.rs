@@ -11,9 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::app::{App, Clock};
-use planwright_core::change::Change;
-use planwright_core::{escape, job::Target, names::StackId};
+use planwright_core::{change::Change, escape, job::Target, names::StackId};
 use planwright_engine as engine;
 use planwright_engine::Secrets;
 use planwright_store::{
@@ -21,6 +19,7 @@ use planwright_store::{
 };
 
 use super::{Error, id_of};
+use crate::app::{App, Clock};
 
 /// How often the buffer is written down.
 const PAUSE: Duration = Duration::from_millis(500);

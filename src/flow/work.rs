@@ -9,7 +9,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::flow::backend::backend;
 use planwright_core::{
     names::StackId,
     plan::Plan,
@@ -20,6 +19,8 @@ use planwright_core::{
 use planwright_engine as engine;
 use planwright_engine::{Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing};
 use planwright_package::{Prepared, lock, provider_usage, repository::lock_file};
+
+use crate::flow::backend::backend;
 
 /// What a plan of a stack is made from, beside its state and the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]

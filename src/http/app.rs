@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::{Inbox, Incoming, Receipt};
-use crate::app::App;
-use crate::queue;
 use planwright_store as store;
+
+use super::{Inbox, Incoming, Receipt};
+use crate::{app::App, queue};
 
 /// The bot as an inbox.
 pub struct AppInbox(pub Arc<App>);

@@ -2,9 +2,11 @@
 //!
 //! What ready means, whoever implements [`Inbox`] knows.
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 
 use super::inbox::{Inbox, WebhookState};
 

@@ -2,19 +2,17 @@
 //!
 //! The order matters: nothing of a request is believed, parsed or stored before its signature fits.
 
-use std::future::Future;
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
 use tracing::Instrument as _;
 
-use planwright_core::event::Envelope;
-use planwright_core::names::DeliveryId;
+use planwright_core::{event::Envelope, names::DeliveryId};
 use planwright_github::webhook::{self, Secrets};
 
 /// A genuine webhook.

@@ -8,6 +8,9 @@ use axum::{
 };
 use metrics::{counter, gauge};
 
+use planwright_github::Usage;
+use planwright_store::QueueStats;
+
 use crate::{
     app::App,
     metrics::{
@@ -15,8 +18,6 @@ use crate::{
         WARM_MEMORY, WARM_OLDEST, WARM_PLANS, WARM_PROCESSES, recorder,
     },
 };
-use planwright_github::Usage;
-use planwright_store::QueueStats;
 
 pub fn router(app: Arc<App>) -> Router {
     Router::new().route("/metrics", get(answer)).with_state(app)

@@ -4,23 +4,24 @@
 //! Served on loopback to one browser. Any page of the web can make that browser ask us, so a request
 //! has to name our own address, and a code counts only with the `state` that our page gave out.
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::sync::Arc;
+use std::{collections::HashMap, future::Future, sync::Arc};
 
 use askama::Template;
-use axum::Router;
-use axum::extract::{Query, Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+use axum::{
+    Router,
+    extract::{Query, Request, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY},
+    },
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
 };
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+
+use planwright_core::registration::{Grants, Registration};
 
 use super::is_same;
-use planwright_core::registration::{Grants, Registration};
 
 /// Where the browser comes back to.
 pub const CREATED: &str = "/created";

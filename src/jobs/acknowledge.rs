@@ -2,11 +2,6 @@
 //!
 //! Runs under a key of its own, so that a status or a cancel never waits behind a plan.
 
-use crate::{
-    agent,
-    app::App,
-    flow::{JobContext, Result, id_of, outbox},
-};
 use planwright_core::{
     command::{self, AllowedOn, Command, Given, Row, Unlock, Who},
     job::{Acknowledge, Invocation, Job, Lane, Target},
@@ -19,6 +14,11 @@ use planwright_view as view;
 use planwright_view::{Doc, Refusal, Unlocked};
 
 use super::{Run, apply};
+use crate::{
+    agent,
+    app::App,
+    flow::{JobContext, Result, id_of, outbox},
+};
 
 impl Run for Acknowledge {
     /// Another job answers for what it passes on.

@@ -3,12 +3,11 @@
 use planwright_core::job::{Agent, Job};
 use planwright_view::NextStep;
 
+use super::Run;
 use crate::{
     agent,
     flow::{JobContext, Result},
 };
-
-use super::Run;
 
 impl Run for Agent {
     const AFTER_FAILURE: NextStep = NextStep::ProposeAgain;

@@ -2,10 +2,6 @@
 //!
 //! Bound like an approval, to the head and the plan set that were shown.
 
-use crate::{
-    app::App,
-    flow::{JobContext, Result, facts, id_of, merge_preview},
-};
 use planwright_core::{
     approval::principal_role,
     job::{Allow, Job, Target},
@@ -16,6 +12,10 @@ use planwright_store::Allowance;
 use planwright_view::Refusal;
 
 use super::{Run, verdict};
+use crate::{
+    app::App,
+    flow::{JobContext, Result, facts, id_of, merge_preview},
+};
 
 impl Run for Allow {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

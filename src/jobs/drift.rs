@@ -1,11 +1,7 @@
 //! `/infra drift`: what a plan of the last applied trees would do, told in a reply of its own.
 
-use crate::{
-    app::App,
-    flow::{JobContext, Result, id_of, merge_preview, outbox},
-};
-use planwright_core::change::DriftCheck;
 use planwright_core::{
+    change::DriftCheck,
     job::{Drift, Job},
     names::StackId,
 };
@@ -15,6 +11,10 @@ use planwright_view as view;
 use planwright_view::{Missing, Refusal};
 
 use super::{Run, plan};
+use crate::{
+    app::App,
+    flow::{JobContext, Result, id_of, merge_preview, outbox},
+};
 
 impl Run for Drift {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

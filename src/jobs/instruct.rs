@@ -2,12 +2,11 @@
 
 use planwright_core::job::{Instruct, Job};
 
+use super::Run;
 use crate::{
     agent,
     flow::{JobContext, Result},
 };
-
-use super::Run;
 
 impl Run for Instruct {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

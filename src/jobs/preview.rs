@@ -3,13 +3,6 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    agent::{
-        Logged, scrubbed,
-        workspace::{Workspace, touched},
-    },
-    flow::{JobContext, Result},
-};
 use planwright_core::{
     agent::{
         event::{Event, Planned},
@@ -28,6 +21,13 @@ use planwright_view::NextStep;
 use super::{
     Run,
     plan::{Kind, Site, Work, planned},
+};
+use crate::{
+    agent::{
+        Logged, scrubbed,
+        workspace::{Workspace, touched},
+    },
+    flow::{JobContext, Result},
 };
 
 /// How many changes of one stack the model is told.

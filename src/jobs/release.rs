@@ -1,15 +1,15 @@
 //! A pull request was closed without a merge: nothing of it will be applied.
 
-use crate::{
-    app::App,
-    flow::{JobContext, Result, id_of, outbox, pull_snapshot::pull_snapshot},
-};
 use planwright_core::{
     job::{Job, Release, Target},
     pull_request::PullRequestState,
 };
 
 use super::Run;
+use crate::{
+    app::App,
+    flow::{JobContext, Result, id_of, outbox, pull_snapshot::pull_snapshot},
+};
 
 impl Run for Release {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

@@ -2,12 +2,11 @@
 
 use planwright_core::job::{Job, Remind};
 
+use super::Run;
 use crate::{
     agent,
     flow::{JobContext, Result},
 };
-
-use super::Run;
 
 impl Run for Remind {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

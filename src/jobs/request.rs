@@ -2,14 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    agent::{self, RunRequest},
-    app::App,
-    flow::{
-        Error, JobContext, Result, merge_preview, outbox,
-        propose::{self, Configuration, Draft},
-    },
-};
 use planwright_core::{
     actor::Actor,
     finding::{Finding, Location},
@@ -30,6 +22,14 @@ use planwright_package::{
 use planwright_view::{FormLink, RequestReport};
 
 use super::Run;
+use crate::{
+    agent::{self, RunRequest},
+    app::App,
+    flow::{
+        Error, JobContext, Result, merge_preview, outbox,
+        propose::{self, Configuration, Draft},
+    },
+};
 
 /// For how long a label is believed that the settings had. A change of them is heard of at once,
 /// unless its webhook is lost.

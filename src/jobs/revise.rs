@@ -2,12 +2,11 @@
 
 use planwright_core::job::{Job, Revise};
 
+use super::Run;
 use crate::{
     agent,
     flow::{JobContext, Result},
 };
-
-use super::Run;
 
 impl Run for Revise {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

@@ -2,13 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    app::App,
-    flow::{
-        JobContext, Result, merge_preview, outbox,
-        propose::{self, Configuration, Draft},
-    },
-};
 use planwright_core::{
     change_set::{ChangeSet, Edit},
     job::{Invocation, Job, Set, SetParams, Target},
@@ -23,6 +16,13 @@ use planwright_package::{
 use planwright_view::{Refusal, text, words};
 
 use super::Run;
+use crate::{
+    app::App,
+    flow::{
+        JobContext, Result, merge_preview, outbox,
+        propose::{self, Configuration, Draft},
+    },
+};
 
 impl Run for Set {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

@@ -3,10 +3,6 @@
 //! Starts no engine. What was approved is noted when the review arrives, because GitHub moves the
 //! commit of an old review to the new head of a patch-identical rebase.
 
-use crate::{
-    app::App,
-    flow::{JobContext, Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot},
-};
 use planwright_core::{
     change::Change,
     job::{Job, Target, Verdict},
@@ -18,6 +14,10 @@ use planwright_package::Checked;
 use planwright_store::{Approval, ApprovalKind, RecordedPlanSet};
 
 use super::Run;
+use crate::{
+    app::App,
+    flow::{JobContext, Result, facts, id_of, merge_preview, outbox, pull_snapshot::pull_snapshot},
+};
 
 impl Run for Verdict {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

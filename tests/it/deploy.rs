@@ -9,8 +9,9 @@ use std::{
 };
 
 use clap::CommandFactory as _;
-use planwright::{cli::Cli, settings::SECRETS};
 use tempfile::TempDir;
+
+use planwright::{cli::Cli, settings::SECRETS};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

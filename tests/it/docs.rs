@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use clap::{Command, CommandFactory as _};
-use planwright::{cli::Cli, settings::SECRETS};
 use serde_json::Value;
+
+use planwright::{cli::Cli, settings::SECRETS};
 
 use crate::{checkout, cli::Repository};
 

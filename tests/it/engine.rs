@@ -3,13 +3,16 @@
 use std::{fs, path::Path, sync::Mutex, time::Duration};
 
 use futures::FutureExt as _;
+use serde_json::{Value as Json, json};
+
 use planwright::flow::work::{Home, Site, Tree, Work};
 use planwright_core::plan::{Action, Value};
 use planwright_engine::{Control, Engine, Error, Limits, Mode, Outcome, Process, Secrets};
-use serde_json::{Value as Json, json};
 
-use crate::package::{bucket, config, prepared};
-use crate::support::engine::{Stack, settings};
+use crate::{
+    package::{bucket, config, prepared},
+    support::engine::{Stack, settings},
+};
 
 const ENGINES: [&str; 2] = ["tofu", "terraform"];
 

@@ -2,9 +2,10 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
 
+use serde_json::{Value as Json, json};
+
 use planwright_core::plan::{Action, Plan, Value};
 use planwright_engine::{Control, Engine, Error, Limits, Mode};
-use serde_json::{Value as Json, json};
 
 use crate::support::{
     echo::Echo,

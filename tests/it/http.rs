@@ -1,16 +1,21 @@
 //! The webhook inbox over a real socket: what gets in, what does not, and when it is acknowledged.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use hmac::{Hmac, Mac as _};
-use planwright::http::{Inbox, Incoming, Receipt, router, serve};
-use planwright_github::webhook::Secrets;
 use reqwest::{Response, StatusCode};
 use sha2::Sha256;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
+
+use planwright::http::{Inbox, Incoming, Receipt, router, serve};
+use planwright_github::webhook::Secrets;
 
 const SECRET: &str = "correct horse battery staple";
 const PING: &[u8] = br#"{"zen":"Keep it logically awesome."}"#;

@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use planwright_fakehub::{Hub, Settings};
 use tempfile::TempDir;
+
+use planwright_fakehub::{Hub, Settings};
 
 /// The files that every start needs.
 async fn files() -> TempDir {

@@ -20,6 +20,7 @@ mod runs;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
 use planwright_core::names::{Login, PrNumber, RepositoryId, Sha, StackId};
 use planwright_store::{JobKind, NewJob, PullRequestId, RetryPolicy, Store};
 

@@ -2,6 +2,7 @@
 //!
 //! The table is the one in `ARCHITECTURE.md`; the test reads it from there, so that it cannot drift.
 
+mod imports;
 mod markup;
 mod names;
 

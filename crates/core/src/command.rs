@@ -28,8 +28,8 @@ use super::{
     job::{Invocation, Job, Target},
 };
 
+use self::words::{cut, words};
 pub use rows::*;
-use words::{cut, words};
 
 /// How many commands one comment may give.
 pub const MOST: usize = 5;

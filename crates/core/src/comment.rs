@@ -5,8 +5,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::actor::{Actor, AppId};
-use super::names::CommentId;
+use super::{
+    actor::{Actor, AppId},
+    names::CommentId,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comment {

@@ -6,10 +6,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::actor::{Actor, AppId};
-use super::names::{CheckRunId, CommentId, InstallationId, PrNumber, RepoName, RepositoryId, Sha};
-use super::pull_request::{ReviewId, ReviewState};
-use super::repository::Repository;
+use super::{
+    actor::{Actor, AppId},
+    names::{CheckRunId, CommentId, InstallationId, PrNumber, RepoName, RepositoryId, Sha},
+    pull_request::{ReviewId, ReviewState},
+    repository::Repository,
+};
 
 /// An event and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,7 @@
 //! `package::uses` reads them, people see them in the resolved document, and an engine that is given
 //! only these of a provider's schema can still plan the stack. Not here: what a type looks like.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::actor::Actor;
-use super::names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId};
+use super::{
+    actor::Actor,
+    names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullRequest {

@@ -12,6 +12,8 @@ use std::{
 
 use serde::Deserialize;
 
+use planwright_core::digest::Digest;
+
 use super::{
     Control, Engine, Error, Root,
     child::{self, Ended, Invocation},
@@ -19,7 +21,6 @@ use super::{
     transcript::Transcript,
     workdir::{self, DATA, LOCK_FILE, WorkDir},
 };
-use planwright_core::digest::Digest;
 
 /// Where an engine looks for providers that run already.
 pub(crate) const REATTACH: &str = "TF_REATTACH_PROVIDERS";

@@ -10,11 +10,12 @@ use hmac::{Hmac, Mac as _};
 use serde_json::Value as Json;
 use sha2::Sha256;
 
-use super::secrets::Secrets;
 use planwright_core::{
     canonical::canonical,
     plan::{Difference, Path, Step, Value},
 };
+
+use super::secrets::Secrets;
 
 static TRUE: Json = Json::Bool(true);
 static FALSE: Json = Json::Bool(false);

@@ -7,13 +7,14 @@ use std::{collections::BTreeSet, ffi::OsString, fmt, fs, path::PathBuf};
 
 use secrecy::ExposeSecret as _;
 
+use planwright_core::{finding::Severity, plan::Plan};
+
 use super::{
     COLD, Control, Diagnostic, Engine, Error, Root, StateId, WARM,
     init::{Command, CommandContext, InitializedDir, REATTACH},
     plan_json,
     warm::{prewarm, state_types},
 };
-use planwright_core::{finding::Severity, plan::Plan};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -12,14 +12,15 @@ use serde::{
 };
 use serde_json::Value as Json;
 
+use planwright_core::{
+    canonical::canonical,
+    plan::{Action, OutputChange, Path, Plan, ResourceChange, Step},
+};
+
 use super::{
     error::Error,
     json_diff::{Masks, Side, differences, whole},
     secrets::Secrets,
-};
-use planwright_core::{
-    canonical::canonical,
-    plan::{Action, OutputChange, Path, Plan, ResourceChange, Step},
 };
 
 #[derive(Deserialize)]

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::Diagnostic, secrets::Secrets};
 use planwright_core::finding::Severity;
+
+use super::{error::Diagnostic, secrets::Secrets};
 
 /// How many of the last lines an error shows.
 const TAIL: usize = 20;

@@ -4,14 +4,15 @@
 
 use std::process::Stdio;
 
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::actions::access::{Access, Actor};
-use crate::api_error::ApiError;
-use crate::http::{Request, Response};
-use crate::hub::Hub;
-use crate::state::data::{Level, Role};
+use crate::{
+    actions::access::{Access, Actor},
+    api_error::ApiError,
+    http::{Request, Response},
+    hub::Hub,
+    state::data::{Level, Role},
+};
 
 const FETCH: Access =
     Access::Repository { permissions: &["contents"], level: Level::Read, role: Some(Role::Read) };

@@ -1,7 +1,9 @@
 //! A request read in full, and what is answered to it.
 
-use axum::body::Bytes;
-use axum::http::{HeaderMap, Method};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, Method},
+};
 use serde_json::Value;
 
 use crate::api_error::ApiError;

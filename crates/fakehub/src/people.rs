@@ -3,15 +3,18 @@
 //! Each act goes through the same rules as the same act over HTTP. The app's own acts are not
 //! here: it comes by HTTP only.
 
-use crate::actions::branches::Edit;
-use crate::actions::merge::MergeMethod;
-use crate::actions::pulls::NewPull;
-use crate::actions::registration::AppEdit;
-use crate::actions::reviews::NewReview;
-use crate::api_error::ApiError;
-use crate::hub::{Hub, Inner};
-use crate::state::State;
-use crate::state::data::{AccountKind, By, IssueRef, ReviewState, Role};
+use crate::{
+    actions::{
+        branches::Edit, merge::MergeMethod, pulls::NewPull, registration::AppEdit,
+        reviews::NewReview,
+    },
+    api_error::ApiError,
+    hub::{Hub, Inner},
+    state::{
+        State,
+        data::{AccountKind, By, IssueRef, ReviewState, Role},
+    },
+};
 
 pub(super) type Done<T = ()> = Result<T, ApiError>;
 

@@ -1,28 +1,37 @@
 //! The web server: tells pages, REST, GraphQL and git apart, logs each call of a program, and lets
 //! faults happen.
 
-use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+};
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::Request as HttpRequest;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::Response as HttpResponse;
+use axum::{
+    Router,
+    body::Body,
+    extract::Request as HttpRequest,
+    http::{HeaderName, HeaderValue, StatusCode},
+    response::Response as HttpResponse,
+};
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::actions::access::Actor;
-use crate::api_error::ApiError;
-use crate::http::{LIMIT, Request, Response};
-use crate::hub::call_log::{Call, CallLog, Kind};
-use crate::hub::faults::{Fault, Faults};
-use crate::hub::webhooks::Webhooks;
-use crate::hub::{Hub, Inner, Settings};
-use crate::state::State;
-use crate::{git_http, graphql, pages, rest};
+use crate::{
+    actions::access::Actor,
+    api_error::ApiError,
+    git_http, graphql,
+    http::{LIMIT, Request, Response},
+    hub::{
+        Hub, Inner, Settings,
+        call_log::{Call, CallLog, Kind},
+        faults::{Fault, Faults},
+        webhooks::Webhooks,
+    },
+    pages, rest,
+    state::State,
+};
 
 /// More than any pack of the tests; GitHub's own limit is two gigabytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;

@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api_error::ApiError;
-use crate::hub::Hub;
-use crate::state::State;
-use crate::state::data::{CheckRun, Comment, Reaction, Review, ReviewState};
+use crate::{
+    api_error::ApiError,
+    hub::Hub,
+    state::{
+        State,
+        data::{CheckRun, Comment, Reaction, Review, ReviewState},
+    },
+};
 
 #[derive(Clone, Debug)]
 pub struct CommentView {

@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 
 use git2::MergeOptions;
 
-use super::error::{Error, Result};
-use super::repo::{Repo, sha};
-use super::tree::utf8;
 use planwright_core::names::Sha;
+
+use super::{
+    error::{Error, Result},
+    repo::{Repo, sha},
+    tree::utf8,
+};
 
 /// What merging gives.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,20 +3,25 @@
 //! The whole history is fetched, once: merge bases and ancestors need it. Locks are files, so that
 //! processes that share the directory keep out of each other's way too.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
 
 use git2::{AutotagOption, FetchOptions, FetchPrune, Repository, RepositoryInitOptions};
 use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 
-use super::error::{Error, Result, is_damage, lookup};
-use super::merge::Merge;
-use super::repo::{Repo, sha};
-use super::transport;
-use super::tree::{ChangedPath, Entry};
 use planwright_core::names::{BranchName, PrNumber, RepositoryId, Sha};
+
+use super::{
+    error::{Error, Result, is_damage, lookup},
+    merge::Merge,
+    repo::{Repo, sha},
+    transport,
+    tree::{ChangedPath, Entry},
+};
 
 /// Where to fetch from, and with what.
 #[derive(Clone, Debug)]

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use git2::{Commit, Oid, Repository};
 
-use super::error::{Error, Result, lookup};
 use planwright_core::names::Sha;
+
+use super::error::{Error, Result, lookup};
 
 /// An open repository. Every answer is owned data; nothing is ever written but objects of a merge.
 pub struct Repo(pub(super) Repository);

@@ -3,15 +3,21 @@
 //! It is also where the token goes along: in a header, only to the host that the URL names, and
 //! never in a URL, a file or a message. Both schemes use it, so that there is one way to test.
 
-use std::cell::RefCell;
-use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::{
+    cell::RefCell,
+    io::{self, Read, Write},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 
-use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
-use git2::{ErrorClass, ErrorCode};
-use reqwest::blocking::{Client, Response};
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use git2::{
+    ErrorClass, ErrorCode,
+    transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport},
+};
+use reqwest::{
+    blocking::{Client, Response},
+    header::{ACCEPT, CONTENT_TYPE},
+};
 use secrecy::{ExposeSecret, SecretString};
 
 const CONNECT: Duration = Duration::from_secs(10);

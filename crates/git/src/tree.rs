@@ -5,9 +5,12 @@
 
 use git2::Delta;
 
-use super::error::{Error, Result, lookup};
-use super::repo::{Repo, oid};
 use planwright_core::names::Sha;
+
+use super::{
+    error::{Error, Result, lookup},
+    repo::{Repo, oid},
+};
 
 /// One entry of a tree that is not itself a folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,18 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http::Method;
-use http::header::DATE;
+use http::{Method, header::DATE};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use planwright_core::actor::AppId;
-use planwright_core::registration::{Attempt, Grants, Hook, Installation, Registration};
+use planwright_core::{
+    actor::AppId,
+    registration::{Attempt, Grants, Hook, Installation, Registration},
+};
 
-use crate::call::Call;
-use crate::{GitHub, Result};
+use crate::{GitHub, Result, call::Call};
 
 /// `GET /app`, and what a manifest is converted to.
 #[derive(Deserialize)]

@@ -5,9 +5,11 @@ use octocrab::{OctoBody, Octocrab};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
-use crate::rate_limit::{CallKind, Resource};
-use crate::templates::path_template;
+use crate::{
+    error::{Error, Result},
+    rate_limit::{CallKind, Resource},
+    templates::path_template,
+};
 
 /// What to ask, without saying who asks.
 #[derive(Clone, Debug)]

@@ -6,12 +6,16 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use planwright_core::names::{CheckRunId, Sha};
-use planwright_core::repository::Repository;
+use planwright_core::{
+    names::{CheckRunId, Sha},
+    repository::Repository,
+};
 
-use crate::call::Call;
-use crate::wire::{AppRef, Page};
-use crate::{GitHub, Result, TokenScope};
+use crate::{
+    GitHub, Result, TokenScope,
+    call::Call,
+    wire::{AppRef, Page},
+};
 
 /// One check run as it shall stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

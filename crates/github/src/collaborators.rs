@@ -4,12 +4,16 @@
 
 use serde::Deserialize;
 
-use planwright_core::actor::{Actor, Permission};
-use planwright_core::repository::Repository;
+use planwright_core::{
+    actor::{Actor, Permission},
+    repository::Repository,
+};
 
-use crate::call::Call;
-use crate::wire::{Account, Unexpected};
-use crate::{Error, GitHub, Result, TokenScope};
+use crate::{
+    Error, GitHub, Result, TokenScope,
+    call::Call,
+    wire::{Account, Unexpected},
+};
 
 #[derive(Deserialize)]
 struct Wire {

@@ -7,13 +7,17 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use planwright_core::comment::Comment;
-use planwright_core::names::{CommentId, PrNumber};
-use planwright_core::repository::Repository;
+use planwright_core::{
+    comment::Comment,
+    names::{CommentId, PrNumber},
+    repository::Repository,
+};
 
-use crate::call::Call;
-use crate::wire::{Account, AppRef, Page, Unexpected, actor_or_ghost};
-use crate::{GitHub, Result, TokenScope};
+use crate::{
+    GitHub, Result, TokenScope,
+    call::Call,
+    wire::{Account, AppRef, Page, Unexpected, actor_or_ghost},
+};
 
 #[derive(Deserialize)]
 struct Wire {

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::Method;
-use octocrab::models::repos::{Object, Ref};
-use octocrab::params::repos::Reference;
+use octocrab::{
+    models::repos::{Object, Ref},
+    params::repos::Reference,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -3,24 +3,27 @@
 //! octocrab's own authorization, retries and redirects are left out: it would send a comment again
 //! that may have been written, and it cannot narrow what a token may do.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
-use octocrab::{AuthState, Octocrab, OctocrabBuilder};
+use octocrab::{
+    AuthState, Octocrab, OctocrabBuilder, service::middleware::reqwest_connector::ReqwestConnector,
+};
 
-use crate::error::{Error, Result};
-use crate::layers::Through;
-use crate::layers::authorization::{Authorization, Identity};
-use crate::layers::base_uri::{Addresses, BaseUri};
-use crate::layers::rate_limit::{Clock, RateLimit, RateLimiters};
-use crate::layers::redirect::Redirect;
-use crate::layers::retry::Retry;
-use crate::layers::size_cap::SizeCap;
-use crate::layers::status::Status;
-use crate::layers::trace::Trace;
-use crate::usage::{CallCounts, Usage};
+use crate::{
+    error::{Error, Result},
+    layers::{
+        Through,
+        authorization::{Authorization, Identity},
+        base_uri::{Addresses, BaseUri},
+        rate_limit::{Clock, RateLimit, RateLimiters},
+        redirect::Redirect,
+        retry::Retry,
+        size_cap::SizeCap,
+        status::Status,
+        trace::Trace,
+    },
+    usage::{CallCounts, Usage},
+};
 
 const CONNECT: Duration = Duration::from_secs(10);
 /// GitHub gives up on a request after ten seconds; a delivery of 25 MB takes longer to arrive.

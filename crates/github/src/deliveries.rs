@@ -11,8 +11,10 @@ use serde_json::Value;
 
 use planwright_core::names::{DeliveryId, InstallationId, RepositoryId};
 
-use crate::call::{Answer, Call, CallFacts};
-use crate::{Error, GitHub, Result};
+use crate::{
+    Error, GitHub, Result,
+    call::{Answer, Call, CallFacts},
+};
 
 /// GitHub's number of one attempt to deliver; the GUID is that of the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

@@ -2,14 +2,12 @@
 //!
 //! Any error makes the whole answer one, even beside data: a snapshot with holes is no snapshot.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use planwright_core::repository::Repository;
 
-use crate::call::Call;
-use crate::{Error, GitHub, Result, TokenScope};
+use crate::{Error, GitHub, Result, TokenScope, call::Call};
 
 #[derive(Deserialize)]
 struct Envelope<T> {

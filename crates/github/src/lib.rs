@@ -41,31 +41,34 @@ use octocrab::Octocrab;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use planwright_core::actor::AppId;
-use planwright_core::names::{Login, RepoName};
-use planwright_core::repository::Repository;
+use planwright_core::{
+    actor::AppId,
+    names::{Login, RepoName},
+    repository::Repository,
+};
 
-pub use self::checks::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion};
-pub use self::commits::NewCommit;
-pub use self::deliveries::{DeliveredPayload, Delivery, DeliveryAttempt};
-pub use self::error::{Error, Result};
-pub use self::manifest::{Converted, Manifest, convert};
-pub use self::probe::{metrics, probe};
-pub use self::proposals::NewPullRequest;
-pub use self::reactions::Reaction;
-pub use self::sign_in::Client;
-pub use self::tokens::TokenScope;
 pub use self::{
+    checks::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion},
+    commits::NewCommit,
+    deliveries::{DeliveredPayload, Delivery, DeliveryAttempt},
+    error::{Error, Result},
+    manifest::{Converted, Manifest, convert},
+    probe::{metrics, probe},
+    proposals::NewPullRequest,
     rate_limit::LimitLeft,
+    reactions::Reaction,
+    sign_in::Client,
+    tokens::TokenScope,
     usage::{CallCount, Usage},
 };
 
-use self::app_key::AppKey;
-use self::call::{Answer, Call};
-use self::connection::Connection;
-use self::layers::authorization::Identity;
-use self::layers::base_uri::Addresses;
-use self::tokens::{TokenGrant, Tokens};
+use self::{
+    app_key::AppKey,
+    call::{Answer, Call},
+    connection::Connection,
+    layers::{authorization::Identity, base_uri::Addresses},
+    tokens::{TokenGrant, Tokens},
+};
 
 /// What is needed to speak as the App.
 #[derive(Clone, Debug)]

@@ -6,16 +6,20 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use planwright_core::public_url::PublicUrl;
-use planwright_core::registration::{Grants, Registration};
+use planwright_core::{
+    public_url::PublicUrl,
+    registration::{Grants, Registration},
+};
 use planwright_package::yaml::Node;
 
-use crate::app::AppWire;
-use crate::call::Call;
-use crate::connection::Connection;
-use crate::error::{Error, Result};
-use crate::layers::authorization::Identity;
-use crate::sign_in::Client;
+use crate::{
+    app::AppWire,
+    call::Call,
+    connection::Connection,
+    error::{Error, Result},
+    layers::authorization::Identity,
+    sign_in::Client,
+};
 
 /// The file at the root of our repository.
 const OURS: &str = include_str!("../../../app-manifest.yml");

@@ -8,16 +8,18 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use planwright_core::actor::Actor;
-use planwright_core::names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId};
-use planwright_core::pull_request::{
-    CommitAuthors, PullRequest, PullRequestState, Review, ReviewId, ReviewState,
+use planwright_core::{
+    actor::Actor,
+    names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId},
+    pull_request::{CommitAuthors, PullRequest, PullRequestState, Review, ReviewId, ReviewState},
+    repository::Repository,
 };
-use planwright_core::repository::Repository;
 
-use crate::call::Call;
-use crate::wire::{ActorNode, Unexpected};
-use crate::{Error, GitHub, Result, TokenScope};
+use crate::{
+    Error, GitHub, Result, TokenScope,
+    call::Call,
+    wire::{ActorNode, Unexpected},
+};
 
 const DOCUMENT: &str = include_str!("pull_request.graphql");
 

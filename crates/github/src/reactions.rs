@@ -4,11 +4,9 @@ use http::Method;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use planwright_core::names::CommentId;
-use planwright_core::repository::Repository;
+use planwright_core::{names::CommentId, repository::Repository};
 
-use crate::call::Call;
-use crate::{GitHub, Result, TokenScope};
+use crate::{GitHub, Result, TokenScope, call::Call};
 
 /// The three that mean something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -10,13 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use planwright_core::actor::Actor;
-use planwright_core::names::{PrNumber, RepoName};
+use planwright_core::{
+    actor::Actor,
+    names::{PrNumber, RepoName},
+};
 
-use crate::call::Call;
-use crate::layers::authorization::Identity;
-use crate::wire::Account;
-use crate::{Error, GitHub, Result};
+use crate::{Error, GitHub, Result, call::Call, layers::authorization::Identity, wire::Account};
 
 /// As whom the App lets people sign in.
 #[derive(Clone, Debug)]

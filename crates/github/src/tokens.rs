@@ -3,24 +3,26 @@
 //! They are asked for with a raw call, since octocrab's own cannot narrow the permissions. They live
 //! in memory and nowhere else; nothing prints them.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::{SignedDuration, Timestamp};
-use moka::Expiry;
-use moka::future::Cache;
+use moka::{Expiry, future::Cache};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use planwright_core::names::{InstallationId, RepositoryId};
-use planwright_core::repository::Repository;
+use planwright_core::{
+    names::{InstallationId, RepositoryId},
+    repository::Repository,
+};
 
-use crate::app_key::AppKey;
-use crate::call::Call;
-use crate::connection::Connection;
-use crate::error::Result;
-use crate::layers::authorization::Identity;
+use crate::{
+    app_key::AppKey, call::Call, connection::Connection, error::Result,
+    layers::authorization::Identity,
+};
 
 /// What a token is for; it can do nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

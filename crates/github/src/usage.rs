@@ -1,7 +1,9 @@
 //! What was asked of GitHub since the start, and what its limits leave: for metrics.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use http::Method;
 

@@ -4,12 +4,13 @@
 
 use serde::Deserialize;
 
-use planwright_core::actor::{Actor, ActorKind, AppId};
-use planwright_core::names::{Login, UserId};
-use planwright_core::repository::Repository;
+use planwright_core::{
+    actor::{Actor, ActorKind, AppId},
+    names::{Login, UserId},
+    repository::Repository,
+};
 
-use crate::call::Call;
-use crate::{Error, GitHub, Result, TokenScope};
+use crate::{Error, GitHub, Result, TokenScope, call::Call};
 
 /// What GitHub said that it does not document.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

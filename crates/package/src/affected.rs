@@ -2,18 +2,21 @@
 //!
 //! No path globs: a stack is affected through its own files or through the package it uses.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use planwright_core::digest::Digest;
-use planwright_core::names::StackId;
+use planwright_core::{digest::Digest, names::StackId};
 
-use super::Checked;
-use super::files::Files;
-use super::lock::Lock;
-use super::repository::{environment_file, lock_file, stack_file, stacks};
-use super::source::Source;
-use super::stack::Stack;
+use super::{
+    Checked,
+    files::Files,
+    lock::Lock,
+    repository::{environment_file, lock_file, stack_file, stacks},
+    source::Source,
+    stack::Stack,
+};
 
 /// A stack of one tree, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]

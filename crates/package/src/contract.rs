@@ -7,12 +7,14 @@ use serde_json::Value;
 
 use planwright_core::finding::Finding;
 
-use super::document::finding_at;
-use super::expression::{BadReference, Reference};
-use super::loaded_package::{Package, folder};
-use super::manifest::{Contract, Slot};
-use super::schema::Schema;
-use super::variant::{self, Variant};
+use super::{
+    document::finding_at,
+    expression::{BadReference, Reference},
+    loaded_package::{Package, folder},
+    manifest::{Contract, Slot},
+    schema::Schema,
+    variant::{self, Variant},
+};
 
 /// Arguments of a module block that are no variables of the module.
 const RESERVED: [&str; 8] =

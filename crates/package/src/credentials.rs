@@ -5,8 +5,10 @@
 
 use planwright_core::finding::{Finding, Severity};
 
-use super::stack::Stack;
-use super::yaml::{Kind, Node};
+use super::{
+    stack::Stack,
+    yaml::{Kind, Node},
+};
 
 /// How a credential begins, how many letters, digits, `_` and `-` follow at least, and what it is.
 const FORMS: &[(&str, usize, &str)] = &[

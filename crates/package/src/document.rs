@@ -9,9 +9,7 @@ use serde::de::DeserializeOwned;
 
 use planwright_core::finding::{Finding, Location};
 
-use super::Checked;
-use super::yaml::Node;
-use super::{schema::Schema, schema_error::Member};
+use super::{Checked, schema::Schema, schema_error::Member, yaml::Node};
 
 /// The files that have a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,18 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use planwright_core::digest::Digest;
-use planwright_core::finding::{Finding, Location};
+use planwright_core::{
+    digest::Digest,
+    finding::{Finding, Location},
+};
 
-use super::Checked;
-use super::content;
-use super::expression::Reference;
-use super::files::Files;
-use super::manifest::{Manifest, Slot};
-use super::schema::Schema;
-use super::source::Source;
-use super::variant::{self, Variant};
-use super::yaml::Node;
+use super::{
+    Checked, content,
+    expression::Reference,
+    files::Files,
+    manifest::{Manifest, Slot},
+    schema::Schema,
+    source::Source,
+    variant::{self, Variant},
+    yaml::Node,
+};
 
 pub struct Package {
     pub source: Source,

@@ -8,18 +8,22 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use planwright_core::canonical::pretty;
-use planwright_core::digest::Digest;
-use planwright_core::finding::{Finding, Location};
-use planwright_core::names::StackId;
+use planwright_core::{
+    canonical::pretty,
+    digest::Digest,
+    finding::{Finding, Location},
+    names::StackId,
+};
 
-use super::Checked;
-use super::document::{Document, finding_at};
-use super::files::Files;
-use super::loaded_package::Package;
-use super::repository::{lock_file, stacks};
-use super::stack::Stack;
-use super::yaml::Node;
+use super::{
+    Checked,
+    document::{Document, finding_at},
+    files::Files,
+    loaded_package::Package,
+    repository::{lock_file, stacks},
+    stack::Stack,
+    yaml::Node,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use semver::{Version, VersionReq};
 use serde::Deserialize;
 
-use super::Checked;
-use super::document::{Document, finding_at};
-use super::yaml::Node;
+use super::{
+    Checked,
+    document::{Document, finding_at},
+    yaml::Node,
+};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {

@@ -4,16 +4,17 @@
 //! into one thing. Findings are of the repository's own packages only: those that come with Planwright
 //! are tested before they are released. What a module means stays the engine's question.
 
-use hcl_edit::Ident;
-use hcl_edit::expr::{Expression, ObjectKey};
-use hcl_edit::structure::{Attribute, Block, Body};
-use hcl_edit::template::{StringTemplate, Template};
+use hcl_edit::{
+    Ident,
+    expr::{Expression, ObjectKey},
+    structure::{Attribute, Block, Body},
+    template::{StringTemplate, Template},
+};
 use serde_json::Value;
 
 use planwright_core::finding::{Finding, Location};
 
-use super::loaded_package::Package;
-use super::source::Source;
+use super::{loaded_package::Package, source::Source};
 
 /// One finding for each module file that is no HCL, or no JSON where its name says so.
 pub(crate) fn findings(package: &Package) -> Vec<Finding> {

@@ -8,9 +8,11 @@ use serde_json::Value;
 
 use planwright_core::finding::{Finding, Location, Severity};
 
-use super::Checked;
-use super::document::finding_at;
-use super::yaml::{Kind, Node};
+use super::{
+    Checked,
+    document::finding_at,
+    yaml::{Kind, Node},
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {

@@ -8,13 +8,15 @@ use serde_json::Value;
 
 use planwright_core::finding::Finding;
 
-use super::Checked;
-use super::document::finding_at;
-use super::loaded_package::Package;
-use super::schema_error::Member;
-use super::stack::Stack;
-use super::variant::Variant;
-use super::yaml::{Entry, Kind, Node, escaped};
+use super::{
+    Checked,
+    document::finding_at,
+    loaded_package::Package,
+    schema_error::Member,
+    stack::Stack,
+    variant::Variant,
+    yaml::{Entry, Kind, Node, escaped},
+};
 
 /// Params that a package accepts, defaults filled in, and the variant of each slot.
 pub(crate) struct Params {

@@ -4,19 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use planwright_core::finding::Finding;
-use planwright_core::names::StackId;
-use planwright_core::repo_config::RepoConfig;
+use planwright_core::{finding::Finding, names::StackId, repo_config::RepoConfig};
 
-use super::Checked;
-use super::contract;
-use super::files::Files;
-use super::loaded_package::Package;
-use super::lock::{Lock, ProviderLock};
-use super::modules;
-use super::render::Rendered;
-use super::resolve::Resolved;
-use super::stack::Stack;
+use super::{
+    Checked, contract,
+    files::Files,
+    loaded_package::Package,
+    lock::{Lock, ProviderLock},
+    modules,
+    render::Rendered,
+    resolve::Resolved,
+    stack::Stack,
+};
 
 /// What is trusted about a repository: for a pull request, as the base commit has it.
 pub struct Trusted<'a> {

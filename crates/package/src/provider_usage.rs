@@ -5,12 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hcl_edit::expr::{Expression, FuncCall, Object, ObjectKey, TraversalOperator};
-use hcl_edit::structure::{Block, Body};
-use hcl_edit::visit::{Visit, visit_func_call};
+use hcl_edit::{
+    expr::{Expression, FuncCall, Object, ObjectKey, TraversalOperator},
+    structure::{Block, Body},
+    visit::{Visit, visit_func_call},
+};
 
-use planwright_core::finding::Finding;
-use planwright_core::provider_types::{Kind, Types};
+use planwright_core::{
+    finding::Finding,
+    provider_types::{Kind, Types},
+};
 
 use super::{Checked, modules};
 

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use planwright_core::canonical::pretty;
-use planwright_core::digest::Digest;
+use planwright_core::{canonical::pretty, digest::Digest};
 
-use super::expression::Reference;
-use super::loaded_package::{Package, folder};
-use super::lock::Lock;
-use super::resolve::{Binding, Bound, Resolved};
+use super::{
+    expression::Reference,
+    loaded_package::{Package, folder},
+    lock::Lock,
+    resolve::{Binding, Bound, Resolved},
+};
 
 /// The root module.
 pub const MAIN: &str = "main.tf.json";

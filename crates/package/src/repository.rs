@@ -6,14 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use semver::VersionReq;
 
-use planwright_core::finding::{Finding, Location};
-use planwright_core::names::StackId;
-use planwright_core::repo_config::{FILE, RepoConfig};
+use planwright_core::{
+    finding::{Finding, Location},
+    names::StackId,
+    repo_config::{FILE, RepoConfig},
+};
 
-use super::Checked;
-use super::document::{Document, finding_at};
-use super::files::Files;
-use super::yaml::{Node, escaped};
+use super::{
+    Checked,
+    document::{Document, finding_at},
+    files::Files,
+    yaml::{Node, escaped},
+};
 
 /// The folder of all stacks.
 pub const STACKS: &str = "stacks";

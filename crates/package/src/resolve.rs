@@ -7,21 +7,25 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use planwright_core::finding::{Finding, Location};
-use planwright_core::names::StackId;
-use planwright_core::provider_types::Types;
+use planwright_core::{
+    finding::{Finding, Location},
+    names::StackId,
+    provider_types::Types,
+};
 
-use super::Checked;
-use super::document::finding_at;
-use super::expression::Reference;
-use super::loaded_package::{Package, folder};
-use super::overrides::Override;
-use super::params::Params;
-use super::provider_usage;
-use super::stack::{From, Stack};
-use super::suggest::nearest;
-use super::types::Type;
-use super::yaml::{Kind, Node, escaped};
+use super::{
+    Checked,
+    document::finding_at,
+    expression::Reference,
+    loaded_package::{Package, folder},
+    overrides::Override,
+    params::Params,
+    provider_usage,
+    stack::{From, Stack},
+    suggest::nearest,
+    types::Type,
+    yaml::{Kind, Node, escaped},
+};
 
 /// All that a render needs to know of a stack.
 pub struct Resolved {

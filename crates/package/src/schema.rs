@@ -10,9 +10,11 @@ use serde_json::Value;
 
 use planwright_core::finding::{Finding, Location};
 
-use super::Checked;
-use super::schema_error::{Member, SchemaError, names};
-use super::yaml::{Kind, Node, escaped};
+use super::{
+    Checked,
+    schema_error::{Member, SchemaError, names},
+    yaml::{Kind, Node, escaped},
+};
 
 /// Keywords under which one mistake would give several or misleading errors.
 const REFUSED: [&str; 12] = [

@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use planwright_core::finding::Finding;
 
-use super::suggest::nearest;
-use super::yaml::{Node, escaped};
+use super::{
+    suggest::nearest,
+    yaml::{Node, escaped},
+};
 
 /// What a document's members are called in messages and codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,17 +3,13 @@
 //! The only part of `package` with bytes of its own. A folder is read through the [`Files`] that
 //! the caller trusts for package code: for a pull request that is the base commit.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use include_dir::{Dir, include_dir};
 
 use planwright_core::finding::{Finding, Location};
 
-use super::Checked;
-use super::content;
-use super::files::Files;
+use super::{Checked, content, files::Files};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../packages");
 

@@ -5,16 +5,20 @@
 use semver::VersionReq;
 use serde::Deserialize;
 
-use planwright_core::finding::{Finding, Location};
-use planwright_core::names::StackId;
+use planwright_core::{
+    finding::{Finding, Location},
+    names::StackId,
+};
 
-use super::Checked;
-use super::document::{Document, finding_at};
-use super::files::Files;
-use super::overrides::Override;
-use super::repository::{environment_file, stack_file};
-use super::source::Source;
-use super::yaml::Node;
+use super::{
+    Checked,
+    document::{Document, finding_at},
+    files::Files,
+    overrides::Override,
+    repository::{environment_file, stack_file},
+    source::Source,
+    yaml::Node,
+};
 
 pub struct Stack {
     pub id: StackId,

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::Checked;
-use super::document::{Document, finding_at};
-use super::schema::Schema;
-use super::types::Type;
-use super::yaml::Node;
+use super::{
+    Checked,
+    document::{Document, finding_at},
+    schema::Schema,
+    types::Type,
+    yaml::Node,
+};
 
 /// The file in a variant's folder, and the only two that are no part of the module.
 pub(crate) const FILE: &str = "variant.yaml";

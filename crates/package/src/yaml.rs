@@ -3,8 +3,10 @@
 //! Aliases, merge keys, several documents and double keys are refused: what a person reads in the
 //! file is what counts. No meaning here; `schema` says whether the tree is right.
 
-use std::collections::btree_map::{BTreeMap, Entry as MapEntry};
-use std::fmt;
+use std::{
+    collections::btree_map::{BTreeMap, Entry as MapEntry},
+    fmt,
+};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 use sqlx::{Row as _, postgres::PgRow, sqlite::SqliteRow};
 
-use planwright_core::change::Change;
 use planwright_core::{
     canonical::canonical,
+    change::Change,
     digest::Digest,
     names::{BranchName, DeliveryId, Login, PrNumber, RepositoryId, Sha, StackId, UserId},
     plan::Plan,

@@ -8,8 +8,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use planwright_core::change::Change;
 use planwright_core::{
+    change::Change,
     digest::Digest,
     names::{BranchName, RepositoryId, Sha, StackId},
     plan::Plan,

@@ -5,8 +5,8 @@
 
 use jiff::Timestamp;
 
-use planwright_core::change::Change;
 use planwright_core::{
+    change::Change,
     names::{Login, Sha, StackId},
     repository::Repository,
 };

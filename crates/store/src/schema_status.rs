@@ -7,11 +7,12 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 
-use super::Error;
-use super::connect::{
-    MIGRATIONS, POSTGRES, SQLITE, first_connection, migrate_error, postgres_options,
-};
 use planwright_core::diagnosis::Tables;
+
+use super::{
+    Error,
+    connect::{MIGRATIONS, POSTGRES, SQLITE, first_connection, migrate_error, postgres_options},
+};
 
 /// A row of sqlx's own table.
 #[derive(FromRow)]

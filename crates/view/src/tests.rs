@@ -7,10 +7,9 @@ mod renderers;
 mod settings;
 mod words;
 
+use fixtures::*;
 use insta::assert_snapshot;
 
-use super::*;
-use fixtures::*;
 use planwright_core::{
     agent::{budget::Limit, event::End},
     approval::{Principal, PrincipalRole},
@@ -22,6 +21,8 @@ use planwright_core::{
     plan::{Action, Path, Plan, Value},
     verdict::{Requirement, RequirementKind, RequirementStatus, Unfinished},
 };
+
+use super::*;
 
 /// Returns a text in Markdown.
 fn line(text: &Text) -> String {

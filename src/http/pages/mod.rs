@@ -10,31 +10,39 @@ mod signed_cookie;
 mod stack;
 mod text;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use askama::Template;
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{
+        HeaderName, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+            X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
 };
-use axum::http::{HeaderName, StatusCode};
-use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
 use jiff::{SignedDuration, Timestamp};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
+use signed_cookie::CookieSigner;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+
+use planwright_core::{
+    actor::{Actor, Permission},
+    names::{RepositoryId, UserId},
+    public_url::{PAGES, SIGNED_IN},
+    repository::Repository,
+};
 
 use crate::app::App;
-use planwright_core::actor::{Actor, Permission};
-use planwright_core::names::{RepositoryId, UserId};
-use planwright_core::public_url::{PAGES, SIGNED_IN};
-use planwright_core::repository::Repository;
-
-use signed_cookie::CookieSigner;
 
 const STYLE: &str = include_str!("assets/page.css");
 const SCRIPT: &str = include_str!("assets/live.js");

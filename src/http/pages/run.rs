@@ -3,25 +3,31 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::app::App;
-use planwright_core::actor::Actor;
-use planwright_core::change::{Change, ChangeState, SettingsChange, Warning};
-use planwright_core::escape::visible;
-use planwright_core::names::StackId;
-use planwright_core::verdict::{Requirement, RequirementKind};
+use planwright_core::{
+    actor::Actor,
+    change::{Change, ChangeState, SettingsChange, Warning},
+    escape::visible,
+    names::StackId,
+    verdict::{Requirement, RequirementKind},
+};
 use planwright_store::{NotedRun, RunId, RunKind, RunLines, RunState, RunStep};
 use planwright_view as view;
 use planwright_view::{Html, NextStep, Text, code, html_line, setting_change, text, words};
 
-use super::stack::{StackView, StepView, steps};
-use super::text::{Moment, took};
-use super::{PagesState, Shared, no_pages, not_found, page_response, said, sign_in};
+use super::{
+    PagesState, Shared, no_pages, not_found, page_response, said, sign_in,
+    stack::{StackView, StepView, steps},
+    text::{Moment, took},
+};
+use crate::app::App;
 
 #[derive(Template)]
 #[template(path = "page_run.html")]

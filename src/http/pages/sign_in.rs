@@ -3,22 +3,24 @@
 //! What has to be remembered meanwhile is in a cookie that we signed, so that any process of the bot
 //! can go on with it. The way back leads to a run and nowhere else.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context as _;
-use axum::extract::{Query, State};
-use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::{
+    extract::{Query, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{COOKIE, LOCATION, SET_COOKIE},
+    },
+    response::{AppendHeaders, IntoResponse, Response},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use planwright_core::actor::Actor;
 
-use super::super::is_same;
-use super::{PagesState, Shared, no_pages, said};
+use super::{super::is_same, PagesState, Shared, no_pages, said};
 
 const SESSION: &str = "planwright_session";
 const SIGN_IN: &str = "planwright_sign_in";

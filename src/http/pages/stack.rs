@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use planwright_core::change::{DriftCheck, PlanOutcome, StackChange, StackProgress};
 use planwright_core::{
+    change::{DriftCheck, PlanOutcome, StackChange, StackProgress},
     drift::{Drift, Reverts, reverts_drift},
     escape::visible,
     names::StackId,

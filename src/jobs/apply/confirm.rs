@@ -1,9 +1,5 @@
 //! What was merged and is not what was approved: shown as it is now, until somebody confirms it.
 
-use crate::{
-    app::App,
-    flow::{Result, facts, id_of, outbox},
-};
 use planwright_core::{
     approval::principal_role,
     change::{Basis, Change, Replanned},
@@ -16,6 +12,10 @@ use planwright_store::{Approval, ApprovalKind, PlanSet, PlanSetId, RecordedPlanS
 use planwright_view::{Missing, Refusal};
 
 use super::{ApplyContext, requirements_met, show};
+use crate::{
+    app::App,
+    flow::{Result, facts, id_of, outbox},
+};
 
 /// `/infra apply` approves the plan that it names, under the rules of every approval.
 pub async fn confirm(app: &App, apply: &ApplyContext<'_>, asked: &Invocation) -> Result<()> {

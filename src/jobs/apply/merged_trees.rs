@@ -1,13 +1,5 @@
 //! What was merged, read: the tree of the merge commit, and the settings that hold for it now.
 
-use crate::{
-    app::App,
-    flow::{
-        Result,
-        merge_preview::{self, settings_digest},
-    },
-    jobs::plan::{Kind, Site, Work},
-};
 use planwright_core::{
     digest::Digest,
     finding::Finding,
@@ -20,6 +12,15 @@ use planwright_git as git;
 use planwright_git::{Mirror, Want};
 use planwright_package::{Prepared, Trusted, files::MemoryFiles};
 use planwright_store::{RecordedPlanSet, RunId, StackPlan};
+
+use crate::{
+    app::App,
+    flow::{
+        Result,
+        merge_preview::{self, settings_digest},
+    },
+    jobs::plan::{Kind, Site, Work},
+};
 
 /// The trees that an apply is about.
 pub struct MergedTrees {

@@ -12,13 +12,9 @@ mod steps;
 
 use std::time::Duration;
 
-use crate::{
-    app::App,
-    flow::{
-        Error, JobContext, Result, facts, id_of, merge_preview, outbox,
-        pull_snapshot::pull_snapshot, soon,
-    },
-};
+use confirm::{confirm, settings_changed, waiting};
+use merged_trees::{MergedTrees, merged_trees};
+
 use planwright_core::{
     change::{Change, ChangeState, QueuePlace},
     job::{self, Apply, Invocation, Job, Lane, Target},
@@ -31,8 +27,13 @@ use planwright_store::{LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedP
 use planwright_view::{Missing, NextStep, Refusal};
 
 use super::{Run, verdict};
-use confirm::{confirm, settings_changed, waiting};
-use merged_trees::{MergedTrees, merged_trees};
+use crate::{
+    app::App,
+    flow::{
+        Error, JobContext, Result, facts, id_of, merge_preview, outbox,
+        pull_snapshot::pull_snapshot, soon,
+    },
+};
 pub use recover::given_up;
 
 /// For how long a lock is shown as held without a sign of life.

@@ -8,11 +8,6 @@ use std::{fs, path::Path};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::{
-    app::App,
-    flow::{Error, JobContext, Result, id_of, outbox, soon},
-    jobs::plan::planned,
-};
 use planwright_core::change::{Change, ChangeState, StackProgress};
 use planwright_engine as engine;
 use planwright_engine::{Control, Host, Process};
@@ -28,6 +23,11 @@ use super::{
     run::{ApplyRun, record_applied, unread_outputs},
     show,
     steps::{Step, has_begun, host, is_of, note, open_step},
+};
+use crate::{
+    app::App,
+    flow::{Error, JobContext, Result, id_of, outbox, soon},
+    jobs::plan::planned,
 };
 
 /// Returns what a change that is settled by looking came to; none when nothing had been begun, so

@@ -6,11 +6,6 @@ use futures::future::{self, BoxFuture};
 use serde_json::Value as Json;
 use tracing::Instrument as _;
 
-use crate::{
-    app::App,
-    flow::{Error, JobContext, Result, id_of, merge_preview, outbox, soon},
-    jobs::plan::{Work, planned},
-};
 use planwright_core::{
     approval::plan_set_digest,
     change::{Change, ChangeState, StackProgress},
@@ -31,6 +26,11 @@ use super::{
     merged_trees::run_dir,
     release, show,
     steps::{Step, begun, has_begun, note, started},
+};
+use crate::{
+    app::App,
+    flow::{Error, JobContext, Result, id_of, merge_preview, outbox, soon},
+    jobs::plan::{Work, planned},
 };
 
 /// How applying one stack went.

@@ -3,10 +3,11 @@
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::{app::App, flow::Result};
 use planwright_core::names::StackId;
 use planwright_engine::{Host, Process};
 use planwright_store::{Child, JobId, JournalEntry, RunId};
+
+use crate::{app::App, flow::Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {

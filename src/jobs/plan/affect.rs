@@ -2,11 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::flow::{
-    Result,
-    merge_preview::{self, MergePreview},
-    outbox,
-};
 use planwright_core::{
     change::{Block, Change},
     digest::Digest,
@@ -20,6 +15,11 @@ use planwright_view::Refusal;
 use super::{
     Exit, Planning, gate,
     publish::{Audience, Outcome},
+};
+use crate::flow::{
+    Result,
+    merge_preview::{self, MergePreview},
+    outbox,
 };
 
 /// What a change is about.

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::flow::{Result, facts, merge_preview::MergePreview};
 use planwright_core::{
     approval::principal_role, change::NotPlanned, job::Invocation, names::StackId,
 };
@@ -15,6 +14,7 @@ use planwright_package::affected::Reason;
 use planwright_view::Refusal;
 
 use super::Planning;
+use crate::flow::{Result, facts, merge_preview::MergePreview};
 
 /// Whether the head may be run.
 pub struct PlanGate {

@@ -1,6 +1,5 @@
 //! The fifth stage: the plan set as it is recorded, and the verdict on it.
 
-use crate::flow::{Result, facts, merge_preview::MergePreview};
 use planwright_core::{
     change::{Basis, PlannedSet},
     pull_request::PullRequestState,
@@ -8,6 +7,7 @@ use planwright_core::{
 use planwright_store::PlanSet;
 
 use super::{Planning, affect::Affected, publish::Outcome, stacks::PlannedStacks};
+use crate::flow::{Result, facts, merge_preview::MergePreview};
 
 /// Records the plan set and judges the change by it.
 pub async fn judge(

@@ -1,11 +1,12 @@
 //! The first stage: what GitHub says of the pull request, and whether it is to be planned at all.
 
+use planwright_core::{job::Plan, pull_request::PullRequestState};
+use planwright_view::Refusal;
+
 use crate::flow::{
     JobContext, Result, id_of,
     pull_snapshot::{PullSnapshot, pull_snapshot},
 };
-use planwright_core::{job::Plan, pull_request::PullRequestState};
-use planwright_view::Refusal;
 
 /// What there is to plan of a pull request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,5 @@
 //! The second stage: what the pull request makes of the repository.
 
-use crate::flow::{
-    Result,
-    merge_preview::{self, MergePreview, Merged},
-};
 use planwright_core::{
     change::{Basis, Block},
     digest::Digest,
@@ -11,6 +7,10 @@ use planwright_core::{
 use planwright_store::PlanSet;
 
 use super::{Exit, Planning, look::Subject, publish::Outcome};
+use crate::flow::{
+    Result,
+    merge_preview::{self, MergePreview, Merged},
+};
 
 /// Merges head into base, or reads what was merged. Ends the planning where they conflict, or where the
 /// base is a branch that is never applied.

@@ -13,10 +13,9 @@ mod publish;
 mod stack;
 mod stacks;
 
-use crate::{
-    agent,
-    flow::{Error, JobContext, Result, id_of, outbox},
-};
+use look::Looked;
+use publish::Outcome;
+
 use planwright_core::{
     change::Change,
     job::{Invocation, Job, Plan},
@@ -25,9 +24,10 @@ use planwright_core::{
 use planwright_store::{PullRequestId, Subject};
 
 use super::Run;
-
-use look::Looked;
-use publish::Outcome;
+use crate::{
+    agent,
+    flow::{Error, JobContext, Result, id_of, outbox},
+};
 
 pub use stack::{Kind, Site, Work, drift_of, planned};
 

@@ -1,13 +1,13 @@
 //! The one exit of a planning: says on GitHub what came of it.
 
-use crate::{
-    app::App,
-    flow::{Error, Result, id_of, outbox},
-};
 use planwright_core::{change::Change, job::Target, pull_request::PullRequestState};
 use planwright_store::PlanSetId;
 
 use super::Planning;
+use crate::{
+    app::App,
+    flow::{Error, Result, id_of, outbox},
+};
 
 /// What came of a planning.
 pub struct Outcome {

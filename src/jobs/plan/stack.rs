@@ -9,16 +9,8 @@ use std::{
 use futures::future::{self, BoxFuture};
 use tracing::Instrument as _;
 
-use crate::{
-    app::{App, Environment},
-    flow::{
-        JobContext, Result,
-        merge_preview::{self, MergePreview},
-        work::{self, Tree},
-    },
-};
-use planwright_core::change::{DriftCheck, NotPlanned, PlanOutcome, StackChange};
 use planwright_core::{
+    change::{DriftCheck, NotPlanned, PlanOutcome, StackChange},
     digest::Digest,
     finding::{Finding, Location},
     job::Plan,
@@ -35,6 +27,14 @@ use planwright_store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, Stat
 use super::{
     Planning,
     gate::{PlanGate, changes_package},
+};
+use crate::{
+    app::{App, Environment},
+    flow::{
+        JobContext, Result,
+        merge_preview::{self, MergePreview},
+        work::{self, Tree},
+    },
 };
 
 /// What is planned of a stack.

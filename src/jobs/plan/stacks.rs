@@ -2,11 +2,11 @@
 
 use futures::future;
 
-use crate::flow::{Result, merge_preview::MergePreview};
 use planwright_core::change::StackChange;
 use planwright_store as store;
 
 use super::{Planning, affect::Affected, gate::PlanGate, stack::StackPlanning};
+use crate::flow::{Result, merge_preview::MergePreview};
 
 /// The stacks of a change as they were planned, and what is stored of those that have a plan.
 #[derive(Default)]

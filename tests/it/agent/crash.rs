@@ -8,15 +8,16 @@ use std::{
 };
 
 use futures::StreamExt as _;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
+use tempfile::TempDir;
+
 use planwright_core::{
     agent::{event::Entry, run::Run},
     names::{PrNumber, RepositoryId},
 };
 use planwright_fakehub::{Hub, Role, Settings};
 use planwright_store::{PullRequestId, Store};
-use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqliteConnection};
-use tempfile::TempDir;
 
 use super::story::{LABEL, plain};
 use crate::support::{

@@ -10,13 +10,16 @@ use std::{
 
 use axum::{Router, body::Body, http::StatusCode, response::IntoResponse as _, routing::post};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
 use planwright::serve::Bot;
-use planwright_core::agent::event::{Entry, Event};
-use planwright_core::job::Role;
+use planwright_core::{
+    agent::event::{Entry, Event},
+    job::Role,
+};
 use planwright_model as model;
 use planwright_model::Error;
 use planwright_store::{AgentFacts, records::v1};
-use serde_json::json;
 
 use super::story::{ask, opened, plain, told, with};
 use crate::support::{

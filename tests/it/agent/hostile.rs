@@ -9,6 +9,7 @@ use std::{io::Write as _, path::PathBuf};
 
 use futures::StreamExt as _;
 use jiff::SignedDuration;
+
 use planwright::{
     agent::{self, RunRequest},
     flow::merge_preview,

@@ -8,8 +8,9 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use planwright_fakehub::Hub;
 use serde_json::Value;
+
+use planwright_fakehub::Hub;
 
 use crate::support::{bot::REPO, model::Model, starts::Starts};
 

@@ -1,7 +1,8 @@
 //! What people do about a run without a command: a review that wants changes, and nothing for a day.
 
-use planwright::worker;
 use serde_json::json;
+
+use planwright::worker;
 
 use super::story::{ask, opened, plain, story, told};
 use crate::support::{

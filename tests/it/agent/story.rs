@@ -2,9 +2,10 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use serde_json::json;
+
 use planwright::worker;
 use planwright_fakehub::{IssueEdit, MergeMethod, Person, Role};
-use serde_json::json;
 
 use crate::support::{
     bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello, linked},

@@ -2,9 +2,8 @@
 
 use insta::{allow_duplicates, assert_snapshot};
 
-use crate::{cli::Repository, support::moto::Moto};
-
 use super::{ENGINES, repository, stable};
+use crate::{cli::Repository, support::moto::Moto};
 
 /// A stack `logs` with a bucket of this name.
 pub fn with_bucket(engine: &str, name: &str, moto: &Moto) -> Repository {

@@ -2,9 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::echo::Echo;
-
 use super::{ENGINES, repository, stable};
+use crate::support::echo::Echo;
 
 #[tokio::test]
 async fn files_are_made_changed_behind_our_back_and_mended() {

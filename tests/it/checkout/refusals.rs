@@ -2,9 +2,8 @@
 
 use insta::{allow_duplicates, assert_snapshot};
 
-use crate::{cli::Repository, support::program::write_script};
-
 use super::{ENGINES, repository};
+use crate::{cli::Repository, support::program::write_script};
 
 /// A repository whose engine leaves a mark when it is started.
 fn with_a_tripwire() -> Repository {

@@ -3,10 +3,7 @@
 mod journey;
 mod mistakes;
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::path::Path;
-use std::process::Command;
+use std::{collections::BTreeMap, ffi::OsString, path::Path, process::Command};
 
 use tempfile::TempDir;
 

@@ -12,9 +12,9 @@ mod story;
 use std::{io::Write as _, time::Instant};
 
 use futures::StreamExt as _;
+use story::{Ended, Story};
 
 use crate::support::postgres;
-use story::{Ended, Story};
 
 /// Stories at a time: they wait as much as they work.
 const AT_A_TIME: usize = 3;

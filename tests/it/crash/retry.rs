@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
+use tempfile::TempDir;
+
 use planwright::{flow::JobContext, jobs, queue};
 use planwright_core::job::Role;
 use planwright_fakehub::{Fault, Phase};
 use planwright_store::{NewJob, Outcome, WriteOutcome};
-use tempfile::TempDir;
 
 use super::engine::on_path;
 use crate::support::{

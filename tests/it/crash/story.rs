@@ -8,9 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tempfile::TempDir;
+
 use planwright_fakehub::{CommentView, Hub, MergeMethod, Person, Role, Settings};
 use planwright_store::{RunKind, Store};
-use tempfile::TempDir;
 
 use super::{effects::Effects, engine::Engine};
 use crate::support::{

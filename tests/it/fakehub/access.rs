@@ -1,10 +1,13 @@
 //! Who may call what.
 
-use planwright_fakehub::{Edit, Level, MergeMethod, Role};
 use serde_json::json;
 
-use super::client::{Client, jwt};
-use super::{REPO, Scene};
+use planwright_fakehub::{Edit, Level, MergeMethod, Role};
+
+use super::{
+    REPO, Scene,
+    client::{Client, jwt},
+};
 
 #[tokio::test]
 async fn a_jwt_is_refused_unless_it_is_ours_and_short_lived() {

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use planwright_fakehub::{AppCredentials, Hub};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
+
+use planwright_fakehub::{AppCredentials, Hub};
 
 pub struct Client {
     http: reqwest::Client,

@@ -1,18 +1,20 @@
 //! fakehub held to GitHub's own descriptions: a session that uses every operation is recorded, and
 //! `tests/contract/validate.mjs` judges requests, answers, GraphQL and webhooks.
 
-use std::path::Path;
-use std::process::Command;
+use std::{path::Path, process::Command};
 
-use planwright_fakehub::{Edit, Hub, IssueEdit, MergeMethod, NewPull, ReviewState, Settings};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::client::Client;
-use super::graphql::SNAPSHOT;
-use super::proposing::{COMMIT, READY, changes};
-use super::receiver::Receiver;
-use super::{REPO, Scene};
+use planwright_fakehub::{Edit, Hub, IssueEdit, MergeMethod, NewPull, ReviewState, Settings};
+
+use super::{
+    REPO, Scene,
+    client::Client,
+    graphql::SNAPSHOT,
+    proposing::{COMMIT, READY, changes},
+    receiver::Receiver,
+};
 
 /// The bot's own document; it is judged with the others of the bot.
 const ISSUE: &str = include_str!("../../../crates/github/src/issue.graphql");

@@ -1,14 +1,16 @@
 //! Faults on demand, and the observer that sees each call on its way.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use planwright_fakehub::{Fault, Phase};
 use reqwest::Method;
 use serde_json::json;
 
-use super::client::Client;
-use super::{REPO, Scene};
+use planwright_fakehub::{Fault, Phase};
+
+use super::{REPO, Scene, client::Client};
 
 const COMMENTS: &str = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
 

@@ -1,14 +1,12 @@
 //! Git over HTTP, with git's own client.
 
-use std::path::Path;
-use std::process::Output;
+use std::{path::Path, process::Output};
 
-use planwright_fakehub::Edit;
 use serde_json::json;
 
-use super::client::Client;
-use super::receiver::Receiver;
-use super::{REPO, Scene};
+use planwright_fakehub::Edit;
+
+use super::{REPO, Scene, client::Client, receiver::Receiver};
 
 /// Runs git away from any configuration of this machine, in a thread that may block.
 async fn git(at: &Path, arguments: &[&str]) -> Output {

@@ -1,10 +1,10 @@
 //! The one query that the bot reads a pull request with, and the parts of GraphQL that it uses.
 
-use planwright_fakehub::{Edit, MergeMethod, ReviewState, Role};
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::{REPO, Scene};
+use planwright_fakehub::{Edit, MergeMethod, ReviewState, Role};
+
+use super::{REPO, Scene, client::Client};
 
 pub const SNAPSHOT: &str = include_str!("snapshot.graphql");
 

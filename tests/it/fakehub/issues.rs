@@ -1,11 +1,10 @@
 //! Issues: opened, labelled, talked about and closed, by people and by the app.
 
-use planwright_fakehub::{IssueEdit, Role};
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::receiver::Receiver;
-use super::{REPO, Scene};
+use planwright_fakehub::{IssueEdit, Role};
+
+use super::{REPO, Scene, client::Client, receiver::Receiver};
 
 const ISSUES: &str = "/repos/acme/infra/issues";
 

@@ -18,8 +18,9 @@ mod receiver;
 mod restart;
 mod webhooks;
 
-use planwright_fakehub::{Edit, Hub, Person, Role, Settings};
 use tempfile::TempDir;
+
+use planwright_fakehub::{Edit, Hub, Person, Role, Settings};
 
 const REPO: &str = "acme/infra";
 

@@ -1,8 +1,8 @@
 //! The pages for people, and what they are guarded against.
 
+use reqwest::{Client, Response, StatusCode, header::HeaderMap, redirect::Policy};
+
 use planwright_fakehub::{Action, Edit, Guide, Step};
-use reqwest::header::HeaderMap;
-use reqwest::{Client, Response, StatusCode, redirect::Policy};
 
 use super::{REPO, Scene};
 

@@ -1,13 +1,15 @@
 //! An app that writes a branch and opens a pull request of its own, over the API only.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use planwright_fakehub::{Edit, NewPull};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client};
-use super::receiver::Receiver;
-use super::{REPO, Scene};
+use planwright_fakehub::{Edit, NewPull};
+
+use super::{
+    REPO, Scene,
+    client::{Answer, Client},
+    receiver::Receiver,
+};
 
 const REFS: &str = "/repos/acme/infra/git/refs";
 const PULLS: &str = "/repos/acme/infra/pulls";

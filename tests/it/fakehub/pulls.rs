@@ -1,10 +1,10 @@
 //! The life of a pull request, its comments, reviews and checks, over the API.
 
-use planwright_fakehub::{Edit, Role};
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::{REPO, Scene};
+use planwright_fakehub::{Edit, Role};
+
+use super::{REPO, Scene, client::Client};
 
 #[tokio::test]
 async fn a_pull_request_lives_from_opened_to_merged_over_the_api() {

@@ -1,11 +1,10 @@
 //! A second start on the same directory goes on from it.
 
-use planwright_fakehub::{Hub, Settings};
 use serde_json::json;
 
-use super::client::Client;
-use super::receiver::Receiver;
-use super::{REPO, Scene};
+use planwright_fakehub::{Hub, Settings};
+
+use super::{REPO, Scene, client::Client, receiver::Receiver};
 
 #[tokio::test]
 async fn a_second_start_has_credentials_tokens_content_and_clock_of_the_first() {

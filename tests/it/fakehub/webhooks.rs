@@ -1,13 +1,12 @@
 //! What is announced, how, and what the deliveries API makes of it.
 
 use hmac::{Hmac, Mac};
-use planwright_fakehub::{AppEdit, Edit, MergeMethod, Role};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::client::Client;
-use super::receiver::Receiver;
-use super::{REPO, Scene};
+use planwright_fakehub::{AppEdit, Edit, MergeMethod, Role};
+
+use super::{REPO, Scene, client::Client, receiver::Receiver};
 
 /// A scene whose first announcements have been sent and forgotten.
 async fn listening() -> (Scene, Receiver) {

@@ -6,11 +6,11 @@ mod tree;
 use std::path::Path;
 
 use git2::{Repository, Signature};
-use planwright_core::names::{BranchName, PrNumber, RepositoryId, Sha};
-use planwright_git::{Error, Git, Merge, Source, Want};
+use server::{Server, TOKEN};
 use tempfile::TempDir;
 
-use server::{Server, TOKEN};
+use planwright_core::names::{BranchName, PrNumber, RepositoryId, Sha};
+use planwright_git::{Error, Git, Merge, Source, Want};
 
 const ID: RepositoryId = RepositoryId(7);
 

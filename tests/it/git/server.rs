@@ -2,19 +2,26 @@
 //!
 //! It asks for the token by Basic auth, as GitHub does; `acme/old` has been renamed to `acme/infra`.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Redirect, Response},
+};
 use base64::Engine as _;
-use planwright_git::Source;
 use tokio::io::AsyncWriteExt as _;
+
+use planwright_git::Source;
 
 pub const TOKEN: &str = "ghs_of_no_particular_length.a-b_c";
 

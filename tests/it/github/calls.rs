@@ -1,13 +1,16 @@
 //! What an answer means: retried, refused, limited, unknown; and where redirects may lead.
 
 use jiff::{SignedDuration, Timestamp};
-use planwright_core::actor::{Actor, ActorKind, AppId, Permission};
-use planwright_core::names::{BranchName, CheckRunId, CommentId, Login, PrNumber, Sha, UserId};
+use serde_json::{Value, json};
+
+use planwright_core::{
+    actor::{Actor, ActorKind, AppId, Permission},
+    names::{BranchName, CheckRunId, CommentId, Login, PrNumber, Sha, UserId},
+};
 use planwright_github::{
     Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Error, NewCommit,
     NewPullRequest, Reaction,
 };
-use serde_json::{Value, json};
 
 use super::stub::{APP, Answer, Seen, Stub, ok, repository, status};
 

@@ -1,8 +1,9 @@
 //! Finding webhooks that did not get through, and having them sent again.
 
 use jiff::Timestamp;
-use planwright_github::DeliveryAttempt;
 use serde_json::{Value, json};
+
+use planwright_github::DeliveryAttempt;
 
 use super::stub::{Answer, Stub, ok};
 

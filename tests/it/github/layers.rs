@@ -1,16 +1,23 @@
 //! What is told of each exchange with GitHub, to traces and to metrics; and how it is put on the wire.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::json;
+use tracing::{
+    Instrument as _, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{
+    layer::{Context, SubscriberExt as _},
+    registry::LookupSpan,
+};
 
 use planwright_core::names::{CommentId, PrNumber};
 use planwright_github::{CallCount, LimitLeft, Reaction};
-use serde_json::json;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Instrument as _, Subscriber};
-use tracing_subscriber::layer::{Context, SubscriberExt as _};
-use tracing_subscriber::registry::LookupSpan;
 
 use super::stub::{Answer, Stub, ok, repository, status, token};
 

@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use octocrab::models::webhook_events::WebhookEvent;
-use planwright_github::webhook::{events, parse};
 use serde_json::Value;
+
+use planwright_github::webhook::{events, parse};
 
 /// Examples that octocrab's models do not read: event, number among its examples, and why. These two
 /// were handed in with an excerpt of the issue.

@@ -1,10 +1,13 @@
 //! The snapshot of a pull request: complete, or an error.
 
-use planwright_core::actor::{Actor, ActorKind};
-use planwright_core::names::{PrNumber, RepositoryId, UserId};
-use planwright_core::pull_request::{PullRequest, PullRequestState, ReviewState};
-use planwright_github::Error;
 use serde_json::{Value, json};
+
+use planwright_core::{
+    actor::{Actor, ActorKind},
+    names::{PrNumber, RepositoryId, UserId},
+    pull_request::{PullRequest, PullRequestState, ReviewState},
+};
+use planwright_github::Error;
 
 use super::stub::{Answer, Stub, ok, repository};
 

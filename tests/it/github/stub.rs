@@ -5,21 +5,27 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::encoding::Pkcs8V1Der;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, Response, Uri};
+use aws_lc_rs::{
+    encoding::{AsDer as _, Pkcs8V1Der},
+    rsa::{KeyPair, KeySize},
+};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, Method, Response, Uri},
+};
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
-use planwright_core::actor::AppId;
-use planwright_core::names::{InstallationId, RepoName, RepositoryId};
-use planwright_core::repository::Repository;
-use planwright_github::{GitHub, Settings};
 use secrecy::SecretString;
 use serde_json::{Value, json};
+
+use planwright_core::{
+    actor::AppId,
+    names::{InstallationId, RepoName, RepositoryId},
+    repository::Repository,
+};
+use planwright_github::{GitHub, Settings};
 
 pub const APP: AppId = AppId(42);
 

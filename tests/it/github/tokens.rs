@@ -1,10 +1,13 @@
 //! Who we say we are: the App's claim, and tokens that can do one task on one repository.
 
-use planwright_core::names::{CommentId, PrNumber, RepositoryId};
-use planwright_core::repository::Repository;
-use planwright_github::{Error, Reaction};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+
+use planwright_core::{
+    names::{CommentId, PrNumber, RepositoryId},
+    repository::Repository,
+};
+use planwright_github::{Error, Reaction};
 
 use super::stub::{Answer, Stub, claims, minted, ok, repository, status, token};
 

@@ -1,13 +1,16 @@
 //! What webhooks say, in payloads cut down to what is read of them.
 
-use planwright_core::actor::{Actor, AppId};
-use planwright_core::event::{
-    CommentAction, Event, InstallationAction, PullRequestAction, RepositoryAction, ReviewAction,
-};
-use planwright_core::names::{InstallationId, PrNumber, RepositoryId, UserId};
-use planwright_core::pull_request::ReviewState;
-use planwright_github::webhook::parse;
 use serde_json::{Value, json};
+
+use planwright_core::{
+    actor::{Actor, AppId},
+    event::{
+        CommentAction, Event, InstallationAction, PullRequestAction, RepositoryAction, ReviewAction,
+    },
+    names::{InstallationId, PrNumber, RepositoryId, UserId},
+    pull_request::ReviewState,
+};
+use planwright_github::webhook::parse;
 
 fn oid(digit: char) -> String {
     digit.to_string().repeat(40)

@@ -8,16 +8,19 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
+
 use planwright::{
     doctor,
     settings::{Serve, Variables},
 };
-use planwright_core::diagnosis::{Check, Status, checks};
-use planwright_core::job::Role;
+use planwright_core::{
+    diagnosis::{Check, Status, checks},
+    job::Role,
+};
 use planwright_fakehub::{AppEdit, Hub, Level, Settings};
 use planwright_github::Manifest;
-use serde_json::Value;
-use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
 use crate::{
     cli::Repository,

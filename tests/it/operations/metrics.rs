@@ -5,9 +5,10 @@ use std::{
     path::Path,
 };
 
+use serde_json::Value;
+
 use planwright::metrics::{ALL, Metric, MetricKind};
 use planwright_fakehub::MergeMethod;
-use serde_json::Value;
 
 use crate::{
     agent::story::{ask, opened, plain},

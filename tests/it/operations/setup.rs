@@ -9,11 +9,12 @@ use std::{
     time::Duration,
 };
 
-use planwright_fakehub::{AppEdit, Hub, Settings};
 use reqwest::{Client, Response, StatusCode, redirect::Policy};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::timeout;
+
+use planwright_fakehub::{AppEdit, Hub, Settings};
 
 use crate::support::process::Process;
 

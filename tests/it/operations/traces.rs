@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
+use tempfile::TempDir;
+
 use planwright_fakehub::{Hub, Role, Settings};
 use planwright_store::{JobKind, Outcome, Store};
-use tempfile::TempDir;
 
 use crate::support::{
     bot::{CONFIG, REPO, borrowed, edit, hello},

@@ -1,7 +1,6 @@
 //! A package whose parts do not fit together is refused when it is locked.
 
-use planwright_package::files::MemoryFiles;
-use planwright_package::source;
+use planwright_package::{files::MemoryFiles, source};
 
 use super::{findings, id, lock};
 

@@ -1,11 +1,8 @@
 //! The lock: everything but `lock` refuses when it disagrees, and names the command that mends it.
 
-use planwright_package::files::MemoryFiles;
-use planwright_package::lock::shared_state;
-use planwright_package::source;
+use planwright_package::{Prepared, Trusted, files::MemoryFiles, lock::shared_state, source};
 
 use super::{bucket, config, finding, id, lock, prepare};
-use planwright_package::{Prepared, Trusted};
 
 /// A stack on a copy of `hello` in the repository.
 fn repository() -> MemoryFiles {

@@ -6,16 +6,15 @@ mod overrides;
 mod render;
 mod starter;
 
-use planwright_core::finding::Finding;
-use planwright_core::names::StackId;
-use planwright_core::repo_config::{Approvals, Backend, EngineRule, RepoConfig};
-use planwright_package::files::MemoryFiles;
-use planwright_package::lock::Lock;
-use planwright_package::prepare::package_of;
-use planwright_package::repository::lock_file;
-use planwright_package::source;
-use planwright_package::stack::Stack;
-use planwright_package::{Checked, Prepared, Trusted};
+use planwright_core::{
+    finding::Finding,
+    names::StackId,
+    repo_config::{Approvals, Backend, EngineRule, RepoConfig},
+};
+use planwright_package::{
+    Checked, Prepared, Trusted, files::MemoryFiles, lock::Lock, prepare::package_of,
+    repository::lock_file, source, stack::Stack,
+};
 
 /// A repository that allows every built-in package and `packages/*`.
 pub fn config() -> RepoConfig {

@@ -1,7 +1,6 @@
 //! Overrides: expected, typed, with a reason and an end; they beat everything.
 
-use planwright_package::overrides::expired;
-use planwright_package::stack::From;
+use planwright_package::{overrides::expired, stack::From};
 
 use super::{bucket, finding, prepared};
 

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use planwright_package::Prepared;
-use planwright_package::files::MemoryFiles;
-use planwright_package::render::{Rendered, VALUES};
-use planwright_package::stack::From;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use planwright_package::{
+    Prepared,
+    files::MemoryFiles,
+    render::{Rendered, VALUES},
+    stack::From,
+};
 
 use super::{bucket, finding, id, lock, prepare, prepared};
 

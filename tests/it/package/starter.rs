@@ -1,15 +1,19 @@
 //! The packages that come with the binary: sound, tested by their own cases, frozen by digest.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
 
 use planwright::checkout::WorkingDir;
-use planwright_core::canonical::pretty;
-use planwright_core::finding::Finding;
-use planwright_package::content;
-use planwright_package::render::{MAIN, VALUES};
-use planwright_package::source;
-use serde_json::{Value, json};
+use planwright_core::{canonical::pretty, finding::Finding};
+use planwright_package::{
+    content,
+    render::{MAIN, VALUES},
+    source,
+};
 
 use super::prepared;
 

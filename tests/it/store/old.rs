@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
+
 use planwright::queue;
 use planwright_core::{
     agent::{event::Entry, run::Run},
@@ -16,7 +18,6 @@ use planwright_fakehub::{Hub, Person};
 use planwright_store::{
     JobState, LockState, PullRequestId, RequestState, RunKind, RunState, Store, records::v1,
 };
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use super::{Database, at, on_both, stack};
 use crate::support::bot::{Before, REPO, Setup, Story, borrowed, edit, hello};

@@ -1,7 +1,8 @@
 //! Requests to GitHub: each under its key, none lost, none doubled.
 
-use planwright_store::{Request, RequestState, Sending, Stamp, Store, WriteOutcome};
 use serde_json::json;
+
+use planwright_store::{Request, RequestState, Sending, Stamp, Store, WriteOutcome};
 
 use super::{Database, at, on_both};
 

@@ -1,7 +1,7 @@
 //! Plan sets and the plans of their stacks.
 
-use planwright_core::change::Change;
 use planwright_core::{
+    change::Change,
     digest::Digest,
     names::BranchName,
     plan::{Action, OutputChange, Plan, Value},

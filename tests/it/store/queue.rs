@@ -9,12 +9,13 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tokio::sync::RwLock;
+
 use planwright_core::names::DeliveryId;
 use planwright_store::{
     Claim, Delivery, Effects, HeartbeatReply, JobId, Lease, NewJob, Outcome, Receipt, Store,
     WriteOutcome,
 };
-use tokio::sync::RwLock;
 
 use super::{Database, LEASE, at, job, kind, on_both};
 

@@ -1,5 +1,7 @@
 //! What is deleted after a while, and what stays.
 
+use serde_json::json;
+
 use planwright_core::{
     names::{DeliveryId, StackId},
     pull_request::PullRequestState,
@@ -8,7 +10,6 @@ use planwright_store::{
     Delivery, Effects, NewJob, Outcome, Receipt, RunLines, RunStep, Stage, Stamp, StepState,
     Subject,
 };
-use serde_json::json;
 
 use super::{Database, LEASE, PR, at, job, kind, on_both, pull_request};
 

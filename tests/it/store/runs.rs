@@ -1,11 +1,12 @@
 //! Runs, their journal, and the audit.
 
 use jiff::Timestamp;
+use serde_json::json;
+
 use planwright_store::{
     AuditEntry, Child, JournalEntry, LockAnswer, PullRequestId, RunId, RunKind, RunLines, RunState,
     RunStep, Stage, StepState, Store, Subject, WriteOutcome,
 };
-use serde_json::json;
 
 use super::{Database, LEASE, PR, at, on_both, pull_request, sha, stack};
 

@@ -1,10 +1,11 @@
 //! Commands in comments: what is answered, what is refused, and what is not even read.
 
+use planwright_fakehub::Person;
+
 use crate::support::{
     bot::{REPO, Setup, Story, borrowed, hello},
     starts::Starts,
 };
-use planwright_fakehub::Person;
 
 /// A pull request of two stacks that is planned; the engine is counted from here on.
 async fn planned() -> (Story, Starts, i64) {

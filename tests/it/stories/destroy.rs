@@ -3,12 +3,11 @@
 
 use planwright_fakehub::Edit;
 
+use super::package::{Package, stack_of};
 use crate::support::{
     bot::{CONFIG, REPO, Setup, Story, borrowed, hello},
     world::Watched,
 };
-
-use super::package::{Package, stack_of};
 
 fn without(stack: &str) -> Edit {
     Edit::new("Remove a stack")

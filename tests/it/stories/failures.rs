@@ -3,17 +3,17 @@
 use std::{fs, path::Path};
 
 use jiff::SignedDuration;
+
 use planwright::worker;
 use planwright_fakehub::Fault;
-
-use crate::support::{
-    bot::{REPO, Setup, Story, borrowed, hello},
-    world::Watched,
-};
 
 use super::{
     merging::card,
     package::{Package, stack_of},
+};
+use crate::support::{
+    bot::{REPO, Setup, Story, borrowed, hello},
+    world::Watched,
 };
 
 async fn story_of(package: &Package) -> (Watched, Story) {

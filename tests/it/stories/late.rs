@@ -12,12 +12,11 @@ use std::{
 use planwright::worker;
 use planwright_fakehub::{Edit, Kind, Phase};
 
+use super::merging::card;
 use crate::support::{
     bot::{REPO, Setup, Story, borrowed, edit, hello},
     world::Watched,
 };
-
-use super::merging::card;
 
 async fn watched() -> (Watched, Story) {
     let watched = Watched::new();

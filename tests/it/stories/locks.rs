@@ -1,19 +1,20 @@
 //! Several changes of one stack: one at a time, in the order of the merges, never backwards.
 
-use crate::support::{
-    bot::{REPO, Setup, Story, borrowed},
-    world::Watched,
-};
 use jiff::SignedDuration;
+use serde_json::json;
+
 use planwright::{jobs, worker};
 use planwright_core::{
     job,
     names::{PrNumber, RepositoryId, StackId},
 };
 use planwright_store::PullRequestId;
-use serde_json::json;
 
 use super::merging::card;
+use crate::support::{
+    bot::{REPO, Setup, Story, borrowed},
+    world::Watched,
+};
 
 async fn watched() -> (Watched, Story) {
     let watched = Watched::new();

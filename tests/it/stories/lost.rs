@@ -7,12 +7,13 @@ use std::{
 };
 
 use jiff::SignedDuration;
+use serde_json::{Value as Json, json};
+
 use planwright::worker;
 use planwright_core::names::{PrNumber, RepositoryId, StackId};
 use planwright_engine::Host;
 use planwright_store as store;
 use planwright_store::{JournalEntry, LockAnswer, LockState, PullRequestId, RunKind};
-use serde_json::{Value as Json, json};
 
 use crate::support::{
     bot::{REPO, Setup, Story, hello},

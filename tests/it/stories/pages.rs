@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use reqwest::StatusCode;
+
 use planwright_engine::Host;
 use planwright_fakehub::{Fault, Hub};
-use reqwest::StatusCode;
 
 use super::lost::lose;
 use crate::support::{

@@ -1,6 +1,7 @@
 //! Issues that ask for infrastructure, and `/infra set`: from words to a pull request, without a model.
 
 use jiff::SignedDuration;
+
 use planwright_fakehub::{IssueEdit, MergeMethod, Person};
 
 use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello, linked};

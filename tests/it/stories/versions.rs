@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use serde_json::json;
+
 use planwright::worker;
 use planwright_store::{JobKind, JobState, NewJob, Outcome, RetryPolicy, Store, WriteOutcome};
-use serde_json::json;
 
 use crate::support::bot::{Setup, Story};
 

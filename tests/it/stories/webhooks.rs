@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
 use jiff::SignedDuration;
+use reqwest::Response;
+use serde_json::json;
+use sha2::Sha256;
+
 use planwright::flow::{
     self,
     catch_up::{SyncCursor, catch_up},
 };
 use planwright_fakehub::Fault;
 use planwright_store::Stamp;
-use reqwest::Response;
-use serde_json::json;
-use sha2::Sha256;
 
 use crate::support::{
     bot::{REPO, Setup, Story, borrowed, edit, hello},

@@ -12,6 +12,9 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
 use planwright::{app::App, queue, serve::Bot, settings, worker};
 use planwright_core::{
     names::{PrNumber, RepositoryId},
@@ -21,8 +24,6 @@ use planwright_fakehub::{
     AppEdit, CheckRunView, CommentView, Edit, Hub, MergeMethod, Person, Role, Settings,
 };
 use planwright_store::{PullRequestId, Store};
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 use super::postgres;
 

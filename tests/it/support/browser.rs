@@ -1,7 +1,6 @@
 //! A browser without a window: it keeps cookies, and follows where it is sent.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use reqwest::{Client, Response, StatusCode, redirect::Policy};
 

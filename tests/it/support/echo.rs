@@ -6,9 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use planwright_engine::{Control, Engine, ProviderLock, Settings, WarmSettings};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+
+use planwright_engine::{Control, Engine, ProviderLock, Settings, WarmSettings};
 
 use super::engine::{Stack, settings};
 

@@ -8,14 +8,15 @@ use std::{
 };
 
 use futures::FutureExt as _;
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
 use planwright_core::{provider_types::Types, repo_config::EngineRule};
 use planwright_engine::{
     Backend, Binary, Control, Engine, Error, Limits, Mode, Planned, ProviderLock, Root, Secrets,
     Settings, Sharing,
 };
 use planwright_package::provider_usage;
-use serde_json::Value as Json;
-use tempfile::TempDir;
 
 /// What `tests/components` makes; its absence is an error that says so.
 pub fn component(path: &str) -> PathBuf {

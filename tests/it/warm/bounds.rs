@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
+
 use planwright_core::repo_config::{EngineRule, Warm};
 use planwright_engine::{Mode, Secrets, WarmBounds};
-use serde_json::json;
 
 use super::{gone, in_repository, is_running, pids};
 use crate::{

@@ -7,9 +7,10 @@
 
 use std::path::Path;
 
+use serde_json::{Value as Json, json};
+
 use planwright_core::plan::Plan;
 use planwright_engine::{Control, Mode, Planned};
-use serde_json::{Value as Json, json};
 
 use super::in_repository;
 use crate::support::{

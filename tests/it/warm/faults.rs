@@ -3,8 +3,9 @@
 use std::{fs, path::PathBuf, sync::Mutex, time::Duration};
 
 use futures::FutureExt as _;
-use planwright_engine::{Control, Error, Mode, Planned};
 use serde_json::{Value as Json, json};
+
+use planwright_engine::{Control, Error, Mode, Planned};
 
 use super::{in_repository, is_running, pids};
 use crate::support::{echo::Echo, engine::Stack};

@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
+use serde_json::{Value as Json, json};
+
 use planwright_core::repo_config::{EngineRule, Warm};
 use planwright_engine::{Control, Error, Limits, Mode, Root, Sharing, WarmBounds};
-use serde_json::{Value as Json, json};
 
 use super::{faults::fault, in_repository, pids};
 use crate::support::{echo::Echo, engine::Stack};

@@ -3,14 +3,13 @@
 //! What is authorised, carried out and logged is the [`Call`], never the text that it was read from.
 //! Whether a call is allowed is `gate`'s.
 
-use std::ops::RangeInclusive;
-
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::OnceLock};
 
 use jsonschema::Validator;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{json::strict, problem::Problem};
 use crate::{
     canonical::canonical,
     change_set::{Edit, ParamPath},
@@ -18,8 +17,6 @@ use crate::{
     escape,
     names::{InvalidName, StackId},
 };
-
-use super::{json::strict, problem::Problem};
 
 /// How many bytes the arguments of one call may have.
 pub const LARGEST: usize = 32 * 1024;

@@ -3,18 +3,17 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    actor::Actor,
-    digest::Digest,
-    names::{BranchName, CommentId, PrNumber, Sha},
-    pull_request::ReviewId,
-};
-
 use super::{
     budget::{Amount, Limit, Limits},
     call::{Call, Outcome, RawCall},
     problem::Problem,
     visible::Dropped,
+};
+use crate::{
+    actor::Actor,
+    digest::Digest,
+    names::{BranchName, CommentId, PrNumber, Sha},
+    pull_request::ReviewId,
 };
 
 /// One line of the log of a run.

@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{change_set::MOST, names::StackId};
-
 use super::{
     budget::{Amount, Limit},
     call::{self, Call, Outcome, RawCall},
@@ -15,6 +13,7 @@ use super::{
     run::{FAILED_PLANS, Run},
     scope::Scope,
 };
+use crate::{change_set::MOST, names::StackId};
 
 /// How many stacks one run may change.
 pub const STACKS: usize = 3;

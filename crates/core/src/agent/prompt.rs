@@ -7,9 +7,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::canonical::canonical;
-
 use super::{call::RawCall, event::Request};
+use crate::canonical::canonical;
 
 /// How many bytes the answer to one call has at most.
 pub const LARGEST: usize = 12 * 1024;

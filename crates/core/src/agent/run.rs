@@ -5,18 +5,17 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    actor::Actor,
-    change_set::{ChangeSet, Edit},
-    digest::Digest,
-};
-
 use super::{
     budget::{Amount, Budget, Limit},
     call::{Call, Outcome, RawCall},
     event::{BrokenLog, Decision, End, Entry, Event, Planned, Published, Question, Request, Stop},
     problem::Problem,
     prompt::{self, Message},
+};
+use crate::{
+    actor::Actor,
+    change_set::{ChangeSet, Edit},
+    digest::Digest,
 };
 
 /// How often the same call, or an unusable answer, ends a run.

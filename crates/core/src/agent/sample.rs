@@ -3,18 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    actor::{Actor, ActorKind},
-    digest::Digest,
-    names::{BranchName, CommentId, Login, PrNumber, Sha, UserId},
-};
-
 use super::{
     budget::{Amount, Limits},
     call::{Call, RawCall, tools_digest},
     event::{Decision, Entry, Event, Planned, Request, Stop, Turn},
     run::Run,
     visible::Dropped,
+};
+use crate::{
+    actor::{Actor, ActorKind},
+    digest::Digest,
+    names::{BranchName, CommentId, Login, PrNumber, Sha, UserId},
 };
 
 pub struct Sample(pub Vec<Entry>);

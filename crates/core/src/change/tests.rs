@@ -2,6 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ChangeState::{
+    Applied, Applying, Approved, AwaitingApproval, AwaitingConfirmation, Blocked, Closed, Failed,
+    NothingAffected, Partial, Planning, Queued, SettingsActive, Superseded,
+};
+
 use super::*;
 use crate::{
     digest::Digest,
@@ -9,10 +14,6 @@ use crate::{
     names::{BranchName, PrNumber, Sha, StackId},
     plan::{Action, Plan, ResourceChange},
     verdict::{Requirement, RequirementKind, RequirementStatus},
-};
-use ChangeState::{
-    Applied, Applying, Approved, AwaitingApproval, AwaitingConfirmation, Blocked, Closed, Failed,
-    NothingAffected, Partial, Planning, Queued, SettingsActive, Superseded,
 };
 
 fn sha(digit: char) -> Sha {

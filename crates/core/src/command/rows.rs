@@ -1,16 +1,15 @@
 //! The commands, one after the other: what the table says of each, how its arguments are read, and
 //! which job it causes.
 
+use super::{
+    AllowedOn, Entry, Given, Problem, Row, Spec, Who,
+    words::{address, cut, stack, stacks, surplus},
+};
 use crate::{
     change_set::ParamPath,
     digest::Digest,
     job::{self, AgentCommand, Job, SetParams},
     names::StackId,
-};
-
-use super::{
-    AllowedOn, Entry, Given, Problem, Row, Spec, Who,
-    words::{address, cut, stack, stacks, surplus},
 };
 
 /// Lists the commands once; a command without a [`Spec`] does not compile.

@@ -1,7 +1,9 @@
 //! Checks of this machine: settings, files, database, engine.
 
-use super::super::public_url::{PAGES, SIGNED_IN};
-use super::{Check, DigestKey, File, Inventory, Tables, WarmStatus, named};
+use super::{
+    super::public_url::{PAGES, SIGNED_IN},
+    Check, DigestKey, File, Inventory, Tables, WarmStatus, named,
+};
 
 pub fn settings(inventory: &Inventory) -> Check {
     const NAME: &str = "settings";

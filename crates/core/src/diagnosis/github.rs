@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::registration::{Attempt, Grants, Hook, Installation};
-use super::{App, Check, GitHub, Inventory, named};
+use super::{
+    super::registration::{Attempt, Grants, Hook, Installation},
+    App, Check, GitHub, Inventory, named,
+};
 
 /// Seconds by which the clocks may differ; claims of the App are refused from a minute on.
 const SKEW: i64 = 30;

@@ -1,7 +1,6 @@
 //! The checks on what the doctor reads: nothing wrong, then one thing after the other.
 
-use super::super::actor::AppId;
-use super::*;
+use super::{super::actor::AppId, *};
 
 fn grants() -> Grants {
     let pair = |(name, level): (&str, &str)| (name.to_owned(), level.to_owned());

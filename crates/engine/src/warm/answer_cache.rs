@@ -10,8 +10,9 @@ use std::{
 
 use hyper::body::Bytes;
 
-use super::keyed_mutex::KeyedMutex;
 use planwright_core::digest::Digest;
+
+use super::keyed_mutex::KeyedMutex;
 
 /// Bytes of all answers together; the oldest goes first.
 const MOST: usize = 32 << 20;

@@ -33,8 +33,9 @@ use std::{
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-pub use bounds::Bounds;
-pub use pool::KeptProvider;
+use planwright_core::{digest::Digest, repo_config::Warm as Rule};
+
+pub use self::{bounds::Bounds, pool::KeptProvider};
 
 use self::{
     answer_cache::AnswerCache,
@@ -44,7 +45,6 @@ use self::{
     provider::Protocol,
     relay::{ProviderBackend, Relay},
 };
-use planwright_core::{digest::Digest, repo_config::Warm as Rule};
 
 use super::{
     Error, ProviderLock, Root,

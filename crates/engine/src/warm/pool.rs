@@ -15,6 +15,8 @@ use std::{
 
 use hyper::body::Bytes;
 
+use planwright_core::digest::Digest;
+
 use super::{
     bounds::{Bounds, ProcessStats},
     error::WarmError,
@@ -23,7 +25,6 @@ use super::{
     provider::{Provider, Start},
     wire,
 };
-use planwright_core::digest::Digest;
 
 /// How often processes are looked at while there are some.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);

@@ -15,6 +15,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use planwright_core::{digest::Digest, provider_types::Types, repo_config::EngineRule};
+
 use super::{Session, error::WarmError};
 use crate::{
     Backend, Binary, Control, Engine, ProviderLock, Root, Secrets, Sharing, WARM,
@@ -22,7 +24,6 @@ use crate::{
     transcript::Transcript,
     workdir::WorkDir,
 };
-use planwright_core::{digest::Digest, provider_types::Types, repo_config::EngineRule};
 
 /// How many of the latest manifests are followed.
 const MOST: usize = 5;

@@ -11,8 +11,9 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{Backend, Root};
 use planwright_core::digest::Digest;
+
+use crate::{Backend, Root};
 
 /// The parts of a plan's JSON that name what a state holds.
 #[derive(Deserialize)]

@@ -4,16 +4,19 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::{By, InstallationToken, Level, Role};
+use crate::{
+    api_error::ApiError,
+    state::{
+        State,
+        data::{By, InstallationToken, Level, Role},
+    },
+};
 
 #[derive(Clone, Debug)]
 pub enum Actor {

@@ -5,11 +5,15 @@
 
 use serde_json::{Value, json};
 
-use crate::actions::events::Event;
-use crate::api_error::ApiError;
-use crate::git_repo::{CommitMeta, FileChange, is_branch_name};
-use crate::state::data::{By, Role};
-use crate::state::{State, WEB_FLOW};
+use crate::{
+    actions::events::Event,
+    api_error::ApiError,
+    git_repo::{CommitMeta, FileChange, is_branch_name},
+    state::{
+        State, WEB_FLOW,
+        data::{By, Role},
+    },
+};
 
 /// One commit as a person makes it.
 #[derive(Clone, Debug, Default)]

@@ -4,10 +4,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::actions::events::Event;
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::{By, CheckRun, Role};
+use crate::{
+    actions::events::Event,
+    api_error::ApiError,
+    state::{
+        State,
+        data::{By, CheckRun, Role},
+    },
+};
 
 /// What a request says about a check run; None leaves it as it is.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::actions::events::Event;
-use crate::api_error::ApiError;
-use crate::json::comment::CONTENTS;
-use crate::state::State;
-use crate::state::data::{By, Comment, Reaction, Role};
+use crate::{
+    actions::events::Event,
+    api_error::ApiError,
+    json::comment::CONTENTS,
+    state::{
+        State,
+        data::{By, Comment, Reaction, Role},
+    },
+};
 
 /// In characters; the bytes have a limit of their own.
 const BODY_LIMIT: usize = 65_536;

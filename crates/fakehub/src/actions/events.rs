@@ -2,12 +2,15 @@
 //!
 //! Sending is in `webhooks`. The payload is made here, at the moment of the event, as on GitHub.
 
-use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::to_raw_value};
 
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::{AccountKind, Delivery};
+use crate::{
+    api_error::ApiError,
+    state::{
+        State,
+        data::{AccountKind, Delivery},
+    },
+};
 
 /// Deliveries kept for the deliveries API; older ones are forgotten, as on GitHub after three days.
 const KEPT: usize = 500;

@@ -2,10 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::actions::events::Event;
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::{By, Issue, IssueRef, Role};
+use crate::{
+    actions::events::Event,
+    api_error::ApiError,
+    state::{
+        State,
+        data::{By, Issue, IssueRef, Role},
+    },
+};
 
 /// What is filled in to open an issue.
 #[derive(Clone, Debug, Default)]

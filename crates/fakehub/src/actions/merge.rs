@@ -2,10 +2,14 @@
 
 use jiff::Timestamp;
 
-use crate::api_error::ApiError;
-use crate::git_repo::CommitMeta;
-use crate::state::data::{By, IssueRef, Merged, Role};
-use crate::state::{State, WEB_FLOW};
+use crate::{
+    api_error::ApiError,
+    git_repo::CommitMeta,
+    state::{
+        State, WEB_FLOW,
+        data::{By, IssueRef, Merged, Role},
+    },
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

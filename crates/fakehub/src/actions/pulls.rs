@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::actions::events::Event;
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::{By, Issue, IssueRef, Merged, Pull, Role};
+use crate::{
+    actions::events::Event,
+    api_error::ApiError,
+    state::{
+        State,
+        data::{By, Issue, IssueRef, Merged, Pull, Role},
+    },
+};
 
 /// What a person fills in to open a pull request.
 #[derive(Clone, Debug, Default)]

@@ -8,9 +8,13 @@ use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api_error::ApiError;
-use crate::state::data::{AccountKind, App, Hook, Level, ManifestCode, random};
-use crate::state::{State, app_keys};
+use crate::{
+    api_error::ApiError,
+    state::{
+        State, app_keys,
+        data::{AccountKind, App, Hook, Level, ManifestCode, random},
+    },
+};
 
 /// GitHub's own keys; one that it does not know is a mistake of ours.
 #[derive(Debug, Deserialize)]

@@ -3,11 +3,15 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::actions::events::Event;
-use crate::api_error::ApiError;
-use crate::git_repo::{CommitMeta, FileChange, GitRepo};
-use crate::state::State;
-use crate::state::data::{AccountKind, Installation, Repository};
+use crate::{
+    actions::events::Event,
+    api_error::ApiError,
+    git_repo::{CommitMeta, FileChange, GitRepo},
+    state::{
+        State,
+        data::{AccountKind, Installation, Repository},
+    },
+};
 
 impl State {
     /// Returns a repository of an organisation with one commit, on which the app is installed.

@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::actions::events::Event;
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::{By, IssueRef, Review, ReviewState, Role};
+use crate::{
+    actions::events::Event,
+    api_error::ApiError,
+    state::{
+        State,
+        data::{By, IssueRef, Review, ReviewState, Role},
+    },
+};
 
 /// A review as a person fills it in.
 #[derive(Clone, Copy)]

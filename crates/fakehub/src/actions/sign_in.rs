@@ -1,15 +1,18 @@
 //! Signing in to an app with GitHub: a code for the browser, and its exchange for a token.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::{By, SignIn};
+use crate::{
+    api_error::ApiError,
+    state::{
+        State,
+        data::{By, SignIn},
+    },
+};
 
 #[derive(Deserialize)]
 pub struct AuthorizeRequest {

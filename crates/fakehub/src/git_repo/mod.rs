@@ -5,8 +5,7 @@
 pub mod authors;
 pub mod diff;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use git2::{Commit, FileMode, Oid, Repository, Signature, Sort, Time, Tree};
 

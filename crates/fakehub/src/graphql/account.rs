@@ -1,9 +1,10 @@
 //! Actors: users, bots and organisations.
 
-use crate::graphql::node::{FieldError, FieldValue};
-use crate::json::node_id;
-use crate::state::State;
-use crate::state::data::AccountKind;
+use crate::{
+    graphql::node::{FieldError, FieldValue},
+    json::node_id,
+    state::{State, data::AccountKind},
+};
 
 pub fn type_name(state: &State, id: i64) -> &'static str {
     match state.account(id).map(|account| account.kind) {

@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
-use crate::git_repo::authors::authors;
-use crate::graphql::connection::connection;
-use crate::graphql::node::{Arguments, FieldError, FieldValue, Node};
-use crate::state::State;
+use crate::{
+    git_repo::authors::authors,
+    graphql::{
+        connection::connection,
+        node::{Arguments, FieldError, FieldValue, Node},
+    },
+    state::State,
+};
 
 pub fn pull_commit_field(repo: i64, sha: &str, name: &str) -> Result<FieldValue, FieldError> {
     match name {

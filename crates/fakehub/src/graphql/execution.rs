@@ -8,8 +8,11 @@ use graphql_parser::query::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::graphql::node::{Arguments, Context, FieldError, FieldValue, Node, Unknown};
-use crate::graphql::{account, commit, connection, git_ref, issue, pull, repository};
+use crate::graphql::{
+    account, commit, connection, git_ref, issue,
+    node::{Arguments, Context, FieldError, FieldValue, Node, Unknown},
+    pull, repository,
+};
 
 pub struct Execution<'w, 'd> {
     context: Context<'w>,

@@ -1,7 +1,9 @@
 //! Branches as refs.
 
-use crate::graphql::node::{FieldError, FieldValue, Node};
-use crate::state::State;
+use crate::{
+    graphql::node::{FieldError, FieldValue, Node},
+    state::State,
+};
 
 /// Returns a branch if there is one of that name.
 pub fn branch(state: &State, repo: i64, name: &str) -> Result<Option<Node>, FieldError> {

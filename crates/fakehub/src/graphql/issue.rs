@@ -2,11 +2,14 @@
 
 use serde_json::json;
 
-use crate::graphql::connection::connection;
-use crate::graphql::node::{Arguments, FieldError, FieldValue, Node};
-use crate::json::node_id;
-use crate::state::State;
-use crate::state::data::IssueRef;
+use crate::{
+    graphql::{
+        connection::connection,
+        node::{Arguments, FieldError, FieldValue, Node},
+    },
+    json::node_id,
+    state::{State, data::IssueRef},
+};
 
 pub fn field(
     state: &State,

@@ -20,13 +20,17 @@ use graphql_parser::query::{
 };
 use serde_json::{Value, json};
 
-use crate::actions::access::Actor;
-use crate::api_error::ApiError;
-use crate::graphql::execution::Execution;
-use crate::graphql::node::{Context, FieldValue, Unknown};
-use crate::http::{Request, Response};
-use crate::hub::Hub;
-use crate::state::State;
+use crate::{
+    actions::access::Actor,
+    api_error::ApiError,
+    graphql::{
+        execution::Execution,
+        node::{Context, FieldValue, Unknown},
+    },
+    http::{Request, Response},
+    hub::Hub,
+    state::State,
+};
 
 /// `graphql PullRequest`, or `graphql mutation AddComment`.
 pub fn operation_name(request: &Request) -> String {

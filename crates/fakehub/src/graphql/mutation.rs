@@ -2,19 +2,23 @@
 //!
 //! The fields of a mutation are carried out in their order; what they give is selected afterwards.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use crate::actions::access::{Access, Actor};
-use crate::actions::branches::HeadCommit;
-use crate::api_error::ApiError;
-use crate::git_repo::FileChange;
-use crate::graphql::node::Unknown;
-use crate::graphql::node::{Arguments, FieldError, Node};
-use crate::json::node_id;
-use crate::state::State;
-use crate::state::data::{IssueRef, Level, Role};
+use crate::{
+    actions::{
+        access::{Access, Actor},
+        branches::HeadCommit,
+    },
+    api_error::ApiError,
+    git_repo::FileChange,
+    graphql::node::{Arguments, FieldError, Node, Unknown},
+    json::node_id,
+    state::{
+        State,
+        data::{IssueRef, Level, Role},
+    },
+};
 
 pub fn perform(
     state: &mut State,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::actions::access::Actor;
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::IssueRef;
+use crate::{
+    actions::access::Actor,
+    api_error::ApiError,
+    state::{State, data::IssueRef},
+};
 
 /// Something a document asks for that fakehub does not have.
 #[derive(Debug)]

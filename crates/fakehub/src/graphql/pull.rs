@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::graphql::connection::connection;
-use crate::graphql::git_ref::branch;
-use crate::graphql::node::{Arguments, FieldError, FieldValue, Node};
-use crate::json::node_id;
-use crate::state::State;
-use crate::state::data::{IssueRef, Pull, Review, ReviewState, Role};
+use crate::{
+    graphql::{
+        connection::connection,
+        git_ref::branch,
+        node::{Arguments, FieldError, FieldValue, Node},
+    },
+    json::node_id,
+    state::{
+        State,
+        data::{IssueRef, Pull, Review, ReviewState, Role},
+    },
+};
 
 pub fn pull_state(open: bool, pull: &Pull) -> &'static str {
     match (&pull.merged, open) {

@@ -3,14 +3,18 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::actions::access::Access;
-use crate::api_error::ApiError;
-use crate::graphql::connection::connection;
-use crate::graphql::git_ref::branch;
-use crate::graphql::node::{Arguments, Context, FieldError, FieldValue, Node};
-use crate::http::LIMIT;
-use crate::json::node_id;
-use crate::state::data::{IssueRef, Level, Role};
+use crate::{
+    actions::access::Access,
+    api_error::ApiError,
+    graphql::{
+        connection::connection,
+        git_ref::branch,
+        node::{Arguments, Context, FieldError, FieldValue, Node},
+    },
+    http::LIMIT,
+    json::node_id,
+    state::data::{IssueRef, Level, Role},
+};
 
 const fn read(permissions: &'static [&'static str]) -> Access {
     Access::Repository { permissions, level: Level::Read, role: Some(Role::Read) }

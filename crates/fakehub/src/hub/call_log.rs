@@ -3,14 +3,15 @@
 //! What the calls do stands elsewhere; the log neither changes nor delays them, but for an
 //! observer, which is called in place so that a test can stop the caller at exactly this point.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fs::File,
+    io::Write,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::Serialize;
-use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::api_error::ApiError;
 

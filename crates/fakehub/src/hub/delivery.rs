@@ -2,16 +2,17 @@
 //!
 //! As on GitHub nothing is sent again by itself; the deliveries API does that when it is asked.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::api_error::ApiError;
-use crate::hub::Inner;
-use crate::json::delivery::headers;
-use crate::state::data::DeliveryAnswer;
+use crate::{
+    api_error::ApiError, hub::Inner, json::delivery::headers, state::data::DeliveryAnswer,
+};
 
 /// All that is needed to send one delivery, copied out of the world.
 struct Outgoing {

@@ -6,17 +6,18 @@ pub mod faults;
 pub mod guide;
 pub mod webhooks;
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::api_error::ApiError;
-use crate::hub::call_log::CallLog;
-use crate::hub::faults::Faults;
-use crate::hub::guide::Guide;
-use crate::hub::webhooks::Webhooks;
-use crate::state::State;
+use crate::{
+    api_error::ApiError,
+    hub::{call_log::CallLog, faults::Faults, guide::Guide, webhooks::Webhooks},
+    state::State,
+};
 
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -1,9 +1,10 @@
 //! The handles of webhook sending: held, lost, doubled, and when to wake up.
 
 #[cfg(feature = "testing")]
-use std::sync::atomic::Ordering;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use tokio::sync::Notify;
 

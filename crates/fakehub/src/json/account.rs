@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::json::{links, node_id, with};
-use crate::state::State;
-use crate::state::data::{AccountKind, Installation, Repository, Role};
+use crate::{
+    api_error::ApiError,
+    json::{links, node_id, with},
+    state::{
+        State,
+        data::{AccountKind, Installation, Repository, Role},
+    },
+};
 
 impl State {
     pub fn user_json(&self, id: i64) -> Result<Value, ApiError> {

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::json::node_id;
-use crate::state::State;
-use crate::state::data::CheckRun;
+use crate::{
+    api_error::ApiError,
+    json::node_id,
+    state::{State, data::CheckRun},
+};
 
 impl State {
     pub fn check_run_json(&self, repo: i64, run: &CheckRun) -> Result<Value, ApiError> {

@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::json::node_id;
-use crate::state::State;
-use crate::state::data::{Comment, Reaction};
+use crate::{
+    api_error::ApiError,
+    json::node_id,
+    state::{
+        State,
+        data::{Comment, Reaction},
+    },
+};
 
 /// The reactions there are.
 pub const CONTENTS: [&str; 8] =

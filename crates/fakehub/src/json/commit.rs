@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::git_repo::Stamp;
-use crate::state::State;
+use crate::{api_error::ApiError, git_repo::Stamp, state::State};
 
 impl State {
     pub fn commit_json(&self, repo: i64, sha: &str) -> Result<Value, ApiError> {

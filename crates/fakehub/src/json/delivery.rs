@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::api_error::ApiError;
-use crate::state::State;
-use crate::state::data::Delivery;
+use crate::{
+    api_error::ApiError,
+    state::{State, data::Delivery},
+};
 
 /// One delivery as the deliveries API lists it.
 pub fn delivery_json(delivery: &Delivery) -> Option<Value> {

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::json::comment::rollup;
-use crate::json::{links, node_id, with};
-use crate::state::State;
+use crate::{
+    api_error::ApiError,
+    json::{comment::rollup, links, node_id, with},
+    state::State,
+};
 
 impl State {
     /// Returns an issue, or a pull request seen as one.

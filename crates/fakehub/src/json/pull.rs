@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::json::{links, node_id, with};
-use crate::state::State;
-use crate::state::data::{Issue, Pull, Review};
+use crate::{
+    api_error::ApiError,
+    json::{links, node_id, with},
+    state::{
+        State,
+        data::{Issue, Pull, Review},
+    },
+};
 
 impl State {
     /// Returns a pull request as it stands in lists and in reviews' payloads.

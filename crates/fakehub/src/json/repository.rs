@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::json::{links, node_id, with};
-use crate::state::State;
-use crate::state::data::Repository;
+use crate::{
+    api_error::ApiError,
+    json::{links, node_id, with},
+    state::{State, data::Repository},
+};
 
 /// Where the parts of a repository are, below its API address.
 const LINKS: [(&str, &str); 37] = [

@@ -1,10 +1,15 @@
 //! Check runs: a line beside a pull request, and a page with summary and annotations.
 
-use crate::api_error::ApiError;
-use crate::pages::context::{RepoPage, Submission, rendered, segments_of};
-use crate::pages::frame::{DisplayTime, Frame};
-use crate::pages::{files, markdown, timeline};
-use crate::state::data::{CheckRun, Role};
+use crate::{
+    api_error::ApiError,
+    pages::{
+        context::{RepoPage, Submission, rendered, segments_of},
+        files,
+        frame::{DisplayTime, Frame},
+        markdown, timeline,
+    },
+    state::data::{CheckRun, Role},
+};
 
 /// How a run stands, as words and as a class of the style.
 #[derive(Clone, Copy)]

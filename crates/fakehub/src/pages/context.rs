@@ -2,10 +2,14 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::api_error::ApiError;
-use crate::http::Request;
-use crate::state::data::{Account, AccountKind, By, Role};
-use crate::state::{State, WEB_FLOW};
+use crate::{
+    api_error::ApiError,
+    http::Request,
+    state::{
+        State, WEB_FLOW,
+        data::{Account, AccountKind, By, Role},
+    },
+};
 
 /// The cookie that says as whom somebody acts.
 pub const COOKIE: &str = "fakehub_person";

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::api_error::ApiError;
-use crate::pages::context::{RepoPage, rendered, segment, segments_of};
-use crate::pages::frame::{DisplayTime, Frame};
-use crate::pages::markdown;
-use crate::state::data::Role;
+use crate::{
+    api_error::ApiError,
+    pages::{
+        context::{RepoPage, rendered, segment, segments_of},
+        frame::{DisplayTime, Frame},
+        markdown,
+    },
+    state::data::Role,
+};
 
 #[derive(askama::Template)]
 #[template(path = "folder.html")]

@@ -4,12 +4,16 @@
 
 use serde::Deserialize;
 
-use crate::actions::issues::NewIssue;
-use crate::api_error::ApiError;
-use crate::pages::context::{Fields, RepoPage, Submission, rendered, segments_of};
-use crate::pages::frame::Frame;
-use crate::pages::markdown;
-use crate::state::State;
+use crate::{
+    actions::issues::NewIssue,
+    api_error::ApiError,
+    pages::{
+        context::{Fields, RepoPage, Submission, rendered, segments_of},
+        frame::Frame,
+        markdown,
+    },
+    state::State,
+};
 
 const FOLDER: &str = ".github/ISSUE_TEMPLATE/";
 const NO_RESPONSE: &str = "_No response_";

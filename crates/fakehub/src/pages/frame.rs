@@ -2,9 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::pages::context::{PageContext, RepoPage, people};
-use crate::state::State;
-use crate::state::data::{Account, AccountKind, Issue};
+use crate::{
+    pages::context::{PageContext, RepoPage, people},
+    state::{
+        State,
+        data::{Account, AccountKind, Issue},
+    },
+};
 
 pub struct Frame {
     pub viewer: Profile,

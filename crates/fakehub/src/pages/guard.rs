@@ -1,8 +1,6 @@
 //! What keeps other pages of the same browser out.
 
-use crate::api_error::ApiError;
-use crate::http::Request;
-use crate::hub::Hub;
+use crate::{api_error::ApiError, http::Request, hub::Hub};
 
 /// Refuses what another page or another name for this address sends through the browser.
 pub fn guard(hub: &Hub, request: &Request) -> Result<(), ApiError> {

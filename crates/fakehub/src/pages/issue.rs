@@ -1,13 +1,16 @@
 //! Issues: the list, and one with its conversation.
 
-use crate::actions::issues::IssueEdit;
-use crate::api_error::ApiError;
-use crate::pages::context::{RepoPage, Submission, rendered, segments_of};
-use crate::pages::frame::{DisplayTime, Frame, Profile};
-use crate::pages::markdown;
-use crate::pages::timeline;
-use crate::pages::timeline::Entry;
-use crate::state::data::{Issue, IssueRef, Role};
+use crate::{
+    actions::issues::IssueEdit,
+    api_error::ApiError,
+    pages::{
+        context::{RepoPage, Submission, rendered, segments_of},
+        frame::{DisplayTime, Frame, Profile},
+        markdown,
+        timeline::{self, Entry},
+    },
+    state::data::{Issue, IssueRef, Role},
+};
 
 /// One line of a list of issues or pull requests.
 pub struct Line {

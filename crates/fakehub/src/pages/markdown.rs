@@ -3,9 +3,11 @@
 //! GitHub's dialect goes through pulldown-cmark; whatever HTML comes out, of ours or of a comment,
 //! goes through ammonia. Pictures are left out: they would be loaded from elsewhere.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt::Write as _,
+    sync::LazyLock,
+};
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd, TextMergeStream, html};
 

@@ -20,15 +20,20 @@ mod sign_in;
 mod start;
 mod timeline;
 
-use crate::api_error::ApiError;
-use crate::http::{Request, Response};
-use crate::hub::Hub;
-use crate::pages::context::{
-    COOKIE, Fields, PageContext, RepoPage, Submission, numbered, people, person, rendered, segments,
+use crate::{
+    api_error::ApiError,
+    http::{Request, Response},
+    hub::Hub,
+    pages::{
+        context::{
+            COOKIE, Fields, PageContext, RepoPage, Submission, numbered, people, person, rendered,
+            segments,
+        },
+        frame::Frame,
+        guard::guard,
+    },
+    state::data::Role,
 };
-use crate::pages::frame::Frame;
-use crate::pages::guard::guard;
-use crate::state::data::Role;
 
 const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = include_str!("assets/live.js");

@@ -1,13 +1,16 @@
 //! Changing a file in the browser, or deleting a file or folder: as a commit or a pull request.
 
-use crate::actions::branches::HeadCommit;
-use crate::actions::pulls::NewPull;
-use crate::api_error::ApiError;
-use crate::git_repo::FileChange;
-use crate::pages::context::{RepoPage, Submission, rendered, segments_of};
-use crate::pages::files;
-use crate::pages::frame::Frame;
-use crate::state::data::Role;
+use crate::{
+    actions::{branches::HeadCommit, pulls::NewPull},
+    api_error::ApiError,
+    git_repo::FileChange,
+    pages::{
+        context::{RepoPage, Submission, rendered, segments_of},
+        files,
+        frame::Frame,
+    },
+    state::data::Role,
+};
 
 #[derive(askama::Template)]
 #[template(path = "propose.html")]

@@ -2,20 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::actions::merge::MergeMethod;
-use crate::actions::pulls::PullEdit;
-use crate::actions::reviews::NewReview;
-use crate::api_error::ApiError;
-use crate::git_repo::diff;
-use crate::pages::check;
-use crate::pages::context::{RepoPage, Submission, rendered, segment, segments_of};
-use crate::pages::frame::{Frame, Profile};
-use crate::pages::issue::{IssueBadge, Line, List};
-use crate::pages::timeline;
-use crate::pages::timeline::Entry;
-use crate::pages::{files, markdown};
-use crate::state::State;
-use crate::state::data::{Issue, IssueRef, Pull, ReviewState, Role};
+use crate::{
+    actions::{merge::MergeMethod, pulls::PullEdit, reviews::NewReview},
+    api_error::ApiError,
+    git_repo::diff,
+    pages::{
+        check,
+        context::{RepoPage, Submission, rendered, segment, segments_of},
+        files,
+        frame::{Frame, Profile},
+        issue::{IssueBadge, Line, List},
+        markdown,
+        timeline::{self, Entry},
+    },
+    state::{
+        State,
+        data::{Issue, IssueRef, Pull, ReviewState, Role},
+    },
+};
 
 pub fn list(page: RepoPage<'_>) -> Result<String, ApiError> {
     let issues = page.context.state.repository(page.repo)?.issues.values().rev();

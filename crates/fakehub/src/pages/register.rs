@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use crate::actions::registration::Manifest;
-use crate::api_error::ApiError;
-use crate::http::{Request, Response};
-use crate::hub::Hub;
-use crate::pages::guard::guard;
+use crate::{
+    actions::registration::Manifest,
+    api_error::ApiError,
+    http::{Request, Response},
+    hub::Hub,
+    pages::guard::guard,
+};
 
 /// The page on which a person confirms what another site has sent along.
 #[derive(Template)]

@@ -5,10 +5,12 @@
 
 use serde_json::Value;
 
-use crate::api_error::ApiError;
-use crate::http::{Request, Response};
-use crate::hub::Hub;
-use crate::pages::context::person;
+use crate::{
+    api_error::ApiError,
+    http::{Request, Response},
+    hub::Hub,
+    pages::context::person,
+};
 
 pub const PAGE: &str = "/login/oauth/authorize";
 const EXCHANGE: &str = "/login/oauth/access_token";

@@ -1,12 +1,16 @@
 //! The start page: what can be tried, step by step, and what is here.
 
-use crate::api_error::ApiError;
-use crate::http::Request;
-use crate::hub::Hub;
-use crate::pages::context::{PageContext, rendered, segments_of};
-use crate::pages::frame::{Frame, Profile};
-use crate::pages::markdown;
-use crate::state::data::{Issue, Repository, Role};
+use crate::{
+    api_error::ApiError,
+    http::Request,
+    hub::Hub,
+    pages::{
+        context::{PageContext, rendered, segments_of},
+        frame::{Frame, Profile},
+        markdown,
+    },
+    state::data::{Issue, Repository, Role},
+};
 
 #[derive(askama::Template)]
 #[template(path = "start.html")]

@@ -2,13 +2,16 @@
 
 use jiff::Timestamp;
 
-use crate::actions::comments::ReactionTarget;
-use crate::api_error::ApiError;
-use crate::pages::context::{RepoPage, Submission, segments_of};
-use crate::pages::frame::{DisplayTime, Profile};
-use crate::pages::markdown;
-use crate::pages::markdown::References;
-use crate::state::data::{By, Issue, IssueRef, Reaction, Review, ReviewState, Role};
+use crate::{
+    actions::comments::ReactionTarget,
+    api_error::ApiError,
+    pages::{
+        context::{RepoPage, Submission, segments_of},
+        frame::{DisplayTime, Profile},
+        markdown::{self, References},
+    },
+    state::data::{By, Issue, IssueRef, Reaction, Review, ReviewState, Role},
+};
 
 /// One entry; `id` is where it stands in the page.
 pub struct Entry {

@@ -6,11 +6,13 @@ use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::actions::access::{Access, Actor, permission_subset};
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation, listed};
-use crate::state::data::{Installation, InstallationToken, Level};
+use crate::{
+    actions::access::{Access, Actor, permission_subset},
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation, listed},
+    state::data::{Installation, InstallationToken, Level},
+};
 
 pub const OPERATIONS: [Operation; 6] = [
     Operation { method: "GET", path: "/app", access: Access::Jwt, perform: app },

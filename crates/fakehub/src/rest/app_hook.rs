@@ -3,11 +3,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::actions::access::Access;
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation};
-use crate::state::State;
+use crate::{
+    actions::access::Access,
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation},
+    state::State,
+};
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation { method: "GET", path: "/app/hook/config", access: Access::Jwt, perform: config },

@@ -1,9 +1,11 @@
 //! What stands behind the code that an app's registration ended with: its id and its secrets.
 
-use crate::actions::access::Access;
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation};
+use crate::{
+    actions::access::Access,
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation},
+};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "POST",

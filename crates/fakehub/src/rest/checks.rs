@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::actions::access::Access;
-use crate::actions::checks::CheckRunFields;
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation, read};
-use crate::state::data::{CheckRun, Level};
+use crate::{
+    actions::{access::Access, checks::CheckRunFields},
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation, read},
+    state::data::{CheckRun, Level},
+};
 
 /// Nobody but an app writes check runs.
 const APP_ONLY: Access =

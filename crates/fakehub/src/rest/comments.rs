@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::actions::comments::ReactionTarget;
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation, listed, read, write};
-use crate::state::data::Level;
+use crate::{
+    actions::comments::ReactionTarget,
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation, listed, read, write},
+    state::data::Level,
+};
 
 /// Comments on pull requests are issue comments; which permission reaches one depends on what it
 /// is of, see [`Context::reach`].

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::actions::access::Access;
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::json::delivery::delivery_json;
-use crate::json::delivery::request_and_response_json;
-use crate::rest::operation::{Context, Operation};
-use crate::state::data::Delivery;
+use crate::{
+    actions::access::Access,
+    api_error::ApiError,
+    http::Response,
+    json::delivery::{delivery_json, request_and_response_json},
+    rest::operation::{Context, Operation},
+    state::data::Delivery,
+};
 
 pub const OPERATIONS: [Operation; 3] = [
     Operation { method: "GET", path: "/app/hook/deliveries", access: Access::Jwt, perform: list },

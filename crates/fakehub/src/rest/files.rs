@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::git_repo::ChangedFile;
-use crate::git_repo::diff;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation, listed, read};
+use crate::{
+    api_error::ApiError,
+    git_repo::{ChangedFile, diff},
+    http::Response,
+    rest::operation::{Context, Operation, listed, read},
+};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "GET",

@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::actions::issues::NewIssue;
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation, read, write};
-use crate::state::data::Level;
+use crate::{
+    actions::issues::NewIssue,
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation, read, write},
+    state::data::Level,
+};
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation {

@@ -21,12 +21,14 @@ mod users;
 
 use std::collections::BTreeMap;
 
-use crate::actions::access::{Access, Actor};
-use crate::api_error::ApiError;
-use crate::http::{Request, Response};
-use crate::hub::Hub;
-use crate::rest::operation::{Context, Operation};
-use crate::state::State;
+use crate::{
+    actions::access::{Access, Actor},
+    api_error::ApiError,
+    http::{Request, Response},
+    hub::Hub,
+    rest::operation::{Context, Operation},
+    state::State,
+};
 
 const FAMILIES: [&[Operation]; 14] = [
     &app::OPERATIONS,

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::actions::access::{Access, Actor};
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::state::State;
-use crate::state::data::{By, Level, Role};
+use crate::{
+    actions::access::{Access, Actor},
+    api_error::ApiError,
+    http::Response,
+    state::{
+        State,
+        data::{By, Level, Role},
+    },
+};
 
 /// One operation as GitHub's description names it.
 pub struct Operation {

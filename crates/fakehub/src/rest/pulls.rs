@@ -2,14 +2,20 @@
 
 use serde::Deserialize;
 
-use crate::actions::merge::MergeMethod;
-use crate::actions::pulls::{NewPull, PullEdit};
-use crate::actions::reviews::NewReview;
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation, listed, read, write};
-use crate::state::State;
-use crate::state::data::{Issue, IssueRef, Pull, ReviewState};
+use crate::{
+    actions::{
+        merge::MergeMethod,
+        pulls::{NewPull, PullEdit},
+        reviews::NewReview,
+    },
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation, listed, read, write},
+    state::{
+        State,
+        data::{Issue, IssueRef, Pull, ReviewState},
+    },
+};
 
 pub const OPERATIONS: [Operation; 8] = [
     Operation {

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::json::node_id;
-use crate::rest::operation::{Context, Operation, read, write};
+use crate::{
+    api_error::ApiError,
+    http::Response,
+    json::node_id,
+    rest::operation::{Context, Operation, read, write},
+};
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation {

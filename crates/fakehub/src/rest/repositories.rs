@@ -1,8 +1,10 @@
 //! Repositories, and what a person may do in one.
 
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation, read};
+use crate::{
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation, read},
+};
 
 pub const OPERATIONS: [Operation; 2] = [
     Operation {

@@ -3,11 +3,13 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::json::node_id;
-use crate::rest::operation::{Context, Operation, write};
-use crate::state::data::{Role, Status};
+use crate::{
+    api_error::ApiError,
+    http::Response,
+    json::node_id,
+    rest::operation::{Context, Operation, write},
+    state::data::{Role, Status},
+};
 
 pub const OPERATIONS: [Operation; 1] = [Operation {
     method: "POST",

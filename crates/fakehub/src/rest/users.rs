@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
-use crate::actions::access::{Access, Actor};
-use crate::api_error::ApiError;
-use crate::http::Response;
-use crate::rest::operation::{Context, Operation};
+use crate::{
+    actions::access::{Access, Actor},
+    api_error::ApiError,
+    http::Response,
+    rest::operation::{Context, Operation},
+};
 
 pub const OPERATIONS: [Operation; 1] =
     [Operation { method: "GET", path: "/user", access: Access::Person, perform: user }];

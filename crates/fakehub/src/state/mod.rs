@@ -6,25 +6,26 @@
 mod clock;
 pub mod data;
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::{collections::BTreeMap, fs, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::KeyPair as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der},
+    rsa::{KeyPair, KeySize},
+    signature::KeyPair as _,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
-use crate::api_error::ApiError;
-use crate::git_repo::{GitRepo, Stamp};
-use crate::state::clock::Clock;
-use crate::state::data::{
-    Account, AccountKind, App, Data, Hook, Installation, Issue, Level, Pull, Repository, Role,
-    random,
+use crate::{
+    api_error::ApiError,
+    git_repo::{GitRepo, Stamp},
+    state::{
+        clock::Clock,
+        data::{
+            Account, AccountKind, App, Data, Hook, Installation, Issue, Level, Pull, Repository,
+            Role, random,
+        },
+    },
 };
 
 /// The account that stands as committer of what is merged on the web page, with GitHub's id.

@@ -2,12 +2,15 @@
 
 use serde_json::json;
 
-use crate::actions::events::Event;
-use crate::actions::pulls::NewPull;
-use crate::api_error::ApiError;
-use crate::git_repo::{CommitMeta, GitRepo};
-use crate::state::data::{By, IssueRef, Role};
-use crate::state::{State, WEB_FLOW};
+use crate::{
+    actions::{events::Event, pulls::NewPull},
+    api_error::ApiError,
+    git_repo::{CommitMeta, GitRepo},
+    state::{
+        State, WEB_FLOW,
+        data::{By, IssueRef, Role},
+    },
+};
 
 impl State {
     /// A person's own copy of a repository, where the app is not installed.

@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use crate::api_error::ApiError;
-use crate::git_repo::Stamp;
-use crate::git_repo::authors::authors;
-use crate::hub::Hub;
-use crate::state::data::{Delivery, Issue};
-use crate::views::{PullView, pull_view, reactions};
+use crate::{
+    api_error::ApiError,
+    git_repo::{Stamp, authors::authors},
+    hub::Hub,
+    state::data::{Delivery, Issue},
+    views::{PullView, pull_view, reactions},
+};
 
 #[derive(Clone, Debug)]
 pub struct IssueView {

@@ -1,11 +1,15 @@
 //! The handles of tests: webhooks held, lost and doubled, calls that fail, settings of GitHub's.
 
-use crate::api_error::ApiError;
-use crate::hub::Hub;
-use crate::hub::call_log::{Call, Phase};
-use crate::hub::faults::Fault;
-use crate::people::{Done, Person};
-use crate::state::data::{AccountKind, Level};
+use crate::{
+    api_error::ApiError,
+    hub::{
+        Hub,
+        call_log::{Call, Phase},
+        faults::Fault,
+    },
+    people::{Done, Person},
+    state::data::{AccountKind, Level},
+};
 
 impl Hub {
     /// Keeps webhooks back until [`Hub::release_webhooks`].

@@ -1,15 +1,19 @@
 //! What people do that the demo does not show.
 
-use crate::actions::branches::Edit;
-use crate::actions::comments::ReactionTarget;
-use crate::actions::issues::{IssueEdit, NewIssue};
-use crate::actions::merge::MergeMethod;
-use crate::actions::pulls::{NewPull, PullEdit};
-use crate::actions::reviews::NewReview;
-use crate::api_error::ApiError;
-use crate::git_repo::FileChange;
-use crate::people::{Done, Person};
-use crate::state::data::{IssueRef, ReviewState};
+use crate::{
+    actions::{
+        branches::Edit,
+        comments::ReactionTarget,
+        issues::{IssueEdit, NewIssue},
+        merge::MergeMethod,
+        pulls::{NewPull, PullEdit},
+        reviews::NewReview,
+    },
+    api_error::ApiError,
+    git_repo::FileChange,
+    people::{Done, Person},
+    state::data::{IssueRef, ReviewState},
+};
 
 impl Person {
     pub fn id(&self) -> i64 {

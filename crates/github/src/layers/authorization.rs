@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
-use http::header::AUTHORIZATION;
+use http::{HeaderValue, header::AUTHORIZATION};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use tower::ServiceExt as _;
 
 use super::{CallRequest, CallResponse, Middleware, Next, copy};
-use crate::app_key::AppKey;
-use crate::call::CallFacts;
-use crate::error::{Error, Result};
-use crate::rate_limit::LimitScope;
-use crate::tokens::{TokenGrant, Tokens};
+use crate::{
+    app_key::AppKey,
+    call::CallFacts,
+    error::{Error, Result},
+    rate_limit::LimitScope,
+    tokens::{TokenGrant, Tokens},
+};
 
 /// As whom calls are made.
 #[derive(Clone)]

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
-use http::header::ACCEPT;
+use http::{HeaderValue, header::ACCEPT};
 use tower::ServiceExt as _;
 use url::Url;
 
 use super::{CallRequest, CallResponse, Middleware, Next};
-use crate::call::CallFacts;
-use crate::error::{Error, Result};
-use crate::rate_limit::Resource;
+use crate::{
+    call::CallFacts,
+    error::{Error, Result},
+    rate_limit::Resource,
+};
 
 /// The addresses of one GitHub, without a slash at the end.
 #[derive(Debug)]

@@ -13,9 +13,11 @@ pub(crate) mod size_cap;
 pub(crate) mod status;
 pub(crate) mod trace;
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -23,8 +25,7 @@ use http_body_util::{BodyExt as _, Full};
 use octocrab::OctoBody;
 use tower::{Layer, Service};
 
-use crate::call::CallFacts;
-use crate::error::Error;
+use crate::{call::CallFacts, error::Error};
 
 /// A request as octocrab makes it.
 pub(crate) type CallRequest = Request<OctoBody>;

@@ -2,8 +2,10 @@
 //!
 //! How long, [`RateLimiter`] decides.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -11,12 +13,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use tower::ServiceExt as _;
 
-use super::status::refusal;
-use super::{CallRequest, CallResponse, Middleware, Next, body_of};
-use crate::call::CallFacts;
-use crate::error::{Error, Result};
-use crate::rate_limit::{AnswerFacts, LimitScope, RateLimiter, Resource};
-use crate::{rate_limit::LimitLeft, usage::least};
+use super::{CallRequest, CallResponse, Middleware, Next, body_of, status::refusal};
+use crate::{
+    call::CallFacts,
+    error::{Error, Result},
+    rate_limit::{AnswerFacts, LimitLeft, LimitScope, RateLimiter, Resource},
+    usage::least,
+};
 
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 

@@ -1,14 +1,12 @@
 //! Where redirects may lead: within the scheme, host and port that were asked, with the same method,
 //! body and token.
 
-use http::Uri;
-use http::header::LOCATION;
+use http::{Uri, header::LOCATION};
 use tower::ServiceExt as _;
 use url::Url;
 
 use super::{CallRequest, CallResponse, Middleware, Next, copy};
-use crate::call::CallFacts;
-use crate::error::Error;
+use crate::{call::CallFacts, error::Error};
 
 const REDIRECTS: usize = 3;
 

@@ -7,9 +7,11 @@ use backon::{ExponentialBuilder, Retryable as _};
 use tower::ServiceExt as _;
 
 use super::{CallRequest, CallResponse, Middleware, Next, copy};
-use crate::call::CallFacts;
-use crate::error::{Error, Result};
-use crate::rate_limit::CallKind;
+use crate::{
+    call::CallFacts,
+    error::{Error, Result},
+    rate_limit::CallKind,
+};
 
 /// The waits before the second and the third try: a fifth of a second, and one.
 const RETRIES: usize = 2;

@@ -2,9 +2,11 @@
 //!
 //! The lowest layer: below it the connector speaks of its own errors, above it there are ours.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use http::Response;
@@ -13,8 +15,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use tower::{Layer, Service};
 
 use super::{CallRequest, CallResponse};
-use crate::call::CallFacts;
-use crate::error::Error;
+use crate::{call::CallFacts, error::Error};
 
 /// The largest answer that is read: a delivery of 25 MB in its envelope.
 const BODY: usize = 32 << 20;

@@ -5,8 +5,10 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::{CallRequest, CallResponse, Middleware, Next, body_of};
-use crate::call::CallFacts;
-use crate::error::{Error, Result};
+use crate::{
+    call::CallFacts,
+    error::{Error, Result},
+};
 
 /// Makes an error of every answer but a success.
 #[derive(Clone, Copy)]

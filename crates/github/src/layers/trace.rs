@@ -2,16 +2,13 @@
 //!
 //! Neither has a token, a body or the name of a repository in it.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use tower::ServiceExt as _;
 use tracing::{Instrument as _, field};
 
 use super::{CallRequest, CallResponse, Middleware, Next};
-use crate::call::CallFacts;
-use crate::error::Result;
-use crate::usage::CallCounts;
+use crate::{call::CallFacts, error::Result, usage::CallCounts};
 
 /// Records each exchange with GitHub.
 #[derive(Clone)]

@@ -6,16 +6,16 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use planwright_core::actor::{Actor, AppId};
-use planwright_core::event::{
-    CommentAction, CommentEvent, Envelope, Event, InstallationAction, IssueEvent,
-    PullRequestAction, Push, RepositoryAction, ReviewAction, ReviewEvent,
+use planwright_core::{
+    actor::{Actor, AppId},
+    event::{
+        CommentAction, CommentEvent, Envelope, Event, InstallationAction, IssueEvent,
+        PullRequestAction, Push, RepositoryAction, ReviewAction, ReviewEvent,
+    },
+    names::{CheckRunId, CommentId, InstallationId, PrNumber, RepoName, RepositoryId, Sha},
+    pull_request::{ReviewId, ReviewState},
+    repo_config,
 };
-use planwright_core::names::{
-    CheckRunId, CommentId, InstallationId, PrNumber, RepoName, RepositoryId, Sha,
-};
-use planwright_core::pull_request::{ReviewId, ReviewState};
-use planwright_core::repo_config;
 
 use crate::wire::{Account, AppRef, Unexpected, actor_or_ghost};
 

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use planwright_core::repo_config::RepoConfig;
+
 use super::*;
 use crate::repository;
-use planwright_core::repo_config::RepoConfig;
 
 const CONFIG: &str = "apiVersion: planwright.dev/v1
 kind: Repository

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{Checked, literal::literal, yaml::Node};
 use planwright_core::{
     change_set::{ChangeSet, Edit, ParamPath},
     escape,
@@ -16,6 +15,7 @@ use planwright_core::{
 };
 
 use super::{Field, Form, PACKAGE, STACK};
+use crate::{Checked, literal::literal, yaml::Node};
 
 /// The file that places of findings name: lines count within the text of the issue.
 pub const ISSUE: &str = "issue";

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::*;
-use crate::{Checked, files::MemoryFiles, source::Source};
 use planwright_core::{
     change_set::Edit,
     finding::{Finding, Location},
 };
+
+use super::*;
+use crate::{Checked, files::MemoryFiles, source::Source};
 
 fn form(package: &str) -> Form {
     let place = Location { file: "test".into(), line: 1, column: 1 };

@@ -6,6 +6,9 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
+use serde_json::Value as Json;
+use uuid::Uuid;
+
 use planwright_core::{
     actor::{Actor, ActorKind},
     agent::{budget::Limit, event::End},
@@ -22,8 +25,6 @@ use planwright_core::{
     repository::Repository,
     verdict::Unfinished,
 };
-use serde_json::Value as Json;
-use uuid::Uuid;
 
 use super::{from_text, to_text, v1};
 use crate::Subject;

@@ -6,6 +6,9 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
 use planwright_core::{
     change_set::ParamPath,
     digest::Digest,
@@ -15,8 +18,6 @@ use planwright_core::{
     },
     pull_request::ReviewId,
 };
-use serde_json::Value as Json;
-use uuid::Uuid;
 
 /// A part of a record that stands for a `C`.
 pub(crate) trait Mirror<C>: Sized {

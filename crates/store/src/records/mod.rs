@@ -10,11 +10,11 @@ mod mirror;
 mod golden;
 pub mod v1;
 
-use planwright_core::canonical::canonical;
+use mirror::Mirror;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
 
-use mirror::Mirror;
+use planwright_core::canonical::canonical;
 
 /// The version that is written.
 const VERSION: u64 = 1;

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser};
 
-use super::*;
 use planwright_core::{
     escape,
     plan::{OutputChange, ResourceChange, Step},
 };
+
+use super::*;
 
 fn assert_fits(text: &str) {
     assert!(text.len() < LIMIT, "{} bytes", text.len());

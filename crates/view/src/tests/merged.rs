@@ -2,8 +2,9 @@
 
 use insta::assert_snapshot;
 
-use super::{fixtures::*, *};
 use planwright_core::names::{PrNumber, StackId};
+
+use super::{fixtures::*, *};
 
 #[test]
 fn what_was_applied_shows_its_outputs_but_no_secret() {

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use scraper::Html as Fragment;
 
+use planwright_core::escape;
+
 use super::*;
 use crate::text;
-use planwright_core::escape;
 
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

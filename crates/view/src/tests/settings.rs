@@ -2,8 +2,9 @@
 
 use insta::assert_snapshot;
 
-use super::{fixtures::*, *};
 use planwright_core::repo_config::{Approvals, RepoConfig, setting_changes};
+
+use super::{fixtures::*, *};
 
 /// Alice wants nobody to have to approve anything any more.
 fn weakened(state: ChangeState) -> ChangeRecord {

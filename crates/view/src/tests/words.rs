@@ -2,7 +2,6 @@
 
 use insta::assert_snapshot;
 
-use super::{fixtures::*, *};
 use planwright_core::{
     approval::{Disqualification, PrincipalRole},
     digest::Digest,
@@ -10,6 +9,8 @@ use planwright_core::{
     plan::OutputChange,
     verdict::{Requirement, RequirementKind, RequirementStatus},
 };
+
+use super::{fixtures::*, *};
 
 #[test]
 fn each_disqualification_is_said_so_that_a_person_knows_what_to_do() {

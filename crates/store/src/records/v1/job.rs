@@ -3,8 +3,9 @@
 //! The kinds of `core::job` are made for the queue and for nothing else, so they are written as they
 //! stand, under a version; golden rows hold their form.
 
-use planwright_core::job;
 use serde_json::Value as Json;
+
+use planwright_core::job;
 
 use crate::records::{RecordError, read, versioned};
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
 use planwright_core::{
     canonical::canonical,
     digest::Digest,
     names::{CommentId, Sha},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use super::target::Target;
 use crate::records::{RecordError, read, versioned};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use planwright_core::plan;
 use serde_json::Value as Json;
+
+use planwright_core::plan;
 
 use crate::records::mirror::Mirror;
 
