@@ -1,8 +1,7 @@
 //! The handles of webhook sending: held, lost, doubled, and when to wake up.
 
-#[cfg(feature = "testing")]
 use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize},
     time::Duration,
 };
 
@@ -42,7 +41,7 @@ impl Webhooks {
 
     #[cfg(feature = "testing")]
     pub fn hold(&self, is_held: bool) {
-        self.is_held.store(is_held, Ordering::SeqCst);
+        self.is_held.store(is_held, std::sync::atomic::Ordering::SeqCst);
         self.wake.notify_one();
         self.settled.notify_waiters();
     }
@@ -50,12 +49,12 @@ impl Webhooks {
     /// The next `times` deliveries fail without arriving; the deliveries API knows them.
     #[cfg(feature = "testing")]
     pub fn lose_next(&self, times: usize) {
-        self.lose.fetch_add(times, Ordering::SeqCst);
+        self.lose.fetch_add(times, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// The next `times` deliveries arrive twice.
     #[cfg(feature = "testing")]
     pub fn double_next(&self, times: usize) {
-        self.double.fetch_add(times, Ordering::SeqCst);
+        self.double.fetch_add(times, std::sync::atomic::Ordering::SeqCst);
     }
 }
