@@ -1,12 +1,12 @@
-//! Who does something at GitHub, and what they may do in a repository.
+//! Accounts on GitHub, and what they may do in a repository.
 //!
-//! Nothing here decides whether someone may; `approval` and `jobs` compare.
+//! Nothing here decides whether somebody is allowed to do something: `approval` and `jobs` compare.
 
 use serde::{Deserialize, Serialize};
 
 use super::names::{Login, UserId};
 
-/// The numeric id of a GitHub App; the only way to tell our own writes from others'.
+/// The numeric id of a GitHub App. By it alone the bot recognises what it wrote itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AppId(pub i64);
@@ -17,7 +17,8 @@ impl std::fmt::Display for AppId {
     }
 }
 
-/// A person, bot, organisation or imported author. The id is the key; the login is for people.
+/// A person, bot, organisation or imported author. `id` identifies it; `login` is for display and
+/// can change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Actor {
     pub id: UserId,
@@ -30,12 +31,14 @@ pub enum ActorKind {
     User,
     Bot,
     Organization,
-    /// An author whom an import could not match to an account.
+    /// An author from an import whom GitHub could not match to an account.
     Mannequin,
 }
 
 impl ActorKind {
-    /// GitHub's word (`type` in REST and webhooks, `__typename` in GraphQL); `None` if unknown.
+    /// Parses GitHub's name of the kind (`type` in REST and webhooks, `__typename` in GraphQL).
+    ///
+    /// Returns `None` if the kind is unknown.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "User" => Self::User,
@@ -48,12 +51,12 @@ impl ActorKind {
 }
 
 impl Actor {
-    /// The account that GitHub's REST API puts in the place of a deleted one.
+    /// The account `ghost`, which GitHub's REST API puts in the place of a deleted account.
     ///
-    /// GraphQL and webhooks say `null` instead; both read the same here.
+    /// GraphQL and webhooks send `null` instead; both are read as this account.
     pub const GHOST: UserId = UserId(10137);
 
-    /// Stands for an account that no longer exists; it may do nothing.
+    /// Returns the stand-in for a deleted account. It is not a user, so it may do nothing.
     pub fn ghost() -> Self {
         let login = Login::parse("ghost").expect("`ghost` has the syntax of a login");
         Self { id: Self::GHOST, login, kind: ActorKind::User }
@@ -64,7 +67,7 @@ impl Actor {
     }
 }
 
-/// What somebody may do in a repository, in GitHub's order.
+/// What somebody may do in a repository, from the least to the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Permission {
@@ -77,7 +80,8 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// GitHub's word; `None` if it is not one of the five roles or `none`.
+    /// Parses GitHub's name of a role. Returns `None` if it is neither one of the five roles nor
+    /// `none`.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "none" => Self::None,
@@ -90,7 +94,7 @@ impl Permission {
         })
     }
 
-    /// Returns whether it lets someone push to the repository.
+    /// Returns whether this permission allows a push to the repository.
     pub fn can_write(self) -> bool {
         self >= Self::Write
     }

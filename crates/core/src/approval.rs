@@ -1,8 +1,8 @@
-//! Whose approval of a planned change counts, and if not, why.
+//! Which approvals of a planned change count, and why others do not.
 //!
-//! Pure: facts come in as [`PlanSetFacts`], [`Principal`]s and [`Review`]s, the answer goes out as
-//! [`Approvals`]. What else an apply needs is in `verdict`; the wording is in crate `view`. Nothing
-//! here asks GitHub or reads a clock: "now" is in `may_write`, which `flow::facts` asks live.
+//! Pure: the input is [`PlanSetFacts`], [`Principal`]s and [`Review`]s, the result [`Approvals`].
+//! What else an apply needs is in `verdict`, and the texts are in the crate `view`. Nothing here
+//! asks GitHub or reads a clock: `may_write` is what `flow::facts` read from GitHub just before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,26 +14,26 @@ use super::{
     names::{BranchName, Login, Sha, StackId, UserId},
 };
 
-/// What is to be approved: all plans of one head, posted once.
+/// What is to be approved: all plans of one head.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanSetFacts {
     pub head: Sha,
-    /// The branch that it was merged into for planning.
+    /// The branch into which the head was merged for planning.
     pub base: BranchName,
     pub digest: Digest,
     pub settings_digest: Digest,
-    /// By GitHub's clock, when this digest first stood in the comment; `None` until it did.
+    /// When the comment first showed this digest, by GitHub's clock; `None` before.
     pub posted_at: Option<Timestamp>,
 }
 
-/// Returns the digest of a plan set: what an approval is bound to when several stacks are planned.
+/// Returns the digest over the plans of all stacks, to which an approval is bound.
 pub fn plan_set_digest(plans: &BTreeMap<StackId, Digest>) -> Digest {
     let parts: Vec<String> =
         plans.iter().flat_map(|(stack, digest)| [stack.to_string(), digest.to_string()]).collect();
     Digest::of_parts("v1", parts.iter().map(String::as_bytes))
 }
 
-/// Someone who shaped the configuration of a change, and so does not approve it.
+/// Someone who shaped the configuration of a change, and so may not approve it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Principal {
     pub user: UserId,
@@ -49,23 +49,23 @@ pub enum PrincipalRole {
     Authored,
 }
 
-/// What someone thinks of the change, as GitHub has it now.
+/// A review or a command that approves, with what GitHub says of its author now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     pub kind: Kind,
     pub by: UserId,
     pub login: Login,
-    /// Whether GitHub calls it a `User`: no bot, no app, no organisation.
+    /// Whether GitHub's type of the account is `User`: no bot, app or organisation.
     pub is_user: bool,
-    /// Whether its state is APPROVED now; a dismissed or changed one is not.
+    /// Whether the review's state is APPROVED now, so not if it was dismissed or replaced.
     pub approves: bool,
-    /// The `commit_id`; GitHub forgets it when the commit is gone.
+    /// The review's `commit_id`; GitHub drops it when the commit is gone.
     pub head: Option<Sha>,
     /// By GitHub's clock.
     pub at: Timestamp,
-    /// Asked live: a reviewer may have lost it since.
+    /// Whether the author has write access now. It may have been withdrawn since the review.
     pub may_write: bool,
-    /// What the bot saw when it arrived; `None` if it missed the delivery.
+    /// What the bot recorded when the review arrived; `None` if it missed the delivery.
     pub recorded: Option<Recorded>,
 }
 
@@ -75,14 +75,14 @@ pub enum Kind {
     Review,
     /// `/infra apply --plan DIGEST` on a merged change.
     Confirm,
-    /// `/infra allow`: it names protected resources, and approves nothing else.
+    /// `/infra allow`: allows changes of protected resources, and approves nothing else.
     Allow,
 }
 
-/// What a review was about, stored when it arrived.
+/// What a review was about, recorded when it arrived.
 ///
-/// GitHub moves the `commit_id` of an old review to the new head of a patch-identical rebase, so
-/// that alone proves nothing.
+/// GitHub moves the `commit_id` of an old review to the new head after a rebase without changes to
+/// the patch, so `commit_id` alone proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     pub head: Sha,
@@ -94,15 +94,15 @@ pub struct Recorded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalRule {
     pub required: usize,
-    /// `self: true`: principals count too.
+    /// `self: true`: approvals of principals count, too.
     pub self_approval: bool,
 }
 
-/// Who stands behind a plan set, and whose word does not count.
+/// Who has approved a plan set, and whose approvals do not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Approvals {
     pub by: BTreeMap<UserId, Login>,
-    /// Those of `by` who are principals: only where the repository allows it.
+    /// Those in `by` who are principals; empty unless the repository allows self-approval.
     pub by_principals: BTreeSet<UserId>,
     pub disqualified: BTreeMap<UserId, Disqualified>,
 }
@@ -113,27 +113,28 @@ pub struct Disqualified {
     pub why: Disqualification,
 }
 
-/// Why an approval does not count. The order is the order in which people are told.
+/// Why an approval does not count. If there are several reasons, people read the first in this
+/// order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Disqualification {
-    /// Changes were requested since, or the review was dismissed.
+    /// The author requested changes later, or the review was dismissed.
     Withdrawn,
     NotAUser,
     Principal(PrincipalRole),
     NoWriteAccess,
     OtherHead,
-    /// Nothing was posted that could have been read.
+    /// No plan was posted that the author could have read.
     NothingPosted,
-    /// A tie does not count either.
+    /// The approval is not later than the plan. The same moment does not count either.
     BeforePlan,
-    /// It arrived unseen, so nobody knows what it was about.
+    /// The bot missed its delivery, so nobody knows which plan it was about.
     NotRecorded,
     OtherPlan,
     OtherSettings,
 }
 
 impl PlanSetFacts {
-    /// Returns whose of `reviews` (in any order) count for this plan set.
+    /// Returns which of `reviews`, in any order, count for this plan set.
     pub fn approvals(
         &self,
         reviews: &[Review],
@@ -157,7 +158,7 @@ impl PlanSetFacts {
         approvals
     }
 
-    /// Returns why `review` does not count; `role` is what its author did to the change.
+    /// Returns why `review` does not count, if so; `role` is its author's part in the change.
     pub fn disqualification(
         &self,
         review: &Review,
@@ -183,7 +184,8 @@ impl PlanSetFacts {
             .or(review.recorded.is_none().then_some(Disqualification::NotRecorded))
     }
 
-    /// Returns what is known from the record. It tells more than the time does, so it is asked first.
+    /// Returns what the record alone disqualifies. This reason says more than the time does, so it
+    /// comes first.
     fn disqualification_of_record(&self, recorded: &Recorded) -> Option<Disqualification> {
         (recorded.digest != self.digest)
             .then_some(Disqualification::OtherPlan)
@@ -192,13 +194,13 @@ impl PlanSetFacts {
     }
 }
 
-/// Returns the first reason for which someone is a principal.
+/// Returns the role for which someone is a principal, the first one if there are several.
 pub fn principal_role(user: UserId, principals: &[Principal]) -> Option<PrincipalRole> {
     principals.iter().filter(|principal| principal.user == user).map(|p| p.why).min()
 }
 
-/// Returns the one review of each person: the last one given, and of two at once the one that does
-/// not approve.
+/// Returns the last review of each person; of two at the same moment, the one that does not
+/// approve.
 fn latest(reviews: &[Review]) -> BTreeMap<UserId, &Review> {
     let mut in_order: Vec<&Review> =
         reviews.iter().filter(|review| review.kind != Kind::Allow).collect();
@@ -226,7 +228,7 @@ mod tests {
         Login::parse(name).unwrap()
     }
 
-    /// Head `b`, posted at 10.
+    /// A plan set of head `b`, posted at second 10.
     fn plan_set() -> PlanSetFacts {
         PlanSetFacts {
             head: sha("b"),
@@ -252,7 +254,7 @@ mod tests {
         }
     }
 
-    /// Bob approves what was posted at 11, and may write: it counts.
+    /// Bob's approval of the posted plan at second 11. It counts.
     fn approval() -> Review {
         Review {
             kind: Kind::Review,

@@ -1,21 +1,23 @@
-//! JSON of which equal values have equal bytes: what is digested, stored and locked.
+//! Canonical JSON: equal values have equal bytes. It is used for what is digested, stored and
+//! locked.
 //!
-//! Keys are sorted here, whatever order the map of a build happens to keep.
+//! Keys are sorted here, because the order in serde_json's map depends on the features of a build.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// Without white space, for digests and for the database.
+/// Returns canonical JSON without white space, for digests and for the database.
 pub fn canonical(value: &impl Serialize) -> String {
-    // Only maps with keys that are no strings cannot become JSON; none of ours has them.
+    // Only maps whose keys are not strings fail to become JSON, and no value here has them.
     serde_json::to_value(value)
         .map(sorted)
         .map_or_else(|e| e.to_string(), |value| value.to_string())
 }
 
-/// For a file that people read: two spaces, a line feed at the end.
+/// Returns canonical JSON for a file that people read: indented by two blanks, with a line feed at
+/// the end.
 pub fn pretty(value: Value) -> Vec<u8> {
     let mut text = format!("{:#}", sorted(value));
     text.push('\n');

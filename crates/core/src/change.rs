@@ -1,8 +1,8 @@
-//! A change: what a pull request would do, what people made of it, and how far it has come.
+//! A change: what a pull request would do, what people decided about it, and how far it has come.
 //!
-//! A [`Change`] is a value. It is read as its [`ChangeRecord`], and only a transition makes another
-//! of it (`transition`), so that where it stands always follows from what is known of it (`state`).
-//! Nothing here words anything: `view` makes what people read from the change each time.
+//! A [`Change`] is a value. It is read through its [`ChangeRecord`], and only a transition
+//! (`transition`) makes another one, so that its state (`state`) always follows from what is known
+//! of it. The texts that people read are made from the change in the crate `view`.
 
 mod record;
 mod stack;

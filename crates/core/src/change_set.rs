@@ -1,8 +1,7 @@
 //! What a request asks of the configuration: a list of typed edits.
 //!
-//! Only values. People's commands, issue forms and the agent all end here; `package::edit` carries
-//! edits out on files and says what is wrong with them. An edit names params of packages, never a
-//! file.
+//! Commands, issue forms and the agent all produce these. `package::edit` carries edits out on
+//! files and reports what is wrong with them. An edit names params of packages, never a file.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,7 +13,7 @@ use super::{
     names::{InvalidName, StackId},
 };
 
-/// How many edits one change set may have.
+/// How many edits a change set may have.
 pub const MOST: usize = 50;
 
 /// Edits, in the order in which they are carried out.
@@ -25,7 +24,7 @@ pub struct ChangeSet(pub Vec<Edit>);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "edit", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Edit {
-    /// A stack that is not there yet; without `version` any that is compatible with the newest.
+    /// Adds a new stack; without `version`, of any version that is compatible with the newest.
     AddStack {
         stack: StackId,
         package: String,
@@ -38,12 +37,13 @@ pub enum Edit {
         stack: StackId,
         params: BTreeMap<ParamPath, Value>,
     },
-    /// Back to what the package, or the stack below its environment, says.
+    /// Resets params to the default of the package, or for an environment to the value of the
+    /// stack.
     UnsetParams {
         stack: StackId,
         params: Vec<ParamPath>,
     },
-    /// Its files go; after the merge what they made is destroyed.
+    /// Removes the files of the stack. After the merge its resources are destroyed.
     RemoveStack {
         stack: StackId,
     },
@@ -70,19 +70,19 @@ impl Edit {
 pub struct ParamChange {
     pub stack: StackId,
     pub path: ParamPath,
-    /// Absent where nothing was set and the package has no default.
+    /// `None` if nothing was set and the package has no default.
     pub old: Option<Value>,
     pub new: Option<Value>,
 }
 
-/// Where a param stands: `encryption.algorithm`, `tags."cost centre"`.
+/// The path of a param, such as `encryption.algorithm` or `tags."cost centre"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ParamPath(Vec<String>);
 
 impl ParamPath {
-    /// Errors unless the text is keys with dots between them; a key with other characters than
-    /// letters, digits, `_` and `-` stands in double quotes.
+    /// Parses keys with dots between them. A key with other characters than letters, digits, `_`
+    /// and `-` has to stand in double quotes.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let invalid = || InvalidName {
             what: "the path of a param",
@@ -113,7 +113,7 @@ impl ParamPath {
         }
     }
 
-    /// Fails if one of the keys cannot be written in a path.
+    /// Makes a path of its keys. Fails if one of them cannot be written in a path.
     pub fn from_steps(steps: Vec<String>) -> Result<Self, InvalidName> {
         let path = Self(steps);
         Self::parse(&path.to_string())

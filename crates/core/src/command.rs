@@ -1,4 +1,4 @@
-//! The commands that a comment can give, one closed set.
+//! The commands that a comment can give: a closed set.
 //!
 //! ```text
 //! comment  = lines; a command is a line that begins with `/infra`, outside quotes, code and HTML
@@ -13,9 +13,9 @@
 //!          | --plan DIGEST    v1:0123456789ab, or all of it
 //! ```
 //!
-//! All commands of a comment are read, in order, up to [`MOST`]; one more refuses all of them.
-//! There are no other flags, nothing is passed on to the engine, and no shell is near. Who the
-//! commenter is, and whether the comment was edited, is not known here: `jobs` ask before.
+//! The commands of a comment are carried out in order. If there are more than [`MOST`], none is.
+//! There are no other flags, and no argument is passed on to the engine or to a shell. `jobs` check
+//! who wrote the comment and that it was not edited.
 
 mod line;
 mod rows;
@@ -34,38 +34,38 @@ pub use rows::*;
 /// How many commands one comment may give.
 pub const MOST: usize = 5;
 
-/// Who may give a command; `jobs` ask GitHub each time.
+/// Who may give a command. `jobs` check it on GitHub each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
-    /// Whoever can comment.
+    /// Everyone who can comment.
     Anyone,
-    /// Whoever has write access now.
+    /// Everyone who has write access now.
     Writer,
-    /// Whoever has write access now and is no principal of the change.
+    /// Everyone who has write access now and is no principal of the change.
     Approver,
 }
 
-/// On what a command may be given.
+/// Where a command may be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AllowedOn {
     PullRequests,
     IssuesAndPullRequests,
 }
 
-/// What the table says of a command.
+/// The description of a command.
 #[derive(Debug)]
 pub struct Row {
     pub name: &'static str,
-    /// What follows the name.
+    /// The arguments, as usage texts show them.
     pub arguments: &'static str,
     pub help: &'static str,
     pub who: Who,
     pub allowed_on: AllowedOn,
-    /// Whether arguments may have any character: they become values, and nothing else.
+    /// Whether arguments may contain any character, because they only become values.
     takes_values: bool,
 }
 
-/// A command as it was given: where, by whom, and whether on a pull request.
+/// Where a command was given, and by whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'a> {
     pub target: &'a Target,
@@ -77,22 +77,23 @@ pub struct Given<'a> {
 trait Spec: Sized {
     const ROW: Row;
 
-    /// Reads the arguments. Fails if they are not what the row says.
+    /// Parses the arguments. Fails if they do not fit the row.
     fn parse(words: &[String]) -> Result<Self, Problem>;
 
-    /// Returns the job that does it, or `None` for what is answered on the spot.
+    /// Returns the job that carries the command out, or `None` if it is answered at once.
     fn job(self, _given: Given<'_>) -> Option<Job> {
         None
     }
 }
 
-/// A row of [`TABLE`] with what reads the arguments.
+/// A row of [`TABLE`] with the parser of its arguments.
 struct Entry {
     row: &'static Row,
     parse: fn(&[String]) -> Result<Command, Problem>,
 }
 
-/// Why a line that speaks to us is no command; worded for a person, already safe in Markdown.
+/// Why a line that begins with `/infra` is no command. The texts are for people, in Markdown that
+/// is safe to show.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     #[error("{} is no command.{} The commands are {}.", escape::code(.word), suggestion(.nearest), names())]
@@ -130,8 +131,8 @@ pub enum Problem {
     TooMany,
 }
 
-/// Returns the commands of a comment, in order; each line that speaks to us gives a command or its
-/// error.
+/// Parses the commands of a comment, in order. Each line that begins with `/infra` gives a command
+/// or an error.
 pub fn parse(comment: &str) -> Vec<Result<Command, CommandError>> {
     let lines = line::command_lines(comment);
     if lines.len() > MOST {
@@ -178,12 +179,12 @@ fn command(line: &str) -> Result<Command, CommandError> {
         .map_err(|problem| CommandError::Usage { name: row.name, problem })
 }
 
-/// Returns what the table says, a row for each command.
+/// Returns the rows of all commands.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     TABLE.iter().map(|entry| entry.row)
 }
 
-/// Returns how a command is typed.
+/// Returns how a command is typed, with its arguments.
 pub fn usage(name: &str) -> String {
     let arguments = rows().find(|row| row.name == name).map_or("", |row| row.arguments);
     format!("{} {name} {arguments}", line::PREFIX).trim_end().into()

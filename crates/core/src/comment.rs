@@ -1,6 +1,6 @@
 //! A comment on an issue or pull request, as GitHub has it.
 //!
-//! What it says is read by `command`; what ours say is written by `view`.
+//! `command` parses comments of people; `view` writes those of the bot.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,8 @@ use super::{
 pub struct Comment {
     pub id: CommentId,
     pub author: Actor,
-    /// The App through which it was written, if any; unlike a marker in the body it is not forgeable.
+    /// The App through which it was written, if any. Unlike a marker in the body, it cannot be
+    /// forged.
     pub via_app: Option<AppId>,
     pub body: String,
     pub created_at: Timestamp,

@@ -1,7 +1,7 @@
-//! What is wrong with an installation of Planwright, and how to mend it.
+//! What is wrong with an installation of Planwright, and how to correct it.
 //!
-//! A pure function of what `doctor` has read. What could not be read is an `Err` with the reason, and
-//! a check that needs it says so instead of passing.
+//! A pure function of what `doctor` has read. What could not be read is an `Err` with the reason,
+//! and a check that needs it is then unknown or failed.
 
 mod checks;
 mod github;
@@ -15,38 +15,38 @@ use serde::Serialize;
 
 use super::registration::{Attempt, Grants, Hook, Installation, Registration};
 
-/// The oldest engine that packages of ours may ask for, and the newest.
+/// The range of engine versions for which Planwright's packages are written.
 pub const ENGINE: &str = ">=1.9, <2";
 
-/// Everything that the checks are made on; errors are sentences without a full stop.
+/// Everything that the checks depend on. Errors are sentences without a full stop.
 #[derive(Clone, Debug)]
 pub struct Inventory {
     pub config: Option<File>,
-    /// Whether anything would be done under them.
+    /// Whether the settings of the server are valid.
     pub settings: Result<(), String>,
     pub secrets: Vec<File>,
-    /// Whether there is one webhook secret, or two.
+    /// Whether there is at least one valid webhook secret.
     pub webhook_secret: Result<(), String>,
-    /// Where the pages of runs are; none where there are none.
+    /// The address of the pages of runs; `None` if they are turned off.
     pub pages: Result<Option<String>, String>,
-    /// Parsed, not yet compared with the App.
+    /// Whether the key could be parsed. Whether it belongs to the App, only GitHub knows.
     pub private_key: Result<(), String>,
-    /// What the manifest asks for.
+    /// The permissions and events that the App's manifest asks for.
     pub wanted: Grants,
     pub github: Result<GitHub, String>,
-    /// Name, version and place; none where this process starts no engine.
+    /// Name, version and path of the engine; `None` if this process does not run the engine.
     pub engine: Option<Result<String, String>>,
-    /// What the bot that runs says of the providers that it keeps.
+    /// What the running bot reports about the provider processes that it keeps.
     pub warm: WarmStatus,
     pub database: Result<Tables, String>,
     pub data: Directory,
     pub digest_key: Result<DigestKey, String>,
 }
 
-/// Providers that are kept between plans.
+/// The state of provider processes that are kept between plans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WarmStatus {
-    /// The settings say so, or this process plans nothing.
+    /// Turned off by the settings, or this process does not plan.
     Off,
     /// No bot answers at this address.
     Silent(String),
@@ -56,13 +56,13 @@ pub enum WarmStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WarmCounts {
     pub processes: u64,
-    /// Age of the oldest, in seconds.
+    /// The age of the oldest process, in seconds.
     pub oldest: u64,
-    /// Bytes of all.
+    /// The memory of all processes, in bytes.
     pub memory: u64,
-    /// Plans since the start of the bot.
+    /// The plans made with kept processes since the bot started.
     pub warm: u64,
-    /// Those of them that should have been warm and were made cold.
+    /// The plans since then that should have used kept processes and did not.
     pub fallbacks: u64,
 }
 
@@ -70,44 +70,44 @@ pub struct WarmCounts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     pub path: String,
-    /// Permission bits; none where it cannot be looked at.
+    /// The permission bits; `None` if they cannot be read.
     pub mode: Option<u32>,
 }
 
-/// A GitHub that answers.
+/// What GitHub answered.
 #[derive(Clone, Debug)]
 pub struct GitHub {
-    /// By its clock, and by ours at the same moment.
+    /// GitHub's clock; `ours` is our clock at the same moment.
     pub time: Timestamp,
     pub ours: Timestamp,
-    /// Errors where it does not take us for the App.
+    /// `Err` if GitHub does not accept our credentials as those of the App.
     pub app: Result<App, String>,
 }
 
-/// The App that it takes us for, and what it told the App; each by itself, since one may fail alone.
+/// What GitHub returned about the App. Each request may fail by itself.
 #[derive(Clone, Debug)]
 pub struct App {
     pub registration: Registration,
     pub hook: Result<Hook, String>,
-    /// None where there is no address to ask.
+    /// `None` if the App has no webhook address.
     pub answered: Option<Result<Answered, String>>,
     pub attempts: Result<Vec<Attempt>, String>,
     pub installations: Result<Vec<Installation>, String>,
 }
 
-/// What is answered at the address of the webhook: HTTP status, or why there was none.
+/// What the webhook address answered: the HTTP status, or why there was no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
     pub ready: Result<u16, String>,
-    /// To a webhook without a signature.
+    /// The answer to a webhook without a signature.
     pub webhook: Result<u16, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tables {
-    /// An empty database, or none yet.
+    /// The database is empty, or does not exist yet.
     None,
-    /// Of an older version; they are brought up to date at the start.
+    /// They are of an older version; `serve` migrates them when it starts.
     Behind,
     Current,
 }
@@ -115,15 +115,15 @@ pub enum Tables {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
     pub path: String,
-    /// Permission bits; none where it is not there yet.
+    /// The permission bits; `None` if the directory does not exist yet.
     pub mode: Option<u32>,
-    /// Whether a file can be written in it, or in what it will be made in.
+    /// Whether a file can be created in it, or in the directory in which it will be created.
     pub write: Result<(), String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DigestKey {
-    /// Made at the start.
+    /// It does not exist yet, and is created at this path when `serve` starts.
     None(String),
     There(File),
 }
@@ -132,20 +132,20 @@ pub enum DigestKey {
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     Ok,
-    /// It works, but not as well as it could.
+    /// It works, but something should be improved.
     Warning,
     Failed,
-    /// Not known because something else failed.
+    /// Not known, because something else failed.
     Unknown,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Stable and searchable, e.g. `app-permissions`.
+    /// A stable name, such as `app-permissions`.
     pub check: &'static str,
     pub status: Status,
-    /// What was found, as a sentence without a full stop.
+    /// What was found: a sentence without a full stop.
     pub found: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,7 +174,7 @@ impl Check {
     }
 }
 
-/// Returns every check, in the order in which things are mended best.
+/// Makes all checks, in the order in which problems are best corrected.
 pub fn checks(inventory: &Inventory) -> Vec<Check> {
     let mut checks = vec![
         checks::settings(inventory),
@@ -190,12 +190,12 @@ pub fn checks(inventory: &Inventory) -> Vec<Check> {
     checks
 }
 
-/// Returns whether nothing has to be mended before the bot works.
+/// Returns whether no check failed or is unknown. Warnings are allowed.
 pub fn is_healthy(checks: &[Check]) -> bool {
     !checks.iter().any(|check| matches!(check.status, Status::Failed | Status::Unknown))
 }
 
-/// Returns names in backticks, for a sentence.
+/// Returns sorted names in backticks, for a sentence.
 fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: BTreeSet<&str> = names.into_iter().collect();
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

@@ -1,26 +1,26 @@
-//! Digests: what was seen, in one comparable word.
+//! Digests, by which values are compared.
 //!
-//! A digest names its algorithm or version (`sha256:…`, `v1:…`), so that a new rule never equals an
-//! old one by accident.
+//! A digest names its algorithm or version (`sha256:…`, `v1:…`), so that digests by different rules
+//! are never equal.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// `algorithm:hex`.
+/// A digest as text: `algorithm:hex`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
 
 impl Digest {
-    /// `sha256:` of one byte string.
+    /// Returns `sha256:` with the hash of `bytes`.
     pub fn sha256(bytes: &[u8]) -> Self {
         Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
     }
 
-    /// `<version>:` and SHA-256 over parts, each preceded by its length, so that no two lists of
-    /// parts collide.
+    /// Returns `<version>:` with the SHA-256 of all parts, each preceded by its length, so that
+    /// different lists of parts have different digests.
     pub fn of_parts<'a>(version: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -30,7 +30,7 @@ impl Digest {
         Self(format!("{version}:{}", hex::encode(hash.finalize())))
     }
 
-    /// Returns a digest that was stored or typed by a person; it only ever serves to compare.
+    /// Makes a digest of a stored or typed text, which is not checked. It is only compared.
     pub fn from_text(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -39,15 +39,14 @@ impl Digest {
         &self.0
     }
 
-    /// Returns the form shown to people and accepted back from them: the version and twelve hex
-    /// digits.
+    /// Returns the form that people see and may type: the version and twelve hex digits.
     pub fn short(&self) -> &str {
         let hex = self.0.find(':').map_or(0, |colon| colon + 1);
         &self.0[..self.0.len().min(hex + 12)]
     }
 
-    /// Returns whether a person who typed `text` meant this digest: all of it, or at least its
-    /// short form.
+    /// Returns whether a person who typed `text` meant this digest. At least the short form is
+    /// needed.
     pub fn is_meant_by(&self, text: &str) -> bool {
         text.len() >= self.short().len() && self.0.starts_with(text)
     }

@@ -1,43 +1,44 @@
-//! Drift: what a plan of a stack's last applied tree would do.
+//! Drift: what a plan of a stack's last applied tree would change.
 //!
-//! Reality moved away although nobody changed the configuration. The engine's own list of what it
-//! found different (`resource_drift`, our [`Plan::refreshed`]) is not that; it only tells on which
-//! side of an output reality stands. When the last applied tree is planned, and where it is kept, is the business of `jobs`.
+//! It shows what changed in reality without a change of the configuration. That is not the list of
+//! differences that the engine itself reports (`resource_drift`, [`Plan::refreshed`] here): the
+//! latter only helps to find out which side of an output is real. `jobs` decide when the last
+//! applied tree is planned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{Action, Path, Plan, ResourceChange, Value};
 
-/// The changes that would bring the world back to the last applied tree.
+/// The changes that would restore what the last applied tree asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drift<'a> {
     pub resources: Vec<&'a ResourceChange>,
     pub outputs: BTreeMap<&'a str, OutputDrift<'a>>,
 }
 
-/// An output as it was applied, and as it is.
+/// The value of an output when it was applied, and its value now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputDrift<'a> {
     pub applied: &'a Value,
     pub found: &'a Value,
 }
 
-/// How much of a change of the pull request would happen without it, because it reverts drift.
+/// How much of a resource's change in a pull request only reverts drift.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reverts {
     Whole,
-    /// Only these attributes; the others are what the pull request asks for.
+    /// Only these attributes; the pull request asks for the others.
     Attributes(BTreeSet<Path>),
 }
 
-/// A resource, or one of its deposed objects.
+/// The address of a resource, with the key of a deposed object if it is one.
 pub type Key<'a> = (&'a str, Option<&'a str>);
 
 impl<'a> Drift<'a> {
     /// Returns the drift that a plan of the last applied tree shows.
     ///
-    /// A pure move or import is a no-op of the world, so it is no drift. An output that is known
-    /// only after apply follows from a resource, and nothing says that it differs.
+    /// A mere move or import changes nothing in reality, so it is no drift. An output that is known
+    /// only after an apply is none either, because nothing says that its value differs.
     pub fn in_plan(plan: &'a Plan) -> Self {
         let resources: Vec<_> = plan.acted_on().collect();
         let is_recorded = is_recorded(plan, &resources);
@@ -59,21 +60,19 @@ impl<'a> Drift<'a> {
         self.resources.is_empty() && self.outputs.is_empty()
     }
 
-    /// Returns how many resources and outputs have drifted.
+    /// Returns the number of resources and outputs that have drifted.
     pub fn len(&self) -> usize {
         self.resources.len() + self.outputs.len()
     }
 }
 
-/// Returns whether the state already records what has drifted, because somebody else has written
-/// it.
+/// Returns whether the state already contains the drifted values, because somebody else wrote it.
 ///
-/// The engine reads the world for resources, never for outputs: theirs stand in the state as they
-/// were written last. After our own apply that is what was applied, and the plan says what is found
-/// now, in a data source or in what a provider computes. Where others have applied or refreshed, the
-/// state holds what is found, and the plan what was applied. Then the engine, reading the world,
-/// finds none of the drifted resources different from the state, or it knows an output of which the
-/// last applied tree has nothing.
+/// The engine reads resources from reality, but outputs only from the state, as they were last
+/// written. After an apply by the bot, the state has the applied values, and the plan has those
+/// found now. After somebody else's apply or refresh, the state has the values found, and the plan
+/// has the applied ones. That is the case if the engine finds none of the drifted resources
+/// different from the state, or if the state has an output that the last applied tree does not.
 fn is_recorded(plan: &Plan, drifted: &[&ResourceChange]) -> bool {
     let refreshed: BTreeSet<Key> = plan.refreshed.iter().map(key).collect();
     let is_refreshed = drifted.iter().any(|change| refreshed.contains(&key(change)));
@@ -81,8 +80,8 @@ fn is_recorded(plan: &Plan, drifted: &[&ResourceChange]) -> bool {
     is_foreign || (!drifted.is_empty() && !is_refreshed)
 }
 
-/// Returns which changes of `change` (the pull request's plan) also stand in `drift` (the plan of
-/// the last applied tree).
+/// Returns which resource changes of `change`, the plan of the pull request, are also in `drift`,
+/// the plan of the last applied tree.
 pub fn reverts_drift<'a>(change: &'a Plan, drift: &Plan) -> BTreeMap<Key<'a>, Reverts> {
     let drifted: BTreeMap<Key, &ResourceChange> =
         Drift::in_plan(drift).resources.into_iter().map(|change| (key(change), change)).collect();
@@ -90,7 +89,7 @@ pub fn reverts_drift<'a>(change: &'a Plan, drift: &Plan) -> BTreeMap<Key<'a>, Re
         .resources
         .iter()
         .filter_map(|change| {
-            // The last applied tree knows a moved resource by its old name.
+            // The last applied tree has a moved resource under its old address.
             let old = change.previous_address.as_deref().unwrap_or(&change.address);
             let drifted = drifted.get(&(old, change.deposed.as_deref()))?;
             Some((key(change), reverted(change, drifted)?))
@@ -162,14 +161,14 @@ mod tests {
         assert_eq!(Drift::in_plan(&plan(vec![change("a", vec![])])).len(), 1);
     }
 
-    /// Returns a plan that changes the output `url` from 1 to 2.
+    /// Returns a plan that also changes the output `url` from 1 to 2.
     fn with_output(action: Action, plan: Plan) -> Plan {
         let (before, after) = (Value::Known(1.into()), Value::Known(2.into()));
         let outputs = [("url".to_owned(), OutputChange { action, before, after })];
         Plan { outputs: outputs.into(), ..plan }
     }
 
-    /// Returns what was applied, and what is found.
+    /// Returns the applied and the found value of the output `url`.
     fn sides(plan: &Plan) -> (Value, Value) {
         let OutputDrift { applied, found } = Drift::in_plan(plan).outputs["url"];
         (applied.clone(), found.clone())
@@ -192,7 +191,7 @@ mod tests {
         let (one, two) = (Value::Known(1.into()), Value::Known(2.into()));
         let alone = with_output(Action::Update, Plan::default());
         assert_eq!(sides(&alone), (one.clone(), two.clone()));
-        // `b` only follows from `a`, which the engine found different.
+        // `b` follows from `a`, which the engine found different.
         let drifted = plan(vec![change("a", vec![]), change("b", vec![])]);
         let drifted = Plan { refreshed: vec![change("a", vec![])], ..drifted };
         assert_eq!(sides(&with_output(Action::Update, drifted)), (one, two));

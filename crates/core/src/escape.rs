@@ -1,14 +1,16 @@
-//! Text from anywhere but us, made safe to stand in Markdown that GitHub renders.
+//! Makes foreign text safe to stand in Markdown that GitHub renders.
 //!
-//! Three places, three forms: [`code`] in a line, [`prose`] for sentences, [`fence`] for blocks;
-//! [`html_code`] is for a `<summary>`, where Markdown is not read. GitHub looks for mentions,
-//! references and addresses in the *rendered* text, so a backslash does not stop them; code does.
-//! Nothing here shortens for the size of a comment (`view::page`) or knows a secret.
+//! [`code`] is for a code span in a line, [`prose`] for sentences, [`fence`] for blocks, and
+//! [`html_code`] for a `<summary>`, in which GitHub does not read Markdown. GitHub looks for
+//! mentions, references and addresses in the *rendered* text, so a backslash does not prevent them,
+//! but code does. Shortening to the size of a comment is in `view::page`; secrets are not looked
+//! for here.
 
-/// Returns whether a reader would not see this character, or would see the others in another order.
+/// Returns whether a character is invisible, or changes the order in which others are shown.
 ///
-/// Control (C0, C1, DEL), soft hyphen, fillers, zero-width, bidirectional, exotic blanks, variation
-/// selectors and tags: what Unicode calls default-ignorable, and what looks like a blank and is none.
+/// These are control characters (C0, C1, DEL), the soft hyphen, fillers, zero-width and
+/// bidirectional characters, unusual blanks, variation selectors and tags: what Unicode calls
+/// default-ignorable, and what looks like a blank and is none.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
@@ -18,7 +20,8 @@ pub fn is_hidden(c: char) -> bool {
             | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
 }
 
-/// Returns the text on one line with nothing hidden: `\n`, `\t`, and `⟨U+202E⟩` for the rest.
+/// Returns the text on one line with everything visible: line ends and tabs as `\n` and `\t`, other
+/// hidden characters as `⟨U+202E⟩`.
 pub fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -33,7 +36,7 @@ pub fn visible(text: &str) -> String {
     out
 }
 
-/// At most `limit` characters of the text, and how many were left out.
+/// Cuts the text after `limit` characters, and appends how many were left out.
 pub fn shortened(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),
@@ -44,7 +47,7 @@ pub fn shortened(text: &str, limit: usize) -> String {
     }
 }
 
-/// Returns a count as people read it: `10,000`.
+/// Formats a count with commas, such as `10,000`.
 pub fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut out = String::new();
@@ -57,24 +60,25 @@ pub fn grouped(count: usize) -> String {
     out
 }
 
-/// Returns a code span, also safe in a cell of a table.
+/// Returns the text as a code span, which is also safe in the cell of a table.
 pub fn code(text: &str) -> String {
     let text = visible(text);
     if text.is_empty() {
         return "`(empty)`".into();
     }
     if text.contains('|') {
-        // A table splits at `|` before it sees code, and outside a table `\|` in code would keep
-        // its backslash; HTML means the same in both.
+        // A table splits at `|` even in code, and outside of a table `\|` in code keeps its
+        // backslash. HTML works in both.
         return html_code(&text);
     }
     let ticks = "`".repeat(longest_run(&text, '`') + 1);
-    // One blank on each side is taken off again, if the text has more than blanks.
+    // Markdown removes one blank at each end, unless the text consists of blanks only.
     let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
     format!("{ticks}{pad}{text}{pad}{ticks}")
 }
 
-/// `<code>` with every character inert that HTML or Markdown could read.
+/// Returns the text in a `<code>` element, with all punctuation escaped, so that it contains
+/// neither HTML nor Markdown.
 pub fn html_code(text: &str) -> String {
     let mut out = String::from("<code>");
     for c in visible(text).chars() {
@@ -88,7 +92,7 @@ pub fn html_code(text: &str) -> String {
     out
 }
 
-/// Returns a sentence from outside, on one line: plain words stay words, any other becomes code.
+/// Returns a foreign sentence on one line: plain words stay as they are, all others become code.
 pub fn prose(text: &str) -> String {
     let mut out = String::new();
     for word in text.split([' ', '\n', '\r', '\t']).filter(|word| !word.is_empty()) {
@@ -111,7 +115,7 @@ pub fn prose(text: &str) -> String {
     out
 }
 
-/// Returns a fenced block; each line is made visible, and no line can end the block.
+/// Returns the lines as a fenced block, with everything visible. No line can end the block.
 pub fn fence(language: &str, lines: &[String]) -> String {
     let lines: Vec<String> = lines.iter().map(|line| visible(line)).collect();
     let longest = lines.iter().map(|line| longest_run(line, '`')).max().unwrap_or(0);
@@ -119,7 +123,7 @@ pub fn fence(language: &str, lines: &[String]) -> String {
     format!("{ticks}{language}\n{}\n{ticks}", lines.join("\n"))
 }
 
-/// Our own messages quote names in backticks; as code they need not show them twice.
+/// Removes backticks around a word, since our own messages quote names with them.
 fn unquoted(word: &str) -> &str {
     word.strip_prefix('`')
         .and_then(|word| word.strip_suffix('`'))
@@ -127,8 +131,8 @@ fn unquoted(word: &str) -> &str {
         .unwrap_or(word)
 }
 
-/// Returns whether a word means nothing to GitHub: no mention, reference, commit, address, emoji,
-/// markup.
+/// Returns whether GitHub gives the word no meaning, as it does to a mention, reference, commit,
+/// address, emoji or markup.
 fn is_plain(word: &str) -> bool {
     let is_harmless =
         |c: char| !is_hidden(c) && (c.is_alphanumeric() || "'\"(),.;!?%-—–…→·“”‘’".contains(c));
@@ -137,7 +141,7 @@ fn is_plain(word: &str) -> bool {
         hex_run = if c.is_ascii_hexdigit() { hex_run + 1 } else { 0 };
         hex_run >= 7
     });
-    // `GH-1`, and the prefixes that a repository can turn into links (`ABC-12`).
+    // References are `GH-1` and the prefixes that a repository can define as links (`ABC-12`).
     let looks_like_reference = word
         .as_bytes()
         .windows(2)
@@ -152,7 +156,7 @@ fn has_digit(word: &str) -> bool {
     word.bytes().any(|b| b.is_ascii_digit())
 }
 
-/// Returns a plain word; what would begin a list, or underline a heading, gets its backslash.
+/// Returns a plain word with a backslash if it would begin a list or underline a heading.
 fn backslashed(word: &str) -> String {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     match word[digits..].chars().next() {
@@ -161,7 +165,7 @@ fn backslashed(word: &str) -> String {
     }
 }
 
-/// Returns the longest run of one character.
+/// Returns the length of the longest run of one character.
 pub fn longest_run(text: &str, of: char) -> usize {
     let mut run = 0;
     text.chars()
@@ -181,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read outside code, and any event that is neither text nor code.
+    /// Returns the text outside of code, and all events that are neither text nor code.
     fn outside_code(markdown: &str) -> (String, Vec<String>) {
         let mut text = String::new();
         let mut markup = Vec::new();
@@ -246,7 +250,7 @@ mod tests {
         #[test]
         fn a_cell_of_a_table_stays_one_cell(text in hostile()) {
             let table = format!("| a | b |\n| --- | --- |\n| {} | end |\n", code(&text));
-            // A row that is too long loses its last cells, so it is their text that counts.
+            // A row that is too long loses its last cells, so the text of the last one is compared.
             let mut rest = Parser::new_ext(&table, Options::ENABLE_TABLES)
                 .skip_while(|event| !matches!(event, Event::Start(Tag::TableRow)))
                 .skip_while(|event| !matches!(event, Event::End(TagEnd::TableCell)))

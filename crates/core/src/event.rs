@@ -1,7 +1,7 @@
-//! What happened at GitHub, as a webhook tells it.
+//! What happened on GitHub, as a webhook reports it.
 //!
-//! An event says that something is to be looked at, never how things stand: webhooks come late,
-//! doubled and out of order, so a job reads the present state from GitHub before it acts.
+//! An event is a reason to look at something, not its current state: webhooks come late, twice and
+//! out of order, so a job reads the state from GitHub before it acts.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,21 +19,21 @@ pub struct Envelope {
     pub installation: Option<InstallationId>,
     pub repository: Option<RepositoryId>,
     pub repo: Option<RepoName>,
-    /// Whose doing it was; the ghost when GitHub names nobody.
+    /// Who caused the event; [`Actor::ghost`] if GitHub names nobody.
     pub sender: Actor,
-    /// The App through which the thing itself, e.g. the comment, was written.
+    /// The App through which the subject of the event, such as a comment, was written.
     pub via_app: Option<AppId>,
     pub event: Event,
 }
 
 impl Envelope {
-    /// Returns the repository, if the event is of one that an installation reaches.
+    /// Returns the repository, if the event has one and an installation.
     pub fn repository(&self) -> Option<Repository> {
         let (id, name) = (self.repository?, self.repo.clone()?);
         Some(Repository { id, name, installation: self.installation? })
     }
 
-    /// Returns whether it tells of something that `app` itself wrote.
+    /// Returns whether `app` itself wrote the subject of the event.
     pub fn is_echo_of(&self, app: AppId) -> bool {
         self.via_app == Some(app)
     }
@@ -51,13 +51,13 @@ pub enum Event {
     Comment(CommentEvent),
     Issue(IssueEvent),
     Push(Push),
-    /// Someone pressed *Re-run*; `app` is whose check it is.
+    /// Someone pressed *Re-run*; `app` is the App whose check it is.
     CheckRerequested {
         app: AppId,
         head: Sha,
         check_run: Option<CheckRunId>,
     },
-    /// A merge queue wants to know whether a group may be merged.
+    /// A merge queue asks whether a group may be merged.
     MergeGroup {
         head: Sha,
         head_ref: String,
@@ -66,20 +66,20 @@ pub enum Event {
     },
     Repository(RepositoryAction),
     Installation(InstallationAction),
-    /// Anything that the bot has no use for, known or unknown.
+    /// An event, known or unknown, that the bot does not use.
     Ignored,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PullRequestAction {
     Opened,
-    /// The head moved.
+    /// The head changed.
     Pushed {
         before: Sha,
         after: Sha,
     },
     Reopened,
-    /// The base became another branch.
+    /// The base was changed to another branch.
     Retargeted {
         from: String,
     },
@@ -98,7 +98,7 @@ pub struct ReviewEvent {
     pub state: ReviewState,
     #[serde(default)]
     pub body: String,
-    /// The commit that was looked at; `None` when it is gone.
+    /// The commit that was reviewed; `None` if it is gone.
     pub head: Option<Sha>,
     /// The head of the pull request when the event was sent.
     pub pull_request_head: Sha,
@@ -117,7 +117,7 @@ pub struct CommentEvent {
     pub number: PrNumber,
     pub on_pull_request: bool,
     pub comment: CommentId,
-    /// Who wrote it first; the sender of an edit may be another.
+    /// Who wrote the comment; the sender of an edit may be somebody else.
     pub author: Actor,
     pub body: String,
     pub created_at: Timestamp,
@@ -127,32 +127,32 @@ pub struct CommentEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommentAction {
     Created,
-    /// Never executed, whatever it says.
+    /// Edited comments are never executed.
     Edited,
 }
 
-/// An issue was opened, reopened, edited or labelled; who did it is the sender.
+/// An issue was opened, reopened, edited or labelled by the sender.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueEvent {
     pub number: PrNumber,
-    /// The label that it was given just now, or all it has where it changed in another way.
+    /// The label that was just added or, for other actions, all labels of the issue.
     pub labels: Vec<String>,
 }
 
-/// Commits arrived on, or vanished from, a ref. Who pushed is the sender.
+/// The sender pushed commits to a ref, created it or deleted it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Push {
-    /// In full, e.g. `refs/heads/main`.
+    /// The full name, such as `refs/heads/main`.
     #[serde(rename = "ref")]
     pub git_ref: String,
-    /// `None`: the ref is new.
+    /// `None` if the ref is new.
     pub before: Option<Sha>,
-    /// `None`: the ref was deleted.
+    /// `None` if the ref was deleted.
     pub after: Option<Sha>,
     pub forced: bool,
-    /// What the ref now has and did not have, oldest first; GitHub lists at most 2,048.
+    /// The commits that are new on the ref, oldest first; GitHub lists at most 2,048.
     pub commits: Vec<Sha>,
-    /// Whether `planwright.yaml` of the default branch may be another one now.
+    /// Whether `planwright.yaml` on the default branch may have changed.
     pub changes_settings: bool,
 }
 
@@ -163,7 +163,7 @@ pub enum RepositoryAction {
     Archived,
     Unarchived,
     Deleted,
-    /// Another change of its settings, e.g. of its default branch.
+    /// Another setting was changed, such as the default branch.
     Edited,
 }
 

@@ -1,7 +1,7 @@
-//! What is wrong with a file that a person wrote, and how to mend it.
+//! What is wrong with a file that a person wrote, and how to correct it.
 //!
-//! One mistake is one finding. The same value is a line on the terminal, a JSON object under
-//! `--json`, and an annotation on the line of the pull request.
+//! Each mistake is one finding. It is shown as a line in the terminal, as a JSON object with
+//! `--json`, and as an annotation in the pull request.
 
 use std::{borrow::Cow, fmt};
 
@@ -14,10 +14,10 @@ pub enum Severity {
     Warning,
 }
 
-/// A place in a file of the repository; lines and columns count from 1.
+/// A place in a file of the repository. Lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Location {
-    /// Relative to the root of the repository, with `/`.
+    /// The path relative to the root of the repository, with `/`.
     pub file: String,
     pub line: u32,
     pub column: u32,
@@ -31,22 +31,22 @@ impl fmt::Display for Location {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
-    /// Stable and searchable, e.g. `unknown_param`.
+    /// A stable code, such as `unknown_param`.
     pub code: Cow<'static, str>,
     pub severity: Severity,
     #[serde(flatten)]
     pub place: Location,
-    /// JSON pointer into the document of that file, where there is one.
+    /// The JSON pointer into the document in that file, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// What is wrong, as a sentence without a full stop.
+    /// What is wrong: a sentence without a full stop.
     pub message: String,
-    /// What would be right, when that is a closed set.
+    /// The allowed values, if they are a closed set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub did_you_mean: Option<String>,
-    /// The command or edit that mends it, as it can be typed.
+    /// The command or edit that corrects it, as it can be typed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
@@ -88,7 +88,7 @@ impl fmt::Display for Finding {
         Ok(())
     }
 }
-/// Returns whether a finding stands in the way; warnings do not.
+/// Returns whether any finding is an error and not only a warning.
 pub fn has_error(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }

@@ -1,7 +1,7 @@
-//! What a webhook causes: jobs, a push to remember, a newer generation of a pull request.
+//! What a webhook causes: jobs, a push to record, and newer content of a pull request.
 //!
-//! Pure, so that the inbox can store a delivery and all that follows from it in one transaction.
-//! A webhook is a hint: nothing in it but the text of a new comment is believed by a job.
+//! Pure, so that the inbox can store a delivery and all its effects in one transaction. A webhook
+//! is only a hint: jobs trust nothing in it but the text of a new comment.
 
 use super::{
     actor::AppId,
@@ -19,15 +19,16 @@ use super::{
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     pub jobs: Vec<Job>,
-    /// Who pushed becomes a principal, also when there is no pull request yet.
+    /// A push to record. Who pushed becomes a principal, even if there is no pull request yet.
     pub push: Option<Push>,
-    /// What runs for the pull request is superseded: its head or base is another one now.
+    /// The pull request whose head or base has changed, so that running jobs for it are superseded.
     pub supersedes: Option<PrNumber>,
-    /// What is open there is judged anew: other settings may hold. What runs goes on.
+    /// The repository whose open pull requests need a new verdict, since its settings may have
+    /// changed. Running jobs go on.
     pub rejudges: Option<Repository>,
 }
 
-/// Returns what `envelope`, told by `delivery`, causes for the App `app`.
+/// Decides what `envelope`, received as `delivery`, causes for the App `app`.
 pub fn effects(envelope: &Envelope, delivery: &DeliveryId, app: AppId) -> Effects {
     let Some(repository) = envelope.repository() else { return Effects::default() };
     match &envelope.event {
@@ -65,7 +66,7 @@ fn of_pull_request(
         }
         PullRequestAction::Closed { merged: false } => (job::Release { target }.into(), true),
     };
-    // A push to a fork has no webhook of its own, and one to a branch may be lost.
+    // A push to a fork has no webhook of its own, and that of a push to a branch may be lost.
     let push = match action {
         PullRequestAction::Pushed { before, after } => Some(Push {
             git_ref: format!("refs/pull/{number}/head"),
@@ -98,8 +99,8 @@ fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
     Effects { jobs, ..Effects::default() }
 }
 
-/// Only an issue that a person has put before us: whoever writes or labels it asks for what it says.
-/// Which label does that, the job says, which knows the settings.
+/// Acts on an issue only if a person opened, edited or labelled it. The job checks the label,
+/// because the name of the label is in the settings.
 fn of_issue(repository: Repository, issue: &IssueEvent, envelope: &Envelope) -> Effects {
     if !envelope.sender.is_user() || issue.labels.is_empty() {
         return Effects::default();
@@ -110,7 +111,7 @@ fn of_issue(repository: Repository, issue: &IssueEvent, envelope: &Envelope) -> 
     Effects { jobs: vec![job.into()], ..Effects::default() }
 }
 
-/// Only a comment just made, by a person, that speaks to us.
+/// Acts on a comment only if a person has just created it and it contains a command.
 fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &DeliveryId) -> Effects {
     let is_ours = comment.action == CommentAction::Created
         && comment.author.is_user()

@@ -1,8 +1,8 @@
-//! Durable units of work: what is to be done, in which lane, and by which role.
+//! Jobs: durable units of work, each with its lane and its role.
 //!
 //! The jobs of a lane run one at a time, in order. Planning and applying have lanes of their own,
-//! and an acknowledgement one per delivery, so that a status never waits behind a plan. What a job
-//! does is in `jobs` of the bot, one file each.
+//! and each acknowledgement has one, so that a status never waits behind a plan. What each job does
+//! is in the module `jobs` of the root package.
 
 mod kinds;
 
@@ -20,52 +20,52 @@ use super::{
 
 pub use kinds::*;
 
-/// The pull request (or issue) that a job is about.
+/// The pull request or issue that a job is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     pub repository: Repository,
     pub number: PrNumber,
 }
 
-/// A command as it was given: by whom, where.
+/// A command in a comment, and who gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invocation {
     pub by: Actor,
     pub comment: CommentId,
-    /// Which command of the comment it is, from 1; 0 is the only one, or the comment as a whole. Each
-    /// has a reply of its own.
+    /// The number of the command in the comment, from 1; 0 if it is the only one, or for the whole
+    /// comment. Each has a reply of its own.
     #[serde(default)]
     pub nth: usize,
-    /// By GitHub's clock.
+    /// When the comment was written, by GitHub's clock.
     pub at: Timestamp,
 }
 
-/// New values of params, as they were typed: the package says what each text means.
+/// New values of params, as they were typed. The package defines their types.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetParams {
     pub stack: StackId,
     pub params: Vec<(ParamPath, String)>,
 }
 
-/// What people say to a run of the agent.
+/// What people ask of a run of the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentCommand {
-    /// Begin with what the issue says, and this; an empty text adds nothing.
+    /// Start a run with the text of the issue and this text, which may be empty.
     Propose(String),
-    /// Go on with this.
+    /// Change the proposal as this text says.
     Revise(String),
-    /// The choice of that number, from 1.
+    /// Answer the pending question with the choice of this number, from 1.
     Answer(u64),
 }
 
-/// What one process does; a deployment may split the roles over machines. Each reads only the
-/// secrets that are its own.
+/// The kinds of work that a process does. A deployment may split them over several machines, each
+/// of which reads only the secrets of its roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Receives webhooks, stores them, answers commands that start no engine.
+    /// Receives webhooks, stores them, and answers commands that need no engine.
     Web,
-    /// Plans and drift checks, with read credentials.
+    /// Plans and checks drift, with read credentials.
     Plan,
     /// Applies, with write credentials.
     Apply,
@@ -85,7 +85,7 @@ impl Role {
         }
     }
 
-    /// Returns what it does, for the help of the command line.
+    /// Returns the description for the help of the command line.
     pub fn about(self) -> &'static str {
         match self {
             Self::Web => "Receives webhooks, stores them, answers commands that start no engine",
@@ -108,27 +108,28 @@ impl FromStr for Role {
 #[error("the roles are web, plan, apply and agent")]
 pub struct UnknownRole;
 
-/// What may happen to a job whose worker was lost.
+/// What happens to a job whose worker was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// It is run again, and stops when its pull request has moved on.
+    /// It is run again, and stops if its pull request has changed since.
     Freely,
-    /// It may have had an effect that must not happen twice: it comes back marked as recovered.
+    /// It may have had an effect that must not happen twice, so it is run again marked as
+    /// recovered.
     Never,
 }
 
-/// Where a job queues.
+/// The queue in which a job waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lane {
     Acknowledgement(DeliveryId),
     PullRequest(Numbered),
     Apply(Numbered),
     Agent(Numbered),
-    /// It waits for a day, and nothing is to wait behind it.
+    /// A reminder waits for a day, so no other job may wait behind it.
     Reminder(Numbered),
 }
 
-/// A pull request or issue by what never changes.
+/// A pull request or issue, identified by values that never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbered {
     pub repository: RepositoryId,
@@ -189,7 +190,7 @@ impl FromStr for Lane {
 }
 
 impl Lane {
-    /// Returns whether `/infra cancel` stops the work in it.
+    /// Returns whether `/infra cancel` stops the jobs in it.
     pub fn is_cancellable(&self) -> bool {
         match self {
             Self::PullRequest(_) | Self::Apply(_) | Self::Agent(_) => true,
@@ -205,7 +206,7 @@ pub trait Task {
 
     fn target(&self) -> &Target;
 
-    /// Returns the command that caused it, if one did.
+    /// Returns the command that caused the job, if one did.
     fn invocation(&self) -> Option<&Invocation> {
         None
     }

@@ -1,7 +1,7 @@
-//! What Planwright believes, decides and says: pure values and functions.
+//! Facts and decisions of Planwright: pure values and functions.
 //!
-//! No IO, no async, no clock, no sibling module. A decision takes a snapshot (and the time, where
-//! time matters) and returns a value; `jobs` carry values out.
+//! No IO, no async, no clock, no other crate of ours. A decision takes a snapshot (and the time,
+//! where it matters) and returns a value, which `jobs` carry out.
 
 pub mod actor;
 pub mod agent;

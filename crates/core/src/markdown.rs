@@ -1,4 +1,4 @@
-//! What GitHub reads as markup in a comment or an issue, and so have we to.
+//! The markup that GitHub reads in a comment or issue, for our own parsers.
 
 use pulldown_cmark::Options;
 

@@ -1,12 +1,12 @@
-//! Names and ids as types: what has a syntax is parsed once, what is a number is never mixed up.
+//! Names and ids as types, so that a name is parsed once and ids are never mixed up.
 //!
-//! Nothing here knows what a name refers to; ids are GitHub's numeric ones, because names change.
+//! Ids are GitHub's numeric ones, because names change.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Numeric ids of GitHub. They are positive there; nothing here depends on it.
+/// Defines types of GitHub's numeric ids. They are positive on GitHub, but nothing depends on it.
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*
@@ -37,7 +37,7 @@ ids! {
     CheckRunId
 }
 
-/// A name that is not of the form it should have.
+/// A text that has not the syntax of the name that is expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{got}` is not {what}; expected {expected}")]
 pub struct InvalidName {
@@ -46,7 +46,8 @@ pub struct InvalidName {
     pub expected: &'static str,
 }
 
-/// Names with a syntax: private field, `parse`, and the string forms that serde and `Display` need.
+/// Defines types of names with a syntax: a private field, `parse`, and conversions from and to
+/// text.
 macro_rules! parsed_names {
     ($($(#[$doc:meta])* $name:ident, $what:literal, $expected:literal, $is_valid:expr;)*) => {$(
         $(#[$doc])*
@@ -55,7 +56,7 @@ macro_rules! parsed_names {
         pub struct $name(String);
 
         impl $name {
-            /// Errors when the text does not have the syntax of this name.
+            /// Fails if the text does not have the syntax of this name.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidName> {
                 let text = text.into();
                 let is_valid: fn(&str) -> bool = $is_valid;
@@ -110,19 +111,19 @@ parsed_names! {
             && !s.contains("..") && !s.contains("@{") && !s.contains("//") && !s.ends_with(".lock")
             && !s.chars().any(|c| c.is_control() || " ~^:?*[\\".contains(c))
     };
-    /// A user's or app's login. Shown to people; never a key.
+    /// A user's or App's login. It is for display; the id identifies the account.
     Login, "a login", "letters, digits, `-`, `_` and an optional `[bot]`", |s| {
         let bare = s.strip_suffix("[bot]").unwrap_or(s);
         !bare.is_empty() && bare.len() <= 100
             && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
-    /// The `X-GitHub-Delivery` of a webhook; a redelivery keeps it.
+    /// The header `X-GitHub-Delivery` of a webhook. It stays the same in a redelivery.
     DeliveryId, "a delivery id", "1 to 100 letters, digits and `-`", |s| {
         !s.is_empty() && s.len() <= 100 && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
 }
 
-/// `owner/name` of a repository. Shown to people and used in URLs; the key is [`RepositoryId`].
+/// `owner/name` of a repository, for display and URLs. [`RepositoryId`] identifies it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RepoName {
@@ -131,7 +132,7 @@ pub struct RepoName {
 }
 
 impl RepoName {
-    /// Errors unless the text is `owner/name` in GitHub's alphabet.
+    /// Fails unless the text is `owner/name` in the characters that GitHub allows.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let is_part = |part: &str| {
             !part.is_empty()
@@ -180,10 +181,10 @@ impl fmt::Display for RepoName {
     }
 }
 
-/// One deployable instance of a package: `name` or `name/environment`.
+/// A stack, which is one deployed instance of a package: `name` or `name/environment`.
 ///
-/// Both parts are path segments of the repository (`stacks/<name>/<environment>.yaml`), so their
-/// alphabet is narrow: lower-case letters, digits and `-`, starting with a letter.
+/// Both parts become segments of paths (`stacks/<name>/<environment>.yaml`), so only lower-case
+/// letters, digits and `-` are allowed, beginning with a letter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StackId {
@@ -192,8 +193,8 @@ pub struct StackId {
 }
 
 impl StackId {
-    /// Errors unless the text is `name` or `name/environment`; `stack` is no environment, since
-    /// `stack.yaml` and `stack.lock.json` have a meaning of their own.
+    /// Fails unless the text is `name` or `name/environment`. `stack` is no environment, because
+    /// `stack.yaml` and `stack.lock.json` are files with another meaning.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let is_part = |part: &str| {
             part.len() <= 63

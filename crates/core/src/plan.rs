@@ -1,7 +1,8 @@
-//! What the engine would do to one stack, as people and digests see it.
+//! The plan of one stack: what the engine would change.
 //!
-//! `engine` reads the engine's JSON into these types, once; nothing here knows that JSON. Sensitive
-//! values never enter in clear: they stand as an HMAC, so that a change of a secret is still seen.
+//! `engine` parses the engine's JSON into these types, and nothing here depends on that JSON.
+//! Sensitive values are kept only as an HMAC, so that a change of a secret can be seen but not the
+//! secret.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,34 +12,35 @@ use super::{canonical::canonical, digest::Digest};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Managed resources that change, sorted by address and deposed key; a pure move or import is one.
+    /// The managed resources that change, are moved or are imported, sorted by address and deposed
+    /// key.
     pub resources: Vec<ResourceChange>,
-    /// Outputs that change, by name.
+    /// The outputs that change, by name.
     pub outputs: BTreeMap<String, OutputChange>,
-    /// What the engine found different when it read the world (`resource_drift`). Shown folded away;
-    /// neither drift in our sense nor part of the digest.
+    /// What the engine found different in reality (`resource_drift`). It is shown folded away, and
+    /// is neither drift in the sense of `drift` nor part of the digest.
     pub refreshed: Vec<ResourceChange>,
-    /// Managed resources that stay as they are.
+    /// The number of managed resources that do not change.
     pub unchanged: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceChange {
-    /// Absolute, e.g. `module.site.aws_s3_bucket.this[0]`.
+    /// The absolute address, such as `module.site.aws_s3_bucket.this[0]`.
     pub address: String,
     pub resource_type: String,
-    /// Fully qualified, e.g. `registry.terraform.io/hashicorp/aws`.
+    /// The fully qualified name, such as `registry.terraform.io/hashicorp/aws`.
     pub provider: String,
     pub previous_address: Option<String>,
     pub deposed: Option<String>,
-    /// The id that is imported.
+    /// The id of the object that is imported.
     pub importing: Option<String>,
     pub action: Action,
-    /// Why, in the engine's word, e.g. `replace_because_cannot_update`.
+    /// The reason in the engine's JSON, such as `replace_because_cannot_update`.
     pub action_reason: Option<String>,
     /// The attributes that force a replacement.
     pub replace_paths: Vec<Path>,
-    /// Only what differs, sorted by path.
+    /// The attributes that differ, sorted by path.
     pub differences: Vec<Difference>,
 }
 
@@ -58,16 +60,16 @@ pub enum Action {
     Read,
     Update,
     Delete,
-    /// The old one goes first: there is a time without it.
+    /// The old object is deleted first, so there is a time without one.
     DeleteThenCreate,
     CreateThenDelete,
-    /// Leaves the state, stays in the world.
+    /// The object is removed from the state and continues to exist.
     Forget,
     CreateThenForget,
 }
 
 impl Action {
-    /// Returns whether what exists now is gone afterwards.
+    /// Returns whether the existing object is destroyed.
     pub fn is_destructive(self) -> bool {
         matches!(self, Self::Delete | Self::DeleteThenCreate | Self::CreateThenDelete)
     }
@@ -93,7 +95,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// One attribute that differs; maps and objects are taken apart down to their leaves.
+/// One attribute that differs. Maps and objects are split into their leaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     pub path: Path,
@@ -104,14 +106,14 @@ pub struct Difference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
-    /// No such attribute on this side.
+    /// There is no such attribute on this side.
     Absent,
     Known(serde_json::Value),
-    /// Known after apply.
+    /// It is known only after an apply.
     Unknown,
-    /// Hex of an HMAC-SHA256 under the key that all roles share.
+    /// The HMAC-SHA256 in hex, by the key that all roles share.
     Sensitive(String),
-    /// Sensitive, and known only after apply.
+    /// Sensitive, and known only after an apply.
     SensitiveUnknown,
 }
 
@@ -122,13 +124,13 @@ impl From<&str> for Value {
 }
 
 impl Value {
-    /// Returns whether it is known only after apply.
+    /// Returns whether it is known only after an apply.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::Unknown | Self::SensitiveUnknown)
     }
 }
 
-/// The way to an attribute: `tags["Name"]`, `rule[0].id`.
+/// The path of an attribute, such as `tags["Name"]` or `rule[0].id`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Path(pub Vec<Step>);
@@ -159,7 +161,8 @@ impl fmt::Display for Path {
     }
 }
 
-/// How many resources a plan touches, by what happens to them. A replacement is its own number.
+/// The number of resources that a plan changes, by action. A replacement is not counted as a
+/// deletion and a creation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanSummary {
     pub create: usize,
@@ -184,17 +187,17 @@ impl std::ops::AddAssign for PlanSummary {
 }
 
 impl Plan {
-    /// Returns whether carrying it out would do nothing at all.
+    /// Returns whether an apply would do nothing at all.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty() && self.outputs.is_empty()
     }
 
-    /// Returns the resources to which something would happen: a pure move or import is nothing.
+    /// Returns the resources that an apply would act on. A mere move or import is not included.
     pub fn acted_on(&self) -> impl Iterator<Item = &ResourceChange> {
         self.resources.iter().filter(|change| change.action != Action::NoOp)
     }
 
-    /// Returns whether nothing is left to do; a no-op that only tells of a move is nothing.
+    /// Returns whether nothing is left to do. A mere move does not count.
     pub fn has_converged(&self) -> bool {
         self.acted_on().next().is_none() && self.outputs.is_empty()
     }
@@ -216,9 +219,10 @@ impl Plan {
         summary
     }
 
-    /// Returns the plan digest: what an approval is bound to (`change-control`, *Plan digest*).
+    /// Returns the digest of the plan, to which an approval is bound.
     ///
-    /// Over the sorted changes of resources and outputs; no time, serial, drift or no-op goes in.
+    /// It is over the sorted changes of resources and outputs. Times, serial numbers, unchanged
+    /// resources and what the engine found different do not affect it.
     pub fn digest(&self) -> Digest {
         let mut resources: Vec<String> = self.resources.iter().map(canonical).collect();
         resources.sort();

@@ -1,13 +1,13 @@
 //! What a stack uses of a provider: the names of types and functions in its modules.
 //!
-//! `package::uses` reads them, people see them in the resolved document, and an engine that is given
-//! only these of a provider's schema can still plan the stack. Not here: what a type looks like.
+//! `package::provider_usage` collects them and the resolved document shows them. An engine that
+//! gets only these parts of a provider's schema can still plan the stack.
 
 use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 
-/// What a name stands for in the schema of a provider.
+/// What a name refers to in the schema of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Resource,
@@ -18,7 +18,7 @@ pub enum Kind {
     Function,
 }
 
-/// The names in use, by kind: `aws_s3_bucket`, and of a function `arn_parse`.
+/// The names in use, by kind. A type is called like `aws_s3_bucket`, a function like `arn_parse`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Types {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -48,14 +48,14 @@ impl Types {
         names.insert(name.to_owned());
     }
 
-    /// Returns all names, of whatever kind.
+    /// Returns the names of all kinds.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         let Self { resources, data_sources, ephemeral, lists, actions, functions } = self;
         let all = [resources, data_sources, ephemeral, lists, actions, functions];
         all.into_iter().flatten()
     }
 
-    /// Returns what either of them uses.
+    /// Returns what at least one of both uses.
     pub fn union(mut self, other: Self) -> Self {
         self.resources.extend(other.resources);
         self.data_sources.extend(other.data_sources);

@@ -1,24 +1,24 @@
-//! The address at which GitHub and people's browsers reach the bot.
+//! The address at which GitHub and browsers reach the bot.
 //!
-//! Whether anything answers there is `doctor`'s to find out.
+//! `doctor` checks whether anything answers there.
 
 use std::fmt;
 
-/// Where the pages are below the address; a proxy need pass nothing else of them.
+/// The path of the pages below the address. A proxy has to pass on nothing else for browsers.
 pub const PAGES: &str = "/runs";
-/// Where the sign-in of GitHub sends the browser back to, below [`PAGES`].
+/// The path, below [`PAGES`], to which GitHub redirects the browser after the sign-in.
 pub const SIGNED_IN: &str = "signed-in";
 
-/// Without a slash at its end.
+/// The public address of the bot, without a slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicUrl {
     text: String,
-    /// Of what comes after scheme, host and port; empty in most cases.
+    /// The path after scheme, host and port; usually empty.
     path: String,
 }
 
 impl PublicUrl {
-    /// Takes it with and without `/webhook`. Errors say what is expected.
+    /// Parses the address, with or without `/webhook` at the end. The error says what is expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let trimmed = text.trim_end_matches('/');
         let trimmed = trimmed.strip_suffix("/webhook").unwrap_or(trimmed).trim_end_matches('/');
@@ -26,7 +26,7 @@ impl PublicUrl {
             .parse()
             .map_err(|e| format!("{text}: {e}; expected e.g. https://planwright.example.com"))?;
         let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
-        // It stands in links, headers and cookies.
+        // The address is put into links, headers and cookies.
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]".contains(c);
         if !is_web || uri.host().is_none() || !trimmed.chars().all(is_plain) {
             return Err(format!("{text}: expected e.g. https://planwright.example.com"));
@@ -39,7 +39,7 @@ impl PublicUrl {
         format!("{self}/webhook")
     }
 
-    /// Returns the page of a run.
+    /// Returns the address of the page of a run.
     pub fn page(&self, run: impl fmt::Display) -> String {
         format!("{self}{PAGES}/{run}")
     }
@@ -57,7 +57,7 @@ impl PublicUrl {
         self.text.starts_with("https://")
     }
 
-    /// Encrypted, or not leaving this machine.
+    /// Returns whether traffic to it is encrypted or stays on this machine.
     pub fn is_protected(&self) -> bool {
         let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
         let is_at = |host: &&str| {

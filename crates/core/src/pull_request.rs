@@ -1,6 +1,7 @@
-//! The snapshot of a pull request: everything about it that a decision may need, read at one moment.
+//! The snapshot of a pull request: everything about it that a decision needs, read at one moment.
 //!
-//! Facts only. Whose approval counts is for `approval`; what the commits change is for `git`.
+//! It has facts only: `approval` decides whose approval counts, and `git` reads what the commits
+//! change.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +19,9 @@ pub struct PullRequest {
     pub repo: RepoName,
     /// Nothing can be written to an archived repository.
     pub is_archived: bool,
-    /// The branch whose settings are trusted; none in an empty repository.
+    /// The default branch, whose settings are trusted; `None` in an empty repository.
     pub default_branch: Option<BranchName>,
-    /// How GraphQL calls it.
+    /// The id of the pull request in GraphQL.
     pub node_id: String,
     pub number: PrNumber,
     pub title: String,
@@ -30,17 +31,18 @@ pub struct PullRequest {
     pub created_at: Timestamp,
     pub head: Sha,
     pub head_ref: BranchName,
-    /// `None` when the fork that it came from was deleted.
+    /// `None` if the head's repository was a fork that is deleted.
     pub head_repository: Option<RepositoryId>,
     /// The tip of the base branch now, not when the pull request was opened.
     pub base: Sha,
     pub base_ref: BranchName,
-    /// The merge, squash or last rebased commit on the base; there once merged.
+    /// The commit on the base branch: the merge, the squashed commit, or the last one rebased.
+    /// `None` unless merged.
     pub merge_commit: Option<Sha>,
     pub merged_at: Option<Timestamp>,
     pub merged_by: Option<Actor>,
     pub commits: Vec<CommitAuthors>,
-    /// The latest review of each reviewer that approves or asks for changes.
+    /// The latest review of each reviewer that approves or requests changes.
     pub reviews: Vec<Review>,
 }
 
@@ -57,7 +59,7 @@ pub enum PullRequestState {
 pub struct CommitAuthors {
     pub sha: Sha,
     pub users: BTreeMap<UserId, Login>,
-    /// Authors whose address belongs to no account; only who pushed is known of them.
+    /// The number of authors whose e-mail address belongs to no account.
     pub unknown: usize,
 }
 
@@ -71,10 +73,11 @@ pub struct Review {
     pub id: ReviewId,
     pub by: Actor,
     pub state: ReviewState,
-    /// The commit that GitHub ties it to *now*; a rebase may have moved it. `None`: that is gone.
+    /// The commit that GitHub ties the review to now, which a rebase may have changed; `None` if it
+    /// is gone.
     pub head: Option<Sha>,
     pub at: Timestamp,
-    /// Whether the reviewer can push now.
+    /// Whether the reviewer has write access now.
     pub may_write: bool,
 }
 
@@ -88,7 +91,8 @@ pub enum ReviewState {
 }
 
 impl ReviewState {
-    /// GitHub's word in either case (GraphQL shouts, webhooks do not); `None` if unknown.
+    /// Parses GitHub's name of the state, which is in upper case in GraphQL and in lower case in
+    /// webhooks. Returns `None` if it is unknown.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
             "approved" => Self::Approved,
@@ -101,15 +105,15 @@ impl ReviewState {
 }
 
 impl PullRequest {
-    /// Returns whether it is to be merged into the default branch.
+    /// Returns whether its base is the default branch.
     ///
-    /// Settings and packages of the base are trusted, and anyone who may push can make a branch with
-    /// settings of their own: only the default branch is one that people guard.
+    /// Settings and packages of the base are trusted. Everyone with write access can create a
+    /// branch with other settings, so only the default branch, which people protect, is trusted.
     pub fn is_into_default_branch(&self) -> bool {
         self.default_branch.as_ref() == Some(&self.base_ref)
     }
 
-    /// Returns whether its head is not a branch of this repository; a deleted fork is a fork.
+    /// Returns whether its head is in another repository, which may be deleted.
     pub fn is_from_fork(&self) -> bool {
         self.head_repository != Some(self.repository)
     }

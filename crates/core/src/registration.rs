@@ -1,15 +1,15 @@
-//! What a GitHub App is at GitHub: what it may do, where it is installed, where its webhooks go.
+//! The registration of the GitHub App: its permissions, installations and webhooks.
 //!
-//! Plain values; `diagnosis` compares them with what Planwright needs.
+//! `diagnosis` compares it with what Planwright needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::actor::AppId;
 
-/// What an App asks for, or was given by an installation.
+/// The permissions and events that an App asks for or has been granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
-    /// `checks` → `write`.
+    /// Level by permission, such as `write` for `checks`.
     pub permissions: BTreeMap<String, String>,
     pub events: BTreeSet<String>,
 }
@@ -18,7 +18,7 @@ pub struct Grants {
 pub struct Registration {
     pub id: AppId,
     pub slug: String,
-    /// For people; the page for installing it is below.
+    /// The public page of the App.
     pub page: String,
     pub grants: Grants,
 }
@@ -31,15 +31,15 @@ impl Registration {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
-    /// Login of the organisation or person.
+    /// The login of the organisation or person.
     pub account: String,
-    /// Where its owner looks after it.
+    /// The page on which the owner manages the installation.
     pub page: String,
     pub is_suspended: bool,
     pub grants: Grants,
 }
 
-/// How GitHub sends the App's webhooks.
+/// The webhook settings of the App.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
     pub url: Option<String>,
@@ -53,8 +53,8 @@ pub struct Hook {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     pub event: String,
-    /// As GitHub words it, e.g. `OK` or `timed out`.
+    /// GitHub's description, such as `OK` or `timed out`.
     pub status: String,
-    /// 0 where no answer came.
+    /// The HTTP status; 0 if there was no answer.
     pub status_code: u16,
 }

@@ -1,7 +1,7 @@
-//! What `planwright.yaml` says about a repository.
+//! The settings of a repository, from `planwright.yaml`.
 //!
-//! Only the values; `package::repository` reads the file and says what is wrong with it. For a pull
-//! request it is read at the base commit.
+//! Only the values: `package::repository` reads the file and reports what is wrong with it. For a
+//! pull request, the file of the base commit is read.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::{
     issue::LABEL,
 };
 
-/// The file, at the root of the repository.
+/// The name of the file, at the root of the repository.
 pub const FILE: &str = "planwright.yaml";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct RepoConfig {
     pub agent: AgentRules,
 }
 
-/// Where the engine keeps its state; `config` goes to `init`, never into a file.
+/// Where the engine keeps its states. `config` is passed to `init` and never written into a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
     #[serde(rename = "type")]
@@ -36,26 +36,25 @@ pub struct Backend {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approvals {
-    /// How many people have to approve a change.
+    /// The number of people who have to approve a change.
     pub required: u32,
-    /// Whether who asked for a change may approve it.
+    /// Whether principals may approve their own change.
     #[serde(rename = "self")]
     pub own: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineRule {
-    /// A range of versions, met beside the range of the package.
+    /// The allowed versions of the engine, in addition to the range of the package.
     pub version: String,
     #[serde(default)]
     pub warm: Warm,
-    /// Of the providers that the bot may keep, those that it may keep for this repository; none
-    /// named: all of them.
+    /// Those of the providers kept by the bot that may be kept for this repository; `None` for all.
     #[serde(default)]
     pub warm_providers: Option<Vec<String>>,
 }
 
-/// Whether providers are kept between plans.
+/// Whether providers are kept running between plans.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Warm {
@@ -65,23 +64,23 @@ pub enum Warm {
 }
 
 impl EngineRule {
-    /// Returns the engines of this range, with everything else as it is where nothing is said.
+    /// Returns the rule with this range of versions, and defaults for everything else.
     pub fn new(version: &str) -> Self {
         Self { version: version.into(), warm: Warm::default(), warm_providers: None }
     }
 
-    /// Returns whether a provider that the bot may keep may be kept for this repository.
+    /// Returns whether the provider may be kept for this repository, if the bot keeps it at all.
     pub fn keeps(&self, source: &str) -> bool {
         let named = self.warm_providers.as_ref();
         self.warm == Warm::Auto && named.is_none_or(|named| named.iter().any(|it| it == source))
     }
 }
 
-/// Which issues ask for something, and what runs of the agent may do here.
+/// Which issues are requests, and what runs of the agent may do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AgentRules {
-    /// The label of an issue that asks for something, also with a form and without a model.
+    /// The label that makes an issue a request, with a form or for the agent.
     pub label: String,
     /// The stacks that a run may change.
     pub stacks: Scope,
@@ -94,7 +93,7 @@ impl Default for AgentRules {
     }
 }
 
-/// Lower limits of one run than the server's; a higher one has no effect.
+/// Limits of a run of the agent that are lower than the server's. Higher ones have no effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AgentLimits {
@@ -108,7 +107,7 @@ pub struct AgentLimits {
 }
 
 impl AgentLimits {
-    /// Returns those that are set, for people.
+    /// Returns the limits that are set, as text.
     fn text(&self) -> String {
         let all = [
             ("model_calls", self.model_calls),
@@ -137,7 +136,7 @@ impl AgentLimits {
     }
 }
 
-/// One setting of the file.
+/// One setting in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Setting {
     Packages,
@@ -153,11 +152,11 @@ pub enum Setting {
     AgentLimits,
 }
 
-/// A setting that becomes another one.
+/// A setting whose value changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingChange {
     pub setting: Setting,
-    /// `None` where there were no settings that could be read.
+    /// `None` if there were no valid settings before.
     pub before: Option<String>,
     pub after: String,
 }
@@ -177,7 +176,7 @@ impl Setting {
         Self::AgentLimits,
     ];
 
-    /// As it stands in the file, level by level.
+    /// Returns the path of the setting in the file, with dots between levels.
     pub fn path(self) -> &'static str {
         match self {
             Self::Packages => "packages",
@@ -221,7 +220,7 @@ impl Setting {
     }
 }
 
-/// In which settings two files differ, those first that say who decides.
+/// Returns the settings that differ, those about approvals first.
 pub fn setting_changes(before: Option<&RepoConfig>, after: &RepoConfig) -> Vec<SettingChange> {
     let change = |setting: Setting| SettingChange {
         setting,
@@ -233,8 +232,8 @@ pub fn setting_changes(before: Option<&RepoConfig>, after: &RepoConfig) -> Vec<S
 }
 
 impl RepoConfig {
-    /// Returns what a change of the settings alone is judged by where the base has none that can be
-    /// read: one person without a part in it has to approve.
+    /// Returns the settings that apply to a change of the settings if the base has no valid ones:
+    /// one person who is no principal has to approve.
     pub fn strict() -> Self {
         Self {
             packages: Vec::new(),
@@ -245,7 +244,7 @@ impl RepoConfig {
         }
     }
 
-    /// Returns whether stacks may use a package, by its name or folder.
+    /// Returns whether stacks may use a package, given by its name or folder.
     pub fn allows(&self, package: &str) -> bool {
         self.packages.iter().any(|allowed| match allowed.strip_suffix('*') {
             Some(folder) => package

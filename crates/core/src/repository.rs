@@ -1,6 +1,4 @@
-//! Where a repository is found: its ids, its present name, and the installation that reaches it.
-//!
-//! What is in it is no concern of this module.
+//! The address of a repository: its id, its current name, and the installation that has access.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +7,9 @@ use super::names::{InstallationId, RepoName, RepositoryId};
 /// A repository as the bot addresses it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Repository {
-    /// The key; names change.
+    /// The id, which never changes.
     pub id: RepositoryId,
-    /// The name when it was last heard; GitHub redirects from older ones.
+    /// The name that GitHub reported last. GitHub redirects older names.
     pub name: RepoName,
     pub installation: InstallationId,
 }

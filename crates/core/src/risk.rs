@@ -1,7 +1,8 @@
-//! How bad a change of a resource can get, judged by code from its type, action and attributes.
+//! The risk of a change of a resource, derived from its type, action and attributes.
 //!
-//! Tables of types, and a few attributes; what is unknown until the apply counts as the worse of
-//! its possibilities. Cost, policy and who has to approve what are not judged here.
+//! There are tables of types and of a few attributes. A value that is unknown until the apply
+//! counts as the worst that it can be. Costs, policies and required approvals are not part of the
+//! risk.
 
 use std::fmt;
 
@@ -14,11 +15,11 @@ use super::plan::{Action, Plan, ResourceChange, Step, Value};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Risk {
-    /// Something that holds data goes away.
+    /// A resource that holds data is destroyed.
     DataLoss,
-    /// Something may be reached from the internet, or by anyone with an account.
+    /// Something may become accessible from the internet or to everyone with an account.
     PublicExposure,
-    /// Someone may be able to do more than before.
+    /// Somebody may get more permissions.
     AccessWidened,
     Network,
     Other,
@@ -36,7 +37,8 @@ impl fmt::Display for Risk {
     }
 }
 
-/// Types that hold data; some hold it for others (a volume, a key that decrypts).
+/// Types of resources that hold data, or without which data cannot be read, such as a volume or a
+/// key.
 const STATEFUL: &[&str] = &[
     "aws_backup_vault",
     "aws_cloudwatch_log_group",
@@ -120,7 +122,7 @@ const STATEFUL: &[&str] = &[
     "tls_private_key",
 ];
 
-/// Parts of types that give rights, wherever they stand in the name.
+/// Parts of the names of types that grant permissions.
 const ACCESS: &[&str] = &[
     "_access_key",
     "_access_policy",
@@ -171,7 +173,7 @@ const NETWORK: &[&str] = &[
     "kubernetes_service",
 ];
 
-/// Attributes that open something when they are `true`.
+/// Attributes that make something public if they are `true`.
 const OPENS_WHEN_TRUE: &[&str] = &[
     "allow_blob_public_access",
     "allow_nested_items_to_be_public",
@@ -182,7 +184,7 @@ const OPENS_WHEN_TRUE: &[&str] = &[
     "publicly_accessible",
 ];
 
-/// Attributes that open something when they are not `true`.
+/// Attributes that make something public if they are not `true`.
 const OPENS_WHEN_NOT_TRUE: &[&str] =
     &["block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets"];
 
@@ -205,12 +207,12 @@ pub fn risk(change: &ResourceChange) -> Risk {
     }
 }
 
-/// Returns the class of the riskiest change of a plan; `None` if no resource changes.
+/// Returns the class of the riskiest change of a plan, or `None` if no resource changes.
 pub fn worst(plan: &Plan) -> Option<Risk> {
     plan.resources.iter().map(risk).min()
 }
 
-/// Returns the changes of resources, the riskiest first: by class, then what goes away, then by
+/// Sorts changes of resources by class, then by action with the destructive ones first, then by
 /// address.
 pub fn riskiest_first(changes: &[ResourceChange]) -> Vec<&ResourceChange> {
     let mut ordered: Vec<&ResourceChange> = changes.iter().collect();
@@ -218,7 +220,7 @@ pub fn riskiest_first(changes: &[ResourceChange]) -> Vec<&ResourceChange> {
     ordered
 }
 
-/// What comes first has the smaller key.
+/// Returns the key by which changes are sorted, the riskiest first.
 pub fn order(change: &ResourceChange) -> (Risk, u8, &str, Option<&str>) {
     (risk(change), severity(change.action), &change.address, change.deposed.as_deref())
 }
@@ -262,8 +264,8 @@ fn exposes(change: &ResourceChange) -> bool {
     })
 }
 
-/// Returns whether a value names everybody: an open range that may come in, a canned list, a
-/// principal `*`.
+/// Returns whether a value means everybody: an open range for incoming traffic, a public ACL or
+/// member, or the principal `*` in a policy.
 fn is_everyone(value: &Json, path: &[&str]) -> bool {
     const INWARD: [&str; 5] = ["ingress", "cidr_ipv4", "cidr_ipv6", "source_ranges", "source_ips"];
     let is_outward = path.contains(&"egress");

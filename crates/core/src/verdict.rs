@@ -1,8 +1,9 @@
 //! Whether a change may be applied now: a tree of requirements, each with its reason.
 //!
-//! Pure, and computed each time from live facts; a verdict is never stored. Reasons are types,
-//! `view` words them. [`RequirementsMet`] is the only key to an apply, and only a verdict that is
-//! met hands one out. Whether the plan after the merge is the approved one is asked of that key.
+//! Pure, and computed anew from current facts each time: an apply never relies on a stored verdict.
+//! Reasons are types, for which `view` has the texts. An apply needs [`RequirementsMet`], which is
+//! returned only by a verdict with all requirements met; [`RequirementsMet::is_for`] compares the
+//! plan after the merge with the approved one.
 
 use std::collections::BTreeSet;
 
@@ -16,17 +17,17 @@ use super::{
     plan::{Plan, ResourceChange},
 };
 
-/// Everything a verdict depends on.
+/// Everything that a verdict depends on.
 #[derive(Clone, Debug)]
 pub struct VerdictFacts<'a> {
     pub current: &'a Current,
     /// The newest plan set of the change, whatever its head; `None` if there is none.
     pub plan_set: Option<&'a PlanSetFacts>,
-    /// Every affected stack.
+    /// All affected stacks.
     pub stacks: &'a [StackFacts],
-    /// What is missing where a run of the agent left the head unfinished.
+    /// What is missing, if a run of the agent left the head unfinished.
     pub unfinished: Option<&'a Unfinished>,
-    /// Whether the change is one of `planwright.yaml`, by which later ones are judged.
+    /// Whether the change is one of `planwright.yaml`, which needs an approval of its own.
     pub changes_settings: bool,
     pub principals: &'a [Principal],
     pub reviews: &'a [Review],
@@ -34,7 +35,7 @@ pub struct VerdictFacts<'a> {
     pub rule: ApprovalRule,
 }
 
-/// What holds now, read back from GitHub and from the base commit.
+/// The current state, read from GitHub and from the base commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Current {
     pub head: Sha,
@@ -46,11 +47,12 @@ pub struct Current {
 pub struct StackFacts {
     pub stack: StackId,
     pub outcome: Outcome,
-    /// The digest of its plan, if it has one.
+    /// The digest of its plan, if there is one.
     pub digest: Option<Digest>,
-    /// Addresses in protected slots that the plan deletes or replaces; see [`protected_changes`].
+    /// Addresses of protected resources that the plan deletes or replaces; see
+    /// [`protected_changes`].
     pub protected: BTreeSet<String>,
-    /// Whether other code is run for it than before, which an empty plan does not show.
+    /// Whether other code would run for the stack than before, which an empty plan does not show.
     pub changes_code: bool,
 }
 
@@ -66,17 +68,18 @@ pub enum Outcome {
     Conflict,
 }
 
-/// What is missing of a head that a run of the agent has published without finishing it.
+/// Why a head that a run of the agent published is unfinished.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Unfinished {
     /// How the run ended, and whether its last edits were planned.
     Ended { how: End, is_planned: bool },
-    /// A sentence, as it was stored before the facts were.
+    /// A sentence, in changes that were stored before the facts were.
     Told(String),
 }
 
-/// `/infra allow`: protected resources named by someone; bound like an approval.
+/// An `/infra allow` command: somebody allows changes of protected resources. It is bound to head,
+/// plan and settings like an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
     pub given: Review,
@@ -95,9 +98,9 @@ pub struct Requirement {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RequirementKind {
-    /// The root.
+    /// The root: the change can be applied.
     Applicable,
-    /// Whoever made the head was done with it.
+    /// The run of the agent that made the head has finished it.
     Finished,
     Planned,
     Stack(StackId),
@@ -105,7 +108,7 @@ pub enum RequirementKind {
     SameHead,
     SameBase,
     SameSettings,
-    /// The stacks at hand are those of the plan set, none missing and none added.
+    /// The stacks and their plans are those of the plan set.
     SamePlans,
     ProtectedAllowed,
     Protected {
@@ -118,7 +121,7 @@ pub enum RequirementKind {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RequirementStatus {
-    /// It is what its children are.
+    /// The status follows from the children.
     Children,
     Unfinished(Unfinished),
     NothingPlanned,
@@ -141,19 +144,19 @@ pub enum RequirementStatus {
         by: Login,
         why: Disqualification,
     },
-    /// No stack would change, nor the code of one, nor the settings.
+    /// Neither a stack, nor its code, nor the settings would change.
     NothingToApprove,
     Approvals {
         given: usize,
         required: usize,
     },
     Counts,
-    /// It counts although its author is a principal, because the repository allows that.
+    /// The approval of a principal counts, because the repository allows that.
     CountsForOwnChange,
     DoesNotCount(Disqualification),
 }
 
-/// The answer to "may this be applied now?".
+/// Whether a change may be applied, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     root: Requirement,
@@ -161,7 +164,7 @@ pub struct Verdict {
     approvals: Approvals,
 }
 
-/// Proof that every requirement was met; there is no other way to make one.
+/// Proof that every requirement is met. Only [`Verdict::requirements_met`] makes one.
 #[derive(Debug)]
 #[must_use = "it is there to be handed to an apply"]
 pub struct RequirementsMet {
@@ -169,7 +172,7 @@ pub struct RequirementsMet {
     approvals: Approvals,
 }
 
-/// Returns the verdict on a change.
+/// Decides whether a change may be applied.
 pub fn verdict(facts: &VerdictFacts) -> Verdict {
     let approvals = facts.plan_set.map_or_else(Approvals::default, |plan_set| {
         plan_set.approvals(facts.reviews, facts.principals, facts.rule)
@@ -187,7 +190,7 @@ impl Requirement {
         self.children.iter().find(|child| !child.met)
     }
 
-    /// Returns whether the root says that a run left the change unfinished.
+    /// Returns whether a run of the agent left the change unfinished. To be called on the root.
     pub fn is_unfinished(&self) -> bool {
         self.children.iter().any(|child| child.what == RequirementKind::Finished && !child.met)
     }
@@ -198,7 +201,7 @@ impl Verdict {
         self.root.met
     }
 
-    /// Returns the tree, root first.
+    /// Returns the root of the tree.
     pub fn requirement(&self) -> &Requirement {
         &self.root
     }
@@ -207,7 +210,7 @@ impl Verdict {
         &self.approvals
     }
 
-    /// Returns the key to an apply, if everything is met.
+    /// Returns the proof for an apply, if every requirement is met.
     pub fn requirements_met(&self) -> Option<RequirementsMet> {
         let plan_set = self.plan_set.clone().filter(|_| self.is_met())?;
         Some(RequirementsMet { plan_set, approvals: self.approvals.clone() })
@@ -227,7 +230,7 @@ impl RequirementsMet {
         self.approvals.by.keys().copied()
     }
 
-    /// Returns whether what would happen now is what was approved.
+    /// Returns whether the plan set of now is the one that was approved.
     pub fn is_for(&self, plan_set_now: &Digest) -> bool {
         self.plan_set.digest == *plan_set_now
     }
@@ -235,8 +238,8 @@ impl RequirementsMet {
 
 /// Returns the changes of a plan that delete or replace something in one of the protected slots.
 ///
-/// A slot is a module of the composed root, so `module.<slot>` begins the address, before or after
-/// a move.
+/// A slot is a module of the stack's root module, so the address begins with `module.<slot>`,
+/// before or after a move.
 pub fn protected_changes<'a>(plan: &'a Plan, slots: &BTreeSet<String>) -> Vec<&'a ResourceChange> {
     let is_in_slot = |address: &str| {
         let rest = address.strip_prefix("module.").unwrap_or_default();
@@ -372,7 +375,7 @@ fn approved(facts: &VerdictFacts, approvals: &Approvals) -> Requirement {
     let (given, required) = (approvals.by.len(), facts.rule.required);
     Requirement {
         what: RequirementKind::Approved,
-        // Without a plan set nothing can have been approved, however few are required.
+        // Without a plan set nothing can have been approved, even if no approval is required.
         met: facts.plan_set.is_some() && given >= required,
         why: RequirementStatus::Approvals { given, required },
         children: counting.chain(disqualified).collect(),

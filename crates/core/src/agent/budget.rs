@@ -1,10 +1,10 @@
-//! What a run may cost: debited before, settled after, and never refilled.
+//! What a run may cost. Each cost is debited before it arises, and corrected once it is known.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// An amount of everything that is counted; a price, a sum or a limit.
+/// An amount of everything that is counted: a price, a sum or a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Amount {
@@ -14,11 +14,11 @@ pub struct Amount {
     pub questions: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
-    /// Millionths of a dollar; nothing where the prices of the model are not known.
+    /// Millionths of a US dollar; 0 if the prices of the model are unknown.
     pub microdollars: u64,
 }
 
-/// Which limit was reached.
+/// The limit that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
@@ -29,21 +29,21 @@ pub enum Limit {
     InputTokens,
     OutputTokens,
     Microdollars,
-    /// Of this repository, over a day.
+    /// The cost of all runs of the repository within a day.
     DailyMicrodollars,
-    /// Of the loop: without waiting for people and plans.
+    /// The time of the model and its tools, without waiting for people and for plans.
     LoopTime,
     Time,
 }
 
-/// The ceilings of one run. A repository may lower them, never raise them.
+/// The limits of one run. A repository may lower them, never raise them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub amount: Amount,
     pub loop_seconds: u64,
-    /// Without waiting for people and for a server that is away.
+    /// Without waiting for people and for a model server that does not answer.
     pub seconds: u64,
-    /// Of all runs of the repository within a day.
+    /// For all runs of the repository within a day.
     pub daily_microdollars: u64,
 }
 
@@ -67,7 +67,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Returns the lower of both, each for itself.
+    /// Returns these limits with each amount lowered to that in `by` where that is less.
     #[must_use]
     pub fn lowered(&self, by: &Amount) -> Self {
         let mut lowered = *self;
@@ -77,7 +77,7 @@ impl Limits {
         lowered
     }
 
-    /// Whether `amount` can be debited where the repository has spent so much in a day.
+    /// Fails if the repository, which has spent `spent` microdollars today, cannot afford `amount`.
     pub fn affords_today(&self, spent: u64, amount: &Amount) -> Result<(), Limit> {
         let after = spent.saturating_add(amount.microdollars);
         if amount.microdollars > 0 && after > self.daily_microdollars {
@@ -88,7 +88,7 @@ impl Limits {
 }
 
 impl Amount {
-    /// More than anything is limited to.
+    /// An amount above every limit.
     pub const UNLIMITED: Self = Self {
         model_calls: u64::MAX,
         tool_calls: u64::MAX,
@@ -131,7 +131,7 @@ impl Amount {
     }
 }
 
-/// Limits and what is spent of them.
+/// Limits, and what has been spent of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     pub limits: Limits,
@@ -143,23 +143,23 @@ impl Budget {
         Self { limits, spent: Amount::default() }
     }
 
-    /// Whether `amount` can still be debited.
+    /// Fails with the limit that debiting `amount` would exceed.
     pub fn affords(&self, amount: &Amount) -> Result<(), Limit> {
         let after = self.spent.with(amount, u64::saturating_add);
         let limits = self.limits.amount.fields();
-        // What is not asked for is no reason to refuse, though settling may have gone past it.
+        // Only what is asked for is checked: settling may have exceeded another limit already.
         let asked = amount.fields().into_iter().zip(after.fields()).zip(limits);
         let mut over =
             asked.filter(|(((_, asked), (_, after)), (_, limit))| *asked > 0 && after > limit);
         over.next().map_or(Ok(()), |(_, (limit, _))| Err(limit))
     }
 
-    /// Takes `amount` before it is known what will be used of it.
+    /// Debits `amount` before it is known how much of it will be used.
     pub fn debit(&mut self, amount: &Amount) {
         self.spent = self.spent.with(amount, u64::saturating_add);
     }
 
-    /// Puts what was used in the place of what was debited.
+    /// Replaces what was debited by what was used.
     pub fn settle(&mut self, debited: &Amount, used: &Amount) {
         self.spent = self.spent.with(debited, u64::saturating_sub).with(used, u64::saturating_add);
     }

@@ -1,7 +1,7 @@
-//! The calls that a model may make: a closed set, read strictly, in one canonical form.
+//! The calls that a model may make: a closed set, parsed strictly into one canonical form.
 //!
-//! What is authorised, carried out and logged is the [`Call`], never the text that it was read from.
-//! Whether a call is allowed is `gate`'s.
+//! What is authorised, carried out and logged is the [`Call`], never the text that it was parsed
+//! from. Whether a call is allowed is decided in `gate`.
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::OnceLock};
 
@@ -18,9 +18,9 @@ use crate::{
     names::{InvalidName, StackId},
 };
 
-/// How many bytes the arguments of one call may have.
+/// The largest size of a call, in bytes, of its name and arguments together.
 pub const LARGEST: usize = 32 * 1024;
-/// How many params one call may set or unset.
+/// The number of params that one call may set or unset.
 pub const MOST_PARAMS: usize = 30;
 
 const QUERY: usize = 200;
@@ -33,24 +33,25 @@ const VALUE: usize = 8 * 1024;
 
 const TOOLS: &str = include_str!("tools.json");
 
-/// A tool as a model is told of it.
+/// A tool as it is described to a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tool {
     pub name: String,
     pub description: String,
-    /// JSON Schema in the subset that all servers take: no bounds, nothing optional.
+    /// A JSON Schema in the subset that all model servers accept: no bounds, no optional
+    /// properties.
     pub parameters: Value,
 }
 
-/// A call as the model's server gave it.
+/// A call as the model's server sent it, not yet parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RawCall {
     pub name: String,
-    /// JSON, if all is well.
+    /// JSON, unless the model made a mistake.
     pub arguments: String,
 }
 
-/// A call that has been read; it may still be refused.
+/// A call that has been parsed. `gate` may still refuse it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "tool", content = "arguments", rename_all = "snake_case")]
 pub enum Call {
@@ -68,10 +69,11 @@ pub enum Call {
     Finish { outcome: Outcome, summary: String, unmet: Vec<String> },
 }
 
-/// Values by path; the model writes each as JSON in a text, so that no schema depends on a package.
+/// Values by path. The model writes each value as JSON in a string, so that the schema of a tool
+/// does not depend on a package.
 pub type Params = BTreeMap<ParamPath, Value>;
 
-/// How the model says that a run ends.
+/// The outcome that the model names when it finishes a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -82,20 +84,22 @@ pub enum Outcome {
     OutOfScope,
 }
 
-/// Returns the tools of every run, in the order in which a model is told of them.
+/// Returns the tools of every run, in the order in which they are sent to a model.
 pub fn tools() -> &'static [Tool] {
     static READ: OnceLock<Vec<Tool>> = OnceLock::new();
-    // The file is compiled in, and a test reads it.
+    // The file is compiled in, and a test parses it.
     READ.get_or_init(|| serde_json::from_str(TOOLS).unwrap_or_default())
 }
 
-/// Returns what a run freezes, so that it never goes on under other tools than it began with.
+/// Returns the digest of the tools. A run records it, so that it never goes on with other tools
+/// than those it began with.
 pub fn tools_digest() -> Digest {
     Digest::sha256(TOOLS.as_bytes())
 }
 
 impl Call {
-    /// Reads a call: size, strict JSON, a known tool, its schema, and the canonical form.
+    /// Parses a call: checks its size, reads strict JSON, finds the tool and validates the
+    /// arguments by its schema.
     pub fn read(raw: &RawCall) -> Result<Self, Problem> {
         if raw.name.len() + raw.arguments.len() > LARGEST {
             let message = format!("a call has at most {LARGEST} bytes");
@@ -159,17 +163,18 @@ impl Call {
                 summary: read.text("summary", SUMMARY)?,
                 unmet: read.texts("unmet", 0..=10, UNMET)?,
             },
-            // The file of tools has one that this does not know; a test says so.
+            // Reached only if `tools.json` names a tool that is missing here, which a test rules
+            // out.
             _ => return Err(Problem::new("unknown_tool", "", "there is no such tool")),
         })
     }
 
-    /// Returns the bytes that are authorised, carried out and logged.
+    /// Returns the canonical JSON, which is what is authorised, carried out and logged.
     pub fn canonical(&self) -> String {
         canonical(self)
     }
 
-    /// Returns what it asks to change, if anything, and which revision it was meant for.
+    /// Returns the edit that the call asks for and the revision that it expects, if it is an edit.
     pub fn edit(&self) -> Option<(Edit, u64)> {
         match self.clone() {
             Self::AddStack { stack, package, set: params, expected_rev, .. } => {
@@ -189,15 +194,17 @@ impl Call {
     }
 }
 
-/// Returns everything in a value that could carry something out: each text by itself, what is
-/// written in it as JSON, and the texts that stand together in one piece.
+/// Returns all texts in `value` in which something, such as a secret, could be hidden.
+///
+/// These are each string, the strings in JSON that a string contains, the names of properties, and
+/// the strings of each array and object joined together.
 pub fn texts(value: &Value) -> Vec<String> {
     let mut texts = Vec::new();
     let mut open = vec![(value.clone(), super::json::DEPTH)];
     while let Some((value, left)) = open.pop() {
         let below: Vec<Value> = match value {
             Value::String(text) => {
-                // A text in a text, as values of params are.
+                // Values of params are JSON in a string.
                 let inner =
                     strict(&text).ok().filter(|_| left > 0 && text.contains(['\"', '[', '{']));
                 open.extend(inner.map(|inner| (inner, left - 1)));
@@ -219,7 +226,7 @@ pub fn texts(value: &Value) -> Vec<String> {
 }
 
 impl RawCall {
-    /// Returns the same of a call as it was written.
+    /// Returns the texts of a call that was not parsed, as [`texts`] does for a value.
     pub fn texts(&self) -> Vec<String> {
         let mut texts = vec![self.name.clone(), self.arguments.clone()];
         if let Ok(value) = strict(&self.arguments) {
@@ -239,13 +246,14 @@ fn schema_of(name: &str) -> Option<&'static (Tool, Validator)> {
     all.iter().find(|(tool, _)| tool.name == name)
 }
 
-/// Takes arguments that fit their schema apart.
+/// Arguments that fit the schema of their tool, to be read one by one.
 struct Reader<'a> {
     value: &'a Value,
 }
 
 impl Reader<'_> {
-    /// Returns a text of one line that a person can see all of.
+    /// Returns a text with its white space joined to single spaces. Fails if it is empty, longer
+    /// than `limit` characters, or has invisible characters.
     fn text(&self, name: &str, limit: usize) -> Result<String, Problem> {
         text(self.value[name].as_str().unwrap_or_default(), &format!("/{name}"), limit)
     }
@@ -329,8 +337,8 @@ fn value(json: &str, i: usize) -> Result<Value, Problem> {
     }
 }
 
-/// Returns a character in any text of a value that a person would not see; line ends and tabs are
-/// seen.
+/// Returns an invisible character in any text of `value`, if there is one. Line ends and tabs are
+/// allowed.
 fn hidden_in(value: &Value) -> Option<char> {
     let in_text =
         |text: &str| text.chars().find(|c| escape::is_hidden(*c) && !matches!(c, '\n' | '\t'));

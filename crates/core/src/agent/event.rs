@@ -1,4 +1,4 @@
-//! What happens in a run: events that are only ever appended, each chained to all before it.
+//! The events of a run. They are only appended, and each has a hash over all before it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,20 +16,20 @@ use crate::{
     pull_request::ReviewId,
 };
 
-/// One line of the log of a run.
+/// One entry of the log of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// From 0, without gaps.
+    /// The position in the log, from 0, without gaps.
     pub seq: u64,
     pub at: Timestamp,
     pub event: Event,
-    /// The event as it is stored, to the letter.
+    /// The event as it is stored, byte for byte.
     pub text: String,
-    /// Over this text and, through the entry before it, all others.
+    /// The hash over `text`, `at` and the hash of the entry before.
     pub hash: Digest,
 }
 
-/// The log is not what was written.
+/// The log is incomplete or was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log of the run is broken at event {seq}: {why}")]
 pub struct BrokenLog {
@@ -38,14 +38,14 @@ pub struct BrokenLog {
 }
 
 impl Entry {
-    /// Returns the entry that follows `previous`; `text` is how the event is stored.
+    /// Returns the entry that follows `previous`; `text` is the event as it is stored.
     pub fn after(previous: Option<&Self>, event: Event, text: String, at: Timestamp) -> Self {
         let seq = previous.map_or(0, |previous| previous.seq + 1);
         let hash = hash(previous.map(|previous| &previous.hash), at, &text);
         Self { seq, at, event, text, hash }
     }
 
-    /// Errors where entries are missing, changed or in another order.
+    /// Fails if entries are missing, were changed or are in another order.
     pub fn verify(log: &[Self]) -> Result<(), BrokenLog> {
         let mut previous: Option<&Self> = None;
         for (seq, entry) in (0_u64..).zip(log) {
@@ -68,22 +68,22 @@ fn hash(previous: Option<&Digest>, at: Timestamp, text: &str) -> Digest {
     Digest::of_parts("v1", [before.as_bytes(), &at, text.as_bytes()])
 }
 
-/// Why there is a run.
+/// The request that a run works on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// All whose words or wish it is; none of them approves what comes of it.
+    /// The authors of the request. None of them may approve the change that comes of it.
     pub by: Vec<Actor>,
     pub issue: PrNumber,
     pub title: String,
-    /// What is visible of it.
+    /// What a person sees of the text on GitHub.
     pub text: String,
     pub dropped: Dropped,
-    /// The commit that the whole run reads, and the branch that had it.
+    /// The branch and its commit that the whole run reads.
     pub base_ref: BranchName,
     pub base: Sha,
 }
 
-/// A model's answer.
+/// One answer of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     pub text: String,
@@ -94,47 +94,47 @@ pub struct Turn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// It said all it had to say, with or without calls.
+    /// The answer is complete, with or without calls.
     #[default]
     Done,
-    /// It was cut off, so nothing in it is believed.
+    /// The answer was cut off, so nothing in it is used.
     Cut,
-    /// The model, or a filter before it, does not want to.
+    /// The model, or a filter before it, refused.
     Refused,
     Unknown,
 }
 
-/// A question to people, with all answers that there are.
+/// A question to people, with all answers that they may give.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     pub text: String,
     pub choices: Vec<String>,
-    /// Whether our own code asks; then the first choice lets the call pass.
+    /// Whether our own code asks, not the model. Then the first choice allows the call.
     pub is_ours: bool,
 }
 
-/// What the gate says of a call.
+/// What the gate decided about a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     Allowed(Call),
-    /// A person decides.
+    /// A person decides whether the call is carried out.
     Asked(Call, Question),
     Refused(Problem),
 }
 
-/// What a plan of all edits said.
+/// The result of a plan of all edits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planned {
     /// The revision that was planned.
     pub rev: u64,
-    /// Absent where something could not be planned.
+    /// The digest of the plan set, or `None` if a stack could not be planned.
     pub digest: Option<Digest>,
-    /// How many resources would be deleted or replaced.
+    /// The number of resources that would be deleted or replaced.
     pub destroys: usize,
 }
 
-/// Where the result of a run can be seen.
+/// Where the result of a run was published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     pub pull_request: PrNumber,
@@ -146,23 +146,23 @@ pub struct Published {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// As the model wished, and our code agreed.
+    /// As the model asked, and our code agreed.
     Finished(Outcome),
     Exhausted(Limit),
-    /// The same call at the same revision, three times.
+    /// The model made the same call at the same revision three times.
     Repeating,
-    /// Three times in a row nothing that can be used.
+    /// The model gave three unusable answers or refused calls in a row.
     Unusable,
-    /// The model does not want to.
+    /// The model, or a filter before it, refused.
     Refused,
-    /// The server does not answer.
+    /// The server did not answer for too long.
     Away,
-    /// The server says that our request is wrong.
+    /// The server rejected our request as invalid.
     Rejected(String),
-    /// A newer request took its place.
+    /// A newer request replaced this one.
     Superseded,
     Cancelled,
-    /// What it made cannot be published.
+    /// The result cannot be published.
     Unpublished(String),
 }
 
@@ -174,7 +174,7 @@ pub enum Event {
         limits: Limits,
         tools: Digest,
     },
-    /// The model is about to be asked; `body` is the digest of what is sent.
+    /// The model is about to be asked. `body` is the digest of the request.
     Asked {
         debit: Amount,
         body: Digest,
@@ -183,29 +183,30 @@ pub enum Event {
         turn: Turn,
         used: Amount,
     },
-    /// The server answered with something that is no answer.
+    /// The server sent something that is no answer of a model.
     Garbled {
         why: String,
     },
-    /// The server did not answer; asked again at `until`.
+    /// The server did not answer. It is asked again at `until`.
     Failed {
         why: String,
         until: Timestamp,
     },
-    /// The server does not take our request.
+    /// The server rejected our request as invalid.
     Rejected {
         why: String,
     },
-    /// The next step cannot be paid.
+    /// The budget does not suffice for the next step.
     Exhausted {
         limit: Limit,
     },
-    /// The gate has decided on the next call.
+    /// The gate decided on the next call.
     Called {
         decision: Decision,
         debit: Amount,
     },
-    /// An allowed call was carried out. `accepted` when it is an edit that holds from now on.
+    /// An allowed call was carried out. `accepted` if it is an edit that was added to the change
+    /// set.
     Returned {
         content: serde_json::Value,
         accepted: bool,
@@ -222,7 +223,7 @@ pub enum Event {
         text: String,
         dropped: Dropped,
     },
-    /// A review wants something else.
+    /// A review of the pull request requests changes.
     Reviewed {
         by: Actor,
         review: ReviewId,

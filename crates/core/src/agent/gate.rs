@@ -1,7 +1,8 @@
-//! Whether a call may be carried out: allowed, refused, or for a person to decide.
+//! Decides whether a call is carried out, refused, or put to a person.
 //!
-//! A function of the state of the run, the call and what the base commit says. The order is always
-//! the same: read, frozen tools, secrets, scope, package, revision, policy, budget.
+//! The decision depends only on the state of the run, the call, and the stacks and settings of the
+//! base commit. The checks always come in this order: syntax, the tools of the run, secrets, scope,
+//! package, revision, policy, budget.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,23 +16,23 @@ use super::{
 };
 use crate::{change_set::MOST, names::StackId};
 
-/// How many stacks one run may change.
+/// The number of stacks that one run may change.
 pub const STACKS: usize = 3;
 
-/// What a decision depends on beside the run itself.
+/// What a decision depends on besides the run.
 pub struct Facts<'a> {
-    /// The stacks of the base commit and those that the run added, less those that it removed.
+    /// The stacks of the base commit with the edits of the run applied.
     pub stacks: &'a BTreeSet<StackId>,
     /// The packages that the settings of the base commit allow.
     pub packages: &'a BTreeSet<String>,
     /// The stacks that a run may change, by the same settings.
     pub scope: &'a Scope,
-    /// Whether a text holds a secret of ours, or what looks like one.
+    /// Returns whether a text contains one of our secrets, or what looks like a secret.
     pub is_secret: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
-/// Returns what becomes of a call, and what is debited for it; errors when nothing is left to
-/// debit.
+/// Decides on a call, and returns the decision with what is debited for it. Fails if the budget
+/// does not suffice.
 pub fn decide(run: &Run, raw: &RawCall, facts: &Facts<'_>) -> Result<(Decision, Amount), Limit> {
     let mut debit = Amount { tool_calls: 1, ..Amount::default() };
     run.budget.affords(&debit)?;
@@ -121,7 +122,8 @@ fn package_allowed(call: &Call, facts: &Facts<'_>) -> Result<(), Problem> {
         .allowed(facts.packages.iter().map(String::as_str), package))
 }
 
-/// Returns what a person has to agree to, and what nobody can.
+/// Returns the question that a person has to answer first, if any. Fails if nobody can allow the
+/// call.
 fn policy(run: &Run, call: &Call) -> Result<Option<Question>, Problem> {
     match call {
         Call::RemoveStack { stack, .. } => Ok(Some(ours(&format!(
@@ -141,7 +143,7 @@ fn policy(run: &Run, call: &Call) -> Result<Option<Question>, Problem> {
     }
 }
 
-/// One request seldom means production and something else.
+/// Returns a question if the run would change a second environment, which a request rarely means.
 fn further_environment(run: &Run, call: &Call) -> Option<Question> {
     let (edit, _) = call.edit()?;
     let environments: BTreeSet<&str> =

@@ -1,14 +1,15 @@
-//! JSON as strictly as it can be read: no name twice, no deep nest, nothing after the end.
+//! A JSON reader stricter than the standard: no duplicate names, little nesting, nothing after the
+//! end.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// How deep objects and arrays may stand in each other.
+/// How deep objects and arrays may be nested.
 pub const DEPTH: usize = 8;
 
-/// Reads one value; errors say in a sentence what is wrong.
+/// Parses one value. The error says in a sentence what is wrong.
 pub fn strict(text: &str) -> Result<Value, String> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = Strict { left: DEPTH }.deserialize(&mut reader).map_err(|e| e.to_string())?;
@@ -59,7 +60,7 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        // Past this not every whole number can be told from its neighbours.
+        // From 2^53 on, `f64` cannot represent every whole number.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         let number = Number::from_f64(value).filter(|_| value.abs() < EXACT);
         number.map(Value::Number).ok_or_else(|| E::custom("a number is too large to be exact"))

@@ -1,9 +1,9 @@
-//! The agent: what a model may ask for, what that costs, and what became of it.
+//! The agent: what a model may call, what that costs, and the state of a run.
 //!
-//! Pure. A run is a log of events; the state of a run is a fold over them, and the next step a
-//! function of that state. No model is asked here and nothing is read or written: `agent`
-//! carries steps out, `model` speaks to a server. There is no call that applies, approves, merges,
-//! comments, pushes, starts a process, or reads a file or a secret.
+//! Everything here is pure. A run is a log of events; its state is a fold over them, and its next
+//! step is a function of that state. The module `agent` of the root package carries steps out, and
+//! the crate `model` talks to a model's server. No call applies, approves, merges, comments,
+//! pushes, starts a process, or reads a file or a secret.
 
 pub mod budget;
 pub mod call;

@@ -1,4 +1,4 @@
-//! What is wrong with a call, said so that a model can mend it.
+//! What is wrong with a call, described so that a model can correct it.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{escape, finding::Finding};
 
-/// How many allowed values are told.
+/// The number of allowed values that are listed.
 const MOST: usize = 40;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// Stable and searchable, e.g. `stale_revision`.
+    /// A stable code, such as `stale_revision`.
     pub code: Cow<'static, str>,
-    /// JSON pointer into the arguments, or into the document of a stack.
+    /// A JSON pointer into the arguments, or into the document of a stack.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub pointer: Box<str>,
     pub message: String,
@@ -41,7 +41,8 @@ impl Problem {
         }
     }
 
-    /// Returns what would be right, and which of it is nearest to `got`.
+    /// Adds the values that are allowed, and suggests the one nearest to `got` if it is near
+    /// enough.
     #[must_use]
     pub fn allowed<'a>(mut self, allowed: impl Iterator<Item = &'a str>, got: &str) -> Self {
         let allowed: Vec<&str> = allowed.collect();

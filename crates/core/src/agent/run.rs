@@ -1,4 +1,4 @@
-//! The state of a run: a fold over its events, and what comes next.
+//! The state of a run, folded from its events, and the next step.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,40 +18,40 @@ use crate::{
     digest::Digest,
 };
 
-/// How often the same call, or an unusable answer, ends a run.
+/// After so many identical calls, or unusable answers in a row, a run ends.
 const REPEATS: u32 = 3;
-/// How often in a row a server may be away before the run ends.
+/// After so many failed attempts in a row to reach the server, a run ends.
 const ABSENCES: u32 = 16;
-/// A pause between two events counts no longer than this: we may have been away ourselves.
+/// The most that the time between two events counts: the bot may have been down meanwhile.
 const LONGEST_STEP: SignedDuration = SignedDuration::from_mins(3);
-/// A question is open for so long.
+/// How long a question can be answered.
 const EXPIRY: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// After so long people are reminded of it.
+/// After this time people are reminded of a question.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
-/// A plan that failed so often is planned again only when a person says so.
+/// After so many failed plans, another one needs the consent of a person.
 pub const FAILED_PLANS: u32 = 2;
 
-/// A run as its log tells it.
+/// The state of a run.
 #[derive(Clone, Debug)]
 pub struct Run {
     pub request: Request,
     pub tools: Digest,
     pub budget: Budget,
-    /// What was spent before the last time that people revised the request.
+    /// What was spent before people last revised the request.
     pub spent_before: Amount,
     pub change_set: ChangeSet,
-    /// Everyone who shaped it.
+    /// Everyone who made, answered or revised the request.
     pub people: Vec<Actor>,
     pub conversation: Vec<Message>,
     pub phase: Phase,
     pub planned: Option<Planned>,
     pub failed_plans: u32,
-    /// What the model says of it, for people.
+    /// The model's summary for people.
     pub note: Option<Note>,
     pub published: Option<Published>,
-    /// How it ended when it published that, unless it was finished then.
+    /// How the run ended when it published that, if not with a finished proposal.
     pub unfinished: Option<End>,
-    /// The head of the log.
+    /// The last entry of the log.
     pub last: Entry,
     queue: VecDeque<(String, RawCall)>,
     turns: u64,
@@ -70,18 +70,19 @@ pub struct Note {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Phase {
-    /// A call waits for the gate, or else the model is to be asked.
+    /// The next call is to be decided on, or the model is to be asked if there is none.
     Open,
-    /// The model was asked, and nothing came back yet.
+    /// The model was asked, and no answer is recorded yet.
     Asked {
         debit: Amount,
     },
-    /// A call is allowed and not carried out.
+    /// A call is allowed and is to be carried out.
     Doing {
         id: String,
         call: Call,
     },
-    /// People are asked; `held` is what happens when our own question is answered with the first choice.
+    /// People are asked. `held` is the call that is carried out if they answer our own question
+    /// with the first choice.
     Waiting {
         id: String,
         question: Question,
@@ -94,24 +95,24 @@ pub enum Phase {
     Over(End),
 }
 
-/// What is to be done next.
+/// The next thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     Ask,
     Decide(RawCall),
     Do(Call),
     Plan,
-    /// Publish what there is to publish, and end.
+    /// Publish the result, if there is one, and end.
     Close(End),
-    /// Not before then.
+    /// Do nothing before this time.
     Park(Timestamp),
-    /// People have to answer.
+    /// Wait for people to answer.
     Wait,
     Rest,
 }
 
 impl Run {
-    /// Returns the state after `log`; fails if the log is not what was written.
+    /// Folds `log` into a state. Fails if the log is incomplete or was changed.
     pub fn from_log(log: &[Entry]) -> Result<Self, BrokenLog> {
         Entry::verify(log)?;
         let broken = |why| BrokenLog { seq: 0, why };
@@ -148,7 +149,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Returns the state after one entry more, which has to follow the last one.
+    /// Returns the state after one more entry, which has to follow the last one.
     #[must_use]
     pub fn after(&self, entry: &Entry) -> Self {
         let mut run = self.clone();
@@ -156,7 +157,8 @@ impl Run {
         run
     }
 
-    /// Edits that hold; a write names the number that it was meant for.
+    /// Returns the revision: the number of accepted edits. A call that edits names the one it
+    /// expects.
     pub fn rev(&self) -> u64 {
         self.change_set.0.len() as u64
     }
@@ -165,31 +167,32 @@ impl Run {
         matches!(self.phase, Phase::Over(_))
     }
 
-    /// Returns whether its pull request is all that was asked for, in the eyes of our code.
+    /// Returns whether the run ended with a proposal that our code accepted as finished.
     pub fn is_complete(&self) -> bool {
         self.phase == Phase::Over(End::Finished(Outcome::Propose))
     }
 
-    /// Returns what was spent in all.
+    /// Returns what was spent in all, before and after the last revision of the request.
     pub fn spent(&self) -> Amount {
         let mut all = Budget { spent: self.spent_before, ..self.budget };
         all.debit(&self.budget.spent);
         all.spent
     }
 
-    /// Returns whether the question that it waits for was asked too long ago.
+    /// Returns whether the pending question was asked too long ago to be answered.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.duration_since(self.last.at) > EXPIRY
     }
 
-    /// When people are to be reminded of the question that it waits for, and which event asked it.
+    /// Returns when people are to be reminded of the pending question, and the number of the event
+    /// that asked it.
     pub fn reminder(&self) -> Option<(Timestamp, u64)> {
         let is_waiting = matches!(self.phase, Phase::Waiting { .. });
         let at = self.last.at.checked_add(PATIENCE).unwrap_or(Timestamp::MAX);
         is_waiting.then_some((at, self.last.seq))
     }
 
-    /// Returns what comes next.
+    /// Decides on the next step.
     pub fn next(&self, now: Timestamp) -> Step {
         let step = match &self.phase {
             Phase::Over(_) => return Step::Rest,
@@ -218,7 +221,7 @@ impl Run {
         step
     }
 
-    /// Returns how often this very call was made at this revision.
+    /// Returns how often this call was made at this revision.
     pub fn times(&self, call: &Call) -> u32 {
         self.seen.get(&self.key(call)).copied().unwrap_or(0)
     }
@@ -330,7 +333,7 @@ impl Run {
                 self.useless();
             }
             Stop::Done | Stop::Unknown => {
-                // The server's own ids are not used: they may be missing or the same twice.
+                // The server's ids are not used: they may be missing or occur twice.
                 let calls: Vec<(String, RawCall)> = turn
                     .calls
                     .iter()
@@ -379,7 +382,7 @@ impl Run {
         is_repeated
     }
 
-    /// An allowed call is to be carried out; to finish needs nothing but to end.
+    /// Makes an allowed call the next thing to do. `finish` is done at once: it only ends the run.
     fn proceed(&mut self, id: String, call: Call) {
         if let Call::Finish { outcome, summary, unmet } = call {
             self.answer(id, &json!({ "accepted": true }));
@@ -440,7 +443,7 @@ impl Run {
         self.seen.clear();
     }
 
-    /// People give it another wish, and a budget anew.
+    /// Records what people want changed, and gives the run a new budget.
     fn revised(&mut self, text: &str) {
         self.spent_before = self.spent();
         self.budget.spent = Amount::default();

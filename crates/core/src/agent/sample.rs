@@ -1,4 +1,4 @@
-//! A run for tests: its events, one after the other.
+//! A run for tests, built event by event.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub fn raw(name: &str, arguments: &Value) -> RawCall {
     RawCall { name: name.into(), arguments: arguments.to_string() }
 }
 
-/// Returns the arguments of a call that sets `path` of `stack`.
+/// Returns a call that sets `path` of `stack` to 1.
 pub fn set(stack: &str, path: &str, rev: u64) -> RawCall {
     let set = json!([{ "path": path, "value_json": "1" }]);
     raw("set_params", &json!({ "stack": stack, "set": set, "expected_rev": rev, "why": "asked" }))
@@ -57,7 +57,7 @@ impl Sample {
         Self(vec![entry(None, event, Timestamp::UNIX_EPOCH)])
     }
 
-    /// A second later.
+    /// Adds `event` one second after the last one.
     pub fn add(&mut self, event: Event) -> &mut Self {
         self.later(event, SignedDuration::from_secs(1))
     }
@@ -98,7 +98,7 @@ impl Sample {
         self.decided(Decision::Allowed(Call::read(call).unwrap()))
     }
 
-    /// The model makes a call that is allowed and carried out.
+    /// Adds a call of the model that is allowed and carried out.
     pub fn done(&mut self, call: &RawCall, planned: Option<Planned>) -> &mut Self {
         let accepted = Call::read(call).unwrap().edit().is_some();
         self.turn(std::slice::from_ref(call)).allowed(call);
@@ -128,7 +128,7 @@ impl Sample {
     }
 }
 
-/// Returns the entry that follows `previous`, stored in some form.
+/// Returns the entry that follows `previous`. Its text is the debug form of the event.
 pub fn entry(previous: Option<&Entry>, event: Event, at: Timestamp) -> Entry {
     let text = format!("{event:?}");
     Entry::after(previous, event, text, at)

@@ -1,4 +1,4 @@
-//! Which stacks a run may change, as `planwright.yaml` says it.
+//! Which stacks a run of the agent may change, according to `planwright.yaml`.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ fn fits(pattern: &str, stack: &StackId) -> bool {
         }
         (Some(_), None) => false,
         (None, None) => part(pattern, stack.name()),
-        // A name alone means the stack with all of its environments.
+        // A name alone means the stack and all of its environments.
         (None, Some(_)) => part(pattern, stack.name()),
     }
 }

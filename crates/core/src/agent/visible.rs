@@ -1,8 +1,8 @@
-//! What a person sees of a text at GitHub, and how much of it nobody sees.
+//! What a person sees of a text on GitHub, and how much of the text is invisible.
 //!
-//! Markdown is rendered and the page is read as a browser would read it: only text of elements that
-//! GitHub shows is kept. What is dropped is counted, so that it can be said. Alternative texts,
-//! titles, addresses of links, formulas and the language of a code block are not seen, either.
+//! Markdown is rendered to HTML and read as a browser would read it. Only the text of elements that
+//! GitHub shows is kept; what is dropped is counted, so that the count can be shown. Alternative
+//! texts, titles, addresses of links, formulas and the language of a code block are invisible, too.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{escape, markdown::GITHUB};
 
-/// How much of one text is read, in bytes.
+/// How much of a text is read, in bytes.
 pub const LIMIT: usize = 16 * 1024;
 
 /// The visible part of a text, and what was left out.
@@ -22,13 +22,13 @@ pub struct Visible {
     pub dropped: Dropped,
 }
 
-/// How much of a text was left out because nobody sees it, or because it is too long.
+/// How much of a text was left out, because it is invisible or because the text is too long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropped {
-    /// Comments, hidden or unknown elements, images, formulas, footnotes that nothing refers to.
+    /// Comments, hidden or unknown elements, images, formulas, and footnotes without a reference.
     pub elements: usize,
     pub characters: usize,
-    /// Bytes past the limit.
+    /// Bytes after the limit.
     pub bytes: usize,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Dropped {
     }
 }
 
-/// Reads Markdown as GitHub shows it.
+/// Returns what a person sees of a text in Markdown.
 pub fn visible(markdown: &str) -> Visible {
     let end = (0..=markdown.len().min(LIMIT)).rev().find(|at| markdown.is_char_boundary(*at));
     let (markdown, rest) = markdown.split_at(end.unwrap_or(0));
@@ -78,14 +78,14 @@ pub fn visible(markdown: &str) -> Visible {
     Visible { text: tidied(&without_hidden(&text, &mut dropped)), dropped }
 }
 
-/// Reads one line that GitHub shows as it stands, such as a title.
+/// Returns what a person sees of a line without markup, such as a title.
 pub fn line(text: &str) -> Visible {
     let mut dropped = Dropped::default();
     let text = without_hidden(text, &mut dropped).replace('\n', " ");
     Visible { text: text.trim().to_owned(), dropped }
 }
 
-/// Returns the page, without the pieces of Markdown that are not shown as text.
+/// Returns the page as HTML, without the Markdown that is not shown as text.
 fn rendered(markdown: &str, dropped: &mut Dropped) -> String {
     let events: Vec<Event<'_>> = Parser::new_ext(markdown, GITHUB).collect();
     let referred: BTreeSet<String> = events
@@ -111,7 +111,7 @@ fn rendered(markdown: &str, dropped: &mut Dropped) -> String {
                 dropped.elements += usize::from(!info.is_empty());
                 kept.push(Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)));
             }
-            // Titles stand in no text; the count says that there was one.
+            // Titles are not part of the text, so only their number is recorded.
             Event::Start(Tag::Link { title, .. }) => {
                 dropped.elements += usize::from(!title.is_empty());
             }
@@ -136,7 +136,7 @@ fn is_unseen(tag: &Tag<'_>, referred: &BTreeSet<String>) -> bool {
     }
 }
 
-/// The elements of which GitHub shows the text.
+/// The elements whose text GitHub shows.
 const SHOWN: &[&str] = &[
     "a",
     "b",
@@ -200,7 +200,7 @@ const SHOWN: &[&str] = &[
     "wbr",
 ];
 
-/// Those that begin on a line of their own.
+/// The elements that begin on a line of their own.
 const BLOCKS: &[&str] = &[
     "blockquote",
     "br",
@@ -251,21 +251,21 @@ fn read(page: &Html, text: &mut String, dropped: &mut Dropped) {
 }
 
 fn is_shown(element: &Element) -> bool {
-    // GitHub takes styles away; whoever writes one means to change what is seen.
+    // GitHub removes styles; whoever writes one wants to change what is seen.
     let is_hidden =
         ["hidden", "style", "aria-hidden"].iter().any(|name| element.attr(name).is_some());
     SHOWN.contains(&element.name()) && !is_hidden
 }
 
-/// Returns whether words stand in attributes, where nobody sees them; what a parser of Markdown
-/// writes there is no word of the author.
+/// Returns whether the element has attributes in which invisible text may stand. Attributes that
+/// the Markdown parser writes do not count.
 fn says_more(element: &Element) -> bool {
     let ours = ["href", "start", "align", "open", "colspan", "rowspan"];
     element.attrs().any(|(name, _)| !ours.contains(&name) && name != "class")
         || element.attr("class").is_some_and(|class| !class.starts_with("footnote-def"))
 }
 
-/// Returns the text without the characters that nobody sees; odd blanks become plain ones.
+/// Returns the text without invisible characters; unusual white space becomes a plain blank.
 fn without_hidden(text: &str, dropped: &mut Dropped) -> String {
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
@@ -274,7 +274,7 @@ fn without_hidden(text: &str, dropped: &mut Dropped) -> String {
             '\n' | '\t' => out.push(c),
             '\r' => {}
             c if c.is_whitespace() => out.push(' '),
-            // The look of an emoji.
+            // The variation selector of an emoji.
             '\u{fe0f}' if !before.is_ascii() && before != '\u{fe0f}' => {}
             c if escape::is_hidden(c) || is_private(c) => dropped.characters += 1,
             c => out.push(c),
@@ -288,7 +288,7 @@ fn is_private(c: char) -> bool {
     matches!(u32::from(c), 0xE000..=0xF8FF | 0xF_0000..=0x10_FFFF)
 }
 
-/// Lines without blanks at their ends; empty ones say nothing.
+/// Returns the text without empty lines and without blanks at the ends of lines.
 fn tidied(text: &str) -> String {
     let lines: Vec<&str> =
         text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();

@@ -13,46 +13,47 @@ use crate::{
     verdict::Requirement,
 };
 
-/// All that is known of a change at one moment: as it is stored, and as people are told of it.
+/// All that is known of a change at one moment: what is stored, and what people are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeRecord {
     pub head: Sha,
     pub state: ChangeState,
     /// The digest of the plan set that is to be approved or confirmed, once there is one.
     pub digest: Option<Digest>,
-    /// Into which branch and under which settings it was planned, once it is: another of either is
-    /// another plan to approve, so the comment has to differ.
+    /// What it was planned for, once it has been. A change of either field makes another plan to
+    /// approve, so the comment shows both.
     pub basis: Option<Basis>,
     pub stacks: Vec<StackChange>,
-    /// What it makes of `planwright.yaml`, if it touches that.
+    /// How it changes `planwright.yaml`, if it does.
     pub settings: Option<SettingsChange>,
-    /// What is wrong with files that belong to no stack, such as `planwright.yaml`.
+    /// Errors in files that belong to no stack, such as `planwright.yaml`.
     pub findings: Vec<Finding>,
-    /// Files that keep head from being merged into base; then no stack is known.
+    /// Files whose conflicts prevent a merge of the head into the base; then no stack is known.
     pub conflicts: Vec<String>,
-    /// The tree of the verdict, once there is something to judge.
+    /// The tree of requirements, once there is a verdict.
     pub verdict: Option<Requirement>,
     pub principals: Vec<Principal>,
     pub warnings: Vec<Warning>,
 }
 
-/// What a plan was made for, beside its head.
+/// What a plan was made for, besides its head.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Basis {
     pub base: BranchName,
     pub settings: Digest,
 }
 
-/// What a pull request makes of `planwright.yaml`.
+/// How a pull request changes `planwright.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SettingsChange {
     Removed,
-    /// The settings that differ; none where only comments or layout do.
+    /// The settings that differ; empty if only comments or layout differ.
     Changed(Vec<SettingChange>),
 }
 
 impl ChangeRecord {
-    /// Returns the stacks as people want them: what failed, then the riskiest, then by name.
+    /// Returns the stacks in the order in which they are shown: failed ones, then by risk, then by
+    /// name.
     pub fn riskiest_first(&self) -> Vec<&StackChange> {
         let mut stacks: Vec<&StackChange> = self.stacks.iter().collect();
         stacks.sort_by_cached_key(|stack| {
@@ -61,7 +62,7 @@ impl ChangeRecord {
         stacks
     }
 
-    /// Returns how many resources all plans touch together.
+    /// Returns how many resources all plans together would change, by action.
     pub fn summary(&self) -> PlanSummary {
         let mut sum = PlanSummary::default();
         for plan in self.stacks.iter().filter_map(StackChange::plan_at_stake) {
@@ -70,7 +71,8 @@ impl ChangeRecord {
         sum
     }
 
-    /// Over the plans of all stacks that have one: what an approval is bound to.
+    /// Returns the digest over the plans of all stacks that have one, to which an approval is
+    /// bound.
     pub fn plan_set_digest(&self) -> Digest {
         let digest =
             |stack: &StackChange| Some((stack.stack.clone(), stack.plan_at_stake()?.digest()));
@@ -89,17 +91,17 @@ impl ChangeRecord {
         self.stacks.iter().any(has_failed)
     }
 
-    /// Returns whether no stack is affected, and the settings neither.
+    /// Returns whether it affects no stack and does not change the settings.
     pub fn is_about_nothing(&self) -> bool {
         self.stacks.is_empty() && self.settings.is_none()
     }
 
-    /// Returns whether the settings are all that it changes.
+    /// Returns whether it changes the settings and affects no stack.
     pub fn is_about_settings_only(&self) -> bool {
         self.stacks.is_empty() && self.settings.is_some()
     }
 
-    /// Returns whether something is wrong that has to be mended before anything can be planned or
+    /// Returns whether there are errors that have to be corrected before anything is planned or
     /// applied.
     pub fn has_errors(&self) -> bool {
         !self.conflicts.is_empty()

@@ -17,11 +17,11 @@ pub struct StackChange {
     pub stack: StackId,
     pub plan: PlanOutcome,
     pub drift: DriftCheck,
-    /// Addresses in protected slots that the plan deletes or replaces.
+    /// Addresses of protected resources that the plan deletes or replaces.
     pub protected: BTreeSet<String>,
-    /// Whether other code is run for it than before, which an empty plan does not show.
+    /// Whether other code would run for the stack than before, which an empty plan does not show.
     pub changes_code: bool,
-    /// After the merge.
+    /// How applying it goes; `None` before the merge.
     pub progress: Option<StackProgress>,
 }
 
@@ -31,7 +31,7 @@ pub enum PlanOutcome {
     Pending,
     Planned(Plan),
     Invalid(Vec<Finding>),
-    /// What the engine said, already scrubbed of secrets.
+    /// The message of the engine, without secrets.
     EngineFailed(String),
     NotPlanned(NotPlanned),
 }
@@ -39,11 +39,11 @@ pub enum PlanOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotPlanned {
     Fork,
-    /// Whoever pushed has no write access.
+    /// Whoever pushed the head has no write access.
     PusherMayNotWrite,
-    /// The pull request changes the bytes of this package.
+    /// The pull request changes the files of this package.
     PackageBytes(String),
-    /// The files moved; a state does not.
+    /// The folder was renamed, which does not move the state of the stack.
     Renamed {
         from: StackId,
     },
@@ -51,9 +51,9 @@ pub enum NotPlanned {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DriftCheck {
-    /// It was never applied, so nothing can have drifted.
+    /// The stack was never applied, so nothing can have drifted.
     NeverApplied,
-    /// It was not checked, and why.
+    /// Drift was not checked, for this reason.
     Unknown(String),
     /// The plan of the last applied tree.
     Checked(Plan),
@@ -62,7 +62,7 @@ pub enum DriftCheck {
 /// How applying a stack goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StackProgress {
-    /// Its place in the queue for the lock, from 1, and who holds the lock.
+    /// The stack waits for its lock: its position from 1, and who holds the lock.
     Queued {
         position: usize,
         behind: Option<PrNumber>,
@@ -72,11 +72,11 @@ pub enum StackProgress {
     Applied {
         outputs: BTreeMap<String, Value>,
     },
-    /// Planned again after the merge, and another plan came out.
+    /// It was planned again after the merge, with another result.
     Differs {
         now: Plan,
     },
-    /// What the engine said, already scrubbed of secrets, and what is known to stand.
+    /// The message of the engine, without secrets, and what is known about the resources.
     Failed {
         message: String,
     },
@@ -94,7 +94,7 @@ impl StackChange {
         self.plan_at_stake().and_then(risk::worst)
     }
 
-    /// Returns the plan that the reader decides on: after the merge the one that came out then.
+    /// Returns the plan to decide on: after the merge the one made then, if it differs.
     pub fn plan_at_stake(&self) -> Option<&Plan> {
         match &self.progress {
             Some(StackProgress::Differs { now }) => Some(now),
@@ -102,7 +102,7 @@ impl StackChange {
         }
     }
 
-    /// Returns how planning it ended, for a verdict.
+    /// Returns how planning the stack ended, for the verdict.
     pub fn outcome(&self) -> Outcome {
         match self.plan_at_stake() {
             Some(plan) if plan.is_empty() => Outcome::NoChanges,
@@ -111,8 +111,8 @@ impl StackChange {
         }
     }
 
-    /// Puts what came out after the merge in the place of what was approved before it, and forgets
-    /// how an earlier apply went.
+    /// Replaces the plan by the one made after the merge, if it differs, and clears the progress of
+    /// an earlier apply.
     pub(super) fn accept(&mut self) {
         if let Some(StackProgress::Differs { now }) = self.progress.take() {
             self.plan = PlanOutcome::Planned(now);
@@ -127,12 +127,12 @@ impl StackChange {
         }
     }
 
-    /// Returns whether nothing of it was run, although nothing is wrong with it.
+    /// Returns whether it was deliberately not planned, although nothing is wrong with it.
     pub fn is_withheld(&self) -> bool {
         matches!(self.plan, PlanOutcome::NotPlanned(_)) && !self.has_errors()
     }
 
-    /// Returns the command that shows the same to someone with a checkout.
+    /// Returns the command that shows the same plan in a checkout.
     pub fn command(&self) -> String {
         format!("planwright plan stacks/{}", self.stack)
     }
@@ -150,7 +150,7 @@ impl PlanOutcome {
         self.plan().is_some()
     }
 
-    /// Returns the same for a verdict.
+    /// Returns how planning ended, for the verdict.
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Pending => Outcome::Pending,

@@ -1,10 +1,10 @@
-//! Where a change stands, from what is known of it.
+//! The state of a change, derived from what is known of it.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeRecord, PlanOutcome, StackChange, StackProgress, Warning};
 
-/// Where a change stands (`change-control`, *States of a change*).
+/// The state of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ChangeState {
     Planning,
@@ -12,29 +12,29 @@ pub enum ChangeState {
     NothingAffected,
     AwaitingApproval,
     Approved,
-    /// Errors, conflicts, or something that nobody's approval replaces.
+    /// There are errors, conflicts, or a requirement that no approval can meet.
     Blocked,
     /// Merged, waiting for the lock of a stack.
     Queued,
     Applying,
     /// Applied, and a second plan was empty.
     Applied,
-    /// Merged, but what would happen now is not what was approved.
+    /// Merged, but the plan of now is not the one that was approved.
     AwaitingConfirmation,
     Failed,
     /// Some stacks were applied, or one of them in part.
     Partial,
-    /// A newer change of the same stacks was applied before.
+    /// A newer change of the same stacks was applied first.
     Superseded,
     /// Closed without a merge.
     #[serde(rename = "Released")]
     Closed,
-    /// Cancelled, or overtaken by a newer head, before a plan came out.
+    /// Planning was cancelled, or replaced by that of a newer head.
     Stopped,
-    /// Something of ours failed before a plan came out.
+    /// The bot itself failed before there was a plan.
     #[serde(rename = "Broken")]
     InternalError,
-    /// Merged, and only the settings change: they hold, and there is nothing to apply.
+    /// Merged, with changes of settings only: they are active, and there is nothing to apply.
     #[serde(rename = "InForce")]
     SettingsActive,
 }
@@ -59,8 +59,8 @@ impl ChangeState {
         Self::SettingsActive,
     ];
 
-    /// Returns whether nothing has become of the merge yet. A change keeps such a state until the
-    /// apply that follows the merge says more.
+    /// Returns whether the state is one from before the merge. A change keeps it until the apply
+    /// that follows the merge begins.
     pub fn is_before_merge(self) -> bool {
         matches!(
             self,
@@ -73,7 +73,7 @@ impl ChangeState {
         )
     }
 
-    /// Returns whether it stands so for good: another plan is another change.
+    /// Returns whether the state is final: another plan is another change.
     pub fn is_over(self) -> bool {
         matches!(
             self,
@@ -87,13 +87,13 @@ impl ChangeState {
 }
 
 impl ChangeRecord {
-    /// Returns where an open pull request stands, from how planning went and from the verdict.
+    /// Returns the state of an open pull request, from its plans and its verdict.
     pub fn state_before_merge(&self) -> ChangeState {
         let is_pending = |stack: &StackChange| stack.plan == PlanOutcome::Pending;
         let is_other_base = |warning: &Warning| matches!(warning, Warning::OtherBase { .. });
         match &self.verdict {
             _ if self.has_errors() => ChangeState::Blocked,
-            // Nothing of it was planned, so nothing of it may look as if there were nothing to do.
+            // Nothing was planned, so `NothingAffected` would be wrong.
             _ if self.warnings.iter().any(is_other_base) => ChangeState::Blocked,
             _ if self.stacks.iter().any(is_pending) => ChangeState::Planning,
             _ if self.is_about_nothing() => ChangeState::NothingAffected,
@@ -104,8 +104,8 @@ impl ChangeRecord {
         }
     }
 
-    /// Returns where it stands after an apply, from how each stack came out of it; `has_begun` is
-    /// whether a resource of any stack may have changed.
+    /// Returns the state after an apply, from the progress of each stack. `has_begun` is whether a
+    /// resource of any stack may have changed.
     pub(super) fn state_after_apply(&self, has_begun: bool) -> ChangeState {
         let progress = || self.stacks.iter().filter_map(|stack| stack.progress.as_ref());
         let applied = progress().filter(|it| matches!(it, StackProgress::Applied { .. })).count();

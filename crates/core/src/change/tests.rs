@@ -1,4 +1,4 @@
-//! Each transition of a change: what it makes, and what it refuses.
+//! Each transition of a change: its result, and the states in which it is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ fn finding() -> Finding {
     Finding::error("unknown_key", place, "unknown key")
 }
 
-/// Returns a plan that creates one resource of this name.
+/// Returns a plan that creates one resource with this name.
 fn plan(name: &str) -> Plan {
     let resource = ResourceChange {
         address: format!("null.{name}"),
@@ -76,7 +76,7 @@ fn replanned() -> Replanned {
     Replanned { basis: basis(), allows_self_approval: false, changed_settings: None }
 }
 
-/// Stacks `a` and `b` with a plan each, and no verdict yet.
+/// Returns a change of the stacks `a` and `b` with a plan each, and no verdict yet.
 fn planned() -> Change {
     let stacks = ["a", "b"].map(|name| stack(name, PlanOutcome::Planned(plan(name))));
     Change::planning(sha('1')).planned(set(stacks.to_vec())).unwrap()
@@ -104,7 +104,7 @@ fn superseded_stack() -> StackProgress {
 
 type Next = fn(Change) -> Result<Change, WrongState>;
 
-/// Returns every transition, from where it is possible.
+/// Returns every transition, with the states in which it is possible.
 fn table() -> Vec<(Transition, Next, Vec<ChangeState>)> {
     use Transition as T;
     let fresh = || vec![Planning];

@@ -1,4 +1,5 @@
-//! What becomes of a change: pure transitions, each of which returns the next change or why not.
+//! The transitions of a change: pure functions that return the next change, or why it is not
+//! possible.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +21,7 @@ use crate::{
     verdict::Requirement,
 };
 
-/// A change as it stands. Everything in it can be read; only a transition makes another of it.
+/// A change. Everything in it can be read; only a transition makes another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Change(ChangeRecord);
@@ -33,14 +34,14 @@ impl Deref for Change {
     }
 }
 
-/// A change as it was stored.
+/// Restores a change that was stored.
 impl From<ChangeRecord> for Change {
     fn from(record: ChangeRecord) -> Self {
         Self(record)
     }
 }
 
-/// What may become of a change.
+/// A kind of transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     TouchSettings,
@@ -64,7 +65,7 @@ pub enum Transition {
     Replan,
 }
 
-/// The change stands where that cannot become of it.
+/// The transition is not possible in the state of the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{transition:?} is not possible for a change that is {from:?}")]
 pub struct WrongState {
@@ -75,15 +76,15 @@ pub struct WrongState {
 /// Why nothing of a head is planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
-    /// These files keep it from being merged into its base.
+    /// These files have conflicts with the base.
     Conflicts(Vec<String>),
-    /// Something is wrong with files that belong to no stack.
+    /// These files, which belong to no stack, have errors.
     Findings(Vec<Finding>),
-    /// It is not into the default branch, whose settings are the ones that are trusted.
+    /// Its base is not the default branch, whose settings are the trusted ones.
     OtherBase { basis: Basis, trusted: Option<BranchName> },
 }
 
-/// What came out of planning all stacks.
+/// The results of planning all stacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedSet {
     pub stacks: Vec<StackChange>,
@@ -91,7 +92,7 @@ pub struct PlannedSet {
     pub allows_self_approval: bool,
 }
 
-/// The verdict on a change, and whose word is not counted.
+/// The verdict on a change, and whose approvals do not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
     pub verdict: Requirement,
@@ -104,21 +105,22 @@ pub struct Judgement {
 pub struct QueuePlace {
     /// From 1.
     pub position: usize,
-    /// Who holds the lock.
+    /// The pull request that holds the lock.
     pub behind: Option<PrNumber>,
 }
 
-/// For what a merged change was planned again.
+/// What a merged change was planned again for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replanned {
     pub basis: Basis,
     pub allows_self_approval: bool,
-    /// The settings that hold now and did not when it was planned before, if that is why.
+    /// The settings that have changed since it was planned before, if it was planned again for that
+    /// reason.
     pub changed_settings: Option<Vec<SettingChange>>,
 }
 
 impl Transition {
-    /// Returns whether a change that stands at `from` may take this way.
+    /// Returns whether the transition is possible in the state `from`.
     pub fn is_possible_from(self, from: ChangeState) -> bool {
         match self {
             Self::TouchSettings
@@ -134,7 +136,7 @@ impl Transition {
             | Self::Apply
             | Self::AwaitConfirmation
             | Self::Replan => !from.is_over(),
-            // A worker may have been lost after it wrote down how the apply ended.
+            // A worker may have been lost after it recorded how the apply ended.
             Self::Recover => !matches!(
                 from,
                 ChangeState::Planning
@@ -149,9 +151,9 @@ impl Transition {
     }
 }
 
-/// Before the merge.
+/// Transitions before the merge.
 impl Change {
-    /// Returns what is said of a head while nothing is known of it.
+    /// Returns a change of which only the head is known.
     pub fn planning(head: Sha) -> Self {
         Self(ChangeRecord {
             head,
@@ -168,30 +170,30 @@ impl Change {
         })
     }
 
-    /// Notes what it makes of `planwright.yaml`.
+    /// Records how it changes `planwright.yaml`.
     pub fn touches_settings(self, settings: Option<SettingsChange>) -> Result<Self, WrongState> {
         let record = self.leave(Transition::TouchSettings)?;
         Ok(Self(ChangeRecord { settings, ..record }))
     }
 
-    /// Takes the plans of its stacks; a verdict is still missing.
+    /// Records the plans of its stacks. The state follows with the verdict.
     pub fn planned(self, set: PlannedSet) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Plan)?;
         record.stacks = set.stacks;
         record.basis = Some(set.basis);
         record.warn_of_self_approval(set.allows_self_approval);
-        // The digest of no plan at all would look like one that can be confirmed.
+        // The digest of a change without plans could be mistaken for one that can be confirmed.
         record.digest = record.has_plans().then(|| record.plan_set_digest());
         Ok(Self(record))
     }
 
-    /// Ends where there is nothing to plan.
+    /// Records that no stack is affected.
     pub fn unaffected(self) -> Result<Self, WrongState> {
         let record = self.leave(Transition::FindUnaffected)?;
         Ok(Self(ChangeRecord { state: ChangeState::NothingAffected, ..record }))
     }
 
-    /// Ends because nothing can be planned.
+    /// Records why nothing can be planned.
     pub fn blocked(self, block: Block) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Block)?;
         match block {
@@ -206,23 +208,23 @@ impl Change {
         Ok(Self(ChangeRecord { state: ChangeState::Blocked, ..record }))
     }
 
-    /// Ends because its planning was cancelled, or overtaken by a newer head.
+    /// Records that its planning was cancelled, or replaced by that of a newer head.
     pub fn stopped(self) -> Result<Self, WrongState> {
         let record = self.leave(Transition::Stop)?;
         Ok(Self(ChangeRecord { state: ChangeState::Stopped, ..record }))
     }
 
-    /// Ends because something of ours failed, which the log has under `id`.
+    /// Records that the bot itself failed; the log has the error under `id`.
     pub fn failed_internally(self, id: String) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::FailInternally)?;
         record.warnings.push(Warning::InternalError { id });
         Ok(Self(ChangeRecord { state: ChangeState::InternalError, ..record }))
     }
 
-    /// Takes a verdict, before the merge or after it.
+    /// Records a verdict, before the merge or after it.
     pub fn judged(self, judgement: Judgement) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Judge)?;
-        // What was wrong with the settings before is mended.
+        // There is a verdict, so the settings can be read again.
         record.findings.clear();
         record.warn_of_self_approval(judgement.allows_self_approval);
         record.verdict = Some(judgement.verdict);
@@ -230,21 +232,21 @@ impl Change {
         Ok(record.with_state_of_now())
     }
 
-    /// Cannot be judged: the settings by which it would be have these findings.
+    /// Records that there can be no verdict, because the settings have these errors.
     pub fn settings_unreadable(self, findings: Vec<Finding>) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::FindSettingsUnreadable)?;
         record.findings = findings;
         Ok(record.with_state_of_now())
     }
 
-    /// Was closed without a merge.
+    /// Records that it was closed without a merge.
     pub fn closed(self) -> Result<Self, WrongState> {
         let record = self.leave(Transition::Close)?;
         Ok(Self(ChangeRecord { state: ChangeState::Closed, ..record }))
     }
 
-    /// Was merged, and nothing is to be applied yet: settings hold from now on, and the plan of
-    /// what was never approved waits to be confirmed.
+    /// Records the merge. Changed settings become active; a change that was never approved waits
+    /// for its confirmation.
     pub fn merged(self) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Merge)?;
         if record.is_about_settings_only() {
@@ -256,9 +258,9 @@ impl Change {
     }
 }
 
-/// After the merge.
+/// Transitions after the merge.
 impl Change {
-    /// Waits for the locks of its stacks.
+    /// Records that it waits for the locks of its stacks.
     pub fn queued(self, places: &BTreeMap<StackId, QueuePlace>) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Queue)?;
         for stack in &mut record.stacks {
@@ -271,20 +273,22 @@ impl Change {
         Ok(Self(ChangeRecord { state: ChangeState::Queued, ..record }))
     }
 
-    /// Has its locks; what came out after the merge and was confirmed is what is applied.
+    /// Records that it has its locks and is being applied, with the plans that were confirmed after
+    /// the merge, if any.
     pub fn applying(self) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Apply)?;
         record.stacks.iter_mut().for_each(StackChange::accept);
         Ok(Self(ChangeRecord { state: ChangeState::Applying, ..record }))
     }
 
-    /// Is looked at after a worker was lost over applying it; how its stacks stood is kept.
+    /// Records that a worker was lost during an apply and its result is being determined. The
+    /// progress of the stacks is kept.
     pub fn recovering(self) -> Result<Self, WrongState> {
         let record = self.leave(Transition::Recover)?;
         Ok(Self(ChangeRecord { state: ChangeState::Applying, ..record }))
     }
 
-    /// Notes how applying a stack goes.
+    /// Records how applying a stack goes.
     pub fn progressed(self, stack: &StackId, progress: StackProgress) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Progress)?;
         if let Some(shown) = record.stack_mut(stack) {
@@ -293,7 +297,8 @@ impl Change {
         Ok(Self(record))
     }
 
-    /// Notes what a stack would do now: another plan if it is another, and what that protects.
+    /// Records the result of planning a stack again: `other` is the plan if it differs, `protected`
+    /// the protected resources that it deletes or replaces.
     pub fn planned_again(
         self,
         stack: &StackId,
@@ -310,21 +315,21 @@ impl Change {
         Ok(Self(record))
     }
 
-    /// Ends an apply as its stacks stand; `has_begun` is whether a resource of any of them may have
-    /// changed.
+    /// Ends an apply with the state that follows from its stacks. `has_begun` is whether a resource
+    /// of any of them may have changed.
     pub fn settled(self, has_begun: bool) -> Result<Self, WrongState> {
         let record = self.leave(Transition::Settle)?;
         let state = record.state_after_apply(has_begun);
         Ok(Self(ChangeRecord { state, ..record }))
     }
 
-    /// Ends an apply that failed before anything of it was begun.
+    /// Ends an apply that failed before it changed anything.
     pub fn failed(self) -> Result<Self, WrongState> {
         let record = self.leave(Transition::Fail)?;
         Ok(Self(ChangeRecord { state: ChangeState::Failed, ..record }))
     }
 
-    /// Ends because it was cancelled while it waited or planned, so that nothing of it was begun.
+    /// Ends an apply that was cancelled while it waited or planned, so before it changed anything.
     pub fn cancelled(self) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Cancel)?;
         for stack in &mut record.stacks {
@@ -336,15 +341,15 @@ impl Change {
         Ok(Self(ChangeRecord { state: ChangeState::Failed, ..record }))
     }
 
-    /// Waits for somebody to approve it as it stands in the plan set of this digest, if it can be
-    /// applied at all.
+    /// Records that it waits for the confirmation of the plan set with this digest. A change that
+    /// cannot be applied gets no digest, so that it cannot be confirmed.
     pub fn awaiting_confirmation(self, plan_set: &Digest) -> Result<Self, WrongState> {
         let record = self.leave(Transition::AwaitConfirmation)?;
         let digest = record.is_applicable().then(|| plan_set.clone());
         Ok(Self(ChangeRecord { state: ChangeState::AwaitingConfirmation, digest, ..record }))
     }
 
-    /// Waits for somebody to approve what would happen now, which nobody has seen yet.
+    /// Records that it was planned again and waits for the confirmation of that plan.
     pub fn replanned(self, replanned: Replanned) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Replan)?;
         record.findings.clear();
@@ -367,8 +372,8 @@ impl Change {
 }
 
 impl ChangeRecord {
-    /// Returns what follows from its facts as long as it is not merged; after that a verdict alone
-    /// moves nothing.
+    /// Updates the state if the change is not merged yet; after the merge a verdict alone does not
+    /// change it.
     fn with_state_of_now(mut self) -> Change {
         if self.state.is_before_merge() {
             self.state = self.state_before_merge();
@@ -376,7 +381,7 @@ impl ChangeRecord {
         Change(self)
     }
 
-    /// Says, or no longer says, that whoever shaped the change may approve it.
+    /// Adds or removes the warning that principals may approve the change.
     fn warn_of_self_approval(&mut self, is_allowed: bool) {
         self.warnings.retain(|warning| *warning != Warning::SelfApproval);
         if is_allowed && !self.is_about_nothing() {
@@ -384,7 +389,7 @@ impl ChangeRecord {
         }
     }
 
-    /// What cannot be applied is not to be confirmed either.
+    /// Returns whether it can be applied. What cannot be applied cannot be confirmed, either.
     fn is_applicable(&self) -> bool {
         !self.has_errors() && self.has_plans()
     }

@@ -1,17 +1,17 @@
-//! Where in a comment a command stands: lines that a reader sees as a line of their own words.
+//! Finds the lines of a comment that give a command, as the author sees them.
 //!
-//! Quotes, code, HTML and its comments, and link definitions are not seen, or not meant. So a
-//! line counts only if its first character begins a visible text; anything unknown does not.
-//! What the words mean is `command`'s business.
+//! Quotes, code, HTML and its comments, and link definitions do not count. A line counts only if
+//! its first character begins visible text, so unknown markup does not count either. `command`
+//! parses the lines.
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
 use crate::markdown;
 
-/// What a line has to begin with to speak to us.
+/// The beginning of a line that gives a command.
 pub const PREFIX: &str = "/infra";
 
-/// Returns the rest of each line that begins with `/infra`, in order.
+/// Returns what follows `/infra` on each line that begins with it, in order.
 pub fn command_lines(comment: &str) -> Vec<&str> {
     visible_starts(comment)
         .into_iter()
@@ -24,7 +24,7 @@ pub fn command_lines(comment: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Offsets at which visible text begins, outside of everything that is not said by the author.
+/// Returns the offsets at which visible text begins that the author wrote and meant.
 fn visible_starts(comment: &str) -> Vec<usize> {
     let mut starts = Vec::new();
     let mut hidden_depth = 0_usize;
@@ -41,7 +41,8 @@ fn visible_starts(comment: &str) -> Vec<usize> {
     starts
 }
 
-/// HTML is not in the list because what stands in it is not given as text at all.
+/// Returns whether text in this element is not meant by the author, such as a quote. HTML is not
+/// listed, because the parser does not report its content as text.
 fn is_not_said(tag: &Tag) -> bool {
     matches!(
         tag,
@@ -68,7 +69,8 @@ fn is_end_of_not_said(tag: TagEnd) -> bool {
     )
 }
 
-/// Returns whether only the up to three blanks that Markdown ignores stand before it on its line.
+/// Returns whether the line begins at `start`, after at most the three blanks that Markdown
+/// ignores.
 fn is_at_start_of_line(comment: &str, start: usize) -> bool {
     let before = &comment[..start];
     let indent = before.len() - before.trim_end_matches(' ').len();
@@ -133,7 +135,7 @@ mod tests {
             "&#47;infra plan",
         ] {
             let read = command_lines(comment);
-            // The unopened half of a strikethrough is text; what is struck out is not.
+            // An opening `~~` that is never closed is plain text, so the command after it counts.
             let expected = usize::from(comment.starts_with("~~\n"));
             assert_eq!(read.len(), expected, "{comment:?} gave {read:?}");
         }

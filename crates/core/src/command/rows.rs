@@ -1,5 +1,4 @@
-//! The commands, one after the other: what the table says of each, how its arguments are read, and
-//! which job it causes.
+//! The commands, each with its row, its parser and the job that it causes.
 
 use super::{
     AllowedOn, Entry, Given, Problem, Row, Spec, Who,
@@ -12,7 +11,7 @@ use crate::{
     names::StackId,
 };
 
-/// Lists the commands once; a command without a [`Spec`] does not compile.
+/// Defines [`Command`] and the table. A command without a [`Spec`] does not compile.
 macro_rules! commands {
     ($($name:ident),+ $(,)?) => {
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ macro_rules! commands {
             $($name($name)),+
         }
 
-        /// The set of commands; help, the README's table and "did you mean" are read from it.
+        /// All commands. Help, the README's table and "did you mean" are made from it.
         pub(super) const TABLE: &[Entry] = &[$(Entry {
             row: &<$name as Spec>::ROW,
             parse: |words| <$name as Spec>::parse(words).map(Command::$name),
@@ -33,8 +32,8 @@ macro_rules! commands {
                 }
             }
 
-            /// Returns the job that it causes, once its author is known to be allowed to give it;
-            /// `None` for what is answered on the spot.
+            /// Returns the job that carries the command out, or `None` if it is answered at once.
+            /// The caller has checked that the author may give the command.
             pub fn job(self, given: Given<'_>) -> Option<Job> {
                 match self {
                     $(Self::$name(command) => command.job(given)),+
@@ -71,7 +70,7 @@ impl Spec for Help {
     }
 }
 
-/// No stack means all that the pull request affects.
+/// Plans `stacks`, or all affected stacks if it is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub stacks: Vec<StackId>,
@@ -97,7 +96,7 @@ impl Spec for Plan {
     }
 }
 
-/// No stack means all that the pull request affects.
+/// Checks `stacks` for drift, or all affected stacks if it is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
     pub stacks: Vec<StackId>,
@@ -208,13 +207,13 @@ impl Spec for Set {
     }
 }
 
-/// Returns the job that tells a run of the agent what people want of it.
+/// Returns the job that passes a command on to a run of the agent.
 fn instruct(given: Given<'_>, command: AgentCommand) -> Option<Job> {
     let (target, asked) = (given.target.clone(), given.invocation.clone());
     Some(job::Instruct { target, asked, command }.into())
 }
 
-/// Begin with what the issue says, and this; an empty text adds nothing.
+/// Starts a run with the text of the issue and this text, which may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Propose(pub String);
 
@@ -259,7 +258,7 @@ impl Spec for Revise {
     }
 }
 
-/// The choice of that number, from 1.
+/// The number of the chosen answer, from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer(pub u64);
 
@@ -289,7 +288,7 @@ impl Spec for Answer {
     }
 }
 
-/// The digest as it was typed, perhaps short: compare with [`Digest::is_meant_by`].
+/// The digest is as it was typed, perhaps shortened: compare it with [`Digest::is_meant_by`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Apply {
     pub digest: Option<Digest>,

@@ -1,4 +1,4 @@
-//! The grammar of commands, row by row.
+//! The syntax of commands, one by one.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;

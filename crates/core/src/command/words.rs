@@ -1,9 +1,12 @@
-//! The arguments of a command: words, stacks, addresses.
+//! The syntax of arguments: words, stacks and addresses.
 
 use super::Problem;
 use crate::{escape, names::StackId};
 
-/// Words apart by blanks; a blank in double quotes belongs to its word, as in `this["a b"]`.
+/// Splits arguments at blanks. A blank in double quotes belongs to its word, as in `this["a b"]`.
+///
+/// Fails if a quote is not closed or, unless the command takes values, a word contains a character
+/// that a shell would interpret.
 pub(super) fn words(arguments: &str, takes_values: bool) -> Result<Vec<String>, Problem> {
     let mut words = Vec::new();
     let mut word = String::new();
@@ -23,7 +26,8 @@ pub(super) fn words(arguments: &str, takes_values: bool) -> Result<Vec<String>, 
     if takes_values {
         return Ok(words);
     }
-    // Nothing of this reaches a shell; a word that is written for one is refused all the same.
+    // No argument reaches a shell, but a word that was written for one is surely a mistake or an
+    // attack.
     let is_for_a_shell = |c: &char| ";$()&|<>`'\\!*?{}~#%^".contains(*c);
     match words.iter().find_map(|word| Some((word, word.chars().find(is_for_a_shell)?))) {
         Some((word, character)) => Err(Problem::Character { word: cut(word), character }),
@@ -35,7 +39,7 @@ pub(super) fn stack(word: &str) -> Result<StackId, Problem> {
     if word.starts_with('-') {
         return Err(Problem::Flag(cut(word)));
     }
-    // People copy the folder; it means the stack.
+    // People copy the path of the folder.
     let name = word.strip_prefix("stacks/").unwrap_or(word);
     StackId::parse(name).map_err(|_| Problem::Stack(cut(word)))
 }
@@ -65,7 +69,7 @@ pub(super) fn surplus(words: &[String]) -> Problem {
     }
 }
 
-/// Enough of a word to know it again; nobody's comment is repeated at length.
+/// Shortens a word for an error message, so that comments are not repeated at length.
 pub(super) fn cut(word: &str) -> String {
     escape::shortened(word, 80)
 }

@@ -36,8 +36,8 @@ pub fn secrets(inventory: &Inventory) -> Check {
     Check::ok(NAME, "the private key and the webhook secret are there, and private")
 }
 
-/// Returns the files that others than owner and group can read; a mounted secret belongs to a
-/// group.
+/// Returns the files that every user can read. Their group may read them, because secrets mounted
+/// into a container often belong to one.
 fn open<'a>(files: impl IntoIterator<Item = &'a File>) -> Vec<&'a str> {
     let is_open = |file: &&File| file.mode.is_some_and(|mode| mode & 0o007 != 0);
     files.into_iter().filter(is_open).map(|file| file.path.as_str()).collect()

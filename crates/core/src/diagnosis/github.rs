@@ -7,7 +7,8 @@ use super::{
     App, Check, GitHub, Inventory, named,
 };
 
-/// Seconds by which the clocks may differ; claims of the App are refused from a minute on.
+/// The allowed difference of the clocks, in seconds. GitHub rejects the App's tokens from about a
+/// minute on.
 const SKEW: i64 = 30;
 
 const APP: &str = "app";
@@ -82,7 +83,7 @@ fn app_grants(given: &Grants, wanted: &Grants) -> [Check; 2] {
     [permissions, events]
 }
 
-/// Returns the permissions of `wanted` that `given` does not have, with the level that is wanted.
+/// Returns the permissions in `wanted` that `given` does not include, with the wanted level.
 fn lacking<'a>(wanted: &'a Grants, given: &Grants) -> BTreeMap<&'a str, &'a str> {
     let height = |level: &str| ["read", "write", "admin"].iter().position(|one| *one == level);
     let is_given = |name: &str, level: &str| {
@@ -137,7 +138,7 @@ fn webhook(app: &App) -> Check {
     }
 }
 
-/// Encrypted, or not leaving this machine.
+/// Returns whether traffic to the address is encrypted or stays on this machine.
 fn is_protected(url: &str) -> bool {
     let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
     let is_at =
@@ -211,7 +212,7 @@ fn deliveries(app: &App) -> Check {
     Check::failed(NAME, found, mend)
 }
 
-/// One check for each installation, or one that says that there is none.
+/// Returns a check for each installation, or one that fails because there is none.
 fn installations(app: &App, wanted: &Grants) -> Vec<Check> {
     const NAME: &str = "installation";
     match &app.installations {

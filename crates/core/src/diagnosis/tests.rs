@@ -1,4 +1,4 @@
-//! The checks on what the doctor reads: nothing wrong, then one thing after the other.
+//! The checks on an inventory: first without problems, then with one at a time.
 
 use super::{super::actor::AppId, *};
 
@@ -14,7 +14,7 @@ fn private(path: &str) -> File {
     File { path: path.into(), mode: Some(0o600) }
 }
 
-/// Where nothing is wrong.
+/// Returns an inventory without problems.
 fn inventory() -> Inventory {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let page = "https://github.com/apps/planwright".to_owned();
@@ -131,7 +131,7 @@ fn before_the_first_start_nothing_is_wrong_either() {
     assert!(is_healthy(&checks(&inventory)));
 }
 
-/// Breaks one thing after the other, and shows what is no longer well then.
+/// Breaks one thing at a time, and compares what the checks report.
 #[test]
 #[allow(clippy::too_many_lines, reason = "a list of things that can be wrong")]
 fn each_thing_that_is_wrong_is_said_with_what_mends_it() {

@@ -1,4 +1,4 @@
-//! The kinds of jobs: what each has to know, and what is known of it before it runs.
+//! The kinds of jobs: their payloads, roles, lanes and retry rules.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,7 +10,8 @@ use crate::{
     pull_request::ReviewId,
 };
 
-/// Lists the kinds of jobs once, and gives each call its own kind by `with_job!`.
+/// Defines [`Job`] with one variant per kind, and the macro `with_job!`, which handles all kinds
+/// alike.
 macro_rules! jobs {
     ($d:tt $($name:ident = $kind:literal),+ $(,)?) => {
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,10 +26,10 @@ macro_rules! jobs {
             }
         })+
 
-        /// Every kind of job, with the role that runs it.
+        /// The kinds of jobs, each with the role that runs it.
         pub const KINDS: &[(&str, Role)] = &[$(($kind, <$name as Task>::ROLE)),+];
 
-        /// Evaluates an expression with the job inside of a [`Job`](crate::job::Job), whatever its
+        /// Evaluates an expression with the payload of a [`Job`](crate::job::Job), whatever its
         /// kind.
         #[macro_export]
         macro_rules! with_job {
@@ -46,7 +47,7 @@ macro_rules! jobs {
                 }
             }
 
-            /// Returns the command that caused it, if one did.
+            /// Returns the command that caused the job, if one did.
             pub fn invocation(&self) -> Option<&Invocation> {
                 match self {
                     $(Self::$name(job) => job.invocation()),+
@@ -59,7 +60,7 @@ macro_rules! jobs {
                 }
             }
 
-            /// Returns the word that the queue has for it.
+            /// Returns the name of the kind, as it is stored.
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(Self::$name(_) => $kind),+
@@ -93,7 +94,8 @@ jobs! {
     Apply = "apply",
 }
 
-/// Check who asks, show that it was seen, answer or pass on. The comment as it was written.
+/// Check who wrote a comment, react to it, and answer its commands or pass them on. `comment` is
+/// its text as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledge {
     pub target: Target,
@@ -117,7 +119,7 @@ impl Task for Acknowledge {
     }
 }
 
-/// Plan what the pull request would do. `asked` is there when a comment wanted it.
+/// Plan what the pull request would do. `asked` is the command that asked for it, if one did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     pub target: Target,
@@ -137,7 +139,7 @@ impl Task for Plan {
     }
 }
 
-/// Plan the last applied trees.
+/// Plan the last applied trees, to find drift.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
     pub target: Target,
@@ -157,7 +159,7 @@ impl Task for Drift {
     }
 }
 
-/// Look at the reviews again and say what is still missing.
+/// Read the reviews again, and update what is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     pub target: Target,
@@ -170,7 +172,7 @@ impl Task for Verdict {
     }
 }
 
-/// Record that deletes and replacements of protected resources are meant.
+/// Record that somebody allows protected resources to be deleted or replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allow {
     pub target: Target,
@@ -189,13 +191,13 @@ impl Task for Allow {
     }
 }
 
-/// Turn what an issue asks for into a pull request, if it has the label.
+/// Make a pull request of what an issue asks for, if the issue has the label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     pub target: Target,
-    /// Who put the issue before us.
+    /// Who opened, edited or labelled the issue.
     pub by: Actor,
-    /// As the event had them, none where that is not known.
+    /// The labels in the event; empty if they are not known.
     #[serde(default)]
     pub labels: Vec<String>,
 }
@@ -206,7 +208,7 @@ impl Task for Request {
     }
 }
 
-/// Turn `/infra set` into a commit, or on an issue into a pull request.
+/// Make a commit of `/infra set`, or on an issue a pull request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Set {
     pub target: Target,
@@ -225,7 +227,7 @@ impl Task for Set {
     }
 }
 
-/// Tell a run of the agent what people want of it.
+/// Pass a command on to a run of the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instruct {
     pub target: Target,
@@ -248,8 +250,7 @@ impl Task for Instruct {
     }
 }
 
-/// Tell the run whose result a pull request is what a review wants changed. The text as it was
-/// written.
+/// Pass on to a run of the agent what a review of its pull request asks for. `text` is as written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revise {
     pub target: Target,
@@ -268,7 +269,7 @@ impl Task for Revise {
     }
 }
 
-/// Remind people of the question that a run asked with the event of that number.
+/// Remind people of the question that the event with this number of a run asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remind {
     pub target: Target,
@@ -286,7 +287,7 @@ impl Task for Remind {
     }
 }
 
-/// Go on with a run of the agent; the target is where it was asked for.
+/// Continue a run of the agent. The target is the issue or pull request in which it was requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     pub target: Target,
@@ -305,7 +306,7 @@ impl Task for Agent {
     }
 }
 
-/// Plan what a run of the agent has edited.
+/// Plan the edits of a run of the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preview {
     pub target: Target,
@@ -324,7 +325,7 @@ impl Task for Preview {
     }
 }
 
-/// The pull request was closed without a merge.
+/// Clean up after a pull request that was closed without a merge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     pub target: Target,
@@ -336,7 +337,8 @@ impl Task for Release {
     }
 }
 
-/// Apply what was merged. `asked` is there when a comment wanted it, `digest` when it named a plan.
+/// Apply what was merged. `asked` is the command that asked for it, `digest` the plan that it
+/// names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Apply {
     pub target: Target,

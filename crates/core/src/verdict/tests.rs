@@ -1,4 +1,4 @@
-//! A change of which everything is met, and one guard failing at a time.
+//! A change that meets every requirement, and variations that each miss one.
 
 use jiff::Timestamp;
 
@@ -33,7 +33,7 @@ fn plan_set() -> Digest {
     approval::plan_set_digest(&plans.into())
 }
 
-/// Alice opened it, it replaces a protected bucket; Bob allowed that and approved.
+/// A change that Alice opened and that replaces a protected bucket. Bob allowed that and approved.
 #[derive(Clone)]
 struct Change {
     current: Current,
@@ -210,7 +210,7 @@ fn without_a_plan_nothing_is_approved_even_if_nobody_is_required() {
     assert!(!verdict.requirement().children.iter().any(|requirement| requirement.met));
 }
 
-/// Of `stacks`, none of which would change; nobody has approved.
+/// Returns a change of `stacks`, whose plans are empty. Nobody has approved it.
 fn idle(stacks: Vec<StackFacts>) -> Change {
     let plans = stacks.iter().map(|idle| (idle.stack.clone(), idle.digest.clone().unwrap()));
     let mut change = met();
@@ -226,7 +226,7 @@ fn stacks_without_changes_need_no_approval_but_must_be_fresh() {
     assert!(!change.verdict().is_met());
 }
 
-/// Returns an approval of what `change` is now.
+/// Returns the change with an approval of its current plan set.
 fn approved(mut change: Change) -> Change {
     let mut given = approval();
     given.recorded.as_mut().unwrap().digest = change.plan_set.as_ref().unwrap().digest.clone();

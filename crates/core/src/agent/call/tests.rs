@@ -1,4 +1,4 @@
-//! What a call may look like, and what is none.
+//! Calls that are valid, and calls that are refused.
 
 use proptest::prelude::*;
 use serde_json::json;

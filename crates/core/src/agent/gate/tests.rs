@@ -1,4 +1,4 @@
-//! Each rule of the gate, on a run that is just so far.
+//! Each rule of the gate, on a run in the state that it needs.
 
 use serde_json::{Value, json};
 

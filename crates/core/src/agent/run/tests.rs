@@ -1,4 +1,4 @@
-//! How a log folds to a state, and what follows from that.
+//! How a log is folded to a state, and the next step.
 
 use serde_json::json;
 

@@ -1,15 +1,15 @@
-//! What nobody sees, case by case, and what everybody does.
+//! Invisible and visible texts, case by case.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// `PAYLOAD` in tag characters, or in the bytes of variation selectors.
+/// Returns `PAYLOAD` in invisible characters: tag characters or variation selectors.
 fn smuggled(first: u32) -> String {
     "PAYLOAD".bytes().filter_map(|b| char::from_u32(first + u32::from(b))).collect()
 }
 
-/// Returns the 25 places in which a text can be that nobody sees.
+/// Returns 25 texts, each with an invisible `PAYLOAD` in another place.
 fn hidden() -> Vec<(&'static str, String)> {
     let text = |s: &str| s.to_owned();
     vec![
