@@ -1,4 +1,4 @@
-//! Answers to commands that change nothing of the report: help, status, drift, unlock.
+//! Answers to commands that do not change the report: help, status, drift and unlock.
 
 use planwright_core::{
     change::{Change, DriftCheck},
@@ -19,17 +19,17 @@ use crate::text;
 /// How many stacks are named in one sentence.
 const MOST_NAMES: usize = 20;
 
-/// What an unlock did.
+/// The result of `/infra unlock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unlocked {
     pub by: Login,
-    /// Whose locks were held.
+    /// The stacks whose locks were held.
     pub held: Vec<StackId>,
-    /// Where the change had only waited.
+    /// The stacks for whose locks the change only waited.
     pub waiting: Vec<StackId>,
 }
 
-/// `/infra help`.
+/// Returns the answer to `/infra help`.
 pub fn help() -> Doc {
     let row = |entry: &command::Row| {
         vec![text![code(command::usage(entry.name))], entry.help.into(), text![words(entry.who)]]
@@ -46,7 +46,7 @@ pub fn help() -> Doc {
     .into()
 }
 
-/// `/infra status`: the report without its details.
+/// Returns the answer to `/infra status`: the report without its details.
 pub fn status(report: &Change) -> Doc {
     let mut page = Page::new(LIMIT / 2);
     for part in summary(report) {
@@ -55,7 +55,7 @@ pub fn status(report: &Change) -> Doc {
     page.into_doc()
 }
 
-/// `/infra drift`: for each stack what was applied → what is there now.
+/// Returns the answer to `/infra drift`: for each stack what was applied → what is there now.
 pub fn drift(stacks: &[(StackId, DriftCheck)]) -> Doc {
     let mut page = Page::new(LIMIT - 1_000);
     page.push(drift_headline(stacks));
@@ -82,7 +82,7 @@ pub fn drift(stacks: &[(StackId, DriftCheck)]) -> Doc {
 }
 
 fn drift_headline(stacks: &[(StackId, DriftCheck)]) -> Text {
-    // Only what was looked at counts: nothing is known of the others.
+    // Stacks that were not checked are not counted as without drift.
     let count = |is: fn(&DriftCheck) -> bool| stacks.iter().filter(|(_, drift)| is(drift)).count();
     let checked = count(|drift| matches!(drift, DriftCheck::Checked(_)));
     let unknown = count(|drift| matches!(drift, DriftCheck::Unknown(_)));
@@ -97,7 +97,7 @@ fn drift_headline(stacks: &[(StackId, DriftCheck)]) -> Text {
     head
 }
 
-/// `/infra unlock`.
+/// Returns the answer to `/infra unlock`.
 pub fn unlocked(unlocked: &Unlocked) -> Doc {
     let did = [
         ("released the lock of ", &unlocked.held),

@@ -1,4 +1,4 @@
-//! One change of a resource as lines of a diff.
+//! One change of a resource, as lines of a diff.
 
 use planwright_core::{
     drift::Reverts,
@@ -17,19 +17,20 @@ use crate::text;
 const MOST_ATTRIBUTES: usize = 24;
 const MOST_ADDRESS: usize = 200;
 
-/// What else is known of a change of the pull request's plan.
+/// What else is known of a change in the plan of a pull request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Labels<'a> {
     pub reverts: Option<&'a Reverts>,
     pub is_protected: bool,
 }
 
-/// Returns the change in a plan: a line for the resource, then one for each attribute.
+/// Returns the lines of a change in a plan: one for the resource, then one for each attribute.
 pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<DiffLine> {
     let facts = facts(change, labels);
     let head = format!("{}: {}", address(change), facts.join("; "));
     let mut lines = vec![DiffLine::new(sign(change.action), head)];
-    // What goes away takes all of its attributes along; they would only hide the next change.
+    // Everything below a deleted resource goes away; its attributes would only hide the next
+    // change.
     if change.action == Action::Delete {
         return lines;
     }
@@ -57,8 +58,8 @@ pub fn change_lines(change: &ResourceChange, labels: Labels) -> Vec<DiffLine> {
     lines
 }
 
-/// Returns the change in a plan of the last applied tree, told as what happened to the world: as it
-/// was applied → as it is.
+/// Returns the lines of a change in a plan of the last applied tree, in the direction of the drift:
+/// what was applied → what is there now.
 pub fn drift_lines(change: &ResourceChange) -> Vec<DiffLine> {
     let head = format!("{}: {}", address(change), drift_word(change.action));
     let mut lines = vec![DiffLine::new(Sign::Changed, head)];
@@ -74,7 +75,7 @@ pub fn drift_lines(change: &ResourceChange) -> Vec<DiffLine> {
     lines
 }
 
-/// Returns what happened to the world, by what a plan would do to take it back.
+/// Returns what happened in reality, given the action that would revert it.
 pub fn drift_word(action: Action) -> &'static str {
     match action {
         Action::Create => "gone",
@@ -84,12 +85,12 @@ pub fn drift_word(action: Action) -> &'static str {
     }
 }
 
-/// Returns whether a difference is one of those that make it a replacement.
+/// Returns whether a difference is one of those that force a replacement.
 pub fn forces_replacement(change: &ResourceChange, difference: &Difference) -> bool {
     change.replace_paths.iter().any(|path| difference.path.0.starts_with(&path.0))
 }
 
-/// Returns what a reviewer has to know of something that goes away, as an item of a list.
+/// Returns what a reviewer has to know of a destructive change, as an item of a list.
 pub fn caution(change: &ResourceChange, is_protected: bool) -> Text {
     let what = match change.action {
         Action::Delete => text!["is ", strong("deleted")],
@@ -115,7 +116,7 @@ pub fn caution(change: &ResourceChange, is_protected: bool) -> Text {
     item
 }
 
-/// Returns what happens to a resource, and what else there is to know of it; plain text.
+/// Returns the action of a change and everything else to know of it, as plain text.
 pub fn facts(change: &ResourceChange, labels: Labels) -> Vec<String> {
     let mut facts = Vec::new();
     let is_only_told = change.action == Action::NoOp
@@ -149,7 +150,7 @@ pub fn facts(change: &ResourceChange, labels: Labels) -> Vec<String> {
     facts
 }
 
-/// Returns the engine's word without its prefix: `replace_because_tainted` is "tainted".
+/// Returns the engine's reason without its prefix: "tainted" for `replace_because_tainted`.
 fn reason_text(reason: &str) -> String {
     let word = reason.split_once("_because_").map_or(reason, |(_, word)| word);
     escape::shortened(&word.replace('_', " "), 80)

@@ -1,6 +1,6 @@
-//! The check run `planwright` of a head: the gate of the merge.
+//! The check run `planwright` of a head, which branch protection can require for a merge.
 //!
-//! `neutral` and `skipped` would satisfy a required check, so there are no such conclusions here.
+//! `neutral` and `skipped` would satisfy a required check, so these conclusions are never used.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,10 +20,10 @@ use super::{
 };
 use crate::text;
 
-/// GitHub takes 50 annotations with one request.
+/// GitHub accepts 50 annotations in one request.
 const MOST_ANNOTATIONS: usize = 50;
-/// Some texts are reported to be counted several times as long as they are; details stand in the
-/// comment anyway.
+/// Below GitHub's limit of 65,535, because GitHub is reported to count some texts several times.
+/// The comment has the details anyway.
 const MOST_SUMMARY: usize = 30_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +32,7 @@ pub struct CheckReport {
     /// `None` while it is in progress.
     pub conclusion: Option<Conclusion>,
     pub title: String,
-    /// In Markdown.
+    /// The summary in Markdown.
     pub summary: String,
     pub annotations: Vec<Annotation>,
 }
@@ -53,7 +53,7 @@ pub enum Conclusion {
     Cancelled,
 }
 
-/// A finding on its line of the pull request.
+/// A finding on its line in the pull request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Annotation {
     pub path: String,
@@ -63,7 +63,7 @@ pub struct Annotation {
     pub title: String,
 }
 
-/// `annotation_level`, in GitHub's words.
+/// GitHub's `annotation_level`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
@@ -102,7 +102,7 @@ pub fn check(report: &Change) -> CheckReport {
     }
 }
 
-/// Returns how the check ends; the verdict decides, so that a wrong state alone opens nothing.
+/// Returns the conclusion. Success needs a verdict that is met, whatever the state.
 fn conclusion(report: &Change) -> Option<Conclusion> {
     let is_unfinished = report.verdict.as_ref().is_some_and(Requirement::is_unfinished);
     let is_met = report.verdict.as_ref().is_some_and(|root| root.met);
@@ -115,7 +115,7 @@ fn conclusion(report: &Change) -> Option<Conclusion> {
             Conclusion::Cancelled
         }
         _ if report.has_errors() => Conclusion::Failure,
-        // People wait for nothing here: somebody has to go on with it.
+        // Waiting for an approval does not help here: somebody has to finish the change.
         _ if is_unfinished => Conclusion::Failure,
         ChangeState::NothingAffected if report.is_about_nothing() => Conclusion::Success,
         ChangeState::Approved | ChangeState::Applied | ChangeState::SettingsActive if is_met => {
@@ -151,7 +151,7 @@ fn annotations(report: &Change) -> Vec<Annotation> {
     annotations
 }
 
-/// Annotations are plain text to GitHub: nothing is hidden in them, and nothing needs escaping.
+/// Returns a finding as an annotation. GitHub shows these as plain text, so nothing is escaped.
 fn annotation(finding: &Finding) -> Annotation {
     let cut = |text: &str| escape::visible(&escape::shortened(text, 1_000));
     let mut message = cut(&finding.message);

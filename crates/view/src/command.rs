@@ -1,11 +1,11 @@
-//! Why a line that speaks to us is no command, in words.
+//! Why a line that begins with `/infra` is no command, in words.
 
 use planwright_core::command::{CommandError, MOST, Problem, rows, usage};
 
 use super::doc::{Text, code, words};
 use crate::text;
 
-/// Returns what is wrong with a command, and what to type.
+/// Returns what is wrong with a command, and what to type instead.
 pub fn command_error(error: &CommandError) -> Text {
     match error {
         CommandError::Unknown { word, nearest } => {

@@ -12,13 +12,13 @@ use super::{
 };
 use crate::text;
 
-/// Bytes kept for the sentences at the end.
+/// Bytes kept free for the sentences at the end.
 const FOOT: usize = 1_500;
-/// With less room than this a stack is only counted.
+/// If less room than this is left, the details of a stack are left out and it is only counted.
 const LEAST: usize = 1_000;
 
-/// Returns the comment in Markdown, below GitHub's limit whatever the plans, the riskiest kept;
-/// `page_url` is the address of the page that has all of it.
+/// Returns the comment in Markdown. It stays below GitHub's limit by leaving out the details of the
+/// least risky stacks. `page_url` is the address of the page that has everything.
 pub fn comment(report: &Change, page_url: Option<&str>) -> String {
     let marker = format!("{}\n\n", Marker::Report);
     let foot = Doc::from(foot(report));
@@ -28,7 +28,7 @@ pub fn comment(report: &Change, page_url: Option<&str>) -> String {
     format!("{marker}{}\n", markdown(&doc))
 }
 
-/// Returns all of it above the foot; what is cut is cut between parts, never within one.
+/// Returns everything above the foot. What does not fit is left out in whole parts.
 fn body(report: &Change, page_url: Option<&str>, limit: usize) -> Doc {
     let mut page = Page::new(limit);
     let mut is_short = false;
@@ -41,7 +41,7 @@ fn body(report: &Change, page_url: Option<&str>, limit: usize) -> Doc {
     let mut left_out: Vec<&StackChange> = Vec::new();
     let stacks = report.riskiest_first();
     for (i, stack) in stacks.iter().enumerate() {
-        // What one stack leaves is there for the next ones.
+        // What one stack does not need is shared by the next ones.
         let share = page.room() / (stacks.len() - i);
         if page.room() < LEAST || !page.push(details(stack, share.max(LEAST).min(page.room()))) {
             left_out.push(stack);

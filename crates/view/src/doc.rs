@@ -1,9 +1,9 @@
-//! What people read, as a value: a document of blocks, and texts of spans.
+//! The documents that people read, as values: blocks, and texts of spans.
 //!
-//! A document has no markup in it and nothing is escaped: the renderers do that, each in its own way
-//! (`markdown`, `html`, `terminal`). What came from anywhere but us is
-//! [`Span::Foreign`] or [`Span::Code`]; our own words are literals, so that no text of somebody else
-//! becomes one by mistake.
+//! A document has no markup, and nothing in it is escaped; the renderers (`markdown`, `html`,
+//! `terminal`) do that, each for its format. Text from outside is [`Span::Foreign`] or
+//! [`Span::Code`]. Our own words are literals, so that foreign text cannot become [`Span::Words`]
+//! by mistake.
 
 use std::{borrow::Cow, fmt};
 
@@ -12,7 +12,7 @@ use planwright_core::{
     names::{Login, PrNumber, Sha, StackId},
 };
 
-/// Blocks, one below the other.
+/// A document: blocks, one below the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doc(pub Vec<Block>);
 
@@ -25,9 +25,9 @@ pub enum Block {
         rows: Vec<Vec<Text>>,
     },
     List(Vec<Item>),
-    /// Numbered from 1.
+    /// Items numbered from 1.
     Steps(Vec<Text>),
-    /// What someone else says, each block close to the one above.
+    /// A quotation of somebody else, without empty lines between its blocks.
     Quote(Vec<Block>),
     Callout(Callout, Vec<Block>),
     Details {
@@ -40,17 +40,17 @@ pub enum Block {
     Diff(Vec<DiffLine>),
 }
 
-/// What a callout is about.
+/// The kind of a callout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callout {
     Caution,
     Warning,
 }
 
-/// An item of a list, with the items below it.
+/// An item of a list, with nested items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
-    /// Whether it is done, if it is a task.
+    /// Whether it is done; `None` if it is not a task.
     pub is_done: Option<bool>,
     pub text: Text,
     pub below: Vec<Item>,
@@ -60,7 +60,7 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiffLine {
     pub sign: Sign,
-    /// How far it is indented.
+    /// The level of indentation.
     pub depth: usize,
     pub text: String,
 }
@@ -74,7 +74,7 @@ pub enum Sign {
     Noted,
 }
 
-/// A sentence or a part of one.
+/// A sentence, or a part of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(pub(crate) Vec<Span>);
 
@@ -82,14 +82,14 @@ pub struct Text(pub(crate) Vec<Span>);
 pub enum Span {
     /// Our own words.
     Words(Cow<'static, str>),
-    /// A sentence of somebody else.
+    /// A sentence from outside.
     Foreign(String),
-    /// A name, a value or a command, whoever it is from.
+    /// A name, a value or a command, from anywhere.
     Code(String),
     Strong(Text),
     Emphasis(Text),
     Small(Text),
-    /// A link of ours.
+    /// A link to an address that we made.
     Link {
         text: Text,
         url: String,
@@ -99,16 +99,16 @@ pub enum Span {
     Break,
 }
 
-/// How something stands, in one sign.
+/// A status, shown as one sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     Good,
     Bad,
-    /// It goes on.
+    /// In progress.
     Busy,
-    /// It waits for people.
+    /// Waiting for people.
     Waiting,
-    /// It does not count, or not any more.
+    /// Not counted, or no longer relevant.
     Moot,
 }
 
@@ -119,8 +119,8 @@ pub struct Marked {
     pub text: Text,
 }
 
-/// Puts the pieces of a text together: literals are our own words, names with a syntax become code,
-/// and a string of any other origin does not compile before it is called [`code`] or [`foreign`].
+/// Joins pieces to a [`Text`]. Literals are our own words, names with a syntax become code, and
+/// other strings do not compile unless they are passed to [`code`] or [`foreign`].
 #[macro_export]
 macro_rules! text {
     ($($piece:expr),* $(,)?) => {
@@ -128,22 +128,22 @@ macro_rules! text {
     };
 }
 
-/// Returns a name, a value or a command.
+/// Makes a code span of a name, a value or a command.
 pub fn code(text: impl fmt::Display) -> Span {
     Span::Code(text.to_string())
 }
 
-/// Returns the same, at most so many characters of it.
+/// Makes a code span of at most `limit` characters of a text.
 pub fn short_code(text: &str, limit: usize) -> Span {
     Span::Code(escape::shortened(text, limit))
 }
 
-/// At most `limit` characters of a sentence of somebody else.
+/// Makes a span of at most `limit` characters of a sentence from outside.
 pub fn foreign(text: &str, limit: usize) -> Span {
     Span::Foreign(escape::shortened(text, limit))
 }
 
-/// Our own words that only become known at run time, such as those of an enum.
+/// Makes a span of our own words that are known only at run time, such as the name of a variant.
 pub fn words(text: impl fmt::Display) -> Span {
     Span::Words(text.to_string().into())
 }
@@ -160,7 +160,7 @@ pub fn small(text: impl Into<Text>) -> Span {
     Span::Small(text.into())
 }
 
-/// Returns how many there are besides those that are shown.
+/// Returns how many items are left out if only `shown` are shown, or `None` if none is.
 pub fn more(count: usize, shown: usize) -> Option<usize> {
     count.checked_sub(shown).filter(|more| *more > 0)
 }
@@ -170,7 +170,7 @@ impl Text {
         Self(pieces.into_iter().flat_map(|piece| piece.0).collect())
     }
 
-    /// Returns the texts with `between` between them.
+    /// Joins texts with `between`.
     pub fn join(texts: impl IntoIterator<Item = Self>, between: &'static str) -> Self {
         let mut all = Self::default();
         for (i, text) in texts.into_iter().enumerate() {
@@ -218,7 +218,7 @@ impl Item {
         Self { is_done: Some(is_done), ..Self::new(text) }
     }
 
-    /// Says how many more there are.
+    /// Makes the item that says how many more there are.
     pub fn more(count: usize) -> Self {
         Self::new(text!["… and ", count, " more"])
     }
@@ -229,7 +229,7 @@ impl DiffLine {
         Self { sign, depth: 0, text: text.into() }
     }
 
-    /// Returns a line about something in what stands above.
+    /// Makes an indented line, for a part of what is above.
     pub fn below(sign: Sign, text: impl Into<String>) -> Self {
         Self { depth: 1, ..Self::new(sign, text) }
     }
@@ -247,7 +247,7 @@ impl From<Block> for Doc {
     }
 }
 
-/// A document of one paragraph.
+/// Makes a document of one paragraph.
 impl From<Text> for Doc {
     fn from(text: Text) -> Self {
         Block::Paragraph(text).into()
@@ -278,7 +278,7 @@ impl From<Option<Self>> for Text {
     }
 }
 
-/// A count as people read it.
+/// Formats a count with commas.
 impl From<usize> for Text {
     fn from(count: usize) -> Self {
         words(escape::grouped(count)).into()
@@ -303,7 +303,7 @@ impl From<&Login> for Text {
     }
 }
 
-/// A commit as people know it.
+/// Shortens a commit id to seven digits.
 impl From<&Sha> for Text {
     fn from(sha: &Sha) -> Self {
         code(&sha.as_str()[..sha.as_str().len().min(7)]).into()

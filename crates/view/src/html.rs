@@ -1,4 +1,4 @@
-//! A text as HTML for the pages of the bot; every character of it is inert.
+//! Renders documents as HTML for the pages of the bot; all text is escaped.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{
     markdown::{diff_line, sign},
 };
 
-/// HTML that only this renderer makes, so that a template can take it as it is.
+/// HTML that only this module makes, so that templates can include it without escaping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Html(String);
 
@@ -19,12 +19,12 @@ impl fmt::Display for Html {
     }
 }
 
-/// Returns a text as phrasing content.
+/// Renders a text as phrasing content.
 pub fn html_line(text: &Text) -> Html {
     Html(inline(text))
 }
 
-/// Returns a document as flow content.
+/// Renders a document as flow content.
 pub fn html(doc: &Doc) -> Html {
     Html(doc.0.iter().map(block).collect())
 }

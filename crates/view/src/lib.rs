@@ -1,10 +1,9 @@
-//! What people read: values of `core` as documents, and a document in three forms.
+//! What people read: values of `core` as documents, and three renderers of a document.
 //!
-//! Each module makes a `Doc` of a value, by pure functions: a `Report` becomes the one comment of a
-//! pull request and its check run; a `Refusal` or an answer becomes a reply of a few lines. Three
-//! renderers, a file each, write a document down: `markdown` for GitHub, `html` for the pages of the
-//! bot, `terminal` for the command line. Sending it, finding the old comment and choosing when to
-//! write belong to the jobs.
+//! Each module makes a `Doc` from a value by pure functions: a `Change` becomes the one comment of
+//! a pull request and its check run; a `Refusal` or an answer becomes a short reply. The renderers
+//! are `markdown` for GitHub, `html` for the pages of the bot, and `terminal` for the command line.
+//! Finding the old comment and sending the new one is left to `jobs`.
 
 mod answer;
 mod change;
@@ -53,8 +52,8 @@ pub use terminal::{plain, terminal, terminal_line};
 pub use value::{difference_text, value_text, whole_value_text};
 pub use warning::{NextStep, internal_error, other_base};
 
-/// What GitHub takes as a comment, a summary of a check and its text; in UTF-16 units at least, and
-/// we stay below it in bytes too, of which there are never fewer.
+/// GitHub's limit for a comment, and for the summary and the text of a check. GitHub counts
+/// characters; we count bytes, of which there are never fewer.
 pub const LIMIT: usize = 65_536;
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! A document as GitHub's Markdown. Here, and in no other place, a text becomes markup.
+//! Renders documents as GitHub's Markdown. Text becomes markup in this module only.
 //!
-//! How a span is escaped follows from its kind: our own words stay words, a sentence of somebody else
-//! goes through [`escape::prose`], code through [`escape::code`]; see there what each keeps out.
+//! The kind of a span decides how it is escaped: our own words are kept, foreign sentences go
+//! through [`escape::prose`], and code goes through [`escape::code`].
 
 use planwright_core::escape;
 
 use super::doc::{Block, Callout, DiffLine, Doc, Item, Mark, Sign, Span, Text};
 
-/// Where a text stands: a line breaks differently there, and a `<summary>` is HTML.
+/// Where a text is placed: line breaks differ in a line and a paragraph, and a `<summary>` is HTML.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Position {
     Paragraph,
@@ -15,12 +15,12 @@ enum Position {
     Summary,
 }
 
-/// Returns the document, its blocks set apart by empty lines.
+/// Renders a document, with empty lines between its blocks.
 pub fn markdown(doc: &Doc) -> String {
     blocks(&doc.0, "\n\n")
 }
 
-/// Returns a text on one line.
+/// Renders a text on one line.
 pub fn markdown_line(text: &Text) -> String {
     inline(text, Position::Line)
 }
@@ -64,7 +64,7 @@ fn block(block: &Block) -> String {
     }
 }
 
-/// GitHub gives a line of a diff its colour by the sign.
+/// Returns a line of a diff. GitHub colours it by its first characters.
 pub fn diff_line(line: &DiffLine) -> String {
     let sign = match line.sign {
         Sign::Added => "+",
@@ -109,7 +109,7 @@ fn span(span: &Span, position: Position) -> String {
     match span {
         Span::Words(text) if position == Position::Summary => html(text),
         Span::Words(text) => plain(text),
-        // Markdown is not read in a summary.
+        // GitHub does not read Markdown in a `<summary>`.
         Span::Foreign(text) if position == Position::Summary => {
             format!("<code>{}</code>", html(text))
         }
@@ -127,7 +127,7 @@ fn span(span: &Span, position: Position) -> String {
     }
 }
 
-/// Returns how a mark is shown wherever there are emoji.
+/// Returns the emoji of a mark.
 pub fn sign(mark: Mark) -> &'static str {
     match mark {
         Mark::Good => "✅",
@@ -138,7 +138,7 @@ pub fn sign(mark: Mark) -> &'static str {
     }
 }
 
-/// Our own words. They have no markup in them; should a name in them have some, it is not read.
+/// Escapes our own words. They contain no markup, but a name within them might.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in escape::visible(text).chars() {
@@ -150,7 +150,7 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// Text in HTML that stands in Markdown; only what names are made of stays as it is.
+/// Escapes text for HTML within Markdown. Characters that are usual in names are kept.
 fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in escape::visible(text).chars() {
@@ -163,7 +163,7 @@ fn html(text: &str) -> String {
     out
 }
 
-/// Returns the address of a link of ours, which no character of its query can end.
+/// Escapes the address of a link, so that no character of its query ends the link.
 fn address(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
     for c in url.chars() {

@@ -1,6 +1,7 @@
-//! The first line of what we write, hidden, by which it is found again.
+//! The hidden first line of the bot's comments, by which it finds them again.
 //!
-//! It only locates, together with our app's id; anyone can forge it, so it is never read as state.
+//! It only serves to find a comment, together with the id of our App. Anyone can forge it, so
+//! nothing else is derived from it.
 
 use std::fmt;
 
@@ -8,16 +9,15 @@ use planwright_core::{names::CommentId, pull_request::ReviewId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Marker {
-    /// The one comment of a pull request that is edited in place.
+    /// The one comment of a pull request, which is edited in place.
     Report,
-    /// The one comment of an issue that says what became of it.
+    /// The one comment of an issue, which shows what became of the request.
     Request,
-    /// The reply to the nth command of a comment, from 1; 0 to the only one or to all.
+    /// The reply to the nth command of a comment, from 1; 0 if it is the only one, or for all.
     Reply(CommentId, usize),
-    /// The answer to a review that could not be followed.
+    /// The answer to a review that could not be acted on.
     Review(ReviewId),
-    /// The reminder of the question that a run on this issue asked with the event of that number, by
-    /// the run's id.
+    /// The reminder of a question: the id of the run, and the number of the event that asked it.
     Reminder(u128, u64),
 }
 

@@ -1,4 +1,4 @@
-//! A document that never outgrows its limit: parts go in whole, or not at all.
+//! A document with a limit of size: each part is added as a whole or not at all.
 
 use planwright_core::escape;
 
@@ -7,7 +7,7 @@ use super::{
     markdown::{diff_line, markdown},
 };
 
-/// What is left of a document when `limit` bytes of Markdown are all there is.
+/// A document that has at most `limit` bytes in Markdown.
 #[derive(Debug)]
 pub struct Page {
     doc: Doc,
@@ -20,7 +20,7 @@ impl Page {
         Self { doc: Doc::default(), bytes: 0, limit }
     }
 
-    /// Adds a part, set apart by an empty line; says whether it fitted.
+    /// Adds a part, and returns whether it fitted.
     pub fn push(&mut self, part: impl Into<Doc>) -> bool {
         let part = part.into();
         if part.is_empty() {
@@ -36,7 +36,7 @@ impl Page {
         fits
     }
 
-    /// Bytes that the next part may have.
+    /// Returns how many bytes the next part may have.
     pub fn room(&self) -> usize {
         self.limit.saturating_sub(self.bytes + 2)
     }
@@ -46,20 +46,20 @@ impl Page {
     }
 }
 
-/// As many groups of lines as fit into a block of `room` bytes, and how many did not.
+/// As many groups of lines as fit into a block of limited size, and the number of groups left out.
 #[derive(Debug)]
 pub struct Fitting<Line> {
     pub lines: Vec<Line>,
     pub left_out: usize,
 }
 
-/// A line of a block, as it is counted.
+/// A line of a block of code.
 pub trait BlockLine: Clone {
-    /// What the block is in.
+    /// The language of the block in Markdown.
     const LANGUAGE: &'static str;
-    /// Returns the line in Markdown.
+    /// Returns the line as it is in Markdown.
     fn written(&self) -> String;
-    /// Returns the block of such lines.
+    /// Makes a block of such lines.
     fn block(lines: Vec<Self>) -> Block;
 }
 
@@ -88,7 +88,8 @@ impl BlockLine for DiffLine {
 }
 
 impl<Line: BlockLine> Fitting<Line> {
-    /// Takes the lines that fit; of a group that is too long only its first.
+    /// Takes the groups that fit into `room` bytes. Of a group that does not fit, only the first
+    /// line is taken, if that fits.
     pub fn new(groups: impl Iterator<Item = Vec<Line>>, room: usize) -> Self {
         let mut fitting = Self { lines: Vec::new(), left_out: 0 };
         let mut measure = Measure { bytes: 0, ticks: 0 };
@@ -112,16 +113,16 @@ impl<Line: BlockLine> Fitting<Line> {
         fitting
     }
 
-    /// Returns the block of the lines that fit, if there are any.
+    /// Returns the block of the lines that fitted, if there are any.
     pub fn block(&self) -> Option<Block> {
         (!self.lines.is_empty()).then(|| Line::block(self.lines.clone()))
     }
 }
 
-/// How long lines are in a fence.
+/// The size of lines in a fenced block.
 struct Measure {
     bytes: usize,
-    /// The longest run of backticks in them.
+    /// The longest run of backticks in the lines.
     ticks: usize,
 }
 
@@ -136,7 +137,7 @@ impl Measure {
         sum
     }
 
-    /// The fence is longer than the longest run of backticks, once above and once below.
+    /// Returns the size with both fences, which are longer than the longest run of backticks.
     fn block<Line: BlockLine>(&self) -> usize {
         self.bytes + 2 * (self.ticks + 1).max(3) + Line::LANGUAGE.len() + 2
     }

@@ -1,6 +1,6 @@
-//! The pull request that answers a request: its title, its text, and the commit in it.
+//! The pull request that answers a request: its title, its text, and its commit.
 //!
-//! All of it is made from the change itself; nobody's words go in but as values.
+//! All of it is made from the change itself. Text of other people only appears as values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,14 +20,14 @@ use super::{
 };
 use crate::text;
 
-/// What a proposal is about.
+/// The content of a proposal.
 #[derive(Clone, Debug)]
 pub struct Proposal<'a> {
-    /// Where it was asked for: an issue, or the pull request that it is a commit of.
+    /// Where it was requested: an issue, or the pull request to which it adds a commit.
     pub asked_in: PrNumber,
     pub asked_by: &'a [Actor],
     pub params: &'a [ParamChange],
-    /// With the package of each.
+    /// The added stacks, each with its package.
     pub added: &'a BTreeMap<StackId, String>,
     pub removed: &'a BTreeSet<StackId>,
     /// The run of the agent that made it, if one did.
@@ -35,7 +35,7 @@ pub struct Proposal<'a> {
 }
 
 impl Proposal<'_> {
-    /// One line, of names that have a syntax.
+    /// Returns the title: one line that contains only names whose syntax is checked.
     pub fn title(&self) -> String {
         let names = |stacks: &mut dyn Iterator<Item = &StackId>| {
             let names: BTreeSet<String> = stacks.map(ToString::to_string).collect();
@@ -125,7 +125,8 @@ impl Proposal<'_> {
         doc
     }
 
-    /// Returns what follows the first line of the commit.
+    /// Returns the commit message after the first line. `noreply` is the host of GitHub's e-mail
+    /// addresses for accounts.
     pub fn commit_body(&self, noreply: &str) -> String {
         let trailers = self.asked_by.iter().map(|person| {
             format!("Co-authored-by: {0} <{1}+{0}@{noreply}>", person.login, person.id)

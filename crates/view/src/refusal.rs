@@ -1,4 +1,4 @@
-//! Why something that was asked for is not done: expected, and worded for the person who asked.
+//! Why a request is not carried out: expected cases, worded for the person who asked.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::text;
 
-/// What is not done, with what the sentence about it names.
+/// Why a request is not carried out, with the values that the sentence contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     Command(CommandError),
@@ -69,7 +69,7 @@ pub enum Refusal {
     NotMet(Missing),
     AlreadyApplied,
     Superseded,
-    /// An apply that was asked for did not end well; what it came to stands in the report.
+    /// An apply that was asked for failed or was applied in part. The report says more.
     ApplyFailed,
     Stopped,
     NothingLocked {
@@ -98,13 +98,13 @@ pub enum Refusal {
     NothingRunning,
 }
 
-/// What keeps a change from being applied.
+/// Why a change cannot be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
     Requirement(Box<Requirement>),
-    /// The settings by which it would be judged have these findings.
+    /// The settings have these errors, so there can be no verdict.
     Settings(Vec<Finding>),
-    /// It is into another branch than the default one.
+    /// Its base is not the default branch.
     OtherBase,
     /// It was merged into another branch than the default one.
     MergedElsewhere,
@@ -117,7 +117,7 @@ impl From<CommandError> for Refusal {
     }
 }
 
-/// As plain text, for logs.
+/// Writes plain text, for logs.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(terminal(&self.doc()).trim_end())
@@ -127,7 +127,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
-    /// Returns the answer to whoever asked.
+    /// Returns the reply to the person who asked.
     pub fn doc(&self) -> Doc {
         let mut doc = Doc::from(self.sentence());
         if let Self::Invalid(findings) = self {
@@ -136,7 +136,7 @@ impl Refusal {
         doc
     }
 
-    /// Returns what [`Self::doc`] begins with.
+    /// Returns the sentence with which [`Self::doc`] begins.
     pub fn sentence(&self) -> Text {
         match self {
             Self::Command(_)
@@ -181,7 +181,7 @@ impl Refusal {
         }
     }
 
-    /// Returns who asks, and what for.
+    /// Words refusals of a command itself: of its syntax, its author or its arguments.
     fn of_the_command(&self) -> Text {
         match self {
             Self::Command(error) => command_error(error),
@@ -235,7 +235,7 @@ impl Refusal {
         }
     }
 
-    /// Returns what is to be read or approved.
+    /// Words refusals that concern the plan.
     fn of_the_plan(&self) -> Text {
         let confirm = |plan: &Digest| code(format_args!("/infra apply --plan {}", plan.short()));
         match self {
@@ -273,7 +273,7 @@ impl Refusal {
         }
     }
 
-    /// Returns what stands in the way of an apply, or came of it.
+    /// Words refusals that concern an apply, or its result.
     fn of_the_apply(&self) -> Text {
         match self {
             Self::NotMerged => {
@@ -316,7 +316,7 @@ impl Refusal {
         }
     }
 
-    /// Returns what is to be written into a branch.
+    /// Words refusals to write to a branch.
     fn of_the_branch(&self) -> Text {
         match self {
             Self::SetInFork { stack } => text![
@@ -341,7 +341,7 @@ impl Refusal {
         }
     }
 
-    /// Returns what a run of the agent is asked for.
+    /// Words refusals that concern a run of the agent.
     fn of_the_run(&self) -> Text {
         match self {
             Self::NoModel => text![
@@ -414,7 +414,7 @@ fn of_stack(stack: Option<&StackId>) -> Option<Text> {
     stack.map(|stack| text![" of ", stack])
 }
 
-/// Says what is missing, as the end of a sentence.
+/// Returns what is missing, as the end of a sentence.
 fn missing_words(missing: &Missing) -> Text {
     match missing {
         Missing::Requirement(requirement) => requirement_words(requirement),

@@ -1,4 +1,4 @@
-//! What became of a request: the one comment on its issue, edited in place.
+//! The one comment on an issue with a request, edited in place: what became of the request.
 
 use planwright_core::{
     finding::Finding,
@@ -14,28 +14,28 @@ use crate::text;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestReport {
-    /// A pull request answers it.
+    /// A pull request answers the request.
     Opened { pull_request: PrNumber, title: String },
-    /// The form is filled in, and something in it is wrong.
+    /// The issue is a form with errors.
     Invalid(Vec<Finding>),
-    /// It is no form; these would fit, best first.
+    /// The issue is not a form. These forms may fit, the best first.
     Unclear { forms: Vec<FormLink> },
-    /// A run of the agent answers it.
+    /// A run of the agent works on the request.
     Run(RunReport),
-    /// Whoever put it before us may not ask for anything.
+    /// The person who made the request has no write access.
     NotAllowed { login: Login },
 }
 
-/// A form that can be filled in.
+/// A link to a form that can be filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormLink {
     pub package: String,
     pub summary: String,
-    /// Where it opens.
+    /// The address that opens the form.
     pub url: String,
 }
 
-/// Returns the comment.
+/// Returns the text of the comment.
 pub fn request(report: &RequestReport) -> Doc {
     match report {
         RequestReport::Opened { pull_request, title } => {

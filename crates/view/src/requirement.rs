@@ -1,4 +1,4 @@
-//! The verdict in words: what is met, what is not, and why.
+//! The verdict in words: which requirements are met, which are not, and why.
 
 use planwright_core::{
     approval::{Disqualification, PrincipalRole},
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::text;
 
-/// How many children of one requirement are told.
+/// How many children of one requirement are shown.
 const MOST: usize = 12;
 
-/// Returns the requirements below the root as a list; of those that are met, only what is worth a
-/// line.
+/// Returns the requirements below the root as a list. Of their children, those that are met are
+/// shown only if people want to see them.
 pub fn requirement_list(root: &Requirement) -> Block {
     let item = |requirement: &Requirement| {
         let told: Vec<&Requirement> =
@@ -28,7 +28,7 @@ pub fn requirement_list(root: &Requirement) -> Block {
     Block::List(root.children.iter().map(item).collect())
 }
 
-/// Returns why an approval does not count, as the end of a sentence about it.
+/// Returns why an approval does not count, as the end of a sentence.
 pub fn disqualification(why: &Disqualification) -> Text {
     match why {
         Disqualification::Withdrawn => "withdrawn: the latest review does not approve",
@@ -48,7 +48,7 @@ pub fn disqualification(why: &Disqualification) -> Text {
     .into()
 }
 
-/// Returns what someone did to the change.
+/// Returns what somebody did that makes them a principal.
 pub fn principal_role(why: PrincipalRole) -> &'static str {
     match why {
         PrincipalRole::OpenedPullRequest => "opened the pull request",
@@ -68,14 +68,14 @@ fn is_worth_telling(requirement: &Requirement) -> bool {
 fn marked(requirement: &Requirement) -> Marked {
     let mark = match (&requirement.what, requirement.met) {
         (_, true) => Mark::Good,
-        // It is one of several ways, so its failing alone stops nothing.
+        // Other approvals may count, so this one alone blocks nothing.
         (RequirementKind::ApprovalBy(_), false) => Mark::Moot,
         (_, false) => Mark::Bad,
     };
     Marked { mark, text: requirement_words(requirement) }
 }
 
-/// Returns a requirement and why it is met or not, on one line.
+/// Returns a requirement, and why it is met or not, on one line.
 pub fn requirement_words(requirement: &Requirement) -> Text {
     let met = requirement.met;
     match &requirement.what {

@@ -1,6 +1,7 @@
-//! What became of a run of the agent: the one comment on its issue, and its part of a pull request.
+//! The status of a run of the agent: its comment on the issue, and its section in the pull request.
 //!
-//! Everything is counted by code; of the model only its note is shown, escaped and called so.
+//! All facts come from our own code. Of the model's text only its note is shown, escaped and marked
+//! as unchecked.
 
 use planwright_core::{
     agent::{
@@ -19,10 +20,10 @@ use planwright_core::{
 use super::doc::{Block, Doc, Item, Text, code, foreign, small, strong, words};
 use crate::text;
 
-/// How much of the model's note is shown.
+/// The number of characters of the model's note that are shown.
 const NOTE: usize = 1_500;
 
-/// A run as people see it.
+/// The status of a run, for people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunReport {
     pub dropped: Dropped,
@@ -30,7 +31,7 @@ pub struct RunReport {
     pub is_planned: bool,
     pub pull_request: Option<PrNumber>,
     pub state: RunState,
-    /// In sentences: what the model says, which nobody has checked.
+    /// The model's summary and what it could not meet. Nobody has checked them.
     pub note: Option<(String, Vec<String>)>,
     pub spent: String,
 }
@@ -38,7 +39,7 @@ pub struct RunReport {
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunState {
     AtWork,
-    /// The server of the model is away.
+    /// The model's server does not answer.
     Parked,
     Asking(Question),
     Over(End),
@@ -49,7 +50,7 @@ pub enum RunState {
 pub struct RunFacts {
     pub report: RunReport,
     pub id: String,
-    /// The head of its log.
+    /// The hash of the last entry of its log.
     pub hash: Digest,
 }
 
@@ -95,7 +96,7 @@ pub fn run(report: &RunReport) -> Doc {
     doc
 }
 
-/// Says what is missing of a head that a run has published without finishing it.
+/// Returns what is missing in a head that a run published without finishing it.
 pub(crate) fn unfinished(missing: &Unfinished) -> Text {
     let (how, is_planned) = match missing {
         Unfinished::Ended { how, is_planned } => (how, *is_planned),
@@ -113,7 +114,7 @@ pub(crate) fn unfinished(missing: &Unfinished) -> Text {
     ]
 }
 
-/// Returns what stands in the pull request, below the table.
+/// Returns the section of the pull request below the table.
 pub fn facts(facts: &RunFacts) -> Doc {
     let RunFacts { report, id, hash } = facts;
     let mut doc = Doc::default();
@@ -176,7 +177,7 @@ fn asking(question: &Question) -> Doc {
     .into()
 }
 
-/// Returns what people are told a day after a question.
+/// Returns the reminder that is posted a day after a question.
 pub fn reminder(question: &Question) -> Doc {
     text![
         "The run still waits for an answer: ",
@@ -271,7 +272,7 @@ fn note(report: &RunReport) -> Doc {
         .into()
 }
 
-/// Returns what was spent of what, for people.
+/// Returns what was spent, and of which limits.
 fn spent(run: &Run) -> String {
     let (spent, limits) = (run.spent(), run.budget.limits.amount);
     let count = |n: u64| escape::grouped(usize::try_from(n).unwrap_or(usize::MAX));

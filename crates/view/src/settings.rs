@@ -1,4 +1,4 @@
-//! What a pull request makes of `planwright.yaml`, in words that say what it means.
+//! Changes of `planwright.yaml`, and what each means.
 
 use planwright_core::{
     change::SettingsChange,
@@ -8,7 +8,7 @@ use planwright_core::{
 use super::doc::{Block, Doc, Item, Text, code, short_code, strong};
 use crate::text;
 
-/// Returns everything that is to be known before a change of the settings is approved.
+/// Returns what people have to know before they approve a change of the settings.
 pub fn settings_section(settings: &SettingsChange) -> Doc {
     let file = || code("planwright.yaml");
     match settings {
@@ -34,7 +34,7 @@ pub fn settings_section(settings: &SettingsChange) -> Doc {
     }
 }
 
-/// Returns what changes, and what that means.
+/// Returns how a setting changes, and what it means.
 pub fn setting_change(change: &SettingChange) -> Text {
     let after = short_code(&change.after, 200);
     let values = match &change.before {

@@ -1,4 +1,4 @@
-//! One stack of a report, folded: what failed, what would change, what drifted, what came out.
+//! The folded details of one stack: errors, changes, drift, and the result of an apply.
 
 use std::collections::BTreeMap;
 
@@ -22,13 +22,12 @@ use super::{
 };
 use crate::text;
 
-/// How many findings of one file set are listed.
+/// How many findings are listed.
 const MOST_FINDINGS: usize = 20;
-/// Room for the sentence that says what was left out.
+/// Bytes kept free for the sentence about what was left out.
 const SENTENCE: usize = 400;
 
-/// Returns the folded details of a stack in at most `room` bytes; empty if there is nothing more to
-/// tell.
+/// Returns the folded details of a stack in at most `room` bytes; empty if there are none.
 pub fn details(stack: &StackChange, room: usize) -> Doc {
     let is_open = stack.has_errors() || is_stuck(stack);
     let summary = text![&stack.stack, ": ", outline(stack)];
@@ -53,7 +52,7 @@ pub fn details(stack: &StackChange, room: usize) -> Doc {
     })
 }
 
-/// Details with what `body` makes of the room that is left; empty if that is nothing.
+/// Folds the document that `body` makes in the room that it gets; empty if that document is.
 fn folded(summary: Text, is_open: bool, room: usize, body: impl FnOnce(usize) -> Doc) -> Doc {
     let details = |body| Block::Details { summary: summary.clone(), is_open, body };
     let frame = markdown(&details(Doc::default()).into()).len();
@@ -61,7 +60,7 @@ fn folded(summary: Text, is_open: bool, room: usize, body: impl FnOnce(usize) ->
     if body.is_empty() { body } else { details(body).into() }
 }
 
-/// Returns what happens to a stack, in a few words.
+/// Returns the plan of a stack in a few words.
 pub fn outline(stack: &StackChange) -> Text {
     if let Some(plan) = stack.plan_at_stake() {
         return match counts(plan.summary(), false) {
@@ -80,14 +79,14 @@ pub fn outline(stack: &StackChange) -> Text {
     .into()
 }
 
-/// Returns the findings as a list, the first ones of many.
+/// Returns the findings as a list, of which only the first are shown if there are many.
 pub fn finding_list(findings: &[Finding]) -> Block {
     let mut items: Vec<Item> = findings.iter().take(MOST_FINDINGS).map(finding_item).collect();
     items.extend(more(findings.len(), MOST_FINDINGS).map(Item::more));
     Block::List(items)
 }
 
-/// Drift as a section: what was applied → what is there now.
+/// Returns the drift as a section: what was applied → what is there now.
 pub fn drift_section(head: Text, plan: &Plan, room: usize) -> Doc {
     let drift = Drift::in_plan(plan);
     if drift.is_empty() {
@@ -128,7 +127,7 @@ fn changes(stack: &StackChange, plan: &Plan, room: usize) -> Doc {
         _ => None,
     };
     let reverts = drift.map(|drift| reverts_drift(plan, drift)).unwrap_or_default();
-    // Drift has to find its place below, whatever the plan.
+    // Keep room for the drift below, however long the plan is.
     let room = if drift.is_some_and(|plan| !Drift::in_plan(plan).is_empty()) {
         room / 4 * 3
     } else {
@@ -177,7 +176,7 @@ fn progress(stack: &StackChange, room: usize) -> Doc {
     }
 }
 
-/// Returns what came out of an apply; a sensitive output shows its name only.
+/// Returns the outputs after an apply; of a sensitive one only the name.
 fn applied(outputs: &BTreeMap<String, Value>, room: usize) -> Doc {
     if outputs.is_empty() {
         return Doc::default();
@@ -191,7 +190,7 @@ fn applied(outputs: &BTreeMap<String, Value>, room: usize) -> Doc {
     doc
 }
 
-/// Returns how the plan after the merge differs from the one that was approved.
+/// Returns how the plan after the merge differs from the approved one.
 fn differences(stack: &StackChange, now: &Plan, room: usize) -> Doc {
     let nothing = Plan::default();
     let approved = stack.plan.plan().unwrap_or(&nothing);
@@ -208,7 +207,7 @@ fn differences(stack: &StackChange, now: &Plan, room: usize) -> Doc {
     page.into_doc()
 }
 
-/// Returns the changes of `plan` that do not stand alike in `other`.
+/// Returns the changes of `plan` that are not the same in `other`.
 fn added(plan: &Plan, other: &Plan) -> Vec<Vec<DiffLine>> {
     let known: BTreeMap<_, _> =
         other.resources.iter().map(|change| ((&change.address, &change.deposed), change)).collect();
@@ -223,7 +222,7 @@ fn added(plan: &Plan, other: &Plan) -> Vec<Vec<DiffLine>> {
     resources.chain(new_outputs).collect()
 }
 
-/// Returns a heading, groups of lines, and how many groups were left out for want of room.
+/// Returns a heading, the groups of lines that fit, and how many groups were left out.
 fn section(
     head: Option<Text>,
     groups: impl Iterator<Item = Vec<DiffLine>>,
@@ -241,8 +240,8 @@ fn section(
     doc
 }
 
-/// Returns a block of the lines for which there is room, and how many groups of them there are
-/// besides.
+/// Returns a block with the groups of lines that fit into `room` bytes, and how many groups were
+/// left out.
 fn fitted<Line: BlockLine>(
     groups: impl Iterator<Item = Vec<Line>>,
     room: usize,
@@ -276,7 +275,7 @@ fn finding_item(finding: &Finding) -> Item {
         text.push(text!["; allowed: ", short_code(&finding.allowed.join(", "), 200)]);
     }
     if let Some(fix) = &finding.fix {
-        // A command is there to be copied, advice to be read.
+        // Commands are shown as code, to be copied; advice is shown as text.
         let is_command = fix.starts_with("planwright ");
         let fix = if is_command { short_code(fix, 200) } else { foreign(fix, 200) };
         text.push(text![Span::Break, "To mend it: ", fix]);
@@ -284,7 +283,7 @@ fn finding_item(finding: &Finding) -> Item {
     Item::new(text)
 }
 
-/// Returns why a stack was not run.
+/// Returns why a stack was not planned.
 pub fn not_planned(stack: &StackId, why: &NotPlanned) -> Text {
     let plan = Span::Code("/infra plan".into());
     let maintainer = " A maintainer can plan this very head with ";

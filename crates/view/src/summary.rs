@@ -1,4 +1,4 @@
-//! What a reviewer reads in five seconds: one line, the dangers, a table, what is missing.
+//! The summary of a change: the headline, the dangers, a table, and what is missing.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ const MOST_CAUTIONS: usize = 10;
 const MOST_ROWS: usize = 60;
 const MOST_NAMES: usize = 10;
 
-/// Returns the parts above the details, the most important first; each stands alone.
+/// Returns the parts above the details, the most important first. Each can be read alone.
 pub fn summary(report: &Change) -> Vec<Doc> {
     vec![
         text![headline(report), Span::Break, state_line(report)].into(),
@@ -42,7 +42,7 @@ pub fn summary(report: &Change) -> Vec<Doc> {
     ]
 }
 
-/// **Plan: 5 to add, 0 to change, 0 to destroy** in 1 stack.
+/// Returns the headline, such as **Plan: 5 to add, 0 to change, 0 to destroy** in 1 stack.
 pub fn headline(report: &Change) -> Text {
     let stacks = of_stacks(report.stacks.len());
     let failed = report.stacks.iter().filter(|stack| stack.has_errors()).count();
@@ -65,7 +65,7 @@ pub fn headline(report: &Change) -> Text {
         ChangeState::Applied => {
             text![strong(text!["Applied: ", counts(report.summary(), true)]), " in ", stacks]
         }
-        // Three zeros would read as a plan without changes.
+        // Three zeros would look like a plan without changes.
         _ if withheld > 0 && withheld == report.stacks.len() => {
             text![strong("Not planned:"), " ", stacks]
         }
@@ -77,12 +77,13 @@ pub fn headline(report: &Change) -> Text {
     }
 }
 
-/// So many stacks.
+/// Returns the number of stacks with its noun.
 pub fn of_stacks(count: usize) -> Text {
     if count == 1 { "1 stack".into() } else { text![count, " stacks"] }
 }
 
-/// Returns the counts that matter, `1 to add, 2 to destroy`; as what has been done if `done`.
+/// Returns the counts that are not zero, such as `1 to add, 2 to destroy`; in the past tense if
+/// `done`.
 pub fn counts(summary: PlanSummary, done: bool) -> Text {
     let kinds = [
         (summary.create, " to add", " added"),
@@ -101,7 +102,7 @@ pub fn counts(summary: PlanSummary, done: bool) -> Text {
     if told.is_empty() && done { "nothing changed".into() } else { told }
 }
 
-/// Returns the engine's three numbers always, the others when there are any.
+/// Returns the three counts that the engine always shows, and the others that are not zero.
 fn all_counts(summary: PlanSummary) -> Text {
     let rest = PlanSummary { create: 0, update: 0, delete: 0, ..summary };
     let rest = counts(rest, false);
@@ -117,7 +118,7 @@ fn all_counts(summary: PlanSummary) -> Text {
     ]
 }
 
-/// Returns where the change stands, and what comes next.
+/// Returns the state of the change, and what comes next.
 pub fn state_line(report: &Change) -> Marked {
     let mark = match report.state {
         ChangeState::Planning | ChangeState::Queued | ChangeState::Applying => Mark::Busy,
@@ -228,14 +229,14 @@ fn after_merge(report: &Change) -> Text {
     }
 }
 
-/// Returns whether the plan is not of what holds now, so that approving it is of no use.
+/// Returns whether the plan is out of date, so that an approval of it would not count.
 fn is_outdated(report: &Change) -> bool {
     let root = report.verdict.iter().flat_map(|root| &root.children);
     root.into_iter()
         .any(|requirement| requirement.what == RequirementKind::Fresh && !requirement.met)
 }
 
-/// Returns what keeps everything from being planned.
+/// Returns the problems because of which nothing is planned.
 fn problems(report: &Change) -> Doc {
     let mut doc = Doc::default();
     if !report.conflicts.is_empty() {
@@ -284,7 +285,7 @@ fn cautions(report: &Change) -> Doc {
     Block::Callout(Callout::Caution, vec![Block::Heading(head), Block::List(items)]).into()
 }
 
-/// Returns whether somebody still decides on it.
+/// Returns whether somebody still has to decide about the change.
 fn is_ahead(report: &Change) -> bool {
     matches!(
         report.state,
@@ -396,8 +397,8 @@ fn who_may_approve(principals: &[Principal], is_self_allowed: bool) -> Text {
     text![anyone, "; not ", names, more, "."]
 }
 
-/// Returns whether it is a bot, under any of its names, or GitHub's own hand in commits made on its
-/// pages: neither approves anyway.
+/// Returns whether the principal is a bot, under any of its logins, or GitHub's own account for
+/// commits made on its website. Neither could approve anyway.
 fn is_nobody(principals: &[Principal], principal: &Principal) -> bool {
     let mut names = principals.iter().filter(|other| other.user == principal.user);
     names.any(|other| other.login.as_str().ends_with("[bot]") || other.login.as_str() == "web-flow")

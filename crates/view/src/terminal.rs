@@ -1,6 +1,6 @@
-//! A document as lines for a terminal.
+//! Renders documents as lines for a terminal.
 //!
-//! Nothing in it can write to the terminal by itself: what is hidden is shown.
+//! Control characters are made visible, so that foreign text cannot control the terminal.
 
 use planwright_core::escape;
 
@@ -9,17 +9,17 @@ use super::{
     markdown::sign,
 };
 
-/// Returns a text on one line; backticks set names apart, as nothing else does there.
+/// Renders a text on one line, with names in backticks, because a terminal has no other markup.
 pub fn terminal_line(text: &Text) -> String {
     inline(text, "`")
 }
 
-/// Returns the words alone, for a title or a label.
+/// Renders a text without backticks, for a title or a label.
 pub fn plain(text: &Text) -> String {
     inline(text, "")
 }
 
-/// Returns the document, a line feed after each line.
+/// Renders a document, with a line feed after each line.
 pub fn terminal(doc: &Doc) -> String {
     lines(&doc.0).into_iter().map(|line| line + "\n").collect()
 }
@@ -73,7 +73,7 @@ fn indented(lines: Vec<String>) -> Vec<String> {
     lines.into_iter().map(|line| format!("  {line}")).collect()
 }
 
-/// Returns the engine's own signs.
+/// Returns a line of a diff, with the signs that the engine uses.
 fn diff_line(line: &DiffLine) -> String {
     let sign = match line.sign {
         Sign::Added => "+",

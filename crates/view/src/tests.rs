@@ -1,4 +1,4 @@
-//! What people see, word for word, and what no plan can do to it.
+//! The texts that people see, word for word, and that no plan can break them.
 
 mod fixtures;
 mod hostile;
@@ -24,7 +24,7 @@ use planwright_core::{
 
 use super::*;
 
-/// Returns a text in Markdown.
+/// Renders a text in Markdown.
 fn line(text: &Text) -> String {
     markdown::markdown_line(text)
 }

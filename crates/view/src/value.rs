@@ -1,4 +1,4 @@
-//! Values of a plan on one line: cut, visible, and never a secret.
+//! Values of a plan on one line: shortened, with everything visible, and never a secret.
 
 use serde_json::Value as Json;
 
@@ -7,17 +7,17 @@ use planwright_core::{
     plan::{Difference, Value},
 };
 
-/// How many characters of a value are shown.
+/// The number of characters of a value that are shown in a comment.
 const MOST: usize = 120;
-/// And on a page.
+/// The number of characters of a value that are shown on a page.
 const WHOLE: usize = 20_000;
 
-/// One side of a difference.
+/// Returns a value as it is shown in a comment.
 pub fn value_text(value: &Value) -> String {
     text_of(value, MOST)
 }
 
-/// Returns the same as far as a page shows it, where there is more room.
+/// Returns a value as it is shown on a page, which has more room.
 pub fn whole_value_text(value: &Value) -> String {
     text_of(value, WHOLE)
 }
@@ -40,7 +40,7 @@ fn text_of(value: &Value, most: usize) -> String {
     }
 }
 
-/// `old → new`, or only the one there is.
+/// Returns `old → new`, or only the new value if there was no old one.
 pub fn difference_text(before: &Value, after: &Value) -> String {
     match (before, after) {
         (Value::Absent, after) => value_text(after),
@@ -51,8 +51,8 @@ pub fn difference_text(before: &Value, after: &Value) -> String {
     }
 }
 
-/// Returns what was applied → what is there. What the engine would find out anew was never known to
-/// us.
+/// Returns the drift of a value: what was applied → what is there now. Only the latter is returned
+/// if the applied value is known only after an apply.
 pub fn drift_text(applied: &Value, found: &Value) -> String {
     match applied {
         Value::Unknown | Value::SensitiveUnknown => format!("now {}", value_text(found)),
@@ -60,7 +60,7 @@ pub fn drift_text(applied: &Value, found: &Value) -> String {
     }
 }
 
-/// Returns the way to an attribute, cut and visible.
+/// Returns the path of an attribute, shortened and with everything visible.
 pub fn path_text(difference: &Difference) -> String {
     let path = difference.path.to_string();
     if path.is_empty() {

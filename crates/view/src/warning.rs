@@ -5,13 +5,13 @@ use planwright_core::names::BranchName;
 use super::doc::{Text, code, foreign};
 use crate::text;
 
-/// How much of a branch's name is shown.
+/// The number of characters of a branch's name that are shown.
 const MOST: usize = 100;
 
-/// What can be done after something of ours has failed.
+/// What people can do after an internal error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
-    /// Nothing but a plan has failed.
+    /// Only a plan failed.
     PlanAgain,
     /// Something may have been applied.
     ApplyAgain,
@@ -19,7 +19,7 @@ pub enum NextStep {
     ProposeAgain,
 }
 
-/// Says why nothing of a pull request into `base` is planned.
+/// Returns why a pull request into `base` is not planned.
 pub fn other_base(base: &BranchName, trusted: Option<&BranchName>) -> Text {
     let name = |branch: &BranchName| Text::from(foreign(branch.as_str(), MOST));
     text![
@@ -31,7 +31,7 @@ pub fn other_base(base: &BranchName, trusted: Option<&BranchName>) -> Text {
     ]
 }
 
-/// Says that something of ours failed, which the log has under `id`.
+/// Returns the message about an internal error, which the log has under `id`.
 pub fn internal_error(id: &str, next: NextStep) -> Text {
     text![
         "Planwright could not finish this: something of its own went wrong, which the log has under ",

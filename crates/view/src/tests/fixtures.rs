@@ -1,4 +1,4 @@
-//! Reports as a person would meet them.
+//! Reports such as people see them.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ pub fn change(address: &str, action: Action) -> ResourceChange {
     }
 }
 
-/// Returns a new bucket with its access block.
+/// Returns a plan that creates a bucket and its access block.
 pub fn bucket_plan() -> Plan {
     let known = |value: bool| Value::Known(value.into());
     let bucket = ResourceChange {
@@ -67,7 +67,7 @@ pub fn bucket_plan() -> Plan {
     }
 }
 
-/// Versioning was suspended behind the configuration's back.
+/// Returns a plan that restores a versioning that somebody suspended by hand.
 pub fn drift_plan() -> Plan {
     let versioning = ResourceChange {
         differences: vec![difference("status", "Suspended".into(), "Enabled".into())],
@@ -103,7 +103,7 @@ pub fn nothing(state: ChangeState) -> ChangeRecord {
     }
 }
 
-/// Alice asks for a bucket; Bob approved before the plan was there.
+/// Returns a change of Alice that adds a bucket. Bob approved before the plan was posted.
 pub fn awaiting() -> ChangeRecord {
     ChangeRecord {
         digest: Some(Digest::from_text("v1:0123456789abcdef")),
@@ -122,7 +122,7 @@ pub fn awaiting() -> ChangeRecord {
     }
 }
 
-/// A database is replaced, a bucket deleted, and something drifted.
+/// Returns a change that replaces a database and deletes a bucket, with some drift.
 pub fn dangerous() -> ChangeRecord {
     let database = "module.db.aws_db_instance.main";
     let replaced = ResourceChange {
@@ -177,7 +177,7 @@ fn leaf(what: RequirementKind, met: bool, why: RequirementStatus) -> Requirement
     Requirement { what, met, why, children: Vec::new() }
 }
 
-/// Planned and fresh, but nobody's approval counts.
+/// Returns a verdict with a fresh plan, but no approval that counts.
 fn waiting() -> Requirement {
     let too_early = RequirementStatus::DoesNotCount(Disqualification::BeforePlan);
     let approved = Requirement {

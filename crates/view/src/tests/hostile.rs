@@ -1,4 +1,5 @@
-//! Whatever stands in a plan: the size holds, and nothing of it is read as Markdown.
+//! Whatever a plan contains: the size stays below the limit, and foreign text is never read as
+//! Markdown.
 
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser};
@@ -15,7 +16,7 @@ fn assert_fits(text: &str) {
     assert!(text.encode_utf16().count() < LIMIT);
 }
 
-/// Our own tags, each closed; no fence left open; nothing foreign outside of code.
+/// Fails if there are foreign tags, open elements or fences, or foreign text outside of code.
 fn assert_sound(text: &str) {
     let mut depth = 0_i32;
     let mut is_code = false;
@@ -55,7 +56,7 @@ fn assert_sound(text: &str) {
     }
 }
 
-/// Returns all text that GitHub would look through for mentions and references.
+/// Returns all text in which GitHub would look for mentions and references.
 fn outside_code(text: &str) -> String {
     use pulldown_cmark::{Tag, TagEnd};
     let mut outside = String::new();
@@ -103,7 +104,7 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
 }
 
-/// Returns a report in which every string of somebody else is `text`.
+/// Returns a report in which every foreign string is `text`.
 fn report_of(text: &str, action: Action) -> ChangeRecord {
     let value = || Value::Known(text.into());
     let difference = planwright_core::plan::Difference {
@@ -206,7 +207,7 @@ proptest! {
 }
 
 proptest! {
-    // Long texts are slow to read back in a debug build; what they could break is their length.
+    // Parsing long texts is slow in a debug build, so there are fewer cases.
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]

@@ -1,4 +1,4 @@
-//! What people see after the merge.
+//! The texts that people see after the merge.
 
 use insta::assert_snapshot;
 
