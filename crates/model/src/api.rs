@@ -1,4 +1,4 @@
-//! What differs from one API of a model server to the next. Everything is pure: sending is `transport`'s.
+//! What differs between the APIs of model servers. Everything is pure: `transport` sends requests.
 
 use reqwest::RequestBuilder;
 
@@ -6,18 +6,18 @@ use planwright_core::agent::prompt::Message;
 
 use super::{Answer, Garbled, Settings};
 
-/// How many calls of one answer are read.
+/// How many calls of one answer are used.
 pub(crate) const MOST_CALLS: usize = 8;
-/// How much text beside the calls is kept.
+/// How many characters of an answer's text are kept.
 pub(crate) const MOST_TEXT: usize = 4_000;
 
 pub(crate) struct Api {
-    /// Where requests go, below the base of the API.
+    /// The path below the base address of the API.
     pub(crate) path: &'static str,
-    /// Puts the key into a request.
+    /// Adds the key to a request.
     pub(crate) authorize: fn(RequestBuilder, &str) -> RequestBuilder,
-    /// Returns the bytes of a request; equal for equal conversations.
+    /// Encodes a request. Equal conversations give equal bytes.
     pub(crate) encode: fn(&Settings, &[Message]) -> Vec<u8>,
-    /// Reads an answer.
+    /// Decodes an answer.
     pub(crate) decode: fn(&[u8]) -> Result<Answer, Garbled>,
 }

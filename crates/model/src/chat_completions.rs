@@ -1,7 +1,8 @@
-//! The wire of Chat Completions, which most servers speak, local ones too.
+//! The format of Chat Completions, which most servers support, including local ones.
 //!
-//! The newest fields are left out unless a feature says that the server knows them. Bytes are
-//! stable: nothing in a request depends on time, and each begins with the whole one before it.
+//! Newer fields are sent only if a feature says that the server knows them. Requests do not depend
+//! on the time, and each begins with the bytes of the one before it, so that servers can cache
+//! them.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ pub(crate) const API: Api = Api {
     decode,
 };
 
-/// Returns the request as it is sent.
+/// Encodes a request.
 fn encode(settings: &Settings, conversation: &[Message]) -> Vec<u8> {
     let has = |feature| settings.features.contains(&feature);
     let mut messages = vec![json!({ "role": "system", "content": SYSTEM })];
@@ -53,7 +54,7 @@ fn encode(settings: &Settings, conversation: &[Message]) -> Vec<u8> {
     if has(Feature::RequiredToolChoice) {
         head["tool_choice"] = "required".into();
     }
-    // The messages stand last, so that what stays the same is the beginning of the bytes, too.
+    // The messages come last, so that everything before them is the same in each request.
     let head = head.to_string();
     let messages = Value::Array(messages).to_string();
     format!("{},\"messages\":{messages}}}", head.trim_end_matches('}')).into_bytes()
@@ -82,7 +83,7 @@ fn message(message: &Message) -> Value {
     }
 }
 
-/// Servers refuse a conversation in which they find a name or arguments of another form.
+/// Returns a valid name of a function. Servers reject a conversation that contains an invalid one.
 fn name(call: &RawCall) -> String {
     let is_part = |c: &char| c.is_ascii_alphanumeric() || *c == '_' || *c == '-';
     let name: String = call.name.chars().filter(is_part).take(64).collect();
@@ -126,12 +127,12 @@ struct ToolCall {
 #[derive(Deserialize)]
 struct Function {
     name: String,
-    /// A text with JSON in it; some servers give the object itself.
+    /// JSON in a string; some servers send the object itself.
     #[serde(default)]
     arguments: Value,
 }
 
-/// Reads an answer; of several choices only the first counts.
+/// Decodes an answer. Of several choices only the first is used.
 fn decode(bytes: &[u8]) -> Result<Answer, Garbled> {
     let response: Response = serde_json::from_slice(bytes).map_err(|e| Garbled(e.to_string()))?;
     let usage = response.usage.as_ref().and_then(usage);

@@ -1,7 +1,7 @@
-//! Model servers: what is sent, what comes back, and when it is tried again.
+//! Model servers: encoding requests, decoding answers, and trying again.
 //!
-//! Encoding and decoding are pure, one file per wire. Nothing is decided here about a run: what a
-//! model may do is `core::agent`'s, and what it costs is counted there.
+//! Encoding and decoding are pure, one file per format. What a model may do, and what a run costs,
+//! is in `core::agent`.
 
 #![warn(unreachable_pub)]
 
@@ -20,41 +20,41 @@ use planwright_core::agent::{budget::Amount, event::Turn, prompt::Message};
 pub use transport::Error;
 pub use wire::Wire;
 
-/// What a server understands beyond the least that all do.
+/// An optional part of the API that a server supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Feature {
     /// `strict` in the schemas of tools.
     Strict,
-    /// `parallel_tool_calls`, which is then set to false.
+    /// `parallel_tool_calls`, which is then sent as `false`.
     ParallelToolCalls,
     /// `tool_choice: required`.
     RequiredToolChoice,
-    /// `max_completion_tokens` in the place of `max_tokens`.
+    /// `max_completion_tokens` instead of `max_tokens`.
     MaxCompletionTokens,
 }
 
-/// Dollars per million tokens that are read, and that are written.
+/// Prices in US dollars per million tokens, of input and of output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prices {
     pub input: f64,
     pub output: f64,
 }
 
-/// Tokens that one answer has used.
+/// The tokens that one answer used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub input: u64,
     pub output: u64,
 }
 
-/// The answer is none of the server's API.
+/// The answer does not have the format of the server's API.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer of the model server cannot be read: {0}")]
 pub struct Garbled(pub String);
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The API that the server speaks.
+    /// The API that the server supports.
     pub wire: Wire,
     /// The base of the API, such as `https://api.openai.com/v1`.
     pub url: String,
@@ -62,29 +62,29 @@ pub struct Settings {
     pub key: Option<SecretString>,
     pub features: Vec<Feature>,
     pub prices: Option<Prices>,
-    /// How long one answer may take.
+    /// The time limit of one answer.
     pub timeout: Duration,
 }
 
-/// A model behind a server.
+/// A model on a server.
 #[derive(Clone, Debug)]
 pub struct Model {
     settings: Settings,
     client: reqwest::Client,
 }
 
-/// An answer, and what the server says it used.
+/// An answer, with the usage that the server reported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub turn: Turn,
     pub usage: Option<Usage>,
 }
 
-/// How many tokens one answer may have.
+/// The limit of tokens that is set for one answer.
 pub const LONGEST_ANSWER: u64 = 4_096;
 
 impl Model {
-    /// Fails if the address cannot be one.
+    /// Fails if the address of the server is not valid.
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let client = transport::client(&settings)?;
         Ok(Self { settings, client })
@@ -94,19 +94,19 @@ impl Model {
         &self.settings.name
     }
 
-    /// Returns the bytes of a request; equal for equal conversations.
+    /// Encodes a request. Equal conversations give equal bytes.
     pub fn body(&self, conversation: &[Message]) -> Vec<u8> {
         (self.settings.wire.api().encode)(&self.settings, conversation)
     }
 
-    /// Returns what a request of so many bytes may cost at most, as far as one can know before.
+    /// Estimates the highest cost of a request with a body of `bytes` bytes.
     pub fn estimate(&self, bytes: usize) -> Amount {
-        // A token has more than three bytes in nearly every text.
+        // In nearly every text a token has more than three bytes.
         self.priced(bytes as u64 / 3, LONGEST_ANSWER)
     }
 
-    /// Returns what an answer has cost. A server may say nothing, or too little: our own bytes are
-    /// the least.
+    /// Returns the cost of an answer. Since a server may report no usage, or too little, it is at
+    /// least an estimate from the sizes of request and answer.
     pub fn cost(&self, bytes: usize, answer: &Answer) -> Amount {
         let usage = answer.usage.unwrap_or_default();
         let written = answer.turn.text.len()
@@ -117,14 +117,14 @@ impl Model {
 
     fn priced(&self, input_tokens: u64, output_tokens: u64) -> Amount {
         let microdollars = self.settings.prices.map_or(0, |prices| {
-            // A price per million tokens in dollars is one per token in millionths; the casts saturate.
+            // Dollars per million tokens are microdollars per token. The casts saturate.
             (input_tokens as f64 * prices.input + output_tokens as f64 * prices.output).ceil()
                 as u64
         });
         Amount { model_calls: 1, input_tokens, output_tokens, microdollars, ..Amount::default() }
     }
 
-    /// Sends a request and reads the answer; what may pass by itself is tried again a few times.
+    /// Sends a request and decodes the answer. Temporary failures are tried again a few times.
     pub async fn complete(&self, body: Vec<u8>) -> Result<Answer, Error> {
         let span = tracing::info_span!(
             "model",
@@ -155,7 +155,7 @@ impl Model {
     }
 }
 
-/// The text is no pair of prices.
+/// The text is not a pair of prices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no pair of prices such as `3,15`")]
 pub struct NotPrices(String);
@@ -163,7 +163,7 @@ pub struct NotPrices(String);
 impl FromStr for Prices {
     type Err = NotPrices;
 
-    /// Reads `INPUT,OUTPUT` in dollars per million tokens.
+    /// Parses `INPUT,OUTPUT` in US dollars per million tokens.
     fn from_str(text: &str) -> Result<Self, NotPrices> {
         let wrong = || NotPrices(text.to_owned());
         let (input, output) = text.split_once(',').ok_or_else(wrong)?;

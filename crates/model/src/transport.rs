@@ -1,7 +1,7 @@
-//! Sending a request: a time limit, a size limit, and another try for what passes by itself.
+//! Sending requests, with limits of time and size, and retries after temporary failures.
 //!
-//! Only 429, 5xx and connections that fail are tried again, at the time that the server names. What
-//! lasts longer than a few tries is for the caller, who can wait without holding anything.
+//! Only 429, 5xx and failed connections are retried, after the time that the server names. After a
+//! few retries the error is returned to the caller, who can wait longer without holding anything.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use secrecy::ExposeSecret as _;
 
 use super::{Garbled, Settings};
 
-/// How many more tries one call has after the first.
+/// How often one call is retried.
 const RETRIES: usize = 3;
-/// A longer wait is not waited out here.
+/// A longer wait is left to the caller.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// How long a server is left alone that names no time.
+/// The first wait, if the server names no time.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How large an answer may be.
+/// The largest answer, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("`--model-url` is no address of a model server: {0}")]
     Address(String),
-    /// It may be there later.
+    /// A temporary failure.
     #[error("the model server is away: {why}")]
     Away { why: String, retry_after: Option<Duration> },
-    /// The same request will not be taken later, either.
+    /// The same request would be rejected again.
     #[error("the model server refuses the request: {0}")]
     Rejected(String),
     #[error(transparent)]
@@ -43,7 +43,7 @@ pub(crate) fn client(settings: &Settings) -> Result<reqwest::Client, Error> {
     }
     #[expect(clippy::disallowed_methods, reason = "the client of this adapter")]
     let client = reqwest::Client::builder();
-    // The key goes to the server that was named, and to no other.
+    // No redirects, so that the key is sent only to the server that was configured.
     client
         .redirect(redirect::Policy::none())
         .timeout(settings.timeout)
@@ -52,7 +52,7 @@ pub(crate) fn client(settings: &Settings) -> Result<reqwest::Client, Error> {
         .map_err(|e| wrong(&e.to_string()))
 }
 
-/// Sends a request and returns the bytes of the answer.
+/// Sends a request, with retries, and returns the body of the answer.
 pub(crate) async fn send(
     client: &reqwest::Client,
     settings: &Settings,
@@ -84,7 +84,7 @@ async fn send_once(
         request = (api.authorize)(request, key.expose_secret());
     }
     let away = |error: reqwest::Error| Error::Away {
-        // Its words may hold the address, which is ours to tell or not.
+        // The message would contain the address, which may be confidential.
         why: error.without_url().to_string(),
         retry_after: None,
     };
@@ -113,8 +113,8 @@ async fn send_once(
     }
 }
 
-/// Returns how long to wait; the headers give milliseconds or seconds, and no server of this kind
-/// gives a date.
+/// Returns how long to wait. The headers contain milliseconds or seconds; dates are not supported,
+/// because model servers do not send them.
 fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let seconds = number("retry-after-ms").map(|ms| ms / 1_000.0).or_else(|| number("retry-after"));

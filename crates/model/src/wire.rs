@@ -1,6 +1,7 @@
-//! The APIs that model servers speak: one variant and one row each.
+//! The APIs of model servers, one variant each.
 //!
-//! A new one is a file with an [`Api`], a variant and a row here, and a value of the settings.
+//! To add one, write a file with an [`Api`], and add a variant, its row here, and a value of the
+//! setting.
 
 use super::{api::Api, chat_completions};
 
