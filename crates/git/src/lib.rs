@@ -1,9 +1,10 @@
-//! Git without a `git`: mirrors of repositories, merges in memory, trees and what differs in them.
+//! Git without the program `git`: mirrors of repositories, merges in memory, trees and their
+//! differences.
 //!
-//! The only code that knows libgit2, which runs no hook, filter or external diff: what a repository
-//! contains is read, never executed. Nothing is checked out and nothing is pushed here. Work on a
-//! repository blocks, so [`Mirror`] runs it on a thread for that; [`Repo`] is the blocking side, for
-//! whoever has such a thread already.
+//! This is the only crate that uses libgit2, which runs no hooks, filters or external diffs: the
+//! contents of a repository are read and never executed. Nothing is checked out or pushed here.
+//! Work on a repository blocks, so [`Mirror`] runs it on threads that may block; [`Repo`] is for
+//! callers that have such a thread.
 
 #![warn(unreachable_pub)]
 

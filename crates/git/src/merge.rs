@@ -1,6 +1,6 @@
 //! Merging two commits in memory, as GitHub would merge the pull request now.
 //!
-//! Only the tree is made: no commit, no ref, no checkout.
+//! Only the tree is created: no commit, no ref, no checkout.
 
 use std::collections::BTreeSet;
 
@@ -14,20 +14,20 @@ use super::{
     tree::utf8,
 };
 
-/// What merging gives.
+/// The result of a merge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Merge {
     Tree(Sha),
-    /// Both sides changed these paths; a person has to decide.
+    /// Both sides changed these paths, so a person has to resolve the conflict.
     Conflict {
         paths: BTreeSet<String>,
     },
 }
 
 impl Repo {
-    /// Returns the merge of `head` into `base`. [`Error::Missing`] if they have no common ancestor.
+    /// Merges `head` into `base`. Fails with [`Error::Missing`] if they have no common ancestor.
     pub fn merge(&self, base: &Sha, head: &Sha) -> Result<Merge> {
-        // libgit2 would merge unrelated histories as if both had started from nothing.
+        // libgit2 would merge unrelated histories as if both began with an empty tree.
         self.merge_base(base, head)?;
         let (ours, theirs) = (self.find_commit(base)?, self.find_commit(head)?);
         let mut options = MergeOptions::new();

@@ -1,7 +1,7 @@
-//! One bare mirror per repository, kept under the data directory and fetched on demand.
+//! A bare mirror of each repository, in the data directory and fetched on demand.
 //!
-//! The whole history is fetched, once: merge bases and ancestors need it. Locks are files, so that
-//! processes that share the directory keep out of each other's way too.
+//! The whole history is fetched, because merge bases and ancestors need it. Locks are files, so
+//! that they also work between processes that share the directory.
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +23,7 @@ use super::{
     tree::{ChangedPath, Entry},
 };
 
-/// Where to fetch from, and with what.
+/// The address to fetch from, and the token for it.
 #[derive(Clone, Debug)]
 pub struct Source {
     url: String,
@@ -31,7 +31,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Fails if `url` has a user or password in it: a token goes in `token`.
+    /// Fails if `url` contains a user or password, which belongs in `token`.
     pub fn new(url: impl Into<String>, token: Option<SecretString>) -> Result<Self> {
         let url = url.into();
         let has_user = url
@@ -44,13 +44,13 @@ impl Source {
     }
 }
 
-/// What is to be fetched.
+/// What to fetch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Want {
     Branch(BranchName),
-    /// `refs/pull/N/head`, which also has the heads of forks.
+    /// `refs/pull/N/head`, which GitHub also has for pull requests from forks.
     PullRequest(PrNumber),
-    /// One exact commit; the server has to allow it, as GitHub does.
+    /// One commit by its id. The server has to allow that, as GitHub does.
     Commit(Sha),
 }
 
@@ -63,8 +63,8 @@ impl Want {
         }
     }
 
-    /// Returns the ref that keeps it here. Names are hashed: `a` and `a/b` cannot both be files,
-    /// and one may have been deleted since.
+    /// Returns the local ref that keeps it. Names of branches are hashed, because `a` and `a/b`
+    /// cannot both be files, and one may have been deleted before the other was created.
     fn local(&self) -> String {
         match self {
             Self::Branch(name) => {
@@ -84,7 +84,8 @@ pub struct Git {
 }
 
 impl Git {
-    /// Keeps mirrors under `root`. Call it before anything else uses libgit2 over the network.
+    /// Keeps mirrors in the directory `root`. To be called before anything else uses libgit2 over
+    /// the network.
     pub fn new(root: impl Into<PathBuf>) -> Result<Self> {
         transport::register().map_err(|e| Error::Failed(e.to_string()))?;
         let root = root.into();
@@ -92,9 +93,9 @@ impl Git {
         Ok(Self { root })
     }
 
-    /// Brings `wants` up to date and returns the mirror. A damaged mirror is made anew, once.
+    /// Fetches `wants` and returns the mirror. A damaged mirror is created anew, once.
     ///
-    /// [`Error::Missing`] names the first want that the server does not have.
+    /// Fails with [`Error::Missing`] for the first of `wants` that the server does not have.
     pub async fn fetch(
         &self,
         repository: RepositoryId,
@@ -107,20 +108,20 @@ impl Git {
         Ok(mirror)
     }
 
-    /// Returns the mirror as the last fetch left it.
+    /// Returns the mirror without fetching.
     pub fn mirror(&self, repository: RepositoryId) -> Mirror {
         Mirror { path: self.root.join(format!("{repository}.git")) }
     }
 }
 
-/// A bare mirror of ours, whose work runs on threads that may block; it can be made anew.
+/// A bare mirror. Its methods run on threads that may block. It can be deleted and fetched again.
 #[derive(Clone, Debug)]
 pub struct Mirror {
     path: PathBuf,
 }
 
 impl Mirror {
-    /// Runs `act` on the repository; many may read at a time, none while it is fetched.
+    /// Runs `act` on the repository. Several may read at the same time, but none during a fetch.
     pub async fn with<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Repo) -> Result<T> + Send + 'static,
@@ -131,7 +132,7 @@ impl Mirror {
             lock.lock_shared().map_err(|e| failed("lock", &mirror.path, &e))?;
             let outcome = Repo::open(&mirror.path).and_then(|repo| act(&repo));
             if let Err(Error::Corrupt(_)) = &outcome {
-                // The next fetch sees it and makes the mirror anew.
+                // The next fetch sees the mark and creates the mirror anew.
                 let mark = mirror.beside("damaged");
                 File::create(&mark).map_err(|e| failed("mark", &mark, &e))?;
             }
@@ -140,7 +141,7 @@ impl Mirror {
         .await
     }
 
-    /// Returns what `want` was when it was last fetched.
+    /// Returns the commit of `want` at the last fetch.
     pub async fn tip(&self, want: &Want) -> Result<Sha> {
         let want = want.clone();
         self.with(move |repo| {
@@ -150,7 +151,7 @@ impl Mirror {
         .await
     }
 
-    /// Returns whether a commit can be read without fetching it.
+    /// Returns whether the mirror has a commit.
     pub async fn has(&self, commit: &Sha) -> Result<bool> {
         if !self.path.exists() || self.beside("damaged").exists() {
             return Ok(false);
@@ -237,13 +238,13 @@ impl Mirror {
         options
             .download_tags(AutotagOption::None)
             .prune(FetchPrune::Off)
-            // A file that says where from and what; nothing needs it.
+            // `FETCH_HEAD` is not needed.
             .update_fetchhead(false);
         let fetched = transport::with_token(source.token.clone(), || {
             remote.fetch(&refspecs, Some(&mut options), None)
         });
         fetched.map_err(|e| not_fetched(&source.url, &e))?;
-        // libgit2 passes over a ref that the server does not have.
+        // libgit2 silently ignores a ref that the server does not have.
         let there: BTreeSet<String> =
             remote.list()?.iter().map(|head| head.name().to_owned()).collect();
         for want in wants {
@@ -266,7 +267,7 @@ impl Mirror {
             return Ok(Repository::open_bare(&self.path)?);
         }
         let mut options = RepositoryInitOptions::new();
-        // No template: it could bring hooks and settings of this machine along.
+        // A template could copy hooks and settings of this machine.
         options.bare(true).external_template(false).no_reinit(true);
         Ok(Repository::init_opts(&self.path, &options)?)
     }
@@ -298,7 +299,7 @@ impl Mirror {
 fn not_fetched(url: &str, error: &git2::Error) -> Error {
     let (url, reason) = (url.to_owned(), error.message().to_owned());
     match transport::status(error) {
-        // GitHub answers 404 where the token does not reach.
+        // GitHub answers 404 if the token has no access.
         Some(401 | 403 | 404 | 410) => Error::Denied { url, reason },
         Some(_) => Error::Unavailable { url, reason },
         None if error.class() == git2::ErrorClass::Net => Error::Unavailable { url, reason },

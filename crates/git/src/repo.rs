@@ -1,4 +1,4 @@
-//! One repository, bare or not, and the history in it. Blocking.
+//! A repository, bare or with a checkout, and its history. Blocking.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use planwright_core::names::Sha;
 
 use super::error::{Error, Result, lookup};
 
-/// An open repository. Every answer is owned data; nothing is ever written but objects of a merge.
+/// An open repository. All results are owned data. Nothing is written except the tree of a merge.
 pub struct Repo(pub(super) Repository);
 
 impl std::fmt::Debug for Repo {
@@ -18,23 +18,23 @@ impl std::fmt::Debug for Repo {
 }
 
 impl Repo {
-    /// Returns the repository at exactly this path.
+    /// Opens the repository at exactly this path.
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self(Repository::open(path)?))
     }
 
-    /// Returns the repository that `path` is in, for work on a local checkout.
+    /// Opens the repository that contains `path`, for work on a local checkout.
     pub fn discover(path: &Path) -> Result<Self> {
         let what = format!("`{}` (no git repository in it or above it)", path.display());
         Repository::discover(path).map(Self).map_err(lookup(what))
     }
 
-    /// Returns the top of the checkout; `None` if there is none.
+    /// Returns the root of the checkout, or `None` in a bare repository.
     pub fn workdir(&self) -> Option<&Path> {
         self.0.workdir()
     }
 
-    /// Returns the commit that a person means by `revision`, e.g. `HEAD~1` or `origin/main`.
+    /// Resolves a revision as git does, such as `HEAD~1` or `origin/main`.
     pub fn commit(&self, revision: &str) -> Result<Sha> {
         let object = self.0.revparse_single(revision).map_err(lookup(revision))?;
         let commit = object
@@ -45,24 +45,24 @@ impl Repo {
 
     /// Returns the tree of a commit.
     pub fn tree(&self, commit: &Sha) -> Result<Sha> {
-        // Looked up, so that a commit without its tree is noticed as damage here.
+        // The tree is looked up, so that a missing one is noticed as damage here.
         sha(self.find_commit(commit)?.tree()?.id())
     }
 
-    /// Returns the first parent; [`Error::Missing`] if there is none.
+    /// Returns the first parent. Fails with [`Error::Missing`] if there is none.
     pub fn parent(&self, commit: &Sha) -> Result<Sha> {
         let parent = self.find_commit(commit)?.parent_id(0);
         sha(parent.map_err(lookup(format!("a parent of {commit}")))?)
     }
 
-    /// Returns the best common ancestor; [`Error::Missing`] if the histories have none.
+    /// Returns the best common ancestor. Fails with [`Error::Missing`] if there is none.
     pub fn merge_base(&self, one: &Sha, other: &Sha) -> Result<Sha> {
         let (one_id, other_id) = (self.find_commit(one)?.id(), self.find_commit(other)?.id());
         let what = format!("a common ancestor of {one} and {other}");
         sha(self.0.merge_base(one_id, other_id).map_err(lookup(what))?)
     }
 
-    /// Returns whether `descendant` is `ancestor` or has it in its history.
+    /// Returns whether `descendant` is `ancestor`, or has it in its history.
     pub fn is_ancestor(&self, ancestor: &Sha, descendant: &Sha) -> Result<bool> {
         let (old, new) = (self.find_commit(ancestor)?.id(), self.find_commit(descendant)?.id());
         Ok(old == new || self.0.graph_descendant_of(new, old)?)

@@ -1,7 +1,7 @@
-//! Git over http(s) on reqwest and rustls, for libgit2, which is built without TLS.
+//! HTTP(S) for libgit2, which is built without TLS, by reqwest and rustls.
 //!
-//! It is also where the token goes along: in a header, only to the host that the URL names, and
-//! never in a URL, a file or a message. Both schemes use it, so that there is one way to test.
+//! The token is sent in a header and only to the host of the URL. It never becomes part of a URL, a
+//! file or a message. Plain HTTP is handled here as well, so that tests cover the same code.
 
 use std::{
     cell::RefCell,
@@ -21,15 +21,16 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// One request, its answer included: the first fetch of a large repository takes minutes.
+/// The time limit of a request with its answer. The first fetch of a large repository takes
+/// minutes.
 const WHOLE: Duration = Duration::from_secs(900);
 
 thread_local! {
-    /// The token of the fetch that this thread is in; libgit2 calls back on the same thread.
+    /// The token of the fetch on this thread. libgit2 calls the transport on the same thread.
     static TOKEN: RefCell<Option<SecretString>> = const { RefCell::new(None) };
 }
 
-/// Runs `act` with `token` for every request that libgit2 makes meanwhile on this thread.
+/// Runs `act`, during which every request of libgit2 on this thread uses `token`.
 pub(crate) fn with_token<T>(token: Option<SecretString>, act: impl FnOnce() -> T) -> T {
     struct Reset;
     impl Drop for Reset {
@@ -42,17 +43,18 @@ pub(crate) fn with_token<T>(token: Option<SecretString>, act: impl FnOnce() -> T
     act()
 }
 
-/// Why there is no git over http(s) in this process.
+/// The transport could not be set up.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct SetUpError(String);
 
-/// Makes libgit2 use this transport for http and https; the first call does it, before any fetch.
+/// Registers this transport for http and https with libgit2, once per process and before any fetch.
 pub(crate) fn register() -> Result<(), SetUpError> {
     static REGISTERED: OnceLock<Result<(), SetUpError>> = OnceLock::new();
     REGISTERED
         .get_or_init(|| {
-            // On a thread of its own: reqwest's blocking side must not be set up inside tokio.
+            // On its own thread, because reqwest's blocking client must not be created inside
+            // tokio.
             let client = std::thread::spawn(client)
                 .join()
                 .map_err(|_| SetUpError("cannot set up git over https".into()))?
@@ -84,7 +86,7 @@ fn register_scheme(scheme: &str, client: &Client) -> Result<(), SetUpError> {
 }
 
 fn client() -> reqwest::Result<Client> {
-    // A renamed repository redirects; the token must not leave the host it is for.
+    // GitHub redirects from old names of repositories. The token must not be sent to another host.
     let same_origin = reqwest::redirect::Policy::custom(|attempt| {
         let from = attempt.previous().last().map(reqwest::Url::origin);
         match from {
@@ -97,7 +99,7 @@ fn client() -> reqwest::Result<Client> {
     #[expect(clippy::disallowed_methods, reason = "the client of this adapter")]
     let client = Client::builder();
     client
-        // GitHub speaks git only to agents that call themselves so.
+        // GitHub serves git only to user agents that begin with `git/`.
         .user_agent(concat!("git/2.0 (planwright ", env!("CARGO_PKG_VERSION"), ")"))
         .connect_timeout(CONNECT)
         .timeout(WHOLE)
@@ -108,7 +110,7 @@ fn client() -> reqwest::Result<Client> {
 struct Http {
     client: Client,
     token: Option<SecretString>,
-    /// Where the refs were found, if a redirect led elsewhere.
+    /// The address of the repository after a redirect, if there was one.
     base: Arc<Mutex<Option<String>>>,
 }
 
@@ -145,7 +147,7 @@ enum Request {
 }
 
 enum State {
-    /// Not sent: libgit2 writes all of a request before it reads.
+    /// Not sent yet: libgit2 writes the whole request before it reads the answer.
     Asking(Request),
     Answering(Box<Response>),
 }
@@ -225,10 +227,11 @@ impl Write for Stream {
     }
 }
 
-/// Marks an answer with a status in the only thing that comes back through libgit2: the message.
+/// The prefix of a message that contains a status. libgit2 returns nothing but the message of an
+/// error.
 const STATUS: &str = "HTTP ";
 
-/// Returns the status with which the server answered, if that is why it failed.
+/// Returns the HTTP status of the answer, if that was the reason of the error.
 pub(crate) fn status(error: &git2::Error) -> Option<u16> {
     error.message().strip_prefix(STATUS)?.get(..3)?.parse().ok()
 }
@@ -237,7 +240,7 @@ fn failure(code: ErrorCode, message: &str) -> git2::Error {
     git2::Error::new(code, ErrorClass::Net, message)
 }
 
-/// Returns the last cause; the ones before it name the URL only.
+/// Returns the last cause, since those before it only repeat the URL.
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {

@@ -1,7 +1,7 @@
 //! The files of a tree, and the paths in which two trees differ. Blocking.
 //!
 //! Only plain files are read. A symlink could point anywhere, a submodule is another repository,
-//! an LFS pointer is not the file it stands for: each is said so, never followed.
+//! and an LFS pointer is not the file that it stands for: each is an error and never followed.
 
 use git2::Delta;
 
@@ -12,10 +12,10 @@ use super::{
     repo::{Repo, oid},
 };
 
-/// One entry of a tree that is not itself a folder.
+/// An entry of a tree that is not a folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
-    /// From the root of the repository, with `/`.
+    /// The path from the root of the repository, with `/`.
     pub path: String,
     pub kind: EntryKind,
 }
@@ -28,7 +28,7 @@ pub enum EntryKind {
     Submodule,
 }
 
-/// A path that two trees do not have alike. Renames are a removal and an addition.
+/// A path in which two trees differ. A rename is a removal and an addition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChangedPath {
     pub path: String,
@@ -42,14 +42,15 @@ pub enum ChangeKind {
     Removed,
 }
 
-/// Configuration is small; a larger file is not one of ours.
+/// The largest file that is read, in bytes. Configuration is smaller.
 const LARGEST: usize = 8 << 20;
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 impl Repo {
-    /// Returns the bytes of a file; `None` if there is none of that path.
+    /// Returns the contents of a file, or `None` if there is no file at this path.
     ///
-    /// Refuses what is no plain file, also where only a folder on the way is a symlink.
+    /// Fails with [`Error::Refused`] if it is not a plain file, or a folder in its path is a
+    /// symlink or submodule.
     pub fn read(&self, tree: &Sha, path: &str) -> Result<Option<Vec<u8>>> {
         let (id, mode) = match self.entry(tree, path)? {
             None | Some((_, TREE)) => return Ok(None),
@@ -68,8 +69,8 @@ impl Repo {
         Ok(Some(content))
     }
 
-    /// Returns everything under a folder (`""`: the whole tree), sorted; symlinks and submodules
-    /// too.
+    /// Returns everything in a folder (`""` for the whole tree), sorted and with symlinks and
+    /// submodules.
     pub fn paths(&self, tree: &Sha, under: &str) -> Result<Vec<Entry>> {
         let under = under.trim_matches('/');
         let root = match under {
@@ -121,10 +122,10 @@ impl Repo {
         self.0.find_tree(id).map_err(lookup(format!("tree {id}")))
     }
 
-    /// Returns the entry at `path`, found folder by folder.
+    /// Returns id and mode of the entry at `path`.
     fn entry(&self, tree: &Sha, path: &str) -> Result<Option<(git2::Oid, i32)>> {
         if path.contains('\0') {
-            // No name has one, and git2 would panic.
+            // No name contains one, and git2 would panic.
             return Ok(None);
         }
         let mut folder = self.find_tree(oid(tree)?)?;
@@ -136,7 +137,8 @@ impl Repo {
                 return Ok(Some((id, mode)));
             }
             if mode != TREE {
-                // A file where a folder is looked for hides nothing; a symlink does.
+                // If a file is in the place of a folder, the path does not exist; behind a symlink
+                // it might.
                 refuse(path, kind(mode))?;
                 return Ok(None);
             }
