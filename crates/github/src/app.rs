@@ -1,6 +1,6 @@
-//! The App itself as GitHub knows it: what it may do, where it is installed, how webhooks are sent.
+//! The App on GitHub: its permissions, its installations and its webhook settings.
 //!
-//! Spoken as the App. Whether that is what it should be, `core::diagnosis` says.
+//! Calls are made as the App. `core::diagnosis` decides whether anything is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use planwright_core::{
 
 use crate::{GitHub, Result, call::Call};
 
-/// `GET /app`, and what a manifest is converted to.
+/// The answer to `GET /app`, and a part of the answer to the conversion of a manifest.
 #[derive(Deserialize)]
 pub struct AppWire {
     id: AppId,
@@ -43,7 +43,7 @@ struct InstallationWire {
     events: BTreeSet<String>,
 }
 
-/// A person or organisation by its login, an enterprise by its slug.
+/// The owner of an installation: an account with a login, or an enterprise with a slug.
 #[derive(Deserialize)]
 struct Account {
     #[serde(alias = "slug")]
@@ -65,11 +65,12 @@ struct AttemptWire {
     status_code: u16,
 }
 
-/// Of each list only the first page is looked at.
+/// Entries per page. Only the first page of a list is read.
 const PAGE: usize = 100;
 
 impl GitHub {
-    /// Returns the App that the key belongs to; errors where that is not the one of the id.
+    /// Returns the registration of the App. Fails if the key belongs to another App than the
+    /// configured one.
     pub async fn registration(&self) -> Result<Registration> {
         let call = Call::read("/app");
         let registration: Registration = self.as_app(&call).await?.json::<AppWire>(&call)?.into();
@@ -79,7 +80,7 @@ impl GitHub {
         Ok(registration)
     }
 
-    /// Returns where the App is installed, up to a hundred.
+    /// Returns the installations of the App, at most a hundred.
     pub async fn installations(&self) -> Result<Vec<Installation>> {
         let call = Call::read(format!("/app/installations?per_page={PAGE}"));
         let all: Vec<InstallationWire> = self.as_app(&call).await?.json(&call)?;
@@ -89,7 +90,7 @@ impl GitHub {
     pub async fn hook(&self) -> Result<Hook> {
         let call = Call::read("/app/hook/config");
         let wire: HookWire = self.as_app(&call).await?.json(&call)?;
-        // GitHub writes it as a text or as a number.
+        // GitHub sends a string or a number.
         let is_insecure = |value: Value| value == json!("1") || value == json!(1);
         Ok(Hook {
             url: wire.url.filter(|url| !url.is_empty()),
@@ -99,7 +100,7 @@ impl GitHub {
         })
     }
 
-    /// Replaces the secret that webhooks are signed with.
+    /// Replaces the secret with which GitHub signs webhooks.
     pub async fn set_webhook_secret(&self, secret: &SecretString) -> Result<()> {
         let body = json!({ "secret": secret.expose_secret() });
         self.as_app(&Call::write(Method::PATCH, "/app/hook/config", body)).await.map(drop)
@@ -114,7 +115,7 @@ impl GitHub {
         Ok(all.into_iter().map(attempt).collect())
     }
 
-    /// Returns the time by GitHub's clock, to a second, even if the App's key is refused.
+    /// Returns the time by GitHub's clock, in whole seconds, even if GitHub rejects the App's key.
     pub async fn time(&self) -> Result<Timestamp> {
         let call = Call::read("/app").taking_any_status();
         let answer = self.as_app(&call).await?;

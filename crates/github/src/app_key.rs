@@ -1,4 +1,4 @@
-//! The App's private key, and the claims that it signs.
+//! The App's private key, and the JSON Web Tokens that it signs.
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -25,7 +25,7 @@ impl AppKey {
     pub fn new(app: AppId, private_key: &SecretString) -> Result<Self> {
         let key =
             EncodingKey::from_rsa_pem(private_key.expose_secret().as_bytes()).map_err(|_| {
-                // The cause may quote the key.
+                // The cause might quote the key.
                 Error::Settings(
                     "the App's private key is not an RSA key in PEM; \
                      generate one on the App's settings page and pass the whole file"
@@ -35,7 +35,7 @@ impl AppKey {
         Ok(Self { app, key })
     }
 
-    /// Returns the claim `I am the App`, good for nine minutes.
+    /// Returns a token that authenticates as the App for nine minutes. GitHub allows at most ten.
     pub fn claim(&self, now: Timestamp) -> Result<SecretString> {
         #[derive(Serialize)]
         struct Claims {
@@ -44,7 +44,7 @@ impl AppKey {
             iss: String,
         }
         let now = now.as_second();
-        // A minute back: GitHub refuses a claim from the future, and clocks differ.
+        // Issued a minute ago, because GitHub rejects tokens from the future and clocks differ.
         let claims = Claims { iat: now - 60, exp: now + 540, iss: self.app.to_string() };
         jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &self.key)
             .map(SecretString::from)

@@ -1,4 +1,4 @@
-//! One call: what is asked of GitHub, and what the layers know of it.
+//! A call to GitHub, and the facts about it that the layers need.
 
 use http::{HeaderMap, Method, Request, request};
 use octocrab::{OctoBody, Octocrab};
@@ -11,26 +11,27 @@ use crate::{
     templates::path_template,
 };
 
-/// What to ask, without saying who asks.
+/// A call, independent of the identity that makes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     method: Method,
-    /// Below the base of the API, with a leading slash.
+    /// The path below the base address of the API, with a leading slash.
     path: String,
     body: Option<Value>,
     pub facts: CallFacts,
 }
 
-/// What the layers know of a call beside its request, of which this is an extension.
+/// Facts about a call that its request does not contain. They are an extension of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallFacts {
-    /// For errors, e.g. `GET /repos/acme/infra/issues/1/comments`.
+    /// The name in errors, such as `GET /repos/acme/infra/issues/1/comments`.
     pub name: String,
-    /// For traces and metrics, e.g. `/repos/{owner}/{repo}/issues/{id}/comments`.
+    /// The name in traces and metrics, such as `/repos/{owner}/{repo}/issues/{id}/comments`.
     pub template: String,
     pub kind: CallKind,
     pub resource: Resource,
-    /// Whether an answer is passed on whatever its status, and whatever the limits are.
+    /// Whether the answer is returned whatever its status, and the call is made whatever the limits
+    /// are.
     pub takes_any_status: bool,
 }
 
@@ -43,17 +44,18 @@ impl Call {
         Self::rest(method, path.into(), Some(body), CallKind::Write)
     }
 
-    /// Returns a write that ends what people wait for: it may use the reserve of the rate limit.
+    /// Makes a write that people are waiting for, so that it may use the reserve of the rate limit.
     pub fn close(method: Method, path: impl Into<String>, body: Value) -> Self {
         Self::rest(method, path.into(), Some(body), CallKind::Close)
     }
 
-    /// Mints a token. It changes nothing that anyone sees, so it may be tried again like a read.
+    /// Makes a call for a token. It changes nothing that people see, so it may be retried like a
+    /// read.
     pub fn mint(path: String, body: Value) -> Self {
         Self::rest(Method::POST, path, Some(body), CallKind::Read)
     }
 
-    /// Returns a query; it travels as POST but changes nothing.
+    /// Makes a GraphQL query, which is a POST that changes nothing.
     pub fn query(name: &str, document: &str, variables: Value) -> Self {
         let body = serde_json::json!({ "query": document, "variables": variables });
         let mut call = Self::rest(Method::POST, GRAPHQL.into(), Some(body), CallKind::Read);
@@ -63,7 +65,7 @@ impl Call {
         call
     }
 
-    /// Returns a change that is asked for in GraphQL.
+    /// Makes a GraphQL mutation.
     pub fn mutation(name: &str, document: &str, variables: Value) -> Self {
         let mut call = Self::query(name, document, variables);
         call.facts.kind = CallKind::Write;
@@ -75,24 +77,24 @@ impl Call {
         Self { method, path, body, facts }
     }
 
-    /// Sends nothing along, not even `{}`.
+    /// Removes the body, so that not even `{}` is sent.
     pub fn without_body(self) -> Self {
         Self { body: None, ..self }
     }
 
-    /// Passes the answer on whatever its status is.
+    /// Returns the answer whatever its status is.
     pub fn taking_any_status(mut self) -> Self {
         self.facts.takes_any_status = true;
         self
     }
 
-    /// Asks one of the pages for people, not the API.
+    /// Sends the call to GitHub's website instead of the API.
     pub fn at_web(mut self) -> Self {
         self.facts.resource = Resource::Web;
         self
     }
 
-    /// Hides what the path says of a secret from errors.
+    /// Replaces the name in errors, if the path contains a secret.
     pub fn named(mut self, name: &str) -> Self {
         self.facts.name = name.into();
         self
@@ -106,7 +108,7 @@ impl Call {
         self.facts.unreadable(reason)
     }
 
-    /// Sends the call once through the layers of `octocrab`.
+    /// Sends the call through the layers of `octocrab`, and reads the answer.
     pub async fn send(&self, octocrab: &Octocrab) -> Result<Answer> {
         let request = request::Builder::new()
             .method(self.method.clone())
@@ -124,7 +126,7 @@ impl Call {
     }
 }
 
-/// Where GraphQL is below the base; which address that is, `BaseUri` knows.
+/// The path of GraphQL in a call. The layer `BaseUri` makes the address.
 const GRAPHQL: &str = "/graphql";
 
 impl CallFacts {
@@ -139,8 +141,8 @@ impl CallFacts {
         }
     }
 
-    /// Returns what calls are counted together under: the method and the path with placeholders, or
-    /// the name of a GraphQL document.
+    /// Returns the name by which calls are counted: method and path template, or the name of a
+    /// GraphQL document.
     pub fn family(&self, method: &Method) -> String {
         match self.resource {
             Resource::Graphql => self.template.clone(),
@@ -148,7 +150,8 @@ impl CallFacts {
         }
     }
 
-    /// Returns what is known of `request`: a call that octocrab made itself tells its method and path.
+    /// Returns the facts of a request. Requests that octocrab made itself have only a method and a
+    /// path.
     pub fn from_request(request: &Request<OctoBody>) -> Self {
         request.extensions().get().cloned().unwrap_or_else(|| {
             let kind = if request.method().is_safe() { CallKind::Read } else { CallKind::Write };
@@ -156,13 +159,13 @@ impl CallFacts {
         })
     }
 
-    /// Returns the facts of a call that octocrab makes itself, for what is said when it fails.
+    /// Returns the facts of a call that octocrab makes itself, for errors.
     pub fn typed(method: &Method, path: &str) -> Self {
         let kind = if method.is_safe() { CallKind::Read } else { CallKind::Write };
         Self::new(method, path, kind)
     }
 
-    /// The answer to a read is not understood; what came of a write, nobody can tell then.
+    /// Returns the error for an answer that cannot be read. After a write its outcome is unknown.
     pub fn unreadable(&self, reason: impl std::fmt::Display) -> Error {
         let (call, reason) = (self.name.clone(), reason.to_string());
         match self.kind {
@@ -171,7 +174,8 @@ impl CallFacts {
         }
     }
 
-    /// There was no answer, or GitHub failed; whether a write was carried out, nobody can tell.
+    /// Returns the error for a missing answer or a failure of GitHub. After a write its outcome is
+    /// unknown.
     pub fn failed(&self, reason: impl std::fmt::Display) -> Error {
         let (call, reason) = (self.name.clone(), reason.to_string());
         match self.kind {
@@ -180,12 +184,12 @@ impl CallFacts {
         }
     }
 
-    /// Nothing was sent.
+    /// Returns the error for a call that was not sent.
     pub fn not_sent(&self, reason: impl std::fmt::Display) -> Error {
         Error::Unavailable { call: self.name.clone(), reason: reason.to_string() }
     }
 
-    /// Returns the error of our layers that octocrab wraps, or puts its own into our words.
+    /// Returns the error of our layers that octocrab wraps, or converts an error of octocrab.
     pub fn explain(&self, error: octocrab::Error) -> Error {
         match error {
             octocrab::Error::Service { source, .. } => match source.downcast::<Error>() {
@@ -209,7 +213,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Fails if the body is not the JSON that is expected.
+    /// Parses the body as JSON. Fails if it does not have the expected form.
     pub fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|e| call.unreadable(e))
     }

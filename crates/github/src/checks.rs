@@ -1,6 +1,6 @@
-//! Check runs: what stands beside a commit, and what a ruleset can require.
+//! Check runs, which GitHub shows at a commit and a ruleset can require.
 //!
-//! There is no `neutral` and no `skipped` here: GitHub lets both satisfy a required check.
+//! There is no `neutral` and no `skipped` here, because both would satisfy a required check.
 
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -17,19 +17,19 @@ use crate::{
     wire::{AppRef, Page},
 };
 
-/// One check run as it shall stand.
+/// The intended state of a check run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRun {
     pub name: String,
     pub head: Sha,
-    /// Ours to find it again by; unique per intended check run.
+    /// Our own id of the check run, by which it is found again.
     pub external_id: String,
     pub state: CheckState,
     pub title: String,
     /// Markdown, at most 65,535 characters.
     pub summary: String,
     pub text: Option<String>,
-    /// Only what is new: GitHub appends the annotations of an update.
+    /// Only new annotations, because GitHub appends those of an update.
     pub annotations: Vec<Annotation>,
     pub details_url: Option<String>,
 }
@@ -47,7 +47,7 @@ pub enum CheckState {
 pub enum Conclusion {
     Success,
     Failure,
-    /// Somebody has to do something; does not satisfy a required check.
+    /// Somebody has to do something. It does not satisfy a required check.
     ActionRequired,
     Cancelled,
     TimedOut,
@@ -73,7 +73,7 @@ pub enum AnnotationLevel {
     Failure,
 }
 
-/// GitHub takes this many annotations in one request.
+/// The number of annotations that GitHub accepts in one request.
 const ANNOTATIONS: usize = 50;
 
 #[derive(Deserialize)]
@@ -85,10 +85,11 @@ struct Wire {
 }
 
 impl GitHub {
-    /// Creates a check run. After [`crate::Error::Unknown`] ask [`Self::find_check`] first.
+    /// Creates a check run. After [`crate::Error::Unknown`] call [`Self::find_check`] before trying
+    /// again.
     ///
-    /// With more than fifty annotations the rest follows in updates; only the last of all requests
-    /// completes the run, so that a run cut short is never a verdict.
+    /// Annotations after the first fifty follow in updates. Only the last request completes the
+    /// check run, so that it stays in progress if a request fails.
     pub async fn create_check(
         &self,
         repository: &Repository,
@@ -105,7 +106,7 @@ impl GitHub {
         Ok(id)
     }
 
-    /// Makes a check run stand as `check` says; its head and earlier annotations stay.
+    /// Updates a check run to `check`. Its head and earlier annotations do not change.
     pub async fn update_check(
         &self,
         repository: &Repository,
@@ -115,7 +116,7 @@ impl GitHub {
         self.send_updates(repository, id, requests(check)).await
     }
 
-    /// Our check run on `head` with this name and external id.
+    /// Returns our check run on `head` with this name and external id, if there is one.
     pub async fn find_check(
         &self,
         repository: &Repository,
@@ -127,7 +128,8 @@ impl GitHub {
         struct List {
             check_runs: Vec<Wire>,
         }
-        // Not `check_name=…`: a name would have to be encoded, and the App has few checks per head.
+        // `check_name=…` is not used, because the name would have to be encoded and the App has few
+        // checks per head.
         let own = self.app_id();
         let path =
             format!("/repos/{}/commits/{head}/check-runs?filter=all&app_id={own}", repository.name);
@@ -158,7 +160,7 @@ impl GitHub {
     }
 }
 
-/// Returns the bodies that bring a check run to where it shall stand, at least one.
+/// Returns the bodies of the requests for a check run, at least one.
 fn requests(check: &CheckRun) -> Vec<Map<String, Value>> {
     let mut chunks: Vec<&[Annotation]> = check.annotations.chunks(ANNOTATIONS).collect();
     if chunks.is_empty() {

@@ -1,6 +1,7 @@
-//! What somebody may do in a repository at this moment.
+//! The permission of an account in a repository at this moment.
 //!
-//! Always asked live. `author_association` is not an answer: it lies for private members.
+//! It is always read from GitHub. `author_association` is not used, because it is wrong for private
+//! members.
 
 use serde::Deserialize;
 
@@ -17,7 +18,7 @@ use crate::{
 
 #[derive(Deserialize)]
 struct Wire {
-    /// One of admin, write, read, none; a custom role appears as what it is based on.
+    /// `admin`, `write`, `read` or `none`. A custom role appears as the one that it is based on.
     permission: String,
     /// The exact role, or the name of a custom one.
     #[serde(default)]
@@ -26,13 +27,13 @@ struct Wire {
 }
 
 impl GitHub {
-    /// Returns the permission of `actor`, told apart from anyone who has taken over their login.
+    /// Returns the permission of `actor`, or none if another account has taken over the login.
     pub async fn permission(&self, repository: &Repository, actor: &Actor) -> Result<Permission> {
         let path = format!("/repos/{}/collaborators/{}/permission", repository.name, actor.login);
         let call = Call::read(path);
         match self.ask(repository, TokenScope::Read, &call).await {
             Ok(wire) => permission(wire, actor).map_err(|e| call.unreadable(e)),
-            // The account is gone: one person who left must not keep everybody from a verdict.
+            // The account is deleted. One person who left must not prevent every verdict.
             Err(Error::NotFound { .. }) => Ok(Permission::None),
             Err(error) => Err(error),
         }
@@ -42,13 +43,13 @@ impl GitHub {
 fn permission(wire: Wire, actor: &Actor) -> Result<Permission, Unexpected> {
     let user = wire.user.ok_or("no user in it")?.actor()?;
     if user.id != actor.id {
-        // Somebody else has the login now; whom we asked for has nothing.
+        // Another account has the login now, so `actor` has no permission.
         return Ok(Permission::None);
     }
     let broad = Permission::parse(&wire.permission)
         .ok_or_else(|| format!("`{}` is no known permission", wire.permission))?;
     let exact = wire.role_name.as_deref().and_then(Permission::parse);
-    // GitHub's four words say maintain as write and triage as read; a role never widens them.
+    // `permission` has `write` for maintain and `read` for triage. A role never widens it.
     Ok(match (broad, exact) {
         (Permission::Write, Some(Permission::Maintain)) => Permission::Maintain,
         (Permission::Read, Some(Permission::Triage)) => Permission::Triage,

@@ -1,6 +1,6 @@
-//! Comments on issues and pull requests (GitHub numbers and stores both the same way).
+//! Comments on issues and pull requests, which GitHub handles in the same way.
 //!
-//! What a comment says is made by `view`; which one to edit is remembered by the store.
+//! `view` makes the texts, and the store knows which comment to edit.
 
 use http::Method;
 use jiff::Timestamp;
@@ -44,7 +44,8 @@ impl Wire {
 }
 
 impl GitHub {
-    /// Writes a new comment. After [`crate::Error::Unknown`] ask [`Self::find_comment`] first.
+    /// Creates a comment. After [`crate::Error::Unknown`] call [`Self::find_comment`] before trying
+    /// again.
     pub async fn create_comment(
         &self,
         repository: &Repository,
@@ -57,7 +58,7 @@ impl GitHub {
         wire.comment().map_err(|e| call.unreadable(e))
     }
 
-    /// Replaces the body of a comment; [`crate::Error::NotFound`] if somebody deleted it.
+    /// Replaces the body of a comment. Fails with [`crate::Error::NotFound`] if it was deleted.
     pub async fn update_comment(
         &self,
         repository: &Repository,
@@ -70,7 +71,8 @@ impl GitHub {
         wire.comment().map_err(|e| call.unreadable(e))
     }
 
-    /// Our oldest comment with `marker` in it. The marker locates; that it is ours the App says.
+    /// Returns the oldest comment with `marker` that our App wrote. Others may write the marker,
+    /// too.
     pub async fn find_comment(
         &self,
         repository: &Repository,

@@ -1,6 +1,6 @@
-//! Commits that are made through the API, so that GitHub signs them for the App.
+//! Commits made through the API, so that GitHub signs them for the App.
 //!
-//! A commit names the head that it builds on: when somebody pushed meanwhile, GitHub refuses it.
+//! A commit names the head that it is based on. GitHub refuses it if somebody has pushed since.
 
 use std::collections::BTreeMap;
 
@@ -25,20 +25,20 @@ use crate::{
 
 const CREATE_COMMIT: &str = include_str!("create_commit.graphql");
 
-/// What a commit is to be.
+/// The contents of a commit.
 #[derive(Clone, Debug)]
 pub struct NewCommit {
     pub branch: BranchName,
-    /// The head of the branch, or GitHub refuses the commit.
+    /// The expected head of the branch. GitHub refuses the commit if it is another.
     pub parent: Sha,
     pub headline: String,
     pub body: String,
-    /// New bytes by path; `None` deletes.
+    /// The new contents by path; `None` deletes the file.
     pub files: BTreeMap<String, Option<Vec<u8>>>,
 }
 
 impl GitHub {
-    /// Returns the head of a branch, if there is one of that name.
+    /// Returns the head of a branch, or `None` if there is no such branch.
     pub async fn branch(
         &self,
         repository: &Repository,
@@ -60,7 +60,7 @@ impl GitHub {
         }
     }
 
-    /// Makes a branch. Refused where there is one of that name: ask [`Self::branch`] first.
+    /// Creates a branch. Fails if there is one with this name: call [`Self::branch`] first.
     pub async fn create_branch(
         &self,
         repository: &Repository,
@@ -76,7 +76,8 @@ impl GitHub {
         made.map(drop).map_err(|error| facts.explain(error))
     }
 
-    /// Commits on a branch and returns the new head. After [`Error::Unknown`] look at the branch.
+    /// Commits to a branch and returns the new head. After [`Error::Unknown`] read the branch
+    /// before trying again.
     pub async fn commit(&self, repository: &Repository, commit: &NewCommit) -> Result<Sha> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]

@@ -1,7 +1,8 @@
-//! octocrab on our own connector and layers: one for each identity, all over the same connections.
+//! octocrab on our own connector and layers. Each identity has its own octocrab; they share
+//! connections.
 //!
-//! octocrab's own authorization, retries and redirects are left out: it would send a comment again
-//! that may have been written, and it cannot narrow what a token may do.
+//! octocrab's own authorization, retries and redirects are not used: it would send a write again
+//! that may have been carried out, and it cannot restrict the permissions of a token.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -26,10 +27,11 @@ use crate::{
 };
 
 const CONNECT: Duration = Duration::from_secs(10);
-/// GitHub gives up on a request after ten seconds; a delivery of 25 MB takes longer to arrive.
+/// The time limit of a call. GitHub gives up after ten seconds, but a delivery of 25 MB takes
+/// longer to arrive.
 const WHOLE: Duration = Duration::from_secs(60);
 
-/// The way to one GitHub, whoever asks.
+/// The connection to one GitHub, shared by all identities.
 #[derive(Clone)]
 pub(crate) struct Connection {
     connector: ReqwestConnector,
@@ -39,7 +41,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Fails if `api_url` is not the address of an API; asks nothing.
+    /// Fails if `api_url` is not the address of an API. Nothing is sent.
     pub fn new(api_url: &str) -> Result<Self> {
         Ok(Self {
             connector: connector()?,
@@ -49,13 +51,13 @@ impl Connection {
         })
     }
 
-    /// Returns the same by another clock for limits.
+    /// Returns the connection with another clock for rate limits.
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { limiters: Arc::new(RateLimiters::new(clock)), ..self }
     }
 
-    /// Returns octocrab as `identity`. It is a handle on a small task, which ends with it; the
-    /// connections to GitHub are shared by all.
+    /// Returns an octocrab for `identity`. It owns a small task, which ends with it; the
+    /// connections to GitHub are shared.
     pub fn octocrab(&self, identity: Identity) -> Octocrab {
         let limits = RateLimit { limiters: self.limiters.clone(), scope: identity.limit_scope() };
         let built: Result<Octocrab, Infallible> = OctocrabBuilder::new_empty()
@@ -76,14 +78,14 @@ impl Connection {
         }
     }
 
-    /// Returns what was asked since the start, and what is left of the limits.
+    /// Returns the calls since the start, and what is left of the limits.
     pub fn usage(&self) -> Usage {
         Usage { calls: self.counts.calls(), limits: self.limiters.least_left() }
     }
 }
 
-/// Returns the connector: HTTPS by the trust store of the system, through the proxy that the
-/// environment names, with neither retries nor redirects of its own.
+/// Returns a connector with the trust store of the system and the proxy of the environment, without
+/// retries or redirects.
 fn connector() -> Result<ReqwestConnector> {
     let client = reqwest::Client::builder()
         .user_agent(concat!("planwright/", env!("CARGO_PKG_VERSION")))

@@ -1,6 +1,6 @@
-//! Webhooks that GitHub sent and we may have missed: it never sends one again by itself.
+//! Deliveries of webhooks that failed. GitHub does not send them again by itself.
 //!
-//! Spoken as the App. Which of them were received anyway, the store knows.
+//! Calls are made as the App. The store knows which deliveries arrived nevertheless.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
     call::{Answer, Call, CallFacts},
 };
 
-/// GitHub's number of one attempt to deliver; the GUID is that of the event.
+/// GitHub's id of one attempt to deliver a webhook. All attempts for an event have the same GUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(transparent)]
 pub struct DeliveryAttempt(pub i64);
@@ -33,12 +33,12 @@ pub struct Delivery {
     pub delivered_at: Timestamp,
 }
 
-/// What was sent, or would have been.
+/// The payload of a delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeliveredPayload {
     pub id: DeliveryId,
     pub event: String,
-    /// JSON again: GitHub keeps the value, not the bytes that were signed.
+    /// JSON written anew: GitHub keeps the value, not the bytes that were signed.
     pub body: Vec<u8>,
 }
 
@@ -54,11 +54,11 @@ struct Wire {
     repository_id: Option<RepositoryId>,
 }
 
-/// A hundred each; beyond this many something else is wrong.
+/// The number of pages that are read, of a hundred entries each. More would mean another problem.
 const PAGES: usize = 100;
 
 impl GitHub {
-    /// Events since `since` of which no attempt was answered with a 2xx, oldest first.
+    /// Returns the events since `since` for which no attempt was answered with a 2xx, oldest first.
     pub async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<Delivery>> {
         let mut attempts = Vec::new();
         let mut cursor = String::new();
@@ -66,7 +66,7 @@ impl GitHub {
             let call = Call::read(format!("/app/hook/deliveries?per_page=100{cursor}"));
             let answer = self.as_app(&call).await?;
             let page: Vec<Wire> = answer.json(&call)?;
-            // Newest first, so the first old one ends it.
+            // The newest come first, so the first old one is the end.
             let is_last = page.is_empty() || page.iter().any(|wire| wire.delivered_at < since);
             attempts.extend(page.into_iter().filter(|wire| wire.delivered_at >= since));
             match next_cursor(&answer).map_err(|e| call.unreadable(e))? {
@@ -80,7 +80,7 @@ impl GitHub {
         })
     }
 
-    /// Returns the payload of an attempt, to be taken in as if it had arrived.
+    /// Returns the payload of an attempt, to be processed as if it had arrived.
     pub async fn delivery(&self, attempt: DeliveryAttempt) -> Result<DeliveredPayload> {
         #[derive(Deserialize)]
         struct Full {
@@ -104,7 +104,7 @@ impl GitHub {
         })
     }
 
-    /// Asks GitHub to deliver once more; it arrives with the same GUID.
+    /// Asks GitHub to deliver the webhook again. It arrives with the same GUID.
     pub async fn redeliver(&self, attempt: DeliveryAttempt) -> Result<()> {
         let octocrab = self.octocrab_as_app();
         let asked = octocrab.apps().redeliver_webhook_delivery(attempt.0 as u64).await;
@@ -139,14 +139,14 @@ fn missed(attempts: Vec<Wire>) -> Result<Vec<Delivery>, String> {
     Ok(missed)
 }
 
-/// Returns the cursor in `Link: <…?cursor=v1_17…>; rel="next"`; `None` if this was the last page.
+/// Returns the cursor in `Link: <…?cursor=v1_17…>; rel="next"`, or `None` on the last page.
 fn next_cursor(answer: &Answer) -> Result<Option<String>, String> {
     let Some(link) = answer.headers.get(http::header::LINK) else { return Ok(None) };
     let link = link.to_str().map_err(|e| e.to_string())?;
     let Some(next) = link.split(',').find(|part| part.contains("rel=\"next\"")) else {
         return Ok(None);
     };
-    // It goes into a URL again; what is of another alphabet is no cursor.
+    // It is put into a URL, so only the characters of a cursor are accepted.
     let is_cursor = |text: &&str| {
         !text.is_empty()
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_%=.~".contains(&b))

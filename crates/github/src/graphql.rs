@@ -1,6 +1,7 @@
-//! GraphQL's envelope: an answer with HTTP 200 may still be a refusal.
+//! The envelope of GraphQL answers, in which errors come with HTTP status 200.
 //!
-//! Any error makes the whole answer one, even beside data: a snapshot with holes is no snapshot.
+//! An answer with errors is an error as a whole, even if it also has data: a snapshot must be
+//! complete.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -19,7 +20,7 @@ struct Envelope<T> {
 
 #[derive(Deserialize)]
 struct Problem {
-    /// GitHub's word; it is missing where GitHub itself failed.
+    /// GitHub's type of the error. It is missing if GitHub itself failed.
     #[serde(rename = "type", default)]
     kind: Option<String>,
     #[serde(default)]
@@ -34,7 +35,7 @@ impl GitHub {
         call: &Call,
     ) -> Result<T> {
         let answer = self.send(repository, scope, call).await?;
-        // The data of an erroneous answer may have any shape, so the errors are read first.
+        // The data beside errors may have any form, so the errors are parsed first.
         let problems = answer.json::<Envelope<Value>>(call)?.errors;
         if let Some(problem) = problems.first() {
             return Err(error(call, problem));
@@ -44,12 +45,12 @@ impl GitHub {
     }
 }
 
-/// Returns what an error beside an answer means; a limit was told of before it came here.
+/// Returns what an error in an answer means. Rate limits are handled in a layer before.
 fn error(call: &Call, problem: &Problem) -> Error {
     let (name, message) = (call.name(), problem.message.chars().take(500).collect::<String>());
     match problem.kind.as_deref() {
         Some("NOT_FOUND") => Error::NotFound { call: name },
-        // GitHub itself failed, perhaps after it had carried a change out.
+        // GitHub itself failed, perhaps after a mutation was carried out.
         None => call.facts.failed(message),
         Some(_) => Error::Refused { call: name, status: 200, message },
     }

@@ -1,4 +1,4 @@
-//! Reading the snapshot of an issue: what is asked, by whom, and the branch that it is asked of.
+//! Reads the snapshot of an issue, with the default branch of its repository.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -60,8 +60,8 @@ struct Label {
 }
 
 impl GitHub {
-    /// Returns an issue as it stands now; [`Error::NotFound`] for the number of a pull request,
-    /// too.
+    /// Returns an issue as it is now. Fails with [`Error::NotFound`] for the number of a pull
+    /// request, too.
     pub async fn issue(&self, repository: &Repository, number: PrNumber) -> Result<Issue> {
         let variables = json!({
             "owner": repository.name.owner(),

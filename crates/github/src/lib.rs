@@ -1,12 +1,12 @@
-//! GitHub over its API: one file per family of endpoints, types of `core` in and out.
+//! GitHub's API: one file per family of endpoints, with types of `core` as arguments and results.
 //!
-//! octocrab carries every call, through our own `layers`. Its typed calls serve where their models
-//! ask for no more than we need; elsewhere a raw call has a narrow payload type of ours, so that a
-//! write does not count as failed because a field is missing that nobody reads.
+//! octocrab carries every call, through our own `layers`. Its typed calls are used where their
+//! models require no more than we need. Elsewhere a raw call has a narrow payload type of ours, so
+//! that a write does not count as failed because a field is missing that nobody reads.
 //!
-//! Decides nothing and remembers nothing but tokens and rate limits. A write is sent once; when its
-//! outcome is unknown the caller looks (`find_comment`, `find_check`) before it sends again. Git
-//! itself is not here: `git` fetches with a token that [`GitHub::git_token`] gives.
+//! Nothing is decided here, and nothing is kept but tokens and rate limits. A write is sent once;
+//! if its outcome is unknown, the caller reads the state (`find_comment`, `find_check`) before
+//! trying again. The crate `git` fetches repositories, with a token from [`GitHub::git_token`].
 
 mod app;
 mod app_key;
@@ -70,17 +70,17 @@ use self::{
     tokens::{TokenGrant, Tokens},
 };
 
-/// What is needed to speak as the App.
+/// The settings of a connection as the App.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `https://api.github.com`, or `https://HOST/api/v3` of a GitHub Enterprise Server.
     pub api_url: String,
     pub app_id: AppId,
-    /// RSA, in PEM.
+    /// An RSA key in PEM.
     pub private_key: SecretString,
 }
 
-/// The App at one GitHub. Lent as `&GitHub`; it is safe to use from many tasks at once.
+/// A client of one GitHub as the App. It may be used from many tasks at once.
 pub struct GitHub {
     connection: Connection,
     key: Arc<AppKey>,
@@ -89,7 +89,7 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// Fails if the URL or the key cannot work; asks GitHub nothing.
+    /// Fails if the URL or the key is invalid. Nothing is sent.
     pub fn new(settings: &Settings) -> Result<Self> {
         let connection = Connection::new(&settings.api_url)?;
         let key = AppKey::new(settings.app_id, &settings.private_key)?;
@@ -101,17 +101,18 @@ impl GitHub {
         Self { connection, key, tokens, login: tokio::sync::OnceCell::new() }
     }
 
-    /// Returns the same by another clock than the system's; how long tokens last is not its matter.
+    /// Returns the client with another clock for rate limits. Tokens still expire by the system's
+    /// clock.
     pub fn with_clock(self, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
         Self::over(self.connection.with_clock(clock), self.key)
     }
 
-    /// Our own id: what was written through it is an echo of ourselves.
+    /// The id of our App. What was written through it is recognised as our own.
     pub fn app_id(&self) -> AppId {
         self.key.app
     }
 
-    /// Returns the login under which GitHub shows what the App does; asked for once.
+    /// Returns the login under which GitHub shows what the App does. It is read once.
     pub async fn login(&self) -> Result<&Login> {
         let ask = || async {
             let login = format!("{}[bot]", self.registration().await?.slug);
@@ -120,44 +121,44 @@ impl GitHub {
         self.login.get_or_try_init(ask).await
     }
 
-    /// Returns where git fetches `repo` from; there is no credential in it.
+    /// Returns the address from which git fetches `repo`. It contains no credentials.
     pub fn clone_url(&self, repo: &RepoName) -> String {
         format!("{}/{repo}.git", self.web())
     }
 
-    /// Returns where a person opens an issue with the form in this file.
+    /// Returns the address at which a person opens an issue with the form in `file`.
     pub fn form_url(&self, repo: &RepoName, file: &str) -> String {
         format!("{}/{repo}/issues/new?template={file}", self.web())
     }
 
-    /// Returns what follows `@` in the addresses that GitHub gives people who keep theirs private.
+    /// Returns the host of the private e-mail addresses that GitHub gives to accounts.
     pub fn noreply_host(&self) -> String {
         let host = self.web().split_once("://").map_or(self.web(), |(_, host)| host);
         format!("users.noreply.{host}")
     }
 
-    /// Returns a token that can fetch `repository` and nothing else.
+    /// Returns a token that can fetch `repository` and do nothing else.
     pub async fn git_token(&self, repository: &Repository) -> Result<SecretString> {
         self.tokens.token(&TokenGrant::new(repository, TokenScope::Fetch)).await
     }
 
-    /// Returns what was asked of GitHub since the start, and what its limits leave.
+    /// Returns the calls since the start, and what is left of the limits.
     pub fn usage(&self) -> Usage {
         self.connection.usage()
     }
 
-    /// Returns the address of GitHub's pages for people.
+    /// Returns the address of GitHub's website.
     fn web(&self) -> &str {
         &self.connection.addresses.web
     }
 
-    /// Returns octocrab with tokens for `scope` on `repository`.
+    /// Returns an octocrab with tokens for `scope` on `repository`.
     fn octocrab(&self, repository: &Repository, scope: TokenScope) -> Octocrab {
         let grant = TokenGrant::new(repository, scope);
         self.connection.octocrab(Identity::Installation(self.tokens.clone(), grant))
     }
 
-    /// Returns octocrab as the App.
+    /// Returns an octocrab that is authenticated as the App.
     fn octocrab_as_app(&self) -> Octocrab {
         self.connection.octocrab(Identity::App(self.key.clone()))
     }
@@ -185,7 +186,8 @@ impl GitHub {
     }
 }
 
-/// Returns the address of GitHub's pages for people, by that of its API; fails as [`GitHub::new`].
+/// Returns the address of GitHub's website that belongs to that of the API. Fails as
+/// [`GitHub::new`].
 pub fn web_address(api_url: &str) -> Result<String> {
     Ok(Addresses::parse(api_url)?.web)
 }

@@ -1,6 +1,7 @@
-//! Registering the App from its manifest: what is asked for, and the exchange of the code.
+//! Registering the App from its manifest, and exchanging the code that GitHub returns for its
+//! secrets.
 //!
-//! The browser posts the manifest; only the exchange is a call of ours, without authentication.
+//! The browser posts the manifest. Only the exchange is a call from here, without authentication.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -21,14 +22,14 @@ use crate::{
     sign_in::Client,
 };
 
-/// The file at the root of our repository.
+/// The manifest at the root of our repository.
 const OURS: &str = include_str!("../../../app-manifest.yml");
 
-/// The App that Planwright is, as GitHub wants it described.
+/// A manifest of a GitHub App.
 pub struct Manifest(Value);
 
 impl Manifest {
-    /// Returns the one that this binary was built with.
+    /// Returns the manifest that this binary was built with.
     pub fn ours() -> Result<Self> {
         let wrong = |why: String| Error::Settings(format!("app-manifest.yml: {why}"));
         let node = Node::parse("app-manifest.yml", OURS.as_bytes())
@@ -36,7 +37,7 @@ impl Manifest {
         Ok(Self(node.value()))
     }
 
-    /// Returns what the App may do and is told.
+    /// Returns the permissions and events that the manifest asks for.
     pub fn grants(&self) -> Grants {
         let texts = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let permissions = self.0["default_permissions"].as_object();
@@ -51,8 +52,8 @@ impl Manifest {
         }
     }
 
-    /// Returns the JSON that the browser posts, for a bot at `url`; GitHub sends the browser on to
-    /// `redirect`.
+    /// Returns the JSON that the browser posts, for a bot at `url`. GitHub then redirects the
+    /// browser to `redirect`.
     pub fn document(&self, name: &str, url: &PublicUrl, redirect: &str) -> Value {
         let mut document = self.0.clone();
         document["name"] = name.into();
@@ -68,15 +69,15 @@ impl Manifest {
 #[derive(Debug)]
 pub struct Converted {
     pub registration: Registration,
-    /// PEM.
+    /// The key in PEM.
     pub private_key: SecretString,
-    /// GitHub makes none where the App has no webhook.
+    /// `None` if the App has no webhook.
     pub webhook_secret: Option<SecretString>,
-    /// As whom people sign in.
+    /// The OAuth client with which people sign in.
     pub client: Client,
 }
 
-/// Exchanges the code that GitHub sent the browser back with; it is good once, for an hour.
+/// Exchanges the code with which GitHub redirected the browser. It is valid once, for an hour.
 pub async fn convert(api_url: &str, code: &str) -> Result<Converted> {
     #[derive(Deserialize)]
     struct Wire {
@@ -95,7 +96,7 @@ pub async fn convert(api_url: &str, code: &str) -> Result<Converted> {
     let call =
         Call::write(http::Method::POST, format!("/app-manifests/{code}/conversions"), json!({}))
             .without_body()
-            // The code stands for the secrets until it is used.
+            // Until it is used, the code can be exchanged for the secrets.
             .named("POST /app-manifests/CODE/conversions");
     let answer = match call.send(&connection.octocrab(Identity::Nobody)).await {
         Err(Error::NotFound { call }) => {
@@ -104,7 +105,7 @@ pub async fn convert(api_url: &str, code: &str) -> Result<Converted> {
         }
         answer => answer?,
     };
-    // serde's message could quote a secret.
+    // serde's message might quote a secret.
     let wire: Wire = serde_json::from_slice(&answer.body)
         .map_err(|_| call.unreadable("expected an App with `pem` and other secrets"))?;
     Ok(Converted {

@@ -1,6 +1,6 @@
-//! Whether a webhook would reach us: the same address, asked from here.
+//! Probes of a running bot: its webhook address, asked from this machine, and its metrics.
 //!
-//! Asked without a signature, so whoever is there has to refuse it.
+//! The webhook is sent without a signature, so the bot has to refuse it.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,10 +8,10 @@ use planwright_core::diagnosis::Answered;
 
 use crate::error::{Error, Result};
 
-/// GitHub waits as long for the answer to a webhook.
+/// The time limit, which is GitHub's for the answer to a webhook.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Asks `/readyz` beside the webhook `url`, and the webhook itself.
+/// Asks `/readyz` beside the webhook at `url`, and the webhook itself.
 pub async fn probe(url: &str) -> Result<Answered> {
     let client = client(reqwest::Client::builder())?;
     let ready = match url.strip_suffix("/webhook") {
@@ -22,7 +22,7 @@ pub async fn probe(url: &str) -> Result<Answered> {
     Ok(Answered { ready, webhook: status(webhook).await })
 }
 
-/// Returns what the bot that listens at `address` of this machine says of itself, if one does.
+/// Returns the metrics of the bot that listens at `address` on this machine, if one does.
 pub async fn metrics(address: SocketAddr) -> Option<String> {
     let client = client(reqwest::Client::builder().no_proxy()).ok()?;
     let answer = client.get(format!("http://{address}/metrics")).send().await.ok()?;

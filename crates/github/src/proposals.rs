@@ -1,4 +1,4 @@
-//! Pull requests that the App opens itself, as drafts, and takes out of draft.
+//! Pull requests that the App opens as drafts and marks as ready.
 
 use http::Method;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::{GitHub, Result, TokenScope, call::Call};
 
 const MARK_READY: &str = include_str!("mark_ready.graphql");
 
-/// What a pull request is to be.
+/// The contents of a new pull request.
 #[derive(Clone, Debug)]
 pub struct NewPullRequest {
     pub head: BranchName,
@@ -28,7 +28,8 @@ struct Wire {
 }
 
 impl GitHub {
-    /// Opens a draft. After [`crate::Error::Unknown`] ask [`Self::find_pull_request`] first.
+    /// Opens a draft. After [`crate::Error::Unknown`] call [`Self::find_pull_request`] before
+    /// trying again.
     pub async fn open_pull_request(
         &self,
         repository: &Repository,
@@ -69,7 +70,7 @@ impl GitHub {
         self.send(repository, TokenScope::Propose, &call).await.map(drop)
     }
 
-    /// Takes a pull request out of draft; one that is out already stays so.
+    /// Marks a draft as ready for review. Nothing changes if it is not a draft.
     pub async fn mark_ready(&self, repository: &Repository, node_id: &str) -> Result<()> {
         let call = Call::mutation("MarkReady", MARK_READY, json!({ "id": node_id }));
         self.query::<Value>(repository, TokenScope::Propose, &call).await.map(drop)

@@ -1,6 +1,6 @@
-//! Reading the snapshot of a pull request: one query, and more only where lists are long.
+//! Reads the snapshot of a pull request with one query, or several if its lists are long.
 //!
-//! What GitHub leaves out or says in unknown words is an error; nothing is guessed.
+//! What GitHub leaves out, or returns in an unknown form, is an error. Nothing is guessed.
 
 use std::collections::BTreeMap;
 
@@ -23,11 +23,11 @@ use crate::{
 
 const DOCUMENT: &str = include_str!("pull_request.graphql");
 
-/// A hundred commits or reviewers each; a pull request beyond is refused as a whole.
+/// The number of pages, of a hundred commits and reviewers each. A larger pull request is refused.
 const PAGES: usize = 10;
 
 impl GitHub {
-    /// Returns the pull request as it stands now, with all its commits and latest reviews.
+    /// Returns the pull request as it is now, with all its commits and latest reviews.
     pub async fn pull_request(
         &self,
         repository: &Repository,
@@ -43,7 +43,7 @@ impl GitHub {
                 data.page(repository, number).map_err(|e| page_error(&call, e))?;
             let now = (page.head_ref_oid.clone(), page.commits.total_count);
             if seen.get_or_insert_with(|| now.clone()) != &now {
-                // Pages of two moments make no snapshot; the next read sees one again.
+                // Pages from different moments make no snapshot; the next read may succeed.
                 let reason = "it changed while it was read".to_owned();
                 return Err(Error::Unavailable { call: call.name(), reason });
             }
@@ -69,7 +69,7 @@ impl GitHub {
     }
 }
 
-/// Where the next page of each list begins.
+/// The cursors of the next page of each list.
 #[derive(Default)]
 struct Cursors {
     commits: Option<String>,
@@ -120,7 +120,7 @@ struct NamedRef {
     name: BranchName,
 }
 
-/// What a page says of the repository.
+/// The facts about the repository in a page.
 struct RepositoryFacts {
     repository: RepositoryId,
     repo: RepoName,
@@ -136,7 +136,7 @@ impl Data {
     ) -> Result<(RepositoryFacts, PullRequestNode), PageError> {
         let node = self.repository.ok_or(PageError::Missing)?;
         if node.database_id != asked.id {
-            // The name was given to another repository since.
+            // Another repository has the name now.
             let (name, id) = (&asked.name, asked.id);
             return Err(PageError::Unexpected(format!(
                 "`{name}` is {}, not {id}",
@@ -252,7 +252,7 @@ struct Reviews {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ReviewNode {
-    /// A `BigInt`, which travels as a string.
+    /// A `BigInt`, which GitHub sends as a string.
     full_database_id: String,
     state: String,
     submitted_at: Timestamp,
@@ -340,7 +340,7 @@ impl ReviewNode {
         let id = id.parse().map_err(|_| format!("`{id}` is no id of a review"))?;
         let state = ReviewState::parse(&self.state)
             .ok_or_else(|| format!("`{}` is no known state of a review", self.state))?;
-        // Whoever has deleted their account can do nothing, whatever the answer says.
+        // A deleted account has no permission, whatever the answer says.
         let may_write = self.author_can_push_to_repository && self.author.is_some();
         Ok(Review {
             id: ReviewId(id),

@@ -1,8 +1,8 @@
-//! How fast one installation may call GitHub: told by its answers, and kept below by ourselves.
+//! The rate limits of one installation: learned from answers, and kept by limits of our own below them.
 //!
-//! Pure: headers and the time come in, leave or the moment to come back goes out. Nothing waits
-//! here; the worker puts the job off. Where answers carry no limits (GHES has none by default)
-//! nothing is held back.
+//! Pure: it gets headers and the time, and returns permission or the time to come back. Nothing
+//! waits here; the worker postpones the job. If answers contain no limits (on GHES there are none
+//! by default), nothing is held back.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use planwright_core::names::InstallationId;
 
-/// What is left of the limit of one resource, for the installation that has the least.
+/// What is left of the limit of one resource, in the installation that has the least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitLeft {
     pub resource: &'static str,
@@ -19,16 +19,16 @@ pub struct LimitLeft {
     pub remaining: i64,
 }
 
-/// What a call is for, and so how early it is held back.
+/// The kind of a call, on which it depends how early it is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallKind {
     Read,
     Write,
-    /// A write that ends what people are waiting for; it may use the reserve.
+    /// A write that people are waiting for. It may use the reserve.
     Close,
 }
 
-/// GitHub counts REST and GraphQL apart, and what its pages for people are asked as well.
+/// A resource with a limit of its own: REST, GraphQL, or GitHub's website.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     Core,
@@ -37,7 +37,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// Returns its name in traces and metrics.
+    /// Returns the name in traces and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Core => "core",
@@ -47,7 +47,7 @@ impl Resource {
     }
 }
 
-/// Whose limits a call counts against.
+/// The scope whose limits a call counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LimitScope {
     App,
@@ -61,14 +61,14 @@ struct Quota {
     reset: Timestamp,
 }
 
-/// The state of one installation's limits.
+/// The state of the limits of one scope.
 #[derive(Debug, Default)]
 pub struct RateLimiter {
     paused_until: Option<Timestamp>,
-    /// Refusals in a row that did not say when to come back.
+    /// The number of refusals in a row without a time to come back.
     strikes: u32,
     quotas: HashMap<Resource, Quota>,
-    /// When the writes of the last hour were sent.
+    /// The times of the writes of the last hour.
     writes: VecDeque<Timestamp>,
 }
 
@@ -77,19 +77,20 @@ pub struct RateLimiter {
 pub struct AnswerFacts<'a> {
     pub status: StatusCode,
     pub headers: &'a HeaderMap,
-    /// What GitHub says in the body; empty where it was carried out.
+    /// GitHub's message in the body; empty after success.
     pub message: &'a str,
 }
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Writes allowed per minute and hour, for `Write` and for `Close`: GitHub's are 80 and 500.
+/// The writes per minute and per hour that are allowed. GitHub's limits for creating content are 80
+/// and 500.
 const WRITES: [(CallKind, usize, usize); 2] =
     [(CallKind::Write, 60, 440), (CallKind::Close, 78, 495)];
 
 impl RateLimiter {
-    /// Counts the call and lets it go, or says when to come back.
+    /// Counts the call, or fails with the time to come back.
     pub fn admit(
         &mut self,
         kind: CallKind,
@@ -110,7 +111,7 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Learns from an answer; `Some(until)` if it says that the limit is reached.
+    /// Learns from an answer. Returns the time to come back if it says that a limit is reached.
     pub fn note(
         &mut self,
         answer: &AnswerFacts<'_>,
@@ -139,7 +140,7 @@ impl RateLimiter {
         Some(until)
     }
 
-    /// Returns what is left of the limits that are not filled again yet.
+    /// Returns what is left of the limits that have not been reset since.
     pub fn limits(&self, now: Timestamp) -> impl Iterator<Item = LimitLeft> {
         let current = self.quotas.iter().filter(move |(_, quota)| quota.reset > now);
         current.map(|(resource, quota)| LimitLeft {
@@ -179,13 +180,13 @@ fn is_limit(status: StatusCode, headers: &HeaderMap, message: &str) -> bool {
         StatusCode::FORBIDDEN => {
             says_so || headers.contains_key("retry-after") || spent(headers).is_some()
         }
-        // GraphQL reports limits with HTTP 200; its caller passes the message of the error.
+        // GraphQL reports limits with status 200; the caller passes the message of the error.
         StatusCode::OK => says_so,
         _ => false,
     }
 }
 
-/// When a quota that is used up is filled again.
+/// Returns when an exhausted limit is reset.
 fn spent(headers: &HeaderMap) -> Option<Timestamp> {
     quota(headers).filter(|quota| quota.remaining == 0).map(|quota| quota.reset)
 }

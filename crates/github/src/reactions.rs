@@ -1,4 +1,4 @@
-//! Reactions to comments: the acknowledgement that costs nobody a notification.
+//! Reactions to comments, which acknowledge a command without notifying anybody.
 
 use http::Method;
 use serde::de::IgnoredAny;
@@ -8,20 +8,21 @@ use planwright_core::{names::CommentId, repository::Repository};
 
 use crate::{GitHub, Result, TokenScope, call::Call};
 
-/// The three that mean something here.
+/// The reactions that the bot uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reaction {
-    /// 👀 seen.
+    /// 👀: the command was seen.
     Eyes,
-    /// 🚀 done.
+    /// 🚀: it was carried out.
     Rocket,
-    /// 😕 refused.
+    /// 😕: it was refused.
     Confused,
 }
 
 impl GitHub {
-    /// Reacts to a comment. GitHub keeps one of a kind per account, so doing it again is harmless.
+    /// Reacts to a comment. GitHub keeps one reaction of a kind per account, so repeating it is
+    /// harmless.
     pub async fn react(
         &self,
         repository: &Repository,

@@ -1,7 +1,7 @@
-//! Who sits before the browser: GitHub's web application flow of an App, with PKCE.
+//! Signing in with GitHub: the web application flow of a GitHub App, with PKCE.
 //!
-//! The token of the person serves for one question, who they are, and is dropped. What they may see
-//! is asked as the App.
+//! The person's token is used only to read who they are, and then dropped. What they may see is
+//! read as the App.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::Method;
@@ -17,7 +17,7 @@ use planwright_core::{
 
 use crate::{Error, GitHub, Result, call::Call, layers::authorization::Identity, wire::Account};
 
-/// As whom the App lets people sign in.
+/// The OAuth client of the App.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub id: String,
@@ -25,7 +25,8 @@ pub struct Client {
 }
 
 impl GitHub {
-    /// Returns where the browser is sent to; it comes back to `redirect` with `state` and a code.
+    /// Returns the address to which the browser is redirected. It comes back to `redirect` with
+    /// `state` and a code.
     pub fn sign_in_url(
         &self,
         client: &Client,
@@ -44,7 +45,7 @@ impl GitHub {
         format!("{}/login/oauth/authorize?{query}", self.web())
     }
 
-    /// Returns the person who came back with `code`; errors when it is not theirs, or is too old.
+    /// Returns the person to whom `code` belongs. Fails if the code is wrong or expired.
     pub async fn signed_in(
         &self,
         client: &Client,
@@ -66,7 +67,7 @@ impl GitHub {
         });
         let exchange = Call::write(Method::POST, "/login/oauth/access_token", body).at_web();
         let answer = exchange.send(&self.connection.octocrab(Identity::Nobody)).await?;
-        // serde's message could quote the token.
+        // serde's message might quote the token.
         let wire: Wire = serde_json::from_slice(&answer.body)
             .map_err(|_| exchange.unreadable("expected `access_token` or `error`"))?;
         let token = match wire {
@@ -82,7 +83,7 @@ impl GitHub {
         account.actor().map_err(|why| call.unreadable(why))
     }
 
-    /// Returns where people see a pull request.
+    /// Returns the address of a pull request on GitHub's website.
     pub fn pull_url(&self, repo: &RepoName, number: PrNumber) -> String {
         format!("{}/{repo}/pull/{number}", self.web())
     }

@@ -1,7 +1,6 @@
-//! Paths with placeholders in the place of what differs from call to call, so that calls of one
-//! family count together in traces and metrics.
+//! Path templates, by which similar calls are counted together in traces and metrics.
 
-/// Returns `path` with placeholders, e.g. `/repos/{owner}/{repo}/issues/{id}/comments`.
+/// Replaces variable segments by placeholders, as in `/repos/{owner}/{repo}/issues/{id}/comments`.
 pub(crate) fn path_template(path: &str) -> String {
     let mut template = String::new();
     let mut before = "";
@@ -13,7 +12,7 @@ pub(crate) fn path_template(path: &str) -> String {
             ("commits", _) => Some("{sha}"),
             ("collaborators", _) => Some("{login}"),
             ("app-manifests", _) => Some("{code}"),
-            // A branch may have slashes in its name.
+            // The name of a branch may contain slashes.
             ("heads", _) => return template + "/{branch}",
             _ if is_number(segment) => Some("{id}"),
             _ => None,

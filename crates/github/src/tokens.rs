@@ -1,7 +1,7 @@
 //! Tokens of installations, each for one repository and one scope.
 //!
-//! They are asked for with a raw call, since octocrab's own cannot narrow the permissions. They live
-//! in memory and nowhere else; nothing prints them.
+//! They are requested by a raw call, because octocrab's own cannot restrict the permissions. They
+//! are kept in memory only, and never printed.
 
 use std::{
     sync::Arc,
@@ -24,22 +24,22 @@ use crate::{
     layers::authorization::Identity,
 };
 
-/// What a token is for; it can do nothing else.
+/// The purpose of a token, which can be used for nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenScope {
-    /// The snapshot of a pull request, and who may do what.
+    /// Reading the snapshot of a pull request, and permissions of accounts.
     Read,
-    /// Fetching over git.
+    /// Fetching with git.
     Fetch,
-    /// Comments and reactions on issues and pull requests, and finding our own.
+    /// Comments and reactions on issues and pull requests.
     Comment,
-    /// Check runs, and finding our own.
+    /// Check runs.
     Check,
-    /// The snapshot of an issue.
+    /// Reading the snapshot of an issue.
     Request,
-    /// Branches and commits of our own.
+    /// Branches and commits of the bot.
     Commit,
-    /// Pull requests of our own.
+    /// Pull requests of the bot.
     Propose,
 }
 
@@ -54,20 +54,20 @@ impl TokenScope {
         Self::Propose,
     ];
 
-    /// Returns the smallest set of permissions with which GitHub lets these calls pass.
+    /// Returns the smallest set of permissions with which GitHub accepts these calls.
     pub fn permissions(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            // The commits of a pull request count as contents.
+            // Reading the commits of a pull request needs `contents`.
             Self::Read => &[("contents", "read"), ("metadata", "read"), ("pull_requests", "read")],
             Self::Fetch => &[("contents", "read"), ("metadata", "read")],
-            // Reactions are an issue's, conversations of pull requests a pull request's.
+            // Reactions need `issues`, comments on pull requests need `pull_requests`.
             Self::Comment => {
                 &[("issues", "write"), ("metadata", "read"), ("pull_requests", "write")]
             }
             Self::Check => &[("checks", "write"), ("metadata", "read")],
             Self::Request => &[("contents", "read"), ("issues", "read"), ("metadata", "read")],
             Self::Commit => &[("contents", "write"), ("metadata", "read")],
-            // A draft becomes ready only for who may write contents, too.
+            // Marking a draft as ready needs write access to `contents`, too.
             Self::Propose => {
                 &[("contents", "write"), ("metadata", "read"), ("pull_requests", "write")]
             }
@@ -89,10 +89,11 @@ impl TokenGrant {
     }
 }
 
-/// Left when a token is handed out for the last time; a fetch must end within it.
+/// The remaining life of a token below which it is not handed out, so that a fetch can finish.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// More than a bot has at work within an hour; beyond, tokens are only minted more often.
+/// The number of cached tokens, more than a bot uses within an hour. Others are only requested
+/// again.
 const MOST: u64 = 10_000;
 
 #[derive(Clone)]
@@ -102,7 +103,7 @@ struct Token {
 }
 
 impl Token {
-    /// Returns how long it may still be handed out.
+    /// Returns how long the token may still be handed out.
     fn lasts(&self, now: Timestamp) -> Duration {
         (self.expires_at.duration_since(now) - MARGIN).try_into().unwrap_or(Duration::ZERO)
     }
@@ -116,7 +117,7 @@ impl Expiry<TokenGrant, Token> for UntilMargin {
     }
 }
 
-/// The tokens that were minted and last.
+/// The cached tokens.
 pub(crate) struct Tokens {
     connection: Connection,
     key: Arc<AppKey>,
@@ -129,15 +130,16 @@ impl Tokens {
         Self { connection, key, cache }
     }
 
-    /// Returns a token for `grant`, minted if none is left that lasts; many who ask at a time get one.
+    /// Returns a token for `grant`, which is requested unless a valid one is cached. Concurrent
+    /// callers share one request.
     pub async fn token(&self, grant: &TokenGrant) -> Result<SecretString> {
         let minted = self.cache.try_get_with(*grant, self.mint(grant)).await;
         minted.map(|token| token.secret).map_err(|error| (*error).clone())
     }
 
-    /// Drops a token that GitHub no longer accepts.
+    /// Removes a token that GitHub no longer accepts.
     pub async fn forget(&self, grant: &TokenGrant, refused: &SecretString) {
-        // Another may have replaced it meanwhile.
+        // Another task may have replaced it already.
         let kept = self.cache.get(grant).await;
         if kept.is_some_and(|kept| kept.secret.expose_secret() == refused.expose_secret()) {
             self.cache.invalidate(grant).await;
@@ -159,7 +161,7 @@ impl Tokens {
         );
         let as_app = self.connection.octocrab(Identity::App(self.key.clone()));
         let answer = call.send(&as_app).await?;
-        // serde's message could quote the token.
+        // serde's message might quote the token.
         let minted: Minted = serde_json::from_slice(&answer.body)
             .map_err(|_| call.unreadable("expected `token` and `expires_at`"))?;
         Ok(Token { secret: minted.token.into(), expires_at: minted.expires_at })

@@ -1,4 +1,4 @@
-//! What was asked of GitHub since the start, and what its limits leave: for metrics.
+//! The calls to GitHub since the start, and what is left of its limits, for metrics.
 
 use std::{
     collections::BTreeMap,
@@ -9,18 +9,18 @@ use http::Method;
 
 use crate::{call::CallFacts, rate_limit::LimitLeft};
 
-/// How many calls of one family were answered with one status.
+/// The number of calls of one family that had the same status.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CallCount {
     pub resource: &'static str,
-    /// The method and the path with placeholders, or the name of a GraphQL document.
+    /// The method and the path template, or the name of a GraphQL document.
     pub family: String,
-    /// `None` where there was no answer.
+    /// `None` if there was no answer.
     pub status: Option<u16>,
     pub calls: u64,
 }
 
-/// The calls since the start and the limits as GitHub last told them.
+/// The calls since the start, and the limits as GitHub last reported them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub calls: Vec<CallCount>,
@@ -34,7 +34,7 @@ struct CallKey {
     status: Option<u16>,
 }
 
-/// Counts the exchanges of one process.
+/// The counts of all exchanges of this process.
 #[derive(Debug, Default)]
 pub(crate) struct CallCounts(Mutex<BTreeMap<CallKey, u64>>);
 
@@ -57,7 +57,7 @@ impl CallCounts {
     }
 }
 
-/// Keeps the least that is left of each resource.
+/// Returns for each resource the limit that has the least left.
 pub(crate) fn least(limits: impl Iterator<Item = LimitLeft>) -> Vec<LimitLeft> {
     let mut least: BTreeMap<&'static str, LimitLeft> = BTreeMap::new();
     for left in limits {

@@ -1,6 +1,6 @@
-//! Pieces that GitHub's JSON repeats: accounts and lists in pages.
+//! Parts that occur often in GitHub's JSON: accounts and lists in pages.
 //!
-//! Private to `github`; each turns into a type of `core` or an error, never into a guess.
+//! Each is converted to a type of `core` or is an error. Nothing is guessed.
 
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use planwright_core::{
 
 use crate::{Error, GitHub, Result, TokenScope, call::Call};
 
-/// What GitHub said that it does not document.
+/// A part of an answer that GitHub does not document.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unexpected(String);
@@ -39,7 +39,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Errors on a login or a kind that is not known.
+    /// Fails if the login or the kind of the account is unknown.
     pub fn actor(self) -> Result<Actor, Unexpected> {
         let kind = ActorKind::parse(&self.kind)
             .ok_or_else(|| format!("`{}` is no known kind of account", self.kind))?;
@@ -48,25 +48,25 @@ impl Account {
     }
 }
 
-/// Returns the actor, or the ghost where GitHub says `null`.
+/// Returns the actor, or [`Actor::ghost`] if GitHub sends `null`.
 pub fn actor_or_ghost(account: Option<Account>) -> Result<Actor, Unexpected> {
     account.map_or_else(|| Ok(Actor::ghost()), Account::actor)
 }
 
-/// `performed_via_github_app` and `app`.
+/// The value of `performed_via_github_app` or `app`.
 #[derive(Debug, Deserialize)]
 pub struct AppRef {
     pub id: AppId,
 }
 
-/// Entries of a page, and how many pages are read before a list is called endless.
+/// The entries per page, and the number of pages after which a list is an error.
 pub const PER_PAGE: usize = 100;
 const PAGES: usize = 30;
 
 impl GitHub {
-    /// Goes through a list page by page until `pick` finds something or the list ends.
+    /// Reads a list page by page until `pick` finds something or the list ends.
     ///
-    /// Errors when the list does not end: what was not seen cannot be said not to be there.
+    /// Fails if the list is too long, because an entry that was not read might be the one.
     pub(super) async fn find_in_pages<P, T>(
         &self,
         repository: &Repository,
@@ -94,13 +94,13 @@ impl GitHub {
     }
 }
 
-/// What was found on a page, and how many entries it had.
+/// What was found on a page, and how many entries the page had.
 pub struct Page<T> {
     pub found: Option<T>,
     pub len: usize,
 }
 
-/// An account as GraphQL shows it.
+/// An account in GraphQL.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActorNode {
@@ -111,11 +111,11 @@ pub struct ActorNode {
 }
 
 impl ActorNode {
-    /// Errors for a kind of account that is not known.
+    /// Fails if the login or the kind of the account is unknown.
     pub fn actor(self) -> Result<Actor, Unexpected> {
         let kind = ActorKind::parse(&self.kind)
             .ok_or_else(|| format!("`{}` is no known kind of account", self.kind))?;
-        // GraphQL leaves out the suffix that REST and webhooks show.
+        // GraphQL leaves out the suffix `[bot]`, which REST and webhooks have.
         let suffix = kind == ActorKind::Bot && !self.login.ends_with("[bot]");
         let login = if suffix { format!("{}[bot]", self.login) } else { self.login };
         let login = Login::parse(login).map_err(|e| Unexpected(e.to_string()))?;

@@ -1,5 +1,5 @@
-//! Who asks: the App by a claim, an installation by a token for one repository and one scope, a
-//! person by theirs, or nobody.
+//! The layer that authenticates calls: as the App, as an installation with a token for one
+//! repository and scope, as a person, or not at all.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use crate::{
     tokens::{TokenGrant, Tokens},
 };
 
-/// As whom calls are made.
+/// The identity that makes calls.
 #[derive(Clone)]
 pub(crate) enum Identity {
     Nobody,
-    /// Whoever this token was given to.
+    /// The person to whom this token belongs.
     Holder(SecretString),
     App(Arc<AppKey>),
     Installation(Arc<Tokens>, TokenGrant),
 }
 
 impl Identity {
-    /// Returns whose limits the calls count against.
+    /// Returns the scope of the rate limits that apply to the calls.
     pub fn limit_scope(&self) -> LimitScope {
         match self {
             Self::Installation(_, grant) => LimitScope::Installation(grant.installation),
@@ -37,7 +37,7 @@ impl Identity {
     }
 }
 
-/// Proves who asks.
+/// Authenticates requests.
 #[derive(Clone)]
 pub(crate) struct Authorization(pub Identity);
 
@@ -53,9 +53,10 @@ impl Middleware for Authorization {
             Identity::Installation(tokens, grant) => {
                 let token = tokens.token(&grant).await?;
                 match next.clone().oneshot(bearing(&token, copy(&request))?).await {
-                    // With 401 nothing was carried out, so this is safe for writes too.
+                    // A call that is answered with 401 was not carried out, so a write is safe to
+                    // repeat, too.
                     Err(Error::Refused { status: 401, .. }) => {
-                        // The token was revoked early; a new one is tried once.
+                        // The token was revoked early. A new one is tried once.
                         tokens.forget(&grant, &token).await;
                         let token = tokens.token(&grant).await?;
                         next.oneshot(bearing(&token, request)?).await
@@ -69,7 +70,7 @@ impl Middleware for Authorization {
 
 fn bearing(token: &SecretString, mut request: CallRequest) -> Result<CallRequest> {
     let value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()));
-    // The cause would not quote the token, but says nothing that helps either.
+    // The cause would not help, although it does not quote the token.
     let mut value = value.map_err(|_| {
         CallFacts::from_request(&request)
             .not_sent("the token has characters that no header can have")

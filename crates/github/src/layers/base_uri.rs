@@ -1,4 +1,4 @@
-//! Where a call goes: to GitHub's REST, to its GraphQL, or to one of its pages for people.
+//! The layer that completes the path of a call to the address of REST, GraphQL or GitHub's website.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl Addresses {
     /// Fails unless `api_url` is an absolute http(s) URL without user, query or fragment.
     pub fn parse(api_url: &str) -> Result<Self> {
         let rest = base(api_url)?;
-        // GitHub has two forms: `api.HOST`, and `HOST/api/v3` with GraphQL beside it.
+        // GitHub has two forms: `api.HOST`, and `HOST/api/v3` with GraphQL at `HOST/api/graphql`.
         let (graphql, web) = match rest.strip_suffix("/api/v3") {
             Some(host) => (format!("{host}/api/graphql"), host.to_owned()),
             None => (format!("{rest}/graphql"), rest.replacen("://api.", "://", 1)),
@@ -42,7 +42,7 @@ impl Addresses {
     }
 }
 
-/// Completes the path of a call to an address, and asks for the form of answer that is there.
+/// Completes the path to an address, and sets the `Accept` header that fits it.
 #[derive(Clone)]
 pub(crate) struct BaseUri(pub Arc<Addresses>);
 
@@ -61,7 +61,7 @@ impl Middleware for BaseUri {
     }
 }
 
-/// Returns the base of the API without a trailing slash.
+/// Checks the base address of the API, and removes a slash at the end.
 fn base(api_url: &str) -> Result<String> {
     let wrong = |why: &str| {
         Error::Settings(format!(
@@ -73,7 +73,7 @@ fn base(api_url: &str) -> Result<String> {
         return Err(wrong("is neither http nor https"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        // Not the URL itself: there is a secret in it.
+        // The URL is not quoted, because it contains a secret.
         return Err(Error::Settings(
             "the GitHub API URL has a user or password in it; remove them".into(),
         ));

@@ -1,8 +1,8 @@
-//! What every call goes through on its way to GitHub and back, one layer a file.
+//! The layers through which every call passes, one per file.
 //!
-//! Seen from the call, the outermost first: [`authorization`], [`retry`], [`status`],
-//! [`rate_limit`], [`base_uri`], [`trace`], [`redirect`], [`size_cap`], and below them the
-//! connector. Each answers with an [`Error`] that says what is known of the call.
+//! From the outermost to the innermost: [`authorization`], [`retry`], [`status`], [`rate_limit`],
+//! [`base_uri`], [`trace`], [`redirect`], [`size_cap`], and below them the connector. Each returns
+//! an [`Error`] that says what is known about the call.
 
 pub(crate) mod authorization;
 pub(crate) mod base_uri;
@@ -30,10 +30,10 @@ use crate::{call::CallFacts, error::Error};
 /// A request as octocrab makes it.
 pub(crate) type CallRequest = Request<OctoBody>;
 
-/// An answer that was read to its end.
+/// An answer whose body is complete.
 pub(crate) type CallResponse = Response<Full<Bytes>>;
 
-/// A service to which a call can be handed on.
+/// The next service, to which a layer passes a call on.
 pub(crate) trait Next:
     Service<CallRequest, Response = CallResponse, Error = Error, Future: Send> + Clone + Send + 'static
 {
@@ -47,7 +47,7 @@ impl<S> Next for S where
 {
 }
 
-/// What one layer does with a call.
+/// The work of one layer.
 pub(crate) trait Middleware: Clone + Send + 'static {
     fn exchange(
         self,
@@ -85,24 +85,26 @@ impl<M: Middleware, S: Next> Service<CallRequest> for Exchange<M, S> {
     }
 
     fn call(&mut self, mut request: CallRequest) -> Self::Future {
-        // Below, the address of the request changes; what it is called does not.
+        // Layers below change the address, but the names in errors and metrics stay those of the
+        // call.
         let facts = CallFacts::from_request(&request);
         request.extensions_mut().insert(facts);
-        // The clone that was made ready is used up; the other stays for the next call.
+        // The service that `poll_ready` made ready handles this call; its clone stays for the next
+        // one.
         let next = self.next.clone();
         let next = std::mem::replace(&mut self.next, next);
         Box::pin(self.middleware.clone().exchange(request, next))
     }
 }
 
-/// Returns the same request again; its body is in memory, so it can be sent once more.
+/// Returns a copy of the request. Its body is in memory, so it can be sent again.
 pub(crate) fn copy(request: &CallRequest) -> CallRequest {
     let mut copy = request.clone();
     *copy.body_mut() = request.body().try_clone().unwrap_or_else(OctoBody::empty);
     copy
 }
 
-/// Returns the bytes of an answer that was read to its end, and leaves them in place.
+/// Returns the bytes of an answer, and keeps them in place.
 pub(crate) async fn body_of(response: &CallResponse) -> Bytes {
     match response.body().clone().collect().await {
         Ok(body) => body.to_bytes(),

@@ -1,6 +1,6 @@
-//! Holds calls back while a limit lasts, and learns of limits from every answer.
+//! The layer that holds calls back while a rate limit lasts, and learns of limits from answers.
 //!
-//! How long, [`RateLimiter`] decides.
+//! [`RateLimiter`] decides how long.
 
 use std::{
     collections::HashMap,
@@ -23,9 +23,9 @@ use crate::{
 
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The limiters of everyone whose limits are counted apart.
+/// The limiters of all scopes, whose limits GitHub counts separately.
 pub(crate) struct RateLimiters {
-    /// By which limits run out: the clock of whoever puts the calls off.
+    /// The clock by which limits end: that of the worker, which postpones the jobs.
     clock: Clock,
     by_scope: Mutex<HashMap<LimitScope, RateLimiter>>,
 }
@@ -35,7 +35,7 @@ impl RateLimiters {
         Self { clock, by_scope: Mutex::default() }
     }
 
-    /// Returns what is left to whoever has the least of each resource.
+    /// Returns what is left of each resource in the scope that has the least.
     pub fn least_left(&self) -> Vec<LimitLeft> {
         let limiters = self.by_scope.lock().unwrap_or_else(PoisonError::into_inner);
         let now = (self.clock)();
@@ -80,7 +80,7 @@ impl Middleware for RateLimit {
     }
 }
 
-/// Returns what an answer says beside its headers.
+/// Returns the message of an answer that may be about a limit; empty after success.
 fn message(resource: Resource, status: StatusCode, body: &Bytes) -> String {
     match (status.is_success(), resource) {
         (false, _) => refusal(body),
@@ -89,7 +89,8 @@ fn message(resource: Resource, status: StatusCode, body: &Bytes) -> String {
     }
 }
 
-/// GraphQL tells of a limit with HTTP 200, by the type of an error; a secondary limit has none.
+/// Returns the message if a GraphQL answer is about a limit. Its status is 200; the type of the
+/// error is `RATE_LIMITED`, or missing for a secondary limit.
 fn limit_in_graphql(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Envelope {

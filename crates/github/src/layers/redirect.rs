@@ -1,5 +1,5 @@
-//! Where redirects may lead: within the scheme, host and port that were asked, with the same method,
-//! body and token.
+//! The layer that follows redirects: only within the same scheme, host and port, with the same
+//! method, body and token.
 
 use http::{Uri, header::LOCATION};
 use tower::ServiceExt as _;
@@ -10,7 +10,7 @@ use crate::{call::CallFacts, error::Error};
 
 const REDIRECTS: usize = 3;
 
-/// Follows redirects within the host, since the token goes along.
+/// Follows redirects within the same host, because the token is sent along.
 #[derive(Clone, Copy)]
 pub(crate) struct Redirect;
 
@@ -33,7 +33,7 @@ impl Middleware for Redirect {
     }
 }
 
-/// Returns where a redirect leads; fails if that is another host.
+/// Returns the target of a redirect. Fails if it is on another host.
 fn target(from: &Uri, response: &CallResponse) -> Result<Uri, String> {
     let status = response.status();
     let nowhere = || format!("{status} without a place to go to");

@@ -1,5 +1,5 @@
-//! A read is tried again after a failure of the network or of GitHub; a write is sent once, whatever
-//! happens.
+//! The layer that retries a read after a failure of the network or of GitHub. A write is sent only
+//! once.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     rate_limit::CallKind,
 };
 
-/// The waits before the second and the third try: a fifth of a second, and one.
+/// The number of retries, after 0.2 and 1 seconds.
 const RETRIES: usize = 2;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const FACTOR: f32 = 5.0;

@@ -1,6 +1,6 @@
-//! How much of an answer is read, and what a failure without an answer means.
+//! The layer that limits the size of answers and converts the connector's errors.
 //!
-//! The lowest layer: below it the connector speaks of its own errors, above it there are ours.
+//! It is the innermost layer: below are the connector's errors, above are ours.
 
 use std::{
     future::Future,
@@ -17,10 +17,10 @@ use tower::{Layer, Service};
 use super::{CallRequest, CallResponse};
 use crate::{call::CallFacts, error::Error};
 
-/// The largest answer that is read: a delivery of 25 MB in its envelope.
+/// The largest answer in bytes: a delivery of 25 MB with its envelope.
 const BODY: usize = 32 << 20;
 
-/// Reads answers to their end, up to a size.
+/// Reads answers completely, up to a limit of size.
 #[derive(Clone, Copy)]
 pub(crate) struct SizeCap;
 
@@ -71,9 +71,9 @@ where
     }
 }
 
-/// Returns a failure without an answer: a connection that was never made has changed nothing.
+/// Converts a failure without an answer. If no connection was made, nothing was changed.
 fn lost(facts: &CallFacts, error: &(dyn std::error::Error + 'static)) -> Error {
-    // The URL may be one that a redirect gave; the call names it well enough.
+    // The full message may contain a URL from a redirect; the call is named anyway.
     let reason = innermost(error);
     if connector_error(error).is_some_and(|error| error.is_connect() || error.is_builder()) {
         return facts.not_sent(reason);
@@ -87,7 +87,7 @@ fn innermost<'a>(
     error.source().map_or(error, innermost)
 }
 
-/// Returns the first error in the chain that the connector knows.
+/// Returns the first error of the connector in the chain of causes.
 fn connector_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a reqwest::Error> {
     error.downcast_ref().or_else(|| connector_error(error.source()?))
 }

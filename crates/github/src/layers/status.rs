@@ -1,4 +1,4 @@
-//! What the status of an answer means for whoever asked.
+//! The layer that converts the status of an answer to an error.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Makes an error of every answer but a success.
+/// Makes an error of every answer that is not a success.
 #[derive(Clone, Copy)]
 pub(crate) struct Status;
 
@@ -25,14 +25,14 @@ impl Middleware for Status {
         let (call, message) = (facts.name.clone(), refusal(&body_of(&response).await));
         Err(match status.as_u16() {
             404 | 410 => Error::NotFound { call },
-            // Whether a write was carried out before the server failed, nobody can tell.
+            // Nobody knows whether a write was carried out before the server failed.
             408 | 500.. => facts.failed(format!("{status} {message}")),
             status => Error::Refused { call, status, message },
         })
     }
 }
 
-/// Returns what GitHub says in the body of a refusal, with the fields that it complains about.
+/// Returns GitHub's message in the body of a refusal, with the fields that it names.
 pub(crate) fn refusal(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Refusal {

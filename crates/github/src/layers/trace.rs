@@ -1,6 +1,7 @@
-//! A span and a count for each exchange: method, path template, resource, status, duration.
+//! The layer that records a span and a count for each exchange: method, path template, resource,
+//! status and duration.
 //!
-//! Neither has a token, a body or the name of a repository in it.
+//! Neither contains a token, a body or the name of a repository.
 
 use std::{sync::Arc, time::Instant};
 

@@ -1,6 +1,6 @@
-//! Webhooks as GitHub sends them: whether one is genuine, and what it says.
+//! Webhooks: checking their signatures and parsing their payloads.
 //!
-//! Pure. Receiving is `http`'s, storing the store's; what an event leads to is decided by `core::inbox`.
+//! Pure. `http` receives webhooks, the store keeps them, and `core::inbox` decides what follows.
 
 mod payload;
 mod signature;

@@ -1,7 +1,7 @@
-//! What a webhook says, as far as the bot has a use for it.
+//! Parses the payloads of webhooks, as far as the bot uses them.
 //!
-//! An event or action that is not known is [`Event::Ignored`], since GitHub adds new ones; one that
-//! is known but lacks what we need is an error, since then something is wrong.
+//! An unknown event or action is [`Event::Ignored`], because GitHub adds new ones. A known one
+//! without what we need is an error.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -19,7 +19,7 @@ use planwright_core::{
 
 use crate::wire::{Account, AppRef, Unexpected, actor_or_ghost};
 
-/// A webhook of a known kind that cannot be read.
+/// A webhook of a known kind whose payload cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 #[error("webhook `{event}` cannot be read: {reason}")]
 pub struct Malformed {
@@ -27,10 +27,10 @@ pub struct Malformed {
     pub reason: Unexpected,
 }
 
-/// Returns what `body` says as an event named by `X-GitHub-Event`.
+/// Parses `body` as the event named in the header `X-GitHub-Event`.
 pub fn parse(event: &str, body: &[u8]) -> Result<Envelope, Malformed> {
     let Some(read) = reader(event) else {
-        // Even of what we do not know the sender or installation may be good to log.
+        // The sender and installation of an unknown event are useful in logs, too.
         let common = json::<Common>(body).unwrap_or_default();
         return Ok(common.envelope(None).unwrap_or_else(|_| nothing_known()));
     };
@@ -42,7 +42,7 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Envelope, Malformed> {
     read().map_err(|reason: Unexpected| Malformed { event: event.to_owned(), reason })
 }
 
-/// What a kind of event tells, and the App through which its subject was written.
+/// The event in a payload, and the App through which its subject was written.
 struct Parsed {
     event: Event,
     via_app: Option<AppId>,
@@ -50,7 +50,7 @@ struct Parsed {
 
 type Reader = fn(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected>;
 
-/// The events that are read; all others are accepted and ignored.
+/// The events that are parsed. All others are accepted and ignored.
 const READERS: &[(&str, Reader)] = &[
     ("pull_request", pull_request),
     ("pull_request_review", review),
@@ -69,7 +69,7 @@ fn reader(event: &str) -> Option<Reader> {
     READERS.iter().find(|(name, _)| *name == event).map(|(_, read)| *read)
 }
 
-/// Returns the names of the events that are read, for the App's manifest.
+/// Returns the names of the events that are parsed, for the App's manifest.
 pub fn events() -> impl Iterator<Item = &'static str> {
     READERS.iter().map(|(name, _)| *name)
 }
@@ -178,7 +178,7 @@ fn pull_request(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected>
         ("ready_for_review", _) => PullRequestAction::ReadyForReview,
         ("closed", _) => PullRequestAction::Closed { merged: wire.pull_request.merged },
         (_, Some(base)) => PullRequestAction::Retargeted { from: base.name.from },
-        // Another title or text.
+        // The title or the text was edited.
         (_, None) => return Ok(None),
     };
     plain(Event::PullRequest {
@@ -298,7 +298,7 @@ fn issue(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     Ok(Some(Parsed { event, via_app: issue.performed_via_github_app.map(|app| app.id) }))
 }
 
-/// A push event lists no more of either.
+/// The most commits, and files per commit, that GitHub lists in a push.
 const MOST_COMMITS: usize = 2_048;
 const MOST_FILES: usize = 3_000;
 
@@ -334,7 +334,8 @@ fn push(_: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
         .repository
         .default_branch
         .is_none_or(|branch| wire.git_ref == format!("refs/heads/{branch}"));
-    // GitHub leaves out commits and files of large pushes; those of a forced one are not all.
+    // GitHub leaves out commits and files of large pushes, and does not list those that a force
+    // push removes.
     let is_whole = !wire.forced && (1..MOST_COMMITS).contains(&wire.commits.len());
     let names_settings = |commit: &Commit| {
         let files = [&commit.added, &commit.modified, &commit.removed];
@@ -352,7 +353,7 @@ fn push(_: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     }))
 }
 
-/// Git's way of saying that a ref was, or is, not there.
+/// Parses a commit id, of which only zeros mean that the ref does not exist.
 fn sha_or_zeros<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sha>, D::Error> {
     let sha = Sha::deserialize(from)?;
     Ok(Some(sha).filter(|sha| sha.as_str().bytes().any(|b| b != b'0')))

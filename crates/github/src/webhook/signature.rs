@@ -1,17 +1,17 @@
 //! Whether a webhook was sent by someone who knows the secret.
 //!
-//! HMAC-SHA256 over the bytes as they came, compared in constant time. The older SHA-1 header is
-//! not looked at.
+//! The signature is an HMAC-SHA256 over the raw body, compared in constant time. The older header
+//! with SHA-1 is ignored.
 
 use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-/// The webhook secret, and the one before it while a rotation is under way.
+/// The webhook secret, and the previous one during a rotation.
 #[derive(Clone, Debug)]
 pub struct Secrets(Vec<SecretString>);
 
-/// Why a webhook is not taken.
+/// Why a signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSignature {
     #[error("no `X-Hub-Signature-256`; set a secret on the webhook")]
@@ -29,7 +29,7 @@ pub enum BadSignature {
 pub struct NoSecret;
 
 impl Secrets {
-    /// Errors when a secret is empty: everybody knows that one.
+    /// Fails if a secret is empty, because everybody could sign with it.
     pub fn new(current: SecretString, previous: Option<SecretString>) -> Result<Self, NoSecret> {
         let secrets: Vec<SecretString> = std::iter::once(current).chain(previous).collect();
         if secrets.iter().any(|secret| secret.expose_secret().trim().is_empty()) {
@@ -55,7 +55,7 @@ impl Secrets {
 mod tests {
     use super::*;
 
-    /// GitHub's own test vector.
+    /// The example in GitHub's documentation of webhook signatures.
     const SECRET: &str = "It's a Secret to Everybody";
     const BODY: &[u8] = b"Hello, World!";
     const SIGNATURE: &str =
