@@ -1,4 +1,4 @@
-//! The rate limits of one installation: learned from answers, and kept by limits of our own below them.
+//! The rate limits of one installation, which are learned from answers, and our own lower limits.
 //!
 //! Pure: it gets headers and the time, and returns permission or the time to come back. Nothing
 //! waits here; the worker postpones the job. If answers contain no limits (on GHES there are none

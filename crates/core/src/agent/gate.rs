@@ -2,7 +2,7 @@
 //!
 //! The decision depends only on the state of the run, the call, and the stacks and settings of the
 //! base commit. The checks always come in this order: syntax, the tools of the run, secrets, scope,
-//! package, revision, policy, budget.
+//! package, revision, consent of people, budget.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What no text of somebody else can do to a page or a terminal.
+//! Foreign text cannot break a page or control a terminal.
 
 use proptest::prelude::*;
 use scraper::Html as Fragment;

@@ -1,4 +1,4 @@
-//! What people see of a change of `planwright.yaml`.
+//! The texts that people see about changes of `planwright.yaml`.
 
 use insta::assert_snapshot;
 
@@ -6,7 +6,7 @@ use planwright_core::repo_config::{Approvals, RepoConfig, setting_changes};
 
 use super::{fixtures::*, *};
 
-/// Alice wants nobody to have to approve anything any more.
+/// Returns a change of Alice that requires no approval any more.
 fn weakened(state: ChangeState) -> ChangeRecord {
     let before = RepoConfig::strict();
     let after = RepoConfig { approvals: Approvals { required: 0, own: true }, ..before.clone() };

@@ -1,4 +1,4 @@
-//! The wording of reasons, refusals and answers.
+//! The texts of reasons, refusals and answers.
 
 use insta::assert_snapshot;
 
