@@ -21,7 +21,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentRun {
     pub id: RunId,
-    /// The issue or pull request in which the run was requested.
+    /// The issue in which the run was requested.
     pub asked_in: PullRequestId,
     pub facts: AgentFacts,
     pub started_at: Timestamp,

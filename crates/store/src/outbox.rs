@@ -104,8 +104,9 @@ impl Store {
 
     /// Records that GitHub has accepted the request.
     ///
-    /// Returns `Lost` if another body was put under the key in the meantime; that one still has to
-    /// be sent, as an edit of `remote_id`.
+    /// Returns `Lost` if another body was put under the key in the meantime. That one then has to
+    /// be sent, as an edit of `remote_id`, even if another process has already sent it: which of
+    /// two concurrent writes GitHub kept is unknown.
     pub async fn finish_sending(
         &self,
         request: &Request,
