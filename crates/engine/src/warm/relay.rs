@@ -314,8 +314,8 @@ impl Connection {
     ) -> Result<Bytes, WarmError> {
         let (asked, _) = wire::collected(request.into_body()).await?;
         let service = self.backend.protocol.service();
-        // Drop the process that served this connection so far, so that it is free to be the one
-        // that is configured now.
+        // The process that served this connection so far may be the one that is configured now, so
+        // no call may use it in the meantime.
         let mut held = self.lease.lock().await;
         *held = None;
         let (lease, answer) =
