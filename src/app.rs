@@ -1,6 +1,6 @@
-//! `App`: the settings believed and the adapters opened, built once and lent as `&App`.
+//! `App`: the checked settings and the opened adapters, built once and passed on as `&App`.
 //!
-//! Nothing is decided here; a job gets from it what it reads the world with.
+//! Nothing is decided here.
 
 use std::{
     collections::BTreeMap,
@@ -32,48 +32,48 @@ use crate::{
     settings::{self, Retention, Variables},
 };
 
-/// Now, by the clock of this process; a test brings its own.
+/// Returns the current time; tests supply their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How the names of variables end whose values may be read by anyone; all others are secrets.
+/// Suffixes of the names of variables whose values are public; all others are secrets.
 const PUBLIC: &[&str] = &["_ENDPOINT_URL", "_PROFILE", "_PROJECT", "_REGION", "_ZONE"];
 
-/// What is made in the data directory where no other place is named.
+/// Names of files that are created in the data directory unless a setting names another place.
 pub const DATABASE: &str = "planwright.db";
 pub const DIGEST_KEY: &str = "digest.key";
 
-/// Everything that a job reads and writes the world with.
+/// Everything through which jobs read and write.
 pub struct App {
-    /// The name under which this process takes jobs and sends requests; no other has it.
+    /// The unique name under which this process takes jobs and sends requests.
     pub process: String,
     pub roles: Vec<Role>,
     pub workers: usize,
-    /// Where mirrors, work directories and local states are.
+    /// The directory of mirrors, work directories and local states.
     pub data: PathBuf,
     pub store: Store,
     pub github: GitHub,
     pub git: Git,
     pub engine: Engine,
-    /// What the engine of a plan, and of an apply, gets from our environment.
+    /// The variables that the engine gets for a plan, and for an apply.
     pub plan_env: Environment,
     pub apply_env: Environment,
-    /// Accepted in webhook signatures; two during a rotation.
+    /// The secrets accepted in webhook signatures; two during a rotation.
     pub webhook_secrets: Vec<SecretString>,
-    /// Where people see the pages of runs; none where there are no pages.
+    /// The address of the pages of runs; `None` if there are no pages.
     pub public_url: Option<PublicUrl>,
-    /// As whom people sign in there; none without the role `web`.
+    /// The OAuth client with which people sign in there; `None` without the role `web`.
     pub client: Option<Client>,
-    /// Reads free text; none where no model is set up.
+    /// The model that reads free text; `None` if none is configured.
     pub model: Option<Model>,
-    /// Every secret of this process, none of which may ever be written anywhere.
+    /// Every secret of this process; none may ever be logged or shown.
     pub secrets: Secrets,
     pub metrics: Metrics,
-    /// For how long what is over is kept.
+    /// How long finished data is kept.
     pub retention: Retention,
     pub clock: Clock,
 }
 
-/// The variables of a role's children, and their values as secrets to be scrubbed.
+/// The variables for the children of a role, and those of their values that are secret.
 #[derive(Default)]
 pub struct Environment {
     pub variables: BTreeMap<String, OsString>,
@@ -81,7 +81,7 @@ pub struct Environment {
 }
 
 impl App {
-    /// Opens everything that `settings` name; errors say which setting to mend.
+    /// Opens everything that `settings` name. Errors say which setting to fix.
     pub async fn open(settings: &settings::Serve, clock: Clock) -> Result<Self> {
         check(settings)?;
         let data = private_dir(&settings.storage.data)?;
@@ -129,15 +129,14 @@ impl App {
         (self.clock)()
     }
 
-    /// Returns whether all roles run in this process, so that a file on this machine is seen by
-    /// all.
+    /// Returns whether all roles run in this process, so that they can share files on this machine.
     pub fn has_all_roles(&self) -> bool {
         [Role::Web, Role::Plan, Role::Apply].iter().all(|role| self.roles.contains(role))
     }
 }
 
 impl Environment {
-    /// Takes `NAME` or `NAME=OURS` from our own variables.
+    /// Reads each `NAME`, or `NAME=OURS` for another name here, from the variables of this process.
     fn from_names(names: &[String], own: &Variables, flag: &str) -> Result<Self> {
         let mut variables = BTreeMap::new();
         for name in names.iter().filter(|name| !name.is_empty()) {
@@ -150,7 +149,7 @@ impl Environment {
         Ok(Self { secrets: Secrets::new(secret_values(&variables)), variables })
     }
 
-    /// Returns the values that are secrets.
+    /// Returns the values that are secret.
     fn values(&self) -> impl Iterator<Item = &str> {
         secret_values(&self.variables)
     }
@@ -162,7 +161,7 @@ fn secret_values(variables: &BTreeMap<String, OsString>) -> impl Iterator<Item =
     secret.filter_map(|(_, value)| value.to_str())
 }
 
-/// Only the role that asks the model reads its key.
+/// Reads the key of the model, only in a process with the role that uses it.
 fn model_key(settings: &settings::Model, roles: &[Role]) -> Result<Option<SecretString>> {
     let Some(file) = settings.model_key_file.as_ref().filter(|_| roles.contains(&Role::Agent))
     else {
@@ -199,7 +198,7 @@ fn model(settings: &settings::Model, key: Option<SecretString>) -> Result<Option
     Ok(Some(model))
 }
 
-/// Errors for settings under which nothing would ever be done.
+/// Fails for settings with which nothing would ever be done.
 pub fn check(settings: &settings::Serve) -> Result<()> {
     let settings::Serve { process, engine, .. } = settings;
     ensure!(
@@ -216,13 +215,13 @@ pub fn check(settings: &settings::Serve) -> Result<()> {
     Ok(())
 }
 
-/// Returns where the database is, by default in the data directory.
+/// Returns the URL of the database, by default a file in the data directory.
 pub fn database_url(settings: &settings::Storage, data: &Path) -> String {
     let own = || format!("sqlite:{}", data.join(DATABASE).display());
     settings.database_url.clone().unwrap_or_else(own)
 }
 
-/// Returns the App at GitHub; asks GitHub nothing.
+/// Returns the GitHub client of the App; makes no request.
 pub fn github(settings: &settings::GitHub) -> Result<GitHub> {
     Ok(GitHub::new(&github::Settings {
         api_url: settings.github_url.clone(),
@@ -235,7 +234,7 @@ fn private_key(settings: &settings::GitHub) -> Result<SecretString> {
     secret("private-key", &settings.private_key_file, &settings.private_key)
 }
 
-/// Returns what webhooks are signed with: one secret, or two during a rotation.
+/// Returns the secrets that webhooks are signed with: one, or two during a rotation.
 pub fn webhook_secrets(settings: &settings::GitHub) -> Result<Vec<SecretString>> {
     let (file, text) = (&settings.webhook_secret_file, &settings.webhook_secret);
     let text = secret("webhook-secret", file, text)?;
@@ -249,9 +248,8 @@ pub fn webhook_secrets(settings: &settings::GitHub) -> Result<Vec<SecretString>>
     Ok(secrets)
 }
 
-/// Returns where the pages of runs are, and for the role `web` as whom people sign in to them; none
-/// without
-/// `--public-url`. Errors where only a part of it is given.
+/// Returns the address of the pages of runs and, for the role `web`, the OAuth client for signing
+/// in. Returns `None` without `--public-url`. Fails if the settings are incomplete.
 pub fn pages(settings: &settings::Serve) -> Result<Option<(PublicUrl, Option<Client>)>> {
     let github = &settings.github;
     let has_secret = github.client_secret_file.is_some() || github.client_secret.is_some();
@@ -282,7 +280,7 @@ pub fn pages(settings: &settings::Serve) -> Result<Option<(PublicUrl, Option<Cli
     )
 }
 
-/// Returns a secret that is given itself or as a file; `name` is that of its setting.
+/// Returns a secret that is given directly or as a file; `name` is the name of its setting.
 fn secret(name: &str, file: &Option<PathBuf>, text: &Option<SecretString>) -> Result<SecretString> {
     let variable = format!("PLANWRIGHT_{}", name.to_uppercase().replace('-', "_"));
     match (file, text) {
@@ -304,7 +302,7 @@ fn secret(name: &str, file: &Option<PathBuf>, text: &Option<SecretString>) -> Re
     }
 }
 
-/// Returns the settings of the engine on this machine; work is done below `data`.
+/// Returns the settings of the engine adapter, with its work directories below `data`.
 pub fn engine_settings(
     settings: &settings::Engine,
     data: &Path,
@@ -353,7 +351,7 @@ fn digest_key(settings: &settings::Engine, data: &Path) -> Result<SecretSlice<u8
     }
 }
 
-/// Makes a directory that only we can read, and returns its absolute path.
+/// Creates a directory that only this user can read; returns its absolute path.
 fn private_dir(dir: &Path) -> Result<PathBuf> {
     fs::DirBuilder::new()
         .recursive(true)

@@ -1,6 +1,6 @@
-//! `planwright doctor`: reads everything that `planwright serve` depends on, and changes none of it.
+//! `planwright doctor`: reads everything that `planwright serve` depends on, and changes nothing.
 //!
-//! What of it is wrong, `core::diagnosis` decides.
+//! `core::diagnosis` decides what is wrong.
 
 use std::{fmt::Display, fs, io, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -21,7 +21,7 @@ use crate::{
     settings::{Serve, Warm},
 };
 
-/// Reads everything; `config` is the file that some of the settings stand in.
+/// Reads everything; `config` is the file that contains some of the settings.
 pub async fn inspect(
     settings: &Serve,
     config: Option<&Path>,
@@ -82,12 +82,12 @@ async fn ask(github: &github::GitHub, clock: &Clock) -> Result<GitHub, String> {
     Ok(GitHub { time, ours, app })
 }
 
-/// Finds the engine, where this process would start one.
+/// Finds the engine; `None` if no role of this process runs one.
 async fn engine(settings: &Serve) -> anyhow::Result<Option<Result<String, String>>> {
     if !settings.process.roles.iter().any(|role| matches!(role, Role::Plan | Role::Apply)) {
         return Ok(None);
     }
-    // The version is asked for in a place of our own; no stack is touched, so no key is needed.
+    // The version is asked for in a temporary directory; no stack is used, so no key is needed.
     let work = tempfile::tempdir()?;
     let engine =
         Engine::new(app::engine_settings(&settings.engine, work.path(), Vec::new().into()));
@@ -101,14 +101,14 @@ async fn engine(settings: &Serve) -> anyhow::Result<Option<Result<String, String
     }))
 }
 
-/// Returns what the bot that runs with these settings says of its providers, if one does.
+/// Returns what a running bot with these settings reports about kept providers.
 async fn warm_status(settings: &Serve) -> WarmStatus {
     if settings.engine.warm == Warm::Off || !settings.process.roles.contains(&Role::Plan) {
         return WarmStatus::Off;
     }
     let mut address = settings.process.listen;
     if address.ip().is_unspecified() {
-        // Every address of this machine, and this one is reached from here.
+        // The bot listens on every address of this machine; from here it is reached at this one.
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     match github::metrics(address).await {
@@ -117,13 +117,13 @@ async fn warm_status(settings: &Serve) -> WarmStatus {
     }
 }
 
-/// Returns what our own metrics say; `name{labels} value` a line.
+/// Parses the bot's metrics, which have one `name{labels} value` per line.
 fn warm_counts(text: &str) -> WarmCounts {
     let values = |name: &str| -> Vec<u64> {
         let value_in = |line: &str| {
             let rest = line.strip_prefix(name)?;
             let value = rest.starts_with(['{', ' ']).then(|| rest.rsplit(' ').next())??;
-            // Written as decimals, though they count things.
+            // Counts are written as decimals.
             value.parse::<f64>().ok().map(|value| value as u64)
         };
         text.lines().filter_map(value_in).collect()
@@ -157,7 +157,7 @@ fn mode(path: &Path) -> Option<u32> {
 }
 
 fn directory(path: &Path) -> Directory {
-    // Where it is not there yet, it is made in the nearest directory above that is.
+    // If the directory does not exist yet, it will be created in its nearest existing ancestor.
     let above = path.ancestors().find(|dir| dir.exists()).unwrap_or(path);
     let write = match above.is_dir() {
         true => tempfile::tempfile_in(above).map(drop),

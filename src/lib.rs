@@ -1,6 +1,6 @@
-//! Planwright: a PR-first GitOps bot that plans, drift-checks, and applies what was approved.
+//! Planwright: a PR-first GitOps bot that plans, checks for drift, and applies what was approved.
 //!
-//! `ARCHITECTURE.md` is the map: what each module is for and whom it may import.
+//! `ARCHITECTURE.md` describes what each module is for and which others it may import.
 
 pub mod agent;
 pub mod app;

@@ -1,4 +1,4 @@
-//! The entry: everything is in the library, so that tests reach it.
+//! The entry point. Everything else is in the library, so that tests can use it.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! What is counted while the bot works, and the names of all its metrics.
+//! The bot's counters, and the names of all its metrics.
 //!
-//! No label names a repository, a pull request or a person: the page may be one that the world can
-//! reach, and the values of a label have to stay few.
+//! No label names a repository, a pull request or a person: the metrics may be publicly reachable,
+//! and a label must have few values.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder
 use planwright_core::{agent::budget::Amount, change::DriftCheck, drift::Drift};
 use planwright_store::{JobKind, Outcome, RunState, Stage};
 
-/// How a metric behaves.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricKind {
     Counter,
@@ -31,7 +31,7 @@ macro_rules! metric_list {
     ($($constant:ident = $name:literal, $kind:ident, $help:literal;)+) => {
         $(pub(crate) const $constant: &str = $name;)+
 
-        /// Every metric of the bot.
+        /// All metrics of the bot.
         pub const ALL: &[Metric] = &[
             $(Metric { name: $name, kind: MetricKind::$kind, help: $help }),+
         ];
@@ -68,10 +68,10 @@ metric_list! {
     WARM_MEMORY = "planwright_warm_memory_bytes", Gauge, "Resident memory of all of them";
 }
 
-/// From an acknowledgement to a long apply.
+/// In seconds, from a short acknowledgement to a long apply.
 const JOB_BUCKETS: [f64; 10] = [0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 1_800.0, 7_200.0];
 
-/// Counts what one bot does.
+/// The counters of one bot.
 pub struct Metrics(PrometheusRecorder);
 
 impl Default for Metrics {
@@ -80,11 +80,11 @@ impl Default for Metrics {
     }
 }
 
-/// Returns a recorder that knows the help of every metric.
+/// Returns a recorder that knows the help text of every metric.
 pub(crate) fn recorder() -> PrometheusRecorder {
     let builder = PrometheusBuilder::new();
     let buckets = Matcher::Full(JOB_SECONDS.to_owned());
-    // Fails for no buckets at all only.
+    // Fails only if there are no buckets.
     let builder = builder
         .set_buckets_for_metric(buckets, &JOB_BUCKETS)
         .unwrap_or_else(|_| PrometheusBuilder::new());
@@ -104,7 +104,7 @@ pub(crate) fn recorder() -> PrometheusRecorder {
 }
 
 impl Metrics {
-    /// Returns what was counted, in the text format of Prometheus.
+    /// Returns the metrics in the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
         self.0.handle().render()
     }
@@ -130,9 +130,9 @@ impl Metrics {
         });
     }
 
-    /// Counts a plan of a stack by what it is for.
+    /// Counts a plan of a stack, by its stage.
     pub(crate) fn plan(&self, stage: Stage, is_done: bool) {
-        // A plan of a pull request begins by waiting for its turn.
+        // The step of a pull request's plan starts with waiting for the engine.
         let stage = if stage == Stage::Wait { Stage::Plan } else { stage };
         let outcome = if is_done { "planned" } else { "failed" };
         self.count(|| {
@@ -140,7 +140,7 @@ impl Metrics {
         });
     }
 
-    /// Counts a run of an apply by the state that it ended in.
+    /// Counts an apply, by the state in which its run ended.
     pub(crate) fn apply(&self, state: RunState) {
         self.count(|| counter!(APPLIES, "outcome" => state.as_str()).increment(1));
     }
@@ -156,7 +156,7 @@ impl Metrics {
         self.count(|| counter!(DRIFT_CHECKS, "outcome" => outcome).increment(1));
     }
 
-    /// Counts an answer of the model and what it used; without `used`, one that never came.
+    /// Counts an answer of the model and its cost; `None` for a call that failed.
     pub(crate) fn model_answer(&self, used: Option<&Amount>) {
         let outcome = if used.is_some() { "answered" } else { "failed" };
         self.count(|| {

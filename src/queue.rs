@@ -1,6 +1,6 @@
-//! The queue: jobs as rows of the database, and a delivery with the jobs it causes.
+//! The queue: jobs as rows of the database, and storing a delivery with the jobs that it causes.
 //!
-//! What a job does stands in `jobs`; `worker` runs it.
+//! `jobs` defines what a job does; `worker` runs it.
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ use planwright_store::{
 
 use crate::{app::App, telemetry};
 
-/// Returns the row that a job becomes, due at once.
+/// Returns the row for a job, due immediately.
 pub fn new_job(job: &Job, dedupe: Option<String>, now: Timestamp) -> Result<NewJob> {
     Ok(NewJob {
         key: job.lane().to_string(),
@@ -38,14 +38,14 @@ pub fn new_job(job: &Job, dedupe: Option<String>, now: Timestamp) -> Result<NewJ
     })
 }
 
-/// Returns the job that a row stands for. Fails if this version knows no such job: a newer one that
-/// runs beside it may have written the row.
+/// Returns the job of a row. Fails if this version does not know it, because a newer version beside
+/// it wrote the row.
 pub fn read(row: &store::Job) -> Result<Job, RecordError> {
     v1::Job::parse(&row.payload)
 }
 
-/// The word that the jobs of the role `web` had, all but acknowledgements, until each kind got its
-/// own; a database may still have some.
+/// The kind of all jobs of the role `web` except acknowledgements, before each got its own kind; a
+/// database may still contain some.
 const LEGACY_KIND: (&str, Role) = ("keep", Role::Web);
 
 /// Returns the kinds of jobs that `roles` run.
@@ -102,7 +102,7 @@ pub async fn receive(
     app.store.receive(&delivery, &effects).await.context("storing a delivery")
 }
 
-/// Returns a new verdict on everything that is open in a repository.
+/// Returns verdict jobs for all open pull requests of a repository.
 async fn verdicts(app: &App, repository: Option<&Repository>) -> Result<Vec<Job>> {
     let Some(repository) = repository else { return Ok(Vec::new()) };
     let open = app.store.pull_requests_in(repository.id, PullRequestState::Open).await?;

@@ -1,8 +1,8 @@
-//! Deletes what is older than the setting `--retention` says.
+//! Deletes data that is older than the setting `--retention`.
 
 use crate::app::App;
 
-/// Deletes once what is old; several processes may do so at the same time.
+/// Deletes old data once; several processes may do so at the same time.
 pub async fn delete_old(app: &App) -> anyhow::Result<()> {
     let before = app.now().checked_sub(app.retention.duration())?;
     let deleted = app.store.delete_before(before).await?;

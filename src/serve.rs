@@ -1,6 +1,5 @@
-//! The bot as a process: the web server, the workers, and catching up at the start.
-//!
-//! What the parts do is theirs; here they are started and ended together.
+//! The bot as a process: starts and ends the web server and the workers, and catches up on what was
+//! missed.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,18 +20,17 @@ use crate::{
     worker,
 };
 
-/// How often what was missed is fetched: GitHub takes up to ten seconds to
-/// find that nobody listens, and never sends a delivery again by itself.
+/// How often missed deliveries are fetched. GitHub never resends a delivery by itself.
 const CATCH_UP: Duration = Duration::from_secs(300);
-/// How often is deleted what is older than the retention.
+/// How often old data is deleted.
 const DELETE: Duration = Duration::from_hours(1);
 
 /// A bot whose web server listens; its workers run once [`Bot::work`] is called.
 pub struct Bot {
     pub app: Arc<App>,
-    /// Where webhooks are received; none without the role `web`.
+    /// The address for webhooks; `None` without the role `web`.
     pub address: Option<SocketAddr>,
-    /// Where metrics are served besides.
+    /// The additional address for metrics, if any.
     pub metrics_address: Option<SocketAddr>,
     missed: Mutex<SyncCursor>,
     stop: CancellationToken,
@@ -40,7 +38,7 @@ pub struct Bot {
 }
 
 impl Bot {
-    /// Opens everything that `settings` name and listens.
+    /// Opens everything that `settings` name, and listens.
     pub async fn start(settings: &Serve, clock: Clock) -> Result<Self> {
         if !settings.process.roles.contains(&Role::Web) {
             return Self::on(settings, clock, None).await;
@@ -49,8 +47,8 @@ impl Bot {
         Self::on(settings, clock, Some(listener)).await
     }
 
-    /// Returns the same for whoever has to know the address before; without a listener nothing is
-    /// served.
+    /// Does the same with an existing listener, for callers that need the address in advance;
+    /// without a listener, no webhooks or pages are served.
     pub async fn on(settings: &Serve, clock: Clock, listener: Option<TcpListener>) -> Result<Self> {
         let app = Arc::new(App::open(settings, clock).await?);
         has_engine(&app)?;
@@ -72,7 +70,8 @@ impl Bot {
         Ok(Self { app, address, metrics_address, missed, stop, servers })
     }
 
-    /// Makes up for what was missed and works on jobs until [`Bot::stop`] is called elsewhere.
+    /// Catches up on what was missed, and runs jobs until the token of [`Bot::stopper`] is
+    /// cancelled.
     pub async fn work(&self) -> Result<()> {
         let registration = worker::ProcessRegistration::register(&self.app).await?;
         self.catch_up().await;
@@ -87,15 +86,14 @@ impl Bot {
         tokio::join!(worked, self.keep_up(CATCH_UP), self.delete_old(), prewarmed).0
     }
 
-    /// Looks for what was missed every so often, until [`Bot::stop`] is called elsewhere.
+    /// Catches up at the given interval until the token of [`Bot::stopper`] is cancelled.
     pub async fn keep_up(&self, every: Duration) {
         while self.stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
             self.catch_up().await;
         }
     }
 
-    /// Deletes what is older than the retention every so often, until [`Bot::stop`] is called
-    /// elsewhere.
+    /// Deletes old data at regular intervals until the token of [`Bot::stopper`] is cancelled.
     async fn delete_old(&self) {
         loop {
             if let Err(error) = retention::delete_old(&self.app).await {
@@ -112,17 +110,17 @@ impl Bot {
             return;
         }
         if let Err(error) = catch_up(&self.app, &mut *self.missed.lock().await).await {
-            // GitHub may be away just now; webhooks that come are worked on all the same.
+            // GitHub may be unavailable now; incoming webhooks are processed all the same.
             tracing::warn!(%error, "what was missed could not be made up for; it is tried again");
         }
     }
 
-    /// Asks server and workers to end; those under way end first.
+    /// Returns the token whose cancellation ends server and workers; work in progress ends first.
     pub fn stopper(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// Waits until the web servers have ended.
+    /// Cancels the token, and waits until the web servers have ended.
     pub async fn stop(self) -> Result<()> {
         self.stop.cancel();
         for server in self.servers {
@@ -136,7 +134,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
 }
 
-/// Fails now rather than at the first plan; whether the version will do, each stack's lock says.
+/// Fails if an engine is needed and not found, so that this is noticed before the first plan. Its
+/// version is checked later, against the lock of each stack.
 fn has_engine(app: &App) -> Result<()> {
     let runs_engine = app.roles.iter().any(|role| matches!(role, Role::Plan | Role::Apply));
     match app.engine.find() {
@@ -152,7 +151,7 @@ fn secrets(app: &App) -> Result<Secrets> {
     Secrets::new(current, secrets.next()).context("the webhook secret cannot be used")
 }
 
-/// `planwright serve`: until the process is asked to end.
+/// Runs `planwright serve` until the process is asked to end.
 pub async fn serve(settings: &Serve) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the rim: from here on time is an argument")]
     let clock = Arc::new(jiff::Timestamp::now);
@@ -166,7 +165,8 @@ pub async fn serve(settings: &Serve) -> Result<()> {
     let stop = bot.stopper();
     tokio::spawn(async move {
         asked_to_end().await;
-        // First of all: whoever reads the log may be gone, and then writing to it fails.
+        // Cancelled before logging: the reader of the log may be gone, and then writing to it
+        // fails.
         stop.cancel();
         tracing::info!("ending; jobs under way are finished first");
     });
@@ -174,7 +174,7 @@ pub async fn serve(settings: &Serve) -> Result<()> {
     bot.stop().await
 }
 
-/// Until the process is interrupted or asked to end.
+/// Waits until the process is interrupted or asked to end.
 pub async fn asked_to_end() {
     let interrupt = tokio::signal::ctrl_c();
     let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
@@ -185,7 +185,7 @@ pub async fn asked_to_end() {
                 _ = terminate.recv() => {}
             }
         }
-        // Without the one there is still the other.
+        // If one signal cannot be listened to, the other still works.
         Err(_) => drop(interrupt.await),
     }
 }

@@ -1,9 +1,9 @@
-//! Process settings as they are typed: one struct per concern, read once at the rim.
+//! The settings of the process as they are given: one struct per concern, read once at start-up.
 //!
 //! Each can be given as a flag, as the environment variable that its help names, or in the file of
-//! `--config` under the name of its flag; the first of these wins. Secrets have no flag, since other
-//! users of the machine can read arguments. What the settings mean once believed (a parsed key, an
-//! opened directory) is `app`'s; nothing here does IO.
+//! `--config` under the name of its flag; the first of these wins. Secrets have no flag, since
+//! other users of the machine can read arguments. `app` turns the settings into what they name (a
+//! parsed key, an opened directory); nothing here does IO.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ use planwright_core::job::Role;
 /// The settings that only a variable or the file may give.
 pub const SECRETS: [&str; 3] = ["private-key", "webhook-secret", "client-secret"];
 
-/// Reads a role, which is a type of `planwright_core`.
+/// Returns the parser for a role, which is a type of `planwright_core`.
 fn role() -> impl TypedValueParser<Value = Role> {
     let known = Role::ALL.map(|role| PossibleValue::new(role.as_str()).help(role.about()));
     PossibleValuesParser::new(known).try_map(|word| word.parse::<Role>())
@@ -101,7 +101,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// GitHub lets a delivery be sent again for three days, and people look at last week's log.
+    /// GitHub allows redeliveries for three days, and people look at logs of the last week.
     const LEAST: u32 = 7;
     const MOST: u32 = 36_500;
 
@@ -239,7 +239,7 @@ impl Default for Engine {
     }
 }
 
-/// The environment of this process, read with the other settings; a test brings its own.
+/// The environment of this process, read with the other settings; tests supply their own.
 #[derive(Clone)]
 pub struct Variables(pub BTreeMap<OsString, OsString>);
 
@@ -250,7 +250,7 @@ impl Variables {
     }
 }
 
-/// Names only: values may be credentials.
+/// Shows only names, because values may be credentials.
 impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()

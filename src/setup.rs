@@ -1,6 +1,6 @@
-//! `planwright setup`: the page that registers the App is served until GitHub has made it.
+//! `planwright setup`: serves the page that registers the App, until GitHub has created it.
 //!
-//! The secrets go into one file of settings, or to whoever asked for them; no log has them.
+//! The secrets are written to one settings file or returned to the caller; they are never logged.
 
 use std::{
     io::Write as _,
@@ -25,24 +25,24 @@ use crate::http::{self, Form, Registrar};
 #[derive(Clone, Debug)]
 pub struct RegistrationRequest {
     pub api_url: String,
-    /// None: whoever sits before the browser.
+    /// The organisation that owns the App; `None` for the user of the browser.
     pub organization: Option<String>,
-    /// Where GitHub will reach the bot, without `/webhook`.
+    /// The address at which GitHub reaches the bot, without `/webhook`.
     pub url: String,
-    /// Of the page, on loopback; 0 is any free one.
+    /// The port of the page, on loopback; 0 means any free one.
     pub port: u16,
-    /// Where the settings go; none gives them back.
+    /// The file for the settings; `None` to return them.
     pub file: Option<PathBuf>,
 }
 
 /// A registered App.
 pub struct Registered {
     pub registration: Registration,
-    /// YAML with secrets, where no file was named.
+    /// The settings as YAML, with secrets; `None` if they were written to a file.
     pub settings: Option<SecretString>,
 }
 
-/// Serves the page, tells its address to `tell`, and returns once the App is registered.
+/// Serves the page, passes its address to `tell`, and returns once the App is registered.
 pub async fn register(
     request: &RegistrationRequest,
     tell: impl FnOnce(SocketAddr),
@@ -77,7 +77,7 @@ pub async fn register(
     outcome.context("the page ended without an App")?
 }
 
-/// Exchanges the code of a manifest once, and keeps the secrets that come.
+/// Exchanges the code of a manifest once, and stores the secrets that GitHub returns.
 struct ManifestExchange {
     api_url: String,
     url: PublicUrl,
@@ -90,7 +90,7 @@ impl Registrar for ManifestExchange {
     async fn register(&self, code: &str) -> Result<Registration> {
         let converted = convert(&self.api_url, code).await?;
         let registration = converted.registration.clone();
-        // The code is used up: from here on there is no second try.
+        // The code can be used only once, so there is no second attempt from here on.
         let outcome = self.store_secrets(converted).await.with_context(|| {
             format!(
                 "`{}` is registered, but its secrets could not be kept; generate new ones on its \
@@ -139,15 +139,15 @@ impl ManifestExchange {
     }
 }
 
-/// A file that is not there yet, in a directory that can be written.
+/// A file that does not exist yet, in a writable directory.
 struct OutputFile {
     path: PathBuf,
-    /// Readable for its owner alone from the start.
+    /// A temporary file, readable only by its owner from the start.
     aside: NamedTempFile,
 }
 
 impl OutputFile {
-    /// Errors now rather than when there are secrets to keep.
+    /// Checks that the file can be written. Fails early, before there are secrets to store.
     fn reserve(path: &Path) -> Result<Self> {
         let shown = path.display();
         ensure!(
@@ -186,7 +186,7 @@ struct SettingsFile<'a> {
 impl SettingsFile<'_> {
     fn yaml(&self) -> SecretString {
         let lines = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
-        // JSON is YAML, and quotes what has to be quoted.
+        // JSON is valid YAML, and quotes what has to be quoted.
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let public_url = match self.url.is_protected() {
             true => format!("public-url: {}\n", quoted(&self.url.to_string())),
@@ -209,7 +209,7 @@ impl SettingsFile<'_> {
     }
 }
 
-/// Returns where the form goes.
+/// Returns the address that the form is sent to.
 fn action(api_url: &str, organization: Option<&str>) -> Result<String> {
     let web = web_address(api_url)?;
     let Some(organization) = organization else { return Ok(format!("{web}/settings/apps/new")) };
@@ -221,13 +221,13 @@ fn action(api_url: &str, organization: Option<&str>) -> Result<String> {
     Ok(format!("{web}/organizations/{organization}/settings/apps/new"))
 }
 
-/// Returns a first suggestion: all Apps of a GitHub have different names, of up to 34 characters.
+/// Returns a suggested name. On GitHub, names of Apps are unique and have at most 34 characters.
 fn name(organization: Option<&str>) -> String {
     let name = organization.map_or("planwright".into(), |it| format!("planwright-{it}"));
     name.chars().take(34).collect()
 }
 
-/// 32 bytes in hexadecimal.
+/// Returns 32 random bytes in hexadecimal.
 fn random() -> Result<String> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow!("this machine gives no randomness"))?;
@@ -256,7 +256,7 @@ mod tests {
         let place = OutputFile::reserve(&path).unwrap();
         std::fs::write(&path, "mine").unwrap();
         assert!(OutputFile::reserve(&path).is_err());
-        // Nor is one that came meanwhile.
+        // A file that was created in the meantime is not replaced either.
         assert!(place.write(&"theirs".into()).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
     }

@@ -1,7 +1,7 @@
-//! The log of the process, and its spans on their way to a collector.
+//! The log of the process, and the export of its spans to a collector.
 //!
-//! Spans carry ids alone: no text of a person, no output of an engine, no secret. What is logged
-//! inside of one stays in the log.
+//! Spans contain only ids: no text from people, no engine output, no secrets. Log lines inside a
+//! span are not exported.
 
 use std::{collections::HashMap, io::IsTerminal as _};
 
@@ -24,13 +24,13 @@ use tracing_subscriber::{
 /// The field of a W3C trace context that is stored with a job.
 const TRACE_PARENT: &str = "traceparent";
 
-/// Sends what is left of the spans when the process ends.
+/// The span exporter, which has to be flushed when the process ends.
 #[derive(Default)]
 #[must_use]
 pub struct Telemetry(Option<SdkTracerProvider>);
 
 impl Telemetry {
-    /// Waits until the collector has all spans, some seconds at most.
+    /// Waits until all spans are sent to the collector, for some seconds at most.
     pub fn shutdown(self) {
         if let Some(provider) = self.0
             && let Err(error) = provider.shutdown()
@@ -40,14 +40,15 @@ impl Telemetry {
     }
 }
 
-/// Logs to standard error what `RUST_LOG` asks for, else `otherwise`; each line is text or JSON.
+/// Logs to standard error at the levels in `RUST_LOG`, or else those in `otherwise`, as text or
+/// JSON lines.
 pub fn log(otherwise: &str, is_json: bool) {
-    // Only the first call of a process has an effect.
+    // Only the first call in a process has an effect.
     let _ = Registry::default().with(log_layer(otherwise, is_json)).try_init();
 }
 
-/// Logs, and exports spans where `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector; fails if the
-/// standard variables cannot be used.
+/// Starts logging, and exports spans if `OTEL_EXPORTER_OTLP_ENDPOINT` names a collector. Fails if
+/// the standard variables are invalid.
 #[expect(clippy::disallowed_methods, reason = "the rim: the variables are OpenTelemetry's")]
 pub fn start(otherwise: &str, is_json: bool) -> anyhow::Result<Telemetry> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -87,15 +88,15 @@ where
     let log = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(wants_colour && std::io::stderr().is_terminal())
-        // Else a line that cannot be written is told on the same closed stream, and that panics.
+        // Otherwise a failed write is reported on the same closed stream, which panics.
         .log_internal_errors(false);
-    // The spans that are exported are no context of lines, which name the ids that they need.
+    // Exported spans are not shown with log lines, which name the ids that they need.
     let filter =
         filter.and(FilterFn::new(|metadata| !metadata.is_span() || !is_exported(metadata)));
     if is_json { log.json().with_filter(filter).boxed() } else { log.with_filter(filter).boxed() }
 }
 
-/// Returns whether a collector is named and the export is not switched off.
+/// Returns whether a collector is named and the export is not disabled.
 fn is_wanted(variable: impl Fn(&str) -> Option<String>) -> bool {
     let is_disabled =
         variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -104,7 +105,7 @@ fn is_wanted(variable: impl Fn(&str) -> Option<String>) -> bool {
     !is_disabled && !is_none && endpoints.into_iter().any(|name| variable(name).is_some())
 }
 
-/// Describes this process; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win.
+/// Describes this process; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence.
 fn resource(variable: impl Fn(&str) -> Option<String>) -> Resource {
     let has_name = variable("OTEL_SERVICE_NAME").is_some()
         || variable("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|all| all.contains("service.name="));
@@ -114,13 +115,13 @@ fn resource(variable: impl Fn(&str) -> Option<String>) -> Resource {
     resource.with_attribute(version).build()
 }
 
-/// Returns whether a span or event leaves the process: spans of ours, but not those of requests,
-/// which probes and pages make all the time.
+/// Returns whether to export a span or event: all spans of Planwright, except those of HTTP
+/// requests, which probes and pages make constantly.
 fn is_exported(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && metadata.target().starts_with("planwright") && metadata.name() != "http"
 }
 
-/// Returns the current span as a W3C `traceparent`; none where nothing is exported.
+/// Returns the current span as a W3C `traceparent`; `None` if nothing is exported.
 pub fn trace_parent() -> Option<String> {
     let context = Span::current().context();
     if !context.span().span_context().is_valid() {
@@ -131,12 +132,12 @@ pub fn trace_parent() -> Option<String> {
     fields.remove(TRACE_PARENT)
 }
 
-/// Makes `span` a part of the trace that `trace_parent` names; one that is malformed names none.
+/// Makes `span` a part of the trace in `trace_parent`; a malformed one is ignored.
 pub fn continue_trace(span: &Span, trace_parent: Option<&str>) {
     let Some(trace_parent) = trace_parent else { return };
     let fields = HashMap::from([(TRACE_PARENT.to_owned(), trace_parent.to_owned())]);
     let parent = TraceContextPropagator::new().extract(&fields);
-    // Fails where nothing is exported, and then there is no trace.
+    // Fails if nothing is exported, and then there is no trace.
     let _ = span.set_parent(parent);
 }
 

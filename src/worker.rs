@@ -1,7 +1,7 @@
-//! Claim a job, run it, record how it ended; nothing here knows what a job does.
+//! Claims jobs, runs them, and records how they ended.
 //!
-//! A lease is renewed while the job runs; a job that is cancelled, superseded or lost is stopped.
-//! What fails is tried again with growing pauses, an apply never.
+//! The lease is renewed while a job runs; a cancelled, superseded or lost job is stopped. Failed
+//! jobs are retried with growing pauses, except for applies.
 
 mod registration;
 
@@ -30,15 +30,15 @@ use crate::{
 
 pub use registration::ProcessRegistration;
 
-/// A worker that says nothing for this long has lost its job.
+/// A worker that does not renew its lease for this long loses the job.
 const LEASE: Duration = Duration::from_secs(30);
 const ATTEMPTS: i64 = 5;
-/// A job that this version does not know is left alone for so long.
+/// How long a job that this version does not know is put back for.
 const UNKNOWN: SignedDuration = SignedDuration::from_secs(15);
-/// Other processes are not heard when they enqueue.
+/// How often the queue is checked, because jobs enqueued by other processes send no signal here.
 const POLL: Duration = Duration::from_secs(2);
 
-/// Runs jobs of the roles of this process until `stop`, then lets those under way end.
+/// Runs jobs of this process's roles until `stop`, then lets running jobs end.
 pub async fn run_until(
     app: Arc<App>,
     registration: &ProcessRegistration,
@@ -54,7 +54,7 @@ pub async fn run_until(
     Ok(())
 }
 
-/// Runs everything that is due, for tests and for whoever wants to wait until nothing is left.
+/// Runs everything that is due and returns when nothing is left; used by tests and the demo.
 pub async fn run_until_idle(app: &App) -> anyhow::Result<()> {
     let kinds = queue::kinds(&app.roles)?;
     let worker = Uuid::now_v7().to_string();
@@ -79,7 +79,7 @@ async fn work(app: &App, worker: &str, kinds: &[JobKind], stop: &CancellationTok
     }
 }
 
-/// Claims and runs one job; whether there was one.
+/// Claims and runs one job; returns whether there was one.
 async fn run_next(app: &App, worker: &str, kinds: &[JobKind]) -> anyhow::Result<bool> {
     let Some(claim) = app.store.claim(worker, kinds, app.now(), LEASE).await? else {
         return Ok(false);
@@ -118,7 +118,7 @@ fn span(claim: &Claim) -> Span {
 
 async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
     let stop = CancellationToken::new();
-    // A job that waited may have been cancelled meanwhile, and has to know before it goes on.
+    // The job may have been cancelled while it waited, which it has to know before it starts.
     if !renew_lease(app, claim, &stop).await {
         return (Outcome::Done, Vec::new());
     }
@@ -130,7 +130,7 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
         JobContext { job: Some(claim.job.id), stop, ..JobContext::new(app, job.target()) };
     let guarded = std::panic::AssertUnwindSafe(jobs::run(&job, &context)).catch_unwind();
     let ended = tokio::select! {
-        // The heartbeat only ends when there is no lease left to renew.
+        // The heartbeat only ends when the lease is lost.
         () = keep_lease(app, claim, &context.stop) => Ok(Err(flow::Error::Stopped)),
         ended = guarded => ended,
     };
@@ -141,7 +141,7 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
             (Outcome::Requeue { at }, Vec::new())
         }
         Ok(Err(flow::Error::Away(why))) => {
-            // An outage is no reason to give anything up, a merge least of all.
+            // An outage is no reason to give anything up, least of all a merge.
             tracing::warn!(job = %claim.job.id, why, "GitHub cannot be reached");
             (Outcome::Requeue { at: pause(app.now(), 3) }, Vec::new())
         }
@@ -155,8 +155,8 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
     }
 }
 
-/// Puts back a job that this version does not know, for a process that does. It is not even begun,
-/// so one that is not wanted any more ends here.
+/// Puts back a job that this version does not know, for a process that does. If the job has been
+/// cancelled or superseded it ends here, since it was never started.
 fn unknown(app: &App, claim: &Claim, stop: &CancellationToken, error: &RecordError) -> Outcome {
     if stop.is_cancelled() {
         return Outcome::Done;
@@ -169,7 +169,7 @@ fn unknown(app: &App, claim: &Claim, stop: &CancellationToken, error: &RecordErr
     Outcome::Requeue { at: app.now().checked_add(UNKNOWN).unwrap_or(Timestamp::MAX) }
 }
 
-/// Renews the lease until the job is not ours any more.
+/// Renews the lease until it is lost.
 async fn keep_lease(app: &App, claim: &Claim, stop: &CancellationToken) {
     loop {
         tokio::time::sleep(LEASE / 15).await;
@@ -179,7 +179,8 @@ async fn keep_lease(app: &App, claim: &Claim, stop: &CancellationToken) {
     }
 }
 
-/// Renews the lease once, and asks the job to stop when it should. Returns whether it is still ours.
+/// Renews the lease once, and stops the job if it should not go on. Returns whether the lease is
+/// still held.
 async fn renew_lease(app: &App, claim: &Claim, stop: &CancellationToken) -> bool {
     match app.store.heartbeat(claim.lease, app.now(), LEASE).await {
         Ok(HeartbeatReply::Going) => {}
@@ -195,7 +196,7 @@ async fn renew_lease(app: &App, claim: &Claim, stop: &CancellationToken) -> bool
 
 fn done(app: &App, claim: &Claim, jobs: &[Job]) -> (Outcome, Vec<NewJob>) {
     let now = app.now();
-    // A job that is finished twice must not enqueue what follows twice.
+    // The key ensures that following jobs are enqueued once, even if a job is finished twice.
     let next = jobs
         .iter()
         .enumerate()
@@ -206,7 +207,7 @@ fn done(app: &App, claim: &Claim, jobs: &[Job]) -> (Outcome, Vec<NewJob>) {
     }
 }
 
-/// Logs a failure of ours once, and tells people when no further attempt follows.
+/// Logs an internal error once, and reports it to people if no further attempt follows.
 async fn failed(app: &App, claim: &Claim, job: &Job, error: String) -> (Outcome, Vec<NewJob>) {
     let id = claim.job.id.to_string();
     tracing::error!(job = %id, attempt = claim.job.attempts, error, "a job failed");
@@ -219,7 +220,7 @@ async fn failed(app: &App, claim: &Claim, job: &Job, error: String) -> (Outcome,
     (Outcome::Failed { error }, Vec::new())
 }
 
-/// 2, 8, 32, … seconds.
+/// Returns the time of the next attempt: after 2, 8, 32, … seconds.
 fn pause(now: Timestamp, attempts: i64) -> Timestamp {
     let exponent = u32::try_from(attempts.clamp(1, 6)).unwrap_or(6);
     let pause = SignedDuration::from_secs(2 * 4_i64.pow(exponent - 1));

@@ -1,4 +1,4 @@
-//! What people tell a run: to begin, to go on with other words, an answer.
+//! What people tell an agent run: to start, to continue with other instructions, or an answer.
 
 use planwright_core::{
     actor::Actor,
@@ -27,18 +27,19 @@ use crate::{
     flow::{Result, id_of, merge_preview, outbox},
 };
 
-/// What a run is begun with.
+/// What a run starts from.
 pub struct RunRequest<'a> {
     pub issue: &'a Issue,
-    /// Who put it before us; may write.
+    /// Who asked for the run; has write permission.
     pub by: &'a Actor,
-    /// What they say beside the issue.
+    /// What they wrote in addition to the issue.
     pub text: &'a str,
-    /// A natural key: the same wish is the same run.
+    /// A natural key: requests with the same key share one run.
     pub key: String,
 }
 
-/// Begins a run, or finds the one of the same wish; a run that still goes on there is superseded.
+/// Starts a run, or returns the one with the same key. Earlier runs of the issue that are not over
+/// are superseded.
 pub async fn begin(
     app: &App,
     target: &Target,
@@ -66,8 +67,8 @@ pub async fn begin(
     Ok(job::Agent { target: target.clone(), run: run.id.0 }.into())
 }
 
-/// Returns what is visible of the issue and of the words beside it. Words of people who may not
-/// write are not read: where there are any, only the words beside count.
+/// Returns the visible text of the issue and of what `asked.by` wrote. Text from people without
+/// write permission is not used: if there is any in the issue, only what `asked.by` wrote counts.
 async fn request(app: &App, target: &Target, asked: &RunRequest<'_>) -> Result<Request> {
     let RunRequest { issue, by, text, .. } = asked;
     let mut people = vec![(*by).clone()];
@@ -103,7 +104,7 @@ async fn request(app: &App, target: &Target, asked: &RunRequest<'_>) -> Result<R
     })
 }
 
-/// Carries `/infra propose`, `revise` and `answer` out.
+/// Handles `/infra propose`, `revise` and `answer`.
 pub async fn instruct(app: &App, job: &Instruct) -> Result<Vec<Job>> {
     let Instruct { target, asked, command } = job;
     if app.model.is_none() {
@@ -123,8 +124,8 @@ pub async fn instruct(app: &App, job: &Instruct) -> Result<Vec<Job>> {
     Ok(vec![job::Agent { target: home, run: found.id.0 }.into()])
 }
 
-/// Lets the run whose result a pull request is go on with what a review wants changed, if whoever
-/// wrote it may write. Once for each review.
+/// Continues the run that made a pull request with the changes that a review requests, if the
+/// reviewer has write permission. Each review counts once.
 pub async fn revise(app: &App, job: &Revise) -> Result<Vec<Job>> {
     let Revise { target, by, review, text } = job;
     let found = app.store.agent_run_of_pull_request(id_of(target)).await?;
@@ -136,7 +137,7 @@ pub async fn revise(app: &App, job: &Revise) -> Result<Vec<Job>> {
         let Visible { text, dropped } = visible::visible(text);
         let may_write = app.github.permission(&target.repository, by).await?.can_write();
         if !may_write || text.is_empty() {
-            // What others think of it is for people to read.
+            // Reviews by others are for people to read.
             return Ok(Vec::new());
         }
         if let Err(refusal) = may_revise(&logged.run) {
@@ -161,7 +162,7 @@ fn may_revise(run: &Run) -> Result<(), Refusal> {
     }
 }
 
-/// Returns the newest run of an issue, or the one whose result a pull request is.
+/// Returns the newest run of an issue, or the run that made a pull request.
 async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
     let id = id_of(target);
     match app.store.agent_runs(id).await?.pop() {
@@ -170,7 +171,7 @@ async fn find(app: &App, target: &Target) -> Result<Option<AgentRun>> {
     }
 }
 
-/// Returns whether the log has this command already, because a job is done a second time.
+/// Returns whether the log already contains this command, which happens when a job is repeated.
 fn is_told(logged: &Logged, asked: &Invocation, command: &AgentCommand) -> bool {
     logged.log.iter().any(|entry| match (&entry.event, command) {
         (Event::Chosen { comment, .. }, AgentCommand::Answer(_))
@@ -227,13 +228,13 @@ async fn settings(app: &App, target: &Target, issue: &Issue) -> Result<RepoConfi
     Ok(merge_preview::config(&mirror, &tree).await?.map_err(Refusal::Invalid)?)
 }
 
-/// Returns the key of the run that the text of an issue asks for.
+/// Returns the key of the run for the text of an issue.
 pub fn key_of(issue: &Issue) -> String {
     let parts = [issue.title.as_bytes(), issue.body.as_bytes()];
     format!("issue/{}", Digest::of_parts("v1", parts))
 }
 
-/// Feeds the failed plan of a pull request back to the run that made it, once for each head.
+/// Passes the failed plan of a pull request to the run that made it, once per head.
 pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
     let Some(found) = app.store.agent_run_of_pull_request(id_of(target)).await? else {
         return Ok(Vec::new());
@@ -262,7 +263,7 @@ pub async fn plan_failed(app: &App, target: &Target) -> Result<Vec<Job>> {
     Ok(vec![job::Agent { target: home, run: found.id.0 }.into()])
 }
 
-/// Returns what is wrong with a change, for the model.
+/// Returns what is wrong with a change, worded for the model.
 fn failure(change: &Change) -> String {
     let stacks = change.stacks.iter().filter_map(|stack| {
         let why = match &stack.plan {

@@ -1,8 +1,9 @@
-//! A run of the agent, step by step: each step ends with an event, so that a run goes on after a
-//! crash where its log ends.
+//! An agent run, step by step. Each step ends with an event in the log, so that after a crash the
+//! run continues where its log ends.
 //!
-//! What comes next, and whether a call is allowed, `core::agent` decides. The model is asked here,
-//! and its calls are carried out on files in memory; planning and publishing are plain code.
+//! The next step, and whether a call is allowed, are decided in `core::agent`. This module asks the
+//! model and carries its calls out on files in memory. Planning and publishing do not involve the
+//! model.
 
 mod instruct;
 mod publish;
@@ -41,7 +42,7 @@ pub use instruct::{RunRequest, begin, instruct, key_of, plan_failed, revise};
 
 use self::workspace::Workspace;
 
-/// A log with the state that it leads to.
+/// A log and the state of the run that follows from it.
 pub(crate) struct Logged {
     pub id: RunId,
     pub log: Vec<Entry>,
@@ -55,7 +56,8 @@ impl Logged {
         Ok(Self { id, log, run })
     }
 
-    /// Appends an event; when somebody else appended one meanwhile, the job looks again.
+    /// Appends an event. If another process has appended one in the meantime, fails with
+    /// `Error::Later`, so that the job starts over.
     pub async fn append(&mut self, app: &App, event: Event) -> Result<()> {
         let text = v1::event_to_text(&event);
         let entry = Entry::after(self.log.last(), event, text, app.now());
@@ -84,7 +86,7 @@ fn facts(run: &Run) -> AgentFacts {
     }
 }
 
-/// Returns the head that a run has published without finishing it, and what is missing of it.
+/// Returns the head that a run has published although its work is unfinished, and what is missing.
 fn unfinished(run: &Run) -> Option<Unfinished> {
     let (how, published) = (run.unfinished.clone()?, run.published.as_ref()?);
     let is_planned = run.planned.as_ref().is_some_and(|it| it.rev == run.rev());
@@ -92,7 +94,7 @@ fn unfinished(run: &Run) -> Option<Unfinished> {
     Some(Unfinished { head: published.head.clone(), why })
 }
 
-/// Goes on with a run until people, a plan or time have to come first.
+/// Continues a run until it has to wait for people, a plan, or a point in time.
 pub async fn go(job: &job::Agent, context: &JobContext<'_>) -> Result<Vec<Job>> {
     let (app, target, run) = (context.app, &job.target, job.run);
     let mut logged = Logged::load(app, RunId(run)).await?;
@@ -138,7 +140,8 @@ pub async fn go(job: &job::Agent, context: &JobContext<'_>) -> Result<Vec<Job>> 
     }
 }
 
-/// People are reminded of each question once, however often the job that asks is done.
+/// Schedules a reminder for the open question; once per question, however often the job is
+/// repeated.
 async fn remind_later(app: &App, target: &Target, logged: &Logged) -> Result<()> {
     let Some((at, question)) = logged.run.reminder() else { return Ok(()) };
     let job = job::Remind { target: target.clone(), run: logged.id.0, question }.into();
@@ -147,7 +150,7 @@ async fn remind_later(app: &App, target: &Target, logged: &Logged) -> Result<()>
     Ok(app.store.enqueue(&row, app.now()).await.map(drop)?)
 }
 
-/// Reminds people of a question, if it still is the one that the run waits for.
+/// Reminds people of a question, if the run still waits for the answer.
 pub async fn remind(app: &App, job: &job::Remind) -> Result<()> {
     let job::Remind { target, run, question } = job;
     let logged = Logged::load(app, RunId(*run)).await?;
@@ -160,8 +163,8 @@ pub async fn remind(app: &App, job: &job::Remind) -> Result<()> {
     }
 }
 
-/// Has the pull request of a run looked at once more after its end, once: it is opened before the end
-/// is written down, so it may have been judged without that.
+/// Enqueues a job that checks the pull request of an ended run again, once. The pull request is
+/// opened before the end is recorded, so its verdict may not have considered the end.
 async fn look_again(app: &App, target: &Target, logged: &Logged) -> Result<()> {
     let Some(job) = afterwards(target, logged) else { return Ok(()) };
     let once = format!("published/{}", logged.run.last.hash);
@@ -177,13 +180,13 @@ fn afterwards(target: &Target, logged: &Logged) -> Option<Job> {
     let now = published.next().flatten()?;
     let target = Target { number: now.pull_request, ..target.clone() };
     if published.flatten().next().is_some_and(|before| before.head == now.head) {
-        // No push tells of it.
+        // The head has not moved, so no push causes a plan.
         return Some(job::Plan { target, asked: None, stacks: Vec::new() }.into());
     }
     logged.run.unfinished.as_ref().map(|_| job::Verdict { target, review: None }.into())
 }
 
-/// Ends a run that people cancelled; one that only changes hands goes on elsewhere.
+/// Ends a run that people cancelled. If the job was only stopped, another worker continues the run.
 async fn stopped(app: &App, target: &Target, logged: &mut Logged) -> Result<Vec<Job>> {
     let known = app.store.pull_request(id_of(target)).await?;
     let is_cancelled = known.is_some_and(|it| it.cancel_requested >= Some(it.generation));
@@ -194,12 +197,12 @@ async fn stopped(app: &App, target: &Target, logged: &mut Logged) -> Result<Vec<
     Err(Error::Stopped)
 }
 
-/// The comment on the issue.
+/// Updates the comment on the issue.
 async fn show(app: &App, target: &Target, run: &Run) -> Result<()> {
     outbox::request(app, target, &RequestReport::Run(RunReport::from(run))).await
 }
 
-/// Asks the model; what it may cost at most is debited before.
+/// Asks the model. The most that it can cost is deducted from the budget first.
 async fn ask(
     app: &App,
     target: &Target,
@@ -224,7 +227,7 @@ async fn ask(
     logged.append(app, event).await
 }
 
-/// Ends the run at its next step, with the limit as the reason.
+/// Records which limit is used up; the next step ends the run for that reason.
 async fn exhausted(app: &App, logged: &mut Logged, limit: Limit) -> Result<()> {
     logged.append(app, Event::Exhausted { limit }).await
 }
@@ -242,7 +245,7 @@ async fn affords(
     Ok(today.and_then(|()| run.budget.affords(debit)))
 }
 
-/// Returns what came back, as an event.
+/// Returns the model's response, or its failure, as an event.
 fn heard(
     app: &App,
     model: &Model,
@@ -266,8 +269,8 @@ fn heard(
     })
 }
 
-/// A secret that a model writes, wherever it has it from, goes no further: not into the log, and not
-/// back to the server.
+/// Replaces everything in a model's response that contains a secret, wherever the model got it
+/// from, so that it reaches neither the log nor the model server.
 fn without_secrets(app: &App, mut turn: Turn) -> Turn {
     const GONE: &str = "[secret]";
     if is_secret(app, &turn.text) {
@@ -281,13 +284,13 @@ fn without_secrets(app: &App, mut turn: Turn) -> Turn {
     turn
 }
 
-/// Returns what the model is told, without our secrets, wherever they came from.
+/// Returns content for the model without the secrets of this process.
 pub(crate) fn scrubbed(app: &App, content: &Value) -> Value {
     let text = app.secrets.scrubbed(&content.to_string());
     serde_json::from_str(&text).unwrap_or_else(|_| json!({ "code": "secret" }))
 }
 
-/// Decides on the next call of the model.
+/// Decides on the model's next call.
 async fn decide(
     app: &App,
     logged: &mut Logged,
@@ -312,16 +315,16 @@ async fn decide(
     }
 }
 
-/// Returns whether a text holds a secret of ours, in one of its forms or with blanks in it, or what
-/// has the form of a credential.
+/// Returns whether a text contains a secret of this process, also in encoded form or with
+/// whitespace in between, or anything that looks like a credential.
 fn is_secret(app: &App, text: &str) -> bool {
     let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let holds = |text: &str| app.secrets.is_in(text) || credentials::likeness(text).is_some();
     holds(text) || holds(&squeezed)
 }
 
-/// Ends the run of an issue that no job is at work on, for whoever cancels it; false when there is
-/// none.
+/// Ends the open run of an issue, for a person who cancels it while no job works on it. Returns
+/// false if there is none.
 pub async fn cancel(app: &App, target: &Target) -> Result<bool> {
     let runs = app.store.agent_runs(id_of(target)).await?;
     let Some(open) = runs.into_iter().rfind(|run| !run.facts.is_over) else { return Ok(false) };

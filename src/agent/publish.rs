@@ -1,4 +1,4 @@
-//! The end of a run: what it made becomes a draft pull request, or nothing does.
+//! The end of an agent run: its edits become a draft pull request, if there are any.
 
 use planwright_core::{
     agent::{
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// Publishes what there is to publish, and writes the end down.
+/// Publishes the edits of a run, if it has any, and records its end.
 pub async fn close(
     app: &App,
     target: &Target,
@@ -27,7 +27,7 @@ pub async fn close(
     how: End,
     workspace: &Workspace,
 ) -> Result<()> {
-    // People may have been asked or told something else since: the comment says what is now.
+    // People may have answered or instructed the run since, so the comment is updated first.
     show(app, target, &logged.run).await?;
     let (how, published) = match published(app, target, logged, &how, workspace).await {
         Ok(published) => (how, published),
@@ -37,7 +37,7 @@ pub async fn close(
     logged.append(app, Event::Ended { how, published }).await
 }
 
-/// Returns whether what was made is for people to see, whatever is missing of it.
+/// Returns whether the edits are to be published even if they are incomplete.
 fn is_worth_seeing(how: &End) -> bool {
     !matches!(how, End::Superseded | End::Cancelled)
         && !matches!(how, End::Finished(outcome) if *outcome != Outcome::Propose)
@@ -58,7 +58,8 @@ async fn published(
     }
     let run = &logged.run;
     for person in &run.people {
-        // It is made in their name, and much may have happened since they asked.
+        // The pull request is made in their name, and their permission may have changed since they
+        // asked.
         if !app.github.permission(&target.repository, person).await?.can_write() {
             let (login, command) = (person.login.clone(), "propose");
             return Err(Refusal::NotAllowed { login, command }.into());
@@ -79,7 +80,7 @@ async fn published(
     Ok(Some(Published { pull_request, branch: place.branch, head }))
 }
 
-/// Returns a branch that no other run has.
+/// Returns the branch name for a run; no other run has the same.
 fn branch(target: &Target, logged: &Logged) -> Result<BranchName> {
     let id = logged.id.0.simple().to_string();
     let branch = BranchName::parse(format!("planwright/{}-{}", target.number, &id[20..]));

@@ -1,4 +1,4 @@
-//! What a run works on: the files of its base commit, with its edits, in memory.
+//! What a run works on: the files of its base commit with its edits, in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,16 +22,16 @@ use crate::{
     flow::{Result, merge_preview, propose::Configuration},
 };
 
-/// How many problems of one edit are told.
+/// How many problems of one edit are shown to the model.
 const MOST_PROBLEMS: usize = 8;
 
 pub struct Workspace {
     pub configuration: Configuration,
-    /// What the edits of the run make of it; none where there are none.
+    /// The result of the run's edits; `None` if there are none.
     pub edited: Option<Edited>,
-    /// All files as they are with the edits.
+    /// All files, with the edits applied.
     pub now: MemoryFiles,
-    /// The stacks, with the edits.
+    /// The stacks, with the edits applied.
     pub stacks: BTreeSet<StackId>,
     /// The packages that stacks may use, by name or folder.
     pub packages: BTreeSet<String>,
@@ -39,7 +39,8 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Returns the workspace of a run at its present revision: `kept` when it still is that one.
+    /// Returns the workspace of a run at its current revision; reuses `kept` if that has the same
+    /// revision.
     pub async fn fresh<'a>(
         app: &App,
         target: &Target,
@@ -55,7 +56,7 @@ impl Workspace {
         Ok(kept.insert(workspace))
     }
 
-    /// Reads the base commit of a run, and carries its edits out.
+    /// Reads the base commit of a run and applies its edits.
     pub async fn open(app: &App, target: &Target, run: &Run) -> Result<Self> {
         let base = &run.request.base;
         let mirror = merge_preview::with(app, target, &run.request.base_ref, base).await?;
@@ -75,7 +76,7 @@ impl Workspace {
             let stacks = stacks(&now);
             return Ok(Self { configuration, edited: None, now, stacks, packages, rev });
         }
-        // Each edit was carried out with all before it when it was accepted.
+        // All these edits were valid together when the last of them was accepted.
         let edited = configuration.edited(&run.change_set);
         let edited = edited.map_err(|findings| unreadable("its edits", &findings))?;
         let mut now = configuration.files.clone();
@@ -93,7 +94,8 @@ impl Workspace {
         self.configuration.trusted()
     }
 
-    /// Carries an allowed call out: what the model is told, and whether an edit holds from now on.
+    /// Carries out an allowed call. Returns the content for the model, and whether an edit was
+    /// accepted.
     pub fn carry_out(&self, run: &Run, call: &Call) -> (Value, bool) {
         let mut accepted = false;
         let content = match call {
@@ -110,7 +112,7 @@ impl Workspace {
                     accepted = is_valid;
                     content
                 }
-                // The others are no work on files: planning, asking and finishing.
+                // The other calls do not involve files: planning, asking and finishing.
                 None => json!({ "code": "no_effect" }),
             },
         };
@@ -186,7 +188,7 @@ impl Workspace {
         }
     }
 
-    /// Returns what one edit more would make of it, and whether it holds.
+    /// Returns the result of adding an edit, for the model, and whether the edit is valid.
     fn tried(&self, run: &Run, change_set: &ChangeSet) -> (Value, bool) {
         match self.configuration.edited(change_set) {
             Ok(edited) => {
@@ -218,7 +220,7 @@ fn problems(findings: &[Finding]) -> Value {
     json!({ "ok": false, "problems": problems })
 }
 
-/// A package with many params is told without their descriptions.
+/// Returns a package description that is too large without the descriptions of its params.
 fn without_words(mut full: Value) -> Value {
     let params = full["data"]["params"].as_array_mut().into_iter().flatten();
     for param in params.filter_map(Value::as_object_mut) {
@@ -232,7 +234,7 @@ fn unreadable(what: &str, findings: &[Finding]) -> anyhow::Error {
     anyhow::anyhow!("{what} can no longer be read: {first}")
 }
 
-/// Returns the stacks that edits name, with whether each is still there.
+/// Returns the stacks that the edits name, each with whether it still exists.
 pub fn touched(run: &Run, workspace: &Workspace) -> BTreeMap<StackId, bool> {
     let named = run.change_set.0.iter().map(|edit| edit.stack());
     named.map(|stack| (stack.clone(), workspace.stacks.contains(stack))).collect()

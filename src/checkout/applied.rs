@@ -1,7 +1,7 @@
-//! What was applied last of a stack, kept under `.planwright/applied/` so that it can be planned
+//! The last applied tree of each stack, kept under `.planwright/applied/` so that it can be planned
 //! again: for drift, for outputs, and to destroy a stack whose files are gone.
 //!
-//! The tree and its locks, no plan and no state. One file for each stack, replaced as a whole.
+//! It holds the tree and its locks, but no plan or state. One file per stack, replaced as a whole.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,14 +24,14 @@ use crate::flow::work::Tree;
 const FOLDER: &str = "applied";
 const FILE: &str = "applied.json";
 
-/// The last applied tree of a stack, and where its state is.
+/// The last applied tree of a stack, and the backend of its state.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Applied {
     pub tree: Tree,
     backend: Backend,
 }
 
-/// As it stands in the file.
+/// The content of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -73,7 +73,8 @@ impl Applied {
         Ok(all)
     }
 
-    /// Errors where there is something that cannot be read: it may tell of real resources.
+    /// Returns the last applied tree, if there is one. Fails if the record cannot be read: it may
+    /// describe real resources.
     pub fn read(dir: &Path, stack: &StackId) -> Result<Option<Self>, engine::Error> {
         let path = file(dir, stack);
         let unusable = |why: String| engine::Error::Unreadable {
@@ -144,8 +145,8 @@ impl Applied {
         }
     }
 
-    /// Refuses to look for the state in another place than where the last apply has left it: the
-    /// engine would find nothing there and make everything a second time.
+    /// Fails if the state would be looked for in another place than where the last apply left it:
+    /// the engine would find nothing there and create everything a second time.
     pub fn is_where(
         &self,
         stack: &StackId,

@@ -1,7 +1,7 @@
-//! `planwright apply` and `destroy`: carries out exactly the plan that was shown, then proves by a
+//! `planwright apply` and `destroy`: carry out exactly the plan that was shown, then verify with a
 //! second plan that nothing is left to do.
 //!
-//! Asking the person is `cli`'s. Never retried: a failure says what is known of each resource.
+//! `cli` asks the person. Nothing is retried: a failure says what is known of each resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,22 +14,22 @@ use super::{
     plan::{StackPlan, plan_work},
 };
 
-/// How applying one stack ended.
+/// The result of applying one stack.
 pub struct Outcome {
-    /// What became of each resource, as far as it is known.
+    /// What is known of each resource.
     pub steps: Vec<Step>,
     pub outputs: BTreeMap<String, Output>,
     pub end: End,
 }
 
 pub enum End {
-    /// Nothing was left to do.
+    /// There was nothing to do.
     Unchanged,
     /// Applied, and a second plan is empty.
     Verified,
     /// Applied, but a second plan still has changes.
     NotConverged(Plan),
-    /// Applied, but it could not be verified or written down.
+    /// Applied, but it could not be verified or recorded.
     Unverified(String),
     Failed(String),
 }
@@ -40,7 +40,7 @@ impl Outcome {
     }
 }
 
-/// Refuses plans that delete or replace protected resources which nobody has named.
+/// Fails if plans delete or replace protected resources that are not in `allowed`.
 pub fn may_apply<'a>(
     plans: impl IntoIterator<Item = &'a StackPlan>,
     allowed: &[String],
@@ -70,7 +70,7 @@ pub async fn apply(session: &Session<'_>, plan: StackPlan) -> Outcome {
     let control = Control { cancel: session.cancel.clone(), log: Some(&log), on_start: None };
     let ended = |steps, outputs, end| Outcome { steps, outputs, end };
     if planned.plan.is_empty() {
-        // It holds the work directory, which reading the outputs needs.
+        // A plan holds the lock of the work directory, which reading the outputs needs.
         drop(planned);
         let outputs = match is_destroyed {
             true => Ok(BTreeMap::new()),

@@ -1,13 +1,13 @@
 //! `planwright drift`: what a plan of each stack's last applied tree would do.
 //!
-//! The files of the stacks do not matter here, only what was applied from this checkout.
+//! The current files of the stacks do not matter, only what was applied from this checkout.
 
 use planwright_core::{change::DriftCheck, names::StackId};
 use planwright_engine::Mode;
 
 use super::{Error, Session, plan::plan_work};
 
-/// Checks the named stacks; with no name, those that are here and those that were applied.
+/// Checks the named stacks; without names, all stacks here and all that were applied.
 pub async fn drift(
     session: &Session<'_>,
     names: &[String],

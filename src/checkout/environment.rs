@@ -1,10 +1,10 @@
-//! What an engine on the command line gets from the person's own environment.
+//! The variables that an engine on the command line gets from the user's own environment.
 //!
-//! Everything, since the person's own credentials are wanted and providers read any variable; but
-//! not what would make the engine do something other than what the stack's files say (`TF_VAR_…`,
-//! `TF_CLI_ARGS`, `TF_WORKSPACE`, `TF_DATA_DIR`, …), and not Planwright's own settings. Of the
-//! engine's own variables these reach it: `TF_TOKEN_…`, and by way of the adapter
-//! `TF_CLI_CONFIG_FILE` and `TF_PLUGIN_CACHE_DIR`. The bot passes on only what its settings name.
+//! All variables are passed on, since providers may read any of them for credentials, except
+//! Planwright's own and those that would change what the engine does with a stack (`TF_VAR_…`,
+//! `TF_CLI_ARGS`, `TF_WORKSPACE`, `TF_DATA_DIR`, …). Of the engine's own variables it gets
+//! `TF_TOKEN_…` and, from the adapter, `TF_CLI_CONFIG_FILE` and `TF_PLUGIN_CACHE_DIR`. The bot
+//! passes on only what its settings name.
 
 use std::{collections::BTreeMap, ffi::OsString};
 
@@ -12,7 +12,7 @@ use planwright_engine::Secrets;
 
 use super::Error;
 
-/// The variables of a person that children get, and the values among them that are never shown.
+/// The variables that children get, and those of their values that are never shown.
 #[derive(Clone, Default)]
 pub struct Environment {
     pub variables: BTreeMap<String, OsString>,
@@ -20,7 +20,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Fails where leaving a variable out would be worse than not to start at all.
+    /// Fails if leaving a variable out would do harm.
     pub fn new(all: &BTreeMap<String, OsString>) -> Result<Self, Error> {
         if all.contains_key("TF_ENCRYPTION") {
             return Err(Error::Usage(
@@ -43,7 +43,8 @@ fn is_passed_on(name: &str) -> bool {
     !is_engines && !name.starts_with("PLANWRIGHT_")
 }
 
-/// By its name: a person has too many variables to hide the values of all of them.
+/// Returns whether a variable is secret, judging by its name: a user has too many variables to hide
+/// the values of all of them.
 fn is_secret(name: &str) -> bool {
     const WORDS: [&str; 6] = ["SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIALS"];
     let name = name.to_uppercase();

@@ -20,9 +20,10 @@ pub struct Written {
     pub outcome: &'static str,
 }
 
-/// Writes the forms, and removes those of packages that are not allowed any more.
+/// Writes the forms, and removes those of packages that are no longer allowed.
 ///
-/// A file that `planwright forms` did not make is left alone.
+/// Fails, without touching the file, if a form's path has a file that `planwright forms` did not
+/// make.
 pub fn forms(checkout: &Checkout) -> Result<Vec<Written>, Error> {
     let folder = checkout.root.join(FOLDER);
     fs::create_dir_all(&folder).with_context(|| format!("{FOLDER} cannot be made"))?;

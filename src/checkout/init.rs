@@ -1,4 +1,4 @@
-//! `planwright init`: a repository of stacks with a first one that needs no cloud.
+//! `planwright init`: creates a repository of stacks, with a first stack that needs no cloud.
 
 use std::{fs, io, path::Path};
 
@@ -19,19 +19,19 @@ params:
   audience: [world]
 ";
 
-/// Directories that the engine and the command line keep beside the stacks.
+/// Directories that the engine and the command line create beside the stacks.
 const IGNORED: [&str; 2] = [".terraform/", ".planwright/"];
 
-/// Paths that were written, and folders of stacks that were there already.
+/// Paths that were written, and stack folders that already existed.
 #[derive(Debug, Default, Serialize)]
 pub struct Initialized {
     pub written: Vec<String>,
     pub kept: Vec<String>,
 }
 
-/// Writes what is not there yet.
+/// Writes the files that do not exist yet.
 ///
-/// Refuses where there is a `planwright.yaml` already.
+/// Fails if there is already a `planwright.yaml`.
 pub fn init(root: &Path) -> Result<Initialized, Error> {
     if root.join(FILE).exists() {
         let message =
@@ -69,7 +69,7 @@ pub fn init(root: &Path) -> Result<Initialized, Error> {
     Ok(Initialized { written, kept })
 }
 
-/// Returns what is in the folder of stacks, or the folder itself where it is empty.
+/// Returns what is in the stacks folder, or the folder itself if it is empty.
 fn kept(root: &Path) -> Result<Vec<String>, Error> {
     let folder = root.join(STACKS);
     if !folder.exists() {

@@ -1,4 +1,4 @@
-//! `planwright lock`: makes or updates lock files; the only command that does.
+//! `planwright lock`: creates or updates lock files.
 
 use std::fs;
 
@@ -21,11 +21,11 @@ pub struct Locked {
     pub stack: StackId,
     pub path: String,
     pub package: LockedPackage,
-    /// Whether the file was written; a lock that is right already stays as it is.
+    /// Whether the file was written; a lock that is already right is not touched.
     pub changed: bool,
 }
 
-/// Locks the named stacks, or none of them where one has findings.
+/// Locks the named stacks, or none of them if any has findings.
 pub fn lock(checkout: &Checkout, names: &[String]) -> Result<Vec<Locked>, Error> {
     let mut locks = Vec::new();
     let mut findings: Vec<Finding> = Vec::new();
@@ -53,12 +53,12 @@ pub fn lock(checkout: &Checkout, names: &[String]) -> Result<Vec<Locked>, Error>
     if shared.is_empty() { Ok(all) } else { Err(shared.into()) }
 }
 
-/// Returns the lock as it is to be, and the bytes of the file as it is.
+/// Returns the new lock, and the current bytes of its file.
 fn locked(checkout: &Checkout, id: &StackId) -> Checked<(Lock, Option<Vec<u8>>)> {
     use planwright_package::files::Files as _;
     let stack = Stack::read(&checkout.files, id)?;
     let package = package_of(&stack, &checkout.trusted())?;
-    // A lock that cannot be read may hold the key of a state that exists: never invent another.
+    // A lock that cannot be read may hold the key of an existing state, so no new key is made up.
     let before = Lock::read(&checkout.files, id)?;
     let lock = Lock::new(&stack, &package, before.map(|(lock, _)| lock.state_key))?;
     Ok((lock, checkout.files.read(&lock_file(id))?))

@@ -1,7 +1,7 @@
-//! The use cases of the command line on a checkout: no server, no GitHub.
+//! The commands that work on a checkout, without a server or GitHub.
 //!
-//! They return values; `cli` prints them. A checkout trusts itself: configuration and packages are
-//! read where the stacks are.
+//! They return values; `cli` prints them. A checkout trusts itself: settings and packages are read
+//! from the same tree as the stacks.
 
 mod applied;
 pub mod apply;
@@ -37,19 +37,19 @@ pub use revision::Revision;
 pub use session::{Log, Person, Session};
 pub use working_dir::WorkingDir;
 
-/// Why a command did not do what it was asked for.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Files are not as they have to be.
     #[error("{} findings", .0.len())]
     Findings(Vec<Finding>),
-    /// The command was asked for something that is not there.
+    /// The command names something that does not exist, or cannot be used here.
     #[error("{0}")]
     Usage(String),
-    /// It would do what nobody has agreed to.
+    /// The command would do something that nobody has agreed to.
     #[error("{0}")]
     Refused(String),
-    /// The person ended it.
+    /// The user cancelled it.
     #[error("cancelled")]
     Cancelled,
     #[error(transparent)]
@@ -84,12 +84,12 @@ impl Checkout {
         Trusted { config: &self.config, packages: &self.files }
     }
 
-    /// One stack, strictly by its lock.
+    /// Reads, checks and renders one stack, strictly by its lock.
     pub fn prepared(&self, id: &StackId) -> Result<Prepared, Error> {
         Ok(Prepared::load(&self.files, &self.trusted(), id)?)
     }
 
-    /// Returns each of the stacks that people name, or every finding of all of them.
+    /// Returns each of the named stacks. Fails with the findings of all of them.
     pub fn prepared_all(&self, names: &[String]) -> Result<Vec<Prepared>, Error> {
         let mut all = Vec::new();
         let mut findings = Vec::new();
@@ -102,7 +102,7 @@ impl Checkout {
         if findings.is_empty() { Ok(all) } else { Err(findings.into()) }
     }
 
-    /// Returns the stacks that people name, `website/prod`, `website` or `stacks/website`; all if
+    /// Returns the named stacks, given as `website/prod`, `website` or `stacks/website`; all if
     /// none is named.
     pub fn selected(&self, names: &[String]) -> Result<Vec<StackId>, Error> {
         selected(&self.files, names)
@@ -123,7 +123,7 @@ fn selected(files: &dyn Files, names: &[String]) -> Result<Vec<StackId>, Error> 
     named(&all, names)
 }
 
-/// Returns those of `all` that people name, in each way that they write it; all if none is named.
+/// Returns those of `all` that are named, in any of the usual notations; all if none is named.
 fn named(all: &BTreeSet<StackId>, names: &[String]) -> Result<Vec<StackId>, Error> {
     if names.is_empty() {
         return Ok(all.iter().cloned().collect());
@@ -141,7 +141,7 @@ fn named(all: &BTreeSet<StackId>, names: &[String]) -> Result<Vec<StackId>, Erro
     Ok(selected)
 }
 
-/// `website/prod` or `website` of a name, a folder or a file of a stack.
+/// Returns `website/prod` or `website` for the name, folder or file of a stack.
 fn bare(name: &str) -> &str {
     let bare = name.trim_end_matches('/');
     let bare = bare.strip_prefix("./").unwrap_or(bare);
@@ -149,7 +149,7 @@ fn bare(name: &str) -> &str {
     [".lock.json", ".yaml"].into_iter().find_map(|end| bare.strip_suffix(end)).map_or(
         bare,
         |file| {
-            // What all environments share is no environment.
+            // `stack` stands for all environments and is not an environment itself.
             file.strip_suffix("/stack").unwrap_or(file)
         },
     )

@@ -1,4 +1,4 @@
-//! `planwright outputs`: what the state of each stack says came out of its last apply.
+//! `planwright outputs`: the outputs in the state of each stack.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,11 @@ use planwright_engine::{Control, Output};
 
 use super::{Error, Session, session::PerStack};
 
-/// The outputs of one stack by name; `None` where nothing was applied.
+/// The outputs of one stack by name; `None` if nothing was applied.
 pub type Outputs = Option<BTreeMap<String, Output>>;
 
-/// Reads the outputs of the named stacks, sensitive ones in clear too: hiding them is the caller's.
+/// Reads the outputs of the named stacks. Sensitive ones are in plain text; the caller has to hide
+/// them.
 pub async fn outputs(session: &Session<'_>, names: &[String]) -> Result<PerStack<Outputs>, Error> {
     let stacks = session.known(names)?.into_iter().map(|stack| (stack, ())).collect();
     let one = async |stack: StackId, ()| {

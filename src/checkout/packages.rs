@@ -1,6 +1,6 @@
-//! `planwright package`: the packages that stacks may use, and one of them in full.
+//! `planwright package`: lists the packages that stacks may use, and shows one in full.
 //!
-//! Works outside a repository too, where there are only those that come with Planwright.
+//! Also works outside a repository, with the built-in packages only.
 
 use std::path::Path;
 
@@ -16,15 +16,15 @@ use planwright_package::{
 
 use super::{Checkout, Error, WorkingDir};
 
-/// A package as a stack names it, and what is in it or wrong with it.
+/// A package by the name that stacks use, and its content or what is wrong with it.
 pub struct Listed {
     pub source: Source,
     pub package: Checked<Package>,
-    /// Whether `planwright.yaml` lets stacks use it; true where there is none.
+    /// Whether `planwright.yaml` allows stacks to use it; true if there is no such file.
     pub is_allowed: bool,
 }
 
-/// Returns the packages that come with Planwright, then those of the repository that `start` is in.
+/// Returns the built-in packages, then those of the repository that contains `start`.
 pub fn list(start: &Path) -> Result<Vec<Listed>, Error> {
     let sources = Sources::open(start)?;
     let listed = |source: Source| Listed {
@@ -35,7 +35,7 @@ pub fn list(start: &Path) -> Result<Vec<Listed>, Error> {
     Ok(sources.all()?.into_iter().map(listed).collect())
 }
 
-/// Returns the package of this name or folder.
+/// Returns the package with this name or folder.
 pub fn show(start: &Path, name: &str) -> Result<Package, Error> {
     let sources = Sources::open(start)?;
     let bare = name.trim_end_matches('/');
@@ -79,7 +79,7 @@ impl Sources {
     }
 
     fn read(&self, source: &Source) -> Checked<Package> {
-        // What is not there is told before anything is read, so nobody sees this place.
+        // Callers only read packages that exist, so this position is never shown.
         let place = Location { file: source.to_string(), line: 1, column: 1 };
         source.package(&self.files, &place)
     }

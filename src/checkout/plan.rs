@@ -1,4 +1,4 @@
-//! `planwright plan`: what the engine would do to stacks, by their locks; nothing is changed.
+//! `planwright plan`: what the engine would do to stacks, by their locks. Changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use planwright_package::{lock::shared_state, repository};
 use super::{Error, Session, session::PerStack};
 use crate::flow::work::{Tree, Work};
 
-/// The plan of one stack; as long as it lives, `apply` can carry out exactly this.
+/// The plan of one stack, which `apply` can carry out while this value exists.
 pub struct StackPlan {
     pub work: Work,
     pub mode: Mode,
@@ -26,13 +26,13 @@ impl StackPlan {
         &self.planned.warnings
     }
 
-    /// Returns addresses in protected slots that would be deleted or replaced.
+    /// Returns the addresses of protected resources that would be deleted or replaced.
     pub fn protected(&self) -> BTreeSet<String> {
         self.work.protected(self.plan())
     }
 }
 
-/// Plans the named stacks, or none of them where one has findings.
+/// Plans the named stacks, or none of them if any has findings.
 pub async fn plan(session: &Session<'_>, names: &[String]) -> Result<PerStack<StackPlan>, Error> {
     let prepared = session.checkout.prepared_all(names)?;
     is_alone_with_its_state(session)?;
@@ -41,7 +41,7 @@ pub async fn plan(session: &Session<'_>, names: &[String]) -> Result<PerStack<St
     plan_trees(session, trees, Mode::Normal).await
 }
 
-/// Plans to destroy the named stacks: as their files are, or as they were applied last where the
+/// Plans to destroy the named stacks: by their current files, or by the last applied tree if the
 /// files are gone.
 pub async fn plan_destroy(
     session: &Session<'_>,
@@ -87,7 +87,7 @@ pub(super) async fn plan_work(
     session.engine.plan(&session.root(work), mode, &control).await
 }
 
-/// Two stacks with one state would destroy each other's resources.
+/// Fails if two stacks share a state: they would destroy each other's resources.
 fn is_alone_with_its_state(session: &Session<'_>) -> Result<(), Error> {
     let shared = shared_state(&session.checkout.files)?;
     if shared.is_empty() { Ok(()) } else { Err(shared.into()) }

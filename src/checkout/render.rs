@@ -1,4 +1,4 @@
-//! `planwright render`: the files that the engine would run, written out or compared.
+//! `planwright render`: the files that the engine would run, written or compared.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,9 +19,9 @@ pub fn render(checkout: &Checkout, names: &[String]) -> Result<BTreeMap<StackId,
     Ok(all.into_iter().map(|prepared| (prepared.stack.id, prepared.rendered)).collect())
 }
 
-/// Writes each render to a folder of its own below `out`.
+/// Writes each rendered stack to its own folder below `out`.
 ///
-/// What else lies there stays, save for modules that are no longer part of the render.
+/// Other files there are kept, except for the folder `modules`, which is replaced.
 pub fn write(out: &Path, renders: &BTreeMap<StackId, Rendered>) -> Result<(), Error> {
     for (id, rendered) in renders {
         let folder = out.join(id.to_string());
@@ -46,11 +46,11 @@ pub fn write(out: &Path, renders: &BTreeMap<StackId, Rendered>) -> Result<(), Er
 pub struct Changed {
     pub stack: StackId,
     pub path: String,
-    /// Unified, with `/dev/null` for a side that has no such file.
+    /// A unified diff, with `/dev/null` for a side without the file.
     pub diff: String,
 }
 
-/// Returns what the render of `revision` and that of the checkout differ in.
+/// Returns the differences between the rendered files of `revision` and those of the checkout.
 pub fn diff(checkout: &Checkout, names: &[String], revision: &str) -> Result<Vec<Changed>, Error> {
     let before = Revision::open(&checkout.root, revision)?;
     let config = repository::config(&before)?;
@@ -60,7 +60,7 @@ pub fn diff(checkout: &Checkout, names: &[String], revision: &str) -> Result<Vec
     let ids: BTreeSet<StackId> = if names.is_empty() {
         then.union(&now).cloned().collect()
     } else {
-        // A stack that is only in the revision was removed, and can be named too.
+        // A stack that exists only in the revision was removed, and can be named too.
         let here = selected(&checkout.files, names);
         here.or_else(|_| selected(&before, names))?.into_iter().collect()
     };

@@ -1,4 +1,4 @@
-//! `planwright resolve`: every value of a stack, and why it is what it is.
+//! `planwright resolve`: every value of a stack, and where it comes from.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,12 +8,12 @@ use planwright_package::{Prepared, resolve::Source, stack::From};
 
 use super::Error;
 
-/// One value and everybody who set it, the one that counts first.
+/// One value and every place that sets it, the one that counts first.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
     pub pointer: String,
     pub value: Value,
-    /// The param behind it, where there is one.
+    /// The param behind it, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub param: Option<String>,
     pub given: Vec<Given>,
@@ -84,7 +84,7 @@ fn explained(prepared: &Prepared, pointer: String, mut first: Given) -> Explanat
     Explanation { pointer, value, param: param.map(|param| format!("/params{param}")), given }
 }
 
-/// Returns everybody who set a param, from strong to weak.
+/// Returns every layer that sets a param, from strongest to weakest.
 fn weaker(prepared: &Prepared, param: &str) -> Vec<Given> {
     let layers = prepared.stack.layers.iter().rev();
     let mut all: Vec<Given> = layers

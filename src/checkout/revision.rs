@@ -1,6 +1,6 @@
-//! A revision of the checkout's own git repository as [`Files`].
+//! A revision of the checkout's git repository as [`Files`].
 //!
-//! Reads through `git`, which knows how; nothing is checked out.
+//! Read through the crate `git`; nothing is checked out.
 
 use std::path::Path;
 
@@ -16,12 +16,12 @@ use super::Error;
 pub struct Revision {
     repo: Repo,
     tree: Sha,
-    /// The checkout's folder within the repository, with a `/` at the end, or empty.
+    /// The checkout's folder within the repository, with a trailing `/`, or empty.
     prefix: String,
 }
 
 impl Revision {
-    /// Returns the tree of `revision` (a branch, tag or commit) at the folder `root`.
+    /// Opens `revision` (a branch, tag or commit) at the folder `root`.
     pub fn open(root: &Path, revision: &str) -> Result<Self, Error> {
         let repo = Repo::discover(root).map_err(|e| match e {
             git::Error::Missing(_) => Error::Usage(format!(

@@ -1,8 +1,8 @@
-//! What the commands that drive the engine share: the engine, the person's environment, and the
-//! places under `.planwright/`.
+//! What the commands that run the engine share: the engine, the user's environment, and the folders
+//! under `.planwright/`.
 //!
-//! `.planwright/` is private and in no commit: states of a local backend, what was applied last,
-//! work directories, providers, and the key of digests.
+//! `.planwright/` is private and never committed. It holds states of a local backend, last applied
+//! trees, work directories, providers, and the key for HMACs of sensitive values.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,33 +24,33 @@ use planwright_package::repository;
 use super::{Checkout, Environment, Error, applied::Applied, named};
 use crate::flow::work::{Home, Site, Tree, Work};
 
-/// Told of each line that the engine says about a stack.
+/// Called with each line of the engine's output about a stack.
 pub type Log = dyn Fn(&StackId, &str) + Send + Sync;
 
-/// Who sits at the terminal.
+/// The user at the terminal.
 pub struct Person {
     pub environment: BTreeMap<String, OsString>,
-    /// The engine they name; the first of `tofu` and `terraform` on their path if none.
+    /// The engine that they name; if `None`, the first of `tofu` and `terraform` on their path.
     pub engine: Option<PathBuf>,
-    /// Fires when they want it to stop.
+    /// Cancelled when they want to stop.
     pub cancel: CancellationToken,
     pub log: Box<Log>,
 }
 
-/// One command line at work with an engine.
+/// A running command with an engine.
 pub struct Session<'a> {
     pub checkout: &'a Checkout,
     pub engine: Engine,
     pub cancel: CancellationToken,
     secrets: Secrets,
-    /// Each stack gets what every child gets.
+    /// No stack gets variables in addition to those of every child.
     no_more: BTreeMap<String, OsString>,
     log: Box<Log>,
-    /// `.planwright`.
+    /// The path of `.planwright`.
     dir: PathBuf,
 }
 
-/// A result for each stack; what went wrong with one is worded for people.
+/// A result for each stack; errors are worded for the user.
 pub type PerStack<T> = Vec<(StackId, Result<T, String>)>;
 
 impl<'a> Session<'a> {
@@ -84,17 +84,17 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Returns the stacks that people name among those that are here and those that were applied
-    /// from here.
+    /// Returns the named stacks, out of those that exist here and those that were applied from
+    /// here.
     pub fn known(&self, names: &[String]) -> Result<Vec<StackId>, Error> {
         let mut all: BTreeSet<StackId> = repository::stacks(&self.checkout.files)?.0;
         all.extend(Applied::all(&self.dir)?);
         named(&all, names)
     }
 
-    /// Does the same to each, as many at a time as the engine has turns.
+    /// Calls `work` for each stack, as many at a time as the engine allows.
     ///
-    /// Errors as a whole where it was cancelled, or where there is no engine for any of them.
+    /// Fails as a whole if it is cancelled, or if no engine is found.
     pub async fn each<S, T>(
         &self,
         stacks: Vec<(StackId, S)>,
@@ -137,17 +137,17 @@ impl<'a> Session<'a> {
         work.root(&self.no_more, &self.secrets)
     }
 
-    /// Returns how the engine is watched while it works on `stack`.
+    /// Returns the callback for the engine's output about `stack`.
     pub fn log<'s>(&'s self, stack: &'s StackId) -> impl Fn(&str) + Send + Sync + 's {
         move |line| (self.log)(stack, line)
     }
 
-    /// Returns what was applied last of a stack.
+    /// Returns what was last applied of a stack.
     pub fn applied(&self, stack: &StackId) -> Result<Option<Applied>, engine::Error> {
         Applied::read(&self.dir, stack)
     }
 
-    /// Remembers a tree as the one that was applied last; none once all of it is destroyed.
+    /// Records a tree as the last applied one, or removes the record if the stack was destroyed.
     pub fn record(&self, work: &Work, is_destroyed: bool) -> Result<(), engine::Error> {
         if is_destroyed {
             return Applied::remove(&self.dir, &work.stack);
@@ -156,7 +156,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Makes a directory that only its owner reads and that git leaves alone.
+/// Creates a directory that only its owner can read and that git ignores.
 fn private_dir(dir: &Path) -> Result<(), Error> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.with_context(|| format!("{} cannot be made", dir.display()))?;

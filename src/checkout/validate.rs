@@ -1,4 +1,4 @@
-//! `planwright validate`: everything that is wrong with the stacks, without an engine.
+//! `planwright validate`: finds everything that is wrong with the stacks, without an engine.
 
 use jiff::civil::Date;
 
@@ -24,7 +24,8 @@ impl Validated {
     }
 }
 
-/// Checks the named stacks, or all of them and what lies beside them. `today` ends overrides.
+/// Checks the named stacks; without names, all stacks and the files beside them. Overrides whose
+/// last day is before `today` have expired.
 pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Validated, Error> {
     let stacks = checkout.selected(names)?;
     let mut findings = shared_state(&checkout.files)?;
@@ -32,7 +33,8 @@ pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Va
         findings.extend(repository::stacks(&checkout.files)?.1);
     }
     for id in &stacks {
-        // Also of a stack that is not locked or valid yet, before it is committed.
+        // Also checked for a stack that is not locked or valid yet, because it should be noticed
+        // before a commit.
         if let Ok(stack) = Stack::read(&checkout.files, id) {
             findings.extend(credentials::findings(&stack));
         }
@@ -42,7 +44,7 @@ pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Va
         }
     }
     findings.sort_by(|a, b| a.place.cmp(&b.place));
-    // Environments share `stack.yaml`, and a mistake there is still one mistake.
+    // Environments share `stack.yaml`, and a mistake there is one mistake.
     findings.dedup();
     Ok(Validated { stacks, findings })
 }

@@ -1,6 +1,6 @@
 //! A directory as [`Files`].
 //!
-//! Links are never followed, neither a file's nor a folder's on the way to it.
+//! Symbolic links are never followed, neither at a file nor at a folder above it.
 
 use std::{
     io::ErrorKind,
@@ -20,7 +20,8 @@ impl WorkingDir {
         Self { root: root.to_owned() }
     }
 
-    /// Errors where a step on the way is a link; `None` where there is nothing.
+    /// Returns the full path; `None` if it does not exist. Fails if any step of it is a symbolic
+    /// link.
     fn regular(&self, path: &str) -> Result<Option<PathBuf>, FilesError> {
         let mut full = self.root.clone();
         for step in path.split('/').filter(|step| !step.is_empty()) {

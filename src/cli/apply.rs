@@ -1,4 +1,4 @@
-//! `planwright apply`, and what it has in common with `destroy`: show, ask, do, tell.
+//! `planwright apply`, and what it shares with `destroy`: show the plan, ask, apply, report.
 
 use std::{
     collections::BTreeSet,
@@ -61,8 +61,8 @@ pub fn run(
 }
 
 impl Consent {
-    /// Before anything is planned: somebody has to be there to say yes, else they hear what is
-    /// `next`.
+    /// Checks, before anything is planned, that the user can be asked or has agreed in advance. The
+    /// error ends with `next`, the advice.
     pub fn can_be_given(&self, output: &Output, next: &str) -> Result<(), Error> {
         if self.auto_approve || (std::io::stdin().is_terminal() && !output.is_json) {
             return Ok(());
@@ -95,7 +95,7 @@ impl Consent {
     }
 }
 
-/// Shows the plans, asks, and does exactly that, one stack after the other.
+/// Shows the plans, asks, and applies exactly those, one stack after the other.
 pub async fn carry_out(
     session: &Session<'_>,
     plans: Plans,
@@ -172,7 +172,7 @@ fn end(stack: &StackId, verb: &'static str, outcome: &Outcome) -> Doc {
     }
 }
 
-/// Returns what is known of each resource of an apply that failed, what is open first.
+/// Returns what is known of each resource of a failed apply, unknown outcomes first.
 fn steps(outcome: &Outcome) -> Block {
     let word = |outcome| match outcome {
         StepOutcome::Done => "done",

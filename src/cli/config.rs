@@ -1,8 +1,8 @@
-//! Arguments together with the file of `--config`, whose values count where neither a flag nor a
-//! variable gives one.
+//! Combines the arguments with the file of `--config`, whose values count where neither a flag nor
+//! a variable gives one.
 //!
-//! The file's values become the defaults of the words that clap knows, so that names, values and
-//! what has to be there are judged in one place.
+//! The file's values become the defaults of clap's arguments, so that clap alone checks names,
+//! values and what is required.
 
 use std::{ffi::OsString, path::Path};
 
@@ -26,16 +26,16 @@ const CONFIGURED: [&str; 2] = ["serve", "doctor"];
 /// Why there is nothing to run.
 #[derive(Debug)]
 pub enum Unread {
-    /// Help, or arguments that make no sense.
+    /// Help was requested, or the arguments are invalid.
     Words(clap::Error),
-    /// Settings that cannot be meant.
+    /// The settings are invalid.
     Settings { error: Error, of_doctor: bool },
 }
 
-/// Reads the arguments of the process, its name first, and the file that they name.
+/// Reads the arguments of the process, including its name, and the file that they name.
 pub fn read(arguments: &[OsString]) -> Result<Cli, Unread> {
     let mut command = Cli::command();
-    // What is wrong with the arguments is told below; here only the file is looked for.
+    // Errors in the arguments are reported below; this only looks for the file.
     let glance = command.clone().ignore_errors(true).try_get_matches_from(arguments).ok();
     let of_doctor = glance.as_ref().and_then(ArgMatches::subcommand_name) == Some("doctor");
     let settings = |error| Unread::Settings { error, of_doctor };
@@ -61,7 +61,7 @@ pub fn read(arguments: &[OsString]) -> Result<Cli, Unread> {
     Cli::from_arg_matches(&matches).map_err(Unread::Words)
 }
 
-/// Errors where a secret stands among the arguments, which every user of the machine can read.
+/// Fails if a secret is given as an argument, which every user of the machine can read.
 fn no_secret_as_argument(matches: &ArgMatches) -> Result<(), Error> {
     let Some((_, matches)) = matches.subcommand().filter(|(name, _)| CONFIGURED.contains(name))
     else {
@@ -85,7 +85,7 @@ fn with_file(command: Command, name: &str, file: &Path) -> Result<Command, Error
     let bytes = std::fs::read(file)
         .map_err(|e| Error::Usage(format!("reading {shown} of --config: {e}")))?;
     let node = Node::parse(&shown, &bytes).map_err(|mut findings| {
-        // The usual advice is for the files of a repository.
+        // The usual advice is about files of a repository.
         findings.iter_mut().for_each(|finding| finding.fix = None);
         Error::Findings(findings)
     })?;
@@ -111,7 +111,7 @@ fn with_file(command: Command, name: &str, file: &Path) -> Result<Command, Error
     }))
 }
 
-/// Returns the id of the setting that a line of the file is about, and its values.
+/// Returns the id of the argument that an entry of the file sets, and its values.
 fn default_of(
     command: &Command,
     name: &str,

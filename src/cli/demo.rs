@@ -49,7 +49,8 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns where programs of this user keep what they remember.
+/// Returns the directory for persistent state of this user's programs, as defined by the XDG Base
+/// Directory specification.
 #[expect(clippy::disallowed_methods, reason = "the rim")]
 fn state_directory() -> Result<PathBuf, Error> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|it| it.is_absolute());

@@ -25,7 +25,7 @@ pub fn run(
     checkout: &Checkout,
     output: &mut Output,
 ) -> Result<ExitCode, Error> {
-    // No command shows a destroy without doing it.
+    // No command shows a plan to destroy without going on to do it.
     let next = "run it in a terminal to see what it would destroy, or give `--auto-approve`";
     arguments.consent.can_be_given(output, next)?;
     drive(&arguments.engine, checkout, async |session| {

@@ -1,4 +1,4 @@
-//! `planwright doctor`: what is wrong, and how to mend it.
+//! `planwright doctor`: what is wrong, and how to fix it.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -23,7 +23,7 @@ pub fn run(configured: &Configured, output: &mut Output) -> Result<ExitCode, Err
     print(&checks(&inventory), output)
 }
 
-/// Returns what the doctor says where there are no settings to go by.
+/// Prints a report whose only check is that the settings cannot be read.
 pub fn unreadable(error: &Error, output: &mut Output) -> ExitCode {
     let found = match error {
         Error::Findings(findings) => findings_text(findings),

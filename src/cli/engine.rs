@@ -1,4 +1,4 @@
-//! What the commands that drive the engine have in common: its flags, its log, and Ctrl-C.
+//! What the commands that run the engine share: its flags, its log, and Ctrl-C.
 
 use std::{
     future::Future,
@@ -16,7 +16,7 @@ use planwright_core::{escape, names::StackId};
 use super::output::CANCELLED;
 use crate::checkout::{Checkout, Error, Person, Session};
 
-/// After so long people want to see that something happens.
+/// After this time, the engine's output is shown even without `--verbose`.
 const QUIET: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ pub struct EngineArguments {
     verbose: bool,
 }
 
-/// Runs `work` with the engine of a checkout; Ctrl-C ends it in order.
+/// Runs `work` with the engine of a checkout. Ctrl-C ends the engine in order.
 pub fn drive<T>(
     arguments: &EngineArguments,
     checkout: &Checkout,
@@ -56,12 +56,12 @@ pub fn drive<T>(
         let session = Session::new(checkout, Person { environment, engine, cancel, log })?;
         work(&session).await
     });
-    // Somebody may still be asked for a line on standard input; nobody waits for it now.
+    // A thread may still be reading a line from standard input, which is no longer needed.
     runtime.shutdown_background();
     done
 }
 
-/// The first interrupt lets the engine end in order; the second does not wait for that.
+/// Handles interrupts: the first one lets the engine end in order, the second one does not wait.
 fn interrupts(cancel: CancellationToken) -> Result<impl Future<Output = ()> + Send, Error> {
     let listen = |kind| signal(kind).context("signals cannot be listened to");
     let mut interrupt = listen(SignalKind::interrupt())?;
@@ -83,7 +83,8 @@ fn interrupts(cancel: CancellationToken) -> Result<impl Future<Output = ()> + Se
     })
 }
 
-/// Returns the engine's lines on standard error, once it has taken long.
+/// Returns a callback that prints the engine's output on standard error, unless it took only a
+/// moment.
 fn log(is_verbose: bool) -> impl Fn(&StackId, &str) + Send + Sync {
     let start = Instant::now();
     move |stack, line| {

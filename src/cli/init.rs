@@ -13,7 +13,7 @@ Next:
   planwright plan             what it would do
   planwright package list     packages for stacks of your own";
 
-/// Where nobody knows yet whether the stacks are as they have to be.
+/// The advice if there are already stacks, which may be invalid.
 const NEXT_WITH_STACKS: &str = "\
 Next:
   planwright validate         what is wrong with these stacks, if anything is";

@@ -1,7 +1,7 @@
-//! The command line: its words, and how answers are printed.
+//! The command line: its arguments, and how results are printed.
 //!
-//! Types and printing only; what a command does stands in `checkout`. Exit codes: 0 done,
-//! 1 findings, refused or failed, 2 asked wrongly, 130 interrupted.
+//! Only types and printing; what a command does is in `checkout`. Exit codes: 0 done; 1 findings,
+//! refused or failed; 2 wrong usage; 130 interrupted.
 
 mod apply;
 mod config;
@@ -93,7 +93,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command; everything that people see goes through `output`.
+    /// Runs the command.
     fn run(&self, output: &mut Output) -> Result<ExitCode, Error> {
         let start = std::path::absolute(&self.directory)
             .map_err(|e| Error::Usage(format!("{}: {e}", self.directory.display())))?;
@@ -126,7 +126,8 @@ impl Cli {
     }
 }
 
-/// Under `--detailed-exitcode` 2 means changes, so whoever asked wrongly is refused instead.
+/// Turns a usage error into a refusal (exit code 1), because with `--detailed-exitcode` 2 means
+/// changes.
 fn detailed(error: Error, is_detailed: bool) -> Error {
     match error {
         Error::Usage(message) if is_detailed => Error::Refused(message),
@@ -134,7 +135,7 @@ fn detailed(error: Error, is_detailed: bool) -> Error {
     }
 }
 
-/// Reads the arguments of the process and does what they say.
+/// Reads the arguments of the process and runs the command.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match config::read(&arguments) {
@@ -148,8 +149,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Returns what clap says: help on request, else why the arguments make no sense, under `--json` in
-/// JSON. For the doctor, settings that cannot be read are something to find.
+/// Prints clap's help or error, in JSON under `--json`. For the doctor, unreadable settings are a
+/// result of the check.
 fn misspoken(unread: &Unread) -> ExitCode {
     let is_json = std::env::args_os().any(|argument| argument == "--json");
     let mut output = Output::new(is_json);
@@ -163,7 +164,7 @@ fn misspoken(unread: &Unread) -> ExitCode {
     }
 }
 
-/// Returns a message of clap's on one line, without the usage that follows.
+/// Returns one of clap's messages on one line, without the usage text after it.
 fn plain(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return "a command is missing; `--help` lists them".into();

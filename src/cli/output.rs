@@ -1,4 +1,4 @@
-//! What a command prints: text for people or one JSON value, findings alike for every command.
+//! What a command prints: text for people or one JSON value, with findings alike for every command.
 
 use std::{
     io::{ErrorKind, Write as _},
@@ -12,11 +12,11 @@ use planwright_core::finding::{Finding, Severity};
 
 use crate::checkout::Error;
 
-/// Findings, or a refusal.
+/// Exit code for findings, refusals and failures.
 pub const REFUSED: u8 = 1;
-/// Asked for something that is not there.
+/// Exit code for a request of something that does not exist.
 pub const USAGE: u8 = 2;
-/// As a shell tells of an interrupt.
+/// Exit code with which a shell reports an interrupt.
 pub const CANCELLED: u8 = 130;
 
 pub struct Output {
@@ -28,20 +28,21 @@ impl Output {
         Self { is_json }
     }
 
-    /// One answer: `json` under `--json`, else `text`, where there is any.
+    /// Prints one result: `json` under `--json`, else `text` unless it is empty.
     pub fn print(&mut self, json: &Value, text: &str) -> Result<(), Error> {
         let line = if self.is_json { format!("{json:#}") } else { visible(text.trim_end()) };
         if line.is_empty() {
             return Ok(());
         }
         match writeln!(std::io::stdout(), "{line}") {
-            // Whoever reads us has seen enough, as in `planwright resolve | head`.
+            // The reader has seen enough, as in `planwright resolve | head`.
             Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
             result => Ok(result.context("the answer cannot be written")?),
         }
     }
 
-    /// What went wrong with some of what was asked, on standard error; in JSON it stands in the answer.
+    /// Prints errors about some of what was requested, on standard error; under `--json` they are
+    /// part of the result.
     pub fn failures(&mut self, text: &str) {
         if !self.is_json && !text.is_empty() {
             eprintln!("{}", visible(text.trim_end()));
@@ -69,7 +70,7 @@ impl Output {
 
     fn message(&mut self, message: &str, code: u8) -> ExitCode {
         if self.is_json {
-            // Nothing is left to do when even this cannot be written.
+            // If even this cannot be written, nothing is left to do.
             drop(self.print(&json!({ "error": message }), ""));
         } else {
             eprintln!("error: {}", visible(message));
@@ -78,7 +79,7 @@ impl Output {
     }
 }
 
-/// Findings one after the other, and how many they are.
+/// Returns the findings one after the other, and their counts.
 pub fn findings_text(findings: &[Finding]) -> String {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let warnings = findings.len() - errors;
@@ -93,8 +94,8 @@ pub fn findings_text(findings: &[Finding]) -> String {
     format!("{}\n\n{}", all.join("\n\n"), counts.join(", "))
 }
 
-/// Text from files as a terminal may show it: what would move the cursor, colour or reorder the line
-/// stands as an escape.
+/// Returns text that is safe for a terminal: characters that could move the cursor, colour or
+/// reorder the line are escaped.
 fn visible(text: &str) -> String {
     let is_harmful = |c: char| {
         (c.is_control() && c != '\n')

@@ -55,7 +55,7 @@ fn line(listed: &Listed) -> String {
 }
 
 fn entry(listed: &Listed) -> Value {
-    // `package` is what stands in a stack.yaml.
+    // The value of `package` in a stack.yaml.
     let mut json = json!({ "package": listed.source.to_string(), "allowed": listed.is_allowed });
     match &listed.package {
         Ok(Package { manifest, .. }) => {

@@ -54,7 +54,7 @@ pub fn has_failed(plans: &Plans) -> bool {
     plans.iter().any(|(_, plan)| plan.is_err())
 }
 
-/// All plans, and the sum of several.
+/// Prints all plans and, if there are several, their sum.
 pub fn print(plans: &Plans, output: &mut Output) -> Result<(), Error> {
     let (mut texts, mut failures) = (Vec::new(), String::new());
     for (stack, plan) in plans {

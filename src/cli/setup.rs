@@ -1,4 +1,4 @@
-//! `planwright setup`: register the App, keep its secrets.
+//! `planwright setup`: registers the App and stores its secrets.
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -1,4 +1,4 @@
-//! Plans, drift and outputs for a terminal: the facts of the comment, in lines.
+//! Plans, drift and outputs for a terminal: the same facts as in the comment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use planwright_view::{
 
 use crate::checkout::plan::StackPlan;
 
-/// Returns a plan: counts, the riskiest change first, and the digest.
+/// Returns a plan as text: counts, changes with the riskiest first, and the digest.
 pub fn plan_text(stack: &StackId, planned: &StackPlan) -> String {
     let plan = planned.plan();
     let binary = &planned.work.binary;
@@ -31,7 +31,7 @@ pub fn plan_text(stack: &StackId, planned: &StackPlan) -> String {
     terminal(&about(stack, text![outline(plan), engine], body))
 }
 
-/// Returns what is said of a stack in a line, and what stands below.
+/// Returns a document with a line about a stack, and `body` below it.
 pub fn about(stack: &StackId, line: impl Into<Text>, body: Vec<Block>) -> Doc {
     let line = line.into();
     let colon = if line.is_empty() { ":" } else { ": " };
@@ -39,7 +39,7 @@ pub fn about(stack: &StackId, line: impl Into<Text>, body: Vec<Block>) -> Doc {
     Block::Details { summary, is_open: true, body: body.into() }.into()
 }
 
-/// Returns what happens, in a few words.
+/// Returns a summary of a plan in a few words.
 fn outline(plan: &Plan) -> Text {
     match counts(plan.summary(), false) {
         _ if plan.is_empty() => "no changes".into(),
@@ -61,8 +61,8 @@ pub fn changes(plan: &Plan, protected: &BTreeSet<String>) -> Block {
     Block::Diff(resources.chain(outputs).collect())
 }
 
-/// What has drifted, without attributes that a plan leaves unknown: they follow from the rest, and
-/// nobody has applied "known after apply".
+/// Drift without attributes whose planned value is unknown: they follow from the others, and "known
+/// after apply" was never an applied value.
 pub struct Drifted<'a> {
     resources: Vec<ResourceChange>,
     outputs: BTreeMap<&'a str, OutputDrift<'a>>,
@@ -78,7 +78,7 @@ impl<'a> Drifted<'a> {
         self.resources.len() + self.outputs.len()
     }
 
-    /// As it was applied → as it is.
+    /// Returns the drift as text, in the order applied → found.
     pub fn text(&self, stack: &StackId) -> String {
         let count = match self.len() {
             0 => return terminal(&about(stack, "no drift", Vec::new())),
@@ -92,7 +92,7 @@ impl<'a> Drifted<'a> {
         terminal(&about(stack, count, vec![Block::Diff(lines)]))
     }
 
-    /// Returns the same as JSON; the `action` of a resource is the one that takes its drift back.
+    /// Returns the drift as JSON; the `action` of a resource is the one that reverts its drift.
     pub fn json(&self, stack: &StackId) -> Json {
         let resources = self.resources.iter().map(|change| {
             let mut json = json!(change);
@@ -116,7 +116,7 @@ impl<'a> Drifted<'a> {
     }
 }
 
-/// Returns a change without the attributes that only follow from others.
+/// Returns a change without attributes that only follow from others.
 fn known(change: &ResourceChange) -> ResourceChange {
     let mut change = change.clone();
     if change.differences.iter().any(|difference| !difference.after.is_unknown()) {
@@ -125,8 +125,7 @@ fn known(change: &ResourceChange) -> ResourceChange {
     change
 }
 
-/// Returns outputs as the engine writes them; sensitive ones only by name, unless they are asked
-/// for.
+/// Returns outputs in the engine's notation; sensitive ones without value, unless requested.
 pub fn outputs(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> Block {
     let line = |(name, output): (&String, &Output)| {
         let value = match output.sensitive && !shows_sensitive {
@@ -138,7 +137,7 @@ pub fn outputs(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> Blo
     Block::Code(outputs.iter().map(line).collect())
 }
 
-/// Returns the same as JSON; a sensitive output that is not asked for has no `value`.
+/// Returns outputs as JSON; sensitive ones without `value`, unless requested.
 pub fn outputs_json(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -> Json {
     let one = |(name, output): (&String, &Output)| {
         let json = match output.sensitive && !shows_sensitive {
@@ -150,7 +149,7 @@ pub fn outputs_json(outputs: &BTreeMap<String, Output>, shows_sensitive: bool) -
     outputs.iter().map(one).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Returns what went wrong with a stack, line by line, and what else is known.
+/// Returns an error about a stack, line by line, followed by `body`.
 pub fn failure(stack: &StackId, message: &str, body: Vec<Block>) -> Doc {
     let mut lines = message.lines().map(str::trim_end);
     let first = lines.next().unwrap_or_default();

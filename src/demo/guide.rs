@@ -1,6 +1,7 @@
-//! What to try in the demo, in five steps, and how far somebody has come.
+//! What to try in the demo, in five steps, and which of them are done.
 //!
-//! A step is done when GitHub has what it takes, or the bot has written that it applied it.
+//! A step is done when the local GitHub has its result, or the bot has recorded that the change is
+//! applied.
 
 use std::{
     collections::BTreeSet,
@@ -25,7 +26,7 @@ use planwright_view::{Marker, Text, code, emphasis, markdown, strong, terminal_l
 use super::scene::{REPO, TAMPERED, tamper};
 use crate::app::App;
 
-/// What the guide is told of.
+/// What the guide knows of the demo.
 #[derive(Clone)]
 pub struct Told {
     pub states: PathBuf,
@@ -33,15 +34,15 @@ pub struct Told {
     pub applied: Applied,
 }
 
-/// The pull requests of which the bot has written that they are applied.
+/// The pull requests that the bot has recorded as applied.
 #[derive(Clone, Default)]
 pub struct Applied(Arc<Mutex<BTreeSet<i64>>>);
 
-/// How often the bot is asked.
+/// How often the bot's store is read.
 const EACH: Duration = Duration::from_millis(250);
 
 impl Applied {
-    /// Asks the bot what became of its newest pull request, until it stops.
+    /// Watches the bot's newest pull request until the task is aborted.
     pub async fn follow(self, hub: Hub, app: Arc<App>, repository: RepositoryId) {
         let mut each = tokio::time::interval(EACH);
         loop {
@@ -63,7 +64,7 @@ impl Applied {
     }
 }
 
-/// A step of the guide before anybody reads it.
+/// A step of the guide before it is rendered.
 struct Part {
     title: &'static str,
     text: Text,
@@ -71,7 +72,7 @@ struct Part {
     action: Option<Action>,
 }
 
-/// What to do now, and what is done.
+/// Returns the guide: what to do now, and what is done.
 pub fn guide(hub: &Hub, told: &Told) -> Guide {
     let seen = Seen::of(hub, &told.applied);
     let done = seen.done_steps();
@@ -100,7 +101,7 @@ pub fn guide(hub: &Hub, told: &Told) -> Guide {
     }
 }
 
-/// The steps for a terminal.
+/// Returns the steps as text for a terminal.
 pub fn for_terminal(hub: &Hub, told: &Told) -> String {
     let seen = Seen::of(hub, &told.applied);
     let step = |(part, number): (&Part, usize)| {
@@ -122,14 +123,14 @@ fn is_merged(pull: &PullView) -> bool {
     pull.merge_commit_sha.is_some()
 }
 
-/// The newest pull request of the bot, and what has become of it.
+/// The newest pull request of the bot, and what has happened to it.
 #[derive(Default)]
 struct Seen {
     pull: Option<PullView>,
-    /// Logins of whoever approved it.
+    /// Logins of those who approved it.
     approved: Vec<String>,
     is_applied: bool,
-    /// What the bot answered.
+    /// The bot's replies to commands.
     replies: String,
 }
 
@@ -158,14 +159,14 @@ impl Seen {
         self.pull.as_ref().is_some_and(is_merged)
     }
 
-    /// Whether each of the five steps is done.
+    /// Returns whether each of the five steps is done.
     fn done_steps(&self) -> [bool; 5] {
         [
             self.pull.is_some(),
             self.is_approved_by(|login| login == "alice") || self.is_merged(),
             self.is_approved_by(|login| login != "alice") || self.is_merged(),
             self.is_applied,
-            // A value that nobody wrote but whoever changed it by hand.
+            // This value exists only after it was changed by hand.
             self.replies.contains(TAMPERED),
         ]
     }

@@ -1,4 +1,4 @@
-//! The directory in which a demo keeps everything: one demo at a time, and never anything else's.
+//! The directory in which a demo keeps everything: for one demo at a time, and nothing else.
 
 use std::{
     fs::{self, File},
@@ -8,10 +8,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// The file by which a directory is known to be a demo's.
+/// The file that marks a directory as a demo's.
 const MARKER: &str = "planwright-demo";
 
-/// All that a demo writes beside its marker.
+/// Everything that a demo writes besides its marker.
 const CONTENTS: [&str; 5] = ["hub", "bot", "app.pem", "webhook.secret", "client.secret"];
 
 pub struct Home {
@@ -21,9 +21,9 @@ pub struct Home {
 }
 
 impl Home {
-    /// Takes the directory, which is made if it is not there.
+    /// Locks the directory, and creates it if needed.
     ///
-    /// Errors when it has something in it that is not a demo's, or another demo runs there.
+    /// Fails if it contains files that are not a demo's, or if another demo runs there.
     pub fn take(dir: &Path) -> Result<Self> {
         let shown = dir.display();
         fs::DirBuilder::new()

@@ -1,7 +1,9 @@
-//! `planwright demo`: a local GitHub, the bot and the real engine in one process, for anyone to try.
+//! `planwright demo`: a local GitHub, the bot and the real engine in one process, for anyone to
+//! try.
 //!
-//! The bot is the one that `serve` runs, spoken to over HTTP; only people are played. In a browser
-//! they are whoever looks; `play` tells the same story in a terminal, step by step.
+//! The bot is the same as in `serve` and is spoken to over HTTP; only the people are simulated. In
+//! a browser the viewer acts as them; `play` goes through the same story in a terminal, step by
+//! step.
 
 mod guide;
 mod home;
@@ -24,7 +26,7 @@ use crate::serve::asked_to_end;
 
 /// Plays the whole story in the directory, or in one that is removed afterwards.
 ///
-/// Returns whether every step passed; errors before the first where there is no engine.
+/// Returns whether every step passed. Fails before the first step if there is no engine.
 pub async fn play(data: Option<&Path>, engine: Option<&Path>) -> Result<bool> {
     let scratch = tempfile::tempdir()?;
     let home = Home::take(data.unwrap_or(scratch.path()))?;
@@ -37,10 +39,10 @@ pub async fn play(data: Option<&Path>, engine: Option<&Path>) -> Result<bool> {
     played
 }
 
-/// Shows everything in a browser until the process is asked to end.
+/// Serves the demo for a browser until the process is asked to end.
 ///
-/// `port` is on loopback, 0 any free one; `is_new` deletes first what an earlier demo has left.
-/// Errors at the start where there is no engine.
+/// `port` is on loopback, and 0 means any free one; `is_new` first deletes what an earlier demo
+/// left behind. Fails at the start if there is no engine.
 pub async fn show(data: &Path, engine: Option<&Path>, port: u16, is_new: bool) -> Result<()> {
     let home = Home::take(data)?;
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| {
@@ -67,7 +69,7 @@ pub async fn show(data: &Path, engine: Option<&Path>, port: u16, is_new: bool) -
         scene.hub.url(),
         home.dir.display()
     );
-    // Nobody reads on a closed terminal; the pages are there all the same.
+    // The output may be closed; the pages work all the same.
     let _ = writeln!(io::stdout(), "{text}");
     let stop = scene.bot.stopper();
     tokio::spawn(async move {

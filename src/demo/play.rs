@@ -1,7 +1,7 @@
-//! The story of the demo, a line for each step.
+//! The story of the demo, printed as a line per step.
 //!
-//! People act through fakehub. What is checked is the change as the bot holds it, the check, and the
-//! values in a reply. A second play in the same directory goes on with another greeting.
+//! People act through fakehub. The checks look at the bot's stored change, the check run, and the
+//! values in a reply. A second play in the same directory continues with another greeting.
 
 use std::{
     io::{self, Write as _},
@@ -19,10 +19,10 @@ use planwright_view::{difference_text, headline, plain, value_text};
 
 use super::scene::{REPO, Scene, TAMPERED, stack_files};
 
-/// The attribute that has the greeting, in the resource of that name.
+/// The attribute that holds the greeting, in the resource of that name.
 const GREETING: &str = "triggers_replace[0]";
 
-/// Tells steps as they pass and stops at the first that does not.
+/// Prints steps as they pass.
 struct Teller {
     steps: usize,
     passed: usize,
@@ -39,17 +39,17 @@ impl Teller {
             Err(error) => ("✗", format!("{error:#}")),
         };
         let line = format!("{mark} {what:<14} {text}  ({seconds:.1} s)");
-        // Nobody reads on a closed terminal; the exit code still tells.
+        // The output may be closed; the exit code still shows the result.
         let _ = writeln!(io::stdout(), "{line}");
         self.passed += usize::from(outcome.is_ok());
         outcome.ok().map(drop)
     }
 }
 
-/// Plays it; whether every step passed.
+/// Plays the story; returns whether every step passed.
 pub async fn play(scene: &Scene) -> bool {
     let mut teller = Teller { steps: 0, passed: 0, since: Instant::now() };
-    // Unlike any earlier play's in the same directory.
+    // Greetings differ from those of earlier plays in the same directory.
     let before = scene.newest();
     let next = before + 1;
     let (first, second) = (format!("Hello {next}"), format!("Good morning {next}"));
@@ -62,7 +62,7 @@ pub async fn play(scene: &Scene) -> bool {
     told.is_some() && steps == passed
 }
 
-/// What stands in the comment when a step did not pass: that says why.
+/// Prints the bot's comment, which shows why a step did not pass.
 fn show_comment(scene: &Scene) {
     let number = scene.newest();
     let text = match scene.report(number) {
@@ -94,7 +94,7 @@ async fn story(scene: &Scene, teller: &mut Teller, first: &str, second: &str) ->
     land(scene, teller, next, second).await
 }
 
-/// A pull request up to its plan; its number.
+/// Opens a pull request and waits for its plan; returns its number.
 async fn planned_change(scene: &Scene, teller: &mut Teller, greeting: &str) -> Option<i64> {
     let opened = open(scene, greeting);
     let number = opened.as_ref().ok().copied();
@@ -109,7 +109,7 @@ async fn planned_change(scene: &Scene, teller: &mut Teller, greeting: &str) -> O
     Some(number)
 }
 
-/// From the approval to the verification.
+/// Approves and merges a pull request, and waits until it is applied and verified.
 async fn land(scene: &Scene, teller: &mut Teller, number: i64, greeting: &str) -> Option<()> {
     let approved = scene.bob.approve(REPO, number);
     let approved = settled(scene, approved).await.and_then(|_| {
@@ -162,7 +162,7 @@ async fn applied(scene: &Scene, number: i64, greeting: &str) -> Result<String> {
     Ok(plain(&headline(&change)))
 }
 
-/// Whether the plan of a stack takes back what was changed behind its configuration.
+/// Returns whether the plan of a stack reverts what was changed outside its configuration.
 fn reverts_drift(stack: &StackChange) -> bool {
     match (stack.plan.plan(), &stack.drift) {
         (Some(plan), DriftCheck::Checked(found)) => !drift::reverts_drift(plan, found).is_empty(),
@@ -170,7 +170,8 @@ fn reverts_drift(stack: &StackChange) -> bool {
     }
 }
 
-/// The attribute with both values, which only the reply has: drift that is asked for is not stored.
+/// Returns the drifted attribute with both values. They are only in the reply: requested drift
+/// checks are not stored.
 fn drifted(reply: &str, applied: &str) -> Result<String> {
     let values = difference_text(&applied.into(), &TAMPERED.into());
     let named = format!("{GREETING}: {values}");
@@ -185,7 +186,7 @@ fn conclusion(scene: &Scene, number: i64, wanted: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a person did, and everything that came of it.
+/// Waits until everything that a person's action caused is done; returns the result of the action.
 async fn settled<T, E: std::fmt::Display>(scene: &Scene, act: Result<T, E>) -> Result<T> {
     let done = act.map_err(|error| anyhow::anyhow!("{error}"))?;
     scene.settle().await?;

@@ -1,6 +1,6 @@
-//! The repository of the demo: a few stacks that need no cloud, locked, and the issue forms.
+//! The repository of the demo: a few locked stacks that need no cloud, and the issue forms.
 //!
-//! Made by the commands that people use, in a directory that is thrown away.
+//! Made by the same commands that people use, in a temporary directory.
 
 use std::{fs, path::Path};
 
@@ -78,7 +78,7 @@ params:
     ),
 ];
 
-/// Every file of the repository with its text.
+/// Returns every file of the repository with its text.
 pub fn files() -> Result<Vec<(String, String)>> {
     let dir = tempfile::tempdir().context("making a directory for the sample repository")?;
     let root = dir.path();

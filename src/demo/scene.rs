@@ -1,4 +1,4 @@
-//! The stage of the demo: a repository of a few stacks, three people, and the bot beside them.
+//! The setting of the demo: a repository of a few stacks, three people, and the bot.
 
 use std::{
     fs,
@@ -33,10 +33,10 @@ use crate::{queue, serve::Bot, settings, worker};
 pub const REPO: &str = "acme/infra";
 /// The stack of the story that is played.
 pub const STACK: &str = "hello";
-/// What the greeting becomes behind everybody's back.
+/// The greeting after a change outside of the configuration.
 pub const TAMPERED: &str = "Boo";
 
-/// The versions of the engine that the config and the package allow.
+/// The versions of the engine that the settings and the package allow.
 const ENGINE: &str = ">=1.9, <2";
 
 pub struct Scene {
@@ -49,7 +49,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Opens what an earlier demo has left in the home, or makes everything anew.
+    /// Opens what an earlier demo left in the directory, or creates everything.
     pub async fn open(home: &Home, engine: Option<&Path>, port: u16) -> Result<Self> {
         let dir = home.dir.as_path();
         let kept = fakehub::Settings { port, ..fakehub::Settings::new(dir.join("hub")) };
@@ -80,18 +80,19 @@ impl Scene {
         Ok(Self { hub, bot, alice, bob, data, repository })
     }
 
-    /// Whether the engine's version will do, before the story would end at its first plan.
+    /// Fails unless the engine's version is suitable; otherwise the story would end at its first
+    /// plan.
     pub async fn engine(&self) -> Result<()> {
         Ok(self.bot.app.engine.binary(ENGINE, &Control::default()).await.map(drop)?)
     }
 
-    /// The number of the newest pull request, 0 where there is none.
+    /// Returns the number of the newest pull request; 0 if there is none.
     pub fn newest(&self) -> i64 {
         let pulls = self.hub.pulls(REPO).unwrap_or_default();
         pulls.last().map_or(0, |pull| pull.number)
     }
 
-    /// Lets webhooks arrive and the bot work until nothing is left to do.
+    /// Delivers webhooks and runs jobs until nothing is left to do.
     pub async fn settle(&self) -> Result<()> {
         let app = &self.bot.app;
         let kinds = queue::kinds(&app.roles)?;
@@ -105,19 +106,19 @@ impl Scene {
         }
     }
 
-    /// Returns the change as the bot holds it.
+    /// Returns the change as the bot has stored it.
     pub async fn change(&self, number: i64) -> Result<Change> {
         let kept = self.bot.app.store.latest_plan_set(self.id(number)).await?;
         Ok(kept.context("the bot has no plan of it")?.change)
     }
 
-    /// Returns the id under which the bot has a pull request.
+    /// Returns the id by which the bot stores a pull request.
     pub fn id(&self, number: i64) -> PullRequestId {
         let repository = RepositoryId(self.repository);
         PullRequestId { repository, number: PrNumber(number) }
     }
 
-    /// Our comment that is edited in place.
+    /// Returns the text of the bot's report comment.
     pub fn report(&self, number: i64) -> Result<String> {
         let comments = self.hub.comments(REPO, number)?;
         let mut ours = comments.into_iter().filter(|comment| comment.via_app);
@@ -125,7 +126,7 @@ impl Scene {
         Ok(report.context("there is no comment of Planwright")?.body)
     }
 
-    /// Our reply to the one command of a comment.
+    /// Returns the bot's reply to the only command of a comment.
     pub fn reply(&self, number: i64, comment: i64) -> Result<String> {
         let marker = Marker::Reply(CommentId(comment), 0);
         let comments = self.hub.comments(REPO, number)?;
@@ -134,19 +135,19 @@ impl Scene {
         Ok(reply.context("there is no reply of Planwright")?.body)
     }
 
-    /// The check run of a pull request's head.
+    /// Returns the check run of a pull request's head.
     pub fn check(&self, number: i64) -> Result<CheckRunView> {
         let head = self.hub.pull(REPO, number)?.head_sha;
         let mut checks = self.hub.check_runs(REPO, &head)?;
         checks.pop().context("there is no check of Planwright")
     }
 
-    /// Changes the recorded greeting as somebody would who goes round the configuration.
+    /// Changes the greeting in the state, as a person would who bypasses the configuration.
     pub fn tamper(&self, from: &str, to: &str) -> Result<()> {
         tamper(&self.states().join(STACK).join("terraform.tfstate"), from, to)
     }
 
-    /// The folder of the states of the repository's stacks.
+    /// Returns the folder of the states of the repository's stacks.
     pub fn states(&self) -> PathBuf {
         self.data.join("state").join(self.repository.to_string())
     }
@@ -158,7 +159,7 @@ impl Scene {
     }
 }
 
-/// Puts one text of a state in the place of another.
+/// Replaces one string in a state file by another.
 pub fn tamper(file: &Path, from: &str, to: &str) -> Result<()> {
     let text = fs::read_to_string(file).context("reading the state")?;
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
@@ -168,7 +169,7 @@ pub fn tamper(file: &Path, from: &str, to: &str) -> Result<()> {
     fs::write(file, text.replace(&quoted(from), &quoted(to))).context("writing the state")
 }
 
-/// The stack and its lock, with this greeting.
+/// Returns the files of the stack with this greeting, including its lock.
 pub fn stack_files(greeting: &str) -> Result<Vec<(String, String)>> {
     let path = format!("stacks/{STACK}/stack.yaml");
     let text = format!(
@@ -187,8 +188,8 @@ pub fn stack_files(greeting: &str) -> Result<Vec<(String, String)>> {
     Ok(vec![(path, text), (format!("stacks/{STACK}/stack.lock.json"), lock)])
 }
 
-/// The port after that of the pages if it can be had, so that links of an earlier demo still lead
-/// somewhere.
+/// Listens on the port after that of the pages if it is free, so that links of an earlier demo
+/// still work; otherwise on any free port.
 async fn listener(port: u16) -> Result<TcpListener> {
     let next = port.checked_add(1).filter(|_| port != 0).unwrap_or(0);
     match TcpListener::bind((Ipv4Addr::LOCALHOST, next)).await {

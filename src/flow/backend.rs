@@ -1,6 +1,6 @@
-//! Where the state of a stack is: the settings of the base commit and the key in its lock.
+//! The backend of a stack: from the settings of the base commit and the key in the stack's lock.
 //!
-//! The type stands in the rendered tree, the settings go to `init` as arguments; params reach
+//! The type is in the rendered tree, the settings are passed to `init` as arguments. Params reach
 //! neither.
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::path::Path;
 use planwright_core::{digest::Digest, names::StackId, repo_config};
 use planwright_engine as engine;
 
-/// The setting in which a backend takes the key of a state, and what is put after the key.
+/// For each type of backend, the setting that identifies a state, and the suffix after the key.
 const KEYED: &[(&str, &str, &str)] = &[
     ("s3", "key", "/terraform.tfstate"),
     ("gcs", "prefix", ""),
@@ -19,15 +19,15 @@ const KEYED: &[(&str, &str, &str)] = &[
     ("pg", "schema_name", ""),
 ];
 
-/// Returns the backend of the state `key`; states of a local backend are kept under `local`.
+/// Returns the backend for the state `key`; states of a local backend are kept under `local`.
 ///
-/// Errors, worded for people, where the settings cannot tell the states of two stacks apart.
+/// Fails, with a message for people, if the settings cannot keep the states of two stacks apart.
 pub fn backend(
     config: &repo_config::Backend,
     key: &str,
     local: &Path,
 ) -> Result<engine::Backend, String> {
-    // It becomes a path; the alphabet of stacks is narrow enough for all backends.
+    // The key becomes a path, and names of stacks have only characters that all backends accept.
     StackId::parse(key).map_err(|_| {
         format!("the state key `{key}` of the lock is not of the form `name` or `name/environment`")
     })?;
@@ -51,10 +51,11 @@ pub fn backend(
             known.join("`, `")
         ));
     };
-    // What the repository sets is put before: one bucket may serve several repositories.
+    // The repository's own value becomes a prefix, so that one bucket can serve several
+    // repositories.
     let before = settings.remove(*name).map_or(String::new(), |prefix| format!("{prefix}/"));
     let value = if config.kind == "pg" {
-        // Names have 63 bytes, and `a-b/c` and `a/b-c` must not become one.
+        // Schema names have at most 63 bytes, and `a-b/c` and `a/b-c` must not become the same.
         let digest = Digest::sha256(key.as_bytes());
         let unique: String = digest.as_str().chars().rev().take(12).collect();
         let readable: String = key.replace(['/', '-'], "_").chars().take(40).collect();

@@ -1,7 +1,8 @@
-//! What was missed while nobody listened: deliveries that never arrived, writes that were begun.
+//! Catches up on what was missed while no bot ran: deliveries that never arrived, writes that were
+//! not completed.
 //!
-//! GitHub keeps deliveries for three days and sends none again by itself. What it has forgotten, a
-//! person makes up for with `/infra plan` or `/infra apply`.
+//! GitHub keeps deliveries for three days and does not resend them by itself. For older ones, a
+//! person comments `/infra plan` or `/infra apply`.
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
@@ -11,19 +12,20 @@ use planwright_github::{Delivery, webhook};
 use super::{Result, outbox};
 use crate::{app::App, queue};
 
-/// GitHub keeps deliveries for three days.
+/// GitHub keeps deliveries for three days:
+/// <https://docs.github.com/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks>.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
 
-/// Some may have come while an earlier one was already lost.
+/// An earlier delivery may have been lost although a later one arrived.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
-/// From when on deliveries may have been missed.
+/// The time since which deliveries may have been missed.
 #[derive(Clone, Copy, Debug)]
 pub struct SyncCursor(Timestamp);
 
 impl SyncCursor {
-    /// Returns up to when this database has heard of everything. To be asked before anything is received: the first
-    /// delivery that comes would hide all that were missed before it.
+    /// Returns the time up to which this database has received everything. Call this before any
+    /// delivery is received: the first one that arrives would hide all that were missed before it.
     pub async fn load(app: &App) -> Result<Self> {
         let last = app.store.last_delivery_at().await?;
         let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
@@ -38,8 +40,8 @@ impl SyncCursor {
     }
 }
 
-/// Fetches deliveries that never arrived and finishes writes that were begun. The cursor moves on
-/// only when nothing has to be looked at again.
+/// Fetches missed deliveries and completes unfinished writes. The cursor advances only if every
+/// missed delivery was taken in.
 pub async fn catch_up(app: &App, cursor: &mut SyncCursor) -> Result<()> {
     let now = app.now();
     let fetched = fetch_missed(app, *cursor).await;
@@ -49,7 +51,7 @@ pub async fn catch_up(app: &App, cursor: &mut SyncCursor) -> Result<()> {
     Ok(())
 }
 
-/// Takes in deliveries that never arrived; one that cannot be had keeps nothing from the others.
+/// Takes in missed deliveries; one that fails does not keep the others from being taken in.
 async fn fetch_missed(app: &App, cursor: SyncCursor) -> Result<()> {
     let oldest = app.now().checked_sub(KEPT).context("the clock is before all webhooks")?;
     let since = cursor.0.checked_sub(OVERLAP).unwrap_or(oldest).max(oldest);
@@ -74,7 +76,7 @@ async fn take_in(app: &App, delivery: &Delivery) -> Result<()> {
             let _ = queue::receive(app, &payload.id, event, body, &envelope).await?;
         }
         Err(error) => {
-            // It stays so, however often it is looked at.
+            // It will not become readable, so it is not tried again.
             tracing::warn!(delivery = %payload.id, %error, "a missed delivery is unreadable");
         }
     }

@@ -1,6 +1,7 @@
-//! Gathering what a verdict depends on: who shaped the change, who said what of it, who may write.
+//! Gathers the facts for a verdict: who shaped the change, reviews and allowances, permissions.
 //!
-//! Permissions are asked at the moment of the verdict. Whose review counts, `core::approval` decides.
+//! Permissions are read from GitHub at the time of the verdict. `core::approval` decides whose
+//! review counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,13 +26,14 @@ pub struct VerdictInput<'a> {
     pub target: &'a Target,
     pub pull: &'a PullRequest,
     pub config: &'a RepoConfig,
-    /// Of the settings that hold now.
+    /// The digest of the current settings.
     pub settings_digest: Digest,
     pub plan_set: Option<&'a RecordedPlanSet>,
     pub change: &'a Change,
 }
 
-/// Returns the verdict on a change, from facts as they are now, and what the change takes of it.
+/// Returns the verdict on a change from current facts, and the part of it that is stored with the
+/// change.
 pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdict, Judgement)> {
     let principals = principals(app, input.target, input.pull).await?;
     let facts = input.plan_set.map(plan_set_facts);
@@ -73,8 +75,8 @@ pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdic
     Ok((verdict, judgement))
 }
 
-/// Returns what is missing of the head where a run of the agent has published it so. Whoever moves
-/// the head has taken it over.
+/// Returns what is missing if an agent run published this head unfinished. Whoever moves the head
+/// takes the work over, so this no longer applies.
 async fn unfinished(app: &App, input: &VerdictInput<'_>) -> Result<Option<Unfinished>> {
     let run = app.store.agent_run_of_pull_request(id_of(input.target)).await?;
     let unfinished = run.and_then(|run| run.facts.unfinished);
@@ -114,7 +116,7 @@ pub fn plan_set_facts(recorded: &RecordedPlanSet) -> PlanSetFacts {
     }
 }
 
-/// Returns someone known by id and login alone.
+/// Returns an actor of whom only id and login are known.
 pub fn person(id: UserId, login: Login) -> Actor {
     Actor { id, login, kind: ActorKind::User }
 }
@@ -124,8 +126,8 @@ pub fn rule(config: &RepoConfig) -> ApprovalRule {
     ApprovalRule { required, self_approval: config.approvals.own }
 }
 
-/// Returns whether each person who confirmed or allowed something by a command may write now. Reviews
-/// bring the answer along.
+/// Returns whether each person who confirmed or allowed something by a command has write permission
+/// now. Reviews already come with this information.
 async fn live_permissions(app: &App, input: &VerdictInput<'_>) -> Result<BTreeMap<UserId, bool>> {
     let id = id_of(input.target);
     let approvals = app.store.approvals(id).await?;

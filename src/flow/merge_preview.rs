@@ -1,7 +1,8 @@
-//! What a pull request would make of the repository: base, head merged into it, and what differs.
+//! What a pull request would make of the repository: base, head merged into it, and the
+//! differences.
 //!
-//! Everything is read from trees of the mirror, so nothing of the repository ever lies on disk as
-//! files that something could run.
+//! Everything is read from trees of the mirror, so files of the repository that could be executed
+//! are never written to disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,34 +33,34 @@ use planwright_store::Stage;
 use super::{Error, Result, run_log::RunLog, soon};
 use crate::app::App;
 
-/// Rises when the rules that are part of the binary change what a plan is judged by.
+/// The version of the built-in rules for plans; raised when those rules change.
 const RULES: &str = "rules/1";
 
-/// For how long after a merge git may not have its commit yet.
+/// How long after a merge its commit may not be in git yet.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
-/// The trees of a change, read.
+/// The trees of a change, with the relevant files read.
 pub struct MergePreview {
     pub mirror: Mirror,
-    /// The commit into which the head is merged, or was.
+    /// The commit that the head is merged into, or was.
     pub base_commit: Sha,
     /// The tree that is planned: head merged into base.
     pub tree: Sha,
     pub base: Checked<MemoryFiles>,
     pub merged: Checked<MemoryFiles>,
-    /// `planwright.yaml` of the base commit; nothing of the head is trusted.
+    /// `planwright.yaml` of the base commit; the head is not trusted.
     pub config: Checked<RepoConfig>,
     pub changed: BTreeSet<String>,
 }
 
-/// What came of merging head into base.
+/// The result of merging head into base.
 pub enum Merged {
     MergePreview(Box<MergePreview>),
-    /// A person has to decide about these paths.
+    /// The paths with conflicts, which a person has to resolve.
     Conflict(Vec<String>),
 }
 
-/// Fetches head and base, merges them, and reads what concerns us.
+/// Fetches head and base, merges them, and reads the relevant files.
 pub async fn merge_preview(
     app: &App,
     target: &Target,
@@ -82,8 +83,8 @@ pub async fn merge_preview(
     between(mirror, pull.base.clone(), tree).await.map(Merged::MergePreview)
 }
 
-/// Returns the same of what is merged already: the tree of the merge, against the base as it was
-/// before.
+/// Returns the same for a pull request that is already merged: the tree of the merge commit,
+/// against the base before the merge.
 pub async fn merged_preview(
     app: &App,
     target: &Target,
@@ -92,8 +93,9 @@ pub async fn merged_preview(
     let wants = [Want::Branch(pull.base_ref.clone()), Want::PullRequest(pull.number)];
     let mirror = fetch(app, target, &wants).await?;
     let (commit, tree) = merge_commit(app, pull, &mirror).await?;
-    // Where the branch left the base: after a squash or a rebase nothing says where the base stood,
-    // and an earlier commit of it is as trusted, and shows more rather than less.
+    // The commit where the branch left the base: after a squash or rebase, nothing records where
+    // the base was. An earlier base commit is equally trusted, and shows more changes rather than
+    // fewer.
     let fork = mirror.merge_base(&commit, &pull.head).await?;
     let base = if fork == pull.head { mirror.parent(&commit).await? } else { fork };
     between(mirror, base, tree).await
@@ -115,7 +117,7 @@ async fn between(mirror: Mirror, base_commit: Sha, tree: Sha) -> Result<Box<Merg
     }))
 }
 
-/// Brings `wants` of a repository up to date.
+/// Fetches `wants` of a repository into its mirror.
 pub async fn fetch(app: &App, target: &Target, wants: &[Want]) -> Result<Mirror> {
     let repository = &target.repository;
     let token = app.github.git_token(repository).await?;
@@ -123,7 +125,7 @@ pub async fn fetch(app: &App, target: &Target, wants: &[Want]) -> Result<Mirror>
     Ok(app.git.fetch(repository.id, &source, wants).await?)
 }
 
-/// Returns the mirror with a commit of `branch` in it, fetched only where it is not there yet.
+/// Returns the mirror with a commit of `branch` in it, which is fetched if it is missing.
 pub async fn with(app: &App, target: &Target, branch: &BranchName, commit: &Sha) -> Result<Mirror> {
     let mirror = app.git.mirror(target.repository.id);
     if mirror.has(commit).await? {
@@ -132,8 +134,8 @@ pub async fn with(app: &App, target: &Target, branch: &BranchName, commit: &Sha)
     fetch(app, target, &[Want::Branch(branch.clone())]).await
 }
 
-/// Returns the commit of a merge and its tree. A webhook may be ahead of git: then it is looked for
-/// later.
+/// Returns the commit of a merge and its tree. A webhook may arrive before git has the commit: then
+/// fails with `Error::Later`.
 pub async fn merge_commit(app: &App, pull: &PullRequest, mirror: &Mirror) -> Result<(Sha, Sha)> {
     let why = match &pull.merge_commit {
         None => "GitHub names no merge commit".to_owned(),
@@ -150,8 +152,8 @@ pub async fn merge_commit(app: &App, pull: &PullRequest, mirror: &Mirror) -> Res
     })
 }
 
-/// Returns the tree of a commit that was applied, or why it cannot be had. No branch may have it
-/// any more; then it is asked for by its name.
+/// Returns the tree of a commit that was applied, or why it is not available. If no branch contains
+/// the commit any more, it is fetched by its hash.
 pub async fn applied_tree(
     app: &App,
     target: &Target,
@@ -173,7 +175,7 @@ pub async fn applied_tree(
     }
 }
 
-/// `planwright.yaml` of a tree.
+/// Returns `planwright.yaml` of a tree.
 pub async fn config(mirror: &Mirror, tree: &Sha) -> Result<Checked<RepoConfig>> {
     Ok(match settings_file(mirror, tree).await? {
         Ok(file) => {
@@ -184,7 +186,7 @@ pub async fn config(mirror: &Mirror, tree: &Sha) -> Result<Checked<RepoConfig>> 
     })
 }
 
-/// Returns the bytes of `planwright.yaml`, if it is there; what is no plain file is said so.
+/// Returns the bytes of `planwright.yaml`, if it exists; a finding if it is not a plain file.
 async fn settings_file(mirror: &Mirror, tree: &Sha) -> Result<Checked<Option<Vec<u8>>>> {
     match mirror.read(tree, FILE).await {
         Ok(bytes) => Ok(Ok(bytes)),
@@ -196,14 +198,14 @@ async fn settings_file(mirror: &Mirror, tree: &Sha) -> Result<Checked<Option<Vec
     }
 }
 
-/// Returns the settings that a change is judged by: those of the base. Where it has none that can
-/// be read, a change of nothing else could never mend that; it is judged by the strictest.
+/// Returns the settings that apply to a change: those of the base. If the base has no valid
+/// settings, a change of nothing but the settings is subject to the strictest ones; otherwise they
+/// could never be fixed.
 pub fn rules(config: Checked<RepoConfig>, is_about_settings_only: bool) -> Checked<RepoConfig> {
     if is_about_settings_only { config.or_else(|_| Ok(RepoConfig::strict())) } else { config }
 }
 
-/// Returns the files of a tree that concern us: the settings, the stacks, and packages of the
-/// repository.
+/// Returns the relevant files of a tree: the settings, the stacks, and packages of the repository.
 pub async fn files(
     mirror: &Mirror,
     tree: &Sha,
@@ -228,7 +230,7 @@ pub async fn files(
     Ok(Ok(MemoryFiles(files)))
 }
 
-/// Returns the folders that [`files`] reads under these settings.
+/// Returns the folders that [`files`] has to read under these settings.
 pub fn folders(config: Option<&RepoConfig>) -> Vec<String> {
     let packages = config.iter().flat_map(|config| &config.packages);
     let local = packages.filter_map(|package| match package.strip_suffix("/*") {
@@ -238,20 +240,21 @@ pub fn folders(config: Option<&RepoConfig>) -> Vec<String> {
     [STACKS.to_owned()].into_iter().chain(local).collect()
 }
 
-/// Returns what a plan is judged by: the settings of the base commit and the rules of this binary.
+/// Returns the digest of what applies to a plan: the settings of the base commit and the rules of
+/// this binary.
 pub fn settings_digest(config: &RepoConfig) -> Digest {
     let settings = canonical(config);
     Digest::of_parts("v1", [RULES.as_bytes(), settings.as_bytes()])
 }
 
 impl MergePreview {
-    /// Returns locks that give two stacks one state, or the findings that keep from looking.
+    /// Returns findings for locks that give two stacks one state, or those that prevent the check.
     pub fn shared_state(&self) -> Vec<Finding> {
         let merged = self.merged.as_ref().map_err(Vec::clone);
         merged.and_then(|merged| shared_state(merged)).unwrap_or_else(|findings| findings)
     }
 
-    /// Returns what the change makes of `planwright.yaml`, or what is wrong with that.
+    /// Returns what the change does to `planwright.yaml`, or what is wrong with that.
     pub fn settings(&self) -> Checked<Option<SettingsChange>> {
         if !self.changed.contains(FILE) {
             return Ok(None);
@@ -265,7 +268,7 @@ impl MergePreview {
         Ok(Some(SettingsChange::Changed(setting_changes(before, &after))))
     }
 
-    /// Returns every stack that the change touches, with all reasons.
+    /// Returns every stack that the change affects, with all reasons.
     pub fn affected(&self) -> Checked<BTreeMap<StackId, BTreeSet<Reason>>> {
         let files =
             |files: &Checked<MemoryFiles>| files.as_ref().map_err(Vec::<Finding>::clone).cloned();

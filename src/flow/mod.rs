@@ -1,7 +1,7 @@
-//! What jobs share: the code that joins adapters, and the only writer to GitHub.
+//! What jobs share: code that joins adapters, and the only writer to GitHub.
 //!
-//! A job loads a snapshot, lets a pure function of `core` decide, and carries the value out.
-//! Nothing here decides whose approval counts or how a comment reads.
+//! A job loads a snapshot, lets a pure function of `core` decide, and carries out the decision.
+//! Whose approval counts and how a comment reads is decided elsewhere.
 
 pub mod backend;
 pub mod catch_up;
@@ -27,13 +27,13 @@ use planwright_view::Refusal;
 
 use crate::app::App;
 
-/// How a job ends that does not end well.
+/// Why a job did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Expected, and worded for the person who asked.
+    /// An expected refusal, worded for the person who asked.
     #[error("{0}")]
     Refused(Refusal),
-    /// Not now: nothing was begun, or GitHub asks for patience.
+    /// Try again later: nothing was started, or GitHub asks to wait.
     #[error("later: {why}")]
     Later { at: Timestamp, why: String },
     /// GitHub cannot be reached; nothing was changed.
@@ -42,7 +42,7 @@ pub enum Error {
     /// The job was cancelled, superseded or taken by another worker.
     #[error("stopped")]
     Stopped,
-    /// Ours.
+    /// An internal error.
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
 }
@@ -55,27 +55,27 @@ pub struct JobContext<'a> {
     pub app: &'a App,
     /// The pull request or issue that it is about.
     pub target: &'a Target,
-    /// Fires when the job has to stop.
+    /// Cancelled when the job has to stop.
     pub stop: CancellationToken,
-    /// The job itself, by which a run knows whose it is.
+    /// The id of the job, by which an apply is matched to the job that runs it.
     pub job: Option<JobId>,
-    /// What is noted of it for people.
+    /// The log for the run's page.
     pub log: RunLog,
 }
 
 impl<'a> JobContext<'a> {
-    /// Returns a context that nothing stops, of no job, with a log that is kept nowhere.
+    /// Returns a context that nothing stops, without a job, whose log is not kept.
     pub fn new(app: &'a App, target: &'a Target) -> Self {
         let (stop, log) = (CancellationToken::new(), RunLog::default());
         Self { app, target, stop, job: None, log }
     }
 
-    /// Returns the same, with a log that is kept from here on.
+    /// Returns the same context with a log that is kept.
     pub fn logged(&self) -> Self {
         Self { log: RunLog::new(self.app), ..self.clone() }
     }
 
-    /// Returns the same for what nobody may stop.
+    /// Returns the same context for work that must not be stopped.
     pub fn unstoppable(&self) -> Self {
         Self { stop: CancellationToken::new(), ..self.clone() }
     }
@@ -105,7 +105,7 @@ impl From<github::Error> for Error {
             github::Error::RateLimited { until, .. } => {
                 Self::Later { at: until, why: error.to_string() }
             }
-            // Nothing was changed; an outage is no reason to give a merge up.
+            // Nothing was changed, and an outage is no reason to give up a merge.
             github::Error::Unavailable { .. } => Self::Away(error.to_string()),
             error => Self::Failed(error.into()),
         }
@@ -130,12 +130,12 @@ impl From<engine::Error> for Error {
     }
 }
 
-/// Returns the pull request of a target, by what never changes.
+/// Returns the store's id of a target's pull request.
 pub fn id_of(target: &Target) -> PullRequestId {
     PullRequestId { repository: target.repository.id, number: target.number }
 }
 
-/// `seconds` from now on.
+/// Returns the time in `seconds` seconds.
 pub fn soon(app: &App, seconds: i64) -> Timestamp {
     app.now().checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }

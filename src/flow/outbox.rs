@@ -1,7 +1,8 @@
-//! Every write to GitHub: put down under its natural key, sent once, looked up before sending again.
+//! Every write to GitHub: recorded under its natural key, sent once, and checked on GitHub before
+//! it is sent again.
 //!
-//! The comment of a pull request is edited in place, a head has one check run, a comment one
-//! reaction of a kind. What they say, `view` words.
+//! The report comment of a pull request is edited in place, a head has one check run, a comment has
+//! one reaction of each kind. `view` words them.
 
 mod wire;
 
@@ -29,10 +30,10 @@ use planwright_view::{CheckReport, CheckStatus, Doc, Level, Marker, RequestRepor
 use super::{Error, Result, id_of, soon};
 use crate::app::App;
 
-/// The name of our check; a ruleset requires it under this name.
+/// The name of the check run; rulesets require the check by this name.
 pub const CHECK: &str = "planwright";
 
-/// A request that was touched so recently may be under way: a look and a call to GitHub take less.
+/// How long a request that was touched may still be in progress: checking and sending take less.
 const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Returns the natural key of a request.
@@ -59,12 +60,12 @@ fn comment_key(target: &Target, marker: &str) -> String {
     format!("comment/{}/{}/{marker}", target.repository.id, target.number)
 }
 
-/// Posts or edits the comment of a pull request.
+/// Posts or edits the report comment of a pull request.
 pub async fn comment(app: &App, target: &Target, change: &Change) -> Result<()> {
     send(app, &comment_request(app, target, change).await?).await
 }
 
-/// Returns whether the comment of the pull request was ever put down to be posted.
+/// Returns whether a report comment of the pull request was ever recorded.
 pub async fn has_commented(app: &App, target: &Target) -> Result<bool> {
     let marker = Marker::Report.to_string();
     Ok(app.store.request(&comment_key(target, &marker)).await?.is_some())
@@ -75,7 +76,7 @@ pub async fn check(app: &App, target: &Target, change: &Change) -> Result<()> {
     send(app, &check_request(app, target, change).await?).await
 }
 
-/// The same, unless there is no check run of that head, or one that has surely ended.
+/// Does the same, unless that head has no check run or one that has certainly ended.
 pub async fn end_check(app: &App, target: &Target, change: &Change) -> Result<()> {
     match last_check(app, target, &change.head).await? {
         None => Ok(()),
@@ -84,8 +85,8 @@ pub async fn end_check(app: &App, target: &Target, change: &Change) -> Result<()
     }
 }
 
-/// Comment and check. Both are put down before either is sent: people may act on the first before a
-/// new process sends the second.
+/// Updates the report comment and the check run. Both are recorded before either is sent, because
+/// after a crash in between people may act on the comment before a new process sends the check run.
 pub async fn show(app: &App, target: &Target, change: &Change) -> Result<()> {
     let check = check_request(app, target, change).await?;
     put(app, &check).await?;
@@ -101,21 +102,22 @@ async fn comment_request(app: &App, target: &Target, change: &Change) -> Result<
     Ok(OutboxRequest::Comment { target: target.into(), marker, body, shows })
 }
 
-/// Returns the page of the newest run of a pull request, where there are pages.
+/// Returns the address of the page of a pull request's newest run; `None` if there are no pages.
 async fn page(app: &App, target: &Target) -> Result<Option<String>> {
     let Some(url) = &app.public_url else { return Ok(None) };
     let run = app.store.newest_noted_run(id_of(target)).await?;
     Ok(run.map(|run| url.page(run)))
 }
 
-/// GitHub adds the annotations of each update to the earlier ones, so each is sent once for a head.
+/// Returns the request for a check run. GitHub adds the annotations of each update to the earlier
+/// ones, so each annotation is sent only once per head.
 async fn check_request(app: &App, target: &Target, change: &Change) -> Result<OutboxRequest> {
     let mut check = check_run(target, change);
     check.details_url = page(app, target).await?;
     let mut annotated = BTreeSet::new();
     if let Some((last, before, state)) = last_check(app, target, &change.head).await? {
         annotated = before;
-        // Of a write that is not known to have arrived, all are sent again.
+        // After a write that may not have arrived, all annotations are sent again.
         if state == RequestState::Done {
             annotated.extend(last.annotations.iter().map(Annotation::digest));
         }
@@ -124,7 +126,7 @@ async fn check_request(app: &App, target: &Target, change: &Change) -> Result<Ou
     Ok(OutboxRequest::Check { target: target.into(), check, annotated })
 }
 
-/// Returns what was put down last to stand as the check run of a head.
+/// Returns the last recorded check run of a head, with its earlier annotations.
 async fn last_check(
     app: &App,
     target: &Target,
@@ -139,28 +141,28 @@ async fn last_check(
     })
 }
 
-/// Answers a command by a comment of our own.
+/// Answers a command with a comment.
 pub async fn reply(app: &App, target: &Target, asked: &Invocation, answer: &Doc) -> Result<()> {
     say(app, target, Marker::Reply(asked.comment, asked.nth), answer).await
 }
 
-/// Posts or edits the comment of an issue that says what became of it.
+/// Posts or edits the comment on an issue about its progress.
 pub async fn request(app: &App, target: &Target, report: &RequestReport) -> Result<()> {
     say(app, target, Marker::Request, &view::request(report)).await
 }
 
-/// The same where nothing became of it, and `why` says why.
+/// Posts or edits the same comment to say why there is no result.
 pub async fn note(app: &App, target: &Target, why: &Doc) -> Result<()> {
     say(app, target, Marker::Request, why).await
 }
 
-/// Says something once, under a marker of its own.
+/// Posts or edits the comment with this marker.
 pub async fn say(app: &App, target: &Target, marker: Marker, doc: &Doc) -> Result<()> {
     let (marker, body) = (marker.to_string(), marker.on(&view::markdown(doc)));
     send(app, &OutboxRequest::Comment { target: target.into(), marker, body, shows: None }).await
 }
 
-/// Says that something of ours failed, under the id that the log has.
+/// Posts a comment about an internal error, with the id that the log has.
 pub async fn failure(app: &App, target: &Target, id: &str, doc: &Doc) -> Result<()> {
     let marker = format!("<!-- planwright:failure:{id} -->");
     let body = format!("{marker}\n{}", view::markdown(doc));
@@ -173,8 +175,8 @@ pub async fn react(app: &App, target: &Target, asked: &Invocation, face: Reactio
     send(app, &OutboxRequest::Reaction { target, comment: asked.comment, face }).await
 }
 
-/// Sends what a process that is gone put down and did not finish; one that cannot be sent keeps
-/// nothing from the others.
+/// Sends requests that a dead process recorded and did not complete; one that fails does not keep
+/// the others from being sent.
 pub async fn send_unfinished(app: &App) -> Result<()> {
     let then = app.now().checked_sub(UNDER_WAY).context("the clock is before all requests")?;
     for request in app.store.unfinished_requests(then).await? {
@@ -201,7 +203,7 @@ async fn send(app: &App, request: &OutboxRequest) -> Result<()> {
 async fn send_put(app: &App, request: &OutboxRequest) -> Result<()> {
     let key = key(request);
     while let Some(sending) = app.store.begin_sending(&key, stamp(app)).await? {
-        // Another may have been put in its place since: the row says what is to stand there.
+        // Another request may have replaced it since, so the stored one is sent.
         let wanted = OutboxRequest::parse(&sending.request.body)
             .with_context(|| format!("reading the request `{key}`"))?;
         let (remote, at) = match deliver(app, &wanted, &sending).await {
@@ -220,8 +222,8 @@ fn stamp(app: &App) -> Stamp<'_> {
     Stamp { by: &app.process, at: app.now() }
 }
 
-/// Records since when people can read a plan set. Before the request counts as done: whoever finds it
-/// unfinished finds the time at GitHub, too.
+/// Records since when people can read a plan set. This happens before the request counts as done,
+/// so that a process that finds it unfinished also finds the time on GitHub.
 async fn record_posted(app: &App, request: &OutboxRequest, at: Option<Timestamp>) -> Result<()> {
     let OutboxRequest::Comment { target, shows: Some((head, digest)), .. } = request else {
         return Ok(());
@@ -230,7 +232,7 @@ async fn record_posted(app: &App, request: &OutboxRequest, at: Option<Timestamp>
     Ok(app.store.record_posted(id_of(&target.into()), head, digest, at).await?)
 }
 
-/// Writes down what is known of a request that did not succeed, and says what that means.
+/// Records what is known of a request that did not succeed; returns the error for the job.
 async fn failed(app: &App, sending: &Sending, error: github::Error) -> Result<Error> {
     let request = &sending.request;
     Ok(match error {
@@ -250,7 +252,7 @@ async fn failed(app: &App, sending: &Sending, error: github::Error) -> Result<Er
     })
 }
 
-/// This attempt surely did not arrive; whether an earlier one did is as unknown as before.
+/// Records that this attempt did not arrive, unless an earlier one may have arrived.
 async fn not_sent(app: &App, sending: &Sending) -> Result<()> {
     if sending.look_first {
         return Ok(());
@@ -274,7 +276,8 @@ async fn deliver(app: &App, request: &OutboxRequest, sending: &Sending) -> githu
                 Reaction::Done => github::Reaction::Rocket,
                 Reaction::Refused => github::Reaction::Confused,
             };
-            // GitHub answers the second of a kind with the first, so there is nothing to look up.
+            // GitHub returns the existing reaction if it is created again, so there is nothing to
+            // check.
             let target: Target = target.into();
             app.github.react(&target.repository, *comment, reaction).await?;
             Ok((comment.to_string(), None))
@@ -282,7 +285,7 @@ async fn deliver(app: &App, request: &OutboxRequest, sending: &Sending) -> githu
     }
 }
 
-/// The text of a comment, and what it is found by.
+/// The text of a comment, and the marker by which it is found.
 #[derive(Clone, Copy)]
 struct MarkedBody<'a> {
     marker: &'a str,
@@ -308,7 +311,7 @@ async fn deliver_comment(
     }
     if let Some(id) = known {
         match app.github.update_comment(&target.repository, id, body).await {
-            // Somebody deleted it: people get a new one.
+            // Somebody deleted the comment, so a new one is created.
             Err(github::Error::NotFound { .. }) => {}
             updated => return updated.map(|c| (c.id.to_string(), Some(c.updated_at))),
         }
@@ -344,7 +347,7 @@ fn remote(sending: &Sending) -> Option<i64> {
     sending.request.remote_id.as_ref().and_then(|id| id.parse().ok())
 }
 
-/// Returns the check run that a change becomes.
+/// Returns the check run for a change.
 fn check_run(target: &Target, change: &Change) -> CheckRun {
     let CheckReport { status, conclusion, title, summary, annotations } = view::check(change);
     let conclusion = conclusion.map_or(Conclusion::Failure, |conclusion| match conclusion {

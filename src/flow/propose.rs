@@ -1,7 +1,7 @@
-//! A change set becomes a commit, and where it was asked for in an issue, a pull request.
+//! Turns a change set into a commit and, if it was requested in an issue, into a pull request.
 //!
-//! Each step looks before it writes, so that it can be repeated after a crash. Who asked is put
-//! down before the commit is made: nobody approves what they asked for.
+//! Each step checks before it writes, so that it can be repeated after a crash. Who asked is
+//! recorded before the commit is made, because nobody may approve what they asked for.
 
 use std::collections::BTreeMap;
 
@@ -28,20 +28,20 @@ use planwright_view::{Proposal, Refusal, RunFacts};
 use super::{Error, Result, merge_preview};
 use crate::app::App;
 
-/// New bytes by path; `None` where a file goes.
+/// The new content by path; `None` for a removed file.
 type Files = BTreeMap<String, Option<Vec<u8>>>;
 
 /// A tree to be changed, and what is trusted about it.
 pub struct Configuration {
     pub config: RepoConfig,
-    /// Where packages are read.
+    /// The files from which packages are read.
     pub base: MemoryFiles,
     /// The files that are changed.
     pub files: MemoryFiles,
 }
 
 impl Configuration {
-    /// Errors are what is wrong with the repository itself.
+    /// Returns findings if the repository itself is invalid.
     pub async fn read(mirror: &Mirror, base: &Sha, tree: &Sha) -> Result<Checked<Self>> {
         let config = match merge_preview::config(mirror, base).await? {
             Ok(config) => config,
@@ -76,7 +76,7 @@ pub struct Destination {
     pub branch: BranchName,
     pub base_ref: BranchName,
     pub base: Sha,
-    /// The head of the branch that we left there before, which may be built upon.
+    /// The head that an earlier commit of ours left on the branch; new commits may build on it.
     pub ours: Option<Sha>,
 }
 
@@ -93,7 +93,7 @@ impl Draft<'_> {
     }
 }
 
-/// Commits on `branch`, whose head is `parent`.
+/// Commits to `branch`, whose head is `parent`.
 pub async fn commit(
     app: &App,
     draft: &Draft<'_>,
@@ -115,7 +115,8 @@ async fn commit_files(
         return Err(anyhow::anyhow!("a change set touches {path}, which is no stack").into());
     }
     for person in draft.asked_by {
-        // To ask for a commit is to push one by the hand of the bot.
+        // Asking for a commit counts as pushing it, so that whoever asked is a principal of the
+        // change.
         let nothing = Sha::parse("0".repeat(40)).unwrap_or_else(|_| parent.clone());
         let push = Push {
             repository: draft.target.repository.id,
@@ -149,7 +150,8 @@ async fn commit_files(
     }
 }
 
-/// A pull request for an issue: its branch, its commit, and itself, as far as they are not there.
+/// Opens a pull request for an issue; creates branch, commit and pull request as far as they do not
+/// exist yet.
 pub async fn open(app: &App, draft: &Draft<'_>, issue: &Issue) -> Result<PrNumber> {
     let stacks = draft.edited.added.keys().chain(&draft.edited.removed);
     let first = stacks.chain(draft.edited.params.iter().map(|change| &change.stack)).next();
@@ -163,7 +165,7 @@ pub async fn open(app: &App, draft: &Draft<'_>, issue: &Issue) -> Result<PrNumbe
     Ok(open_at(app, draft, &place).await?.0)
 }
 
-/// The same at a place of one's own; returns the head, too.
+/// Does the same at a given destination; returns the head, too.
 pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Destination) -> Result<(PrNumber, Sha)> {
     let repository = &draft.target.repository;
     let branch = &place.branch;
@@ -199,15 +201,15 @@ pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Destination) -> Resul
     Ok((opened.map_err(|error| unknown_is_later(app, error))?, head))
 }
 
-/// Returns what has to be committed on `head` so that it is the base with the edits: nothing when
-/// it is our own commit of before.
+/// Returns the files to commit on `head` so that it equals the base with the edits; empty if the
+/// commit was already made.
 async fn missing(app: &App, draft: &Draft<'_>, place: &Destination, head: &Sha) -> Result<Files> {
     let wants = [Want::Branch(place.base_ref.clone()), Want::Branch(place.branch.clone())];
     let mirror = merge_preview::fetch(app, draft.target, &wants).await?;
     let (base, tree) = (mirror.tree(&place.base).await?, mirror.tree(head).await?);
     let mut wanted = draft.edited.files.clone();
     if place.ours.as_ref() == Some(head) {
-        // What an earlier commit of ours changed and the edits no longer do goes back.
+        // What an earlier commit of ours changed and the edits no longer change is reverted.
         for changed in mirror.changed_paths(&base, &tree).await? {
             if let std::collections::btree_map::Entry::Vacant(entry) = wanted.entry(changed.path) {
                 let before = mirror.read(&base, entry.key()).await?;
@@ -224,7 +226,7 @@ async fn missing(app: &App, draft: &Draft<'_>, place: &Destination, head: &Sha) 
     Ok(missing)
 }
 
-/// What may have been carried out is looked for by the next attempt.
+/// Turns an unknown result into `Error::Later`: the next attempt checks whether the call succeeded.
 fn unknown_is_later(app: &App, error: github::Error) -> Error {
     match error {
         github::Error::Unknown { .. } => {

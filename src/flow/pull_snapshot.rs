@@ -1,7 +1,7 @@
-//! A look at a pull request on GitHub, and whether what it showed still holds.
+//! A snapshot of a pull request on GitHub, and whether it is still current.
 //!
-//! Planning, judging and applying have keys of their own and run side by side: what was read as open
-//! may be merged, and even applied, before a word is said of it.
+//! Planning, verdicts and applying have separate queue keys and run concurrently: a pull request
+//! that was read as open may be merged, and even applied, before the result is reported.
 
 use planwright_core::{job::Target, pull_request::PullRequest};
 use planwright_store as store;
@@ -16,10 +16,10 @@ pub struct PullSnapshot {
     generation: i64,
 }
 
-/// Reads a pull request and remembers what it showed.
+/// Reads a pull request and records its head and state.
 pub async fn pull_snapshot(app: &App, target: &Target) -> Result<PullSnapshot> {
     let id = id_of(target);
-    // Asked before the look, so that whatever is told of from here on is news.
+    // Read before the snapshot, so that any later delivery makes the snapshot stale.
     let generation = app.store.generation(id).await?;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     app.store.record_pull_request(id, &pull.head, pull.state).await?;
@@ -27,8 +27,8 @@ pub async fn pull_snapshot(app: &App, target: &Target) -> Result<PullSnapshot> {
 }
 
 impl PullSnapshot {
-    /// Stops whoever is about to speak of a pull request that has moved on since: it was pushed to,
-    /// merged or closed, and the job of that has the last word.
+    /// Fails with `Error::Stopped` if the pull request has changed since: it was pushed to, merged
+    /// or closed, and the job of that event reports on it.
     pub async fn still_holds(&self, app: &App) -> Result<()> {
         let known = app.store.pull_request(self.id).await?;
         let holds = known.is_some_and(|known| {

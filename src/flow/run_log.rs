@@ -1,7 +1,7 @@
-//! The log of a run for the page that people watch it on: steps and what the engine says.
+//! The log of a run for its page: the steps and the engine's output.
 //!
-//! Kept in memory and written down twice a second, so that no line waits for the database. Nothing is
-//! decided by it: what cannot be written is traced, and the run goes on.
+//! Buffered in memory and written twice a second, so that no output waits for the database. Nothing
+//! is decided by it: a failed write is logged, and the run goes on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,15 +21,15 @@ use planwright_store::{
 use super::{Error, id_of};
 use crate::app::{App, Clock};
 
-/// How often the buffer is written down.
+/// How often the buffer is written.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Bytes of what the engine says that are kept of one stack, and of all stacks of a run.
+/// How many bytes of engine output are kept of one stack, and of all stacks of a run.
 const MOST_OF_A_STACK: usize = 256 << 10;
 const MOST_OF_A_RUN: usize = 2 << 20;
-/// Characters of one line.
+/// How many characters are kept of one line.
 const MOST_OF_A_LINE: usize = 4_000;
 
-/// Keeps the log of a run, or none where nobody can read it; clones write to the same recorder.
+/// The log of a run, or nothing if there are no pages; clones share one recorder.
 #[derive(Clone, Default)]
 pub struct RunLog(Option<Arc<Recorder>>);
 
@@ -38,27 +38,27 @@ struct Recorder {
     clock: Clock,
     secrets: Secrets,
     buffer: Mutex<Buffer>,
-    /// Held while writing, so that what is newer is written later.
+    /// Locked while writing, so that newer content is written later.
     writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Buffer {
-    /// Absent as long as there is no run to write to.
+    /// `None` until there is a run to write to.
     run: Option<RunId>,
     next: i64,
     steps: Vec<RunStep>,
-    /// Which of them are not written as they are.
+    /// Indices of steps that are not written in their current state.
     changed: BTreeSet<usize>,
     lines: Vec<RunLines>,
-    /// Bytes of each stack.
+    /// Bytes kept of each stack.
     kept: BTreeMap<StackId, usize>,
-    /// Of whom no more is kept.
+    /// Stacks of which no more output is kept.
     full: BTreeSet<StackId>,
 }
 
 impl RunLog {
-    /// Returns a log that is written nowhere yet.
+    /// Returns a log that is not written until its run begins.
     pub fn new(app: &App) -> Self {
         let recorder = app.public_url.as_ref().map(|_| Recorder {
             store: app.store.clone(),
@@ -70,7 +70,7 @@ impl RunLog {
         Self(recorder.map(Arc::new))
     }
 
-    /// Begins the run of a planning, unless it is begun; what was noted before belongs to it.
+    /// Starts the run of a planning, unless it has started; it includes what was recorded before.
     pub async fn begin_planning(&self, target: &Target, subject: Subject) {
         let Some(recorder) = &self.0 else { return };
         if recorder.buffer().run.is_some() {
@@ -82,7 +82,7 @@ impl RunLog {
         }
     }
 
-    /// Begins the log of an apply, or goes on with that of one that was lost.
+    /// Starts the log of an apply, or continues that of an apply that a crash interrupted.
     pub async fn of_apply(&self, run: RunId, subject: Subject, plan_set: PlanSetId) {
         let Some(recorder) = &self.0 else { return };
         let noted = async {
@@ -96,7 +96,7 @@ impl RunLog {
         }
     }
 
-    /// Records what came out so far: a plan set, or else what is said instead.
+    /// Records the result so far: a plan set, or else a change that has none.
     pub async fn outcome(&self, plan_set: Option<PlanSetId>, change: Option<&Change>) {
         let Some((recorder, run)) = self.open() else { return };
         if let Err(error) = recorder.store.note_outcome(run, plan_set, change).await {
@@ -118,7 +118,7 @@ impl RunLog {
         }
     }
 
-    /// Writes down what is not written yet.
+    /// Writes everything that is not written yet.
     pub async fn write(&self) {
         if let Some(recorder) = &self.0 {
             recorder.write().await;
@@ -134,13 +134,13 @@ impl RunLog {
         Step { log: self.clone(), at, stack: stack.cloned(), stage }
     }
 
-    /// Returns a step of the whole run that began before there was one.
+    /// Begins a step of the whole run, with an earlier start time.
     pub fn step_since(&self, stage: Stage, since: Timestamp) -> Step {
         let at = self.0.as_ref().map(|recorder| recorder.buffer().begin(None, stage, since));
         Step { log: self.clone(), at, stack: None, stage }
     }
 
-    /// Records a line that the engine has said.
+    /// Records a line of the engine's output.
     pub fn line(&self, stack: &StackId, line: &str) {
         if let Some(recorder) = &self.0 {
             let line = escape::shortened(&recorder.secrets.scrubbed(line), MOST_OF_A_LINE);
@@ -155,7 +155,7 @@ impl RunLog {
     }
 }
 
-/// A step that is under way. Dropped, it was stopped.
+/// A running step; if dropped, it counts as stopped.
 pub struct Step {
     log: RunLog,
     at: Option<usize>,
@@ -164,7 +164,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// The engine has started a command: what it is doing is known better now.
+    /// Moves on to the stage that belongs to the engine command that has started.
     pub fn command(&mut self, command: &str) {
         let stage = match (self.stage, command) {
             (Stage::Wait | Stage::Init, "init") => Stage::Init,
@@ -181,7 +181,7 @@ impl Step {
         self.set(StepState::Done);
     }
 
-    /// Ends with what came of it.
+    /// Ends the step with the result of its work.
     pub fn ended<T>(mut self, outcome: &Result<T, engine::Error>) {
         self.set(match outcome {
             Ok(_) => StepState::Done,
@@ -213,7 +213,7 @@ impl Recorder {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `next` is the first number that is free; none where no log of the run is written.
+    /// Starts writing. `next` is the first free number, or `None` for a run without an earlier log.
     fn write_from_now_on(self: &Arc<Self>, run: RunId, next: Option<i64>) {
         {
             let mut buffer = self.buffer();
@@ -239,13 +239,13 @@ impl Recorder {
         }
         if let Err(error) = self.store.note(run, &steps, &lines).await {
             tracing::warn!(%run, %error, "notes of a run were not written");
-            // Lines may be lost; how a step ended is tried once more.
+            // Lines may be lost, but the state of a step is written with the next attempt.
             self.buffer().changed.extend(changed);
         }
     }
 }
 
-/// Writes until nobody keeps this log any more.
+/// Writes until the log is dropped.
 async fn keep_writing(recorder: Weak<Recorder>) {
     loop {
         tokio::time::sleep(PAUSE).await;
@@ -260,7 +260,7 @@ impl Buffer {
         self.next - 1
     }
 
-    /// Numbers what was noted already behind what another process has written.
+    /// Renumbers what was recorded so far to come after what another process has written.
     fn begin_at(&mut self, first: i64) {
         self.next += first;
         self.steps.iter_mut().for_each(|step| step.seq += first);

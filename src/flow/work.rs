@@ -1,7 +1,7 @@
-//! One stack, ready for the engine, whether it was rendered just now or kept from an apply.
+//! One stack that is ready for the engine, either rendered just now or kept from an apply.
 //!
-//! The piece that the bot and the command line share. Whether anybody may plan or apply it, and
-//! where the result goes, is the callers' business.
+//! Shared by the bot and the command line. Whether it may be planned or applied, and what happens
+//! with the result, is up to the callers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,16 +22,16 @@ use planwright_package::{Prepared, lock, provider_usage, repository::lock_file};
 
 use crate::flow::backend::backend;
 
-/// What a plan of a stack is made from, beside its state and the engine.
+/// What a plan of a stack is made from, apart from its state and the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     pub files: BTreeMap<String, Vec<u8>>,
-    /// By source; only those that the chosen variants use.
+    /// Providers by source; only those that the selected variants use.
     pub providers: BTreeMap<String, lock::ProviderLock>,
     /// The range of engine versions in the lock.
     pub engine: String,
     pub state_key: String,
-    /// Slots whose resources are deleted or replaced only when someone names them.
+    /// Slots whose resources are only deleted or replaced if a person allows it by address.
     pub protect: BTreeSet<String>,
 }
 
@@ -47,7 +47,7 @@ impl Tree {
     }
 }
 
-/// A tree with the engine that runs it, the place of its state, and a directory to work in.
+/// A tree with its engine, the backend of its state, and a work directory.
 pub struct Work {
     pub stack: StackId,
     pub tree: Tree,
@@ -63,21 +63,21 @@ pub struct Work {
 /// What all stacks of a repository share.
 #[derive(Clone, Copy)]
 pub struct Home<'a> {
-    /// Its name, unlike that of any other.
+    /// A unique name of the repository.
     pub repository: &'a str,
     pub config: &'a RepoConfig,
-    /// Where states of a local backend are kept.
+    /// The directory of the states of a local backend.
     pub states: &'a Path,
 }
 
-/// Which stack is worked on, and where.
+/// The stack to work on, and its work directory.
 pub struct Site<'a> {
     pub home: Home<'a>,
     pub stack: StackId,
     pub dir: PathBuf,
 }
 
-/// The ranges of engine versions that a stack has to do with.
+/// The ranges of engine versions that apply to a stack.
 #[derive(Clone, Copy)]
 struct Ranges<'a> {
     package: &'a str,
@@ -85,7 +85,7 @@ struct Ranges<'a> {
 }
 
 impl Work {
-    /// Finds the engine and the state. Errors are worded for people.
+    /// Finds the engine and the backend. Errors are worded for people.
     pub async fn open(
         engine: &Engine,
         Site { home, stack, dir }: Site<'_>,
@@ -134,7 +134,7 @@ impl Work {
         }
     }
 
-    /// Returns addresses in protected slots that a plan deletes or replaces.
+    /// Returns the addresses of protected resources that a plan deletes or replaces.
     pub fn protected(&self, plan: &Plan) -> BTreeSet<String> {
         let changes = protected_changes(plan, &self.tree.protect);
         changes.iter().map(|change| change.address.clone()).collect()
@@ -142,7 +142,8 @@ impl Work {
 }
 
 impl Ranges<'_> {
-    /// Returns the range of what is in both: `*` beside another range is none that can be written.
+    /// Returns the range of versions that are in both ranges. `*` cannot be combined with another
+    /// range, so it is left out.
     fn intersection(self) -> String {
         match (self.package, self.repository) {
             (one, "*") | ("*", one) => one.to_owned(),
@@ -151,7 +152,7 @@ impl Ranges<'_> {
     }
 }
 
-/// Says of each range where it stands, since only one of them may be in the way.
+/// Adds to the error where each range comes from, since only one of them may be the problem.
 fn wrong_version(
     error: engine::Error,
     stack: &StackId,

@@ -1,4 +1,4 @@
-//! The inbox of the bot: a delivery goes into the database with everything that it causes.
+//! The bot's [`Inbox`]: stores a delivery in the database with everything that it causes.
 
 use std::sync::Arc;
 

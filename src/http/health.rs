@@ -1,6 +1,6 @@
-//! `/healthz`: the process answers. `/readyz`: it can take webhooks now.
+//! `/healthz`: the process is alive. `/readyz`: it can receive webhooks now.
 //!
-//! What ready means, whoever implements [`Inbox`] knows.
+//! Readiness is defined by the implementation of [`Inbox`].
 
 use axum::{
     extract::State,
@@ -18,7 +18,7 @@ pub async fn ready<I: Inbox>(State(state): State<WebhookState<I>>) -> Response {
     match state.inbox.readiness().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
-            // The reason may name hosts and paths; the log has it, the world does not need it.
+            // The reason may name hosts and paths, so it is logged but not sent.
             tracing::warn!("not ready: {error:#}");
             (StatusCode::SERVICE_UNAVAILABLE, "not ready; the log says why\n").into_response()
         }

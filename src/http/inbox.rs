@@ -1,6 +1,8 @@
-//! `POST /webhook`: genuine and readable deliveries go to the [`Inbox`], all others nowhere.
+//! `POST /webhook`: passes authentic and readable deliveries to the [`Inbox`], and rejects all
+//! others.
 //!
-//! The order matters: nothing of a request is believed, parsed or stored before its signature fits.
+//! The order matters: nothing of a request is used, parsed or stored before its signature is
+//! verified.
 
 use std::{future::Future, sync::Arc};
 
@@ -15,31 +17,31 @@ use tracing::Instrument as _;
 use planwright_core::{event::Envelope, names::DeliveryId};
 use planwright_github::webhook::{self, Secrets};
 
-/// A genuine webhook.
+/// An authentic webhook.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// `X-GitHub-Delivery`; the same again when it is sent again.
+    /// `X-GitHub-Delivery`; a redelivery has the same one.
     pub delivery: DeliveryId,
     /// `X-GitHub-Event`.
     pub event: String,
     pub envelope: Envelope,
-    /// As it came.
+    /// The body as received.
     pub body: Bytes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
     Stored,
-    /// It had been stored before; nothing more came of it.
+    /// It was already stored, so nothing was done.
     Duplicate,
 }
 
-/// Who keeps what arrives.
+/// Storage for deliveries.
 pub trait Inbox: Send + Sync + 'static {
-    /// Stores the delivery and what is to be done about it, durably, before it returns.
+    /// Stores the delivery, and what has to be done about it, durably before it returns.
     fn receive(&self, incoming: Incoming) -> impl Future<Output = anyhow::Result<Receipt>> + Send;
 
-    /// Errors with the reason while deliveries cannot be stored.
+    /// Fails, with the reason, while deliveries cannot be stored.
     fn readiness(&self) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
@@ -82,7 +84,7 @@ pub async fn receive<I: Inbox>(
         }
         Err(error) => {
             tracing::error!(%delivery, event, "webhook not stored: {error:#}");
-            // GitHub notes a failure; the fetch of missed deliveries brings it back.
+            // GitHub records the failure, and the search for missed deliveries will fetch it.
             (StatusCode::SERVICE_UNAVAILABLE, "not stored; the log says why\n").into_response()
         }
     }

@@ -1,5 +1,5 @@
-//! `/metrics`, in the text format of Prometheus: what was counted, and what is there when it is asked
-//! for.
+//! `/metrics`, in the text format of Prometheus: counters, and gauges that are read at each
+//! request.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -32,7 +32,8 @@ async fn text(app: &App) -> String {
         tracing::warn!(%error, "the metrics say nothing of the queue");
         Vec::new()
     });
-    // A new one each time: what is not there any more must not be shown as it was.
+    // A new recorder for each request: with an old one, kinds and providers that no longer exist
+    // would keep their last values.
     let recorder = recorder();
     metrics::with_local_recorder(&recorder, || {
         record_queue(app, &queue);

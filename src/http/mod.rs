@@ -1,7 +1,6 @@
-//! What the bot answers over HTTP: webhooks, whether it lives and is ready, its metrics, and the pages of
-//! runs.
+//! The bot's HTTP server: webhooks, health, metrics, and the pages of runs.
 //!
-//! A webhook is checked, handed to the [`Inbox`], which stores it, and only then acknowledged. No
+//! A webhook is verified, passed to the [`Inbox`], which stores it, and only then acknowledged. No
 //! job runs here and nothing is decided here.
 
 mod app;
@@ -34,14 +33,15 @@ pub use self::setup::{CREATED, Form, Registrar, router as setup};
 
 use planwright_github::webhook::Secrets;
 
-/// GitHub sends nothing larger.
+/// The most bytes in a request body; GitHub limits payloads to 25 MB:
+/// <https://docs.github.com/webhooks/webhook-events-and-payloads#payload-cap>.
 const LARGEST: usize = 25 << 20;
-/// GitHub waits ten seconds; an answer after that is no answer.
+/// How long a response may take: GitHub gives up after ten seconds.
 const ANSWER: Duration = Duration::from_secs(9);
-/// How long requests under way may take to end when the process is asked to.
+/// How long requests in progress may take to end at a shutdown.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Returns the routes. That there is a webhook secret, [`Secrets`] proves.
+/// Returns the routes for webhooks and health. `secrets` has at least one webhook secret.
 pub fn router<I: Inbox>(inbox: Arc<I>, secrets: Secrets) -> Router {
     Router::new()
         .route("/webhook", post(inbox::receive::<I>))
@@ -52,14 +52,14 @@ pub fn router<I: Inbox>(inbox: Arc<I>, secrets: Secrets) -> Router {
         .layer(RequestBodyLimitLayer::new(LARGEST))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER))
         .layer(CatchPanicLayer::new())
-        // Method and path only: a query may hold a code, headers and bodies hold secrets.
+        // Only method and path are traced: queries, headers and bodies may contain secrets.
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             let path = request.uri().path();
             tracing::info_span!("http", method = %request.method(), path)
         }))
 }
 
-/// Serves until `stop`, then lets the requests under way end, for ten seconds at most.
+/// Serves until `stop`, then lets requests in progress end, for ten seconds at most.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -77,7 +77,7 @@ pub async fn serve(
     }
 }
 
-/// Takes as long for any two texts of the same length.
+/// Compares two texts in constant time for a given length.
 fn is_same(one: &str, other: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }

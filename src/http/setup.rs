@@ -1,8 +1,9 @@
-//! The pages of `planwright setup`: one that posts the manifest to GitHub, one that the browser comes
-//! back to.
+//! The pages of `planwright setup`: one that posts the manifest to GitHub, and one to which GitHub
+//! returns the browser.
 //!
-//! Served on loopback to one browser. Any page of the web can make that browser ask us, so a request
-//! has to name our own address, and a code counts only with the `state` that our page gave out.
+//! Served on loopback to one browser. Any web page can make that browser send requests here, so a
+//! request has to name our own address as host, and a code is only accepted with the `state` that
+//! our page issued.
 
 use std::{collections::HashMap, future::Future, sync::Arc};
 
@@ -23,26 +24,26 @@ use planwright_core::registration::{Grants, Registration};
 
 use super::is_same;
 
-/// Where the browser comes back to.
+/// The path to which GitHub returns the browser.
 pub const CREATED: &str = "/created";
 
-/// Who exchanges the code and keeps the secrets.
+/// Exchanges the code and stores the secrets.
 pub trait Registrar: Send + Sync + 'static {
-    /// Errors are told to whoever sits before the browser; the code may be given again.
+    /// Registers the App. Errors are shown in the browser; the same code may then be tried again.
     fn register(&self, code: &str) -> impl Future<Output = anyhow::Result<Registration>> + Send;
 }
 
-/// What the first page asks for.
+/// The content of the first page.
 #[derive(Clone, Debug)]
 pub struct Form {
-    /// GitHub's page for people, with the organisation whose App it will be.
+    /// GitHub's web page for creating an App, for the user or an organisation.
     pub action: String,
-    /// JSON.
+    /// The manifest, as JSON.
     pub manifest: String,
     pub grants: Grants,
-    /// Whose guess nobody makes; it comes back with the code.
+    /// An unguessable value that GitHub returns with the code.
     pub state: String,
-    /// `127.0.0.1:PORT`.
+    /// The address of this server, `127.0.0.1:PORT`.
     pub address: std::net::SocketAddr,
 }
 
@@ -82,7 +83,8 @@ pub fn router<R: Registrar>(form: Form, registrar: R) -> Router {
         .with_state(setup)
 }
 
-/// Refuses what another name than ours was asked for, as a page can whose name leads to loopback.
+/// Rejects requests for any other host name, as sent by web pages whose name resolves to loopback
+/// (DNS rebinding).
 async fn guard<R: Registrar>(
     State(setup): State<Arc<SetupState<R>>>,
     headers: HeaderMap,
@@ -104,7 +106,7 @@ async fn guard<R: Registrar>(
         (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
         (CONTENT_SECURITY_POLICY, policy),
         (CACHE_CONTROL, "no-store".to_owned()),
-        // The address of the second page has the code in it.
+        // The address of the second page contains the code, which must not leak as a referrer.
         (REFERRER_POLICY, "no-referrer".to_owned()),
     ];
     (headers, next.run(request).await).into_response()

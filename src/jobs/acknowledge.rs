@@ -1,6 +1,6 @@
-//! A comment gives commands: check who asks, show that it was seen, answer or pass on.
+//! Handles a comment with commands: checks permissions, reacts, answers, or enqueues jobs.
 //!
-//! Runs under a key of its own, so that a status or a cancel never waits behind a plan.
+//! It has its own queue key, so that a status or cancel command never waits behind a plan.
 
 use planwright_core::{
     command::{self, AllowedOn, Command, Given, Row, Unlock, Who},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Run for Acknowledge {
-    /// Another job answers for what it passes on.
+    /// Returns false if other jobs follow, because those report the result.
     fn is_done(&self, next: &[Job]) -> bool {
         next.is_empty()
     }
@@ -31,7 +31,7 @@ impl Run for Acknowledge {
     }
 }
 
-/// Carries out what needs no engine; what it returns does.
+/// Carries out the commands that need no engine; returns jobs for the others.
 async fn acknowledge(app: &App, job: &Acknowledge) -> Result<Vec<Job>> {
     let Acknowledge { target, asked, comment, on_pull_request, .. } = job;
     let commands = command::parse(comment).into_iter().collect::<Result<Vec<Command>, _>>();
@@ -63,8 +63,8 @@ async fn acknowledge(app: &App, job: &Acknowledge) -> Result<Vec<Job>> {
     Ok(jobs)
 }
 
-/// Whether someone has what a command takes, asked live; that approvers had no part in the change is
-/// for the job that knows the change.
+/// Fails if the person lacks the permission that a command requires, as GitHub reports it now.
+/// Whether the person is a principal of the change is checked by the job that loads the change.
 async fn authorise(app: &App, target: &Target, asked: &Invocation, row: &Row) -> Result<()> {
     if row.who == Who::Anyone {
         return Ok(());
@@ -76,7 +76,7 @@ async fn authorise(app: &App, target: &Target, asked: &Invocation, row: &Row) ->
     Err(Refusal::NotAllowed { login: asked.by.login.clone(), command: row.name }.into())
 }
 
-/// What was asked for after a cancel is not cancelled by it.
+/// Raises the generation after a cancel, so that what is requested afterwards is not cancelled.
 async fn bump_generation(app: &App, target: &Target) -> Result<()> {
     let id = id_of(target);
     let known = app.store.pull_request(id).await?;
@@ -105,7 +105,8 @@ async fn answer(
         }
         Command::Unlock(Unlock { stack }) => unlock(app, target, asked, stack).await.map(Some),
         Command::Cancel(_) => cancel(app, target).await.map(|()| None),
-        // Each of these causes a job. They are listed, so that no command is left without an answer.
+        // Each of these causes a job. They are listed so that no new command is left without an
+        // answer.
         Command::Plan(_)
         | Command::Drift(_)
         | Command::Allow(_)
@@ -120,7 +121,7 @@ async fn answer(
 async fn cancel(app: &App, target: &Target) -> Result<()> {
     let id = id_of(target);
     let jobs = app.store.open_jobs().await?;
-    // A lane of another version is not known to be cancellable.
+    // The lane of a job from another version may be unknown; such a job is not cancelled.
     let is_cancellable =
         |job: &planwright_store::Job| job.key.parse().is_ok_and(|lane: Lane| lane.is_cancellable());
     if !jobs.iter().any(|job| job.pull_request == Some(id) && is_cancellable(job)) {
@@ -134,8 +135,8 @@ async fn cancel(app: &App, target: &Target) -> Result<()> {
     Ok(app.store.request_cancel(id, generation).await?)
 }
 
-/// Frees the locks that this change holds and leaves the queues where it waits, unless its apply
-/// still runs.
+/// Releases the locks that this change holds and leaves the queues in which it waits. Refused while
+/// its apply runs.
 async fn unlock(
     app: &App,
     target: &Target,

@@ -1,4 +1,4 @@
-//! A run of the agent goes on until people, a plan or time have to come first.
+//! Continues an agent run until it has to wait for people, a plan, or a point in time.
 
 use planwright_core::job::{Agent, Job};
 use planwright_view::NextStep;

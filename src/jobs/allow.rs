@@ -1,6 +1,7 @@
-//! `/infra allow`: someone who may approve names protected resources that may go away.
+//! `/infra allow`: a person who may approve allows named protected resources to be deleted or
+//! replaced.
 //!
-//! Bound like an approval, to the head and the plan set that were shown.
+//! An allowance is bound like an approval, to the head and the plan set that were shown.
 
 use planwright_core::{
     approval::principal_role,
@@ -23,7 +24,7 @@ impl Run for Allow {
     }
 }
 
-/// Records the allowance and judges the change anew.
+/// Records the allowance and computes a new verdict.
 async fn allow(app: &App, job: &Allow) -> Result<()> {
     let Allow { target, asked, stack, addresses } = job;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
@@ -63,7 +64,7 @@ async fn allow(app: &App, job: &Allow) -> Result<()> {
     verdict::verdict(app, target, None).await.map(drop)
 }
 
-/// Returns whether whoever shaped a change may allow it, by the settings of the base.
+/// Returns whether the settings of the base let principals of a change allow it.
 async fn allows_own(app: &App, target: &Target, pull: &PullRequest) -> Result<bool> {
     let wants = [Want::Branch(pull.base_ref.clone())];
     let mirror = merge_preview::fetch(app, target, &wants).await?;

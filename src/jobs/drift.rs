@@ -1,4 +1,4 @@
-//! `/infra drift`: what a plan of the last applied trees would do, told in a reply of its own.
+//! `/infra drift`: reports in a reply what a plan of the last applied trees would do.
 
 use planwright_core::{
     change::DriftCheck,
@@ -22,7 +22,7 @@ impl Run for Drift {
     }
 }
 
-/// Checks the named stacks; with no name those of the pull request, or all if it affects none.
+/// Checks the named stacks; without names, those of the pull request, or all if it affects none.
 async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
     let (app, Drift { target, asked, .. }) = (context.app, job);
     let repository = target.repository.id;

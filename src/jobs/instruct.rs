@@ -1,4 +1,4 @@
-//! `/infra propose`, `revise` and `answer`: what people tell a run of the agent.
+//! `/infra propose`, `revise` and `answer`: instructions to an agent run.
 
 use planwright_core::job::{Instruct, Job};
 

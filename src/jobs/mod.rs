@@ -1,7 +1,6 @@
-//! The jobs, one file each: what each kind does when it runs, and what is said when it fails for
-//! good.
+//! The jobs, one file per kind: what each does, and what it reports when it has failed for good.
 //!
-//! Which kinds there are, by which role and in which lane they run, is in `planwright_core::job`.
+//! The kinds, with their roles and lanes, are listed in `planwright_core::job`.
 
 pub mod acknowledge;
 mod agent;
@@ -32,19 +31,19 @@ use crate::{
 
 /// A kind of job that can run.
 trait Run: Task + Sync {
-    /// What people are told to do after it has failed for good.
+    /// What people are advised to do after it has failed for good.
     const AFTER_FAILURE: NextStep = NextStep::PlanAgain;
 
-    /// Returns whether whoever asked for it has an answer when it has run with these jobs to
-    /// follow.
+    /// Returns whether the job has completed the request if `_next` are the jobs that follow; then
+    /// it gets the reaction for success.
     fn is_done(&self, _next: &[Job]) -> bool {
         true
     }
 
-    /// Does the job; returns the jobs that follow from it.
+    /// Runs the job; returns the jobs that follow from it.
     fn run(&self, context: &JobContext<'_>) -> impl Future<Output = Result<Vec<Job>>> + Send;
 
-    /// Ends what others wait for when the job has failed for good, which the log has under `id`.
+    /// Cleans up for others when the job has failed for good; `id` is the failure's id in the log.
     fn give_up(
         &self,
         _context: &JobContext<'_>,
@@ -54,9 +53,9 @@ trait Run: Task + Sync {
     }
 }
 
-/// Runs a job to its end; returns the jobs that follow from it.
+/// Runs a job; returns the jobs that follow from it.
 ///
-/// Whoever asked for it sees how it ended: 🚀, or 😕 with a line that says why.
+/// A comment that requested it gets a reaction: 🚀, or 😕 with a reply that gives the reason.
 pub async fn run(job: &Job, context: &JobContext<'_>) -> Result<Vec<Job>> {
     let ended = with_job!(job, job => job.run(context).await);
     let Some(asked) = job.invocation() else { return ended };
@@ -81,8 +80,8 @@ pub async fn run(job: &Job, context: &JobContext<'_>) -> Result<Vec<Job>> {
     }
 }
 
-/// Ends what a job has failed for good at: nobody waits behind it any longer, and people are told
-/// under which id the log has it.
+/// Cleans up after a job that has failed for good, so that nothing waits for it any longer, and
+/// reports the failure with its id in the log.
 pub async fn give_up(app: &App, job: &Job, id: &str) -> Result<()> {
     let then = with_job!(job, job => after_failure(job));
     let told = internal_error(id, then).into();

@@ -1,4 +1,4 @@
-//! Plans what a run has edited, before there is a branch: on files in memory, with the read
+//! Plans the edits of an agent run before there is a branch, on files in memory and with the
 //! credentials of plans.
 
 use serde_json::{Value, json};
@@ -30,9 +30,9 @@ use crate::{
     flow::{JobContext, Result},
 };
 
-/// How many changes of one stack the model is told.
+/// How many changes of one stack are shown to the model.
 const MOST_CHANGES: usize = 30;
-/// How much of what the engine says it is told.
+/// How many characters of an error message are shown to the model.
 const MOST_WORDS: usize = 1_500;
 
 impl Run for Preview {
@@ -43,7 +43,7 @@ impl Run for Preview {
     }
 }
 
-/// Plans, writes the outcome down, and lets the run go on.
+/// Plans the edits, records the result, and continues the run.
 async fn preview(job: &Preview, context: &JobContext<'_>) -> Result<Vec<Job>> {
     let (app, target, run) = (context.app, &job.target, job.run);
     let next = vec![job::Agent { target: target.clone(), run }.into()];
@@ -93,12 +93,12 @@ async fn plan_all(
 struct EditedStack<'a> {
     run: RunId,
     stack: &'a StackId,
-    /// Whether it is still there after the edits.
+    /// Whether it still exists after the edits.
     is_there: bool,
     workspace: &'a Workspace,
 }
 
-/// Errors of the inner result are worded for whoever can mend the configuration.
+/// Plans one stack. The inner error is worded for whoever can fix the configuration.
 async fn plan_one(
     EditedStack { run, stack, is_there, workspace }: &EditedStack<'_>,
     context: &JobContext<'_>,
@@ -115,7 +115,8 @@ async fn plan_one(
             return Ok(Err(findings.first().map_or(String::new(), |it| it.message.clone())));
         }
     };
-    // A directory of its own: the pull request of the same stack may be planned at the same time.
+    // The directory is separate, because a pull request for the same stack may be planned at the
+    // same time.
     let dir = app.data.join("preview").join(run.to_string()).join(stack.to_string());
     let config = &workspace.configuration.config;
     let site = Site { repository: context.target.repository.id, config, dir: dir.clone() };
@@ -132,7 +133,7 @@ async fn plan_one(
     Ok(plan?.map(|planned| planned.plan.clone()))
 }
 
-/// Returns a plan as the model is told it: addresses and what happens to them, no values.
+/// Returns a plan for the model: addresses and actions, without values.
 fn plan_json(stack: &StackId, plan: &Plan) -> Value {
     let summary = plan.summary();
     let changes: Vec<Value> = plan

@@ -1,4 +1,4 @@
-//! A pull request was closed without a merge: nothing of it will be applied.
+//! Handles a pull request that was closed without a merge: nothing of it will be applied.
 
 use planwright_core::{
     job::{Job, Release, Target},
@@ -17,11 +17,11 @@ impl Run for Release {
     }
 }
 
-/// Leaves the queues, and says so where a plan was shown.
+/// Leaves the queues, and updates the comment and check run if there was a plan.
 async fn release(app: &App, target: &Target) -> Result<()> {
     let snapshot = pull_snapshot(app, target).await?;
     if snapshot.pull.state != PullRequestState::Closed {
-        // It was reopened or merged since, which has a job of its own.
+        // It was reopened or merged since, which has its own job.
         return Ok(());
     }
     app.store.leave_queues(id_of(target)).await?;

@@ -1,4 +1,4 @@
-//! A day after a question of the agent: people are reminded of it.
+//! Reminds people of an agent's question a day after it was asked.
 
 use planwright_core::job::{Job, Remind};
 

@@ -1,4 +1,5 @@
-//! An issue asks for infrastructure: a filled-in form becomes a pull request, without a model.
+//! Handles an issue that requests infrastructure: a filled-in form becomes a pull request without a
+//! model.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -31,8 +32,8 @@ use crate::{
     },
 };
 
-/// For how long a label is believed that the settings had. A change of them is heard of at once,
-/// unless its webhook is lost.
+/// How long a stored label is used without reading the settings again. A change of the settings
+/// clears it at once, unless the webhook is lost.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(1);
 
 impl Run for Request {
@@ -41,10 +42,10 @@ impl Run for Request {
     }
 }
 
-/// Answers the issue.
+/// Handles the issue.
 async fn request(app: &App, job: &Request) -> Result<Vec<Job>> {
     let Request { target, by, labels } = job;
-    // Most issues are none of our business, and that is to cost nothing at GitHub.
+    // Most issues are irrelevant, and must cost no calls to GitHub.
     if is_surely_other(app, target, labels).await? {
         return Ok(Vec::new());
     }
@@ -77,7 +78,7 @@ async fn request(app: &App, job: &Request) -> Result<Vec<Job>> {
     }
 }
 
-/// Returns whether none of the labels of an issue is the one that the settings had lately.
+/// Returns whether none of an issue's labels is the one that the settings recently had.
 async fn is_surely_other(app: &App, target: &Target, labels: &[String]) -> Result<bool> {
     let since = app.now().checked_sub(BELIEVED).unwrap_or(Timestamp::MIN);
     let known = app.store.issue_label(target.repository.id, since).await?;
@@ -97,8 +98,8 @@ async fn base(app: &App, target: &Target, issue: &Issue) -> Result<Base> {
     Ok(Base { mirror, tree })
 }
 
-/// Returns the label that the settings name; ours where they cannot be read, which is then the
-/// answer.
+/// Returns the label in the settings; the default if they are invalid, so that this can be
+/// reported.
 async fn label(app: &App, target: &Target, base: &Base, read_at: Timestamp) -> Result<String> {
     let Ok(config) = merge_preview::config(&base.mirror, &base.tree).await? else {
         return Ok(LABEL.into());
@@ -110,7 +111,7 @@ async fn label(app: &App, target: &Target, base: &Base, read_at: Timestamp) -> R
 
 enum Answered {
     Reported(RequestReport),
-    /// A run of the agent was begun.
+    /// An agent run was started.
     Begun(Job),
 }
 
@@ -143,7 +144,7 @@ async fn answered(app: &App, job: &Request, issue: &Issue, base: &Base) -> Resul
     }))
 }
 
-/// Returns what a form asks for, carried out; findings name the fields of the form.
+/// Returns the result of the change that a form requests; findings name the fields of the form.
 fn change_of(configuration: &Configuration, name: &str, issue: &Issue) -> Checked<Edited> {
     let package = allowed(configuration, name)?;
     let form = Form::new(&package);

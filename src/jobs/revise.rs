@@ -1,4 +1,5 @@
-//! A review wants changes: the run whose result the pull request is goes on with them.
+//! Handles a review that requests changes: the agent run that made the pull request continues with
+//! them.
 
 use planwright_core::job::{Job, Revise};
 

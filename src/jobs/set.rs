@@ -1,4 +1,5 @@
-//! `/infra set`: a commit to the pull request where it was asked, or a pull request for an issue.
+//! `/infra set`: commits to the pull request with the comment, or opens a pull request for an
+//! issue.
 
 use std::collections::BTreeMap;
 
@@ -90,10 +91,10 @@ async fn change_of(
     if edited.files.is_empty() { Err(Refusal::NothingToSet.into()) } else { Ok(edited) }
 }
 
-/// Returns the texts as values of the types that the package gives its params.
+/// Returns the change set, with the texts converted to the types of the package's params.
 fn typed(configuration: &Configuration, change: &SetParams) -> Checked<ChangeSet> {
     let mut params = BTreeMap::new();
-    // Of a stack that is not there the edit says so, with those that are.
+    // If the stack does not exist, applying the edit reports that, with the existing stacks.
     let stack = Stack::read(&configuration.files, &change.stack);
     let package = stack.and_then(|stack| package_of(&stack, &configuration.trusted())).ok();
     for (path, text) in &change.params {

@@ -1,7 +1,7 @@
-//! Somebody reviewed a pull request, or something else changed what is met: judge it again.
+//! Computes a new verdict after a review, or after anything else that affects the requirements.
 //!
-//! Starts no engine. What was approved is noted when the review arrives, because GitHub moves the
-//! commit of an old review to the new head of a patch-identical rebase.
+//! Runs no engine. What a review approved is recorded when it arrives, because GitHub moves the
+//! commit of an old review to the new head after a rebase without changes.
 
 use planwright_core::{
     change::Change,
@@ -25,19 +25,19 @@ impl Run for Verdict {
     }
 }
 
-/// Judges the change anew; `review` is what a webhook told of.
+/// Computes a new verdict on the change; `review` is the one that a webhook reported.
 pub async fn verdict(app: &App, target: &Target, review: Option<ReviewId>) -> Result<Vec<Job>> {
     let snapshot = pull_snapshot(app, target).await?;
     let pull = &snapshot.pull;
     if !pull.is_into_default_branch() {
-        // Nothing of it is planned, so there is nothing that a review could make green.
+        // Nothing of it is planned, so a review has no effect.
         return Ok(Vec::new());
     }
     let Some(recorded) = app.store.latest_plan_set(id_of(target)).await? else {
         return Ok(Vec::new());
     };
     if recorded.plan_set.head != pull.head {
-        // The plan of this head is on its way, and ends with a verdict of its own.
+        // The plan of this head is still in progress, and ends with its own verdict.
         return Ok(Vec::new());
     }
     if let Some(review) = review {
@@ -81,7 +81,7 @@ pub async fn judged(
     Ok(change.judged(judgement)?)
 }
 
-/// Records what the approval is about: the plan that was shown when it arrived.
+/// Records an approving review, bound to the plan set that was shown when it arrived.
 async fn record_approval(
     app: &App,
     target: &Target,
@@ -95,7 +95,7 @@ async fn record_approval(
     };
     let Some(head) = given.head.clone() else { return Ok(()) };
     if pull.merged_at.is_some_and(|merged_at| given.at > merged_at) {
-        // What is said after the merge approves nothing; `/infra apply` confirms.
+        // A review after the merge approves nothing; `/infra apply` confirms instead.
         return Ok(());
     }
     let approval = Approval {

@@ -1,9 +1,9 @@
-//! The name of this process, kept alive, and the names whose processes are surely dead.
+//! The name of this process, and finding the names of dead processes.
 //!
-//! Each process on a data directory keeps a file there, locked for as long as it lives: the lock
-//! ends with the process, however that ends. Whoever starts and gets the lock of such a file gives
-//! the jobs and requests that were taken under that name back at once. Those of a process elsewhere
-//! wait until their time is over; nothing here knows whether it lives.
+//! Each process has a file in the data directory, which is locked while the process lives; the lock
+//! ends with the process in every case. A process that starts and can lock another one's file
+//! immediately gives back the jobs and requests that were taken under that name. Those of a process
+//! on another machine wait until their time is up, because nothing here shows whether it lives.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -16,16 +16,17 @@ use anyhow::{Context as _, Result};
 
 use crate::app::App;
 
-/// Held while names are given and given up, so that nobody sees a file that is not locked yet.
+/// Locked while processes register or are removed, so that nobody sees a file that is not locked
+/// yet.
 const LOCK: &str = "door";
 
-/// Keeps the name of this process from all others, as long as this value lives.
+/// The registration of this process, valid while this value lives.
 pub struct ProcessRegistration {
     name: String,
     _alive: File,
 }
 
-/// The registration of a process that is dead; nobody else takes it up while this value lives.
+/// The registration of a dead process, locked while this value lives.
 struct StaleRegistration {
     name: String,
     file: PathBuf,
@@ -33,8 +34,8 @@ struct StaleRegistration {
 }
 
 impl ProcessRegistration {
-    /// Registers this process, after giving back what processes had taken that died on our data
-    /// directory.
+    /// Registers this process, after giving back the jobs and requests of dead processes that used
+    /// the same data directory.
     pub async fn register(app: &App) -> Result<Self> {
         let dir = app.data.join("workers");
         let context = || format!("registering this process in {}", dir.display());
@@ -63,7 +64,7 @@ impl ProcessRegistration {
     }
 }
 
-/// Keeps all other processes from registering until the file is closed.
+/// Keeps all other processes from registering until the returned file is closed.
 fn lock(dir: &Path) -> io::Result<File> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let file = private().create(true).truncate(false).open(dir.join(LOCK))?;
@@ -71,7 +72,7 @@ fn lock(dir: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Returns the registrations in `dir` whose processes are gone.
+/// Returns the registrations in `dir` whose processes are dead.
 fn stale(dir: &Path) -> io::Result<Vec<StaleRegistration>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir)? {

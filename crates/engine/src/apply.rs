@@ -1,6 +1,6 @@
-//! `apply` of exactly one plan file, and the outputs that a state has.
+//! `apply` of exactly one plan file, and reading the outputs of a state.
 //!
-//! Never retried here. A failure keeps what is known of each resource.
+//! An apply is never retried here. If it fails, the error has what is known of each resource.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use super::{
 /// One output of a root module.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct Output {
-    /// In clear, also where it is sensitive.
+    /// The value in plain text, even if it is sensitive.
     pub value: serde_json::Value,
     pub sensitive: bool,
 }
@@ -40,7 +40,7 @@ pub struct Applied {
     pub outputs: BTreeMap<String, Output>,
 }
 
-/// Why an apply has no result, and what it had done until then.
+/// Why an apply failed, and what it had done until then.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct ApplyFailed {
@@ -50,8 +50,9 @@ pub struct ApplyFailed {
 }
 
 impl Engine {
-    /// Installs what the directory of a plan lacks for its apply, so that nothing is begun that could
-    /// not go on: a plan may have been made with providers that ran already, an apply starts its own.
+    /// Installs the providers that the directory of a plan lacks for its apply. A plan may have
+    /// used providers that were already running, but an apply starts its own; a missing one should
+    /// be noticed before the apply begins.
     pub async fn install_providers(
         &self,
         root: &Root<'_>,
@@ -63,9 +64,9 @@ impl Engine {
         self.initialise(context, &BTreeSet::new()).await
     }
 
-    /// Carries out a plan, which is used up by it; `root` has to be the one that was planned.
+    /// Applies a plan, which can be applied only once; `root` must be the one that was planned.
     ///
-    /// The engine goes on when this future is dropped or this process dies; only
+    /// The engine continues if this future is dropped or this process dies; only
     /// [`Control::cancel`] and the time limit end it.
     pub async fn apply(
         &self,
@@ -90,7 +91,7 @@ impl Engine {
         transcript: &mut Transcript<'_>,
     ) -> Result<BTreeMap<String, Output>, Error> {
         let _turn = self.turn("apply", COLD, context.control).await?;
-        // Does nothing where `install_providers` was called.
+        // Does nothing if `install_providers` was called before.
         self.initialise(context, &BTreeSet::new()).await?;
         let args = vec![file.0.clone().into_os_string()];
         let command = Command { name: "apply", args, captures: false };
@@ -106,7 +107,7 @@ impl Engine {
     ) -> Result<BTreeMap<String, Output>, Error> {
         let _turn = self.turn("output", COLD, control).await?;
         let dir = self.hold(root, control).await?;
-        // Outputs are read from the state alone, so a directory that lacks providers will do.
+        // Outputs are read from the state alone, so missing providers do not matter.
         let all = root.providers.keys().cloned().collect();
         let context = CommandContext { root, dir: &dir, control };
         self.initialise(context, &all).await?;
@@ -123,7 +124,7 @@ impl Engine {
         let mut outputs: BTreeMap<String, Output> = serde_json::from_slice(&ended.stdout)
             .map_err(|why| Error::unreadable("the outputs that the engine printed", why))?;
         for output in outputs.values_mut() {
-            // What a secret is part of is one, whatever the module says of it.
+            // A value that contains a secret is sensitive, whatever the module declares.
             output.sensitive |= root.secrets.is_in(&output.value.to_string());
         }
         Ok(outputs)

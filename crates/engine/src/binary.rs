@@ -1,7 +1,7 @@
-//! The engine's binary: where it is, which of the two it is, and its exact version.
+//! The engine's binary: where it is, which of the two engines it is, and its exact version.
 //!
-//! Asked once per binary, known by path, size and time of change. Whether a version will do is the
-//! stack's lock to say; the constraint comes in.
+//! The version is asked once per binary, which is identified by path, size and modification time.
+//! Which versions are acceptable is an argument; it comes from the lock of the stack.
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// Returns the name that people know it by.
+    /// Returns the name that people know the engine by.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tofu => "OpenTofu",
@@ -44,7 +44,8 @@ impl Kind {
         }
     }
 
-    /// The two engines cannot be told apart by their JSON, so the name of the file says it.
+    /// Returns which engine a binary is, judging by its file name: the JSON of the two engines does
+    /// not distinguish them.
     fn from_file_name(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().into_owned();
         [("tofu", Self::Tofu), ("terraform", Self::Terraform)]
@@ -53,7 +54,7 @@ impl Kind {
     }
 }
 
-/// An engine that was found, asked for its version, and fits the constraint.
+/// An engine that was found and whose version satisfies the constraint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binary {
     pub kind: Kind,
@@ -61,7 +62,7 @@ pub struct Binary {
     pub version: Version,
 }
 
-/// What tells one binary from another without starting it.
+/// Identifies a binary without running it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint {
     path: PathBuf,
@@ -75,12 +76,13 @@ struct Answer {
 }
 
 impl Engine {
-    /// Returns where the engine of this machine is; nothing is started.
+    /// Returns the path of this machine's engine without running it. Fails if there is none.
     pub fn find(&self) -> Result<PathBuf, Error> {
         find_binary(self.settings.binary.as_deref(), &self.settings.path)
     }
 
-    /// Returns the engine of this machine, if its version is within `constraint`, e.g. `>=1.9, <2`.
+    /// Returns this machine's engine. Fails if its version does not satisfy `constraint`, such as
+    /// `>=1.9, <2`.
     pub async fn binary(&self, constraint: &str, control: &Control<'_>) -> Result<Binary, Error> {
         let wanted = VersionReq::parse(constraint).map_err(|why| {
             Error::unreadable(format!("the engine constraint `{constraint}`"), why)
@@ -156,7 +158,7 @@ fn find_binary(named: Option<&Path>, path: &OsStr) -> Result<PathBuf, Error> {
         ),
     };
     let found = found.ok_or(Error::NotFound { looked })?;
-    // Children run in other directories.
+    // Children run in other directories, so the path must be absolute.
     std::path::absolute(&found).map_err(Error::io(format!("finding {}", found.display())))
 }
 

@@ -1,8 +1,8 @@
-//! One child process: started, listened to, and ended with all that it started.
+//! One child process: started, read from, and ended together with everything that it started.
 //!
-//! An argument vector and a whole environment go in, never a shell. Output goes to a file that is
-//! read along, not to a pipe: when this process is killed, an apply must be able to end by itself.
-//! What the output means is for `transcript` and the callers.
+//! It gets an argument vector and a complete environment, and never goes through a shell. Its
+//! output goes to a file that is read as it grows, not to a pipe, so that an apply can complete
+//! even if this process is killed. The output is interpreted in `transcript` and by the callers.
 
 use std::{
     collections::BTreeMap,
@@ -28,34 +28,35 @@ use tracing::{Instrument as _, Span, field};
 
 use super::{Control, Error, process::Process, transcript::Transcript};
 
-/// How often the log is looked at; people read along, nothing waits for it.
+/// How often the log is read; only people who follow it depend on this.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The most that a child may answer on a captured standard output.
+/// The most bytes accepted from a captured standard output.
 const MOST: u64 = 512 * 1024 * 1024;
 
-/// What to start.
+/// What to run, and how.
 pub(super) struct Invocation<'a> {
-    /// For people: `plan`, `init`, ….
+    /// The name of the command for messages: `plan`, `init`, ….
     pub command: &'static str,
     pub program: &'a Path,
     pub args: Vec<OsString>,
     pub dir: &'a Path,
-    /// The whole environment of the child.
+    /// The complete environment of the child.
     pub env: &'a BTreeMap<String, OsString>,
-    /// Standard error goes here, and standard output unless it is captured.
+    /// The log file for standard error, and for standard output unless it is captured.
     pub log: &'a Path,
-    /// Whether standard output is the answer.
+    /// Whether to return standard output instead of logging it.
     pub captures: bool,
     pub limit: Duration,
     pub grace: Duration,
-    /// Whether it goes on when nobody waits for it any longer.
+    /// Whether the child continues if the future that waits for it is dropped.
     pub outlives: bool,
-    /// An empty file that the child keeps open, so that a lock on it lasts until both have ended.
+    /// An empty file that the child keeps open, so that a lock on it lasts until both processes
+    /// have ended.
     pub holds: Option<&'a File>,
 }
 
-/// How it ended by itself.
+/// The result of a child that ended by itself.
 pub(super) struct Ended {
     pub status: ExitStatus,
     pub stdout: Vec<u8>,
@@ -66,13 +67,13 @@ impl Ended {
         self.status.code()
     }
 
-    /// Returns the end as a last line for people, where the status says more than the log.
+    /// Returns a last line for the log if the child was ended by a signal.
     pub(crate) fn signal(&self) -> Option<String> {
         self.status.signal().map(|number| format!("ended by signal {number}"))
     }
 }
 
-/// Runs a child until it has ended, or ends it on cancel and at the time limit.
+/// Runs a child until it ends; ends it on cancellation or at the time limit, which are errors.
 pub(super) async fn run(
     invocation: &Invocation<'_>,
     control: &Control<'_>,
@@ -91,7 +92,7 @@ pub(super) async fn run(
     ended
 }
 
-/// Returns the span of a child: what is run, but neither its arguments nor its environment.
+/// Returns the tracing span of a child: the command, but neither its arguments nor its environment.
 fn span(invocation: &Invocation<'_>) -> Span {
     let program = invocation.program.file_name().unwrap_or_default().to_string_lossy();
     tracing::info_span!(
@@ -153,7 +154,8 @@ fn spawn(invocation: &Invocation<'_>) -> Result<Child, Error> {
         .stdin(Stdio::null())
         .process_group(0);
     if let Some(held) = invocation.holds {
-        // As standard input, because a child inherits nothing else; reading it gives nothing.
+        // Passed as standard input, because a child inherits no other file. The file is empty, so
+        // reading it gives end of file.
         command.stdin(held.try_clone().map_err(Error::io(what()))?);
     }
     let stderr = log.try_clone().map_err(Error::io(what()))?;
@@ -206,7 +208,8 @@ async fn answer(stdout: Option<ChildStdout>) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The process group of a child; ended when it is dropped early, unless it outlives us.
+/// The process group of a child; killed when dropped early, unless the child may outlive this
+/// process.
 struct Group {
     leader: Process,
     outlives: bool,
@@ -221,12 +224,12 @@ impl Group {
         Ok(Self { leader: Process::now(pid), outlives: invocation.outlives, has_ended: false })
     }
 
-    /// Asks the engine to end, and after `grace` kills it and whatever is left of its group.
+    /// Asks the engine to end, and after `grace` kills it with its whole process group.
     ///
-    /// Only the engine is asked: it stops its providers in order, which would die at once of a
-    /// `TERM`, in the middle of making a resource.
+    /// Only the engine gets `SIGTERM`: it stops its providers in order, whereas a provider would
+    /// die at once, perhaps while creating a resource.
     async fn end(&mut self, child: &mut Child, grace: Duration) {
-        // An error here means that it is gone already.
+        // An error here means that it has already ended.
         let _ = signal::kill(self.id(), Signal::SIGTERM);
         let _ = timeout(grace, child.wait()).await;
         let _ = signal::killpg(self.id(), Signal::SIGKILL);
@@ -234,7 +237,7 @@ impl Group {
     }
 
     fn id(&self) -> Pid {
-        // Linux hands out ids below 2^22.
+        // Linux process ids are below 2^22.
         Pid::from_raw(i32::try_from(self.leader.pid).unwrap_or(i32::MAX))
     }
 }
@@ -247,7 +250,7 @@ impl Drop for Group {
     }
 }
 
-/// The log, read along line by line.
+/// The log file, read line by line while it grows.
 struct Tail {
     file: File,
     rest: Vec<u8>,
@@ -259,7 +262,7 @@ impl Tail {
         Ok(Self { file, rest: Vec::new() })
     }
 
-    /// Passes on the lines that are complete; at the end also what is left.
+    /// Passes on the complete lines; at the end also an incomplete last one.
     fn pump(&mut self, is_last: bool, transcript: &mut Transcript<'_>) -> Result<(), Error> {
         self.file.read_to_end(&mut self.rest).map_err(Error::io("reading the log"))?;
         let complete = match self.rest.iter().rposition(|byte| *byte == b'\n') {
@@ -322,10 +325,10 @@ mod tests {
         }
     }
 
-    /// Says who it is, ignores `TERM`, and waits for one that does the same.
+    /// A script that prints the ids of itself and of a child; both ignore `SIGTERM`.
     const STUBBORN: &str = "trap '' TERM; sh -c 'trap \"\" TERM; sleep 600' & echo $$ $!; wait";
 
-    /// Returns the processes that `STUBBORN` names, once it has.
+    /// Returns the processes whose ids `STUBBORN` printed.
     fn named(line: &str) -> Vec<Process> {
         line.split(' ').map(|pid| Process::now(pid.parse().unwrap())).collect()
     }

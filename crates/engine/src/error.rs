@@ -1,6 +1,7 @@
-//! What can go wrong with an engine, worded for the person who has to mend it.
+//! Errors of the engine adapter, worded for the person who has to fix the cause.
 //!
-//! Texts of the engine enter scrubbed; this file neither escapes nor shortens for GitHub.
+//! Text from the engine has secrets removed before it comes here. Nothing is escaped or shortened
+//! for GitHub here.
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use planwright_core::finding::Severity;
 
-/// Why a step of the engine has no result.
+/// Why a command of the engine has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
@@ -30,7 +31,7 @@ pub enum Error {
     Cancelled { command: &'static str },
     #[error("{}", failure(command, diagnostics, tail))]
     Engine { command: &'static str, diagnostics: Vec<Diagnostic>, tail: Vec<String> },
-    /// Something that was to be read or given to the engine is not what it must be.
+    /// Input for the engine, or output of it, is not as it must be.
     #[error("cannot use {what}: {why}")]
     Unreadable { what: String, why: String },
     #[error("{what}: {source}")]
@@ -48,13 +49,13 @@ impl Error {
     }
 }
 
-/// One complaint of the engine, as it gave it.
+/// One error or warning of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     pub severity: Severity,
     pub summary: String,
     pub detail: String,
-    /// The resource that it is about.
+    /// The address of the resource that it is about.
     pub address: Option<String>,
     /// File and line in the rendered tree.
     pub place: Option<String>,

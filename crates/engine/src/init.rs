@@ -1,7 +1,8 @@
-//! `init`: before the first plan of a tree, and again only when something it depends on changed.
+//! `init`: run before the first plan of a tree, and again only when something it depends on
+//! changed.
 //!
-//! The values of `terraform.tfvars.json` are not among those things. The stamp is written inside
-//! the engine's own data directory, so it cannot outlive what it speaks of.
+//! It does not depend on the values in `terraform.tfvars.json`. The stamp that records what it was
+//! run for is inside the engine's data directory, so the two are always deleted together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,23 +23,23 @@ use super::{
     workdir::{self, DATA, LOCK_FILE, WorkDir},
 };
 
-/// Where an engine looks for providers that run already.
+/// The variable that tells an engine about providers that are already running.
 pub(crate) const REATTACH: &str = "TF_REATTACH_PROVIDERS";
 
 const STAMP: &str = "planwright-init";
 
-/// Values only: they change what is planned, not what has to be installed.
+/// The file of values: they change what is planned, but not what has to be installed.
 const VALUES: &str = "terraform.tfvars.json";
 
-/// The directory of one root, held and written, in which commands can run.
+/// The directory of one root, locked and with its tree written, in which commands can run.
 pub(super) struct InitializedDir {
     pub workdir: WorkDir,
     pub env: BTreeMap<String, OsString>,
-    /// Whether `HOME` is a directory of its own.
+    /// Whether `HOME` is a directory of this work directory.
     pub has_own_home: bool,
 }
 
-/// What a command of the engine is run on, and how it is watched.
+/// The root and directory that a command runs on, and how the caller watches it.
 #[derive(Clone, Copy)]
 pub(super) struct CommandContext<'a, 'c> {
     pub root: &'a Root<'a>,
@@ -47,8 +48,8 @@ pub(super) struct CommandContext<'a, 'c> {
 }
 
 impl<'a> CommandContext<'a, '_> {
-    /// Returns the transcript for a command. An attempt with kept providers shows no errors to
-    /// those who read along, because one that fails is made once more without them.
+    /// Returns the transcript for a command. An attempt with kept providers does not log errors,
+    /// because if it fails it is repeated without them.
     pub(super) fn transcript(&self) -> Transcript<'a> {
         let transcript = Transcript::new(self.root.secrets, self.control.log);
         match self.dir.env.contains_key(REATTACH) {
@@ -66,7 +67,7 @@ pub(super) struct Command {
 }
 
 impl Engine {
-    /// Holds the work directory, and writes the tree.
+    /// Locks the work directory and writes the tree.
     pub(super) async fn hold(
         &self,
         root: &Root<'_>,
@@ -80,8 +81,8 @@ impl Engine {
         Ok(InitializedDir { workdir, env, has_own_home: settings.home.is_none() })
     }
 
-    /// Initialises a held directory if that is needed, with all providers but those that are
-    /// `running` already.
+    /// Initialises a locked directory if needed, with all providers except those that are already
+    /// `running`.
     pub(super) async fn initialise(
         &self,
         context: CommandContext<'_, '_>,
@@ -126,7 +127,7 @@ impl Engine {
         backend_is(&tree, &root.backend.kind)
     }
 
-    /// Keeps every other `init` away from the provider cache, in this process and in others.
+    /// Keeps every other `init` out of the provider cache, in this process and in others.
     pub(super) async fn provider_cache(
         &self,
         control: &Control<'_>,
@@ -143,7 +144,7 @@ impl Engine {
         Ok((guard, Some(file)))
     }
 
-    /// Runs a command to its success; any other end is an error with what the engine said.
+    /// Runs a command. Unless it succeeds, fails with the engine's diagnostics and last lines.
     pub(super) async fn command(
         &self,
         context: CommandContext<'_, '_>,
@@ -152,7 +153,7 @@ impl Engine {
         self.run(context, command, &mut context.transcript()).await
     }
 
-    /// As [`Engine::command`], with the caller's transcript.
+    /// Like [`Engine::command`], with the caller's transcript.
     pub(super) async fn run(
         &self,
         context: CommandContext<'_, '_>,
@@ -190,7 +191,7 @@ impl Engine {
             holds: Some(dir.workdir.held()),
         };
         let ended = child::run(&invocation, control, transcript).await?;
-        // `plan -detailed-exitcode` says 2 when there are changes.
+        // `plan -detailed-exitcode` exits with 2 if there are changes.
         match ended.code() {
             Some(0) => return Ok(ended),
             Some(2) if name == "plan" => return Ok(ended),
@@ -202,7 +203,7 @@ impl Engine {
     }
 }
 
-/// Refuses what would put a state where nobody looks for it.
+/// Fails if the backend settings would put a state where nobody looks for it.
 fn check(root: &Root<'_>) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::unreadable("the backend settings", why));
     if let Some(name) =
@@ -225,7 +226,7 @@ fn check(root: &Root<'_>) -> Result<(), Error> {
     }
 }
 
-/// Returns all that `init` depends on, in one word.
+/// Returns a digest of everything that `init` depends on.
 fn stamp(root: &Root<'_>, lock: Option<&str>) -> Digest {
     let mut parts: Vec<Vec<u8>> = vec![
         root.binary.path.as_os_str().as_encoded_bytes().to_vec(),
@@ -243,8 +244,8 @@ fn stamp(root: &Root<'_>, lock: Option<&str>) -> Digest {
     Digest::of_parts("init-v1", parts.iter().map(Vec::as_slice))
 }
 
-/// Returns whether the locked providers, but for those that are `running`, are still where `init`
-/// has put (or linked) them.
+/// Returns whether the locked providers, except those that are `running`, are still where `init`
+/// put or linked them.
 fn has_providers(tree: &Path, root: &Root<'_>, running: &BTreeSet<String>) -> Result<bool, Error> {
     for (source, lock) in root.providers.iter().filter(|(source, _)| !running.contains(*source)) {
         let address = lockfile::address(source, root.binary.kind)?;
@@ -270,7 +271,8 @@ struct DataBackend {
     r#type: String,
 }
 
-/// Without a `backend` block in the tree, the engine would silently keep the state beside the tree.
+/// Checks the type of the initialised backend: without a `backend` block in the tree, the engine
+/// would silently keep the state beside the tree.
 fn backend_is(tree: &Path, kind: &str) -> Result<(), Error> {
     let data: Option<Data> = fs::read(tree.join(DATA).join("terraform.tfstate"))
         .ok()

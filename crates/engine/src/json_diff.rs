@@ -1,8 +1,8 @@
-//! Where two JSON values differ, taken down to leaves, with what may not be shown masked.
+//! Where two JSON values differ, down to leaves, with sensitive parts masked.
 //!
-//! Works on the engines' parallel trees (value, sensitive, unknown) and knows no resource. The JSON
-//! does not tell lists from sets, so elements are compared by index; where two lists of plain
-//! values differ in length, they are shown whole.
+//! Works on the engines' parallel trees (value, sensitive, unknown) and knows nothing of resources.
+//! The JSON does not distinguish lists from sets, so elements are compared by index; if two lists
+//! of plain values differ in length, they are shown whole.
 
 use std::collections::BTreeSet;
 
@@ -20,19 +20,20 @@ use super::secrets::Secrets;
 static TRUE: Json = Json::Bool(true);
 static FALSE: Json = Json::Bool(false);
 
-/// What makes a value unfit to be shown.
+/// What must not be shown, and the key for masking it.
 pub(super) struct Masks<'a> {
     pub key: &'a [u8],
     pub secrets: &'a Secrets,
-    /// Texts that the plan marks as sensitive in one place: engines and providers copy them to
-    /// others without a mark.
+    /// Texts that the plan marks as sensitive somewhere: engines and providers copy them elsewhere
+    /// without the mark.
     pub marked: BTreeSet<String>,
 }
 
-/// From this length on, a marked text is masked also as part of another one.
+/// The least length in bytes from which a marked text is also masked inside other texts.
 const LONG: usize = 8;
 
-/// Shorter marked texts are too common to be masked where they have no mark.
+/// The least length in bytes from which a marked text is masked where it has no mark; shorter texts
+/// are too common.
 const SHORT: usize = 4;
 
 impl Masks<'_> {
@@ -43,10 +44,10 @@ impl Masks<'_> {
     }
 }
 
-/// One of the two sides of a change: a value and what the engine marks in it.
+/// One side of a change: a value with the engine's marks for its parts.
 #[derive(Clone, Copy)]
 pub(super) struct Side<'j> {
-    /// None is absent, which at an attribute is the same as null.
+    /// `None` is absent, which for an attribute is the same as null.
     value: Option<&'j Json>,
     sensitive: &'j Json,
     unknown: &'j Json,
@@ -100,7 +101,7 @@ impl<'j> Side<'j> {
         }
     }
 
-    /// Adds all texts under a mark.
+    /// Adds all texts that are marked as sensitive.
     pub(crate) fn marked(self, texts: &mut BTreeSet<String>) {
         match (self.value, self.sensitive) {
             (_, Json::Bool(false)) | (None, _) => {}
@@ -115,7 +116,8 @@ impl<'j> Side<'j> {
         }
     }
 
-    /// Returns a list of plain values that are known and may be shown.
+    /// Returns the length of a list of plain values that are known and may be shown; `None` for
+    /// anything else.
     fn is_plain_list(self) -> Option<usize> {
         let Some(Json::Array(list)) = self.value else { return None };
         let is_plain = !has_mark(self.sensitive)
@@ -138,7 +140,7 @@ pub(super) fn differences(
     walk.found
 }
 
-/// Returns the two sides as one pair of values, not taken apart.
+/// Returns the two sides as one pair of whole values.
 pub(super) fn whole(
     of: &str,
     before: Side<'_>,
@@ -174,14 +176,14 @@ impl Walk<'_> {
                 let found = self.found.len();
                 self.descend(path, before, after);
                 if self.found.len() == found {
-                    // An empty one is something else than none.
+                    // An empty object or list differs from an absent one.
                     self.leaf(path, before, after);
                 }
             }
             (Shape::Absent | Shape::Leaf, Shape::Absent | Shape::Leaf) => {
                 self.leaf(path, before, after);
             }
-            // Another kind of value: the old one goes, the new one comes.
+            // Another kind of value: the old one is removed and the new one is added.
             _ => {
                 self.compare(path, before, Side::ABSENT);
                 self.compare(path, Side::ABSENT, after);
@@ -210,7 +212,8 @@ impl Walk<'_> {
         }
     }
 
-    /// A side is masked when either is: a value that was shown yesterday is the secret of today.
+    /// Returns a side as a value, masked if either side is sensitive: what is secret now may have
+    /// been shown before.
     fn value(&self, path: &Path, side: Side<'_>, is_sensitive: bool) -> Value {
         match (side.value, is_sensitive) {
             (_, true) if *side.unknown == Json::Bool(true) => Value::SensitiveUnknown,
@@ -223,10 +226,11 @@ impl Walk<'_> {
         }
     }
 
-    /// The HMAC says whether a value changed, and not that two places hold the same one.
+    /// Returns the HMAC of a value, which shows whether it changed but not that two places hold the
+    /// same value.
     fn masked(&self, path: &Path, value: &Json, unknown: &Json) -> Value {
         let parts = [self.of.to_owned(), canonical(path), canonical(value), canonical(unknown)];
-        // HMAC takes keys of any length.
+        // HMAC accepts keys of any length, so this does not fail.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.masks.key) else {
             return Value::SensitiveUnknown;
         };
@@ -253,7 +257,7 @@ fn element(list: &[Json], index: u64) -> Option<&Json> {
     list.get(usize::try_from(index).ok()?)
 }
 
-/// Returns the mark of a part: that of the whole goes down to its parts.
+/// Returns the mark of a part; if the whole is marked, each part is.
 fn mark<'j>(marks: &'j Json, step: &Step) -> &'j Json {
     match (marks, step) {
         (Json::Bool(true), _) => &TRUE,

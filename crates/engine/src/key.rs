@@ -1,4 +1,4 @@
-//! The key under which sensitive values enter digests: a private file, made once.
+//! The key for HMACs of sensitive values, which enter digests: a private file, created once.
 
 use std::{
     fs,
@@ -10,10 +10,10 @@ use secrecy::SecretSlice;
 
 use super::Error;
 
-/// Bytes that a key has, or at least has where somebody brings their own.
+/// The length of a generated key in bytes, and the least length of one that people provide.
 const LENGTH: usize = 32;
 
-/// Returns the key in `file`; errors where there is none.
+/// Returns the key in `file`. Fails if there is none, or it is too short.
 pub fn digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
     let what = || format!("the digest key {}", file.display());
     let key = fs::read(file).map_err(Error::io(format!("reading {}", what())))?;
@@ -28,10 +28,10 @@ pub fn digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
     Ok(key.into())
 }
 
-/// Returns the key in `file`, which is made where there is none.
+/// Returns the key in `file`, and creates the file if it does not exist.
 ///
-/// Only a file that is not there is made: one that cannot be read may be the key of plans that
-/// people have approved.
+/// A file that exists but cannot be read is never replaced: plans that people have approved may
+/// depend on it.
 pub fn ensure_digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
     if !file.try_exists().map_err(Error::io(format!("looking at {}", file.display())))? {
         create_key(file)
@@ -40,11 +40,11 @@ pub fn ensure_digest_key(file: &Path) -> Result<SecretSlice<u8>, Error> {
     digest_key(file)
 }
 
-/// Whole or not at all, and the first of two processes wins.
+/// Creates the file with a new key, atomically; if another process is faster, its key stays.
 fn create_key(file: &Path) -> io::Result<()> {
     let mut key = [0; LENGTH];
     aws_lc_rs::rand::fill(&mut key).map_err(|_| io::Error::other("no randomness for a key"))?;
-    // It is readable for its owner alone from the start.
+    // A temporary file is readable only by its owner from the start.
     let mut aside = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
     aside.write_all(&key)?;
     aside.as_file().sync_all()?;
@@ -81,7 +81,7 @@ mod tests {
         fs::write(&file, "short").unwrap();
         let said = ensure_digest_key(&file).unwrap_err().to_string();
         assert!(said.contains("it has 5 bytes, and needs at least 32"), "{said}");
-        // What another process has made meanwhile counts.
+        // A key that another process has created in the meantime is kept.
         create_key(&file).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"short");
     }

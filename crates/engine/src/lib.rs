@@ -1,8 +1,8 @@
 //! OpenTofu and Terraform as child processes, behind typed plans, outputs and errors.
 //!
-//! [`Engine`] finds the binary and gives out turns; [`Root`] is one rendered stack with the
-//! directory it is worked on in. Not here: what a plan means (`core::plan`), who may apply it
-//! (`jobs`), how a tree is rendered (`package`). Ansible has no code yet.
+//! [`Engine`] finds the binary and limits how much runs at a time; [`Root`] is one rendered stack
+//! with its work directory. Elsewhere: the meaning of a plan (`core::plan`), who may apply it
+//! (`jobs`), rendering (`package`).
 
 #![warn(unreachable_pub)]
 
@@ -54,13 +54,13 @@ pub use transcript::{Outcome, Step};
 pub use warm::{Bounds as WarmBounds, KeptProvider, Settings as WarmSettings, WarmStatus};
 pub use workdir::is_held;
 
-/// Told of each child right after its start, before anything else happens.
+/// Called with each child right after its start, before anything else happens.
 pub type OnStart<'a> = dyn Fn(&'static str, Process) -> BoxFuture<'a, ()> + Send + Sync + 'a;
 
-/// Told of each line for people, scrubbed.
+/// Called with each line of output for people, with secrets removed.
 pub type Log<'a> = dyn Fn(&str) + Send + Sync + 'a;
 
-/// How a caller watches and stops what it asked for.
+/// How a caller watches and cancels an operation.
 #[derive(Clone, Default)]
 pub struct Control<'a> {
     pub cancel: CancellationToken,
@@ -68,57 +68,59 @@ pub struct Control<'a> {
     pub log: Option<&'a Log<'a>>,
 }
 
-/// Where a stack's state is.
+/// Where the state of a stack is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backend {
     /// `local`, `s3`, …, as in the rendered `backend` block.
     pub kind: String,
-    /// Given to `init` as arguments, which other users of the machine can read: credentials belong
-    /// into the environment. For `local`, `path` is required and absolute.
+    /// Passed to `init` as arguments, which other users of the machine can read: credentials belong
+    /// in the environment. For `local`, `path` is required and absolute.
     pub config: BTreeMap<String, String>,
 }
 
-/// One rendered stack and what it is worked on with.
+/// One rendered stack with everything that commands on it need.
 #[derive(Clone, Copy)]
 pub struct Root<'a> {
     pub binary: &'a Binary,
-    /// Persistent and private; kept between plans so that an unneeded `init` never runs.
+    /// A private directory, kept between plans so that `init` runs only when needed.
     pub dir: &'a Path,
     /// The rendered tree by path, `terraform.tfvars.json` included.
     pub files: &'a BTreeMap<String, Vec<u8>>,
-    /// By source, e.g. `hashicorp/aws`, or with a host where it is not the engine's own registry.
+    /// Locked providers by source, such as `hashicorp/aws`, with a host if it is not the engine's
+    /// default registry.
     pub providers: &'a BTreeMap<String, ProviderLock>,
-    /// What `files` use, by source as in `providers`; the state may hold types beside these.
+    /// The types that `files` use, by source as in `providers`; the state may contain further
+    /// types.
     pub types: &'a BTreeMap<String, Types>,
     pub backend: &'a Backend,
-    /// Beside what every child gets.
+    /// Variables in addition to those that every child gets.
     pub env: &'a BTreeMap<String, OsString>,
     pub secrets: &'a Secrets,
-    /// With whom started providers may be shared; none: the engine starts its own.
+    /// Who may share running providers; `None`: the engine starts its own.
     pub warm: Option<Sharing<'a>>,
 }
 
-/// Who may share a provider that was started for one of them.
+/// Which roots may share a running provider.
 #[derive(Clone, Copy)]
 pub struct Sharing<'a> {
-    /// All roots of one repository, and no others.
+    /// All roots of this repository, and no others.
     pub repository: &'a str,
-    /// Which providers its settings let us keep.
+    /// Which providers the repository's settings allow to be kept running.
     pub rule: &'a EngineRule,
 }
 
-/// How much of the room for work a command takes that starts its providers: there is that much for each
-/// root that is worked on at a time.
+/// The weight of a command that starts its providers; each root that may run at a time gives room
+/// for this much.
 const COLD: u32 = 2;
 
-/// The same for a plan with kept providers, which mostly waits for the API that these ask.
+/// The weight of a plan with kept providers, which mostly waits for remote APIs.
 const WARM: u32 = 1;
 
-/// The adapter; one per process.
+/// The engine adapter; one per process.
 pub struct Engine {
     settings: Settings,
     turns: Semaphore,
-    /// Two `init`s must not write to one provider cache at a time.
+    /// Ensures that only one `init` at a time writes to the provider cache.
     init: tokio::sync::Mutex<()>,
     versions: Mutex<HashMap<binary::Fingerprint, Binary>>,
     warm: warm::Warm,
@@ -137,12 +139,13 @@ impl Engine {
         }
     }
 
-    /// By when an apply that was started just now has surely ended, if whoever started it still lives.
+    /// Returns how long after its start an apply has certainly ended, provided the process that
+    /// started it is alive.
     pub fn longest_apply(&self) -> Duration {
         self.settings.limits.apply + self.settings.limits.apply_grace
     }
 
-    /// Waits until there is room for work that takes `weight` of it.
+    /// Waits until there is room for work of this `weight`.
     async fn turn(
         &self,
         command: &'static str,
@@ -157,7 +160,7 @@ impl Engine {
         }
     }
 
-    /// Returns the whole environment of a child, for one stack or for none.
+    /// Returns the complete environment of a child; `more` are the variables of a stack.
     fn environment(
         &self,
         home: &Path,

@@ -1,7 +1,7 @@
-//! `.terraform.lock.hcl`, written from what a stack's lock says.
+//! The engine's lock file `.terraform.lock.hcl`, generated from the lock of a stack.
 //!
-//! Only the narrow form that the engines themselves write. Which providers a stack needs, and
-//! whether a lock may change, is `package`'s.
+//! Only the form that the engines themselves write. Which providers a stack needs, and whether a
+//! lock may change, is decided in `package`.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, Kind};
 
-/// The version and content of one provider.
+/// The version and hashes of one provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderLock {
     pub version: Version,
-    /// As the engines write them: `h1:…` of the unpacked files, `zh:…` of the archive; one that
-    /// fits is enough, so hashes of several platforms and registries may stand side by side.
+    /// Hashes as the engines write them: `h1:…` of the unpacked files, `zh:…` of the archive. One
+    /// match is enough, so the list may hold hashes for several platforms and registries.
     pub hashes: Vec<String>,
 }
 
-/// Returns the lock file of these providers; nothing where there are none.
+/// Returns the lock file for these providers; `None` if there are none.
 pub(super) fn text(
     providers: &BTreeMap<String, ProviderLock>,
     kind: Kind,
@@ -47,7 +47,7 @@ pub(super) fn text(
     Ok(Some(text))
 }
 
-/// `host/namespace/type`, with the engine's own registry where no host is named.
+/// Returns `host/namespace/type`, with the engine's default registry if `source` names no host.
 pub(super) fn address(source: &str, kind: Kind) -> Result<String, Error> {
     let is_part = |part: &str| {
         !part.is_empty()

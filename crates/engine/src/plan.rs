@@ -1,7 +1,7 @@
-//! `plan`: what the engine would do, and the file that holds exactly that.
+//! `plan`: what the engine would do, and the plan file that holds exactly that.
 //!
-//! The plan file has secrets in clear: it lies in the private work directory and is removed with
-//! the value that names it.
+//! The plan file contains secrets in plain text: it is in the private work directory and is removed
+//! when the value that owns it is dropped.
 
 use std::{collections::BTreeSet, ffi::OsString, fmt, fs, path::PathBuf};
 
@@ -19,16 +19,16 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Normal,
-    /// Plans to delete everything that the state knows.
+    /// Plans to delete everything in the state.
     Destroy,
 }
 
-/// A plan that can be applied, once, as long as this value lives.
+/// A plan that can be applied once.
 ///
-/// It holds the work directory: no other operation works there until it is dropped.
+/// It holds the lock of its work directory: no other operation runs there until it is dropped.
 pub struct Planned {
     pub plan: Plan,
-    /// The state it was made from; none where there was none yet.
+    /// The state that it was made from; `None` if there was none yet.
     pub state: Option<StateId>,
     pub warnings: Vec<Diagnostic>,
     pub(super) file: PlanFile,
@@ -56,28 +56,29 @@ impl RawPlan {
     }
 }
 
-/// Removes the file when it is dropped.
+/// The path of a plan file, which is removed when this is dropped.
 pub(super) struct PlanFile(pub PathBuf);
 
 impl Drop for PlanFile {
     fn drop(&mut self) {
-        // What cannot be removed now is removed when the work directory is used next.
+        // If it cannot be removed now, the next use of the work directory removes it.
         let _ = fs::remove_file(&self.0);
     }
 }
 
 impl Engine {
-    /// Plans one root; errors unless the plan is complete and every part of it was understood.
+    /// Plans one root. Fails unless the plan is complete and every part of it was understood.
     ///
-    /// Warm where that can be; whatever goes wrong with it, the plan is made once more, cold, and
-    /// only what comes of that is an error.
+    /// Uses kept providers (a warm plan) where possible. If that goes wrong, plans once more
+    /// without them (cold); only the failure of that is returned.
     pub async fn plan(
         &self,
         root: &Root<'_>,
         mode: Mode,
         control: &Control<'_>,
     ) -> Result<Planned, Error> {
-        // One that turns out cold does not wait again: it holds what others may be waiting for.
+        // A warm plan that has to be repeated cold does not wait for more room, because it holds a
+        // lock that others may be waiting for.
         let weight = if self.may_be_warm(root) { WARM } else { COLD };
         let _turn = self.turn("plan", weight, control).await?;
         let mut dir = self.hold(root, control).await?;
@@ -94,10 +95,11 @@ impl Engine {
                         prewarm::note(&self.settings.work, root, session);
                         return Ok(raw.held_in(dir));
                     }
-                    // An engine takes what fails within a `check` for a warning.
+                    // An engine reports failures inside a `check` block only as warnings.
                     Some(why) => self.cold(root, &why),
                 },
-                // No single call may take that long, so it is the plan's own time.
+                // Calls to kept providers have shorter limits, so this is the time limit of the
+                // plan itself.
                 Err(error @ (Error::Cancelled { .. } | Error::TimedOut { .. })) => {
                     return Err(error);
                 }
@@ -112,7 +114,7 @@ impl Engine {
         Ok(raw.held_in(dir))
     }
 
-    /// Plans in a held directory; `running` are the providers that the engine need not start.
+    /// Plans in a locked directory; `running` are the providers that the engine need not start.
     async fn plan_in(
         &self,
         context: CommandContext<'_, '_>,
@@ -150,7 +152,7 @@ impl Engine {
         Ok(warnings)
     }
 
-    /// Returns the plan's JSON, in memory only: it has secrets in clear too.
+    /// Returns the plan's JSON, kept only in memory because it contains secrets in plain text.
     async fn show(
         &self,
         file: &PlanFile,

@@ -1,8 +1,9 @@
-//! The engines' plan JSON (`show -json`), read into `core::plan`.
+//! Reads the engines' plan JSON (`show -json`) into `core::plan`.
 //!
-//! The only file that knows that JSON: <https://developer.hashicorp.com/terraform/internals/json-format>,
-//! major version 1. Fails closed: what is missing, unfinished or unknown is an error, because a
-//! plan that was half understood must not be approved.
+//! The only file that knows that JSON:
+//! <https://developer.hashicorp.com/terraform/internals/json-format>, major version 1. Anything
+//! missing, unfinished or unknown is an error, because a plan that was only partly understood must
+//! not be approved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,20 +28,20 @@ use super::{
 struct Document {
     format_version: String,
     errored: bool,
-    /// Terraform has it, OpenTofu does not.
+    /// Present in Terraform's JSON, absent in OpenTofu's.
     complete: Option<bool>,
-    /// In every plan, also an empty one: a document without it is no plan.
+    /// Present in every plan, even an empty one, so a document without it is not a plan.
     #[serde(rename = "planned_values")]
     _planned_values: IgnoredAny,
-    /// Left out by the engines when there are none, as are the next two.
+    /// The engines leave out this field and the next two if they are empty.
     #[serde(default)]
     resource_changes: Vec<RawResource>,
     #[serde(default)]
     output_changes: BTreeMap<String, RawChange>,
     #[serde(default)]
     resource_drift: Vec<RawResource>,
-    /// Changes that the engine puts off to another plan, and side effects that are no changes:
-    /// nobody would see them here.
+    /// Changes that the engine defers to another plan, and actions, which are side effects outside
+    /// of changes. A person could not see either in the plan, so they are errors.
     #[serde(default)]
     deferred_changes: Vec<IgnoredAny>,
     #[serde(default)]
@@ -64,7 +65,7 @@ struct RawResource {
 enum Mode {
     Managed,
     Data,
-    /// Lives for one run only and has no state.
+    /// Exists only during one run and has no state.
     Ephemeral,
 }
 
@@ -73,7 +74,7 @@ struct RawChange {
     #[serde(deserialize_with = "action")]
     actions: Action,
     before: Json,
-    /// Left out where all of it is unknown.
+    /// Left out if all of it is unknown.
     #[serde(default, deserialize_with = "present")]
     after: Option<Json>,
     before_sensitive: Json,
@@ -84,7 +85,7 @@ struct RawChange {
     importing: Option<Json>,
 }
 
-/// Reads what `show -json` printed.
+/// Reads the output of `show -json`.
 pub(super) fn read(json: &[u8], key: &[u8], secrets: &Secrets) -> Result<Plan, Error> {
     let broken = |why: &dyn std::fmt::Display| Error::unreadable("the engine's plan JSON", why);
     let document: Document = serde_json::from_slice(json).map_err(|why| broken(&why))?;
@@ -120,7 +121,7 @@ pub(super) fn read(json: &[u8], key: &[u8], secrets: &Secrets) -> Result<Plan, E
 }
 
 impl Document {
-    /// Returns why this is no plan to be believed.
+    /// Returns why the document cannot be used as a plan, if it cannot.
     fn flaw(&self) -> Option<String> {
         let major = self.format_version.split('.').next().unwrap_or_default();
         let flaws = [
@@ -138,7 +139,7 @@ impl Document {
 }
 
 impl Document {
-    /// Returns all texts that stand somewhere as sensitive.
+    /// Returns all texts that are marked as sensitive somewhere.
     fn marked(&self) -> BTreeSet<String> {
         let resources = self.resource_changes.iter().chain(&self.resource_drift);
         let changes = resources.map(|raw| &raw.change).chain(self.output_changes.values());
@@ -161,7 +162,7 @@ impl RawResource {
             address: self.address.clone(),
             resource_type: self.r#type.clone(),
             provider: self.provider_name.clone(),
-            // Drift lists it for what has not moved, too.
+            // In `resource_drift` it is also present for resources that have not moved.
             previous_address: self.previous_address.clone().filter(|old| *old != self.address),
             deposed: self.deposed.clone(),
             importing: change.importing.as_ref().map(imported),
@@ -190,7 +191,7 @@ impl RawChange {
     }
 }
 
-/// Returns the id that is imported, or its identity where the provider has no id.
+/// Returns the id that is imported, or the identity if the provider uses no id.
 fn imported(importing: &Json) -> String {
     match (importing.get("id"), importing.get("identity")) {
         (Some(Json::String(id)), _) => id.clone(),
@@ -199,7 +200,7 @@ fn imported(importing: &Json) -> String {
     }
 }
 
-/// A step into a set is the element itself.
+/// Reads a path. A step into a set is the element itself.
 fn path(steps: &[Json]) -> Path {
     let step = |step: &Json| match (step, step.as_u64()) {
         (Json::String(key), _) => Step::Key(key.clone()),
@@ -226,7 +227,7 @@ fn action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Action, D::Error
     })
 }
 
-/// Null is a value here; only what is not there is none.
+/// Reads null as a value; only a missing field is `None`.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
 }
@@ -242,7 +243,7 @@ mod tests {
         read(document.to_string().as_bytes(), b"key", &Secrets::default())
     }
 
-    /// Returns an update of one attribute, in a document with nothing else.
+    /// Returns a document whose only content is an update of one attribute.
     fn document() -> Json {
         json!({
             "format_version": "1.2",
@@ -260,7 +261,7 @@ mod tests {
         })
     }
 
-    /// Returns the document with one JSON pointer set (or, with null, taken out).
+    /// Returns that document with one JSON pointer set or, for null, removed.
     fn with(pointer: &str, value: Json) -> Json {
         let mut document = document();
         let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -360,7 +361,7 @@ mod tests {
         assert_eq!(paths, ["rule[0].id", r#"set["{\"a\":2,\"b\":1}"]"#]);
     }
 
-    /// As Terraform does with the output of `terraform_data`.
+    /// Terraform forgets the mark in the output of `terraform_data`.
     #[test]
     fn a_sensitive_text_is_masked_where_the_engine_forgot_to() {
         let mut copied =

@@ -1,25 +1,25 @@
-//! A process as the journal remembers it: where it runs, its id, and when it started.
+//! A process as the journal stores it: its host, id and start time.
 //!
-//! Ids are used again after a process has ended, start times are not: together they are a name, on
-//! one host.
-//! Starting and ending processes is done in `child`.
+//! A process id is reused after the process has ended, but not with the same start time, so both
+//! together identify a process on one host. Processes are started and ended in `child`.
 
 use std::{fmt, fs};
 
 use nix::{sys::signal, unistd::Pid};
 use serde::{Deserialize, Serialize};
 
-/// Where ids of processes mean the same: one machine until its next boot, or one container on it.
+/// The scope in which process ids are unique: one machine until its next boot, or one container on
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
-    /// For people, who may have given it to several.
+    /// The host name, for people; several hosts may have the same one.
     pub name: String,
-    /// Boot and namespace of processes; empty where there is no `/proc`.
+    /// The boot id and the process namespace; empty if there is no `/proc`.
     pub boot: String,
 }
 
 impl Host {
-    /// Returns the one that we run on.
+    /// Returns the host that this process runs on.
     pub fn here() -> Self {
         let kernel = |name| fs::read_to_string(format!("/proc/sys/kernel/{name}"));
         let name = kernel("hostname").unwrap_or_else(|_| "localhost".into());
@@ -40,7 +40,7 @@ impl fmt::Display for Host {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     pub pid: u32,
-    /// In clock ticks since boot, from `/proc/PID/stat`; 0 where there is no `/proc`.
+    /// In clock ticks since boot, from `/proc/PID/stat`; 0 if there is no `/proc`.
     pub start_time: u64,
 }
 
@@ -50,13 +50,15 @@ impl Process {
         Self { pid, start_time: stat(pid).map_or(0, |(_, start_time)| start_time) }
     }
 
-    /// Returns whether it still runs; one that has ended and was not waited for does not.
+    /// Returns whether the process is running. A zombie, which has ended but was not waited for, is
+    /// not.
     pub fn is_alive(self) -> bool {
         match stat(self.pid) {
             Some((state, start_time)) => {
                 start_time == self.start_time && !matches!(state, 'Z' | 'X' | 'x')
             }
-            // Without /proc, an id that is in use counts as alive: the safe error for an apply.
+            // Without /proc, an id that is in use counts as alive: that is the safe error for an
+            // apply.
             None if stat(std::process::id()).is_none() => i32::try_from(self.pid)
                 .is_ok_and(|pid| signal::kill(Pid::from_raw(pid), None).is_ok()),
             None => false,
@@ -64,10 +66,10 @@ impl Process {
     }
 }
 
-/// State and start time of a process.
+/// Returns the state and start time of a process.
 fn stat(pid: u32) -> Option<(char, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, parentheses too.
+    // The name in parentheses may contain anything, even parentheses.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     Some((fields.first()?.chars().next()?, fields.get(19)?.parse().ok()?))
 }

@@ -1,7 +1,7 @@
-//! Which exact providers satisfy some constraints, for tests that have no lock yet.
+//! Finds the exact providers that satisfy constraints, for tests that have no lock yet.
 //!
-//! Asks the registry or mirror through the engine's own `init`, in a directory of its own, and reads
-//! the lock file that it leaves.
+//! Runs the engine's own `init` in a temporary directory, which asks the registry or mirror, and
+//! reads the lock file that it writes.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -17,7 +17,8 @@ use super::{
 };
 
 impl Engine {
-    /// Returns the newest providers within `required` (source → constraint), with their hashes.
+    /// Returns the newest providers that satisfy `required` (source → constraint), with their
+    /// hashes.
     pub async fn provider_locks(
         &self,
         binary: &Binary,
@@ -40,8 +41,8 @@ impl Engine {
         fs::write(dir.path().join("versions.tf.json"), tree)
             .map_err(Error::io("writing the required providers"))?;
         let mut env = self.environment(dir.path(), dir.path(), &BTreeMap::new());
-        // Without a lock file the engine installs what is in the cache once more, and somebody may be
-        // about to start it just then.
+        // Without a lock file the engine installs cached providers once more, perhaps while another
+        // process is about to start one of them.
         env.remove("TF_PLUGIN_CACHE_DIR");
         let invocation = Invocation {
             command: "init",
@@ -72,18 +73,19 @@ impl Engine {
         parse(&text, binary.kind)
     }
 
-    /// Moves packages into the cache that are not there yet, so that nobody gets them a second time.
+    /// Moves packages that are not in the cache yet into it, so that they are not downloaded again.
     async fn adopt(&self, installed: &Path, control: &Control<'_>) -> Result<(), Error> {
         let Some(cache) = &self.settings.plugin_cache else { return Ok(()) };
         let _cache = self.provider_cache(control).await?;
-        // host/namespace/type/version/platform
+        // Paths are host/namespace/type/version/platform.
         let packages = walkdir::WalkDir::new(installed).min_depth(5).max_depth(5);
         for package in packages.into_iter().flatten() {
             let Ok(path) = package.path().strip_prefix(installed) else { continue };
             let kept = cache.join(path);
             let parent = kept.parent().unwrap_or(cache);
             if fs::symlink_metadata(&kept).is_err() {
-                // From another file system it is not moved, and gotten again when it is needed.
+                // A package on another file system cannot be moved; it is downloaded again when
+                // needed.
                 let _ = fs::create_dir_all(parent).and_then(|()| fs::rename(package.path(), &kept));
             }
         }
@@ -91,7 +93,8 @@ impl Engine {
     }
 }
 
-/// Returns the providers in a lock file that an engine wrote, those of its own registry without host.
+/// Returns the providers in a lock file of an engine; the engine's default registry is left out of
+/// the sources.
 fn parse(text: &str, kind: Kind) -> Result<BTreeMap<String, ProviderLock>, Error> {
     let body: Body = text.parse().map_err(|why| Error::unreadable(LOCK, why))?;
     let registry = format!("{}/", kind.registry());

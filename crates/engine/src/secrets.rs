@@ -1,25 +1,26 @@
-//! Values that must not leave this process, and taking them out of text.
+//! Values that must not leave this process, and removing them from text.
 //!
-//! By value, in the forms in which engines and providers print them. Where a secret comes from is
-//! not known here.
+//! They are found by value, in the forms in which engines and providers print them. Where a secret
+//! comes from is not known here.
 
 use base64::{Engine as _, engine::general_purpose};
 
-/// Shorter values would black out ordinary words.
+/// The least length in characters; shorter values would mask ordinary words.
 const SHORTEST: usize = 4;
 
-/// What stands where a secret stood.
+/// The text that replaces a secret.
 const MASK: &str = "[secret]";
 
-/// The secrets of one stack's children.
+/// The secrets of the children of one stack.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    /// All forms, longest first, so that no part of a longer one is left over.
+    /// All forms, longest first, so that no part of a longer secret is left over.
     forms: Vec<String>,
 }
 
 impl Secrets {
-    /// Takes the values in clear; each counts as it is, line by line, escaped in JSON and in base64.
+    /// Takes the values in plain text. Each is found as it is, line by line, and as JSON, base64 or
+    /// hex.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let mut forms: Vec<String> = values.into_iter().flat_map(forms).collect();
         forms.retain(|form| form.chars().count() >= SHORTEST);
@@ -48,7 +49,7 @@ fn forms(value: &str) -> Vec<String> {
         general_purpose::URL_SAFE_NO_PAD.encode(value),
         hex::encode(value),
     ];
-    // The log comes in lines, so a key in PEM is never seen in one piece.
+    // The log is processed by line, so a PEM key is never seen as a whole.
     forms.extend(value.lines().map(|line| line.trim().to_owned()).filter(|line| line.len() >= 8));
     forms
 }

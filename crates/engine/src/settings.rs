@@ -1,6 +1,6 @@
-//! What the engine adapter has to know about this machine and this process.
+//! Settings of the engine adapter.
 //!
-//! Plain values, filled in at the rim: nothing here reads an environment variable.
+//! Plain values that the caller fills in: nothing here reads an environment variable.
 
 use std::{collections::BTreeMap, ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -9,30 +9,31 @@ use secrecy::SecretSlice;
 /// Settings of the engine adapter; one per process and role.
 #[derive(Clone)]
 pub struct Settings {
-    /// The engine: a name to look for on `path`, or a path. Unset: `tofu`, then `terraform`.
+    /// The engine: a name to look for on `path`, or a path. If unset, `tofu`, then `terraform`.
     pub binary: Option<PathBuf>,
     /// The `PATH` on which the engine is looked for, and which children get.
     pub path: OsString,
-    /// The `HOME` of children. Unset: an empty private one, so that no credentials file is found.
+    /// The `HOME` of children. If unset, an empty private one, so that no credentials file is
+    /// found.
     pub home: Option<PathBuf>,
     /// The user's `TF_CLI_CONFIG_FILE`; passed on only while that file exists.
     pub cli_config: Option<PathBuf>,
-    /// Where providers are kept between stacks (`TF_PLUGIN_CACHE_DIR`); made when it is not there.
+    /// Where providers are cached for all stacks (`TF_PLUGIN_CACHE_DIR`); created if needed.
     pub plugin_cache: Option<PathBuf>,
-    /// Directory for short-lived work that belongs to no stack.
+    /// A directory for short-lived work that belongs to no stack.
     pub work: PathBuf,
-    /// Where children get a `TMPDIR` of their own. Short, e.g. `/tmp`: providers make sockets in it,
-    /// whose paths may have about a hundred bytes.
+    /// Where children get a `TMPDIR` of their own. Must be short, such as `/tmp`: providers create
+    /// sockets in it, whose paths are limited to about a hundred bytes.
     pub tmp: PathBuf,
-    /// More variables for every child, beside those of the stack.
+    /// Variables for every child, in addition to those of the stack.
     pub environment: BTreeMap<String, OsString>,
-    /// The key under which sensitive values become comparable; all roles share it.
+    /// The key for HMACs of sensitive values, which makes them comparable; all roles share it.
     pub key: SecretSlice<u8>,
     pub limits: Limits,
-    /// How many roots are worked on at a time, twice as many where providers are kept. Unset: as many as
-    /// there are cores.
+    /// How many roots may run at a time, or twice as many with kept providers. If unset, the number
+    /// of cores.
     pub concurrency: Option<NonZeroUsize>,
-    /// Providers that are kept between plans.
+    /// Which providers are kept running between plans.
     pub warm: super::WarmSettings,
 }
 
@@ -42,11 +43,11 @@ pub struct Limits {
     pub init: Duration,
     pub plan: Duration,
     pub apply: Duration,
-    /// For what only reads: `version`, `show`, `output`.
+    /// For commands that only read: `version`, `show`, `output`.
     pub read: Duration,
-    /// Between asking the engine to end and killing its group.
+    /// The time between asking the engine to end and killing its process group.
     pub grace: Duration,
-    /// The same for an apply, where a resource may be in the middle of being made.
+    /// The same for an apply, which may be creating a resource.
     pub apply_grace: Duration,
     /// How long the engine waits for a state that another process has locked.
     pub state_lock: Duration,

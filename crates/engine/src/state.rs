@@ -1,6 +1,6 @@
-//! Which state a plan was made from, and which is there now: lineage and serial, nothing more.
+//! The identity of a state: lineage and serial.
 //!
-//! Read without starting the engine. The resources in a state are never looked at.
+//! Read without running the engine. The resources in a state are never read.
 
 use std::{fs, io::Read as _, path::Path};
 
@@ -16,7 +16,7 @@ pub struct StateId {
 }
 
 impl StateId {
-    /// Returns the state that a plan file was made from; none where there was none yet.
+    /// Returns the state that a plan file was made from; `None` if there was none yet.
     pub(super) fn from_plan_file(file: &Path) -> Result<Option<Self>, Error> {
         let broken = |why: &dyn std::fmt::Display| Error::unreadable("the state in the plan", why);
         let file = fs::File::open(file).map_err(Error::io("opening the plan file"))?;
@@ -30,8 +30,8 @@ impl StateId {
 }
 
 impl Backend {
-    /// Returns the state of a local backend as it is now; none where there is none yet, an error
-    /// where the backend is not local.
+    /// Returns the current state of a local backend; `None` if there is none yet. Fails if the
+    /// backend is not local.
     pub fn local_state(&self) -> Result<Option<StateId>, Error> {
         let path = match (self.kind.as_str(), self.config.get("path")) {
             ("local", Some(path)) => Path::new(path),

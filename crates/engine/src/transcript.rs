@@ -1,7 +1,7 @@
-//! What one child has said so far: its diagnostics, its steps, its last lines.
+//! What one child has printed so far: its diagnostics, its steps, its last lines.
 //!
-//! Knows the engines' line-by-line JSON (`-json`); a line that is no JSON is text. Everything is
-//! scrubbed before it is kept or passed on.
+//! Understands the engines' JSON lines (`-json`); any other line is plain text. Secrets are removed
+//! before anything is kept or passed on.
 
 use std::collections::VecDeque;
 
@@ -14,11 +14,11 @@ use super::{error::Diagnostic, secrets::Secrets};
 /// How many of the last lines an error shows.
 const TAIL: usize = 20;
 
-/// What became of one resource in an apply, as far as it is known.
+/// What is known of one resource in an apply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
     pub address: String,
-    /// In the engine's word: `create`, `update`, `delete`, ….
+    /// The engine's word: `create`, `update`, `delete`, ….
     pub action: String,
     pub outcome: Outcome,
 }
@@ -26,13 +26,13 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Begun, and no end was seen: it may or may not be done.
+    /// The start was reported but no end: it may or may not be done.
     Unknown,
     Done,
     Failed,
 }
 
-/// Listens to the lines of one child.
+/// Collects the output lines of one child.
 pub(super) struct Transcript<'a> {
     secrets: &'a Secrets,
     log: Option<&'a super::Log<'a>>,
@@ -48,7 +48,7 @@ impl<'a> Transcript<'a> {
         Self { secrets, log, hides_errors: false, diagnostics, steps, tail }
     }
 
-    /// Keeps errors, and does not tell them to those who read along.
+    /// Keeps errors, but does not pass them on to the log.
     pub(crate) fn without_errors(self) -> Self {
         Self { hides_errors: true, ..self }
     }
@@ -149,7 +149,7 @@ struct Start {
 
 impl RawDiagnostic {
     fn read(&self, secrets: &Secrets) -> Diagnostic {
-        // Whatever is not called a warning counts as an error.
+        // Anything other than a warning counts as an error.
         let severity = if self.severity == "warning" { Severity::Warning } else { Severity::Error };
         Diagnostic {
             severity,

@@ -1,7 +1,7 @@
 //! The private directory in which one stack is worked on: its tree, logs and plan file.
 //!
-//! One operation at a time holds it, also among several processes. Strangers in the tree are
-//! removed; what the engine itself keeps there (`.terraform`, its lock file) is not.
+//! Only one operation at a time holds it, even with several processes. Unknown files in the tree
+//! are removed, except what the engine itself keeps there (`.terraform`, its lock file).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,17 +16,17 @@ use tokio::time::{Instant, sleep};
 
 use super::{Control, Error};
 
-/// Kept by the engine in the tree; the lock file is written by `init`.
+/// The engine's data directory in the tree; its lock file beside it is written by `init`.
 pub(super) const DATA: &str = ".terraform";
 pub(super) const LOCK_FILE: &str = ".terraform.lock.hcl";
 
-/// The extension of plan files, by which those that a killed process left are found.
+/// The extension of plan files, by which those that a killed process left behind are found.
 const PLAN: &str = "tfplan";
 
-/// The file that is locked for as long as somebody works in a directory.
+/// The file that is locked while an operation uses the directory.
 const HELD: &str = "held";
 
-/// A work directory that is held; given free when it is dropped.
+/// A locked work directory; unlocked when dropped.
 pub(super) struct WorkDir {
     dir: PathBuf,
     scratch: TempDir,
@@ -34,7 +34,7 @@ pub(super) struct WorkDir {
 }
 
 impl WorkDir {
-    /// Makes the directory if needed and waits until no other operation holds it.
+    /// Creates the directory if needed and waits until no other operation holds it.
     pub(crate) async fn hold(
         dir: &Path,
         tmp: &Path,
@@ -52,7 +52,8 @@ impl WorkDir {
             .open(&file)
             .map_err(Error::io(format!("opening {}", file.display())))?;
         lock(&held, "work directory", wait, control).await?;
-        // Short, because the sockets of providers are made in it and their paths have a limit.
+        // The path must be short, because providers create sockets in it and their paths are
+        // limited.
         let scratch = tempfile::Builder::new()
             .prefix("pw")
             .permissions(Permissions::from_mode(0o700))
@@ -65,17 +66,17 @@ impl WorkDir {
         Ok(workdir)
     }
 
-    /// Returns what is locked. A child that keeps it open keeps the directory, also when we die.
+    /// Returns the locked file. A child that has it open keeps the lock even if this process dies.
     pub(crate) fn held(&self) -> &File {
         &self.held
     }
 
-    /// Returns the root module, as rendered.
+    /// Returns the folder of the rendered root module.
     pub(crate) fn tree(&self) -> PathBuf {
         self.dir.join("tree")
     }
 
-    /// Returns an empty `HOME`.
+    /// Returns an empty folder for `HOME`.
     pub(crate) fn home(&self) -> PathBuf {
         self.dir.join("home")
     }
@@ -84,7 +85,7 @@ impl WorkDir {
         self.scratch.path()
     }
 
-    /// As the child wrote it, with whatever it printed: private, and replaced by the next.
+    /// Returns the file for a command's raw output; it is private, and the next run overwrites it.
     pub(crate) fn log(&self, command: &str) -> PathBuf {
         self.dir.join(format!("{command}.log"))
     }
@@ -93,7 +94,8 @@ impl WorkDir {
         self.dir.join(format!("{}.{PLAN}", uuid::Uuid::now_v7()))
     }
 
-    /// A killed process leaves its plan file, which has secrets in clear.
+    /// Removes plan files that a killed process left behind, since they contain secrets in plain
+    /// text.
     fn remove_plan_files(&self) -> Result<(), Error> {
         for path in entries(&self.dir)? {
             if path.extension().is_some_and(|extension| extension == PLAN) {
@@ -104,7 +106,7 @@ impl WorkDir {
         Ok(())
     }
 
-    /// Makes the tree hold exactly `files`.
+    /// Makes the tree contain exactly `files`.
     pub(crate) fn write(&self, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
         for path in files.keys() {
             check(path)?;
@@ -132,8 +134,8 @@ impl WorkDir {
     }
 }
 
-/// Returns whether some operation, or a child that outlived one, holds the work directory `dir`;
-/// what cannot be looked at counts as held.
+/// Returns whether an operation, or a child that outlived one, holds the work directory `dir`. If
+/// that cannot be determined, it counts as held.
 pub fn is_held(dir: &Path) -> bool {
     match File::open(dir.join(HELD)) {
         Ok(file) => file.try_lock().is_err(),
@@ -141,7 +143,7 @@ pub fn is_held(dir: &Path) -> bool {
     }
 }
 
-/// Removes what is in `dir` and not to be kept, and links and directories where a file belongs.
+/// Removes what is in `dir` but not to be kept, and links and directories in the place of files.
 fn sweep(
     tree: &Path,
     dir: &Path,
@@ -177,7 +179,8 @@ fn is_state(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("terraform.tfstate"))
 }
 
-/// A path of the rendered tree that stays in the tree and leaves the engine's own files alone.
+/// Checks that a path of the rendered tree stays inside the tree and is not one of the engine's own
+/// files.
 fn check(path: &str) -> Result<(), Error> {
     let is_plain = !path.is_empty()
         && !path.contains('\0')
@@ -199,7 +202,7 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
         .collect()
 }
 
-/// Makes a directory that only we can read, or narrows one that is there.
+/// Creates a directory that only this user can read, or restricts an existing one.
 pub(super) fn private(dir: &Path) -> Result<(), Error> {
     DirBuilder::new()
         .recursive(true)
@@ -209,7 +212,7 @@ pub(super) fn private(dir: &Path) -> Result<(), Error> {
         .map_err(Error::io(format!("making {}", dir.display())))
 }
 
-/// Waits for a lock among processes.
+/// Waits for a file lock, which other processes respect too.
 pub(super) async fn lock(
     file: &File,
     what: &'static str,

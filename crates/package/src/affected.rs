@@ -1,6 +1,6 @@
-//! Which stacks a change touches, and why: from changed paths to stacks, by what each stack uses.
+//! Which stacks a change affects, and why: from changed paths to the stacks that use them.
 //!
-//! No path globs: a stack is affected through its own files or through the package it uses.
+//! There are no path globs: a stack is affected through its own files or through its package.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,46 +18,46 @@ use super::{
     stack::Stack,
 };
 
-/// A stack of one tree, as far as it matters here.
+/// What a stack of one tree uses, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
-    /// The folder of its package, where that is one of the repository.
+    /// The folder of its package, if the package is in the repository.
     pub folder: Option<String>,
-    /// `None` where it is not locked, or the lock cannot be read.
+    /// `None` if the stack is not locked or its lock cannot be read.
     pub state_key: Option<String>,
-    /// Of the package that it is locked on.
+    /// The digest of the package that its lock names.
     pub package: Option<Digest>,
 }
 
-/// Why a stack is affected. The order is the order in which people are told.
+/// Why a stack is affected. The order of the variants is the order in which reasons are shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// Its files went away and came back under another name: refused, see [`Reason::refusal`].
+    /// Its files were removed and came back under another name. Refused, see [`Reason::refusal`].
     Renamed {
         from: StackId,
         to: StackId,
     },
-    /// Its lock names another state than before: refused.
+    /// Its lock names another state than before. Refused.
     StateMoved {
         from: String,
         to: String,
     },
-    /// Its files are gone: a plan to destroy.
+    /// Its files were removed, so it is planned for destruction.
     Removed,
     Added,
     StackFile,
     Environment,
     Lock,
-    /// Bytes of the package it uses.
+    /// Files of the package that it uses changed.
     Package {
         folder: String,
     },
-    /// Its lock names other bytes of a package than before, or the first ones.
+    /// Its lock names another package content than before, or names one for the first time.
     LockedPackage,
 }
 
 impl Reason {
-    /// Returns why the stack is not planned, and how to do it.
+    /// Returns why the stack is not planned, and what to do instead; `None` if it can be planned.
     pub fn refusal(&self) -> Option<String> {
         match self {
             Self::Renamed { from, to } => Some(format!(
@@ -73,7 +73,7 @@ impl Reason {
         }
     }
 
-    /// Returns whether other code is run for the stack than before.
+    /// Returns whether the stack runs other code than before.
     pub fn is_code(&self) -> bool {
         matches!(self, Self::Package { .. } | Self::LockedPackage)
     }
@@ -95,7 +95,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Returns the stacks of a tree with what they use; files with mistakes are told elsewhere.
+/// Returns the stacks of a tree with what they use. Files with mistakes are skipped here and
+/// reported elsewhere.
 pub fn uses(files: &dyn Files) -> Checked<BTreeMap<StackId, Use>> {
     let mut all = BTreeMap::new();
     for id in stacks(files)?.0 {
@@ -110,7 +111,7 @@ pub fn uses(files: &dyn Files) -> Checked<BTreeMap<StackId, Use>> {
     Ok(all)
 }
 
-/// Returns every stack that the change from `base` to `head` touches, with all reasons.
+/// Returns every stack that the change from `base` to `head` affects, with all reasons.
 pub fn affected(
     changed: &BTreeSet<String>,
     base: &BTreeMap<StackId, Use>,
@@ -124,13 +125,13 @@ pub fn affected(
     for (id, now) in head {
         let reasons = match base.get(id) {
             Some(before) => reasons(id, changed, before, now),
-            // A new stack that brings the state of one that is gone.
+            // A new stack may take over the state of a removed one: a rename.
             None => match gone()
                 .find(|(_, then)| now.state_key.is_some() && then.state_key == now.state_key)
             {
                 Some((from, _)) => {
                     let renamed = Reason::Renamed { from: from.clone(), to: id.clone() };
-                    // Else the old name would be planned to be destroyed.
+                    // Otherwise the old name would be planned for destruction.
                     affected.insert(from.clone(), [renamed.clone()].into());
                     [renamed].into()
                 }
@@ -164,7 +165,8 @@ fn reasons(id: &StackId, changed: &BTreeSet<String>, before: &Use, now: &Use) ->
     reasons
 }
 
-/// That it is about to run other code; of a new stack as well, whatever it runs is new to it.
+/// Returns the reasons for which a stack runs other code. They also apply to a new stack, for which
+/// all code is new.
 fn code(
     changed: &BTreeSet<String>,
     before: Option<&Use>,
@@ -176,7 +178,7 @@ fn code(
     package(changed, now).into_iter().chain(locked)
 }
 
-/// That bytes of its package changed.
+/// Returns a reason if files of the stack's package changed.
 fn package(changed: &BTreeSet<String>, now: &Use) -> Option<Reason> {
     let folder = now.folder.as_ref()?;
     let is_in = |path: &String| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));

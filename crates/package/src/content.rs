@@ -1,6 +1,6 @@
-//! The bytes of a package and the digest that stands for them.
+//! The files of a package and their digest.
 //!
-//! Every file counts, README and tests too: a lock says "these bytes", not "something like them".
+//! Every file counts, including README and tests: a lock names exact bytes.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,15 @@ use planwright_core::digest::Digest;
 
 use super::files::{Files, FilesError};
 
-/// Returns the files below the folder `under`, by their path relative to it.
+/// Returns the files below the folder `under`, by path relative to it.
 ///
-/// Fails if two paths differ only in case, beside what reading refuses.
+/// Fails if two paths differ only in case, or if a file cannot be read.
 pub fn tree(files: &dyn Files, under: &str) -> Result<BTreeMap<String, Vec<u8>>, FilesError> {
     let mut tree = BTreeMap::new();
     let mut folded: BTreeMap<String, String> = BTreeMap::new();
     for path in files.paths(under)? {
-        // Folders collide like files do: `a/x` and `A/y` are one folder on some machines.
+        // Folders collide as files do: `a/x` and `A/y` share a folder on case-insensitive file
+        // systems.
         for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
             let part = &path[..end];
             match folded.insert(part.to_lowercase(), part.to_owned()) {

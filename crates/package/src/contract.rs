@@ -1,6 +1,7 @@
-//! Whether the parts of a package fit together: slots, contracts, variants, wiring, schemas.
+//! Checks whether the parts of a package fit together: slots, contracts, variants, wiring, schemas.
 //!
-//! Asked when a package is locked, so that resolve and render meet no package that cannot work.
+//! Done whenever the package of a stack is loaded, so that resolve and render never see a package
+//! that cannot work.
 
 use semver::{Version, VersionReq};
 use serde_json::Value;
@@ -16,11 +17,11 @@ use super::{
     variant::{self, Variant},
 };
 
-/// Arguments of a module block that are no variables of the module.
+/// Arguments of a module block that cannot be variables of the module.
 const RESERVED: [&str; 8] =
     ["source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"];
 
-/// Returns everything that is wrong between the files of a package; empty where it is sound.
+/// Returns everything that is wrong between the files of a package; empty if it is sound.
 pub(crate) fn findings(package: &Package) -> Vec<Finding> {
     let mut check = Check { package, findings: Vec::new() };
     check.requirements();
@@ -69,7 +70,7 @@ impl<'a> Check<'a> {
     fn slot(&mut self, name: &str, slot: &'a Slot) {
         let pointer = format!("/slots/{name}");
         if name == "provider" {
-            // Its variables would have the names of the provider settings' variables.
+            // Its variables would clash with those of the provider settings, `provider_…`.
             self.wrong(&pointer, "a slot cannot be called `provider`".into());
         }
         if self.contract(name).is_none() {
@@ -88,7 +89,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A slot with a `select` has its variants' params in the object around that param.
+    /// Checks the `select` of a slot. The params of the slot's variants are in the same object as
+    /// the param that `select` names.
     fn selection(&mut self, name: &str, slot: &'a Slot) {
         let pointer = format!("/slots/{name}");
         let own_schemas: Vec<bool> = slot
@@ -214,7 +216,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A variant sees the params of the package, and its own.
+    /// Checks a param that a variant refers to: it belongs to the package or to the variant itself.
     fn param(&mut self, slot: &Slot, variant: &Variant, pointer: &str, reference: &Reference) {
         let Reference::Param(path) = reference else {
             let message = "a variant refers to params only; the wiring joins slots".to_owned();
@@ -302,7 +304,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A module that no slot uses is a slip of the pen in a slot's or a folder's name.
+    /// Reports module files that no slot uses: the name of a slot or folder is probably misspelled.
     fn files(&mut self) {
         let folders: Vec<String> =
             self.package.variants.keys().map(|(slot, name)| folder(slot, name) + "/").collect();
@@ -314,12 +316,13 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Returns the reference that a value is, where it is one.
+/// Returns the reference that a value is; `None` if it is not one.
 fn reference(value: &Value) -> Result<Option<Reference>, BadReference> {
     value.as_str().map_or(Ok(None), Reference::parse)
 }
 
-/// A param that is referred to has a value in every stack: required or with a default, all the way.
+/// Fails unless the param has a value in every stack: each step of its path is required or has a
+/// default.
 fn always_set(schema: &Schema, path: &[String]) -> Result<(), String> {
     let mut object = schema.value();
     for (i, step) in path.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! Values that look like a credential: everyone who can read the repository reads them too.
+//! Values that look like a credential, which everyone who can read the repository could read.
 //!
-//! Warnings only, since the form of a text proves nothing; and only forms that hardly anything else
-//! has, since a warning that is wrong teaches people to read none.
+//! These are only warnings, since the form of a text proves nothing. They cover only unmistakable
+//! forms, since false warnings teach people to ignore all of them.
 
 use planwright_core::finding::{Finding, Severity};
 
@@ -10,7 +10,8 @@ use super::{
     yaml::{Kind, Node},
 };
 
-/// How a credential begins, how many letters, digits, `_` and `-` follow at least, and what it is.
+/// Known forms: the prefix, the least number of letters, digits, `_` and `-` after it, and a
+/// description.
 const FORMS: &[(&str, usize, &str)] = &[
     ("AKIA", 16, "an access key of AWS"),
     ("ASIA", 16, "an access key of AWS"),
@@ -27,7 +28,7 @@ const FORMS: &[(&str, usize, &str)] = &[
     ("xoxp-", 20, "a token of Slack"),
 ];
 
-/// Returns a warning at each param and override of a stack whose value looks like a credential.
+/// Returns a warning for each param and override of a stack whose value looks like a credential.
 pub fn findings(stack: &Stack) -> Vec<Finding> {
     let params = stack.layers.iter().flat_map(|layer| layer.params.leaves("/params"));
     let overrides = stack.overrides.iter().flat_map(|one| one.value.leaves(&one.at));
@@ -51,7 +52,7 @@ fn finding(pointer: String, node: &Node) -> Option<Finding> {
     })
 }
 
-/// Returns the credential that a text contains, by its form.
+/// Returns a description of the credential that a text seems to contain, if any.
 pub fn likeness(text: &str) -> Option<&'static str> {
     if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----") {
         return Some("a private key");

@@ -1,7 +1,7 @@
-//! A configuration file of ours: read, checked against its schema, and as a typed value.
+//! Reads a configuration file of Planwright: checked against its schema, as a typed value.
 //!
 //! Each kind of file has one schema under `schemas/`, so that an unknown field, a wrong type or a
-//! missing field is told in the same words everywhere.
+//! missing field is reported in the same words everywhere.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use planwright_core::finding::{Finding, Location};
 
 use super::{Checked, schema::Schema, schema_error::Member, yaml::Node};
 
-/// The files that have a schema.
+/// The kinds of files that have a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Document {
     Package,
@@ -43,7 +43,8 @@ impl Document {
         }
     }
 
-    /// Returns the file as a value with its defaults, and as the tree that knows the places.
+    /// Returns the file as a typed value with its defaults, and as a tree that knows the position
+    /// of each value.
     pub(crate) fn read<T: DeserializeOwned>(self, file: &str, bytes: &[u8]) -> Checked<(T, Node)> {
         let node = Node::parse(file, bytes)?;
         let findings = self.schema().findings(&node, "", Member::Field);
@@ -51,7 +52,8 @@ impl Document {
             return Err(findings);
         }
         let node = self.schema().with_defaults(&node);
-        // What a schema cannot say (a version, a name) is checked where it is used, with its place.
+        // What a schema cannot express (a version, a name) is checked where it is used, with its
+        // position.
         let value = serde_json::from_value(node.value()).map_err(|e| {
             let place = Location { file: file.into(), line: 1, column: 1 };
             vec![Finding::error("invalid", place, format!("the file cannot be read: {e}"))]

@@ -1,8 +1,7 @@
-//! Carries a change set out on the files of a repository: edited, locked and validated as a whole.
+//! Applies a change set to the files of a repository: edited, locked and validated as a whole.
 //!
-//! Nothing is written; whoever asked gets all bytes that would have to change, or everything that
-//! is wrong with the change. Packages come from the tree that is trusted for them, and only from
-//! there.
+//! Nothing is written: the caller gets the new content of all files that change, or everything that
+//! is wrong with the change. Packages are read only from the tree that is trusted for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,21 +26,21 @@ use super::{
     yaml_edit::{self, EditError},
 };
 
-/// What a change set makes of a repository.
+/// The result of applying a change set.
 #[derive(Debug, PartialEq)]
 pub struct Edited {
-    /// The files that change, with their new bytes; `None` where one goes.
+    /// The changed files with their new content; `None` for a removed file.
     pub files: BTreeMap<String, Option<Vec<u8>>>,
-    /// Old and new value of each param that the edits name, in the order of stacks and paths.
+    /// The old and new value of each param that the edits name, ordered by stack and path.
     pub params: Vec<ParamChange>,
-    /// With the package of each.
+    /// The added stacks, with the package of each.
     pub added: BTreeMap<StackId, String>,
     pub removed: BTreeSet<StackId>,
 }
 
 /// Applies the edits to `files` and returns what changes.
 ///
-/// Fails with every finding on the stacks that the edits touch.
+/// Fails with all findings about the edited stacks.
 pub fn apply_edits(
     files: &MemoryFiles,
     trusted: &Trusted<'_>,
@@ -77,7 +76,7 @@ fn added(edit: &Edit) -> Option<(StackId, String)> {
     }
 }
 
-/// Files on their way.
+/// The files while edits are being applied.
 struct Draft<'a> {
     files: MemoryFiles,
     trusted: &'a Trusted<'a>,
@@ -192,7 +191,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Edits the file in which the params of a stack stand.
+    /// Edits the file that contains the params of a stack.
     fn edit(
         &mut self,
         stack: &StackId,
@@ -211,7 +210,7 @@ impl Draft<'_> {
         self.files.0.insert(path.to_owned(), text.into_bytes());
     }
 
-    /// Locks and checks what was touched, in the order of the stacks.
+    /// Locks and validates the edited stacks, ordered by name.
     fn lock(&mut self) -> Checked<()> {
         let all = stacks(&self.files)?.0;
         let mut findings = Vec::new();
@@ -243,7 +242,8 @@ fn locked(files: &MemoryFiles, trusted: &Trusted<'_>, id: &StackId) -> Checked<L
     Lock::new(&stack, &package, key)
 }
 
-/// Returns the file that says what is special about a stack.
+/// Returns the file that contains what is specific to a stack: that of its environment, if it has
+/// one.
 fn own_file(stack: &StackId) -> String {
     environment_file(stack).unwrap_or_else(|| stack_file(stack))
 }
@@ -252,7 +252,7 @@ fn at_params(path: &ParamPath) -> Vec<String> {
     ["params".to_owned()].into_iter().chain(path.steps().iter().cloned()).collect()
 }
 
-/// `^0.1` for `0.1.3`: what Cargo takes for compatible.
+/// Returns the compatible range as Cargo defines it: `^0.1` for `0.1.3`.
 fn compatible_with(version: &str) -> String {
     Version::parse(version)
         .map_or_else(|_| version.to_owned(), |v| format!("^{}.{}", v.major, v.minor))
@@ -297,7 +297,7 @@ fn params(before: &MemoryFiles, draft: &Draft<'_>, change_set: &ChangeSet) -> Ve
     changes.filter(|change| change.old != change.new).collect()
 }
 
-/// Returns what holds for a param, defaults included.
+/// Returns the value of a param, defaults included.
 fn value_at(
     files: &MemoryFiles,
     trusted: &Trusted<'_>,

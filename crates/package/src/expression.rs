@@ -1,26 +1,26 @@
-//! References between the parts of a package: `${params.…}` and `${slots.….…}`, and nothing else.
+//! References between the parts of a package: `${params.…}` and `${slots.SLOT.OUTPUT}`.
 //!
-//! No logic, no text around a reference: what is computed is computed in a module.
+//! No logic and no text around a reference: whatever has to be computed is computed in a module.
 
 use std::fmt;
 
-/// The text is no reference that can be used; the words say why.
+/// The reason why a text is not a valid reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadReference(pub(crate) String);
 
-/// What a reference names.
+/// What a reference refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reference {
-    /// The steps to a param.
+    /// The path of a param.
     Param(Vec<String>),
     /// An output of the variant that fills a slot.
     Slot { slot: String, output: String },
 }
 
 impl Reference {
-    /// Returns the reference that a text is, `None` where it is plain text; an error says what is
-    /// wrong.
+    /// Parses a reference; returns `None` for plain text. Fails if the text is neither plain nor
+    /// exactly one valid reference.
     pub fn parse(text: &str) -> Result<Option<Self>, BadReference> {
         if !text.contains("${") && !text.contains("%{") {
             return Ok(None);

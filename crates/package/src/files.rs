@@ -1,24 +1,24 @@
-//! A tree of files, wherever it is kept: in memory, in a working directory, in a commit.
+//! A tree of files, wherever it is stored: in memory, in a working directory, in a commit.
 //!
-//! Pure code reads repositories and packages through [`Files`] only. Git trees and directories
-//! implement it elsewhere; whoever implements it refuses what has no bytes of its own (symlinks,
-//! submodules) and paths that are not UTF-8.
+//! Pure code reads repositories and packages only through [`Files`]. Git trees and directories
+//! implement it in other crates; implementations reject symlinks, submodules, and paths that are
+//! not UTF-8.
 
 use std::collections::BTreeMap;
 
 use planwright_core::finding::{Finding, Location};
 
-/// Regular files by their path relative to the root, with `/` and without `.` or `..`.
+/// Regular files by path relative to the root, with `/` and without `.` or `..`.
 pub trait Files {
-    /// Returns the bytes of one file, or `None` where there is no such file.
+    /// Returns the bytes of a file; `None` if it does not exist.
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, FilesError>;
 
-    /// Returns the paths, from the root and sorted, of all files below the folder `under` (`""` is
-    /// the root).
+    /// Returns the paths of all files below the folder `under`, relative to the root and sorted;
+    /// `""` is the root.
     fn paths(&self, under: &str) -> Result<Vec<String>, FilesError>;
 }
 
-/// Why a tree cannot be read; each of them would make two machines see two different trees.
+/// Why a tree cannot be read: each reason would make two machines see two different trees.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilesError {
     #[error("`{path}` is a symbolic link or submodule, and only regular files are read")]

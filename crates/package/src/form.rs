@@ -1,8 +1,8 @@
-//! The issue form of a package, and what a person wrote into it.
+//! The GitHub issue form of a package, and reading what a person entered into it.
 //!
-//! Both come from the schemas of the package, so they agree. The heading of a field is the path of
-//! its param, and the first field names the package: the text of an issue says all there is to
-//! know. GitHub's syntax of forms:
+//! Both are made from the schemas of the package, so they agree. The heading of a field is the path
+//! of its param, and the first field names the package, so the text of an issue is self-contained.
+//! The syntax of GitHub's forms is documented at
 //! <https://docs.github.com/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-githubs-form-schema>.
 
 mod read;
@@ -21,7 +21,7 @@ pub use read::{ISSUE, package_of};
 /// The folder in which GitHub looks for forms.
 pub const FOLDER: &str = ".github/ISSUE_TEMPLATE";
 
-/// How each form begins, by which it is known again.
+/// The start of each generated form, by which it is recognised later.
 pub const MADE: &str = "# Made by `planwright forms`";
 
 const PACKAGE: &str = "package";
@@ -38,12 +38,12 @@ struct Field {
     path: ParamPath,
     schema: Value,
     is_required: bool,
-    /// When it matters, e.g. `dns.provider: route53`.
+    /// The condition under which the param applies, such as `dns.provider: route53`.
     condition: Option<String>,
 }
 
 impl Form {
-    /// Required params first, then the rest, each in the order of its path.
+    /// Builds the form: required params first, then the others, each group ordered by path.
     pub fn new(package: &Package) -> Self {
         let mut fields = Vec::new();
         collect(&package.params, &[], true, None, &mut fields);
@@ -61,12 +61,12 @@ impl Form {
         Self { package, summary, fields }
     }
 
-    /// Returns the fields as data, for whoever fills them in without a form.
+    /// Returns the fields as data, for filling them in without a form.
     pub fn params(&self) -> Vec<Value> {
         self.fields.iter().map(Field::data).collect()
     }
 
-    /// Returns where the form lies in a repository.
+    /// Returns the path of the form in a repository.
     pub fn path(&self) -> String {
         format!("{FOLDER}/{}", self.file_name())
     }
@@ -75,7 +75,7 @@ impl Form {
         format!("planwright-{}.yml", self.package.replace('/', "-"))
     }
 
-    /// Returns the form as GitHub takes it; an issue that is made with it has `label`.
+    /// Returns the form as GitHub's YAML; issues created with it get the label `label`.
     pub fn yaml(&self, label: &str) -> String {
         let mut body = vec![
             Element::dropdown(
@@ -102,12 +102,12 @@ impl Form {
             body,
         };
         let comment = format!("{MADE} from the params of the package; do not edit.\n");
-        // Structs of texts cannot fail to become YAML.
+        // Structs of strings always serialise to YAML.
         format!("{comment}{}", serde_saphyr::to_string(&file).unwrap_or_default())
     }
 }
 
-/// The leaves of a schema: what a person fills in.
+/// Collects the leaves of a schema as fields.
 fn collect(
     schema: &Schema,
     prefix: &[String],
@@ -124,7 +124,7 @@ fn collect(
             let is_required =
                 may_require && required.is_some_and(|all| all.iter().any(|r| r == name));
             if schema.get("properties").is_some() {
-                // Whoever leaves an optional object out need not give its members.
+                // A person who leaves out an optional object need not fill in its members.
                 open.push((steps, schema, is_required));
                 continue;
             }
@@ -226,8 +226,9 @@ impl Field {
         Element::text(kind, &label, &description, example.as_deref(), self.is_required)
     }
 
-    /// Returns what can be chosen. GitHub reserves the word `none`, so where that is the default it
-    /// is what an empty field means, and where it is not the field is one to write into.
+    /// Returns the choices of a dropdown; `None` for a text field. GitHub reserves the option
+    /// `none`: if it is the default it is left out, because an empty field means the same;
+    /// otherwise the field becomes a text field.
     fn options(&self) -> Option<Vec<String>> {
         if self.takes("boolean") {
             return Some(vec!["true".into(), "false".into()]);
@@ -272,7 +273,7 @@ impl Field {
     }
 }
 
-/// GitHub takes letters, digits, `-` and `_` in an id.
+/// Returns a label as an id; GitHub allows letters, digits, `-` and `_` in ids.
 fn id(label: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     label.chars().map(plain).collect()

@@ -1,8 +1,8 @@
-//! Infrastructure packages: from the files of a package and of a stack to the tree that the engine
-//! runs, as pure functions.
+//! Infrastructure packages: pure functions from the files of a package and a stack to the tree that
+//! the engine runs.
 //!
-//! Reading goes through [`files::Files`]; only [`source`] has bytes of its own, those compiled into
-//! the binary. No engine, no git, no clock: where a day matters it is an argument.
+//! Files are read through [`files::Files`]; only [`source`] has files of its own, the packages
+//! compiled into the binary. No engine, no git, no clock: where the date matters it is an argument.
 
 #![warn(unreachable_pub)]
 
@@ -43,5 +43,5 @@ pub use prepare::{Prepared, Trusted};
 
 use planwright_core::finding::Finding;
 
-/// A value, or everything that is wrong with what it was to be made from.
+/// A value, or everything that is wrong with its input.
 pub type Checked<T> = Result<T, Vec<Finding>>;

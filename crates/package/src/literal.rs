@@ -1,12 +1,12 @@
-//! A value that a person typed as text, read as the type that its param has.
+//! Reads a value that a person typed as text, according to the type of its param.
 //!
-//! What fits no type stays a text: validation says what is wrong with it, in its own words.
+//! Text that fits no type stays a string: validation then says what is wrong with it.
 
 use serde_json::Value;
 
 /// Returns the value of `text` under the `schema` of its param.
 ///
-/// A param that takes texts takes `text` as it stands, unless it is quoted as JSON quotes a text.
+/// A param that accepts strings takes `text` as it is, unless it is a JSON string in quotes.
 /// Anything else is read as JSON.
 pub fn literal(text: &str, schema: Option<&Value>) -> Value {
     let text = text.trim();
@@ -21,8 +21,7 @@ pub fn literal(text: &str, schema: Option<&Value>) -> Value {
     }
 }
 
-/// Returns whether the type is among those that the schema allows; without a schema only a text is
-/// sure.
+/// Returns whether the schema allows the type; without a schema, only `string` is allowed.
 fn takes(schema: Option<&Value>, name: &str) -> bool {
     match schema.and_then(|schema| schema.get("type")) {
         Some(Value::String(one)) => one == name,
@@ -31,7 +30,7 @@ fn takes(schema: Option<&Value>, name: &str) -> bool {
     }
 }
 
-/// Returns how people write a switch.
+/// Reads the words that people write for a boolean.
 fn words(text: &str, is_switch: bool) -> Option<Value> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "on" | "true" if is_switch => Some(Value::Bool(true)),

@@ -1,6 +1,6 @@
-//! A package with all its parts read: manifest, schema, variants, module files, digest.
+//! A package with all its parts: manifest, schema, variants, module files, digest.
 //!
-//! Reading it checks each file alone; whether the files fit together is `contract`'s question.
+//! Reading checks each file by itself; `contract` checks whether the files fit together.
 
 use std::collections::BTreeMap;
 
@@ -22,27 +22,27 @@ use super::{
 
 pub struct Package {
     pub source: Source,
-    /// What stands before a file's path in a place, e.g. `packages/mine`.
+    /// The prefix of its file paths in positions of findings, such as `packages/mine`.
     pub origin: String,
     pub manifest: Manifest,
-    /// `package.yaml` with its places.
+    /// `package.yaml` as a tree with positions.
     pub node: Node,
     pub params: Schema,
-    /// By slot and variant.
+    /// The variants, by slot and name.
     pub variants: BTreeMap<(String, String), Variant>,
     pub files: BTreeMap<String, Vec<u8>>,
     pub digest: Digest,
 }
 
 impl Source {
-    /// Returns the package there, read and checked file by file; `place` is where it was asked for.
+    /// Reads the package, checking file by file; `place` is where it was requested.
     pub fn package(&self, files: &dyn Files, place: &Location) -> Checked<Package> {
         Package::read(self.clone(), self.tree(files, place)?)
     }
 }
 
 impl Package {
-    /// Reads the files of a package, by their path relative to its folder.
+    /// Reads the files of a package, given by path relative to its folder.
     pub fn read(source: Source, files: BTreeMap<String, Vec<u8>>) -> Checked<Self> {
         let origin = source.origin();
         let (manifest, node) = Manifest::parse(
@@ -74,7 +74,8 @@ impl Package {
         self.variants.get(&(slot.to_owned(), name.to_owned()))
     }
 
-    /// Returns the schema of a param by the steps to it: the package's own, or that of any variant.
+    /// Returns the schema of a param by its path, from the package's own schema or that of any
+    /// variant.
     pub fn param(&self, path: &[String]) -> Option<&serde_json::Value> {
         self.params.property(path).or_else(|| {
             self.variants.iter().find_map(|((slot, _), variant)| {
@@ -85,7 +86,7 @@ impl Package {
         })
     }
 
-    /// Returns the static files of a variant's module, by their path relative to its folder.
+    /// Returns the static files of a variant's module, by path relative to its folder.
     pub fn module<'a>(
         &'a self,
         slot: &str,
@@ -101,8 +102,8 @@ impl Package {
 }
 
 impl Slot {
-    /// Returns the steps to the param that names the variant; the object around it holds the
-    /// variant's params.
+    /// Returns the path of the param that selects the variant; the variant's own params are in the
+    /// same object.
     pub fn selector(&self) -> Option<Vec<String>> {
         match Reference::parse(self.select.as_deref()?) {
             Ok(Some(Reference::Param(path))) if path.len() > 1 => Some(path),
@@ -111,7 +112,7 @@ impl Slot {
     }
 }
 
-/// Returns where a variant lives, in the package and in the render.
+/// Returns the folder of a variant, in the package and in the rendered tree.
 pub fn folder(slot: &str, variant: &str) -> String {
     format!("modules/{slot}/{variant}")
 }

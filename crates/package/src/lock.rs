@@ -1,7 +1,7 @@
-//! The lock file of a stack: the exact package, engine range, providers and state key it uses.
+//! The lock file of a stack: the exact package, engine range, providers and state key that it uses.
 //!
-//! Only `planwright lock` makes or changes one. Everything else asks `Lock::findings` and goes on
-//! with a lock that says exactly what the stack and the package's bytes say.
+//! Only `planwright lock` and change sets write lock files. Everything else checks them and
+//! requires them to match the stack and the bytes of the package exactly.
 
 use std::collections::BTreeMap;
 
@@ -31,11 +31,11 @@ pub struct Lock {
     pub api_version: String,
     pub kind: String,
     pub package: LockedPackage,
-    /// A range; the exact version that ran enters the input digest.
+    /// A range; the exact version that ran is part of the input digest.
     pub engine: String,
-    /// By source, e.g. `hashicorp/aws`.
+    /// Providers by source, such as `hashicorp/aws`.
     pub providers: BTreeMap<String, ProviderLock>,
-    /// Names the state for as long as the stack lives, whatever it is called later.
+    /// The name of the state, for the whole life of the stack, whatever the stack is called later.
     pub state_key: String,
 }
 
@@ -43,7 +43,7 @@ pub struct Lock {
 pub struct LockedPackage {
     pub name: String,
     pub version: String,
-    /// `builtin`, or `path:` and the folder.
+    /// `builtin`, or `path:` followed by the folder.
     pub source: String,
     /// The content digest of the package.
     pub digest: Digest,
@@ -52,14 +52,14 @@ pub struct LockedPackage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderLock {
     pub version: String,
-    /// As in the engine's own lock file, of all platforms.
+    /// The hashes of all platforms, as in the engine's own lock file.
     pub hashes: Vec<String>,
 }
 
 impl Lock {
-    /// Returns what the lock of `stack` says when made now; a state key that was given once stays.
+    /// Returns a new lock for `stack`; an existing state key is kept.
     ///
-    /// Fails if the package is not of a version that the stack allows.
+    /// Fails if the stack does not allow the version of the package.
     pub fn new(stack: &Stack, package: &Package, state_key: Option<String>) -> Checked<Self> {
         let manifest = &package.manifest;
         let is_allowed =
@@ -100,7 +100,7 @@ impl Lock {
         pretty(serde_json::to_value(self).unwrap_or_default())
     }
 
-    /// Returns the lock of a stack and its tree, `None` where it was never locked.
+    /// Reads the lock of a stack, as a value and as a tree; `None` if it was never locked.
     pub fn read(files: &dyn Files, id: &StackId) -> Checked<Option<(Self, Node)>> {
         let path = lock_file(id);
         let Some(bytes) = files.read(&path)? else { return Ok(None) };
@@ -109,7 +109,7 @@ impl Lock {
                 if finding.code == "invalid_yaml" {
                     finding.code = "invalid_json".into();
                 }
-                // It may hold the key of a state that exists, so `lock` refuses it as well.
+                // The file may hold the key of an existing state, so `lock` refuses it as well.
                 finding.fix = Some(format!(
                     "git checkout -- {path}; if it was never committed, remove it and run `{}`",
                     mend(id)
@@ -119,7 +119,7 @@ impl Lock {
         })
     }
 
-    /// Returns the lock of a stack that says what stack and package say; `--locked` means this.
+    /// Returns the lock of a stack if it matches stack and package. This is what `--locked` means.
     pub fn checked(files: &dyn Files, stack: &Stack, package: &Package) -> Checked<Self> {
         let id = &stack.id;
         let Some((lock, node)) = Self::read(files, id)? else {
@@ -133,8 +133,7 @@ impl Lock {
         if findings.is_empty() { Ok(lock) } else { Err(findings) }
     }
 
-    /// Returns where this lock disagrees with what it would be now: the first difference, since
-    /// each follows from the one before.
+    /// Returns the first difference between this lock and a new one; the others follow from it.
     fn findings(&self, now: &Self, node: &Node, id: &StackId) -> Vec<Finding> {
         let (locked, actual) = (&self.package, &now.package);
         if let Some(folder) = locked.edited(actual) {
@@ -172,9 +171,9 @@ impl Lock {
 }
 
 impl LockedPackage {
-    /// Returns the folder of the package, where only its content is another than `actual`'s.
+    /// Returns the folder of the package if only its content differs from `actual`'s.
     ///
-    /// A built-in package is edited by nobody: there the lock or the program is another.
+    /// Returns `None` for a built-in package: there the lock or the binary differs.
     fn edited<'a>(&self, actual: &'a Self) -> Option<&'a str> {
         let folder = actual.source.strip_prefix("path:")?;
         let is_same = (&self.name, &self.source, &self.version)
@@ -198,13 +197,15 @@ fn edited_package(node: &Node, package: &LockedPackage, folder: &str, id: &Stack
     finding
 }
 
-/// Two stacks with one state key would destroy each other's resources.
+/// Returns a finding for each stack that uses the state key of another: they would destroy each
+/// other's resources.
 ///
-/// The stack that has the key as its name owns the state, else the first; the others are told.
+/// The state belongs to the stack whose name equals the key, or else to the first one; the findings
+/// are about the others.
 pub fn shared_state(files: &dyn Files) -> Checked<Vec<Finding>> {
     let mut users: BTreeMap<String, Vec<(StackId, Node)>> = BTreeMap::new();
     for id in stacks(files)?.0 {
-        // A lock that cannot be read is told where its stack is checked.
+        // A lock that cannot be read is reported where its stack is checked.
         let Ok(Some((lock, node))) = Lock::read(files, &id) else { continue };
         users.entry(lock.state_key).or_default().push((id, node));
     }

@@ -1,6 +1,7 @@
-//! What a package says about itself: `package.yaml`.
+//! The manifest of a package, `package.yaml`.
 //!
-//! Only its shape; whether slots, contracts and variants fit together is `contract`'s question.
+//! Only its form is checked here; `contract` checks whether slots, contracts and variants fit
+//! together.
 
 use std::collections::BTreeMap;
 
@@ -23,13 +24,13 @@ pub struct Manifest {
     pub providers: BTreeMap<String, Provider>,
     pub contracts: BTreeMap<String, Contract>,
     pub slots: BTreeMap<String, Slot>,
-    /// `slot.input` of a contract, and the reference that supplies it.
+    /// From `slot.input` of a contract to the reference that supplies it.
     pub wiring: BTreeMap<String, String>,
     pub outputs: BTreeMap<String, String>,
-    /// Outputs that are never shown. The engine refuses one that a module calls sensitive and that is
-    /// not named here.
+    /// Outputs that are never shown. The engine fails if an output that a module marks as sensitive
+    /// is not listed here.
     pub sensitive: Vec<String>,
-    /// Slots whose resources are deleted or replaced only when someone names them.
+    /// Slots whose resources are only deleted or replaced if a person allows it by address.
     pub protect: Vec<String>,
 }
 
@@ -39,13 +40,13 @@ pub struct Requires {
     pub engine: String,
 }
 
-/// A provider at its exact version, by its local name.
+/// A provider with its exact version; its key is its local name.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Provider {
-    /// `namespace/type`; the registry's host is the engine's own.
+    /// `namespace/type`; the registry host is the engine's default.
     pub source: String,
     pub version: String,
-    /// By platform, e.g. `linux_amd64`.
+    /// Hashes by platform, such as `linux_amd64`.
     pub hashes: BTreeMap<String, String>,
 }
 
@@ -59,13 +60,13 @@ pub struct Contract {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Slot {
     pub implements: String,
-    /// The param that names the variant; a slot without one has a single variant.
+    /// The param that selects the variant; a slot without one has a single variant.
     pub select: Option<String>,
     pub variants: Vec<String>,
 }
 
 impl Manifest {
-    /// Returns the manifest, and the tree that knows the places.
+    /// Returns the manifest, as a value and as a tree with positions.
     pub fn parse(file: &str, bytes: &[u8]) -> Checked<(Self, Node)> {
         let (manifest, node): (Self, Node) = Document::Package.read(file, bytes)?;
         let mut findings = Vec::new();

@@ -1,8 +1,8 @@
-//! The module files of a package as the engine reads them, and whether it can read them at all.
+//! The module files of a package, parsed as the engine parses them.
 //!
-//! A file in JSON gets the blocks that it would have in HCL, so that whoever looks into a module looks
-//! into one thing. Findings are of the repository's own packages only: those that come with Planwright
-//! are tested before they are released. What a module means stays the engine's question.
+//! A JSON file is converted to the blocks that it would have in HCL, so that callers handle one
+//! form. Only the repository's own packages are checked: built-in packages are tested before a
+//! release. What a module means is left to the engine.
 
 use hcl_edit::{
     Ident,
@@ -16,7 +16,7 @@ use planwright_core::finding::{Finding, Location};
 
 use super::{loaded_package::Package, source::Source};
 
-/// One finding for each module file that is no HCL, or no JSON where its name says so.
+/// Returns a finding for each module file that is not valid HCL or JSON.
 pub(crate) fn findings(package: &Package) -> Vec<Finding> {
     if matches!(package.source, Source::BuiltIn(_)) {
         return Vec::new();
@@ -27,8 +27,7 @@ pub(crate) fn findings(package: &Package) -> Vec<Finding> {
         .collect()
 }
 
-/// Returns what stands in a module file; `None` where it is none. A list in JSON has several
-/// bodies.
+/// Parses a module file; `None` for other files. A JSON list yields several bodies.
 pub(super) fn bodies(file: &str, bytes: &[u8]) -> Option<Result<Vec<Body>, Finding>> {
     let (code, read) = if is_of(file, ["tf", "tofu"]) {
         ("invalid_hcl", hcl(bytes))
@@ -48,7 +47,7 @@ fn is_of(path: &str, ends: [&str; 2]) -> bool {
     ends.iter().any(|end| path.strip_suffix(end).is_some_and(|rest| rest.ends_with('.')))
 }
 
-/// Line and column, and what is wrong there.
+/// Line, column, and what is wrong there.
 type Flaw = ((usize, usize), String);
 
 fn hcl(bytes: &[u8]) -> Result<Vec<Body>, Flaw> {
@@ -69,13 +68,13 @@ fn json(bytes: &[u8]) -> Result<Vec<Body>, Flaw> {
     Ok(each(&value).map(|value| body(None, value)).collect())
 }
 
-/// In JSON, a list stands for all that is in it.
+/// Returns the items of a list, or the value itself: JSON syntax treats them alike.
 fn each(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter()
 }
 
-/// Returns how many labels a block has; `None` for what is an attribute, or a block that nobody
-/// looks into.
+/// Returns how many labels a block has; `None` for an attribute, or for a block that no caller
+/// reads.
 fn labels(around: Option<&str>, name: &str) -> Option<usize> {
     match (around, name) {
         (None, "terraform" | "import" | "moved" | "removed")
@@ -91,7 +90,7 @@ fn labels(around: Option<&str>, name: &str) -> Option<usize> {
 fn body(around: Option<&str>, value: &Value) -> Body {
     let mut body = Body::new();
     for (name, value) in value.as_object().into_iter().flatten() {
-        // Whatever is no name is a comment.
+        // A key that is no identifier, such as `//`, is a comment.
         let Ok(ident) = Ident::try_new(name.as_str()) else { continue };
         match labels(around, name) {
             Some(labels) => {
@@ -105,7 +104,7 @@ fn body(around: Option<&str>, value: &Value) -> Body {
     body
 }
 
-/// Returns the blocks below a name, with the labels so far.
+/// Returns the blocks below a name, with the labels collected so far.
 fn blocks(so_far: &Block, labels: usize, value: &Value) -> Vec<Block> {
     let mut all = Vec::new();
     for value in each(value) {
@@ -124,7 +123,7 @@ fn blocks(so_far: &Block, labels: usize, value: &Value) -> Vec<Block> {
     all
 }
 
-/// A string of JSON is a template, wherever the engine evaluates it.
+/// Converts JSON to an expression. The engine evaluates every JSON string as a template.
 fn expression(value: &Value) -> Expression {
     match value {
         Value::String(text) => string(text),

@@ -1,7 +1,7 @@
-//! Overrides: reviewed replacements of one leaf of the resolved document.
+//! Overrides: reviewed replacements of single values in the resolved document.
 //!
-//! An override says what it replaces, why, and until when. `resolve` lays it over; nothing here
-//! reads a clock.
+//! An override says what it replaces, why, and until when. `resolve` applies it; nothing here reads
+//! a clock.
 
 use jiff::civil::Date;
 use serde_json::Value;
@@ -16,20 +16,20 @@ use super::{
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
-    /// JSON pointer into the resolved document.
+    /// A JSON pointer into the resolved document.
     pub at: String,
     pub value: Node,
     pub expect: Value,
     pub reason: String,
-    /// The last day on which it should be there.
+    /// The last day on which the override should exist.
     pub until: Date,
     pub place: Location,
-    /// The place of `expect`, which is what a new package version breaks.
+    /// The position of `expect`, which a new package version may invalidate.
     pub(crate) expect_place: Location,
 }
 
 impl Override {
-    /// Returns the overrides of one file that its schema has accepted.
+    /// Returns the overrides of one file that has passed its schema.
     pub fn list(file: &Node) -> Checked<Vec<Self>> {
         let Some(Kind::List(items)) = file.child("overrides").map(|node| &node.kind) else {
             return Ok(Vec::new());
@@ -63,7 +63,7 @@ impl Override {
         if findings.is_empty() { Ok(overrides) } else { Err(findings) }
     }
 
-    /// Fails if two replace one value, or one a part of the other's.
+    /// Fails if two overrides replace the same value, or one replaces a part of the other's.
     pub fn distinct(overrides: &[Self]) -> Checked<()> {
         for (i, one) in overrides.iter().enumerate() {
             for other in &overrides[..i] {
@@ -98,7 +98,7 @@ impl Override {
     }
 }
 
-/// Returns a warning for each override whose time is over on the day `today`.
+/// Returns a warning for each override that has expired on the day `today`.
 pub fn expired(overrides: &[Override], today: Date) -> Vec<Finding> {
     overrides
         .iter()

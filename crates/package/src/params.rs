@@ -1,6 +1,7 @@
-//! Params checked in two phases: the package's schema, then the flat schema of each chosen variant.
+//! Checks params in two phases: the package's schema, then the flat schema of each selected
+//! variant.
 //!
-//! Two flat schemas give one finding for one mistake, where one schema with branches gives several.
+//! Two flat schemas give one finding per mistake; one schema with branches would give several.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use super::{
     yaml::{Entry, Kind, Node, escaped},
 };
 
-/// Params that a package accepts, defaults filled in, and the variant of each slot.
+/// Params that a package accepts, with defaults filled in, and the variant of each slot.
 pub(crate) struct Params {
     pub node: Node,
     pub variants: BTreeMap<String, String>,
@@ -53,8 +54,8 @@ impl Params {
     }
 }
 
-/// Returns the second phase for one slot: its variant's name, `None` where the first phase said why
-/// not.
+/// Runs the second phase for one slot. Returns the name of its variant; `None` if the first phase
+/// has already reported why there is none.
 fn select(
     package: &Package,
     slot: &str,
@@ -93,7 +94,7 @@ fn select(
     if findings.is_empty() { Ok(Some(name)) } else { Err(findings) }
 }
 
-/// A param that another variant has is no typo: say whose it is.
+/// Rewords a finding about a param that another variant of the slot has: it is no typo.
 fn explain_other_variant(
     package: &Package,
     slot: &str,
@@ -116,7 +117,8 @@ fn explain_other_variant(
     }
 }
 
-/// Returns what later versions accept and this one must not take for a plain value.
+/// Returns findings for values with a meaning in later versions, which must not be taken as plain
+/// values now.
 fn refused(node: &Node, pointer: &str) -> Vec<Finding> {
     let told = |code, message: &str, fix: &str| {
         let mut finding = Finding::error(code, node.place.clone(), message);
@@ -148,13 +150,14 @@ fn refused(node: &Node, pointer: &str) -> Vec<Finding> {
     }
 }
 
-/// Exactly `${stacks.<id>.outputs.<name>}`; a text that only contains it is a text.
+/// Returns whether the text is exactly `${stacks.<id>.outputs.<name>}`; a text that only contains
+/// it is plain.
 fn is_stack_output(text: &str) -> bool {
     let inner = text.strip_prefix("${stacks.").and_then(|rest| rest.strip_suffix('}'));
     inner.is_some_and(|inner| inner.contains(".outputs.") && !inner.contains(['{', '}', ' ']))
 }
 
-/// Values given for params that the schema declares secret.
+/// Returns findings for values of params that the schema declares secret.
 fn secrets(schema: &Value, node: &Node, pointer: &str) -> Vec<Finding> {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return Vec::new();
@@ -177,7 +180,7 @@ fn secrets(schema: &Value, node: &Node, pointer: &str) -> Vec<Finding> {
     findings
 }
 
-/// Adds what is not already told at the same pointer.
+/// Adds the findings whose pointer, or a part below it, has no finding yet.
 fn push(findings: &mut Vec<Finding>, more: Vec<Finding>) {
     for finding in more {
         let is_told = findings.iter().any(|other| match (&other.pointer, &finding.pointer) {

@@ -1,6 +1,7 @@
-//! From the files of a repository to one stack's render, or to everything that is wrong with it.
+//! From the files of a repository to the rendered tree of one stack, or to everything that is
+//! wrong.
 //!
-//! The way that plan, drift, apply and every command but `lock` go: strictly by the lock.
+//! Plan, drift, apply and every command except `lock` use this, which requires a matching lock.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +18,10 @@ use super::{
     stack::Stack,
 };
 
-/// What is trusted about a repository: for a pull request, as the base commit has it.
+/// What is trusted in a repository; for a pull request, its state at the base commit.
 pub struct Trusted<'a> {
     pub config: &'a RepoConfig,
-    /// Where packages of the repository are read.
+    /// The tree from which packages of the repository are read.
     pub packages: &'a dyn Files,
 }
 
@@ -44,8 +45,7 @@ impl Prepared {
         Ok(Self { stack, package, lock, resolved, rendered })
     }
 
-    /// Returns the locked providers, by source, that the chosen variants use: what the engine
-    /// needs.
+    /// Returns the locked providers that the selected variants use, by source.
     pub fn providers(&self) -> BTreeMap<String, ProviderLock> {
         let sources = self.resolved.providers.keys().filter_map(|name| {
             self.package.manifest.providers.get(name).map(|provider| provider.source.clone())
@@ -55,8 +55,8 @@ impl Prepared {
             .collect()
     }
 
-    /// Protects what the stack's package protects in `base`, too: a change that swaps the package
-    /// must not take its protection away on the same occasion.
+    /// Also protects what the stack's package protects in `base`: a change that replaces the
+    /// package must not remove its protection at the same time.
     pub fn protect_also(&mut self, base: &dyn Files, config: &RepoConfig, id: &StackId) {
         let trusted = Trusted { config, packages: base };
         let Ok(before) = Stack::read(base, id).and_then(|stack| package_of(&stack, &trusted))
@@ -69,14 +69,14 @@ impl Prepared {
         protect.extend(lost);
     }
 
-    /// Returns addresses of resources that are deleted or replaced only when someone names them
-    /// start so.
+    /// Returns prefixes of resource addresses. Resources below them are only deleted or replaced if
+    /// a person allows it by address.
     pub fn protected(&self) -> Vec<String> {
         self.package.manifest.protect.iter().map(|slot| format!("module.{slot}.")).collect()
     }
 }
 
-/// Returns the package of a stack, allowed by the repository and sound.
+/// Returns the package of a stack. Fails if the repository does not allow it or it is unsound.
 pub fn package_of(stack: &Stack, trusted: &Trusted<'_>) -> Checked<Package> {
     let name = stack.source.to_string();
     let package = stack.source.package(trusted.packages, &stack.source_place)?;

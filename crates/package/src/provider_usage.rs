@@ -1,7 +1,7 @@
 //! Which types and functions of which providers the module files of a stack use.
 //!
-//! Read from the text alone, so it may name more than a plan will need (a block with `count = 0`) and
-//! never less. The engine's own types (`terraform_data`) have no provider to be asked.
+//! Determined from the source text alone, so it may include more than a plan needs (a block with
+//! `count = 0`) but never less. Types of the engine itself (`terraform_data`) are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,9 +18,10 @@ use planwright_core::{
 
 use super::{Checked, modules};
 
-/// By source of the provider, e.g. `hashicorp/aws`; of `files`, those that are module files.
+/// Returns the types that the module files among `files` use, by the source of their provider, such
+/// as `hashicorp/aws`.
 ///
-/// `origin` is what stands before a file's path in a place.
+/// `origin` is the prefix of file paths in positions of findings.
 pub fn types<'a>(
     origin: &str,
     files: impl IntoIterator<Item = (&'a String, &'a Vec<u8>)>,
@@ -57,18 +58,18 @@ pub fn types<'a>(
     Ok(types)
 }
 
-/// One name of a provider's schema, as a module writes it.
+/// One name from a provider's schema, as a module uses it.
 struct Use {
     kind: Kind,
     name: String,
-    /// By its local name; `None` where only the engine can tell whose it is.
+    /// The provider's local name; `None` if only the engine can determine the provider.
     provider: Option<String>,
 }
 
-/// What the files of one folder say.
+/// What the files of one folder declare and use.
 #[derive(Default)]
 struct Module {
-    /// Sources by local name.
+    /// Provider sources by local name.
     required: BTreeMap<String, String>,
     uses: Vec<Use>,
 }
@@ -99,22 +100,22 @@ impl Module {
             "action" => self.typed(Kind::Action, block),
             "list" => {
                 self.typed(Kind::List, block);
-                // What it finds is described as the resources that it lists.
+                // Its results are described by the schema of the resources that it lists.
                 self.typed(Kind::Resource, block);
             }
             _ => {}
         }
     }
 
-    /// A block whose first label is a type.
+    /// Records the type in the first label of a block.
     fn typed(&mut self, kind: Kind, block: &Block) {
         let Some(name) = block.labels.first() else { return };
         let provider = provider(&block.body).unwrap_or_else(|| Some(prefix(name.as_str())));
         self.uses.push(Use { kind, name: name.as_str().to_owned(), provider });
     }
 
-    /// The type in an address such as `module.a["b"].aws_s3_bucket.c`; of another module only the
-    /// engine knows the providers.
+    /// Records the type in an address such as `module.a["b"].aws_s3_bucket.c`. Only the engine
+    /// knows the providers of another module.
     fn address(&mut self, body: &Body, attribute: &str) {
         let Some(attribute) = body.get_attribute(attribute) else { return };
         let steps = steps(&attribute.value);
@@ -134,7 +135,7 @@ impl Module {
         self.uses.push(Use { kind, name: name.clone(), provider });
     }
 
-    /// Returns the source behind a local name; one that nobody declares is HashiCorp's, as in the
+    /// Returns the source of a local name; an undeclared name belongs to `hashicorp/`, as in the
     /// engine.
     fn source(&self, local: &str) -> String {
         match (self.required.get(local), local) {
@@ -145,7 +146,7 @@ impl Module {
     }
 }
 
-/// `provider::NAME::FUNCTION(…)`, with an alias between them where the engine is OpenTofu.
+/// Records `provider::NAME::FUNCTION(…)`; in OpenTofu an alias may follow the name.
 impl Visit for Module {
     fn visit_func_call(&mut self, call: &FuncCall) {
         let namespace: Vec<&str> = call.name.namespace.iter().map(|part| part.as_str()).collect();
@@ -160,18 +161,19 @@ impl Visit for Module {
     }
 }
 
-/// Returns the local name before the first `_`, as the engine takes it.
+/// Returns the part before the first `_`, by which the engine finds the provider of a type.
 fn prefix(name: &str) -> String {
     name.split('_').next().unwrap_or_default().to_owned()
 }
 
-/// Returns what `provider = …` says: nothing, or a local name, or what cannot be read here.
+/// Reads the argument `provider`: `None` if absent, `Some(None)` if its local name cannot be
+/// determined.
 fn provider(body: &Body) -> Option<Option<String>> {
     let attribute = body.get_attribute("provider")?;
     Some(steps(&attribute.value).into_iter().next())
 }
 
-/// `aws.west`, `a.b["c"].d` or the same in quotes, as its names.
+/// Returns the names in `aws.west` or `a.b["c"].d`, with or without quotes around it.
 fn steps(expression: &Expression) -> Vec<String> {
     match expression {
         Expression::String(text) => {
@@ -190,7 +192,8 @@ fn steps(expression: &Expression) -> Vec<String> {
     }
 }
 
-/// Returns the source in an entry of `required_providers`, without the engine's own registry.
+/// Returns the source in an entry of `required_providers`, without the host of the default
+/// registry.
 fn source(local: &str, entry: &Expression) -> String {
     let is_source = |key: &ObjectKey| match key {
         ObjectKey::Ident(name) => name.as_str() == "source",

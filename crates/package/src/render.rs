@@ -1,8 +1,8 @@
-//! The files that the engine runs: a composed root in JSON, the values, and the static modules.
+//! The files that the engine runs: a generated root module in JSON, the values, the static modules.
 //!
-//! Pure and deterministic to the byte. Every value that anybody may set stands in
-//! `terraform.tfvars.json`, where a string is a string; `main.tf.json`, where `${…}` is an
-//! expression, is made from names and references of the package alone.
+//! Pure, with byte-for-byte reproducible results. Every value that a user can set is in
+//! `terraform.tfvars.json`, where a string is a literal. `main.tf.json`, where `${…}` is an
+//! expression, contains only names and references from the package.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ use super::{
     resolve::{Binding, Bound, Resolved},
 };
 
-/// The root module.
+/// The file of the root module.
 pub const MAIN: &str = "main.tf.json";
-/// The values of its variables.
+/// The file with the values of its variables.
 pub const VALUES: &str = "terraform.tfvars.json";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// Bytes by path, relative to the directory in which the engine runs.
+    /// Content by path, relative to the directory in which the engine runs.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Rendered {
-    /// Renders a resolved stack. `backend` is the type alone; its settings go to `init`.
+    /// Renders a resolved stack. `backend` is only the type; its settings are passed to `init`.
     pub fn new(package: &Package, resolved: &Resolved, lock: &Lock, backend: &str) -> Self {
         let mut files = BTreeMap::new();
         files.insert(MAIN.into(), pretty(main(package, resolved, lock, backend)));
@@ -42,12 +42,13 @@ impl Rendered {
         Self { files }
     }
 
-    /// Over all files.
+    /// Returns the digest of all files.
     pub fn digest(&self) -> Digest {
         digest(self.files.iter())
     }
 
-    /// Over all files but the values: as long as it stays, the engine needs no `init`.
+    /// Returns the digest of all files except the values: while it stays the same, no new `init` is
+    /// needed.
     pub fn code_digest(&self) -> Digest {
         digest(self.files.iter().filter(|(path, _)| *path != VALUES))
     }
@@ -171,12 +172,14 @@ fn bound(binding: &Binding, variable: &str) -> Value {
 fn in_engine(reference: &Reference) -> String {
     match reference {
         Reference::Slot { slot, output } => format!("${{module.{slot}.{output}}}"),
-        // Params are values by now; the resolved document has no such reference.
+        // By now params have been replaced by values, so the resolved document contains no such
+        // reference.
         Reference::Param(path) => format!("${{var.{}}}", path.join("_")),
     }
 }
 
-/// Names of slots and providers have no `_`, so no two variables share a name.
+/// Returns the name of a root variable. It is unique because names of slots and providers have no
+/// `_`.
 fn variable_of_slot(slot: &str, name: &str) -> String {
     format!("{slot}_{name}")
 }

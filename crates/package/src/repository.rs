@@ -1,6 +1,6 @@
-//! A repository of stacks: its `planwright.yaml` and which stacks it has.
+//! A repository of stacks: its `planwright.yaml`, and which stacks it has.
 //!
-//! What stands in a stack is `stack`'s question; here only files and their names count.
+//! Only files and their names are read here; `stack` reads the content.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use super::{
 /// The folder of all stacks.
 pub const STACKS: &str = "stacks";
 
-/// `planwright.yaml`, checked.
+/// Reads and checks `planwright.yaml`.
 pub fn config(files: &dyn Files) -> Checked<RepoConfig> {
     let Some(bytes) = files.read(FILE)? else {
         let place = Location { file: FILE.into(), line: 1, column: 1 };
@@ -52,7 +52,7 @@ pub fn config(files: &dyn Files) -> Checked<RepoConfig> {
     Ok(config)
 }
 
-/// Returns the stacks of a tree, and what in the folder of stacks is no part of any.
+/// Returns the stacks of a tree, and findings for files in the stacks folder that belong to none.
 pub fn stacks(files: &dyn Files) -> Checked<(BTreeSet<StackId>, Vec<Finding>)> {
     let mut by_name: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -120,22 +120,22 @@ fn stacks_of(
     (ids, findings)
 }
 
-/// `stacks/<name>/stack.yaml`.
+/// Returns `stacks/<name>/stack.yaml`.
 pub(crate) fn stack_file(id: &StackId) -> String {
     format!("{STACKS}/{}/stack.yaml", id.name())
 }
 
-/// `stacks/<name>/<environment>.yaml`, where the stack has environments.
+/// Returns `stacks/<name>/<environment>.yaml` if the stack has an environment.
 pub(crate) fn environment_file(id: &StackId) -> Option<String> {
     id.environment().map(|environment| format!("{STACKS}/{}/{environment}.yaml", id.name()))
 }
 
-/// `stacks/<name>/<environment>.lock.json`, or `stack.lock.json`.
+/// Returns `stacks/<name>/<environment>.lock.json`, or `stacks/<name>/stack.lock.json`.
 pub fn lock_file(id: &StackId) -> String {
     format!("{STACKS}/{}/{}.lock.json", id.name(), id.environment().unwrap_or("stack"))
 }
 
-/// Files that would be taken for a part of a stack; a README is none.
+/// Returns whether people would take the file for a part of a stack; a README is not.
 fn is_ours(file: &str) -> bool {
     [".yaml", ".yml", ".lock.json"].iter().any(|end| file.ends_with(end))
 }

@@ -1,7 +1,7 @@
-//! The resolved document: every value that a render will use, each with where it came from.
+//! The resolved document: every value that rendering uses, with its origin.
 //!
-//! Pure, from package, stack and checked params. What the engine knows only later (outputs of other
-//! slots) stands as a reference.
+//! Computed purely from package, stack and checked params. What only the engine will know (outputs
+//! of other slots) is a reference.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use super::{
     yaml::{Kind, Node, escaped},
 };
 
-/// All that a render needs to know of a stack.
+/// Everything that rendering needs to know of a stack.
 pub struct Resolved {
     pub stack: StackId,
     pub package: String,
@@ -35,12 +35,12 @@ pub struct Resolved {
     /// The params with their defaults, as the package sees them.
     pub params: Node,
     pub slots: BTreeMap<String, ResolvedSlot>,
-    /// Settings by provider and name.
+    /// Provider settings, by provider and name.
     pub providers: BTreeMap<String, BTreeMap<String, Binding>>,
     pub outputs: BTreeMap<String, Reference>,
-    /// What the modules of the chosen variants use, by source of the provider.
+    /// What the modules of the selected variants use, by source of the provider.
     pub types: BTreeMap<String, Types>,
-    /// Layer of each file with params; a place elsewhere is the package's.
+    /// The layer of each file with params; values from other files come from the package.
     layers: Vec<(String, From)>,
 }
 
@@ -49,11 +49,11 @@ pub struct ResolvedSlot {
     pub vars: BTreeMap<String, Binding>,
 }
 
-/// What one variable of a module or setting of a provider is bound to.
+/// What a module variable or provider setting is bound to.
 #[derive(Clone)]
 pub struct Binding {
     pub bound: Bound,
-    /// The constraint as the engine reads it; settings of providers take any value.
+    /// The type constraint, in the engine's syntax; provider settings accept any value.
     pub constraint: String,
     pub is_nullable: bool,
     pub from: Source,
@@ -65,14 +65,14 @@ pub enum Bound {
     Wired { reference: Reference, place: Location },
 }
 
-/// Where the binding as a whole comes from; of a param each leaf can come from another layer.
+/// Where a binding as a whole comes from. The leaves of a param can come from different layers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
-    /// By pointer below `/params`.
+    /// A param, by JSON pointer below `/params`.
     Param(String),
     Constant,
     Wiring,
-    /// What it replaced came from `replaced`.
+    /// An override; `replaced` is where the original value came from.
     Override {
         reason: String,
         replaced: Box<Self>,
@@ -88,7 +88,7 @@ pub struct Provenance {
 }
 
 impl Resolved {
-    /// Resolves a stack, or says what is wrong with its params and overrides.
+    /// Resolves a stack. Fails with what is wrong with its params and overrides.
     pub fn new(stack: &Stack, package: &Package) -> Checked<Self> {
         let params = Params::check(stack, package)?;
         let mut slots = BTreeMap::new();
@@ -172,7 +172,7 @@ impl Resolved {
         })
     }
 
-    /// Returns where each leaf of params, vars and provider settings comes from, by pointer.
+    /// Returns where each leaf of params, variables and provider settings comes from, by pointer.
     pub fn provenance(&self) -> BTreeMap<String, Provenance> {
         let mut all = BTreeMap::new();
         for (pointer, node) in self.params.leaves("/params") {
@@ -198,8 +198,8 @@ impl Resolved {
         all
     }
 
-    /// Returns the line a person would change to change an attribute of a resource: the param
-    /// behind it if there is one of that name, else the first line of params that the slot uses,
+    /// Returns the line to edit in order to change an attribute of a resource: the line of the
+    /// param that the attribute is bound to, else the first line of a param that the slot uses,
     /// else the stack.
     pub fn place(&self, address: &str, attribute: Option<&str>) -> Location {
         let slot = address.strip_prefix("module.").and_then(|rest| rest.split('.').next());
@@ -229,7 +229,7 @@ impl Resolved {
         Provenance { from: self.layer(&node.place), place: node.place.clone() }
     }
 
-    /// Lays one override over the value it replaces.
+    /// Applies an override to the value that it replaces.
     fn lay(&mut self, one: &Override) -> Checked<()> {
         let pointers: Vec<String> = self.bindings().map(|(pointer, _)| pointer).collect();
         let of = pointers.iter().find(|p| one.at == **p || one.at.starts_with(&format!("{p}/")));
@@ -273,7 +273,7 @@ impl Resolved {
 }
 
 impl Binding {
-    /// Returns the value, or the reference as a package writes it.
+    /// Returns the value, or the reference in package syntax.
     pub fn value(&self) -> Value {
         match &self.bound {
             Bound::Value(node) => node.value(),
@@ -322,7 +322,7 @@ fn values(settings: &BTreeMap<String, Binding>) -> BTreeMap<&String, Value> {
     settings.iter().map(|(name, binding)| (name, binding.value())).collect()
 }
 
-/// Returns what the modules of the chosen variants use.
+/// Returns what the modules of the selected variants use.
 fn types(
     package: &Package,
     slots: &BTreeMap<String, ResolvedSlot>,
@@ -370,7 +370,7 @@ fn bindings(
     Ok(vars)
 }
 
-/// Returns the settings of the providers that a slot's variant brings.
+/// Returns the provider settings of a slot's variant.
 fn settings(
     package: &Package,
     params: &Params,
@@ -394,7 +394,7 @@ fn settings(
     Ok(providers)
 }
 
-/// Returns what an expression or constant of the package stands for.
+/// Evaluates an expression or constant of the package.
 fn given(
     package: &Package,
     params: &Params,

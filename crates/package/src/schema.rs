@@ -1,7 +1,7 @@
-//! One JSON Schema, and what it says about one document.
+//! JSON Schemas of Planwright's own flat kind, and validating a document with one.
 //!
-//! Schemas are flat by rule: no `$ref`, no `if`, no `anyOf`. So one mistake gives exactly one
-//! [`Finding`], in our words, with its place. Nothing is fetched, ever.
+//! Schemas must be flat: no `$ref`, no `if`, no `anyOf`. So one mistake gives exactly one
+//! [`Finding`], in Planwright's words and with a position. Nothing is ever fetched.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use super::{
     yaml::{Kind, Node, escaped},
 };
 
-/// Keywords under which one mistake would give several or misleading errors.
+/// Keywords with which one mistake would give several or misleading errors.
 const REFUSED: [&str; 12] = [
     "$ref",
     "$dynamicRef",
@@ -32,7 +32,7 @@ const REFUSED: [&str; 12] = [
     "dependentSchemas",
 ];
 
-/// A schema ready for use; its own nodes know where they stand, so defaults have a place too.
+/// A compiled schema. Its nodes know their positions, so defaults have a position too.
 pub struct Schema {
     pub node: Node,
     value: Value,
@@ -40,7 +40,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Fails if it is no JSON Schema, or uses a keyword that we refuse.
+    /// Fails if it is not a JSON Schema, or uses a refused keyword.
     pub fn parse(file: &str, bytes: &[u8]) -> Checked<Self> {
         let node = Node::parse(file, bytes)?;
         let value = node.value();
@@ -62,15 +62,16 @@ impl Schema {
         Ok(Self { node, value, validator })
     }
 
-    /// Returns a schema that is compiled in; a test reads each of them.
+    /// Parses a schema that is compiled into the binary. Panics if it is invalid; a test reads each
+    /// of them.
     pub(super) fn ours(file: &str, bytes: &[u8]) -> Self {
         Self::parse(file, bytes).unwrap_or_else(|findings| panic!("{file}: {findings:?}"))
     }
 
-    /// Returns what is wrong with `document`, one finding for each mistake, in the order of the
-    /// file.
+    /// Returns what is wrong with `document`, one finding per mistake, in the order of the file.
     ///
-    /// `prefix` is the pointer of `document` within its file; pointers of findings start with it.
+    /// `prefix` is the pointer of `document` within its file; the pointers of findings start with
+    /// it.
     pub fn findings(&self, document: &Node, prefix: &str, member: Member) -> Vec<Finding> {
         let value = document.value();
         let mut worst: BTreeMap<String, (u8, Finding)> = BTreeMap::new();
@@ -94,12 +95,12 @@ impl Schema {
         findings
     }
 
-    /// Returns the names of the properties that the schema's root knows.
+    /// Returns the names of the properties at the root of the schema.
     pub fn properties(&self) -> Vec<String> {
         names(self.value.get("properties"))
     }
 
-    /// Returns the schema of a param, by the steps to it.
+    /// Returns the schema of a param, by its path.
     pub fn property(&self, path: &[String]) -> Option<&Value> {
         path.iter().try_fold(&self.value, |schema, step| schema.get("properties")?.get(step))
     }
@@ -108,7 +109,7 @@ impl Schema {
         &self.value
     }
 
-    /// `document` with the defaults of this schema filled in, wherever nobody set a value.
+    /// Returns `document` with the defaults of this schema filled in where no value is set.
     pub fn with_defaults(&self, document: &Node) -> Node {
         filled(document, &self.node)
     }
@@ -147,7 +148,7 @@ fn filled(document: &Node, schema: &Node) -> Node {
     Node { place: document.place.clone(), kind }
 }
 
-/// Returns the order in which errors at one place are told; the first one hides the rest.
+/// Returns the priority of an error; of several at one position, only the lowest is reported.
 fn weight(kind: &Keyword) -> u8 {
     match kind {
         Keyword::Type { .. } => 0,
@@ -157,7 +158,8 @@ fn weight(kind: &Keyword) -> u8 {
     }
 }
 
-/// A misspelled name is one mistake, not an unknown and a missing one.
+/// Removes the findings about missing names that were only misspelled: that is one mistake, not
+/// two.
 fn without_misspelled(findings: &mut Vec<Finding>) {
     let parent = |pointer: &str| pointer.rsplit_once('/').map(|(parent, _)| parent.to_owned());
     let meant: BTreeSet<(Option<String>, String)> = findings
@@ -187,7 +189,7 @@ fn refused(schema: &Node) -> Vec<Finding> {
                 found.push((below.clone(), entry.key.clone(), key.clone()));
             }
             match key.as_str() {
-                // Below `properties` stand names, not keywords.
+                // The keys of `properties` are names, not keywords.
                 "properties" => {
                     if let Kind::Map(properties) = &entry.node.kind {
                         for (name, property) in properties {

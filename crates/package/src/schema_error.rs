@@ -1,6 +1,6 @@
-//! One error of the JSON Schema validator, told in our words.
+//! Turns one error of the JSON Schema validator into findings in Planwright's words.
 //!
-//! `schema` decides which errors are told; here is only how.
+//! `schema` decides which errors are reported.
 
 use jsonschema::error::ValidationErrorKind as Keyword;
 use serde_json::Value;
@@ -12,14 +12,14 @@ use super::{
     yaml::{Node, escaped},
 };
 
-/// What a document's members are called in messages and codes.
+/// What the members of a document are called in messages and codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
     Param,
     Field,
 }
 
-/// One error of the validator, on the way to a finding.
+/// One error of the validator, with its context.
 pub(super) struct SchemaError<'a> {
     pub schema: &'a Value,
     pub document: &'a Node,
@@ -152,14 +152,14 @@ impl SchemaError<'_> {
         Finding { pointer, ..Finding::error(code, place, message) }
     }
 
-    /// Returns the schema that holds the keyword that failed.
+    /// Returns the schema that contains the failed keyword.
     fn parent(&self) -> &Value {
         let path = self.error.schema_path().to_string();
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         self.schema.pointer(parent).unwrap_or(&Value::Null)
     }
 
-    /// Returns what the schema says in words about a form, else the pattern itself.
+    /// Returns the schema's description of the expected form, else the pattern itself.
     fn pattern_of(&self, keyword: &str) -> Vec<String> {
         let schema = match keyword {
             "propertyNames" => self.parent().get(keyword).unwrap_or(self.parent()),
@@ -226,7 +226,7 @@ fn type_fix(types: &[String], got: &Value) -> Option<String> {
     })
 }
 
-/// Returns the property that was once called `name`.
+/// Returns the property of which `name` is an alias.
 fn alias(object: &Value, name: &str) -> Option<String> {
     object.get("properties")?.as_object()?.iter().find_map(|(property, schema)| {
         let aliases = schema.get("x-aliases")?.as_array()?;
@@ -245,7 +245,7 @@ fn value_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Returns a value in a message: its kind, and itself where it is short.
+/// Describes a value for a message: its type, and the value itself if it is short.
 fn described(value: &Value) -> String {
     const SHORT: usize = 60;
     let text = value.to_string();

@@ -1,4 +1,4 @@
-//! Which packages a repository may use, and which of them fit some words best.
+//! Which packages a repository may use, and which of them best match a search.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::{
     source::{self, Source},
 };
 
-/// How many packages are offered.
+/// How many packages a search returns.
 const MOST: usize = 5;
 
 /// Returns every package that the settings allow and that can be read, by name.
@@ -19,7 +19,7 @@ pub fn allowed(trusted: &Trusted<'_>) -> Vec<Package> {
     let place = Location { file: FILE.into(), line: 1, column: 1 };
     let mut sources: BTreeSet<Source> =
         source::names().map(|name| Source::BuiltIn(name.to_owned())).collect();
-    // A folder that cannot be read offers nothing; `validate` says what is wrong with it.
+    // A folder that cannot be read is skipped; `validate` reports what is wrong with it.
     sources.extend(folders(trusted.packages, &trusted.config.packages).unwrap_or_default());
     sources
         .into_iter()
@@ -28,7 +28,7 @@ pub fn allowed(trusted: &Trusted<'_>) -> Vec<Package> {
         .collect()
 }
 
-/// Returns the folders with a `package.yaml` that the entries of `packages` name.
+/// Returns the folders with a `package.yaml` that match the entries of `packages`.
 pub fn folders(files: &dyn Files, allowed: &[String]) -> Checked<BTreeSet<Source>> {
     let mut folders = BTreeSet::new();
     for entry in allowed.iter().filter(|entry| entry.contains('/')) {
@@ -45,7 +45,7 @@ pub fn folders(files: &dyn Files, allowed: &[String]) -> Checked<BTreeSet<Source
     Ok(folders)
 }
 
-/// Returns the allowed packages that fit `words`, best first; all of them where none does.
+/// Returns the allowed packages that match `words`, best first; if none matches, any of them.
 pub fn search(trusted: &Trusted<'_>, words: &str) -> Vec<Package> {
     let asked = split(words);
     let mut all: Vec<(usize, Package)> =
@@ -57,7 +57,8 @@ pub fn search(trusted: &Trusted<'_>, words: &str) -> Vec<Package> {
     all.into_iter().take(MOST).map(|(_, package)| package).collect()
 }
 
-/// A name or a keyword says more than a word of the summary.
+/// Returns how well a package matches: a hit in the name or a keyword counts more than one in the
+/// summary.
 fn score(package: &Package, asked: &BTreeSet<String>) -> usize {
     let manifest = &package.manifest;
     let hits = |text: &str| split(text).intersection(asked).count();
@@ -65,7 +66,7 @@ fn score(package: &Package, asked: &BTreeSet<String>) -> usize {
     4 * hits(&manifest.name) + 3 * named + hits(&manifest.summary)
 }
 
-/// Words in lower case and in the singular, as far as an `s` tells.
+/// Returns the words in lower case, without a plural `s`.
 fn split(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !c.is_alphanumeric())
         .map(|word| word.to_lowercase())

@@ -1,7 +1,7 @@
 //! Where packages come from: compiled into the binary, or a folder of the repository.
 //!
-//! The only part of `package` with bytes of its own. A folder is read through the [`Files`] that
-//! the caller trusts for package code: for a pull request that is the base commit.
+//! The only part of this crate with files of its own. A folder is read through the [`Files`] that
+//! the caller trusts for package code; for a pull request that is the base commit.
 
 use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
@@ -13,17 +13,17 @@ use super::{Checked, content, files::Files};
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../packages");
 
-/// A package by the place of its bytes. Its text form stands in `stack.yaml`.
+/// The location of a package. Its text form is written in `stack.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// By name.
+    /// A package compiled into the binary, by name.
     BuiltIn(String),
-    /// By folder, relative to the root of the repository.
+    /// A folder, relative to the root of the repository.
     Path(String),
 }
 
 impl Source {
-    /// Returns a name without `/`, or the path of a folder; `None` for anything else.
+    /// Parses a name without `/`, or the path of a folder; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let is_step = |step: &str| {
             !matches!(step, "" | "." | "..")
@@ -35,7 +35,7 @@ impl Source {
         Some(if text.contains('/') { Self::Path(text.into()) } else { Self::BuiltIn(text.into()) })
     }
 
-    /// Returns what stands before a file of the package in a place.
+    /// Returns the prefix of the package's file paths in positions of findings.
     pub fn origin(&self) -> String {
         match self {
             Self::BuiltIn(name) => format!("builtin:{name}"),
@@ -43,7 +43,7 @@ impl Source {
         }
     }
 
-    /// Returns the word for it in a lock file.
+    /// Returns its form in a lock file.
     pub fn locked(&self) -> String {
         match self {
             Self::BuiltIn(_) => "builtin".into(),
@@ -51,8 +51,8 @@ impl Source {
         }
     }
 
-    /// Returns the files of the package there, by their path relative to its folder; `place` is where it
-    /// was asked for.
+    /// Returns the files of the package, by path relative to its folder; `place` is where it was
+    /// requested.
     pub(crate) fn tree(
         &self,
         files: &dyn Files,

@@ -1,6 +1,7 @@
 //! What a person wrote for one stack: `stack.yaml` and the overlay of its environment.
 //!
-//! The layers stay apart, so that each value can be explained; `params` merges and checks them.
+//! The layers stay separate, so that the origin of each value can be shown; `params` merges and
+//! checks them.
 
 use semver::VersionReq;
 use serde::Deserialize;
@@ -26,9 +27,9 @@ pub struct Stack {
     pub source_place: Location,
     pub version: VersionReq,
     pub(crate) version_place: Location,
-    /// Params from weak to strong: `stack.yaml`, then the overlay.
+    /// Params from weakest to strongest: `stack.yaml`, then the overlay.
     pub layers: Vec<Layer>,
-    /// From both files; no two at one pointer.
+    /// The overrides of both files; no two have the same pointer.
     pub overrides: Vec<Override>,
 }
 
@@ -41,14 +42,14 @@ pub struct Layer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum From {
-    /// A default of the package's schema.
+    /// A default in the package's schema.
     Default,
     Stack,
     Environment,
     Override,
-    /// An output of another slot, known when that is there.
+    /// An output of another slot, known only after that slot is applied.
     Wiring,
-    /// A value that the package fixes.
+    /// A constant of the package.
     Constant,
 }
 
@@ -110,22 +111,23 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Returns the params of all layers, the strongest on top.
+    /// Returns the merged params of all layers; stronger layers replace weaker ones.
     pub fn params(&self) -> Option<Node> {
         let weakest = &self.layers.first()?.params;
         let mut params =
             self.layers.iter().fold(weakest.clone(), |below, above| below.merged(&above.params));
-        // What is missing is missing in `stack.yaml`, not in the overlay.
+        // A missing param is reported in `stack.yaml`, not in the overlay.
         params.place = weakest.place.clone();
         Some(params)
     }
 }
 
-/// Returns the params of one file, at the key a person would look for.
+/// Returns the params of one file, positioned at the key `params`.
 fn layer(from: From, file: &str, node: &Node) -> Layer {
     let mut params = node.child("params").cloned().unwrap_or_else(|| node.clone());
     let key = node.place_of("/params");
-    // A file without `params` has the default of our own schema, whose place nobody can open.
+    // A file without `params` has the default from the built-in schema, whose position is useless
+    // to a person.
     params.place = if key.file == file { key.clone() } else { node.place.clone() };
     Layer { from, params }
 }

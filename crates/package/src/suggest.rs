@@ -1,11 +1,11 @@
-//! The word that a person probably meant.
+//! Suggestions for misspelled words.
 //!
-//! Only a near miss is offered: a wrong suggestion costs more than none.
+//! Only a near miss is suggested: a wrong suggestion is worse than none.
 
-/// How alike two words have to be, from 0 to 1.
+/// The least similarity of a suggestion, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
-/// Returns the candidate nearest to `word`, if one is near enough.
+/// Returns the candidate most similar to `word`, if it is similar enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = folded(word);
     candidates
@@ -16,12 +16,12 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Case, `-` and `_` are what people mix up, so they do not count.
+/// Returns the word without case, `-` and `_`, which people often mix up.
 fn folded(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
 
-/// Returns how alike two words are, from 0 to 1; swapped neighbours count as one difference.
+/// Returns the similarity of two words, from 0 to 1; swapped neighbours count as one difference.
 fn likeness(one: &str, other: &str) -> f64 {
     let longer = one.chars().count().max(other.chars().count());
     if longer == 0 || longer > 100 {

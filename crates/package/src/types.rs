@@ -1,7 +1,7 @@
 //! Type constraints of the engine's variables, as far as packages use them.
 //!
-//! They check overrides and what params become, before an engine is started. Conversions that the
-//! engine would make (a number given as a string) are refused: types here are exact.
+//! Used to check overrides and variable values before an engine is started. Conversions that the
+//! engine would make (a number given as a string) are refused.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ pub enum Type {
     Bool,
     List(Box<Self>),
     Map(Box<Self>),
-    /// Attributes, each with whether it may be left out.
+    /// Attributes, each with its type and whether it is optional.
     Object(BTreeMap<String, (Self, bool)>),
 }
 
 impl Type {
-    /// Reads `string`, `list(string)`, `object({ a = string, b = optional(number) })` and the like.
+    /// Parses `string`, `list(string)`, `object({ a = string, b = optional(number) })` and so on.
     pub fn parse(text: &str) -> Option<Self> {
         Self::from_expression(&text.trim().parse().ok()?)
     }
@@ -48,7 +48,7 @@ impl Type {
         }
     }
 
-    /// Returns whether a value can stand in a variable of this type without conversion.
+    /// Returns whether a variable of this type accepts the value without conversion.
     pub fn admits(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Any, _)

@@ -1,6 +1,6 @@
-//! One way to fill a slot: `modules/<slot>/<variant>/variant.yaml`.
+//! A variant, one way to fill a slot: `modules/<slot>/<variant>/variant.yaml`.
 //!
-//! It says which module variable gets which value. The module itself is static and never read here.
+//! It says which module variable gets which value. The module itself is not read here.
 
 use std::collections::BTreeMap;
 
@@ -15,28 +15,29 @@ use super::{
     yaml::Node,
 };
 
-/// The file in a variant's folder, and the only two that are no part of the module.
+/// The variant file. It and the schema are the only files in a variant's folder that do not belong
+/// to the module.
 pub(crate) const FILE: &str = "variant.yaml";
 pub(crate) const SCHEMA: &str = "params.schema.json";
 
 pub struct Variant {
     pub implements: String,
     pub variables: BTreeMap<String, Variable>,
-    /// Types by name.
+    /// Output types by name.
     pub outputs: BTreeMap<String, String>,
     /// Settings of each provider, by its local name.
     pub providers: BTreeMap<String, BTreeMap<String, Value>>,
-    /// The flat schema of this variant's own params, where its slot is selected by a param.
+    /// The flat schema of this variant's own params; `None` if its slot has no `select`.
     pub params: Option<Schema>,
     pub node: Node,
 }
 
 pub struct Variable {
-    /// The constraint as the engine reads it.
+    /// The type constraint, in the engine's syntax.
     pub constraint: String,
     pub kind: Type,
     pub is_nullable: bool,
-    /// A constant or a reference to a param; `None` where the wiring supplies it.
+    /// A constant or a reference to a param; `None` if the wiring supplies the value.
     pub value: Option<Value>,
 }
 
@@ -58,13 +59,13 @@ struct RawVariable {
     value: Option<Value>,
 }
 
-/// A `null` that was written down is a value; only a missing key is none.
+/// Reads an explicit `null` as a value; only a missing key is `None`.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
 impl Variant {
-    /// Reads `variant.yaml` and, where there is one, the schema of the variant's params.
+    /// Reads `variant.yaml`; `params` is the schema of the variant's params, if it has one.
     pub fn parse(file: &str, bytes: &[u8], params: Option<Schema>) -> Checked<Self> {
         let (raw, node): (Raw, Node) = Document::Variant.read(file, bytes)?;
         let mut findings = Vec::new();

@@ -1,7 +1,7 @@
-//! YAML (and so JSON) read into a tree in which every node knows its line and column.
+//! Reads YAML (and therefore JSON) into a tree in which every node knows its line and column.
 //!
-//! Aliases, merge keys, several documents and double keys are refused: what a person reads in the
-//! file is what counts. No meaning here; `schema` says whether the tree is right.
+//! Aliases, merge keys, multiple documents and duplicate keys are rejected, so that the file means
+//! what a person reads in it. Whether the tree is valid is checked in `schema`.
 
 use std::{
     collections::btree_map::{BTreeMap, Entry as MapEntry},
@@ -16,10 +16,10 @@ use planwright_core::finding::{Finding, Location};
 
 use super::Checked;
 
-/// Bytes a file may have; configuration that is larger is a mistake or an attack.
+/// The largest file size in bytes; larger configuration is a mistake or an attack.
 const MAX_BYTES: usize = 1 << 20;
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub place: Location,
@@ -36,7 +36,7 @@ pub enum Kind {
     Map(BTreeMap<String, Entry>),
 }
 
-/// A value of a map, with the place of its key.
+/// A value of a map, with the position of its key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub key: Location,
@@ -44,7 +44,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// Returns the tree of one file, or one finding where it is no YAML that we take.
+    /// Parses one file. Fails with one finding if it is not YAML that Planwright accepts.
     pub fn parse(file: &str, bytes: &[u8]) -> Checked<Self> {
         let start = Location { file: file.into(), line: 1, column: 1 };
         if bytes.len() > MAX_BYTES {
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// Returns the node at a key of a map.
+    /// Returns the value of a key, if this is a map.
     pub fn child(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|entry| &entry.node)
     }
@@ -116,8 +116,8 @@ impl Node {
         })
     }
 
-    /// Returns the place of a pointer as a person looks for it: the key where there is one; for a
-    /// pointer that is not there, the nearest node above it.
+    /// Returns the position of a pointer as a person would look for it: that of the key, if there
+    /// is one. For a pointer that does not exist, the position of the nearest node above it.
     pub(crate) fn place_of(&self, pointer: &str) -> &Location {
         let mut node = self;
         let mut place = &self.place;
@@ -137,7 +137,7 @@ impl Node {
         place
     }
 
-    /// `over` laid over this: maps merge by key, everything else is replaced.
+    /// Returns `over` merged onto this: maps merge by key, everything else is replaced.
     pub fn merged(&self, over: &Self) -> Self {
         match (&self.kind, &over.kind) {
             (Kind::Map(below), Kind::Map(above)) => {
@@ -154,7 +154,7 @@ impl Node {
         }
     }
 
-    /// Scalars and empty collections, each with its pointer below `prefix`.
+    /// Returns scalars and empty collections, each with its pointer below `prefix`.
     pub fn leaves(&self, prefix: &str) -> Vec<(String, &Self)> {
         match &self.kind {
             Kind::Map(map) if !map.is_empty() => map
@@ -171,12 +171,12 @@ impl Node {
     }
 }
 
-/// Returns the steps of a JSON pointer, unescaped.
+/// Returns the unescaped steps of a JSON pointer.
 pub fn steps(pointer: &str) -> Vec<String> {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
 }
 
-/// Returns a key as a step of a JSON pointer.
+/// Returns a key escaped as a step of a JSON pointer.
 pub fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
@@ -201,8 +201,7 @@ fn options() -> Options {
     }
 }
 
-/// Returns the parser's message on one line: its picture of the file and its own place are left
-/// out.
+/// Returns the parser's message on one line, without its excerpt of the file and its position.
 fn plain(error: &serde_saphyr::Error) -> String {
     if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error.without_snippet()
     {
@@ -218,14 +217,14 @@ fn line(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX).max(1)
 }
 
-/// What the parser gives: positions without the file, before they become [`Location`]s.
+/// The parser's result: positions without the file name, before they become [`Location`]s.
 struct Raw(Spanned<RawKind>);
 
 enum RawKind {
     Scalar(Kind),
     List(Vec<Raw>),
     Map(BTreeMap<String, (Position, Raw)>),
-    /// A key that the parser took for two, such as `1` and `"1"`.
+    /// A duplicate key that the parser does not detect, such as `1` and `"1"`.
     Twice(String, Position),
 }
 

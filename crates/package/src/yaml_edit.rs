@@ -1,8 +1,9 @@
-//! Changes to a YAML file that keep its comments, order and quotes.
+//! Edits a YAML file so that its comments, order and quotes are kept.
 //!
-//! The patches are `yamlpatch`'s, and none is believed: the result is read again, and has to be
-//! exactly the document that was meant. Where a patch fails or lies, the value is written anew as JSON,
-//! then the mapping around it, up to the root's key: that costs the comments within, nothing else.
+//! `yamlpatch` makes the patches, and each result is verified: it is parsed again and must be
+//! exactly the intended document. If a patch fails or gives another document, the value is written
+//! anew as JSON, or else a mapping around it, up to the key at the root; only the comments inside
+//! are lost.
 
 use serde_json::{Map, Value};
 use yamlpatch::{Op, Patch, apply_yaml_patches};
@@ -10,7 +11,7 @@ use yamlpath::{Component, Document, Route};
 
 use super::yaml::Node;
 
-/// Why a file stays as it is.
+/// Why a file cannot be edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EditError {
     #[error("the file is not YAML that Planwright takes")]
@@ -21,7 +22,7 @@ pub(crate) enum EditError {
     NotEditable,
 }
 
-/// `text` with `value` at the keys `path`; mappings that are missing on the way are made.
+/// Returns `text` with `value` at the keys `path`, creating missing mappings on the way.
 pub(crate) fn set(text: &str, path: &[String], value: &Value) -> Result<String, EditError> {
     let before = value_of(text).ok_or(EditError::Unreadable)?;
     let mut meant = before.clone();
@@ -29,7 +30,7 @@ pub(crate) fn set(text: &str, path: &[String], value: &Value) -> Result<String, 
     changed(text, &before, &meant, path)
 }
 
-/// `text` without the keys `path`; a file that does not have them stays as it is.
+/// Returns `text` without the keys `path`; unchanged if they do not exist.
 pub(crate) fn unset(text: &str, path: &[String]) -> Result<String, EditError> {
     let before = value_of(text).ok_or(EditError::Unreadable)?;
     let mut meant = before.clone();
@@ -55,7 +56,8 @@ fn put(node: &mut Value, path: &[String], value: &Value) -> Result<(), EditError
     put(map.entry(key.clone()).or_insert(Value::Null), rest, value)
 }
 
-/// Returns the least patch that makes `text` mean `meant`: at the path, or at a mapping around it.
+/// Returns `text` with the smallest patch after which it means `meant`: at the path, or at a
+/// mapping around it.
 fn changed(
     text: &str,
     before: &Value,
@@ -77,7 +79,7 @@ fn changed(
         .ok_or(EditError::NotEditable)
 }
 
-/// Returns what has to happen at `path`, if the mapping around it is there.
+/// Returns the patch for `path`; `None` if the mapping around it does not exist.
 fn patch<'a>(before: &Value, meant: &Value, path: &'a [String]) -> Option<Patch<'a>> {
     let (last, around) = path.split_last()?;
     let had = at(before, around)?.as_object()?.contains_key(last);
@@ -105,7 +107,7 @@ fn patched(text: &str, patch: &Patch<'_>) -> Option<String> {
     Some(patched.source().to_owned())
 }
 
-/// Returns the value at `path` written as JSON, which is YAML on one line.
+/// Returns `text` with the value at `path` written as JSON, which is single-line YAML.
 fn replaced(text: &str, path: &[String], value: Option<&Value>) -> Option<String> {
     let document = Document::new(text).ok()?;
     let route: Vec<Component<'_>> = path.iter().map(|key| Component::from(key.as_str())).collect();

@@ -1,6 +1,6 @@
-//! Runs of the agent: the log of each, which is only appended to, and what is looked up of it.
+//! Agent runs: the append-only log of each, and facts about it that can be queried.
 //!
-//! What an event means, and whether a log is whole, is `domain::agent`'s.
+//! The meaning of an event, and whether a log is complete, is decided in `core::agent`.
 
 use jiff::Timestamp;
 
@@ -17,30 +17,30 @@ use super::{
     records::v1,
 };
 
-/// What can be looked up of a run without reading its log.
+/// An agent run: what can be looked up without reading its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentRun {
     pub id: RunId,
-    /// The issue that it was asked for in.
+    /// The issue in which the run was requested.
     pub asked_in: PullRequestId,
     pub facts: AgentFacts,
     pub started_at: Timestamp,
 }
 
-/// What changes with the log.
+/// The facts about an agent run that change as its log grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgentFacts {
     pub pull_request: Option<PrNumber>,
     pub is_over: bool,
-    /// Whether its pull request may leave its draft.
+    /// Whether its pull request may leave draft state.
     pub is_complete: bool,
-    /// What it has published without finishing it.
+    /// The head that it published although its work is unfinished.
     pub unfinished: Option<Unfinished>,
-    /// In millionths of a dollar.
+    /// Cost so far, in millionths of a dollar.
     pub spent: i64,
 }
 
-/// A head that is not all that was asked for.
+/// A published head that does not contain everything that was requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfinished {
     pub head: Sha,
@@ -81,7 +81,8 @@ async fn insert(tx: &mut Tx, run: RunId, entry: &Entry) -> Result<u64, Error> {
 }
 
 impl Store {
-    /// Begins a run with the first entry of its log, or finds the one that `request` began before.
+    /// Starts a run with the first entry of its log, or returns the run that the same `request`
+    /// started before.
     pub async fn start_agent_run(
         &self,
         request: &str,
@@ -106,7 +107,7 @@ impl Store {
         Ok(run)
     }
 
-    /// Appends the next entry; lost when another has appended one since.
+    /// Appends the next entry; returns `Lost` if somebody else appended one in the meantime.
     pub async fn append_agent_event(
         &self,
         run: RunId,
@@ -128,7 +129,7 @@ impl Store {
         Ok(WriteOutcome::Written)
     }
 
-    /// The whole log of a run, in order.
+    /// Returns the whole log of a run, in order.
     pub async fn agent_log(&self, run: RunId) -> Result<Vec<Entry>, Error> {
         const LOG: &str =
             "SELECT seq, at, body, hash FROM agent_events WHERE run = $1 ORDER BY seq";
@@ -141,7 +142,7 @@ impl Store {
         row.as_ref().map(AgentRun::from_row).transpose()
     }
 
-    /// The runs that were asked for in an issue, the oldest first.
+    /// Returns the runs that were requested in an issue, oldest first.
     pub async fn agent_runs(&self, issue: PullRequestId) -> Result<Vec<AgentRun>, Error> {
         const LIST: &str = "SELECT * FROM agent_runs WHERE repository = $1 AND number = $2 \
              ORDER BY started_at, id";
@@ -149,7 +150,7 @@ impl Store {
         rows.iter().map(AgentRun::from_row).collect()
     }
 
-    /// The run whose result is a pull request.
+    /// Returns the newest run that opened this pull request.
     pub async fn agent_run_of_pull_request(
         &self,
         id: PullRequestId,
@@ -160,14 +161,14 @@ impl Store {
         row.as_ref().map(AgentRun::from_row).transpose()
     }
 
-    /// What the runs of a repository that did anything since then have spent, in millionths of a
-    /// dollar.
+    /// Returns what the runs of a repository that changed since `since` have cost, in millionths of
+    /// a dollar.
     pub async fn agent_spending(
         &self,
         repository: RepositoryId,
         since: Timestamp,
     ) -> Result<i64, Error> {
-        // A sum has another type in each database, so it is made here.
+        // `SUM` returns a different type in each database, so the sum is computed here.
         const SPENT: &str =
             "SELECT spent FROM agent_runs WHERE repository = $1 AND changed_at >= $2";
         let rows = self.db.rows(SPENT, binds![repository, since]).await?;

@@ -1,6 +1,7 @@
-//! `/infra allow STACK ADDRESS…`: who named which protected address, bound like an approval.
+//! `/infra allow STACK ADDRESS…`: who allowed a change of which protected address, bound like an
+//! approval to the head and plan set.
 //!
-//! Append-only. Whether one counts is decided in `domain`.
+//! Append-only. Whether an allowance counts is decided in `core`.
 
 use jiff::Timestamp;
 
@@ -24,7 +25,7 @@ pub struct Allowance {
 }
 
 impl Store {
-    /// Records an allowance; the same one again changes nothing.
+    /// Records an allowance; recording the same one again changes nothing.
     pub async fn record_allowance(
         &self,
         pull_request: PullRequestId,
@@ -47,7 +48,7 @@ impl Store {
         self.db.execute(RECORD, cells).await.map(drop)
     }
 
-    /// All of them, in the order in which they were given.
+    /// Returns all allowances of a pull request, in the order in which they were given.
     pub async fn allowances(&self, pull_request: PullRequestId) -> Result<Vec<Allowance>, Error> {
         const LIST: &str = "SELECT * FROM allowances WHERE repository = $1 AND number = $2 \
              ORDER BY allowed_at, stack, address, user_id";

@@ -1,6 +1,6 @@
-//! Approvals as they were given, bound to what was seen: head, plan set and settings.
+//! Approvals, each bound to what the approver saw: head, plan set and settings.
 //!
-//! Append-only. Whether one counts is asked anew each time, in `domain`; no verdict is stored.
+//! Append-only. Whether an approval counts is decided in `core` each time; no verdict is stored.
 
 use jiff::Timestamp;
 
@@ -28,17 +28,17 @@ pub struct Approval {
     pub kind: ApprovalKind,
     pub user: UserId,
     pub login: Login,
-    /// GitHub's id of the review, where it is one.
+    /// GitHub's id of the review; `None` for a confirmation.
     pub review: Option<i64>,
     pub head: Sha,
     pub plan_set: Digest,
     pub settings_digest: Digest,
-    /// GitHub's time.
+    /// The time of submission by GitHub's clock.
     pub submitted_at: Timestamp,
 }
 
 impl Approval {
-    /// What makes it the same one when the webhook comes twice.
+    /// Returns the key by which a webhook that is delivered twice is recognised.
     fn natural_key(&self) -> String {
         match self.review {
             Some(review) => format!("{}/{review}", self.kind),
@@ -64,7 +64,8 @@ impl Approval {
 }
 
 impl Store {
-    /// Records an approval; the same one again changes nothing, whatever it is now bound to.
+    /// Records an approval. If it is already recorded nothing changes, even if it would now be
+    /// bound to another head, plan set or settings.
     pub async fn record_approval(
         &self,
         pull_request: PullRequestId,
@@ -89,7 +90,7 @@ impl Store {
         self.db.execute(RECORD, cells).await.map(drop)
     }
 
-    /// All of them, in the order in which they were given.
+    /// Returns all approvals of a pull request, in the order in which they were given.
     pub async fn approvals(&self, pull_request: PullRequestId) -> Result<Vec<Approval>, Error> {
         const LIST: &str = "SELECT * FROM approvals WHERE repository = $1 AND number = $2 \
              ORDER BY submitted_at, natural_key";

@@ -1,4 +1,4 @@
-//! Who did what that overrides the ordinary way: append-only.
+//! The audit log: who overrode the normal process, and how. Append-only.
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -12,7 +12,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct AuditEntry {
     pub at: Timestamp,
-    /// A login, or a part of the bot.
+    /// The login of a person, or a component of the bot.
     pub actor: String,
     pub action: String,
     pub detail: Json,
@@ -33,7 +33,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// The newest entries, the newest first.
+    /// Returns the newest entries, newest first.
     pub async fn audit_entries(&self, limit: i64) -> Result<Vec<AuditEntry>, Error> {
         const LIST: &str = "SELECT * FROM audit ORDER BY id DESC LIMIT $1";
         let rows = self.db.rows(LIST, binds![limit]).await?;

@@ -1,7 +1,7 @@
-//! The queue in motion: taking a job, keeping it, and saying how it ended.
+//! Claiming a job from the queue, keeping its lease, and recording how it ended.
 //!
-//! A claim carries a fence that rises each time a job is taken. Every later word about the job says
-//! its fence, so whoever was lost and comes back (a zombie) changes nothing and is told so.
+//! Each claim raises the job's fence. Every later write about the job names the fence of its claim,
+//! so a worker that lost its lease and comes back changes nothing and learns that it lost.
 
 use std::time::Duration;
 
@@ -14,33 +14,33 @@ use super::{
     jobs, pull_requests,
 };
 
-/// The right to speak about a job, as long as nobody else has taken it.
+/// The right to write about a job, valid until another worker claims it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     id: JobId,
     fence: i64,
 }
 
-/// A job that this worker holds.
+/// A job that this worker has claimed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     pub job: Job,
     pub lease: Lease,
-    /// A worker was lost over this job, which must not simply be run again: first look at what was
-    /// done. Stays so for later claims of the job.
+    /// Whether a worker died during an earlier attempt at a job that must not simply be run again:
+    /// find out first what that attempt did. Stays true for later claims of the job.
     pub recovered: bool,
 }
 
-/// What the queue says to a job that is still at work.
+/// What a worker learns about its job when it renews the lease.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeartbeatReply {
     Going,
-    /// Somebody who may do so asked to stop.
+    /// Somebody with permission asked to cancel.
     Cancelled,
-    /// The pull request has moved on; what this job does is of no use.
+    /// The pull request has changed since; the result of this job would be useless.
     Superseded,
-    /// The job is not ours any more: stop, and write nothing.
+    /// Another worker has claimed the job: stop, and write nothing.
     Lost,
 }
 
@@ -48,12 +48,13 @@ pub enum HeartbeatReply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    /// Something of ours went wrong; try again from `at` on. Refused for [`RetryPolicy::Never`].
+    /// An internal error; try again at `at`. An error for jobs with [`RetryPolicy::Never`].
     Retry {
         at: Timestamp,
         error: String,
     },
-    /// Nothing was begun (a lock was not free); look again from `at` on. Counts as no attempt.
+    /// Nothing was started (a lock was not free); claim again at `at`. Does not count as an
+    /// attempt.
     Requeue {
         at: Timestamp,
     },
@@ -62,10 +63,10 @@ pub enum Outcome {
     },
 }
 
-/// The oldest job that is due, of a kind that is wanted, and the first of its key.
+/// Selects the oldest due job of a wanted kind that is the first open job of its key.
 ///
-/// The clause at the end lets Postgres's workers pass by what another is just taking; SQLite has one
-/// writer at a time and needs none.
+/// The clause at the end lets Postgres workers skip rows that another worker is claiming. SQLite
+/// has only one writer at a time and needs no clause.
 macro_rules! next_job {
     ($lock:literal) => {
         concat!(
@@ -80,7 +81,7 @@ macro_rules! next_job {
 }
 
 impl Store {
-    /// Takes the next job that is due and of one of `kinds`, for as long as `length`.
+    /// Claims the next due job of one of `kinds`, with a lease of `length`.
     pub async fn claim(
         &self,
         worker: &str,
@@ -108,7 +109,7 @@ impl Store {
         Ok(Some(Claim { job, lease, recovered }))
     }
 
-    /// Says that the job is still at work, which renews its lease, and hears whether it should be.
+    /// Renews the lease, and returns whether the job should go on.
     pub async fn heartbeat(
         &self,
         lease: Lease,
@@ -125,7 +126,7 @@ impl Store {
         Ok(reply)
     }
 
-    /// Says how the attempt ended and enqueues what follows from it, all or nothing.
+    /// Records how the attempt ended and enqueues the `next` jobs, in one transaction.
     pub async fn finish(
         &self,
         lease: Lease,
@@ -159,8 +160,8 @@ impl Store {
         Ok(WriteOutcome::Written)
     }
 
-    /// When a worker for `kinds` should look next, if nothing is enqueued before: a job falls due or
-    /// a lease runs out.
+    /// Returns when a worker for `kinds` should look for a job next, if none is enqueued before:
+    /// the time at which a job becomes due or a lease expires.
     pub async fn next_due(&self, kinds: &[JobKind]) -> Result<Option<Timestamp>, Error> {
         const DUE: &str = "SELECT MIN(CASE WHEN j.state = 'running' THEN j.lease_until \
              ELSE j.run_at END) AS due FROM jobs j WHERE j.state IN ('open', 'running') \
@@ -171,9 +172,10 @@ impl Store {
         row.map_or(Ok(None), |row| row.read_optional("due"))
     }
 
-    /// Ends the leases of a worker that starts anew under its old name; returns how many.
+    /// Ends the leases of a worker that restarts under its old name; returns how many there were.
     ///
-    /// Only for a name that no other process can have: what ran under it is surely dead.
+    /// Only call this for a name that no other process can have, so that its old process is
+    /// certainly dead.
     pub async fn abandon_leases(&self, worker: &str, now: Timestamp) -> Result<u64, Error> {
         const ABANDON: &str = "UPDATE jobs SET lease_until = $2 \
              WHERE worker = $1 AND state = 'running' AND lease_until > $2";
@@ -183,7 +185,7 @@ impl Store {
     }
 }
 
-/// What a job that still holds its lease is to hear.
+/// Returns the reply to a job that still holds its lease.
 async fn heartbeat_reply(tx: &mut Tx, job: &Job) -> Result<HeartbeatReply, Error> {
     let (Some(id), Some(generation)) = (job.pull_request, job.generation) else {
         return Ok(HeartbeatReply::Going);
@@ -200,12 +202,13 @@ async fn heartbeat_reply(tx: &mut Tx, job: &Job) -> Result<HeartbeatReply, Error
     })
 }
 
-/// `,plan,ack,`: a list cannot be bound in a way that both databases know.
+/// Returns the kinds as `,plan,ack,` for `LIKE`, because the two databases have no common way to
+/// bind a list.
 fn kind_list(kinds: &[JobKind]) -> String {
     kinds.iter().fold(",".to_owned(), |list, kind| list + kind.as_str() + ",")
 }
 
-/// The end of a lease; an absurdly long one lasts as long as time does.
+/// Returns when a lease ends; `Timestamp::MAX` if the sum overflows.
 pub(super) fn lease_end(now: Timestamp, lease: Duration) -> Timestamp {
     now.checked_add(lease).unwrap_or(Timestamp::MAX)
 }

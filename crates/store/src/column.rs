@@ -1,7 +1,7 @@
-//! How domain values stand in columns: as whole numbers and text, nothing else.
+//! How values of `core` are stored in columns: as integers and text, nothing else.
 //!
-//! One trait serves both directions and both databases, so a value that is written can be read, and
-//! what cannot be read is an error that names the column. No SQL here.
+//! One trait serves both directions and both databases, so a value that can be written can be read.
+//! A value that cannot be read is an error that names the column. No SQL here.
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -17,14 +17,14 @@ use planwright_core::{
 
 use super::{Error, Subject, records};
 
-/// A value on its way into a statement; even a null has its type, because Postgres asks.
+/// A value to bind in a statement. A null keeps its type, because Postgres needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cell {
     Int(Option<i64>),
     Text(Option<String>),
 }
 
-/// The two types of column.
+/// The Rust types of the two column types, integer and text.
 pub(super) trait Raw: Sized {
     fn cell(value: Option<Self>) -> Cell;
     fn read(row: &Row, column: &str) -> Result<Option<Self>, sqlx::Error>;
@@ -45,8 +45,8 @@ impl Raw for i64 {
 
 impl Raw for String {
     fn cell(value: Option<Self>) -> Cell {
-        // Postgres has no NUL in its text. Replaced for both, so that the two databases agree and the
-        // outcome of a job is not lost because a child printed one.
+        // Postgres text cannot contain NUL. It is replaced for SQLite too, so that both databases
+        // behave alike and the outcome of a job is not lost because a child process printed one.
         Cell::Text(value.map(|text| match text.contains('\0') {
             true => text.replace('\0', "\u{fffd}"),
             false => text,
@@ -61,17 +61,17 @@ impl Raw for String {
     }
 }
 
-/// A value that can stand in a column.
+/// A value that can be stored in a column.
 pub(super) trait Column: Sized {
     type Raw: Raw;
 
     fn raw(&self) -> Self::Raw;
 
-    /// Errors with the reason when the column holds something else.
+    /// Fails, with the reason, if the column holds something else.
     fn parse(raw: Self::Raw) -> Result<Self, String>;
 }
 
-/// A value that can be bound in a statement: a column's or none.
+/// A value that can be bound in a statement: a column's value or null.
 pub(super) trait Bind {
     fn cell(&self) -> Cell;
 }
@@ -94,7 +94,7 @@ impl Bind for str {
     }
 }
 
-/// The values of a statement, in the order of `$1`, `$2`, ….
+/// Builds the list of values for a statement, in the order of `$1`, `$2`, ….
 macro_rules! binds {
     ($($value:expr),+ $(,)?) => {
         {
@@ -105,19 +105,19 @@ macro_rules! binds {
 }
 pub(super) use binds;
 
-/// One row of an answer, of either database.
+/// One row of a result, from either database.
 pub(super) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
 }
 
 impl Row {
-    /// Errors when the column is null or not a `T`.
+    /// Fails if the column is null or not a `T`.
     pub(super) fn read<T: Column>(&self, column: &'static str) -> Result<T, Error> {
         self.read_optional(column)?.ok_or_else(|| Error::Column { column, why: "null".into() })
     }
 
-    /// Errors when the column is neither null nor a `T`.
+    /// Returns `None` for null. Fails if the column holds something else than a `T`.
     pub(super) fn read_optional<T: Column>(
         &self,
         column: &'static str,
@@ -163,7 +163,7 @@ impl Column for Timestamp {
     }
 }
 
-/// Newtypes around GitHub's numbers.
+/// Implements `Column` for newtypes around GitHub's numeric ids.
 macro_rules! id_columns {
     ($($name:ty),*) => {$(
         impl Column for $name {
@@ -199,7 +199,7 @@ impl Column for Digest {
     }
 }
 
-/// Names with a syntax: parsed again when read.
+/// Implements `Column` for names with a syntax, which are parsed again when read.
 macro_rules! name_columns {
     ($($name:ty),*) => {$(
         impl Column for $name {
@@ -215,7 +215,7 @@ macro_rules! name_columns {
 }
 name_columns!(BranchName, DeliveryId, Login, Sha, StackId);
 
-/// JSON of whoever wrote it, which no statement looks into.
+/// JSON that no SQL statement looks into.
 impl Column for Json {
     type Raw = String;
     fn raw(&self) -> String {
@@ -226,7 +226,7 @@ impl Column for Json {
     }
 }
 
-/// Values that stand as a record of the same name.
+/// Implements `Column` for types that have a record of the same name in `records::v1`.
 macro_rules! record_columns {
     ($($name:ident),*) => {$(
         impl Column for $name {
@@ -242,7 +242,7 @@ macro_rules! record_columns {
 }
 record_columns!(Plan, Change, Subject);
 
-/// An enum whose values are words in the database and in messages.
+/// Defines an enum whose variants are stored and shown as words.
 macro_rules! text_enum {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? })*) => {$(
         $(#[$doc])*

@@ -1,6 +1,7 @@
-//! From a URL to an open, migrated database.
+//! Opens a database by its URL and migrates it.
 //!
-//! Nothing of a URL but the place is ever shown: it may hold a password.
+//! A URL may hold a password, so messages show only the path, or the host and the name of the
+//! database.
 
 use std::{
     fs::{File, OpenOptions},
@@ -20,7 +21,8 @@ use super::{Error, db::Db};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
-/// Longer than any transaction of ours; only another process that hangs makes us wait that long.
+/// How long to wait for a connection or a lock. Longer than any transaction of Planwright: only
+/// another process that hangs makes it run out.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long the first connection to a server may take.
@@ -54,7 +56,7 @@ async fn open_sqlite(path: &str) -> Result<Db, Error> {
         .filename(path)
         .busy_timeout(PATIENCE)
         .journal_mode(SqliteJournalMode::Wal)
-        // A delivery that was acknowledged has to survive a power cut; NORMAL would lose the last.
+        // An acknowledged delivery must survive a power cut; `NORMAL` could lose the last commit.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .disable_statement_logging();
@@ -75,12 +77,13 @@ async fn open_sqlite(path: &str) -> Result<Db, Error> {
     Ok(Db::Sqlite { write, read })
 }
 
-/// Keeps other processes from opening the same file until the value is dropped, and makes the file if
-/// there is none.
+/// Keeps other processes from opening the same file until the returned value is dropped, and
+/// creates the file if it does not exist.
 ///
-/// Of two processes that start together on a new file, one would be told that it is locked (the change
-/// to WAL does not wait its turn), and sqlx lets both create the tables. The lock is on a file beside it, because closing a handle of the
-/// database file drops the locks that SQLite has on it in this process.
+/// Without this, two processes that start together on a new file collide: one fails because the
+/// file is locked (switching to WAL does not wait), and sqlx lets both create the tables. The lock
+/// is on a separate file, because closing a handle of the database file would drop the locks that
+/// SQLite holds on it in this process.
 async fn alone_in_opening(path: String) -> std::io::Result<File> {
     let opening = tokio::task::spawn_blocking(move || {
         let lock = private().create(true).truncate(false).open(format!("{path}-opening"))?;
@@ -93,8 +96,8 @@ async fn alone_in_opening(path: String) -> std::io::Result<File> {
     opening.await.map_err(std::io::Error::other)?
 }
 
-/// The file holds bodies of private repositories: only its owner reads it. The journal files that
-/// SQLite adds take over its mode.
+/// Returns options that make a file readable only by its owner, because it holds webhook bodies of
+/// private repositories. SQLite gives its journal files the same mode.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).mode(0o600);
@@ -103,9 +106,9 @@ fn private() -> OpenOptions {
 
 async fn open_postgres(url: &str) -> Result<Db, Error> {
     let (options, place) = postgres_options(url)?;
-    // The pool would try until its patience ends, and then not say why.
+    // The pool would retry until its timeout, and then not say why it failed.
     let first = first_connection(&options, &place).await?;
-    // Closing in order is a courtesy.
+    // A failure to close it is harmless.
     let _ = first.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(12)
@@ -117,7 +120,7 @@ async fn open_postgres(url: &str) -> Result<Db, Error> {
     Ok(Db::Postgres(pool))
 }
 
-/// How to connect, and how the database is called in messages.
+/// Returns the connection options and the name of the database to use in messages.
 pub(super) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), Error> {
     let bad_url = |e: sqlx::Error| Error::Open {
         place: "named by the URL".into(),
@@ -127,17 +130,17 @@ pub(super) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), 
     let options = PgConnectOptions::from_str(url)
         .map_err(bad_url)?
         .application_name("planwright")
-        // A replica that hangs inside a transaction must not hold back all the others.
+        // A replica that hangs inside a transaction must not block all the others.
         .options([("idle_in_transaction_session_timeout", "60s")])
-        // Asking whether a statement is to be logged makes the log forget the next line of ours: its
-        // layers have a filter each.
+        // When sqlx asks whether a statement is to be logged, per-layer log filters of `tracing`
+        // lose the next log line of Planwright.
         .disable_statement_logging();
     let database = options.get_database().unwrap_or_else(|| options.get_username());
     let place = format!("`{database}` at {}:{}", options.get_host(), options.get_port());
     Ok((options, place))
 }
 
-/// One connection, tried once.
+/// Opens one connection, without retrying.
 pub(super) async fn first_connection(
     options: &PgConnectOptions,
     place: &str,

@@ -1,8 +1,9 @@
-//! The two databases behind one small set of verbs: ask for rows, execute, begin, commit.
+//! The two databases behind one small interface: query rows, execute, begin, commit.
 //!
-//! Each statement is written once, as a constant with `$1` binds, and runs on both. Only what is
-//! really different (opening, the kind of transaction, the clause that skips locked rows) is told
-//! apart, here and in `connect`. No table is known here.
+//! Each statement is written once, as a constant with `$1` placeholders, and runs on both
+//! databases. Only the real differences (opening, the kind of transaction, the clause that skips
+//! locked rows) are handled per database, here, in `connect` and in `claim`. Nothing here depends
+//! on a table other than `counters`.
 
 use sqlx::{
     Database, Encode, PgPool, Postgres, Sqlite, SqlitePool, Transaction, Type, query::Query,
@@ -15,8 +16,8 @@ use super::{
 
 #[derive(Clone, Debug)]
 pub(super) enum Db {
-    /// SQLite has one writer at a time; waiting for it in our own queue is fair, waiting in its busy
-    /// handler is not. So `write` holds one connection.
+    /// `write` has a single connection, because SQLite has one writer at a time: waiting in the
+    /// pool's queue is fair, waiting in SQLite's busy handler is not.
     Sqlite {
         write: SqlitePool,
         read: SqlitePool,
@@ -24,13 +25,13 @@ pub(super) enum Db {
     Postgres(PgPool),
 }
 
-/// A transaction that may write. Dropped without `commit`, it never happened.
+/// A transaction that may write. It is rolled back when dropped without `commit`.
 pub(super) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// Names that `counters` knows.
+/// The rows of the table `counters`.
 #[derive(Clone, Copy)]
 pub(super) enum Counter {
     Jobs,
@@ -52,18 +53,18 @@ where
 }
 
 impl Db {
-    /// Begins a transaction that has the right to write from its first statement on.
+    /// Begins a transaction that may write from its first statement on.
     pub(super) async fn begin(&self) -> Result<Tx, Error> {
         match self {
-            // A transaction that reads first and writes later fails at once, without waiting, when
-            // another process wrote in between; so the lock is taken at the beginning.
+            // A transaction that reads first and writes later fails at once, without waiting, if
+            // another process wrote in between. So the write lock is taken at the beginning.
             Self::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
             Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
         }
         .map_err(Error::Transaction)
     }
 
-    /// The rows of a statement that only reads.
+    /// Returns the rows of a statement that only reads.
     pub(super) async fn rows(
         &self,
         sql: &'static str,
@@ -80,7 +81,7 @@ impl Db {
         .map_err(|cause| Error::Query { sql, cause })
     }
 
-    /// The first row, where there is one, of a statement that only reads.
+    /// Returns the first row, if any, of a statement that only reads.
     pub(super) async fn row(
         &self,
         sql: &'static str,
@@ -89,7 +90,8 @@ impl Db {
         Ok(self.rows(sql, cells).await?.into_iter().next())
     }
 
-    /// One statement that writes, as a transaction of its own; how many rows it touched.
+    /// Executes one writing statement in a transaction of its own; returns how many rows it
+    /// changed.
     pub(super) async fn execute(&self, sql: &'static str, cells: Vec<Cell>) -> Result<u64, Error> {
         let mut tx = self.begin().await?;
         let touched = tx.execute(sql, cells).await?;
@@ -148,10 +150,11 @@ impl Tx {
         .map_err(|cause| Error::Query { sql, cause })
     }
 
-    /// The next number of a counter.
+    /// Returns the next number of a counter.
     ///
-    /// Until this transaction ends, no other gets one of the same counter: numbers rise in the order
-    /// of commits, and on Postgres this doubles as the lock of a table family.
+    /// Until this transaction ends, no other transaction gets a number of the same counter. So
+    /// numbers rise in the order of commits, and on Postgres this also serves as the lock of a
+    /// table family.
     pub(super) async fn next(&mut self, counter: Counter) -> Result<i64, Error> {
         const NEXT: &str = "UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value";
         let name = match counter {

@@ -1,7 +1,7 @@
-//! Webhooks as GitHub sent them, each stored once, together with all that follows from it at once.
+//! Webhook deliveries as GitHub sent them, each stored once and together with its effects.
 //!
-//! What an event means is decided before, by the inbox; here it becomes durable before GitHub hears
-//! that it arrived.
+//! What an event causes is decided in `core::inbox`; here it is stored before GitHub gets an
+//! answer.
 
 use jiff::Timestamp;
 
@@ -21,15 +21,17 @@ pub struct Delivery {
     pub action: Option<String>,
     pub repository: Option<RepositoryId>,
     pub number: Option<PrNumber>,
-    /// The raw body, which the signature was checked over; empty once it is older than the retention.
+    /// The raw body, over which the signature was checked; empty once older than the retention
+    /// time.
     pub body: String,
     pub received_at: Timestamp,
 }
 
-/// What follows from a delivery, in one transaction with it.
+/// What a delivery causes, stored in the same transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effects {
-    /// Raised before the jobs are enqueued, so that they belong to the new generation.
+    /// The pull request whose generation to raise. This happens before the jobs are enqueued, so
+    /// that they belong to the new generation.
     pub raise_generation: Option<PullRequestId>,
     pub push: Option<Push>,
     pub jobs: Vec<NewJob>,
@@ -39,12 +41,12 @@ pub struct Effects {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
     Received,
-    /// The same GUID came before; nothing was done again.
+    /// A delivery with the same GUID was stored before; nothing was done.
     Duplicate,
 }
 
 impl Store {
-    /// Stores a delivery and its effects, all or nothing, once per GUID.
+    /// Stores a delivery and its effects in one transaction, once per GUID.
     pub async fn receive(&self, delivery: &Delivery, effects: &Effects) -> Result<Receipt, Error> {
         const RECEIVE: &str = "INSERT INTO deliveries \
              (id, event, action, repository, number, body, received_at) \
@@ -83,7 +85,8 @@ impl Store {
         row.as_ref().map(from_row).transpose()
     }
 
-    /// Those of `ids` that never arrived, in the order given: to be asked for again.
+    /// Returns those of `ids` that never arrived, in the order given, so that they can be requested
+    /// again.
     pub async fn missing_deliveries(&self, ids: &[DeliveryId]) -> Result<Vec<DeliveryId>, Error> {
         const KNOWN: &str = "SELECT id FROM deliveries WHERE id = $1";
         let mut missing = Vec::new();
@@ -95,7 +98,7 @@ impl Store {
         Ok(missing)
     }
 
-    /// When the last delivery arrived: how far back the search for missed ones has to go.
+    /// Returns when the last delivery arrived: how far back to search for missed deliveries.
     pub async fn last_delivery_at(&self) -> Result<Option<Timestamp>, Error> {
         const LAST: &str = "SELECT received_at FROM deliveries ORDER BY received_at DESC LIMIT 1";
         let row = self.db.row(LAST, Vec::new()).await?;

@@ -1,7 +1,8 @@
-//! What can go wrong with the database, worded for whoever runs it.
+//! Database errors, worded for the operator.
 //!
-//! Expected outcomes (a duplicate, a lost lease, a place in a queue) are values, not errors. A cause
-//! stands in the sentence and is no source, or whoever prints the chain would print it twice.
+//! Expected outcomes (a duplicate, a lost lease, a place in a queue) are values, not errors. The
+//! message of an error includes its cause, which is therefore no `source()`: printing the chain
+//! would show it twice.
 
 use super::PullRequestId;
 
@@ -35,7 +36,7 @@ pub enum Error {
     NoStacks,
 }
 
-/// On one line and not too long: it stands inside a sentence.
+/// Returns the SQL on one line and shortened, to fit into a sentence.
 fn squeezed(sql: &str) -> String {
     let mut words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = words.char_indices().nth(90) {

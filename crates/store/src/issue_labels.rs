@@ -1,6 +1,6 @@
-//! The label of each repository that asks Planwright to look at an issue, as far as it is known.
+//! A cache of the label with which each repository requests work on an issue.
 //!
-//! What is kept here saves a look at the settings; where it is missing or old, they are read.
+//! It saves reading the settings; where an entry is missing or old, the settings are read.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,8 @@ use planwright_core::names::RepositoryId;
 use super::{Error, Store, column::binds};
 
 impl Store {
-    /// The label of a repository, if its settings were read since then and have not changed.
+    /// Returns the label of a repository if it was recorded at or after `since`, and is still
+    /// valid.
     pub async fn issue_label(
         &self,
         repository: RepositoryId,
@@ -21,8 +22,8 @@ impl Store {
         row.map_or(Ok(None), |row| row.read_optional("label"))
     }
 
-    /// Notes what the settings said at `known_at`: `None` that they have become others. What is known
-    /// of a later time stays.
+    /// Records the label that the settings had at `known_at`; `None` means that the settings have
+    /// changed since they were read. An entry with a later time is kept.
     pub async fn record_issue_label(
         &self,
         repository: RepositoryId,

@@ -1,6 +1,7 @@
-//! The queue at rest: what a job is, how it gets in, and what stands in the table.
+//! Jobs in the queue: what a job is, enqueuing, and queries.
 //!
-//! Taking and finishing jobs is in `claim`. What a kind means, and who runs it, is `worker`'s.
+//! Claiming and finishing jobs is in `claim`. What each kind does is defined in `core::job` and by
+//! the worker.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use super::{
     pull_requests,
 };
 
-/// Rises in the order in which jobs were enqueued.
+/// The id of a job; rises in the order in which jobs were enqueued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub i64);
 
@@ -34,13 +35,13 @@ impl Column for JobId {
     }
 }
 
-/// What a job does, as a word of lower-case letters and `-`.
+/// The kind of a job: a word of lower-case letters and `-`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobKind(String);
 
 impl JobKind {
-    /// Errors when the word has anything but lower-case letters and `-`; a claim looks for it with
-    /// `LIKE`, where `_` and `%` would stand for others.
+    /// Fails if the word contains anything but lower-case letters and `-`: a claim matches it with
+    /// `LIKE`, where `_` and `%` are wildcards.
     pub fn parse(word: impl Into<String>) -> Result<Self, Error> {
         let word = word.into();
         let is_valid =
@@ -71,31 +72,31 @@ impl Column for JobKind {
 
 text_enum! {
     JobState { Open = "open", Running = "running", Done = "done", Failed = "failed" }
-    /// What may happen to a job whose worker was lost, or whose pull request moved on.
+    /// What happens to a job whose worker died, or whose pull request changed.
     RetryPolicy {
-        /// It is simply run again; it stops when its pull request has a newer generation.
+        /// It is simply run again, and stops when its pull request has a newer generation.
         Freely = "freely",
-        /// It may have had an effect that must not happen twice (an apply): it comes back marked as
+        /// It may have had an effect that must not happen twice (an apply). It comes back marked as
         /// recovered, is never retried, and a newer generation does not stop it.
         Never = "never",
     }
 }
 
-/// A job to be enqueued.
+/// A job to enqueue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewJob {
-    /// Jobs of one key run one at a time, in order.
+    /// Jobs with the same key run one at a time, in order.
     pub key: String,
     pub kind: JobKind,
     pub payload: Json,
-    /// A natural key: while a job with it is remembered, another is not enqueued.
+    /// A natural key: while a job with the same one is stored, this job is not enqueued.
     pub dedupe: Option<String>,
-    /// Whose generation and cancellation it follows, if any.
+    /// The pull request whose generation and cancellation the job follows, if any.
     pub pull_request: Option<PullRequestId>,
     pub retry_policy: RetryPolicy,
-    /// Not before.
+    /// The earliest time to run it.
     pub run_at: Timestamp,
-    /// W3C `traceparent` of what causes it; none where nothing is traced.
+    /// W3C `traceparent` of what causes the job; `None` if nothing is traced.
     pub trace_parent: Option<String>,
 }
 
@@ -106,20 +107,20 @@ pub struct Job {
     pub kind: JobKind,
     pub payload: Json,
     pub pull_request: Option<PullRequestId>,
-    /// The pull request's when it was enqueued.
+    /// The generation of the pull request when the job was enqueued.
     pub generation: Option<i64>,
     pub retry_policy: RetryPolicy,
     pub state: JobState,
-    /// How often it was begun, this time included.
+    /// How often it was started, the current attempt included.
     pub attempts: i64,
-    /// How often a worker was lost over it.
+    /// How often its worker died while running it.
     pub lost_leases: i64,
     pub run_at: Timestamp,
     pub lease_until: Option<Timestamp>,
     pub worker: Option<String>,
-    /// Why the last attempt did not do.
+    /// Why the last attempt failed.
     pub error: Option<String>,
-    /// W3C `traceparent` of what caused it.
+    /// W3C `traceparent` of what caused the job.
     pub trace_parent: Option<String>,
 }
 
@@ -149,7 +150,7 @@ impl Job {
     }
 }
 
-/// Puts a job into the queue; none when its `dedupe` is already there.
+/// Enqueues a job; returns `None` if one with the same `dedupe` key is already stored.
 pub(super) async fn enqueue(
     tx: &mut Tx,
     job: &NewJob,
@@ -186,7 +187,7 @@ pub(super) async fn enqueue(
 }
 
 impl Store {
-    /// Puts a job into the queue; none when its `dedupe` is already there.
+    /// Enqueues a job; returns `None` if one with the same `dedupe` key is already stored.
     pub async fn enqueue(&self, job: &NewJob, now: Timestamp) -> Result<Option<JobId>, Error> {
         let mut tx = self.db.begin().await?;
         let id = enqueue(&mut tx, job, now).await?;
@@ -200,13 +201,13 @@ impl Store {
         row.as_ref().map(Job::from_row).transpose()
     }
 
-    /// All that wait or run, in order.
+    /// Returns all jobs that wait or run, in order.
     pub async fn open_jobs(&self) -> Result<Vec<Job>, Error> {
         const OPEN: &str = "SELECT * FROM jobs WHERE state IN ('open', 'running') ORDER BY id";
         self.db.rows(OPEN, Vec::new()).await?.iter().map(Job::from_row).collect()
     }
 
-    /// The newest jobs that failed for good.
+    /// Returns the newest jobs that failed for good.
     pub async fn failed_jobs(&self, limit: i64) -> Result<Vec<Job>, Error> {
         const FAILED: &str = "SELECT * FROM jobs WHERE state = 'failed' ORDER BY id DESC LIMIT $1";
         self.db.rows(FAILED, binds![limit]).await?.iter().map(Job::from_row).collect()

@@ -1,6 +1,6 @@
-//! The steps of a run, each written before and after it is done; append-only.
+//! The journal: the steps of a run, each recorded before and after it is done. Append-only.
 //!
-//! After a crash this is all that is known. What follows from it is decided elsewhere.
+//! After a crash, recovery depends on it. What follows from it is decided elsewhere.
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -13,19 +13,20 @@ use super::{
     db::Counter,
 };
 
-/// A process that outlives us if we die. Both numbers together name it: process ids are reused.
+/// A process that outlives the bot if the bot dies. Process ids are reused, so both numbers are
+/// needed to identify it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Child {
     pub pid: i64,
-    /// In the unit of the operating system; it only ever serves to compare.
+    /// The start time in the operating system's unit; it is only compared for equality.
     pub started: i64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct JournalEntry {
-    /// The stack it is about; none for a step of the whole run.
+    /// The stack that the step is about; `None` for a step of the whole run.
     pub stack: Option<StackId>,
-    /// A word, e.g. `applying`.
+    /// A word, such as `applying`.
     pub step: String,
     pub detail: Json,
     pub child: Option<Child>,
@@ -47,7 +48,7 @@ impl JournalEntry {
 }
 
 impl Store {
-    /// Writes a step down; it is on disk when this returns.
+    /// Records a step; it is on disk when this returns.
     pub async fn journal(&self, run: RunId, entry: &JournalEntry) -> Result<(), Error> {
         const WRITE: &str = "INSERT INTO journal \
              (id, run, stack, step, detail, pid, process_started, written_at) \
@@ -68,7 +69,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// The steps of a run in the order in which they were written.
+    /// Returns the steps of a run in the order in which they were recorded.
     pub async fn steps(&self, run: RunId) -> Result<Vec<JournalEntry>, Error> {
         const STEPS: &str = "SELECT * FROM journal WHERE run = $1 ORDER BY id";
         let rows = self.db.rows(STEPS, binds![run]).await?;

@@ -1,8 +1,9 @@
-//! What has to survive the process: deliveries, jobs, plans, approvals, locks, the journal.
+//! Storage for what has to survive the process: deliveries, jobs, plans, approvals, locks, the
+//! journal.
 //!
-//! One SQL dialect over SQLite (one machine) and Postgres (several); one file per table family.
-//! Public values are plain data with domain types. Every time is an argument, there is no clock
-//! here; no decision is made here either, and nothing is known of GitHub, git or the engine.
+//! One SQL dialect over SQLite (for one machine) and Postgres (for several); one file per table
+//! family. Public values are plain data with types of `core`. The current time is always an
+//! argument. This crate makes no decisions and knows nothing of GitHub, git or the engine.
 
 mod agent_runs;
 mod allowances;
@@ -58,7 +59,7 @@ pub use stacks::AppliedStack;
 use db::Db;
 use planwright_core::diagnosis::Tables;
 
-/// The database, and the word to the workers of this process that there is something to do.
+/// The database, and a signal that wakes the workers of this process.
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Db,
@@ -68,42 +69,42 @@ pub struct Store {
 /// Who does something, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp<'a> {
-    /// A process, or the login of a person.
+    /// A process name, or the login of a person.
     pub by: &'a str,
     pub at: Timestamp,
 }
 
-/// What became of a write that only the present holder of a lease or lock may make.
+/// The outcome of a write that only the current holder of a lease or lock may make.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteOutcome {
     Written,
-    /// Someone else holds it now (or nobody does): nothing was written.
+    /// Somebody else holds it now, or nobody does; nothing was written.
     Lost,
 }
 
 impl Store {
-    /// Opens `sqlite:PATH` (the file is made where there is none) or `postgres://…`, and brings its
-    /// tables up to date.
+    /// Opens `sqlite:PATH` (creating the file if needed) or `postgres://…`, and migrates its
+    /// tables.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Ok(Self { db: connect::open(url).await?, wake: watch::Sender::new(()) })
     }
 
-    /// What tables are there, without making any; errors where [`Store::connect`] would.
+    /// Returns which tables exist, without creating any. Fails where [`Store::connect`] would.
     pub async fn schema_status(url: &str) -> Result<Tables, Error> {
         schema_status::schema_status(url).await
     }
 
-    /// Whether the database answers, for readiness.
+    /// Fails if the database does not answer; used for the readiness check.
     pub async fn ping(&self) -> Result<(), Error> {
         self.db.row("SELECT name FROM counters", Vec::new()).await.map(drop)
     }
 
-    /// Changes whenever this process may have made a job claimable.
+    /// Returns a receiver that changes whenever this process may have made a job claimable.
     ///
-    /// Subscribe before looking for a job, and await `changed()` after finding none: a change in
-    /// between is not missed, which a plain notification would be. Other processes are not heard;
-    /// a worker also looks at [`Store::next_due`] and polls.
+    /// Subscribe before looking for a job, and await `changed()` after finding none: unlike a plain
+    /// notification, this does not miss a change in between. Changes by other processes do not
+    /// show, so a worker also polls and looks at [`Store::next_due`].
     pub fn wakes(&self) -> watch::Receiver<()> {
         self.wake.subscribe()
     }
@@ -112,7 +113,7 @@ impl Store {
         self.wake.send_replace(());
     }
 
-    /// Closes the connections, when the process ends in order.
+    /// Closes the connections at an orderly shutdown.
     pub async fn close(&self) {
         match &self.db {
             Db::Sqlite { write, read } => {

@@ -1,7 +1,7 @@
-//! Writes to GitHub, each under its natural key, so that none is lost and none is made twice.
+//! The outbox: writes to GitHub, each with a natural key, so that none is lost or made twice.
 //!
-//! A request that was begun and never heard of again is *unsure*: whoever sends it next first looks
-//! at GitHub whether it is there. What a request means, and how one looks, is not known here.
+//! A request whose sending was begun but never completed is *unsure*: the next sender first checks
+//! on GitHub whether it arrived. What a request contains, and how to check, is not known here.
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -18,26 +18,26 @@ text_enum! {
         Pending = "pending",
         Sending = "sending",
         Done = "done",
-        /// GitHub will not have it, whatever we do.
+        /// GitHub rejects the request, and would reject it again.
         Refused = "refused",
     }
 }
 
-/// What is to stand at GitHub under a key, and what is known of it there.
+/// What GitHub is to show under a key, and what is known of it there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// Natural, e.g. `comment/<repository>/<number>`.
+    /// A natural key, such as `comment/<repository>/<number>`.
     pub key: String,
     pub body: Json,
-    /// Of the body as it is stored.
+    /// The digest of the stored body.
     pub digest: Digest,
     pub state: RequestState,
     pub attempts: i64,
-    /// GitHub's id of what an earlier request under this key made: edit that.
+    /// GitHub's id of what an earlier request with this key created, which is to be edited.
     pub remote_id: Option<String>,
-    /// GitHub's time of the last answer.
+    /// The time of the last response, by GitHub's clock.
     pub remote_at: Option<Timestamp>,
-    /// Why it was refused.
+    /// Why GitHub refused it.
     pub error: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sending {
     pub request: Request,
-    /// An earlier attempt may have arrived: look before sending.
+    /// Whether an earlier attempt may have arrived: check on GitHub before sending.
     pub look_first: bool,
 }
 
@@ -65,8 +65,9 @@ impl Request {
 }
 
 impl Store {
-    /// Says what is to stand under `key`; nothing changes when just that is there or on its way. What
-    /// GitHub has refused may pass now: somebody may have mended the reason.
+    /// Records what GitHub is to show under `key`. Changes nothing if the same body is already
+    /// there or on its way. A request that GitHub has refused is tried again, because the reason
+    /// may have been fixed.
     pub async fn put_request(&self, key: &str, body: &Json, stamp: Stamp<'_>) -> Result<(), Error> {
         const PUT: &str = "INSERT INTO outbox (key, request, digest, state, unsure, attempts, \
              created_at, touched_by, touched_at) VALUES ($1, $2, $3, 'pending', 0, 0, $4, $5, $4) \
@@ -80,7 +81,7 @@ impl Store {
         self.db.execute(PUT, cells).await.map(drop)
     }
 
-    /// Writes down that the request is being sent, before it is; none when there is nothing to send.
+    /// Records that the request is about to be sent; returns `None` if there is nothing to send.
     pub async fn begin_sending(
         &self,
         key: &str,
@@ -101,11 +102,11 @@ impl Store {
         Ok(Some(sending))
     }
 
-    /// Writes down that the request stands at GitHub.
+    /// Records that GitHub has accepted the request.
     ///
-    /// Lost when another was put in its place meanwhile: that one has to be sent, and edits
-    /// `remote_id`. Also where somebody else has sent it already: of two that are under way at once
-    /// nobody knows which one stands.
+    /// Returns `Lost` if another body was put under the key in the meantime. That one then has to
+    /// be sent, as an edit of `remote_id`, even if another process has already sent it: which of
+    /// two concurrent writes GitHub kept is unknown.
     pub async fn finish_sending(
         &self,
         request: &Request,
@@ -125,14 +126,14 @@ impl Store {
         })
     }
 
-    /// Writes down that the request surely did not arrive; it stays to be sent, without a look.
+    /// Records that the request certainly did not arrive; it is sent again without a check.
     pub async fn record_not_sent(&self, request: &Request) -> Result<(), Error> {
         const NOT_SENT: &str = "UPDATE outbox SET unsure = 0, state = 'pending' \
              WHERE key = $1 AND digest = $2 AND state = 'sending'";
         self.db.execute(NOT_SENT, binds![request.key, request.digest]).await.map(drop)
     }
 
-    /// Writes down that GitHub will not have the request; it is not sent again.
+    /// Records that GitHub refused the request; it is not sent again.
     pub async fn record_refused(&self, request: &Request, why: &str) -> Result<(), Error> {
         const REFUSED: &str = "UPDATE outbox SET unsure = 0, state = 'refused', error = $3 \
              WHERE key = $1 AND digest = $2 AND state = 'sending'";
@@ -146,15 +147,16 @@ impl Store {
         row.as_ref().map(Request::from_row).transpose()
     }
 
-    /// What has to be sent yet and was last touched before `then` or by a process that is gone, the
-    /// oldest first. Anything else may be under way, in this process or in another.
+    /// Returns the requests that still have to be sent and were last touched before `then` or by a
+    /// dead process, oldest first. All others may be on their way, from this process or another.
     pub async fn unfinished_requests(&self, then: Timestamp) -> Result<Vec<Request>, Error> {
         const UNFINISHED: &str = "SELECT * FROM outbox WHERE state IN ('pending', 'sending') \
              AND COALESCE(touched_at, created_at) < $1 ORDER BY created_at, key";
         self.db.rows(UNFINISHED, binds![then]).await?.iter().map(Request::from_row).collect()
     }
 
-    /// Leaves what a process was sending to others; only for one that is surely dead.
+    /// Lets other processes send what `process` was sending. Only call this for a process that is
+    /// certainly dead.
     pub async fn abandon_requests(&self, process: &str) -> Result<u64, Error> {
         const ABANDON: &str = "UPDATE outbox SET touched_at = 0 \
              WHERE touched_by = $1 AND state IN ('pending', 'sending')";

@@ -1,8 +1,9 @@
-//! What was planned for a pull request: a plan set for one head and base, with the plan of each stack.
+//! Plan sets: what was planned for a pull request at one head and base, with the plan of each
+//! stack.
 //!
-//! A plan set never changes, but for the time at which its digest was first posted, which is set once;
-//! the change that it belongs to goes on in a table of its own. Whether a plan set still holds is
-//! decided in `core`; sensitive values are HMACs before they come here.
+//! A plan set never changes, except that the time at which its digest was first posted is set once.
+//! The change that it belongs to is updated in a table of its own. Whether a plan set is still
+//! valid is decided in `core`. Sensitive values are replaced by HMACs before they come here.
 
 use std::fmt;
 
@@ -22,7 +23,7 @@ use super::{
     pull_requests::id_from_row,
 };
 
-/// Rises in the order in which plan sets were recorded.
+/// The id of a plan set; rises in the order in which plan sets were recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlanSetId(pub i64);
 
@@ -54,23 +55,24 @@ pub struct PlanSet {
     /// The tree that was planned: head merged into base.
     pub merge_tree: Sha,
     pub base_ref: BranchName,
-    /// Over all its plans; what an approval names.
+    /// The digest of all its plans; approvals are bound to it.
     pub digest: Digest,
-    /// Of the settings by which it is judged.
+    /// The digest of the settings that apply to it.
     pub settings_digest: Digest,
     pub created_at: Timestamp,
-    /// One for each affected stack that could be planned.
+    /// One plan for each affected stack that could be planned.
     pub plans: Vec<StackPlan>,
 }
 
-/// A plan set as it stands in the database.
+/// A plan set as stored in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedPlanSet {
     pub id: PlanSetId,
-    /// GitHub's time when this digest first appeared on this head, base and settings.
+    /// The time, by GitHub's clock, at which this digest was first posted for this head, base and
+    /// settings.
     pub posted_at: Option<Timestamp>,
     pub plan_set: PlanSet,
-    /// The change that it was recorded for, as it stands now.
+    /// The current state of the change that it was recorded for.
     pub change: Change,
 }
 
@@ -82,29 +84,31 @@ pub struct StackPlan {
     pub input_digest: Digest,
     pub plan: Plan,
     pub plan_digest: Digest,
-    /// Of the state that was planned against; none when there was no state yet.
+    /// The state that was planned against; `None` if there was no state yet.
     pub state: Option<StateVersion>,
 }
 
-/// Which state, and which version of it.
+/// A version of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateVersion {
     pub lineage: String,
     pub serial: i64,
 }
 
-/// All that a plan depends on: equal inputs may share a plan.
+/// Everything that a plan depends on: a plan may be reused for an equal input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanInput {
-    /// A removed stack is rendered from the base tree, so its digest may be that of a change.
+    /// Needed beside the digest, because a removed stack is rendered from the base tree, so its
+    /// digest can equal that of a change.
     pub kind: PlanKind,
     pub digest: Digest,
     pub state: Option<StateVersion>,
 }
 
 impl Store {
-    /// Records the plan set of a change; if it is just like the one before, it keeps the time of its
-    /// posting. Going back to an earlier one starts anew: what people saw last was another.
+    /// Records the plan set of a change. If it equals the previous one, it keeps the time of
+    /// posting. A return to an older plan set starts without one, because people last saw a
+    /// different one.
     pub async fn record_plan_set(
         &self,
         set: &PlanSet,
@@ -139,14 +143,14 @@ impl Store {
         Ok(id)
     }
 
-    /// Records how the change of a plan set stands now.
+    /// Records the current state of the change of a plan set.
     pub async fn record_change(&self, id: PlanSetId, change: &Change) -> Result<(), Error> {
         const CHANGE: &str = "INSERT INTO changes (plan_set, change) VALUES ($1, $2) \
              ON CONFLICT (plan_set) DO UPDATE SET change = excluded.change";
         self.db.execute(CHANGE, binds![id, change]).await.map(drop)
     }
 
-    /// The newest plan set of a pull request.
+    /// Returns the newest plan set of a pull request.
     pub async fn latest_plan_set(
         &self,
         id: PullRequestId,
@@ -169,9 +173,9 @@ impl Store {
         }
     }
 
-    /// Sets when a digest first appeared on a head, by GitHub's clock.
+    /// Records when a digest was first posted for a head, by GitHub's clock.
     ///
-    /// Only the first time counts: an approval in between must not become too early afterwards.
+    /// Later times are ignored; otherwise an approval in between would count as given too early.
     pub async fn record_posted(
         &self,
         id: PullRequestId,
@@ -185,7 +189,7 @@ impl Store {
         self.db.execute(POSTED, cells).await.map(drop)
     }
 
-    /// The newest plan that was made from just this input.
+    /// Returns the newest plan that was made from exactly this input.
     pub async fn plan_with_input(
         &self,
         repository: RepositoryId,

@@ -1,7 +1,8 @@
-//! What is remembered of each pull request: its generation, who may stop its jobs, its last head.
+//! What is stored of each pull request: its generation, cancellation, last known head and state.
 //!
-//! The *generation* rises with each delivery that makes earlier work stale. A job carries the one it
-//! was enqueued under, so a running job can see that it is superseded or cancelled.
+//! The *generation* rises with each delivery that makes earlier work stale. A job has the
+//! generation at which it was enqueued, so a running job can see that it is superseded or
+//! cancelled.
 
 use std::fmt;
 
@@ -16,7 +17,7 @@ use super::{
     db::Tx,
 };
 
-/// A pull request, by what never changes.
+/// A pull request, identified by numbers that never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PullRequestId {
     pub repository: RepositoryId,
@@ -53,9 +54,9 @@ impl Column for PullRequestState {
 pub struct PullRequest {
     pub id: PullRequestId,
     pub generation: i64,
-    /// Jobs of this generation and of earlier ones are to stop.
+    /// Jobs of this generation and earlier ones are to stop.
     pub cancel_requested: Option<i64>,
-    /// As last seen; unknown before the first look.
+    /// The last known head; `None` until the pull request is first read from GitHub.
     pub head: Option<Sha>,
     pub state: Option<PullRequestState>,
 }
@@ -72,12 +73,12 @@ impl PullRequest {
     }
 }
 
-/// The columns `repository` and `number`, which most tables have.
+/// Reads the columns `repository` and `number`, which most tables have.
 pub(super) fn id_from_row(row: &Row) -> Result<PullRequestId, Error> {
     Ok(PullRequestId { repository: row.read("repository")?, number: row.read("number")? })
 }
 
-/// Makes all jobs of the pull request that stand in the queue stale; returns the new generation.
+/// Makes all queued jobs of the pull request stale; returns the new generation.
 pub(super) async fn raise_generation(tx: &mut Tx, id: PullRequestId) -> Result<i64, Error> {
     const RAISE: &str = "INSERT INTO pull_requests (repository, number, generation) \
          VALUES ($1, $2, 1) ON CONFLICT (repository, number) \
@@ -89,14 +90,14 @@ pub(super) async fn raise_generation(tx: &mut Tx, id: PullRequestId) -> Result<i
 const SELECT: &str = "SELECT repository, number, generation, cancel_requested, head, state \
      FROM pull_requests WHERE repository = $1 AND number = $2";
 
-/// As this transaction sees it.
+/// Returns the pull request as this transaction sees it.
 pub(super) async fn load(tx: &mut Tx, id: PullRequestId) -> Result<Option<PullRequest>, Error> {
     let row = tx.row(SELECT, binds![id.repository, id.number]).await?;
     row.as_ref().map(PullRequest::from_row).transpose()
 }
 
 impl Store {
-    /// Makes all jobs of the pull request that stand in the queue stale; returns the new generation.
+    /// Makes all queued jobs of the pull request stale; returns the new generation.
     pub async fn raise_generation(&self, id: PullRequestId) -> Result<i64, Error> {
         let mut tx = self.db.begin().await?;
         let generation = raise_generation(&mut tx, id).await?;
@@ -104,15 +105,15 @@ impl Store {
         Ok(generation)
     }
 
-    /// The generation, 0 for a pull request never heard of.
+    /// Returns the generation; 0 for an unknown pull request.
     pub async fn generation(&self, id: PullRequestId) -> Result<i64, Error> {
         Ok(self.pull_request(id).await?.map_or(0, |pull_request| pull_request.generation))
     }
 
-    /// Tells the jobs of `generation` and earlier ones to stop.
+    /// Asks the jobs of `generation` and earlier ones to stop.
     ///
-    /// `generation` is the one that the person saw who asked, not the newest; whatever starts work
-    /// anew afterwards raises it.
+    /// `generation` is the one at the time of the person's request, not the newest: work that is
+    /// started afterwards has a higher one and goes on.
     pub async fn request_cancel(&self, id: PullRequestId, generation: i64) -> Result<(), Error> {
         const CANCEL: &str = "INSERT INTO pull_requests \
              (repository, number, generation, cancel_requested) VALUES ($1, $2, $3, $3) \
@@ -123,8 +124,8 @@ impl Store {
         self.db.execute(CANCEL, cells).await.map(drop)
     }
 
-    /// Remembers what a look at GitHub showed. Merged is for good: whoever says otherwise looked
-    /// before that.
+    /// Records the head and state that GitHub returned. `Merged` is final: another state was read
+    /// before the merge.
     pub async fn record_pull_request(
         &self,
         id: PullRequestId,
@@ -144,7 +145,7 @@ impl Store {
         row.as_ref().map(PullRequest::from_row).transpose()
     }
 
-    /// All of a repository in one state, by number.
+    /// Returns all pull requests of a repository in one state, by number.
     pub async fn pull_requests_in(
         &self,
         repository: RepositoryId,

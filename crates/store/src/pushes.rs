@@ -1,6 +1,6 @@
-//! Every push, stored when it arrives, also before its branch has a pull request.
+//! Pushes, each recorded when it arrives, even before its branch has a pull request. Append-only.
 //!
-//! Who pushed shaped the configuration, so this is where principals come from. Append-only.
+//! Whoever pushed shaped the configuration and so is a principal of the change.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use super::{Error, Store, column::binds, db::Tx};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
     pub repository: RepositoryId,
-    /// In full, as GitHub sends it: `refs/heads/main`.
+    /// The full ref, as GitHub sends it: `refs/heads/main`.
     pub git_ref: String,
-    /// Forty zeros when the push made the branch.
+    /// Forty zeros if the push created the branch.
     pub before: Sha,
-    /// Forty zeros when the push deleted it.
+    /// Forty zeros if the push deleted the branch.
     pub after: Sha,
     pub user: UserId,
     pub login: Login,
@@ -41,25 +41,25 @@ pub(super) async fn record(tx: &mut Tx, push: &Push) -> Result<(), Error> {
 }
 
 impl Store {
-    /// Notes a push that no webhook tells of; the second time changes nothing.
+    /// Records a push for which no webhook arrives; recording it again changes nothing.
     pub async fn record_push(&self, push: &Push) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         record(&mut tx, push).await?;
         tx.commit().await
     }
 
-    /// Who ever pushed to `branch`, or pushed one of `heads` to any branch.
+    /// Returns who ever pushed to `branch`, or pushed one of `heads` to any branch.
     ///
-    /// A branch of that name that was deleted before counts too: one principal too many is asked for
-    /// another approver, one too few approves their own change.
+    /// Pushes to an earlier, deleted branch of the same name count too: one principal too many
+    /// means that another approver is needed, but one too few could approve their own change.
     pub async fn pushers(
         &self,
         repository: RepositoryId,
         branch: &BranchName,
         heads: &[Sha],
     ) -> Result<BTreeMap<UserId, Login>, Error> {
-        // A list cannot be bound in a way that both databases know; ids of one length and alphabet
-        // can be looked for in a text that holds them all.
+        // The two databases have no common way to bind a list. Hashes all have the same length and
+        // alphabet, so one can be searched for in a text that contains all of them.
         const PUSHERS: &str = "SELECT user_id, login FROM pushes WHERE repository = $1 \
              AND (git_ref = $2 OR $3 LIKE '%' || after_sha || '%') ORDER BY pushed_at";
         let heads: String = heads.iter().flat_map(|head| [head.as_str(), " "]).collect();

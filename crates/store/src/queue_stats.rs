@@ -1,22 +1,22 @@
-//! How much waits in the queue, for metrics.
+//! Statistics of the job queue, for metrics.
 
 use jiff::Timestamp;
 
 use super::{Error, JobKind, JobState, Store, column::binds};
 
-/// The jobs of one kind that are in one state.
+/// Statistics of the jobs of one kind in one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueStats {
     pub kind: JobKind,
-    /// Open or running.
+    /// `Open` or `Running`.
     pub state: JobState,
     pub jobs: i64,
-    /// Since when the oldest of them could have been begun; none where all wait for a time or run.
+    /// When the oldest of them became due; `None` if all wait for a later time or are running.
     pub due_since: Option<Timestamp>,
 }
 
 impl Store {
-    /// Returns what waits and what runs, by kind and state.
+    /// Returns the open and running jobs by kind and state.
     pub async fn queue_stats(&self, now: Timestamp) -> Result<Vec<QueueStats>, Error> {
         const STATS: &str = "SELECT kind, state, COUNT(*) AS jobs, \
              MIN(CASE WHEN state = 'open' AND run_at <= $1 THEN run_at END) AS due \

@@ -1,8 +1,8 @@
-//! Deleting what nobody needs any more, in small transactions, so that nothing waits for it long.
+//! Deletion of old rows, in small transactions so that nothing has to wait long.
 //!
-//! Each statement may be run by several processes at once, and again. What an apply is judged by
-//! stays: pull requests, pushes, plan sets, approvals, stacks, locks, runs, the journal, the audit.
-//! Of a delivery the id stays, since GitHub may send it again.
+//! Each statement may be run again, and by several processes at once. What decides about an apply
+//! is kept: pull requests, pushes, plan sets, approvals, stacks, locks, runs, the journal, the
+//! audit log. The id of a delivery is kept too, since GitHub may send it again.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -19,20 +19,20 @@ use super::{
     pull_requests,
 };
 
-/// How many rows were deleted, or emptied.
+/// How many rows were deleted or emptied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deleted {
-    /// Deliveries whose body is gone; that they arrived stays known.
+    /// Deliveries whose body was deleted; their rows are kept.
     pub bodies: u64,
     pub jobs: u64,
     pub run_steps: u64,
-    /// Pieces of what the engine said.
+    /// Rows of engine output.
     pub run_lines: u64,
-    /// Requests to GitHub that were sent, or refused.
+    /// Requests to GitHub that were sent or refused.
     pub requests: u64,
 }
 
-// The sizes of a batch: bodies have megabytes, so few of them are touched at a time.
+// Bodies can be megabytes, so their batches are smaller than others.
 const BODIES: &str = "UPDATE deliveries SET body = '' WHERE id IN (SELECT id FROM deliveries \
      WHERE received_at < $1 AND body <> '' ORDER BY received_at LIMIT 100)";
 const JOBS: &str = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs \
@@ -41,16 +41,18 @@ const STEPS: &str = "DELETE FROM run_steps WHERE run IN (SELECT run FROM run_ste
      WHERE run < $1 ORDER BY run LIMIT 500)";
 const LINES: &str = "DELETE FROM run_lines WHERE run IN (SELECT run FROM run_lines \
      WHERE run < $1 ORDER BY run LIMIT 100)";
-/// How many requests are looked at in one transaction.
+/// How many requests are examined in one transaction.
 const REQUESTS: usize = 500;
 
 impl Store {
-    /// Deletes what ended before `at`: bodies of deliveries, jobs, steps and lines of runs, requests.
+    /// Deletes what ended before `at`: bodies of deliveries, jobs, steps and output of runs,
+    /// requests.
     ///
-    /// A job's dedupe key goes with it. Requests of a pull request stay until it is closed, and the
-    /// one of its report for good: that comment is edited in place.
+    /// A job's dedupe key is deleted with it. Requests of a pull request are kept until it is
+    /// closed, and the request of its report comment for good, because that comment is edited in
+    /// place.
     pub async fn delete_before(&self, at: Timestamp) -> Result<Deleted, Error> {
-        // Ids begin with the time, so this reads an index.
+        // Run ids begin with the time, so this comparison uses an index.
         let first_run = RunId(Uuid::from_bytes(first_id(at)));
         Ok(Deleted {
             bodies: self.in_batches(BODIES, binds![at]).await?,
@@ -75,7 +77,7 @@ impl Store {
     async fn delete_requests(&self, at: Timestamp) -> Result<u64, Error> {
         const OLD: &str = "SELECT key FROM outbox WHERE state IN ('done', 'refused') \
              AND COALESCE(touched_at, created_at) < $1 AND key > $2 ORDER BY key LIMIT 500";
-        // The row may have been put down anew since it was looked at.
+        // The row may have been replaced since it was read.
         const DELETE: &str = "DELETE FROM outbox WHERE key = $1 \
              AND state IN ('done', 'refused') AND COALESCE(touched_at, created_at) < $2";
         let (mut all, mut last) = (0, String::new());
@@ -97,7 +99,7 @@ impl Store {
     }
 }
 
-/// Whether nothing will be compared with a request, or put in its place.
+/// Returns whether no later request will be compared with this one or replace it.
 async fn is_needless(tx: &mut Tx, key: &str) -> Result<bool, Error> {
     match subject(key) {
         RequestSubject::Reaction => Ok(true),
@@ -110,11 +112,11 @@ async fn is_needless(tx: &mut Tx, key: &str) -> Result<bool, Error> {
     }
 }
 
-/// What a request is about, as its key says.
+/// What a request is about, parsed from its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RequestSubject {
     Reaction,
-    /// The one comment of a pull request.
+    /// The one report comment of a pull request.
     Change,
     PullRequest(PullRequestId),
     Unknown,
@@ -143,7 +145,7 @@ fn subject(key: &str) -> RequestSubject {
     }
 }
 
-/// The least id of a run that is begun at `at`.
+/// Returns the smallest id of a run that starts at `at`.
 fn first_id(at: Timestamp) -> [u8; 16] {
     let mut bytes = [0; 16];
     let millis = u64::try_from(at.as_millisecond()).unwrap_or(0).to_be_bytes();

@@ -1,6 +1,6 @@
-//! What people read of a run: what it is about, its steps, what the engine said.
+//! What the page of a run shows: its subject, its steps, the engine's output.
 //!
-//! Nothing is decided by it, so it may be behind, or missing; what a crash leaves to look at stands in
+//! Nothing is decided by it, so it may be late or missing. What recovery needs after a crash is in
 //! the journal.
 
 use jiff::Timestamp;
@@ -16,54 +16,54 @@ use super::{
     column::{Row, binds, text_enum},
 };
 
-/// What a run is about.
+/// The subject of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     pub repository: Repository,
     pub title: String,
     pub head: Sha,
-    /// Who asked for it by a comment; none where a push or the merge was enough.
+    /// Who requested it by a comment; `None` if a push or merge caused it.
     pub asked_by: Option<Login>,
 }
 
 text_enum! {
-    /// A part of a run that takes time of its own.
+    /// A stage of a run that takes noticeable time.
     Stage {
-        /// Head and base are brought up to date.
+        /// Head and base are fetched.
         Fetch = "fetch",
         /// The head is merged into the base.
         Merge = "merge",
-        /// Read, resolved and rendered.
+        /// The stack is read, resolved and rendered.
         Validate = "validate",
-        /// Until the engine has a place for it.
+        /// The run waits for a free engine slot.
         Wait = "wait",
         Init = "init",
         Plan = "plan",
-        /// The plan of the same input and state was taken over.
+        /// The plan of the same input and state is reused.
         Reuse = "reuse",
         Drift = "drift",
-        /// Until the locks of all stacks were had.
+        /// The apply waits for the locks of all its stacks.
         Lock = "lock",
-        /// After the merge, with the credentials of an apply.
+        /// The plan after the merge, with the credentials of an apply.
         PlanAgain = "plan-again",
         Apply = "apply",
-        /// A second plan.
+        /// The plan after the apply, which has to be empty.
         Verify = "verify",
     }
     StepState {
         Running = "running",
         Done = "done",
         Failed = "failed",
-        /// It neither came to its end nor failed: cancelled, or put off.
+        /// It neither completed nor failed: it was cancelled or postponed.
         Stopped = "stopped",
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunStep {
-    /// Rises within a run, in the order in which steps began.
+    /// The number of the step; rises within a run in the order in which steps began.
     pub seq: i64,
-    /// None for a step of the whole run.
+    /// `None` for a step of the whole run.
     pub stack: Option<StackId>,
     pub stage: Stage,
     pub state: StepState,
@@ -71,7 +71,7 @@ pub struct RunStep {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Lines of one stack that came together, each with its end.
+/// Lines of output of one stack that were recorded together, each with its line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunLines {
     pub seq: i64,
@@ -85,7 +85,7 @@ pub struct NotedRun {
     pub run: Run,
     pub subject: Subject,
     pub plan_set: Option<PlanSetId>,
-    /// What was said where no plan set came out.
+    /// What was reported where no plan set was made.
     pub change: Option<Change>,
 }
 
@@ -102,8 +102,8 @@ impl NotedRun {
 }
 
 impl Store {
-    /// Begins the run of a planning. Plannings of a pull request run one at a time, so an open one is
-    /// one that was lost: it ends here.
+    /// Starts a planning run. The plannings of a pull request run one at a time, so one that is
+    /// still open was lost in a crash and is ended here.
     pub async fn start_planning(
         &self,
         id: PullRequestId,
@@ -124,8 +124,8 @@ impl Store {
         Ok(run)
     }
 
-    /// Says what a run is about that was begun for another reason than to be read. What another
-    /// process has left running in it was stopped.
+    /// Records the subject of a run, which gives it a page. Steps that a dead process left running
+    /// are marked as stopped.
     pub async fn note_subject(&self, run: RunId, subject: &Subject) -> Result<(), Error> {
         const SUBJECT: &str = "UPDATE runs SET subject = $2 WHERE id = $1";
         const LEFT: &str =
@@ -136,7 +136,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Says what came out of a run so far.
+    /// Records the result of a run so far.
     pub async fn note_outcome(
         &self,
         run: RunId,
@@ -147,7 +147,7 @@ impl Store {
         self.db.execute(OUTCOME, binds![run, plan_set, change.cloned()]).await.map(drop)
     }
 
-    /// Writes steps, new ones or as they are now, and lines.
+    /// Records new or changed steps, and lines of output.
     pub async fn note(
         &self,
         run: RunId,
@@ -171,7 +171,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// A number that is higher than those of all steps and lines of a run.
+    /// Returns a number that is higher than those of all steps and lines of a run.
     pub async fn next_note(&self, run: RunId) -> Result<i64, Error> {
         const LAST: &str = "SELECT MAX(seq) AS last FROM \
              (SELECT seq FROM run_steps WHERE run = $1 \
@@ -181,13 +181,13 @@ impl Store {
         Ok(last.map_or(0, |last| last + 1))
     }
 
-    /// A run that has a page.
+    /// Returns a run if it has a page.
     pub async fn noted_run(&self, run: RunId) -> Result<Option<NotedRun>, Error> {
         let row = self.db.row("SELECT * FROM runs WHERE id = $1", binds![run]).await?;
         row.as_ref().map_or(Ok(None), NotedRun::from_row)
     }
 
-    /// The newest run of a pull request that has a page.
+    /// Returns the newest run of a pull request that has a page.
     pub async fn newest_noted_run(&self, id: PullRequestId) -> Result<Option<RunId>, Error> {
         const NEWEST: &str = "SELECT id FROM runs WHERE repository = $1 AND number = $2 \
              AND subject IS NOT NULL ORDER BY started_at DESC, id DESC LIMIT 1";
@@ -195,7 +195,7 @@ impl Store {
         row.map(|row| row.read("id")).transpose()
     }
 
-    /// The steps of a run, in the order in which they began.
+    /// Returns the steps of a run, in the order in which they began.
     pub async fn run_steps(&self, run: RunId) -> Result<Vec<RunStep>, Error> {
         const STEPS: &str = "SELECT * FROM run_steps WHERE run = $1 ORDER BY seq";
         let step = |row: &Row| {
@@ -211,7 +211,7 @@ impl Store {
         self.db.rows(STEPS, binds![run]).await?.iter().map(step).collect()
     }
 
-    /// What the engine said in a run, in order.
+    /// Returns the engine's output in a run, in order.
     pub async fn run_lines(&self, run: RunId) -> Result<Vec<RunLines>, Error> {
         const LINES: &str = "SELECT * FROM run_lines WHERE run = $1 ORDER BY seq";
         let lines = |row: &Row| {

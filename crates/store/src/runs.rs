@@ -1,7 +1,6 @@
-//! Executions that people can look up: of a plan, a drift check, an apply, an agent.
+//! Runs that people can look up: of a plan, a drift check, an apply, or the agent.
 //!
-//! A run that was begun and never finished is what a crash leaves behind; what it did stands in the
-//! journal.
+//! A crash leaves behind a run that was started and never finished; what it did is in the journal.
 
 use std::fmt;
 
@@ -16,12 +15,12 @@ use super::{
     stack_locks,
 };
 
-/// The name of a run in logs, comments and addresses of pages; sorts by time.
+/// The id of a run in logs, comments and page addresses: a UUID v7, which sorts by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub Uuid);
 
 impl RunId {
-    /// A new one, begun at `now`.
+    /// Returns a new id for a run that starts at `now`.
     pub fn new(now: Timestamp) -> Self {
         let seconds = u64::try_from(now.as_second()).unwrap_or(0);
         let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
@@ -52,7 +51,7 @@ text_enum! {
         Running = "running",
         Succeeded = "succeeded",
         Failed = "failed",
-        /// Some stacks were applied, some not: a person decides.
+        /// Some stacks were applied and some were not; a person has to decide.
         Partial = "partial",
         Cancelled = "cancelled",
         Superseded = "superseded",
@@ -83,8 +82,8 @@ impl Run {
 }
 
 impl Store {
-    /// Begins a run under `lock`; the returned id is durable before anything is done under it. None
-    /// when one of the locks is not held any more.
+    /// Starts a run under `lock`; the run is stored durably when this returns. Returns `None` if
+    /// one of the locks is no longer held.
     pub async fn start_run(
         &self,
         kind: RunKind,
@@ -106,7 +105,7 @@ impl Store {
         Ok(Some(id))
     }
 
-    /// Ends a run, once; lost when it had ended before (or there is no such run).
+    /// Ends a run, once; returns `Lost` if it had already ended or does not exist.
     pub async fn finish_run(
         &self,
         id: RunId,
@@ -124,7 +123,7 @@ impl Store {
         row.as_ref().map(Run::from_row).transpose()
     }
 
-    /// The runs of a pull request, the oldest first.
+    /// Returns the runs of a pull request, oldest first.
     pub async fn runs(&self, id: PullRequestId) -> Result<Vec<Run>, Error> {
         const LIST: &str = "SELECT * FROM runs WHERE repository = $1 AND number = $2 \
              ORDER BY started_at, id";
@@ -132,7 +131,8 @@ impl Store {
         rows.iter().map(Run::from_row).collect()
     }
 
-    /// What was begun and never finished: at start-up, what a crash left behind.
+    /// Returns the runs that were started and not finished; at start-up, those that a crash left
+    /// behind.
     pub async fn unfinished_runs(&self, kind: RunKind) -> Result<Vec<Run>, Error> {
         const UNFINISHED: &str =
             "SELECT * FROM runs WHERE state = 'running' AND kind = $1 ORDER BY started_at, id";
@@ -140,7 +140,7 @@ impl Store {
     }
 }
 
-/// Ends a run in a transaction with what follows from it.
+/// Ends a run within a transaction.
 pub(super) async fn finish(
     tx: &mut Tx,
     id: RunId,
@@ -153,7 +153,7 @@ pub(super) async fn finish(
     Ok(if touched == 1 { WriteOutcome::Written } else { WriteOutcome::Lost })
 }
 
-/// The apply of a change that was begun and has not ended.
+/// Returns the apply of a change that was started and has not ended.
 pub(super) async fn running_apply(tx: &mut Tx, id: PullRequestId) -> Result<Option<RunId>, Error> {
     const RUNNING: &str = "SELECT id FROM runs WHERE repository = $1 AND number = $2 \
          AND kind = 'apply' AND state = 'running' ORDER BY started_at DESC, id DESC";

@@ -1,4 +1,4 @@
-//! What a database holds, seen without making or changing anything.
+//! Inspects the schema of a database without creating or changing anything.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::{
     connect::{MIGRATIONS, POSTGRES, SQLITE, first_connection, migrate_error, postgres_options},
 };
 
-/// A row of sqlx's own table.
+/// A row of sqlx's own table of migrations.
 #[derive(FromRow)]
 struct Applied {
     version: i64,
@@ -24,7 +24,7 @@ struct Applied {
 
 const APPLIED: &str = "SELECT version, checksum, success FROM _sqlx_migrations";
 
-/// Errors where the database does not answer, or a newer version has been there.
+/// Fails if the database does not answer, or a newer version has migrated it.
 pub(super) async fn schema_status(url: &str) -> Result<Tables, Error> {
     match url.split_once(':') {
         Some(("sqlite", path)) => {
@@ -74,7 +74,7 @@ async fn postgres(mut connection: PgConnection) -> Result<Vec<Applied>, sqlx::Er
     }
 }
 
-/// Compares what was applied with what this binary would apply.
+/// Compares the applied migrations with those of this binary.
 fn tables(applied: &[Applied]) -> Result<Tables, MigrateError> {
     let ours = |version: i64| MIGRATIONS.iter().find(|migration| migration.version == version);
     for Applied { version, checksum, success } in applied {

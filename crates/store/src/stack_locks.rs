@@ -1,9 +1,9 @@
-//! One apply per stack at a time, strictly in the order of the merges.
+//! Locks on stacks: one apply per stack at a time, strictly in the order of the merges.
 //!
-//! A merged change queues for its stacks and takes them all or none. A lease that ran out does **not**
-//! hand the lock to the next change: the engine may still run without its bot. Only the same change
-//! takes it over (its recovered job, with a new fence), or a person frees it with `unlock`. A run of
-//! an apply starts only under locks that are still held.
+//! A merged change queues for its stacks and takes all their locks or none. An expired lease does
+//! **not** pass the lock to the next change, because the engine may still run without its bot. Only
+//! the same change can take it over (its recovered job, with a new fence), or a person frees it
+//! with `unlock`. An apply only starts under locks that are still held.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -23,7 +23,7 @@ text_enum! {
     LockState { Waiting = "waiting", Held = "held" }
 }
 
-/// The proof that a change holds the locks of its stacks; only [`Store::take_locks`] makes one.
+/// The proof that a change holds the locks of its stacks; only [`Store::take_locks`] creates it.
 #[derive(Debug)]
 pub struct LockHeld {
     pull_request: PullRequestId,
@@ -45,22 +45,22 @@ impl LockHeld {
 #[derive(Debug)]
 pub enum LockAnswer {
     Held(LockHeld),
-    /// The stacks where others come first; nothing was taken.
+    /// The stacks on which other changes come first; no lock was taken.
     Waiting(Vec<QueuePosition>),
 }
 
-/// Where a change stands in the queue of one stack.
+/// The position of a change in the queue of one stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuePosition {
     pub stack: StackId,
-    /// Those that come first, in their order; whoever holds the lock is the first of them.
+    /// The changes that come first, in order; if one holds the lock, it is the first of them.
     pub ahead: Vec<PrNumber>,
 }
 
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unlock {
-    /// What the change held or waited for and does not any more.
+    /// The locks and queue positions that the change had and has no longer.
     Freed(Vec<StackLock>),
     /// An apply of the change runs under its locks; nothing was freed.
     InUse,
@@ -74,7 +74,7 @@ pub struct StackLock {
     pub merge_order: i64,
     pub state: LockState,
     pub queued_at: Timestamp,
-    /// When the holder was last expected to have said that it is alive.
+    /// When the holder's lease expires, unless it is renewed.
     pub lease_until: Option<Timestamp>,
 }
 
@@ -92,9 +92,9 @@ impl StackLock {
 }
 
 impl Store {
-    /// Queues a merged change for its stacks; a second time changes nothing, not even the order.
+    /// Queues a merged change for its stacks; a second call changes nothing, not even the order.
     ///
-    /// `merge_order` rises with the merges of a repository; equal ones go by number.
+    /// `merge_order` rises with the merges of a repository; ties are ordered by number.
     pub async fn queue_for_locks(
         &self,
         id: PullRequestId,
@@ -114,9 +114,9 @@ impl Store {
         tx.commit().await
     }
 
-    /// Takes the locks of all `stacks`, or none where another change comes first on any.
+    /// Takes the locks of all `stacks`, or none if another change comes first on any of them.
     ///
-    /// Errors when the change is not in the queue of one of them.
+    /// Fails if the change is not in the queue of one of them.
     pub async fn take_locks(
         &self,
         id: PullRequestId,
@@ -150,7 +150,7 @@ impl Store {
         Ok(LockAnswer::Held(LockHeld { pull_request: id, stacks, fence }))
     }
 
-    /// Says that the holder is alive; lost when any one of its locks is.
+    /// Renews the leases of all locks; returns `Lost` if any of them is no longer held.
     pub async fn renew_locks(
         &self,
         lock: &LockHeld,
@@ -169,7 +169,7 @@ impl Store {
         Ok(WriteOutcome::Written)
     }
 
-    /// Gives back what is still held and leaves the queues.
+    /// Releases the locks that are still held, and leaves their queues.
     pub async fn release_locks(&self, lock: LockHeld) -> Result<WriteOutcome, Error> {
         const RELEASE: &str = "DELETE FROM stack_locks \
              WHERE repository = $1 AND number = $2 AND fence = $3 AND state = 'held'";
@@ -186,7 +186,7 @@ impl Store {
         })
     }
 
-    /// Takes a change out of all queues where it waits, because it will not be applied now.
+    /// Removes a change from all queues in which it waits, because it will not be applied now.
     pub async fn leave_queues(&self, id: PullRequestId) -> Result<u64, Error> {
         const LEAVE: &str = "DELETE FROM stack_locks \
              WHERE repository = $1 AND number = $2 AND state = 'waiting'";
@@ -198,8 +198,9 @@ impl Store {
         Ok(left)
     }
 
-    /// Takes a change off a stack, or off all, and writes down who did so. Refused while an apply of
-    /// it runs, unless that is the run that was `given_up`, which ends as failed.
+    /// Removes a change from the queue of one stack or of all, with an entry in the audit log.
+    /// Refused while an apply of the change runs, unless that is the run `given_up`, which is then
+    /// ended as failed.
     pub async fn unlock(
         &self,
         id: PullRequestId,
@@ -210,7 +211,7 @@ impl Store {
         const UNLOCK: &str = "DELETE FROM stack_locks WHERE repository = $1 AND number = $2 \
              AND stack = COALESCE($3, stack) RETURNING *";
         let mut tx = self.db.begin().await?;
-        // A run starts under this lock, too: it is seen here, or it finds its locks gone.
+        // A run starts under the same lock: either it is seen here, or it finds its locks gone.
         lock_queues(&mut tx).await?;
         let running = runs::running_apply(&mut tx, id).await?;
         if running.is_some() && running != given_up {
@@ -243,7 +244,8 @@ impl Store {
         Ok(Unlock::Freed(locks))
     }
 
-    /// Where a change waits for others, and for whom; empty when nobody comes first any more.
+    /// Returns the stacks on which a change waits, with the changes that come first; empty if none
+    /// do.
     pub async fn waits(&self, id: PullRequestId) -> Result<Vec<QueuePosition>, Error> {
         let locks = self.stack_locks(id.repository).await?;
         let position = |own: &StackLock| {
@@ -256,7 +258,7 @@ impl Store {
         Ok(positions.filter(|position| !position.ahead.is_empty()).collect())
     }
 
-    /// Who holds and who waits, by stack, in the order in which they come.
+    /// Returns who holds and who waits, by stack, in the order of the queue.
     pub async fn stack_locks(&self, repository: RepositoryId) -> Result<Vec<StackLock>, Error> {
         const LIST: &str = "SELECT * FROM stack_locks WHERE repository = $1 \
              ORDER BY stack, state, merge_order, number";
@@ -265,7 +267,7 @@ impl Store {
     }
 }
 
-/// Whether `lock` still holds `stack`; it does until this transaction ends.
+/// Returns whether `lock` still holds `stack`; this cannot change until the transaction ends.
 pub(super) async fn is_held(tx: &mut Tx, lock: &LockHeld, stack: &StackId) -> Result<bool, Error> {
     const HELD: &str = "SELECT stack FROM stack_locks WHERE repository = $1 AND stack = $2 \
          AND number = $3 AND fence = $4 AND state = 'held'";
@@ -274,12 +276,12 @@ pub(super) async fn is_held(tx: &mut Tx, lock: &LockHeld, stack: &StackId) -> Re
     Ok(tx.row(HELD, binds![repository, stack, number, lock.fence]).await?.is_some())
 }
 
-/// Keeps every other transaction about locks out until this one ends; returns a new fence.
+/// Blocks every other transaction about locks until this one ends; returns a new fence.
 async fn lock_queues(tx: &mut Tx) -> Result<i64, Error> {
     tx.next(Counter::StackLocks).await
 }
 
-/// The changes that come before this one on a stack.
+/// Returns the changes that come before this one in the queue of a stack.
 async fn ahead(tx: &mut Tx, id: PullRequestId, stack: &StackId) -> Result<Vec<PrNumber>, Error> {
     const QUEUE: &str = "SELECT * FROM stack_locks WHERE repository = $1 AND stack = $2 \
          ORDER BY state, merge_order, number";

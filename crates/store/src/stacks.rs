@@ -1,7 +1,7 @@
 //! What was last applied to each stack.
 //!
-//! Written only by the holder of the stack's lock. Whether a merge is newer than what was applied is a
-//! question to git, and asked elsewhere.
+//! Only the holder of a stack's lock writes here. Whether a merge is newer than what was applied is
+//! determined from git, elsewhere.
 
 use jiff::Timestamp;
 
@@ -24,7 +24,7 @@ pub struct AppliedStack {
     pub number: PrNumber,
     pub input_digest: Digest,
     pub at: Timestamp,
-    /// It was destroyed: there is nothing of it any more.
+    /// Whether the stack was destroyed and no longer exists.
     pub removed: bool,
 }
 
@@ -42,7 +42,7 @@ impl AppliedStack {
 }
 
 impl Store {
-    /// Records what an apply did, if `lock` still holds that stack.
+    /// Records what was applied, if `lock` still holds that stack.
     pub async fn record_applied(
         &self,
         lock: &LockHeld,
@@ -72,7 +72,7 @@ impl Store {
         Ok(WriteOutcome::Written)
     }
 
-    /// None for a stack that was never applied.
+    /// Returns `None` for a stack that was never applied.
     pub async fn applied_stack(
         &self,
         repository: RepositoryId,
@@ -83,7 +83,7 @@ impl Store {
         row.as_ref().map(AppliedStack::from_row).transpose()
     }
 
-    /// All stacks that were ever applied, the removed ones too, by name.
+    /// Returns all stacks that were ever applied, including removed ones, by name.
     pub async fn applied_stacks(
         &self,
         repository: RepositoryId,

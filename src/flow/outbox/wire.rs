@@ -1,4 +1,4 @@
-//! What a request holds, as GitHub's client takes it.
+//! Converts stored requests to the types of the GitHub client.
 
 use planwright_github::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion};
 use planwright_store::records::v1;

@@ -1,8 +1,8 @@
-//! The pages of runs, for whoever signed in with GitHub and may read the repository.
+//! The pages of runs, for people who have signed in with GitHub and may read the repository.
 //!
-//! They show plans, so nothing is shown to others: neither a page nor that there is one. Nothing of a
-//! repository is ever sent but as escaped text, under a policy that runs only our own script. What is
-//! shown was written by jobs; nothing is changed here.
+//! They show plans, so others see nothing, not even whether a page exists. Content from a
+//! repository is only sent as escaped text, under a content security policy that allows only our
+//! own script. The data was stored by jobs; nothing is changed here.
 
 mod run;
 mod sign_in;
@@ -48,29 +48,29 @@ const STYLE: &str = include_str!("assets/page.css");
 const SCRIPT: &str = include_str!("assets/live.js");
 const ICON: &str = include_str!("assets/icon.svg");
 
-/// Only our own style, script and picture; forms and reads only to us; never inside a frame.
+/// Allows only our own style, script and images; forms and requests only to us; no framing.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-/// GitHub is asked twice at a sign-in.
+/// How long a response may take; a sign-in makes two calls to GitHub.
 const ANSWER: Duration = Duration::from_secs(30);
-/// For how long GitHub's word on who may see what is taken for granted: an open page asks again and
-/// again.
+/// How long a permission that GitHub reported is cached: an open page requests it again and again.
 const KNOWN: SignedDuration = SignedDuration::from_mins(1);
 
 /// What all pages share.
 struct PagesState {
     app: Arc<App>,
-    /// None where people cannot sign in, so that there are no pages.
+    /// `None` if people cannot sign in, so there are no pages.
     signer: Option<CookieSigner>,
-    /// Who may see what, and when GitHub said so.
+    /// Whether a user may read a repository, and when GitHub reported it.
     known: Mutex<HashMap<(UserId, RepositoryId), (bool, Timestamp)>>,
 }
 
 type Shared = State<Arc<PagesState>>;
 
-/// Returns the routes; the bot's other routes are not guarded by what guards these.
+/// Returns the routes of the pages. Their headers and limits do not apply to the bot's other
+/// routes.
 pub fn router(app: Arc<App>) -> Router {
     let signer = app.client.as_ref().map(|client| CookieSigner::new(&client.secret));
     let pages = Arc::new(PagesState { app, signer, known: Mutex::default() });
@@ -97,7 +97,8 @@ async fn guard(request: Request, next: Next) -> Response {
     let headers = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // The address of the page that GitHub sends the browser back to has a code in it.
+        // The address to which GitHub returns the browser contains a code, which must not leak as a
+        // referrer.
         (REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -107,7 +108,7 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 impl PagesState {
-    /// Returns whether GitHub lets `actor` read the repository. Errors when it cannot be asked.
+    /// Returns whether `actor` may read the repository on GitHub. Fails if GitHub cannot be asked.
     async fn may_see(&self, actor: &Actor, repository: &Repository) -> anyhow::Result<bool> {
         let (key, now) = ((actor.id, repository.id), self.app.now());
         let is_fresh = |at: Timestamp| now.duration_since(at) < KNOWN;
@@ -125,14 +126,14 @@ impl PagesState {
     }
 }
 
-/// A page that only says something.
+/// A page that only shows a message.
 #[derive(Template)]
 #[template(path = "page_said.html")]
 struct Said<'a> {
     viewer: Option<&'a Actor>,
     title: &'a str,
     text: &'a str,
-    /// The run to go on with.
+    /// The run to continue with.
     run: Option<String>,
 }
 
@@ -140,7 +141,7 @@ fn said(status: StatusCode, title: &str, text: &str, run: Option<String>) -> Res
     page_response(status, &Said { viewer: None, title, text, run })
 }
 
-/// The same whether there is nothing, or nothing for whoever asks.
+/// The response is the same whether the run does not exist or the viewer may not see it.
 fn not_found(viewer: Option<&Actor>) -> Response {
     let text = "There is no such run, or you cannot read its repository on GitHub.";
     let said = Said { viewer, title: "Not found", text, run: None };

@@ -1,4 +1,4 @@
-//! The page of a run: what it is about, how it goes, what came of it, and what is missing.
+//! The page of a run: its subject, progress, result, and unmet requirements.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ struct Page<'a> {
     needs: Vec<Need>,
 }
 
-/// How a run stands, as words and as a class of the style.
+/// The state of a run, as a word, a CSS class and a symbol.
 struct Standing {
     word: &'static str,
     class: &'static str,
@@ -64,16 +64,16 @@ struct List {
     items: Vec<Html>,
 }
 
-/// A requirement, met or not.
+/// A requirement, met or unmet.
 struct Need {
     is_met: bool,
-    /// One of several ways, so that its failing alone stops nothing.
+    /// Whether this is one of several alternatives, so that the change is not blocked by it alone.
     is_optional: bool,
     words: Html,
     below: Vec<Need>,
 }
 
-/// All that a page is made from.
+/// Everything that a page is made from.
 struct RunData {
     noted: NotedRun,
     change: Option<Change>,
@@ -87,7 +87,7 @@ pub async fn show(State(pages): Shared, Path(run): Path<String>, headers: Header
         return no_pages(&pages.app);
     }
     let Ok(run) = Uuid::parse_str(&run) else { return not_found(None) };
-    // Whether there is such a run is nobody's business who has not signed in.
+    // Whether a run exists is only revealed to people who have signed in.
     let Some(viewer) = pages.viewer(&headers) else { return sign_in::begin(&pages, run) };
     match run_data(&pages, RunId(run), &viewer).await {
         Ok(Some(data)) => page_response(StatusCode::OK, &page(&pages.app, &data, &viewer)),
@@ -101,7 +101,7 @@ pub async fn show(State(pages): Shared, Path(run): Path<String>, headers: Header
     }
 }
 
-/// None where there is nothing that `viewer` may see.
+/// Returns the data of a run; `None` if it does not exist or `viewer` may not see it.
 async fn run_data(
     pages: &PagesState,
     run: RunId,
@@ -169,10 +169,10 @@ fn page<'a>(app: &App, data: &RunData, viewer: &'a Actor) -> Page<'a> {
 }
 
 impl Page<'_> {
-    /// Says what came out.
+    /// Adds the result of the run.
     fn tell(&mut self, change: &Change) {
         self.lines.push(html_line(&view::headline(change)));
-        // While it goes on, the state is told above.
+        // While the run is in progress, its state is already shown at the top.
         if change.state != ChangeState::Planning {
             self.lines.push(html_line(&view::state_line(change).into()));
         }
@@ -261,8 +261,8 @@ fn standing(data: &RunData) -> Standing {
     Standing { word, class, mark }
 }
 
-/// Returns the stacks of the change, the riskiest first, and before there is one those that are
-/// begun.
+/// Returns the stacks of the change, the riskiest first; before there is a change, those that have
+/// steps.
 fn stacks(data: &RunData, is_over: bool, now: Timestamp) -> Vec<StackView> {
     let mut logs: BTreeMap<&StackId, String> = BTreeMap::new();
     for lines in &data.lines {

@@ -1,7 +1,7 @@
-//! Signing in with GitHub: away to it, back from it, and out again.
+//! Signing in with GitHub, the return from there, and signing out.
 //!
-//! What has to be remembered meanwhile is in a cookie that we signed, so that any process of the bot
-//! can go on with it. The way back leads to a run and nowhere else.
+//! The state in between is in a signed cookie, so that any process of the bot can continue with it.
+//! After signing in, the browser can only be sent to the page of a run.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,29 +25,29 @@ use super::{super::is_same, PagesState, Shared, no_pages, said};
 const SESSION: &str = "planwright_session";
 const SIGN_IN: &str = "planwright_sign_in";
 
-/// How long somebody stays signed in, and how long they may take to sign in.
+/// How long a person stays signed in, and how long signing in may take.
 const SIGNED_IN_FOR: SignedDuration = SignedDuration::from_hours(8);
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
-/// Somebody who has signed in.
+/// A person who has signed in.
 #[derive(Serialize, Deserialize)]
 struct Session {
     actor: Actor,
     until: Timestamp,
 }
 
-/// Somebody who is at GitHub to sign in.
+/// A person who is signing in at GitHub.
 #[derive(Serialize, Deserialize)]
 struct Visit {
-    /// Whose guess nobody makes; it comes back with the code.
+    /// An unguessable value that GitHub returns with the code.
     state: String,
-    /// The run that they want to see.
+    /// The run whose page was requested.
     run: Uuid,
     until: Timestamp,
 }
 
 impl PagesState {
-    /// Returns who has signed in with this browser.
+    /// Returns the person who has signed in with this browser, if any.
     pub fn viewer(&self, headers: &HeaderMap) -> Option<Actor> {
         let session: Session = self.signed_value(SESSION, headers)?;
         (session.until > self.app.now()).then_some(session.actor)
@@ -64,7 +64,7 @@ impl PagesState {
         named.find_map(|text| self.signer.as_ref()?.verify(name, text))
     }
 
-    /// Returns a cookie for our pages alone, which no script can read.
+    /// Returns a cookie that is sent only to the pages and that no script can read.
     fn cookie(&self, name: &str, value: &str, age: SignedDuration) -> String {
         let url = self.app.public_url.as_ref();
         let path = url.map_or_else(String::new, |url| url.pages());
@@ -74,7 +74,7 @@ impl PagesState {
     }
 }
 
-/// Sends the browser to GitHub, to come back to the page of `run`.
+/// Redirects the browser to GitHub; after signing in it gets the page of `run`.
 pub fn begin(pages: &PagesState, run: Uuid) -> Response {
     let app = &pages.app;
     let (Some(signer), Some(url), Some(client)) = (&pages.signer, &app.public_url, &app.client)
@@ -97,7 +97,7 @@ pub fn begin(pages: &PagesState, run: Uuid) -> Response {
     }
 }
 
-/// The browser comes back from GitHub.
+/// Completes the sign-in when the browser returns from GitHub.
 pub async fn back(
     State(pages): Shared,
     headers: HeaderMap,
@@ -140,7 +140,7 @@ pub async fn back(
     }
 }
 
-/// Forgets who has signed in.
+/// Signs out.
 pub async fn out(State(pages): State<Arc<PagesState>>) -> Response {
     let over = pages.cookie(SESSION, "", SignedDuration::ZERO);
     let text = "You are signed out here; at GitHub you are as before.";
@@ -154,7 +154,7 @@ fn failed(error: &anyhow::Error, run: Uuid) -> Response {
     said(StatusCode::BAD_GATEWAY, "Not signed in", text, Some(run.to_string()))
 }
 
-/// 32 bytes in hexadecimal.
+/// Returns 32 random bytes in hexadecimal.
 fn random() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).ok().context("this machine gives no randomness")?;

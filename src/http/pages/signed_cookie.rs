@@ -1,6 +1,6 @@
-//! What we give a browser to keep, so that nobody but us can have written it.
+//! Signed cookies: values that a browser stores and that only this bot can have written.
 //!
-//! Signed, not hidden: it holds nothing that its owner may not read.
+//! They are signed but not encrypted, so they must hold nothing that their owner may not read.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac as _};
@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
-/// A key that only the processes of this bot have: it comes from the App's client secret.
+/// A key that only the processes of this bot have, derived from the App's client secret.
 pub struct CookieSigner([u8; 32]);
 
 impl CookieSigner {
@@ -21,14 +21,15 @@ impl CookieSigner {
         )
     }
 
-    /// Returns the value as the text of a cookie; it is taken only under the same `name`.
+    /// Returns the value as the text of a cookie, which is only valid under the same `name`.
     pub fn sign(&self, name: &str, value: &impl Serialize) -> serde_json::Result<String> {
         let value = URL_SAFE_NO_PAD.encode(serde_json::to_vec(value)?);
         let signature = URL_SAFE_NO_PAD.encode(self.mac(name, &value).finalize().into_bytes());
         Ok(format!("{value}.{signature}"))
     }
 
-    /// Returns the value of a cookie; none where it was not signed by us, or under another name.
+    /// Returns the value of a cookie; `None` if it was not signed by this bot, or under another
+    /// name.
     pub fn verify<T: DeserializeOwned>(&self, name: &str, text: &str) -> Option<T> {
         let (value, signature) = text.split_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
@@ -36,7 +37,7 @@ impl CookieSigner {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(value).ok()?).ok()
     }
 
-    /// Returns a text that only we can make of another.
+    /// Returns a text derived from `text` and `name` that only this bot can compute.
     pub fn derive(&self, name: &str, text: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.mac(name, text).finalize().into_bytes())
     }

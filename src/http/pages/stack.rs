@@ -1,4 +1,4 @@
-//! One stack on the page of a run: steps, every change in full, drift, what the engine said.
+//! One stack on the page of a run: steps, every change in full, drift, the engine's output.
 
 use jiff::Timestamp;
 
@@ -25,7 +25,7 @@ pub struct StackView {
     pub progress: Option<String>,
     pub is_bad: bool,
     pub steps: Vec<StepView>,
-    /// What the engine, or we, say of a failure; or what else is to be known.
+    /// Messages from the engine or from Planwright about the stack.
     pub notes: Vec<Html>,
     pub message: Option<String>,
     pub sections: Vec<Section>,
@@ -43,7 +43,7 @@ pub struct StepView {
 /// Changes under a heading.
 pub struct Section {
     pub title: &'static str,
-    /// What stands left and right of an arrow.
+    /// The labels of the old and the new side.
     pub sides: [&'static str; 2],
     pub changes: Vec<ChangeView>,
 }
@@ -59,19 +59,19 @@ pub struct ChangeView {
 
 pub struct Row {
     pub path: String,
-    /// None where there was nothing before.
+    /// `None` if there was no value before.
     pub before: Option<String>,
     pub after: String,
     pub remark: &'static str,
 }
 
-/// More rows than this are folded away.
+/// A change with more rows than this is collapsed.
 const MOST_OPEN: usize = 30;
-/// A wait that nobody would notice.
+/// Shorter waits are not shown.
 const UNSEEN_MILLIS: i128 = 300;
 
 impl StackView {
-    /// Returns what is known of a stack while it has no report.
+    /// Returns the view of a stack without results.
     pub fn pending(name: &StackId) -> Self {
         Self {
             name: name.clone(),
@@ -169,7 +169,7 @@ impl StackView {
 
 const SIDES: [&str; 2] = ["now", "afterwards"];
 
-/// Returns a text of several lines.
+/// Returns a multi-line text with invisible characters made visible.
 fn block(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
@@ -212,8 +212,7 @@ fn changed(change: &ResourceChange, labels: Labels) -> ChangeView {
     }
 }
 
-/// Returns what was applied → what is there now: the other way round than the plan that takes it
-/// back.
+/// Returns drift in the order applied → found, the reverse of the plan that reverts it.
 fn drifted(change: &ResourceChange) -> ChangeView {
     let rows: Vec<Row> =
         change.differences.iter().map(|it| row(it, &it.after, &it.before)).collect();
@@ -285,7 +284,7 @@ fn class_and_sign(action: Action) -> (&'static str, &'static str) {
     }
 }
 
-/// Returns the steps as people see them; `is_over` says that none of them goes on.
+/// Returns the steps to show; if `is_over`, none of them counts as running.
 pub fn steps<'a>(
     steps: impl Iterator<Item = &'a RunStep>,
     is_over: bool,

@@ -1,8 +1,8 @@
-//! Times on a page, and how long something took; the templates escape them.
+//! Times and durations on a page; the templates escape them.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A time for people and for machines.
+/// A time, for people and for machines.
 #[derive(Clone, Debug)]
 pub struct Moment {
     pub machine: String,
@@ -15,7 +15,7 @@ impl From<Timestamp> for Moment {
     }
 }
 
-/// Returns how long something took, as exactly as anyone wants to know.
+/// Returns a duration with a precision that suits its length.
 pub fn took(time: SignedDuration) -> String {
     let millis = time.as_millis().max(0);
     match millis / 1_000 {

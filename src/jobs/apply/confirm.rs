@@ -1,4 +1,5 @@
-//! What was merged and is not what was approved: shown as it is now, until somebody confirms it.
+//! A merged change that differs from what was approved: shows the current plan until it is
+//! confirmed.
 
 use planwright_core::{
     approval::principal_role,
@@ -17,7 +18,8 @@ use crate::{
     flow::{Result, facts, id_of, outbox},
 };
 
-/// `/infra apply` approves the plan that it names, under the rules of every approval.
+/// Records a confirmation: `/infra apply` approves the plan that it names, under the rules of any
+/// approval.
 pub async fn confirm(app: &App, apply: &ApplyContext<'_>, asked: &Invocation) -> Result<()> {
     let ApplyContext { target, pull, recorded, trees, digest, .. } = *apply;
     let set = &recorded.plan_set;
@@ -45,7 +47,7 @@ pub async fn confirm(app: &App, apply: &ApplyContext<'_>, asked: &Invocation) ->
     Ok(app.store.record_approval(id_of(target), &approval).await?)
 }
 
-/// Merged, but not approved as it stands: says what is missing and how to confirm.
+/// Reports that a merged change is not approved as it is: what is missing and how to confirm it.
 pub async fn waiting(app: &App, apply: &ApplyContext<'_>, change: Change) -> Result<()> {
     let change = change.awaiting_confirmation(&apply.recorded.plan_set.digest)?;
     show(app, apply, &change).await?;
@@ -67,8 +69,8 @@ pub async fn waiting(app: &App, apply: &ApplyContext<'_>, change: Change) -> Res
     }
 }
 
-/// The settings by which it is judged are not those under which it was planned and approved: it is
-/// shown under them, and whoever may by them confirms it.
+/// Handles settings that have changed since the change was planned and approved: shows the change
+/// under the current settings, under which it can be confirmed.
 pub async fn settings_changed(app: &App, apply: &ApplyContext<'_>) -> Result<Vec<Job>> {
     let recorded = apply.recorded;
     let changed = setting_changes(Some(&apply.trees.planned), &apply.trees.config);
@@ -87,15 +89,15 @@ pub async fn settings_changed(app: &App, apply: &ApplyContext<'_>) -> Result<Vec
     }
 }
 
-/// What would happen now, which is not what was approved.
+/// A new plan that differs from the approved one.
 pub struct PlannedAgain {
     pub change: Change,
     pub plans: Vec<StackPlan>,
-    /// The settings that differ since, if that is why.
+    /// The settings that changed since, if that is the reason.
     pub changed_settings: Option<Vec<SettingChange>>,
 }
 
-/// Records what would happen now under the settings of now, and shows it under its digest.
+/// Records the new plan under the current settings, and shows it with its digest.
 pub async fn await_confirmation(
     app: &App,
     apply: &ApplyContext<'_>,
@@ -115,7 +117,7 @@ pub async fn await_confirmation(
         ..set.clone()
     };
     let id = app.store.record_plan_set(&set, &change).await?;
-    // Nobody has seen it yet: whatever was approved, it was not this.
+    // Nobody has seen this plan set yet, so no earlier approval applies to it.
     let shown_now = app.store.plan_set(id).await?;
     let shown_now = shown_now.map(|set| RecordedPlanSet { posted_at: Some(app.now()), ..set });
     let (change, _) = requirements_met(app, apply, shown_now.as_ref(), change).await?;

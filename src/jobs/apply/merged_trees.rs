@@ -1,4 +1,4 @@
-//! What was merged, read: the tree of the merge commit, and the settings that hold for it now.
+//! Reads what was merged: the tree of the merge commit, and the current settings.
 
 use planwright_core::{
     digest::Digest,
@@ -26,14 +26,14 @@ use crate::{
 pub struct MergedTrees {
     pub mirror: Mirror,
     pub commit: Sha,
-    /// The settings of the base commit: those under which the change was planned.
+    /// The settings of the base commit, under which the change was planned.
     pub planned: RepoConfig,
-    /// The settings that hold now: those of the default branch, but for what this very change made
-    /// of them, which was approved with it.
+    /// The current settings: those of the default branch. If they are exactly what this change made
+    /// of the settings, then those of the base commit, under which the change was approved.
     pub config: RepoConfig,
-    /// Of the settings that hold now.
+    /// The digest of the current settings.
     pub settings_digest: Digest,
-    /// Why the settings that hold now cannot be read, if so.
+    /// Findings that make the current settings unreadable; empty if they can be read.
     pub unreadable: Vec<Finding>,
     merged: MemoryFiles,
     base: MemoryFiles,
@@ -75,11 +75,11 @@ pub async fn merged_trees(
     })
 }
 
-/// Returns whether `planwright.yaml` is just what the change was planned to leave.
+/// Returns whether `planwright.yaml` is exactly what the change was planned to produce.
 async fn is_as_planned(mirror: &Mirror, tip: &Sha, recorded: &RecordedPlanSet) -> Result<bool> {
     let file = async |tree: &Sha| match mirror.read(tree, FILE).await {
         Ok(file) => Ok(Some(file)),
-        // No plain file, or a tree that only a lost mirror had: nothing that could be compared.
+        // Not a plain file, or a tree that only a lost mirror had: nothing to compare with.
         Err(git::Error::Refused { .. } | git::Error::Missing(_)) => Ok(None),
         Err(error) => Err(error),
     };
@@ -112,7 +112,7 @@ impl MergedTrees {
     }
 }
 
-/// Returns the work directory of a run: fresh, and removed when nothing is left to look at.
+/// Returns the work directory of a run: new for each run, and removed at the end.
 pub fn run_dir(app: &App, run: RunId) -> std::path::PathBuf {
     app.data.join("apply").join(run.to_string())
 }

@@ -1,8 +1,8 @@
-//! A change was merged: apply what was approved, if that is still what would happen, and verify it.
+//! Applies a merged change if the current plan is still the approved one, and verifies the result.
 //!
-//! The order is fixed: verdict, locks in the order of the merges, a new plan with the credentials of
-//! an apply, comparison, journal, apply, verification. Nothing of this module knows a model, and
-//! nothing of it is ever retried by itself; `recover` looks at what a lost worker has left.
+//! The order is fixed: verdict, locks in the order of the merges, a new plan with the credentials
+//! of an apply, comparison, journal, apply, verification. This module does not use the model. An
+//! apply is never retried automatically; `recover` examines what an interrupted one has done.
 
 mod confirm;
 mod merged_trees;
@@ -36,23 +36,23 @@ use crate::{
 };
 pub use recover::given_up;
 
-/// For how long a lock is shown as held without a sign of life.
+/// How long a lock is shown as held without a renewal; when the lease has expired it stays held.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// What is being applied.
+/// The merged change that is being applied.
 pub(super) struct ApplyContext<'a> {
     pub target: &'a Target,
     pub pull: &'a PullRequest,
     pub recorded: &'a RecordedPlanSet,
     pub trees: &'a MergedTrees,
-    /// None where the merge was enough.
+    /// The command that requested it; `None` if the merge was enough.
     pub asked: Option<&'a Invocation>,
-    /// Of the plan that whoever asked names, as it was typed.
+    /// The digest in the command, as it was typed.
     pub digest: Option<&'a str>,
 }
 
 impl ApplyContext<'_> {
-    /// Returns what the page of an apply is about.
+    /// Returns the subject for the page of the apply.
     fn subject(&self) -> Subject {
         Subject {
             repository: self.target.repository.clone(),
@@ -83,13 +83,13 @@ async fn apply(job: &Apply, context: &JobContext<'_>) -> Result<Vec<Job>> {
     let ended = in_turn(app, target, asked, digest, context).await;
     context.log.write().await;
     if !matches!(ended, Err(Error::Later { .. } | Error::Away(_))) {
-        // Whoever does not come again must not keep later changes waiting.
+        // An apply that does not come back must not block later changes.
         app.store.leave_queues(id_of(target)).await?;
     }
     ended
 }
 
-/// Waits for its turn, for which GitHub need not be asked, and goes on when it has come.
+/// Waits in the queues, without calls to GitHub, and applies when the change is first in them.
 async fn in_turn(
     app: &App,
     target: &Target,
@@ -130,7 +130,7 @@ async fn in_turn(
     }
     if let Some(ended) = ended(recorded, asked) {
         ended?;
-        // Only its last words may be missing.
+        // Only the final comment may be missing.
         return outbox::comment(app, target, &recorded.change).await.map(|()| Vec::new());
     }
     if !trees.unreadable.is_empty() {
@@ -148,7 +148,7 @@ async fn in_turn(
     approved(app, &apply, context).await
 }
 
-/// Goes on with what may be applied, as soon as it has its locks.
+/// Applies the change if its requirements are met and it gets its locks.
 async fn approved(
     app: &App,
     apply: &ApplyContext<'_>,
@@ -172,7 +172,7 @@ async fn approved(
     }
 }
 
-/// Fails with what whoever asked for it hears of an apply that has ended, unless it is applied.
+/// Fails with the refusal for the person who requested an apply, unless the change is applied.
 fn refuse_unless_applied(asked: Option<&Invocation>, change: &Change) -> Result<Vec<Job>> {
     let refusal = match (change.state, &change.digest) {
         _ if asked.is_none() => return Ok(Vec::new()),
@@ -186,8 +186,8 @@ fn refuse_unless_applied(asked: Option<&Invocation>, change: &Change) -> Result<
     Err(refusal.into())
 }
 
-/// Returns whether nothing is to be done any more: a webhook that comes twice or late retries
-/// nothing, and what was applied or superseded is so for good.
+/// Returns the result if there is nothing left to do. A repeated or late webhook retries nothing,
+/// and an applied or superseded change stays so.
 fn ended(recorded: &RecordedPlanSet, asked: Option<&Invocation>) -> Option<Result<(), Refusal>> {
     let refusal = match recorded.change.state {
         ChangeState::Applied => Refusal::AlreadyApplied,
@@ -200,8 +200,8 @@ fn ended(recorded: &RecordedPlanSet, asked: Option<&Invocation>) -> Option<Resul
     Some(if asked.is_some() { Err(refusal) } else { Ok(()) })
 }
 
-/// No stack is affected: what was planned once was taken back by a later push, or only the settings
-/// change, which are in force from the merge on.
+/// Handles a change that affects no stack: a later push reverted what was planned, or only the
+/// settings change, which are active from the merge on.
 async fn nothing_to_apply(
     app: &App,
     target: &Target,
@@ -214,7 +214,7 @@ async fn nothing_to_apply(
         wait_for_pr_jobs(app, target, asked).await?;
         let mirror =
             merge_preview::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
-        // By the settings that held before: its own must not decide about themselves.
+        // The settings before the change apply: it must not decide about itself.
         let base = &recorded.plan_set.base_commit;
         let config = merge_preview::config(&mirror, &mirror.tree(base).await?).await?;
         let change = verdict::judged(app, target, pull, recorded, config).await?.merged()?;
@@ -227,8 +227,8 @@ async fn nothing_to_apply(
     }
 }
 
-/// It was merged before it was planned, so nothing of it can have been approved: its plan says what
-/// would happen, and waits to be confirmed.
+/// Handles a change that was merged before it was planned, so that nothing can have been approved:
+/// enqueues its plan, which then has to be confirmed.
 fn unplanned(target: &Target, asked: Option<&Invocation>) -> Result<Vec<Job>> {
     match asked {
         Some(_) => Err(Refusal::NothingPlanned.into()),
@@ -238,8 +238,8 @@ fn unplanned(target: &Target, asked: Option<&Invocation>) -> Result<Vec<Job>> {
     }
 }
 
-/// Returns the change as it is judged at this moment, and the key to an apply if the facts give
-/// one.
+/// Returns the change with its current verdict and, if all requirements are met, the token that
+/// allows an apply.
 pub(super) async fn requirements_met(
     app: &App,
     apply: &ApplyContext<'_>,
@@ -258,8 +258,8 @@ pub(super) async fn requirements_met(
     Ok((change.judged(judgement)?, verdict.requirements_met()))
 }
 
-/// Waits for what came before the merge: the review of who approved and merged in one breath, for
-/// one, may not be noted yet.
+/// Fails with `Error::Later` while earlier jobs of the pull request are open: for example, a review
+/// that came just before the merge may not be recorded yet.
 async fn wait_for_pr_jobs(app: &App, target: &Target, asked: Option<&Invocation>) -> Result<()> {
     let jobs = app.store.open_jobs().await?;
     let lane = Lane::PullRequest(target.into()).to_string();
@@ -271,7 +271,7 @@ async fn wait_for_pr_jobs(app: &App, target: &Target, asked: Option<&Invocation>
     Err(Error::Later { at: soon(app, 2), why })
 }
 
-/// Takes the locks of all stacks of the change, or its places in their queues.
+/// Takes the locks of all stacks of the change, or a place in their queues.
 async fn locks(app: &App, apply: &ApplyContext<'_>) -> Result<LockAnswer> {
     let plans = &apply.recorded.plan_set.plans;
     let stacks: Vec<_> = plans.iter().map(|plan| plan.stack.clone()).collect();
@@ -288,7 +288,8 @@ struct Waiting {
     positions: Vec<QueuePosition>,
 }
 
-/// Says in which place the change waits, and comes again unless it was cancelled.
+/// Shows the change's place in the queues, and fails with `Error::Later` or, if cancelled,
+/// `Error::Stopped`.
 async fn queued(
     app: &App,
     target: &Target,
@@ -306,7 +307,7 @@ async fn queued(
         change = change.cancelled()?;
     }
     app.store.record_change(waiting.plan_set, &change).await?;
-    // Costs nothing at GitHub as long as it says the same.
+    // Makes no call to GitHub while the text stays the same.
     outbox::comment(app, target, &change).await?;
     if is_cancelled {
         return Err(Error::Stopped);
@@ -314,13 +315,13 @@ async fn queued(
     Err(Error::Later { at: soon(app, 5), why: "another change holds the lock of a stack".into() })
 }
 
-/// Stores and posts where the change stands.
+/// Stores the change and updates its comment.
 pub(super) async fn show(app: &App, apply: &ApplyContext<'_>, change: &Change) -> Result<()> {
     app.store.record_change(apply.recorded.id, change).await?;
     outbox::comment(app, apply.target, change).await
 }
 
-/// Gives the locks back, whatever came of the run.
+/// Releases the locks, whatever the result of the run.
 pub(super) async fn release(app: &App, lock: LockHeld) -> Result<()> {
     let _ = app.store.release_locks(lock).await?;
     Ok(())

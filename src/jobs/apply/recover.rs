@@ -1,7 +1,7 @@
-//! A worker was lost over an apply: look at what was done, say it, and run nothing again.
+//! Recovers from an interrupted apply: finds out what was done, reports it, and repeats nothing.
 //!
-//! An apply that the engine had begun goes on without us, in a process group of its own. First that
-//! process has to end; then the state says how far it came.
+//! An apply that the engine had begun continues without the bot, in its own process group. First
+//! that process has to end; then the state shows how far it got.
 
 use std::{fs, path::Path};
 
@@ -30,10 +30,10 @@ use crate::{
     jobs::plan::planned,
 };
 
-/// Returns what a change that is settled by looking came to; none when nothing had been begun, so
-/// that it may be applied.
+/// Returns the change if an earlier run settled it; `None` if nothing had been begun, so that it
+/// may be applied.
 ///
-/// Jobs of a change run one at a time, so a run that is still open is one that was lost.
+/// Jobs of a change run one at a time, so a run that is still open was interrupted.
 pub async fn settled(
     app: &App,
     apply: &ApplyContext<'_>,
@@ -58,10 +58,10 @@ pub async fn settled(
         if let Some(step) = open {
             return given_up_on(app, apply, &steps, step).await.map(Some);
         }
-        // One that hangs and only reads keeps nobody from looking.
+        // A hanging process that only reads does not prevent recovery.
     }
     if !has_begun(&steps) {
-        // Nothing was begun that could have changed the world.
+        // Nothing was begun that could have changed any resource.
         let _ = app.store.finish_run(run.id, RunState::Cancelled, app.now()).await?;
         let _ = fs::remove_dir_all(run_dir(app, run.id));
         return Ok(None);
@@ -82,7 +82,7 @@ async fn last_apply(app: &App, id: PullRequestId) -> Result<Option<Run>> {
     Ok(runs.into_iter().rfind(|run| run.kind == RunKind::Apply))
 }
 
-/// Returns the open run of a change whose engine ought to have ended long ago, so that a person may
+/// Returns the open run of a change whose engine should have ended long ago, so that a person may
 /// decide that it has.
 pub async fn given_up(app: &App, id: PullRequestId) -> Result<Option<RunId>> {
     let Some(run) = last_apply(app, id).await?.filter(|run| run.state == RunState::Running) else {
@@ -92,12 +92,13 @@ pub async fn given_up(app: &App, id: PullRequestId) -> Result<Option<RunId>> {
     Ok(open_step(&steps).filter(|step| is_overdue(app, step.at)).map(|_| run.id))
 }
 
-/// Returns whether what was begun at `since` has taken longer than any apply may.
+/// Returns whether something that began at `since` has taken longer than any apply may.
 fn is_overdue(app: &App, since: Timestamp) -> bool {
     since.checked_add(app.engine.longest_apply()).is_ok_and(|end| end < app.now())
 }
 
-/// Says that nobody knows whether the engine still runs. The run stays open and the locks stay held.
+/// Reports that it is unknown whether the engine still runs. The run stays open and the locks stay
+/// held.
 async fn given_up_on(
     app: &App,
     apply: &ApplyContext<'_>,
@@ -124,7 +125,7 @@ async fn given_up_on(
     Ok(change)
 }
 
-/// The run of this very job has ended, and only the locks or the comment may be behind.
+/// Completes a run of this same job that had ended: releases the locks and updates the comment.
 async fn finish_reply(app: &App, apply: &ApplyContext<'_>) -> Result<()> {
     match locks(app, apply).await? {
         LockAnswer::Held(lock) => release(app, lock).await?,
@@ -133,9 +134,9 @@ async fn finish_reply(app: &App, apply: &ApplyContext<'_>) -> Result<()> {
     outbox::comment(app, apply.target, &apply.recorded.change).await
 }
 
-/// Returns whether an engine of the run may still be at work. Process ids say so on its own host
-/// only; on another one, which has the same data directory if it was only started anew, the lock
-/// does.
+/// Returns whether an engine of the run may still be running. Process ids are only meaningful on
+/// the run's own host; on another host that shares the data directory, the lock on the work
+/// directory is checked.
 fn may_run(app: &App, run: RunId, steps: &[JournalEntry]) -> bool {
     let dir = run_dir(app, run);
     let is_of_here = host(steps).is_none_or(|host| host == Host::here());
@@ -161,8 +162,8 @@ fn is_alive(step: &JournalEntry) -> bool {
     })
 }
 
-/// Returns whether some process works in `dir`: the one that was started just before its name could
-/// be written down.
+/// Returns whether any process works in `dir`. This finds a process that was started just before it
+/// could be recorded.
 fn is_used(dir: &Path) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else { return false };
     processes.flatten().any(|process| {
@@ -170,7 +171,7 @@ fn is_used(dir: &Path) -> bool {
     })
 }
 
-/// A run over which a worker was lost, and what it had written down.
+/// An interrupted run, and its steps in the journal.
 struct LostRun<'a> {
     run: &'a Run,
     steps: &'a [JournalEntry],
@@ -226,7 +227,7 @@ async fn look_at(
         Ok(work) => work,
         Err(message) => return Ok(StackProgress::Failed { message }),
     };
-    // Looking is not applying: whoever cancels that wants to know all the more what was done.
+    // This only reads the state, so a cancellation must not stop it: it reports what was done.
     match planned(work.plan(&app.apply_env, &context.unstoppable(), Stage::PlanAgain).await)? {
         Ok(now) if now.plan.has_converged() => {
             drop(now);

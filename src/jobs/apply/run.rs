@@ -1,4 +1,4 @@
-//! One run of an apply: plan again, compare, apply, verify, and say how it ended.
+//! One run of an apply: plan again, compare, apply, verify, and report.
 
 use std::{collections::BTreeMap, fs};
 
@@ -33,17 +33,17 @@ use crate::{
     jobs::plan::{Work, planned},
 };
 
-/// How applying one stack went.
+/// The result of applying one stack.
 struct AppliedOne {
     progress: StackProgress,
     /// Whether any of its resources may have changed.
     is_begun: bool,
 }
 
-/// What a stack of the change is about to become.
+/// What is about to be done with a stack.
 enum Next {
     Ready(Box<(Work, Planned)>),
-    /// By the merge that was applied last.
+    /// Nothing: this newer merge was already applied.
     Superseded(Sha),
 }
 
@@ -54,7 +54,7 @@ pub struct Approved {
     pub change: Change,
 }
 
-/// One run, its locks, and who watches it.
+/// A run with its locks and context.
 #[derive(Clone, Copy)]
 pub struct ApplyRun<'a> {
     pub app: &'a App,
@@ -64,14 +64,14 @@ pub struct ApplyRun<'a> {
     pub context: &'a JobContext<'a>,
 }
 
-/// Where a change stands after a run, and how the run is to be recorded.
+/// The change after a run, and the state of the run.
 struct Ended {
     change: Change,
     state: RunState,
 }
 
-/// Applies under the locks, if the new plans have the approved digest; returns where the change
-/// stands then.
+/// Applies the change under its locks if the new plans have the approved digest; returns the change
+/// afterwards.
 pub async fn run(
     app: &App,
     apply: &ApplyContext<'_>,
@@ -92,11 +92,11 @@ pub async fn run(
         && has_begun(&app.store.steps(id).await?)
     {
         tracing::error!(run = %id, %error, "an apply was broken off; it will be looked at");
-        // The run stays open and the locks stay ours: the next attempt is a recovery.
+        // The run stays open and its locks stay held, so that the next attempt is a recovery.
         return Err(Error::Later { at: soon(app, 2), why: "an apply was broken off".into() });
     }
     let state = ended.as_ref().map_or(RunState::Cancelled, |ended| ended.state);
-    // What is left to look at after a failure is in the state and the journal, not in there.
+    // What is needed after a failure is in the state and the journal, not in this directory.
     let _ = fs::remove_dir_all(run_dir(app, id));
     context.log.write().await;
     app.metrics.apply(state);
@@ -117,7 +117,7 @@ pub async fn run(
     Err(error)
 }
 
-/// Notes how long the locks were waited for.
+/// Logs how long the change waited for its locks.
 async fn note_wait(app: &App, apply: &ApplyContext<'_>, context: &JobContext<'_>) -> Result<()> {
     let locks = app.store.stack_locks(apply.target.repository.id).await?;
     let own = locks.iter().filter(|lock| lock.pull_request == id_of(apply.target));
@@ -127,7 +127,7 @@ async fn note_wait(app: &App, apply: &ApplyContext<'_>, context: &JobContext<'_>
     Ok(())
 }
 
-/// Returns what is said of a stack whose outputs could not be read.
+/// Returns the progress of a stack whose outputs could not be read.
 pub fn unread_outputs(error: &engine::Error) -> StackProgress {
     let message = format!(
         "nothing is left to do for it, but its outputs cannot be read, so it is not noted as applied: \
@@ -181,7 +181,7 @@ async fn run_locked(run: &ApplyRun<'_>, met: &RequirementsMet, change: Change) -
     settled(run, change, has_begun).await
 }
 
-/// Stores how an apply ended.
+/// Stores the result of an apply.
 async fn settled(run: &ApplyRun<'_>, change: Change, has_begun: bool) -> Result<Ended> {
     let change = change.settled(has_begun)?;
     run.app.store.record_change(run.apply.recorded.id, &change).await?;
@@ -194,7 +194,7 @@ async fn settled(run: &ApplyRun<'_>, change: Change, has_begun: bool) -> Result<
     Ok(Ended { change, state })
 }
 
-/// Installs what any of the stacks needs before the first is begun.
+/// Installs the providers that the stacks need before the first is begun.
 async fn install_providers(
     run: &ApplyRun<'_>,
     mut change: Change,
@@ -215,7 +215,7 @@ async fn install_providers(
     Ok(change)
 }
 
-/// Plans a stack again, unless a newer merge of it was applied before.
+/// Plans a stack again, unless a newer merge was already applied to it.
 async fn next(run: &ApplyRun<'_>, plan: &StackPlan) -> Result<Result<Next, String>> {
     let ApplyRun { app, apply, id, context, .. } = *run;
     let repository = apply.target.repository.id;
@@ -223,7 +223,7 @@ async fn next(run: &ApplyRun<'_>, plan: &StackPlan) -> Result<Result<Next, Strin
         let (mirror, commit) = (&apply.trees.mirror, &apply.trees.commit);
         let is_known =
             merge_preview::applied_tree(app, apply.target, mirror, &applied.commit).await?;
-        // What no branch has any more comes after no merge.
+        // If the applied commit is in no branch any more, it is newer than no merge.
         if is_known.is_ok()
             && applied.commit != *commit
             && mirror.is_ancestor(commit, &applied.commit).await?
@@ -239,7 +239,7 @@ async fn next(run: &ApplyRun<'_>, plan: &StackPlan) -> Result<Result<Next, Strin
     Ok(planned.map(|planned| Next::Ready(Box::new((work, planned)))))
 }
 
-/// Returns the digest of what would happen now; a superseded stack stands as it was approved.
+/// Returns the digest of the current plans; a superseded stack counts with its approved plan.
 fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
     let digests = stacks.iter().map(|(stack, (approved, next))| {
         let digest = match next {
@@ -251,7 +251,7 @@ fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
     plan_set_digest(&digests.collect())
 }
 
-/// Shows what would happen now, under a digest of its own that someone may confirm.
+/// Shows the current plans under a new digest, which can be confirmed.
 async fn differs(
     run: &ApplyRun<'_>,
     mut change: Change,
@@ -281,7 +281,7 @@ async fn differs(
     Ok(change)
 }
 
-/// Applies one stack and proves that it has converged.
+/// Applies one stack and verifies that it has converged.
 async fn apply_one(run: &ApplyRun<'_>, work: &Work, planned: Planned) -> Result<AppliedOne> {
     let ApplyRun { app, id, lock, context, .. } = *run;
     let outputs = if planned.plan.is_empty() {
@@ -294,7 +294,8 @@ async fn apply_one(run: &ApplyRun<'_>, work: &Work, planned: Planned) -> Result<
         }
     } else {
         if app.store.renew_locks(lock, app.now(), LEASE).await? == WriteOutcome::Lost {
-            // Somebody has taken this apply for dead and looks after it now; theirs is the last word.
+            // Another worker took the locks and recovers this apply, so this one must not report
+            // anything.
             let why = "another worker has taken the locks".into();
             return Err(Error::Later { at: soon(app, 5), why });
         }
@@ -344,7 +345,7 @@ fn what_stands(failed: &ApplyFailed) -> String {
     message
 }
 
-/// Records that a stack was applied, and verifies it by a second plan.
+/// Records that a stack was applied, and verifies it with a second plan.
 pub async fn record_applied(
     run: &ApplyRun<'_>,
     work: &Work,
@@ -361,7 +362,8 @@ pub async fn record_applied(
         removed: work.kind == crate::jobs::plan::Kind::Destroy,
     };
     if app.store.record_applied(lock, &applied).await? == WriteOutcome::Lost {
-        // Later changes would take what was applied before for what stands.
+        // Without the record, later changes would take the previously applied commit for the
+        // current one.
         let message = "it was applied, but its lock was taken away meanwhile, so Planwright could not \
                        note it: neither drift nor a later change knows of it. Look at the state of \
                        this stack and at what else was applied to it; `/infra apply` plans it again";
@@ -385,14 +387,14 @@ pub async fn record_applied(
     }
 }
 
-/// Returns what a plan would change, as lines below a sentence.
+/// Returns what a plan would change, as list items to follow a sentence.
 fn changes(plan: &Plan) -> String {
     let resources = plan.acted_on().map(|it| format!("\n- {}: {}", it.address, it.action));
     let outputs = plan.outputs.keys().map(|name| format!("\n- output {name}"));
     resources.chain(outputs).collect()
 }
 
-/// Returns outputs for people; what is sensitive is named, never shown.
+/// Returns outputs to show; sensitive ones without their value.
 fn output_values(outputs: BTreeMap<String, Output>) -> BTreeMap<String, Value> {
     let value = |output: Output| match output.sensitive {
         true => Value::Sensitive(String::new()),

@@ -1,4 +1,4 @@
-//! The steps of an apply as words of the journal, and writing them down.
+//! The steps of an apply in the journal, and recording them.
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -11,11 +11,11 @@ use crate::{app::App, flow::Result};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The run has started; the entry names its job and its host.
+    /// The run has started; the entry names its job and host.
     Begun,
-    /// The engine is about to be told to apply; from here on the world may have changed.
+    /// The engine is about to apply; from here on resources may have changed.
     Applying,
-    /// The engine runs; the entry names its process.
+    /// The engine is running; the entry names its process.
     Started,
     Applied,
     Verified,
@@ -40,14 +40,14 @@ impl Step {
     }
 }
 
-/// Whose run it is, and where all of its processes are.
+/// The job of a run, and the host of its processes.
 #[derive(Serialize, Deserialize)]
 struct Begun {
     job: Option<i64>,
     host: Host,
 }
 
-/// Writes down whose run it is.
+/// Records the start of a run, with its job and host.
 pub async fn begun(app: &App, run: RunId, job: Option<JobId>) -> Result<()> {
     let begun = Begun { job: job.map(|job| job.0), host: Host::here() };
     let detail = serde_json::to_value(begun).context("writing the start of a run down")?;
@@ -61,22 +61,22 @@ fn who_began(steps: &[JournalEntry]) -> Option<Begun> {
     serde_json::from_value(begun.detail.clone()).ok()
 }
 
-/// Returns whether the run with these steps is one of `job`.
+/// Returns whether the run with these steps belongs to `job`.
 pub fn is_of(steps: &[JournalEntry], job: Option<JobId>) -> bool {
     job.is_some() && who_began(steps).is_some_and(|begun| begun.job == job.map(|job| job.0))
 }
 
-/// Returns where the processes of the run are; none when that was not written down any more.
+/// Returns the host of the run's processes; `None` if it was not recorded.
 pub fn host(steps: &[JournalEntry]) -> Option<Host> {
     who_began(steps).map(|begun| begun.host)
 }
 
-/// Returns whether the engine was told to apply, so that the world may have changed.
+/// Returns whether an apply was begun, so that resources may have changed.
 pub fn has_begun(steps: &[JournalEntry]) -> bool {
     steps.iter().any(|step| Step::Applying.is(&step.step))
 }
 
-/// Returns the step with which the engine began that is not known to have ended.
+/// Returns the last step that began an apply, unless a later one shows its end.
 pub fn open_step(steps: &[JournalEntry]) -> Option<&JournalEntry> {
     let begun = steps.iter().rposition(|step| Step::Applying.is(&step.step))?;
     let has_ended = |step: &JournalEntry| {
@@ -86,7 +86,7 @@ pub fn open_step(steps: &[JournalEntry]) -> Option<&JournalEntry> {
     (!steps[begun..].iter().any(has_ended)).then_some(&steps[begun])
 }
 
-/// Writes a step of one stack down.
+/// Records a step of one stack.
 pub async fn note(
     app: &App,
     run: RunId,
@@ -98,7 +98,7 @@ pub async fn note(
     Ok(app.store.journal(run, &entry).await?)
 }
 
-/// Writes the process down that the engine has just started.
+/// Records the process that the engine has just started.
 pub async fn started(
     app: &App,
     run: RunId,
@@ -114,7 +114,7 @@ pub async fn started(
         started: i64::try_from(process.start_time).unwrap_or(i64::MAX),
     };
     let entry = entry(stack, Step::Started, serde_json::Value::Null, Some(child), app.now());
-    // The apply goes on: recovery also finds it by the directory that it works in.
+    // The apply continues: recovery also finds its process by the work directory.
     if let Err(error) = app.store.journal(run, &entry).await {
         tracing::error!(%run, %stack, %error, "the start of an apply was not written down");
     }

@@ -1,4 +1,4 @@
-//! The third stage: which stacks the change touches, and by which settings it is judged.
+//! The third stage: which stacks the change affects, and which settings apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,18 +22,18 @@ use crate::flow::{
     outbox,
 };
 
-/// What a change is about.
+/// What a change affects.
 pub struct Affected {
-    /// The stacks, each with all reasons why it is touched.
+    /// The stacks, each with all reasons.
     pub stacks: BTreeMap<StackId, BTreeSet<Reason>>,
     pub change: Change,
-    /// The settings by which it is judged: those of the base.
+    /// The settings that apply: those of the base.
     pub config: RepoConfig,
     pub settings_digest: Digest,
 }
 
-/// Finds the stacks that the change touches. Ends the planning where it touches none, and where its
-/// files cannot be read; refuses what was asked of a stack that it does not touch.
+/// Finds the stacks that the change affects. Ends the planning if there are none or the files
+/// cannot be read. Refuses a request for a stack that is not affected.
 pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<Affected, Exit> {
     let blocked = |change: Change, findings: Vec<Finding>| -> Exit {
         match change.blocked(Block::Findings(findings)) {
@@ -50,7 +50,7 @@ pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<A
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
     }
     gate::refuse_own_code(planning, preview, &stacks).await?;
-    // From here on nothing is refused any more, so something will end the check.
+    // From here on nothing is refused any more, so the check run will certainly be completed.
     match planning.invocation() {
         Some(_) => planning.begin().await?,
         None => planning.begin_page().await,
@@ -75,7 +75,8 @@ pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<A
     Ok(Affected { stacks, change, config, settings_digest })
 }
 
-/// A check is enough, unless something was said before that no longer holds.
+/// Returns the outcome for a change that affects no stack. The check run is enough, unless there is
+/// an earlier comment that no longer holds.
 async fn unaffected(planning: &Planning<'_>, change: Change) -> Result<Outcome> {
     let context = planning.context;
     let has_commented = outbox::has_commented(context.app, context.target).await?;

@@ -1,7 +1,7 @@
-//! What is not run of a head, and who may have it run all the same.
+//! Which parts of a head are not run, and who may override that.
 //!
-//! A plan runs providers and the code of packages. What comes from outside, or is such code, is only
-//! looked at until a maintainer has seen just that and asks for it.
+//! A plan runs providers and the code of packages. Code from outside, or changed packages, are not
+//! run until a maintainer has seen the comment about exactly this head and then requests a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,9 +18,9 @@ use crate::flow::{Result, facts, merge_preview::MergePreview};
 
 /// Whether the head may be run.
 pub struct PlanGate {
-    /// Why nothing may be, if so.
+    /// Why nothing of the head is run, if so.
     pub withheld: Option<NotPlanned>,
-    /// Whether a maintainer asked for this very head.
+    /// Whether a maintainer requested a plan of exactly this head.
     pub overridden: bool,
 }
 
@@ -33,7 +33,7 @@ impl PlanGate {
     }
 }
 
-/// The folder of the package whose bytes change under a stack.
+/// Returns the folder of the stack's package if its files change.
 pub fn changes_package(reasons: &BTreeSet<Reason>) -> Option<&str> {
     reasons.iter().find_map(|reason| match reason {
         Reason::Package { folder } => Some(folder.as_str()),
@@ -41,8 +41,8 @@ pub fn changes_package(reasons: &BTreeSet<Reason>) -> Option<&str> {
     })
 }
 
-/// Refuses whoever would override the gate for code of their own: it runs with our credentials, so it
-/// takes two.
+/// Refuses a person who would override the gate for code of their own: it runs with the bot's
+/// credentials, so two people are needed.
 pub async fn refuse_own_code(
     planning: &Planning<'_>,
     preview: &MergePreview,
@@ -64,7 +64,7 @@ pub async fn refuse_own_code(
     }
 }
 
-/// Returns who asks for a plan of just what our comment on this head shows, if it is so.
+/// Returns the request for a plan if it was made after our comment on this head was posted.
 async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<&'a Invocation>> {
     let Some(invocation) = planning.invocation() else { return Ok(None) };
     let shown = planning.context.app.store.latest_plan_set(planning.id()).await?;
@@ -75,8 +75,8 @@ async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<&'a Invocat
     Ok(Some(invocation).filter(|_| has_read))
 }
 
-/// Returns why nothing of the head is run. A plan runs providers, so it is made only for branches of
-/// this repository, pushed by people who may write.
+/// Returns why nothing of the head is run, if so. A plan runs providers, so only branches of this
+/// repository are planned, and only if the people who pushed them have write permission.
 async fn withheld(planning: &Planning<'_>) -> Result<Option<NotPlanned>> {
     let (app, target, pull) = (planning.context.app, planning.context.target, planning.pull());
     if pull.is_from_fork() {
@@ -85,10 +85,11 @@ async fn withheld(planning: &Planning<'_>) -> Result<Option<NotPlanned>> {
     let heads = [pull.head.clone()];
     let mut pushers = app.store.pushers(target.repository.id, &pull.head_ref, &heads).await?;
     if pushers.is_empty() {
-        // The push was not heard of; whoever opened the pull request stands for it.
+        // The push was not recorded, so the author of the pull request counts instead.
         pushers.insert(pull.author.id, pull.author.login.clone());
     }
-    // What the bot commits, it commits for people who are noted as pushers too, and asked live.
+    // For commits by the bot, the people who requested them are recorded as pushers and checked
+    // too.
     let ours = app.github.login().await?;
     for (user, login) in pushers.into_iter().filter(|(_, login)| login != ours) {
         let actor = facts::person(user, login);

@@ -1,4 +1,4 @@
-//! The fifth stage: the plan set as it is recorded, and the verdict on it.
+//! The fifth stage: records the plan set, and computes the verdict.
 
 use planwright_core::{
     change::{Basis, PlannedSet},
@@ -9,7 +9,7 @@ use planwright_store::PlanSet;
 use super::{Planning, affect::Affected, publish::Outcome, stacks::PlannedStacks};
 use crate::flow::{Result, facts, merge_preview::MergePreview};
 
-/// Records the plan set and judges the change by it.
+/// Records the plan set and computes the verdict on the change.
 pub async fn judge(
     planning: &Planning<'_>,
     preview: &MergePreview,
@@ -37,7 +37,7 @@ pub async fn judge(
     };
     planning.looked.snapshot.still_holds(app).await?;
     let id = app.store.record_plan_set(&set, &change).await?;
-    // What was posted of the same plan set before is known only of the recorded one.
+    // Only the recorded plan set has the time at which an equal one was posted before.
     let recorded = app.store.plan_set(id).await?;
     let input = facts::VerdictInput {
         target: context.target,

@@ -1,4 +1,4 @@
-//! The first stage: what GitHub says of the pull request, and whether it is to be planned at all.
+//! The first stage: reads the pull request, and decides whether there is something to plan.
 
 use planwright_core::{job::Plan, pull_request::PullRequestState};
 use planwright_view::Refusal;
@@ -8,24 +8,24 @@ use crate::flow::{
     pull_snapshot::{PullSnapshot, pull_snapshot},
 };
 
-/// What there is to plan of a pull request.
+/// What is to be planned of a pull request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// What its head would make of the base.
+    /// The result of merging its head into the base.
     Head,
-    /// What its merge has made of the base: it was merged before its head was planned.
+    /// The result of its merge: it was merged before its head was planned.
     Merge,
-    /// Nothing: it is open into a branch that is never applied.
+    /// Nothing: it is open against a branch that is never applied.
     OtherBase,
 }
 
-/// A pull request as it was looked at.
+/// A pull request as it was read.
 pub struct Looked {
     pub snapshot: PullSnapshot,
     pub subject: Subject,
 }
 
-/// Reads the pull request; none if there is nothing to plan and nobody to tell so.
+/// Reads the pull request; returns `None` if there is nothing to plan and nothing to report.
 pub async fn look(job: &Plan, context: &JobContext<'_>) -> Result<Option<Looked>> {
     let (app, target, is_asked) = (context.app, &job.target, job.asked.is_some());
     let snapshot = pull_snapshot(app, target).await?;

@@ -12,8 +12,8 @@ use crate::flow::{
     merge_preview::{self, MergePreview, Merged},
 };
 
-/// Merges head into base, or reads what was merged. Ends the planning where they conflict, or where the
-/// base is a branch that is never applied.
+/// Merges head into base, or reads what was merged. Ends the planning if there are conflicts, or if
+/// the base is a branch that is never applied.
 pub async fn merge(planning: &Planning<'_>) -> Result<Box<MergePreview>, Exit> {
     let context = planning.context;
     let (app, target, pull) = (context.app, context.target, planning.pull());
@@ -21,7 +21,7 @@ pub async fn merge(planning: &Planning<'_>) -> Result<Box<MergePreview>, Exit> {
         Subject::OtherBase => Err(other_base(planning).await?.into()),
         Subject::Merge => Ok(merge_preview::merged_preview(app, target, pull).await?),
         Subject::Head => {
-            // What is asked for may still be refused, and then nothing would end the check.
+            // A requested plan may still be refused, and then nothing would complete the check run.
             if planning.invocation().is_none() {
                 planning.begin().await?;
             }
@@ -36,10 +36,10 @@ pub async fn merge(planning: &Planning<'_>) -> Result<Box<MergePreview>, Exit> {
     }
 }
 
-/// Nothing is run of it, and its check never passes.
+/// Returns the outcome for another base: nothing is run, and the check never passes.
 async fn other_base(planning: &Planning<'_>) -> Result<Outcome> {
     let (context, pull) = (planning.context, planning.pull());
-    // A plan set without plans: what was approved for another base is not approved any more.
+    // The plan set has no plans, so that an approval given for another base no longer counts.
     let settings = Digest::from_text("none");
     let basis = Basis { base: pull.base_ref.clone(), settings: settings.clone() };
     let trusted = pull.default_branch.clone();

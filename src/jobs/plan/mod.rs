@@ -1,8 +1,8 @@
-//! A pull request was opened or pushed to, or somebody asked: plan every stack that it affects.
+//! Plans every stack that a pull request affects, after it was opened or pushed to, or on request.
 //!
-//! Five stages hand on what they found: look, merge, affect, plan, judge. Each may end the planning with
-//! an outcome, and one exit publishes that: one comment and one check run that say what would happen and
-//! what is still missing. Nothing is applied here.
+//! Five stages pass on their results: look, merge, affect, plan, judge. Each may end the planning
+//! with an outcome, and `publish` reports it in one comment and one check run: what would happen
+//! and what is still missing. Nothing is applied here.
 
 mod affect;
 mod gate;
@@ -45,7 +45,7 @@ impl Run for Plan {
     }
 }
 
-/// Plans what the pull request would do, or the stacks that were named, and says so.
+/// Plans what the pull request would do, or the named stacks, and reports it.
 async fn plan(job: &Plan, context: &JobContext<'_>) -> Result<()> {
     let Some(looked) = look::look(job, context).await? else { return Ok(()) };
     let planning = Planning { job, context, looked };
@@ -60,7 +60,7 @@ async fn plan(job: &Plan, context: &JobContext<'_>) -> Result<()> {
     }
 }
 
-/// The stages after the look.
+/// Runs the stages after the first.
 async fn stages(planning: &Planning<'_>) -> Result<Outcome, Exit> {
     let preview = merge::merge(planning).await?;
     let affected = affect::affect(planning, &preview).await?;
@@ -70,7 +70,7 @@ async fn stages(planning: &Planning<'_>) -> Result<Outcome, Exit> {
 
 /// Why no further stage follows.
 enum Exit {
-    /// All is known that is to be said.
+    /// The result is complete.
     Outcome(Box<Outcome>),
     Error(Error),
 }
@@ -87,7 +87,7 @@ impl<E: Into<Error>> From<E> for Exit {
     }
 }
 
-/// One planning: what is asked for, and the pull request as it was looked at.
+/// One planning: the request, and the pull request as it was read.
 struct Planning<'a> {
     job: &'a Plan,
     context: &'a JobContext<'a>,
@@ -107,23 +107,24 @@ impl Planning<'_> {
         self.job.asked.as_ref()
     }
 
-    /// The change before anything is known of it.
+    /// Returns the change before anything is known of it.
     fn change(&self) -> Change {
         Change::planning(self.pull().head.clone())
     }
 
-    /// Whether a plan set of the pull request was ever recorded.
+    /// Returns whether a plan set of the pull request was ever recorded.
     async fn was_planned(&self) -> Result<bool> {
         Ok(self.context.app.store.latest_plan_set(self.id()).await?.is_some())
     }
 
-    /// Says that it has begun, once it is sure that something will be said of how it ended.
+    /// Reports that the planning has begun. Call this only when it is certain that its end will be
+    /// reported.
     async fn begin(&self) -> Result<()> {
         self.begin_page().await;
         outbox::check(self.context.app, self.context.target, &self.change()).await
     }
 
-    /// Gives it a page, unless it has one.
+    /// Starts its page, unless it has one.
     async fn begin_page(&self) {
         let pull = self.pull();
         let subject = Subject {

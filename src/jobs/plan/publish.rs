@@ -1,4 +1,4 @@
-//! The one exit of a planning: says on GitHub what came of it.
+//! The end of a planning: reports the outcome on GitHub.
 
 use planwright_core::{change::Change, job::Target, pull_request::PullRequestState};
 use planwright_store::PlanSetId;
@@ -9,15 +9,15 @@ use crate::{
     flow::{Error, Result, id_of, outbox},
 };
 
-/// What came of a planning.
+/// The outcome of a planning.
 pub struct Outcome {
     pub change: Change,
-    /// The plan set by which it was judged, if it came to that.
+    /// The recorded plan set, if there is one.
     pub plan_set: Option<PlanSetId>,
     pub audience: Audience,
 }
 
-/// Where an outcome is said.
+/// Where an outcome is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     Check,
@@ -25,13 +25,14 @@ pub enum Audience {
 }
 
 impl Outcome {
-    /// Returns the outcome of a change that came to no plan set, for all to read.
+    /// Returns the outcome for a change without a plan set, to be reported in comment and check
+    /// run.
     pub fn told(change: Change) -> Self {
         Self { change, plan_set: None, audience: Audience::CommentAndCheck }
     }
 }
 
-/// Publishes what came of a planning, unless the pull request has moved on.
+/// Publishes the outcome of a planning, unless the pull request has changed since.
 pub async fn publish(planning: &Planning<'_>, outcome: Outcome) -> Result<()> {
     let Outcome { change, plan_set, audience } = outcome;
     let (app, target, log) = (planning.context.app, planning.context.target, &planning.context.log);
@@ -48,13 +49,13 @@ pub async fn publish(planning: &Planning<'_>, outcome: Outcome) -> Result<()> {
     if plan_set.is_some() { make_ready(planning, &change).await } else { Ok(()) }
 }
 
-/// Takes a draft of our own out of draft once its plan has succeeded: it is for people to look at.
+/// Takes a draft pull request of the bot out of draft state once its plan has succeeded.
 async fn make_ready(planning: &Planning<'_>, change: &Change) -> Result<()> {
     let (app, pull) = (planning.context.app, planning.pull());
     if !pull.is_draft || pull.state != PullRequestState::Open || change.has_errors() {
         return Ok(());
     }
-    // What a run left unfinished is for people to finish.
+    // What an agent run left unfinished has to be finished by people.
     let run = app.store.agent_run_of_pull_request(planning.id()).await?;
     let is_complete = run.is_none_or(|run| run.facts.is_complete);
     if is_complete && pull.author.login == *app.github.login().await? {
@@ -63,22 +64,23 @@ async fn make_ready(planning: &Planning<'_>, change: &Change) -> Result<()> {
     Ok(())
 }
 
-/// Ends the check of a head whose plan was stopped, or it would be in progress for ever.
+/// Completes the check run of a head whose planning was stopped; otherwise it would be in progress
+/// for ever.
 pub async fn stopped(planning: &Planning<'_>) -> Result<()> {
     let (app, target) = (planning.context.app, planning.context.target);
     let change = planning.change().stopped()?;
     let known = app.store.pull_request(planning.id()).await?;
     let is_cancelled = known.is_some_and(|it| it.cancel_requested >= Some(it.generation));
     if is_cancelled {
-        // Otherwise something newer is about to be told there.
+        // Otherwise a newer planning is about to update the comment.
         outbox::comment(app, target, &change).await?;
     }
     outbox::check(app, target, &change).await?;
     Err(Error::Stopped)
 }
 
-/// Ends the check that a planning has left in progress when it failed for good; the log has the failure
-/// under `id`.
+/// Completes the check run that a planning left in progress when it failed for good; `id` is the
+/// failure's id in the log.
 pub async fn internal_error(app: &App, target: &Target, id: &str) -> Result<()> {
     let known = app.store.pull_request(id_of(target)).await?;
     let Some(head) = known.and_then(|known| known.head) else { return Ok(()) };

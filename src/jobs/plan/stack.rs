@@ -1,4 +1,4 @@
-//! One stack of a pull request: from its files to its plan, its drift, or what is wrong with it.
+//! One stack of a pull request: its plan and drift, or what is wrong with it.
 
 use std::{
     collections::BTreeSet,
@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-/// What is planned of a stack.
+/// What is planned for a stack.
 pub type Kind = PlanKind;
 
 /// What all stacks of one planning share.
@@ -49,7 +49,7 @@ pub struct StackPlanning<'a> {
     pub gate: PlanGate,
 }
 
-/// Where a stack is worked on, and by whose settings.
+/// The repository, settings and work directory for a stack.
 pub struct Site<'a> {
     pub repository: RepositoryId,
     pub config: &'a RepoConfig,
@@ -65,7 +65,8 @@ pub struct Work {
 }
 
 impl Work {
-    /// Errors are worded for people: the lock or the settings cannot be used here.
+    /// Prepares a stack for the engine. Fails, with a message for people, if its lock or the
+    /// settings cannot be used here.
     pub async fn of(
         app: &App,
         Site { repository, config, dir }: Site<'_>,
@@ -98,7 +99,8 @@ impl Work {
         }
     }
 
-    /// All that its plan depends on but the state: files, lock, exact engine, settings.
+    /// Returns the digest of everything that its plan depends on, except the state: files, lock,
+    /// exact engine, settings.
     pub fn input_digest(&self, settings: &Digest) -> Digest {
         let binary = &self.work.binary;
         let engine = format!("{} {}", binary.kind.name(), binary.version);
@@ -136,13 +138,13 @@ impl Work {
     }
 }
 
-/// Where plans of a stack are worked on; kept, so that `init` seldom has to run.
+/// Returns the work directory for plans of a stack; it is kept, so that `init` rarely has to run.
 pub fn plan_dir(app: &App, repository: RepositoryId, stack: &StackId) -> PathBuf {
     app.data.join("plan").join(repository.to_string()).join(stack.to_string())
 }
 
 impl<'a> StackPlanning<'a> {
-    /// Plans one stack; the row is there when it has a plan.
+    /// Plans one stack. The second value is the plan to store, if there is one.
     pub async fn plan(
         &self,
         stack: &StackId,
@@ -202,7 +204,8 @@ impl<'a> StackPlanning<'a> {
             let trusted = Trusted { config: self.config, packages: base };
             return Ok((Kind::Destroy, Prepared::load(base, &trusted, stack)?));
         }
-        // Bytes of a package in the head are looked at, and run only when a maintainer says so.
+        // Changed files of a package in the head are checked, but only run if a maintainer requests
+        // it.
         let packages =
             if changes_package(reasons).is_some() || self.gate.overridden { merged } else { base };
         let trusted = Trusted { config: self.config, packages };
@@ -240,7 +243,7 @@ impl<'a> StackPlanning<'a> {
         Ok((PlanOutcome::Planned(planned.plan.clone()), Some(row)))
     }
 
-    /// The plan of the same input against the same state, unless somebody asked for a new one.
+    /// Returns a stored plan of the same input and state, unless a new one was requested.
     async fn known(&self, work: &Work, input: &Digest) -> Result<Option<StackPlan>> {
         let Plan { asked, stacks, .. } = self.planning.job;
         let is_named = stacks.is_empty() || stacks.contains(&work.stack);
@@ -268,7 +271,7 @@ impl<'a> StackPlanning<'a> {
     }
 }
 
-/// What a plan of the last applied tree of a stack would do.
+/// Returns what a plan of the last applied tree of a stack would do.
 pub async fn drift_of(
     context: &JobContext<'_>,
     mirror: &planwright_git::Mirror,
@@ -308,7 +311,8 @@ pub async fn drift_of(
     })
 }
 
-/// What the engine says of a stack is for people; that we were stopped is not.
+/// Separates errors of the engine, which are shown to people, from a cancellation, which ends the
+/// job.
 pub fn planned<T>(outcome: Result<T, engine::Error>) -> Result<Result<T, String>> {
     match outcome {
         Ok(planned) => Ok(Ok(planned)),

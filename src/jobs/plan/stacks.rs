@@ -1,4 +1,4 @@
-//! The fourth stage: the plan of each stack that is affected.
+//! The fourth stage: the plan of each affected stack.
 
 use futures::future;
 
@@ -8,14 +8,14 @@ use planwright_store as store;
 use super::{Planning, affect::Affected, gate::PlanGate, stack::StackPlanning};
 use crate::flow::{Result, merge_preview::MergePreview};
 
-/// The stacks of a change as they were planned, and what is stored of those that have a plan.
+/// The planned stacks of a change, and the plans to store.
 #[derive(Default)]
 pub struct PlannedStacks {
     pub stacks: Vec<StackChange>,
     pub plans: Vec<store::StackPlan>,
 }
 
-/// Plans each stack that is affected, side by side.
+/// Plans all affected stacks concurrently.
 pub async fn plan_stacks(
     planning: &Planning<'_>,
     preview: &MergePreview,

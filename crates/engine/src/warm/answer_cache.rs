@@ -1,7 +1,7 @@
-//! The answers of a provider to pure questions: its schema, and whether a configuration is one.
+//! A cache of a provider's answers to pure calls: its schema, and whether a configuration is valid.
 //!
-//! Keyed by the provider's content, the environment that it runs in, and the question's own bytes.
-//! What was read from the world is never kept here.
+//! The key is the provider's content, its environment, and the bytes of the request. Nothing that a
+//! provider read from a remote API is cached.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,7 +14,7 @@ use planwright_core::digest::Digest;
 
 use super::keyed_mutex::KeyedMutex;
 
-/// Bytes of all answers together; the oldest goes first.
+/// The most bytes of all answers together; the oldest are dropped first.
 const MOST: usize = 32 << 20;
 
 #[derive(Default)]
@@ -27,11 +27,11 @@ struct Answers {
     answers: HashMap<Digest, Bytes>,
     order: VecDeque<Digest>,
     size: usize,
-    /// Held by whoever asks a question that has no answer yet.
+    /// Locked by whoever makes a call that is not cached yet.
     mutexes: KeyedMutex,
 }
 
-/// One question, with all that its answer depends on.
+/// Returns the key of a call: a digest of everything that its answer depends on.
 pub(super) fn question(parts: &[&[u8]]) -> Digest {
     Digest::of_parts("question-v1", parts.iter().copied())
 }
@@ -41,13 +41,13 @@ impl AnswerCache {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).answers.get(question).cloned()
     }
 
-    /// Returns what has to be held to ask a question, so that it is asked once.
+    /// Returns the mutex to lock while making a call, so that it is made only once.
     pub(super) fn mutex(&self, question: &Digest) -> Arc<tokio::sync::Mutex<()>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.mutexes.lock_for(question)
     }
 
-    /// Forgets these answers, because one of them may be wrong.
+    /// Drops these answers, because one of them may be wrong.
     pub(super) fn forget<'q>(&self, questions: impl IntoIterator<Item = &'q Digest>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for question in questions {

@@ -1,21 +1,21 @@
-//! How long a provider process may be kept, and which one goes first.
+//! How long a provider process may be kept, and which one is ended first.
 //!
-//! Pure: who is asked and who ends them is `pool`'s.
+//! Pure functions; `pool` measures and ends the processes.
 
 use std::time::Duration;
 
-/// What one bot may keep.
+/// Limits on the processes that one bot may keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Since its start: providers keep caches of what they read.
+    /// The longest time since its start: providers cache what they read, and it goes stale.
     pub age: Duration,
-    /// How many connections of engines it may serve.
+    /// How many connections from engines it may serve.
     pub uses: u64,
-    /// Since it was last in use.
+    /// The longest time since it was last in use.
     pub idle: Duration,
-    /// Bytes of all together.
+    /// The most bytes of memory of all processes together.
     pub memory: u64,
-    /// How long one may take to start.
+    /// How long a process may take to start.
     pub start: Duration,
     /// How long it may take to answer one call.
     pub call: Duration,
@@ -34,26 +34,26 @@ impl Default for Bounds {
     }
 }
 
-/// What counts of one process, at one moment.
+/// The state of one process at one moment, as far as the limits need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ProcessStats {
     pub id: u64,
     pub age: Duration,
     pub uses: u64,
-    /// Since it was last in use; none while it is.
+    /// The time since it was last in use; `None` while it is in use.
     pub idle: Option<Duration>,
     pub memory: u64,
     pub is_alive: bool,
 }
 
 impl Bounds {
-    /// Returns whether it may be given to one more connection.
+    /// Returns whether it may serve one more connection.
     pub(super) fn allow(&self, stats: &ProcessStats) -> bool {
         stats.is_alive && stats.age < self.age && stats.uses < self.uses
     }
 
-    /// Returns those to be ended now: what may not be used again and is not in use, what was idle
-    /// for too long, and then the longest idle ones, until the rest fits into the memory.
+    /// Returns the ids of the processes to end now: idle ones that may not be used again or were
+    /// idle for too long, and then the longest idle ones until the rest fits into the memory limit.
     pub(super) fn to_end(&self, processes: &[ProcessStats]) -> Vec<u64> {
         let (mut ended, mut kept): (Vec<ProcessStats>, Vec<ProcessStats>) =
             processes.iter().partition(|stats| {
@@ -104,7 +104,7 @@ mod tests {
         let stats = ProcessStats { idle: None, age: bounds.age, ..idle(1, 0) };
         assert_eq!(bounds.to_end(&[stats]), [0; 0]);
         assert!(!bounds.allow(&stats));
-        // As one is while it is configured: it goes on to be kept.
+        // A process is retired while it is being configured, and is kept afterwards.
         let retired = ProcessStats { idle: None, is_alive: false, ..idle(1, 0) };
         assert_eq!(bounds.to_end(&[retired]), [0; 0]);
         assert!(!bounds.allow(&retired));

@@ -1,6 +1,7 @@
-//! Why a plan, or a part of it, could not be made warm.
+//! Why a plan, or a part of it, could not use kept providers.
 
-/// Worded for the log: whoever gets it goes on cold, and branches on nothing.
+/// A message for the log. The plan is then made without kept providers, so no caller needs to
+/// distinguish causes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct WarmError(String);

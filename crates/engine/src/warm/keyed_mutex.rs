@@ -1,4 +1,4 @@
-//! One at a time for each key: whoever makes something that the others wait for.
+//! One mutex per key, so that only one task makes a value while the others wait for it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,13 +10,13 @@ type KeyMutex = Arc<tokio::sync::Mutex<()>>;
 pub(super) struct KeyedMutex(HashMap<Digest, KeyMutex>);
 
 impl KeyedMutex {
-    /// Returns what has to be held to make what this key stands for.
+    /// Returns the mutex to lock while making the value of this key.
     pub(super) fn lock_for(&mut self, key: &Digest) -> KeyMutex {
         self.forget();
         Arc::clone(self.0.entry(key.clone()).or_default())
     }
 
-    /// Forgets the keys that nobody waits for.
+    /// Drops the mutexes that no task holds or waits for.
     pub(super) fn forget(&mut self) {
         self.0.retain(|_, mutex| Arc::strong_count(mutex) > 1);
     }

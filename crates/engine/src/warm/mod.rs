@@ -1,10 +1,11 @@
-//! Warm plans: providers that Planwright starts itself and keeps, behind relays that the engine
-//! takes for its providers.
+//! Warm plans: provider processes that Planwright starts and keeps, behind relays that the engine
+//! uses as its providers.
 //!
-//! Almost all the time of a plan goes into starting a provider and into its checks of itself, which
-//! say the same each time. A [`Session`] is what one plan gets: a socket per provider. Whatever goes
-//! wrong with it, the plan is made cold, once; nothing here can fail a plan. An apply is never warm.
-//! The facts of the protocol are the engines' own; `docs/warm.md` says what people should know.
+//! Most of the time of a plan is spent on starting providers and on checks that give the same
+//! result each time. For each plan, a [`Session`] opens one socket per provider. If anything goes
+//! wrong, the plan is repeated once without kept providers (a cold plan), so nothing here can fail
+//! a plan. An apply is never warm. The protocol is defined by the engines; `docs/warm.md` is the
+//! guide for operators.
 
 mod answer_cache;
 mod bounds;
@@ -53,33 +54,35 @@ use super::{
     workdir::DATA,
 };
 
-/// Where plans leave notes for later ones, in the directory for work; no stack has such a name.
+/// The folder in the work directory where plans leave data for later ones; no stack can have this
+/// name.
 const FOLDER: &str = ".warm";
 
 /// Which providers may be kept, and for how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// By source; none of them: every plan is cold.
+    /// Providers by source; if empty, every plan is cold.
     pub providers: BTreeSet<String>,
     pub bounds: Bounds,
 }
 
 impl Settings {
-    /// Returns the providers of which the tests show that warm and cold plans are the same.
+    /// Returns the settings with the providers for which tests show that warm and cold plans are
+    /// equal.
     pub fn trusted() -> Self {
         Self { providers: ["hashicorp/aws".to_owned()].into(), bounds: Bounds::default() }
     }
 }
 
-/// How plans went since the start of the process.
+/// Statistics of warm plans since the start of the process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct WarmStatus {
     pub processes: Vec<KeptProvider>,
     /// Plans that were made warm.
     pub hits: u64,
-    /// Plans that were begun warm, or should have been, and made cold.
+    /// Plans that could have been warm, but were made cold.
     pub fallbacks: u64,
-    /// Why the last of these was.
+    /// The reason for the last of those.
     pub last_fallback: Option<String>,
 }
 
@@ -90,31 +93,31 @@ pub(super) struct Warm {
     cache: Arc<AnswerCache>,
     packages: Arc<Packages>,
     shell: PathBuf,
-    /// By digest of the provider.
+    /// By the digest of the provider's package.
     protocols: Mutex<HashMap<String, Protocol>>,
     plugin_cache: Option<PathBuf>,
     hits: AtomicU64,
     fallbacks: Mutex<(u64, Option<String>)>,
 }
 
-/// What one plan gets; ends with it.
+/// The relays of one plan; they are closed when this is dropped.
 pub(super) struct Session {
     relays: Vec<Relay>,
-    /// By source: those that the engine does not start.
+    /// The sources of the providers that the engine does not start.
     pub sources: BTreeSet<String>,
     /// The value of [`REATTACH`].
     pub reattach: OsString,
     _dummy: DummyProcess,
 }
 
-/// A process that does nothing, whose id the engine is told as that of its providers.
+/// A process that does nothing, whose id the engine gets as that of its providers.
 ///
-/// There has to be one: an engine looks once a second whether it lives, and breaks off its calls when
-/// it does not, which it takes 0 for. It may not be the provider's: where the socket cannot be
-/// reached, the engine kills it.
+/// It has to be a live process: an engine checks every second whether its provider is alive, and
+/// aborts its calls if not (0 counts as dead). It must not be the provider's process, because the
+/// engine kills it if the socket cannot be reached.
 struct DummyProcess {
     pid: u32,
-    /// Its standard input ends with us, and with that it does.
+    /// It ends when its standard input is closed, at the latest when this process ends.
     _process: Child,
 }
 
@@ -135,20 +138,21 @@ impl DummyProcess {
 }
 
 impl Session {
-    /// Returns why a plan failed: what went wrong behind the sockets, if anything did, else what
-    /// the engine said.
+    /// Returns why a plan failed: the errors in the relays if there are any, else the engine's
+    /// error.
     pub(crate) fn why(&self, error: &Error) -> String {
         self.troubles().unwrap_or_else(|| error.to_string())
     }
 
-    /// Returns what went wrong behind the sockets.
+    /// Returns the errors in the relays, if there are any.
     pub(crate) fn troubles(&self) -> Option<String> {
         let troubles: Vec<String> =
             self.relays.iter().flat_map(|relay| relay.backend.record().troubles.clone()).collect();
         (!troubles.is_empty()).then(|| troubles.join("; "))
     }
 
-    /// Forgets and ends what served this plan, since a cold one went otherwise.
+    /// Drops the cached answers and the processes that served this plan, because a cold plan
+    /// succeeded where it failed.
     pub(crate) fn distrust(&self) {
         for relay in &self.relays {
             relay.backend.distrust();
@@ -156,15 +160,15 @@ impl Session {
     }
 }
 
-/// The packages that a root needs and that may be kept, by source.
+/// The provider packages that a root needs and that may be kept, by source.
 type Unpacked = BTreeMap<String, Package>;
 
 impl Warm {
     pub(crate) fn new(settings: &super::Settings) -> Self {
         let super::Settings { warm, tmp, plugin_cache, path, limits, .. } = settings;
-        // One call that hangs leaves a plan enough of its time to be made cold.
+        // Leaves a plan enough time to be repeated cold after one call that hangs.
         let bounds = Bounds { call: warm.bounds.call.min(limits.plan / 3), ..warm.bounds.clone() };
-        // Where there is none, no provider can be started, and every plan is cold.
+        // Without a shell no provider can be started, and every plan is cold.
         let shell = std::env::split_paths(path).map(|dir| dir.join("sh")).find(|sh| sh.is_file());
         let shell = shell.unwrap_or_else(|| "/bin/sh".into());
         Self {
@@ -203,8 +207,8 @@ impl Warm {
         all.filter(|source| self.settings.providers.contains(*source)).cloned().collect()
     }
 
-    /// Returns the unpacked packages of `trusted`; `None` while one of them is not installed. An
-    /// error says why one must not run.
+    /// Returns the unpacked packages of `trusted`; `None` if one of them is not installed yet.
+    /// Fails if one of them must not run.
     async fn unpacked(
         &self,
         root: &Root<'_>,
@@ -247,7 +251,8 @@ impl Warm {
         tokio::task::spawn_blocking(find).await.map_err(|why| WarmError::from(why.to_string()))?
     }
 
-    /// Opens a socket for each provider; an error says, for the log, why the plan has to be cold.
+    /// Opens a socket for each provider. Fails, with a reason for the log, if the plan has to be
+    /// cold.
     async fn session(
         &self,
         root: &Root<'_>,
@@ -284,7 +289,8 @@ impl Warm {
         Ok(Session { relays, sources, reattach, _dummy: dummy })
     }
 
-    /// As a provider gets it that the engine starts, but for directories that are a plan's own.
+    /// Returns the environment that an engine would give a provider, without the directories of one
+    /// plan.
     fn environment(&self, dir: &InitializedDir) -> BTreeMap<String, OsString> {
         let mut env = dir.env.clone();
         env.remove("TMPDIR");
@@ -295,12 +301,12 @@ impl Warm {
         env
     }
 
-    /// Of what a provider gets that is started for this root.
+    /// Returns the digest of the environment of providers for this root.
     fn env_digest(&self, dir: &InitializedDir) -> Digest {
         pool::env_digest(&self.environment(dir))
     }
 
-    /// Returns what a provider speaks; one that is not known yet is started for it.
+    /// Returns the protocol that a provider speaks; starts the provider if that is not known yet.
     async fn protocol(&self, key: &Arc<ProviderKey>) -> Result<Protocol, WarmError> {
         let known = || self.protocols.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(protocol) = known().get(&key.package.digest) {
@@ -312,7 +318,7 @@ impl Warm {
     }
 }
 
-/// Returns a running provider, as the engine wants to be told of it.
+/// Returns the description of a running provider in the engine's format.
 fn attached(protocol: Protocol, socket: &Path, pid: u32) -> serde_json::Value {
     json!({
         "Protocol": "grpc",
@@ -324,18 +330,18 @@ fn attached(protocol: Protocol, socket: &Path, pid: u32) -> serde_json::Value {
 }
 
 impl super::Engine {
-    /// Returns how plans went since the start, and which providers are kept.
+    /// Returns statistics of warm plans, and the kept providers.
     pub fn warm_status(&self) -> WarmStatus {
         self.warm.status()
     }
 
-    /// Returns whether a plan of this root is begun warm.
+    /// Returns whether a plan of this root starts warm.
     pub(super) fn may_be_warm(&self, root: &Root<'_>) -> bool {
         !self.warm.trusted(root).is_empty()
     }
 
-    /// Returns the session of one plan; `None` where it has to be cold, and the log says why where
-    /// somebody would wonder. Installs the providers where they are not.
+    /// Returns the session of one plan; `None` if the plan has to be cold, with a log entry unless
+    /// warm plans are off. Installs missing providers.
     pub(super) async fn warm_session(
         &self,
         root: &Root<'_>,
@@ -375,7 +381,7 @@ impl super::Engine {
         }
     }
 
-    /// Says why a plan that could have been warm is made cold.
+    /// Logs and counts why a plan that could have been warm is made cold.
     pub(super) fn cold(&self, root: &Root<'_>, why: &str) {
         let why = root.secrets.scrubbed(why);
         tracing::warn!(dir = %root.dir.display(), "planning cold, without kept providers: {why}");

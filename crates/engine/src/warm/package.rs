@@ -1,8 +1,8 @@
-//! The unpacked package of a provider: where it is, whether it is the locked one, what to start.
+//! The unpacked package of a provider: where it is, whether it matches the lock, what to start.
 //!
-//! With a provider that runs already the engine checks nothing against its lock file, so this does,
-//! before each start. `h1:` is the engines' word for the `dirhash` of Go's module checksums:
-//! SHA-256 over the sorted lines of digest and path of each file.
+//! The engine does not check a running provider against its lock file, so this is done here, before
+//! each start. `h1:` marks the `dirhash` of Go's module checksums: SHA-256 over the sorted lines of
+//! digest and path of each file.
 
 use std::{
     collections::HashMap,
@@ -18,15 +18,15 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::error::WarmError;
 use crate::ProviderLock;
 
-/// A provider as the engine has unpacked it, of the locked content.
+/// A provider that the engine has unpacked, with the locked content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Package {
     pub executable: PathBuf,
-    /// Its `h1:…`.
+    /// Its `h1:…` hash.
     pub digest: String,
 }
 
-/// What tells one content of a file from another without reading it.
+/// Detects changes of a file without reading it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint {
     path: PathBuf,
@@ -35,15 +35,16 @@ pub(super) struct Fingerprint {
     changed: (i64, i64),
 }
 
-/// Digests of packages by what their files fingerprints like, so that 700 MB are read once.
+/// Digests of packages by the fingerprints of their files, so that packages of 700 MB are read
+/// once.
 #[derive(Default)]
 pub(super) struct Packages {
     known: Mutex<HashMap<Vec<Fingerprint>, String>>,
 }
 
 impl Packages {
-    /// Returns the package in `dir`, if one is there; an error says why one that is there must not
-    /// run. Reads every file of one that it does not know.
+    /// Returns the package in `dir`, if there is one. Fails if it must not run. Reads every file of
+    /// a package with unknown fingerprints.
     pub(super) fn at(&self, dir: &Path, lock: &ProviderLock) -> Result<Option<Package>, WarmError> {
         let Ok(dir) = fs::canonicalize(dir) else { return Ok(None) };
         let files = files(&dir)?;
@@ -76,7 +77,7 @@ impl Packages {
     }
 }
 
-/// Returns all files below `dir`.
+/// Returns all files below `dir`. Fails if there is anything else than files and directories.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, WarmError> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(dir) {
@@ -146,7 +147,7 @@ fn sha256(file: &Path) -> std::io::Result<String> {
     }
 }
 
-/// As the engines name the system that they run on, e.g. `linux_amd64`.
+/// Returns the platform in the engines' notation, such as `linux_amd64`.
 pub(super) fn platform() -> String {
     let arch = match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -178,7 +179,7 @@ mod tests {
         ProviderLock { version: semver::Version::new(1, 0, 0), hashes: vec![hash.into()] }
     }
 
-    /// As Go's `dirhash.HashDir(dir, "", dirhash.Hash1)` prints it for these two files.
+    /// The output of Go's `dirhash.HashDir(dir, "", dirhash.Hash1)` for these two files.
     const H1: &str = "h1:IjtkVOOaoWeSZHM0jdKmo76AYLvozPUDjMg/dzRr8QI=";
 
     #[test]

@@ -1,8 +1,8 @@
-//! The provider processes that are kept: found, started, configured once, and ended.
+//! The pool of kept provider processes: found, started, configured once, and ended.
 //!
-//! A provider holds one configuration, so a process is chosen by it: one repository, one content,
-//! one environment, one configure request. At most one is starting for a repository, content and
-//! environment at a time. How long one is kept is said by `bounds`.
+//! A provider has one configuration, so a process serves only one repository, package, environment
+//! and configure request. For each repository, package and environment, at most one process is
+//! being started at a time. `bounds` decides how long a process is kept.
 
 use std::{
     collections::BTreeMap,
@@ -26,17 +26,17 @@ use super::{
     wire,
 };
 
-/// How often processes are looked at while there are some.
+/// How often processes are checked against the limits.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Whose processes may answer: never those of another repository, content or environment.
+/// What two users of a process must have in common: repository, package and environment.
 pub(super) struct ProviderKey {
     pub repository: String,
-    /// For people, e.g. `hashicorp/aws`.
+    /// The source of the provider, for people, such as `hashicorp/aws`.
     pub source: String,
     pub package: Package,
     pub env: BTreeMap<String, OsString>,
-    /// Of the environment alone.
+    /// The digest of the environment alone.
     pub env_digest: Digest,
     digest: Digest,
 }
@@ -65,7 +65,8 @@ impl ProviderKey {
     }
 }
 
-/// Of names, values, and what the files stats like that values name: credentials may stand in one.
+/// Returns the digest of an environment: names, values, and fingerprints of the files that values
+/// name, because such a file may hold credentials.
 pub(super) fn env_digest(env: &BTreeMap<String, OsString>) -> Digest {
     let parts: Vec<Vec<u8>> = env
         .iter()
@@ -77,7 +78,8 @@ pub(super) fn env_digest(env: &BTreeMap<String, OsString>) -> Digest {
     Digest::of_parts("env-v1", parts.iter().map(Vec::as_slice))
 }
 
-/// The files of credentials below a `HOME` are those of the AWS provider.
+/// Returns fingerprints of the files that a variable refers to; for `HOME`, the credential files of
+/// the AWS provider.
 fn file_fingerprints(name: &str, value: &Path) -> String {
     let files = match name {
         "HOME" => [".aws/config", ".aws/credentials"].map(|file| value.join(file)).to_vec(),
@@ -105,7 +107,7 @@ pub struct KeptProvider {
 pub(super) struct Pool {
     bounds: Bounds,
     shell: PathBuf,
-    /// Where the working directories of providers are made.
+    /// Where the working directories of providers are created.
     tmp: PathBuf,
     state: Mutex<State>,
 }
@@ -113,7 +115,7 @@ pub(super) struct Pool {
 #[derive(Default)]
 struct State {
     entries: Vec<Entry>,
-    /// Held by whoever starts or configures a process for a key.
+    /// Locked by whoever starts or configures a process for a key.
     mutexes: KeyedMutex,
     last_id: u64,
     is_watched: bool,
@@ -123,9 +125,9 @@ struct Entry {
     id: u64,
     key: Arc<ProviderKey>,
     provider: Arc<Provider>,
-    /// The request that it was configured with, and what it answered.
+    /// The request that it was configured with, and its answer.
     configured: Option<(Digest, Bytes)>,
-    /// Nobody else may have it any more.
+    /// Whether the process may get no new users.
     is_retired: bool,
     started: Instant,
     released: Instant,
@@ -146,7 +148,7 @@ impl Entry {
     }
 }
 
-/// A process in use by one connection; given back when it is dropped.
+/// A process in use by one connection; returned to the pool when dropped.
 pub(super) struct Lease {
     pub provider: Arc<Provider>,
     id: u64,
@@ -173,7 +175,7 @@ impl Pool {
         &self.bounds
     }
 
-    /// One that answers what does not depend on a configuration.
+    /// Returns a process for calls that do not depend on a configuration.
     pub(super) async fn any(self: &Arc<Self>, key: &Arc<ProviderKey>) -> Result<Lease, WarmError> {
         let found = |pool: &Arc<Self>| pool.lease(|entry| entry.key.digest == key.digest);
         if let Some(lease) = found(self) {
@@ -187,8 +189,8 @@ impl Pool {
         }
     }
 
-    /// Returns the one that has this configuration, with its answer to it; else one that gets it
-    /// now.
+    /// Returns a process with this configuration and its answer to the request; configures one if
+    /// there is none.
     pub(super) async fn configured(
         self: &Arc<Self>,
         key: &Arc<ProviderKey>,
@@ -218,7 +220,7 @@ impl Pool {
             Some(lease) => lease,
             None => self.start(key).await?,
         };
-        // Until it has answered, and also when nobody waits for that, it may be half configured.
+        // Until it has answered, and if this future is dropped before, it may be partly configured.
         self.with_entry(&lease, |entry| entry.is_retired = true);
         let call = lease.provider.call(wire::request(service, method, wire::full(request)));
         let answered = async {
@@ -237,7 +239,7 @@ impl Pool {
         if !is_ok {
             return Err(format!("`{method}` failed").into());
         }
-        // One with something to say, an error or a warning, is not for others.
+        // An answer with an error or a warning must not be reused for others.
         if wire::unframed(&answer).is_some_and(<[u8]>::is_empty) {
             self.with_entry(&lease, |entry| {
                 entry.configured = Some((wanted, answer.clone()));
@@ -247,7 +249,7 @@ impl Pool {
         Ok((lease, answer))
     }
 
-    /// Returns what is kept now, the oldest first.
+    /// Returns the kept processes, oldest first.
     pub(super) fn kept(&self) -> Vec<KeptProvider> {
         let now = Instant::now();
         let kept = |entry: &Entry| {
@@ -266,7 +268,7 @@ impl Pool {
         self.state().entries.iter().map(kept).collect()
     }
 
-    /// Lets nobody have the processes of this key any more.
+    /// Gives the processes of this key to no new users.
     pub(super) fn retire_all(&self, key: &ProviderKey) {
         let mut state = self.state();
         for entry in state.entries.iter_mut().filter(|entry| entry.key.digest == key.digest) {
@@ -275,7 +277,7 @@ impl Pool {
         self.sweep(&mut state);
     }
 
-    /// Lets nobody else have this process.
+    /// Gives this process to no new users.
     pub(super) fn retire(&self, lease: &Lease) {
         self.with_entry(lease, |entry| entry.is_retired = true);
     }
@@ -297,7 +299,7 @@ impl Pool {
         let mut state = self.state();
         let may_serve =
             |entry: &&mut Entry| is_right(entry) && self.bounds.allow(&entry.stats(now));
-        // The newest: it lives longest.
+        // The newest one, because it may be kept longest.
         let entry = state.entries.iter_mut().rev().find(may_serve)?;
         entry.leases += 1;
         entry.uses += 1;
@@ -311,7 +313,7 @@ impl Pool {
         if memory > self.bounds.memory {
             return Err(format!("the kept providers, all in use, hold {} MB", memory >> 20).into());
         }
-        // Short, because sockets are made in it and their paths have a limit.
+        // The path must be short, because sockets are created in it and their paths are limited.
         let dir = tempfile::Builder::new()
             .prefix("pw")
             .permissions(std::fs::Permissions::from_mode(0o700))
@@ -347,18 +349,18 @@ impl Pool {
         Ok(Lease { provider, id, pool: Arc::clone(self) })
     }
 
-    /// Ends what the bounds do not allow any longer.
+    /// Ends the processes that the limits no longer allow.
     fn sweep(&self, state: &mut State) {
         let now = Instant::now();
         let all: Vec<ProcessStats> = state.entries.iter().map(|entry| entry.stats(now)).collect();
         let ended = self.bounds.to_end(&all);
         state.entries.retain(|entry| !ended.contains(&entry.id));
-        // Credentials that change make a key each.
+        // Each change of credentials makes a new key, so unused ones have to go.
         state.mutexes.forget();
     }
 }
 
-/// Looks at the processes for as long as there is a pool.
+/// Checks the processes regularly for as long as the pool exists.
 async fn watch(pool: Weak<Pool>) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;

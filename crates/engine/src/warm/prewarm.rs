@@ -1,9 +1,9 @@
-//! Warming ahead: after a start, before anybody waits, the providers of what was planned last are
-//! started and configured again.
+//! Prewarming: after a start, the providers of the latest plans are started and configured again,
+//! before anybody waits for them.
 //!
-//! Each warm plan leaves a manifest, one for each repository, environment and locked providers: where its
-//! tree lies and what it was locked to. No values and no credentials are in it; the tree is as that plan
-//! left it. What comes of it is thrown away, and what goes wrong with it concerns nobody.
+//! Each warm plan leaves a manifest, one per repository, environment and locked providers: where
+//! its tree is, and its lock. Manifests contain no values or credentials; the tree is as that plan
+//! left it. Results are discarded, and failures affect nothing else.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,13 +25,13 @@ use crate::{
     workdir::WorkDir,
 };
 
-/// How many of the latest manifests are followed.
+/// How many manifests are kept and used, newest first.
 const MOST: usize = 5;
 
-/// How long to wait before it is looked again whether somebody works.
+/// How often to check whether other work is running.
 const IDLE_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What one plan was made with, but for its values.
+/// What one plan was made with, except its values.
 #[derive(Serialize, Deserialize)]
 struct Manifest {
     repository: String,
@@ -40,11 +40,11 @@ struct Manifest {
     dir: PathBuf,
     providers: BTreeMap<String, ProviderLock>,
     types: BTreeSet<String>,
-    /// Of the environment that the providers had.
+    /// The digest of the environment that the providers had.
     env: Digest,
 }
 
-/// Leaves the manifest of a plan that went warm.
+/// Writes the manifest of a warm plan.
 pub(crate) fn note(work: &Path, root: &Root<'_>, session: &Session) {
     let (Some(sharing), Some(first)) = (root.warm, session.relays.first()) else { return };
     let manifest = Manifest {
@@ -62,7 +62,8 @@ pub(crate) fn note(work: &Path, root: &Root<'_>, session: &Session) {
     let parts: Vec<String> = parts.collect();
     let name = Digest::of_parts("ahead-v1", parts.iter().map(String::as_bytes));
     let file = folder(work).join(name.as_str().replace(':', "-"));
-    // Some directories are removed after their plan; one that stays is as good as another.
+    // Some work directories are removed after their plan, so an older manifest whose directory
+    // still exists is kept.
     let manifest = read(&file).filter(|kept| kept.dir.exists()).unwrap_or(manifest);
     let written = fs::create_dir_all(folder(work))
         .and_then(|()| fs::write(&file, serde_json::to_vec(&manifest).unwrap_or_default()));
@@ -76,7 +77,7 @@ fn folder(work: &Path) -> PathBuf {
     work.join(super::FOLDER).join("ahead")
 }
 
-/// Returns the latest first; what cannot be read is left out.
+/// Returns the manifests, newest first; unreadable ones are skipped.
 fn manifests(work: &Path) -> Vec<Manifest> {
     latest(work).iter().filter_map(|file| read(file)).collect()
 }
@@ -85,7 +86,7 @@ fn read(file: &Path) -> Option<Manifest> {
     serde_json::from_slice(&fs::read(file).ok()?).ok()
 }
 
-/// Removes the manifests of a repository, which does not want kept providers any more.
+/// Removes the manifests of a repository whose settings no longer allow kept providers.
 pub(super) fn forget(work: &Path, repository: &str) {
     for file in latest(work) {
         if read(&file).is_some_and(|manifest| manifest.repository == repository) {
@@ -94,8 +95,8 @@ pub(super) fn forget(work: &Path, repository: &str) {
     }
 }
 
-/// Returns the files that are followed, the latest first; the others, of credentials that changed
-/// since, are removed.
+/// Returns the files of the newest manifests, newest first; older ones, for instance for earlier
+/// credentials, are removed.
 fn latest(work: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(work)).into_iter().flatten().flatten();
     let mut files: Vec<(SystemTime, PathBuf)> = entries
@@ -110,8 +111,9 @@ fn latest(work: &Path) -> Vec<PathBuf> {
 }
 
 impl Engine {
-    /// Starts and configures the providers of what was planned last, one after the other, whenever
-    /// nobody else works. `env` is what plans get, `secrets` what nobody may read of it.
+    /// Starts and configures the providers of the latest plans, one after the other, whenever
+    /// nothing else runs. `env` is the environment of plans, and `secrets` are the values in it
+    /// that must not be logged.
     pub async fn prewarm(&self, env: &BTreeMap<String, OsString>, secrets: &Secrets) {
         let all = self.turns.available_permits();
         for manifest in manifests(&self.settings.work) {
@@ -163,8 +165,8 @@ impl Engine {
         let unpacked = unpacked.ok_or("nothing of it may be kept, or it is not installed")?;
         let session = self.warm.session(&root, &dir, unpacked, manifest.types.clone()).await?;
         dir.env.insert(REATTACH.into(), session.reattach.clone());
-        // Locks nothing, and reads of the world what data sources ask for; the answer is of no
-        // interest.
+        // This plan takes no lock, and the only remote calls are those of data sources; its result
+        // is not used.
         let args = vec!["-lock=false".into(), "-refresh=false".into()];
         let command = Command { name: "plan", args, captures: false };
         let context = CommandContext { root: &root, dir: &dir, control: &control };

@@ -1,8 +1,8 @@
 //! One provider process that Planwright has started: its guard, its handshake, its connection.
 //!
-//! Facts of the handshake are those of HashiCorp's `go-plugin`: a cookie in the environment, one
-//! line on standard output, then gRPC on a unix socket, without TLS where no certificate was
-//! offered. What is asked of a provider, and how long one is kept, is not decided here.
+//! The handshake is that of HashiCorp's `go-plugin`: a cookie in the environment, one line on
+//! standard output, then gRPC on a unix socket, without TLS unless a certificate was offered. Which
+//! calls are made, and how long a provider is kept, is decided elsewhere.
 
 use std::{
     collections::BTreeMap,
@@ -30,12 +30,13 @@ use tokio::{
 
 use super::{error::WarmError, wire::Body};
 
-/// A public constant of the engines: it keeps people from starting a provider by hand.
+/// A public constant of the engines, which prevents people from starting a provider by hand.
 const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
-/// Starts a provider, says its id, and kills its whole group once standard input has ended, which
-/// is when the bot has let go of it or is no more. Then nobody else removes its directory.
+/// A shell script that starts a provider, prints its id, and kills the whole process group when
+/// standard input ends: when the bot drops the provider or dies. It also removes the directory,
+/// since after a death of the bot nobody else would.
 const GUARD: &str = r#""$0" </dev/null & echo "$!"; exec >/dev/null; read -r _
 kill -KILL "$!"; wait "$!"; rm -rf -- "$1"; kill -KILL 0"#;
 
@@ -63,26 +64,26 @@ impl Protocol {
     }
 }
 
-/// What to start.
+/// What to start, and how.
 pub(super) struct Start<'a> {
     pub shell: &'a Path,
     pub executable: &'a Path,
-    /// The whole environment, but for what the handshake needs.
+    /// The complete environment, except for what the handshake needs.
     pub env: &'a BTreeMap<String, OsString>,
-    /// An empty directory of its own: it is the working directory, sockets are made in it, and it is
-    /// the `HOME` where the environment has none.
+    /// An empty private directory: the working directory, the place of sockets, and the `HOME` if
+    /// the environment has none.
     pub dir: tempfile::TempDir,
     pub limit: Duration,
 }
 
-/// A provider that answers, until it is ended or dropped.
+/// A running provider, until it is ended or dropped.
 pub(super) struct Provider {
     pub protocol: Protocol,
     pub pid: u32,
     calls: http2::SendRequest<Body>,
-    /// Leads the process group of itself, the provider and whatever that starts.
+    /// The process group of the guard, the provider, and whatever that starts.
     group: Pid,
-    /// Its standard input is the pipe that the guard waits on.
+    /// The guard process, which waits for the end of its standard input.
     guard: Child,
     is_over: std::sync::Arc<Over>,
     _dir: tempfile::TempDir,
@@ -101,7 +102,7 @@ impl fmt::Debug for Provider {
 }
 
 impl Provider {
-    /// Starts one and waits for its handshake.
+    /// Starts a provider and waits for its handshake.
     pub(super) async fn start(start: Start<'_>) -> Result<Self, WarmError> {
         let Start { shell, executable, env, dir, limit } = start;
         let what = |why: &dyn fmt::Display| {
@@ -155,7 +156,7 @@ impl Provider {
         !self.calls.is_closed() && !self.is_over.is_over.load(Ordering::Acquire)
     }
 
-    /// Passes a call on.
+    /// Passes a call on to the provider.
     pub(super) async fn call(
         &self,
         request: Request<Body>,
@@ -169,7 +170,7 @@ impl Provider {
         }
     }
 
-    /// Bytes of memory that it holds now, as far as the system says.
+    /// Returns its memory use in bytes; 0 if the system does not report it.
     pub(super) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -177,7 +178,7 @@ impl Provider {
         kilobytes.unwrap_or(0) << 10
     }
 
-    /// Ends it at once, with the calls that are under way.
+    /// Kills it at once, together with the calls in progress.
     pub(super) fn end(&self) {
         let _ = signal::killpg(self.group, Signal::SIGKILL);
     }
@@ -186,19 +187,19 @@ impl Provider {
 impl Drop for Provider {
     fn drop(&mut self) {
         self.end();
-        // Or it would stay in the table of processes until something else is waited for.
+        // Otherwise it would stay a zombie until the runtime reaps it.
         let _ = self.guard.try_wait();
     }
 }
 
-/// Reads until the provider has closed its standard output, which it does by ending.
+/// Reads until the provider has closed its standard output, which happens when it ends.
 async fn watch(mut stdout: BufReader<ChildStdout>, over: std::sync::Arc<Over>) {
     let _ = tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await;
     over.is_over.store(true, Ordering::Release);
     over.said.notify_waiters();
 }
 
-/// Returns the id that the guard says and the line of the provider, in whichever order they come.
+/// Reads the id from the guard and the handshake line from the provider, in either order.
 async fn handshake(
     lines: &mut tokio::io::Lines<BufReader<ChildStdout>>,
 ) -> Result<(u32, Protocol, PathBuf), WarmError> {
@@ -218,7 +219,7 @@ async fn handshake(
     }
 }
 
-/// `1|PROTOCOL|unix|SOCKET|grpc|…`.
+/// Parses `1|PROTOCOL|unix|SOCKET|grpc|…`.
 fn parse(line: &str) -> Result<(Protocol, String), WarmError> {
     let unknown = || WarmError::from(format!("its handshake `{}` is not known", line.trim()));
     let fields: Vec<&str> = line.trim().split('|').collect();
@@ -264,8 +265,8 @@ mod tests {
     fn script(text: &str) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("provider");
-        // A child of another thread would have it open for writing too, for a moment, and the system
-        // runs no such file.
+        // If this process wrote the file, a child that another thread starts could hold it open for
+        // writing for a moment, and the system would refuse to run it.
         let write = r##"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""##;
         let mut sh = std::process::Command::new("/bin/sh");
         assert!(sh.arg("-c").arg(write).arg(&path).arg(text).status().unwrap().success());
@@ -288,7 +289,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        // All that is left of us is the end of the pipe, as when the bot is killed.
+        // Dropping the future only closes the pipe, as when the bot is killed.
         tokio::select! {
             done = start(&path, Duration::from_secs(60)) => panic!("{done:?}"),
             () = started => {}

@@ -1,9 +1,9 @@
-//! What an engine takes for its provider: a socket in a private directory that answers pure
-//! questions from memory and passes the others on.
+//! The relay that an engine uses as its provider: a socket in a private directory that answers pure
+//! calls from the cache and passes the others on.
 //!
-//! Each connection of the engine is one provider block; the process behind it is chosen when that
-//! configures itself. Nothing that would change the world is passed on, and nothing that would stop
-//! a provider for the others.
+//! Each connection from the engine is one provider block; the process behind it is chosen when the
+//! engine configures it. Calls that would change anything are not passed on, nor are those that
+//! would stop a provider that others use too.
 
 use std::{
     collections::BTreeSet,
@@ -33,18 +33,18 @@ use super::{
     wire::{self, Body, Status},
 };
 
-/// What becomes of a call.
+/// How a call is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RpcPolicy {
-    /// The schema, from memory, cut.
+    /// The schema, from the cache, reduced to the types in use.
     Schema,
-    /// Another answer that depends on nothing but the question.
+    /// Another answer that depends only on the request.
     Pure,
     Configure,
-    /// Is done here: it would stop the provider for the others.
+    /// Handled here, because it would stop the provider for the other users.
     Stop,
     Pass,
-    /// Would change the world, or was not heard of when this was written.
+    /// Would change something, or is a method that this version does not know.
     Refuse,
 }
 
@@ -85,27 +85,27 @@ impl RpcPolicy {
     }
 }
 
-/// What stands behind the socket of one provider in one plan.
+/// What is behind the socket of one provider in one plan.
 pub(super) struct ProviderBackend {
     pub pool: Arc<Pool>,
     pub cache: Arc<AnswerCache>,
     pub key: Arc<ProviderKey>,
     pub protocol: Protocol,
-    /// The names of types and functions in use.
+    /// The names of the types and functions in use.
     pub types: BTreeSet<String>,
     pub record: Mutex<RelayRecord>,
 }
 
-/// What a plan that fails wants to know of its relay.
+/// What is recorded about a relay, in case the plan fails.
 #[derive(Default)]
 pub(super) struct RelayRecord {
-    /// What went wrong, for the log.
+    /// Errors, for the log.
     pub troubles: Vec<String>,
-    /// The questions that were answered from memory, or kept there.
+    /// The keys of the answers that came from the cache or were added to it.
     pub questions: BTreeSet<Digest>,
 }
 
-/// Listens until it is dropped.
+/// A listening relay, until it is dropped.
 pub(super) struct Relay {
     pub backend: Arc<ProviderBackend>,
     _stop: DropGuard,
@@ -147,7 +147,8 @@ async fn converse(stream: UnixStream, backend: Arc<ProviderBackend>) {
         let connection = Arc::clone(&connection);
         async move { Ok::<_, Infallible>(connection.answer(request).await) }
     });
-    // It ends with the engine, in whichever way; what that means, the engine's own end says.
+    // The connection ends with the engine, in whatever way; the engine's exit status shows what
+    // that means.
     let _ = http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(wire::WINDOW)
         .initial_connection_window_size(wire::WINDOW)
@@ -156,7 +157,7 @@ async fn converse(stream: UnixStream, backend: Arc<ProviderBackend>) {
 }
 
 impl ProviderBackend {
-    /// For the log, in which a plan that fails puts it, scrubbed; many calls may fail alike.
+    /// Records an error for the log; many calls may fail in the same way.
     fn note(&self, why: &str) {
         let troubles = &mut self.record().troubles;
         if !troubles.iter().any(|known| known == why) {
@@ -168,18 +169,18 @@ impl ProviderBackend {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Trusts nothing any more that served this relay.
+    /// Drops the cached answers and the processes that served this relay.
     pub(super) fn distrust(&self) {
         self.cache.forget(&self.record().questions);
         self.pool.retire_all(&self.key);
     }
 }
 
-/// One connection of an engine.
+/// One connection from an engine.
 struct Connection {
     backend: Arc<ProviderBackend>,
     lease: tokio::sync::Mutex<Option<Arc<Lease>>>,
-    /// The engine has asked its provider to stop: no call of this connection goes on.
+    /// Cancelled when the engine asks its provider to stop: then all calls of this connection end.
     stop: CancellationToken,
 }
 
@@ -196,7 +197,7 @@ impl Connection {
             self.stop.cancel();
             return wire::answer(wire::framed(b""));
         }
-        // What hears of it that nobody waits any longer breaks off, as a provider itself would.
+        // On a stop, calls end with an error, as in a provider itself.
         let answered = tokio::select! {
             answered = self.carry_out(policy, method, request) => answered,
             () = self.stop.cancelled() => Err(format!("`{method}` was stopped").into()),
@@ -272,8 +273,8 @@ impl Connection {
         Ok((question, asked))
     }
 
-    /// Returns the answer from the cache, or asks now, reads the answer with `read` and keeps it;
-    /// whoever asks the same meanwhile waits for that.
+    /// Returns the answer from the cache. If it is not there, makes the call, reads the answer with
+    /// `read` and caches it; concurrent calls with the same key wait for that.
     async fn cached_or_asked(
         &self,
         method: &str,
@@ -298,7 +299,8 @@ impl Connection {
             Ok((parts, answer, trailers))
         };
         let (parts, answer, trailers) = self.within_limit(method, &lease, answered).await?;
-        // That a provider does not know a question, the engine has to hear in its own words.
+        // An error, such as for a method that the provider does not know, is passed to the engine
+        // unchanged and is not cached.
         if wire::is_ok(&parts.headers, &trailers) {
             cache.insert(question, answer.clone());
         }
@@ -312,7 +314,8 @@ impl Connection {
     ) -> Result<Bytes, WarmError> {
         let (asked, _) = wire::collected(request.into_body()).await?;
         let service = self.backend.protocol.service();
-        // What served this connection so far may be the one that is configured now.
+        // The process that served this connection so far may be the one that is configured now, so
+        // no call may use it in the meantime.
         let mut held = self.lease.lock().await;
         *held = None;
         let (lease, answer) =
@@ -337,7 +340,7 @@ impl Connection {
         self.within_limit(method, &lease, answered).await
     }
 
-    /// Returns the process of this connection; before it is configured, any that may answer.
+    /// Returns the process of this connection; before it is configured, any process of the key.
     async fn lease(&self) -> Result<Arc<Lease>, WarmError> {
         let mut held = self.lease.lock().await;
         if let Some(lease) = &*held {
@@ -348,7 +351,8 @@ impl Connection {
         Ok(lease)
     }
 
-    /// A provider that has not answered in time is ended: it would not answer the next one either.
+    /// Waits for a call. A provider that does not answer in time is ended, because it would not
+    /// answer the next call either.
     async fn within_limit<T>(
         &self,
         method: &str,
@@ -386,7 +390,7 @@ mod tests {
         }
     }
 
-    /// Returns the status that a relay gives to a call, behind which no provider can be started.
+    /// Returns the gRPC status of a call to a relay that cannot start a provider.
     async fn status(path: &str) -> u16 {
         let dir = tempfile::tempdir().unwrap();
         let bounds = super::super::Bounds::default();

@@ -1,10 +1,10 @@
-//! The answer to `GetProviderSchema`, cut to the types that are in use.
+//! Reduces the answer to `GetProviderSchema` to the types in use.
 //!
-//! A heavy provider describes 1,500 types, of which a stack uses three, and the engine decodes them
-//! all. The answer is a protocol buffer whose maps have the type as their key: entries are left out
-//! by reading keys only, everything else stays byte for byte. Which types are in use is not known
-//! here. Source of the numbers: `GetProviderSchema.Response` in the engines' `tfplugin5.proto` and
-//! `tfplugin6.proto`.
+//! A large provider describes 1,500 types, of which a stack uses three, and the engine would decode
+//! them all. The answer is a protocol buffer whose maps have the type as their key: entries are
+//! left out by reading keys only, everything else stays byte for byte. Which types are in use is an
+//! argument. The field numbers come from `GetProviderSchema.Response` in the engines'
+//! `tfplugin5.proto` and `tfplugin6.proto`.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, ops::Range};
 /// resources, list resources, state stores, actions.
 const MAPS: [u64; 7] = [2, 3, 7, 8, 9, 10, 11];
 
-/// The key in an entry of a map.
+/// The field of the key in a map entry.
 const KEY: u64 = 1;
 
 const VARINT: u64 = 0;
@@ -20,22 +20,22 @@ const FIXED64: u64 = 1;
 const BYTES: u64 = 2;
 const FIXED32: u64 = 5;
 
-/// Reads the message as it comes, and keeps what is to be kept: whole it would be most of what the bot
-/// needs.
+/// Reads the message piece by piece and keeps only what is needed: a whole message would take most
+/// of the bot's memory.
 pub(super) struct Cut<'a> {
     wanted: &'a BTreeSet<String>,
     kept: Vec<u8>,
-    /// A field that has not come to its end yet.
+    /// The bytes of a field that is not complete yet.
     rest: Vec<u8>,
 }
 
 impl<'a> Cut<'a> {
-    /// Of the maps' entries, only `wanted` are kept.
+    /// Keeps only the map entries whose key is in `wanted`.
     pub(super) fn to(wanted: &'a BTreeSet<String>) -> Self {
         Self { wanted, kept: Vec::new(), rest: Vec::new() }
     }
 
-    /// Returns the next bytes; `None` where they are of no message.
+    /// Reads the next bytes; returns `None` if they are not a valid message.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<()> {
         self.rest.extend_from_slice(bytes);
         let mut at = 0;
@@ -52,13 +52,14 @@ impl<'a> Cut<'a> {
         Some(())
     }
 
-    /// Returns the message without the other entries; `None` where it did not end with a field.
+    /// Returns the reduced message; `None` if the input ended inside a field.
     pub(super) fn end(self) -> Option<Vec<u8>> {
         self.rest.is_empty().then_some(self.kept)
     }
 }
 
-/// Returns the key of a map's entry; the last one counts, and none is the empty text.
+/// Returns the key of a map entry. As protocol buffers define it, the last one counts, and a
+/// missing one is empty.
 fn key(entry: &[u8]) -> Option<&str> {
     let (mut at, mut key) = (0, "");
     while at < entry.len() {
@@ -77,7 +78,7 @@ struct Field {
     value: Range<usize>,
 }
 
-/// Returns the field that begins at `at`; `None` while its value ends beyond the message.
+/// Returns the field that begins at `at`; `None` if it is incomplete or invalid.
 fn field(message: &[u8], at: usize) -> Option<Field> {
     let (tag, at) = varint(message, at)?;
     let (number, wire) = (tag >> 3, tag & 7);
@@ -89,14 +90,14 @@ fn field(message: &[u8], at: usize) -> Option<Field> {
             let (length, at) = varint(message, at)?;
             (at, usize::try_from(length).ok()?)
         }
-        // Groups are not used by any version of this protocol.
+        // No version of this protocol uses groups.
         _ => return None,
     };
     let end = start.checked_add(length).filter(|end| *end <= message.len())?;
     (number != 0).then_some(Field { number, wire, value: start..end })
 }
 
-/// Returns a number of up to 64 bits, and where it ends.
+/// Returns a number of up to 64 bits, and the position after it.
 fn varint(message: &[u8], at: usize) -> Option<(u64, usize)> {
     let mut number = 0_u64;
     for (i, byte) in message.get(at..)?.iter().take(10).enumerate() {
@@ -192,7 +193,7 @@ mod tests {
         prop::collection::vec(part, 0..12)
     }
 
-    /// Returns a message, written and then damaged at some places.
+    /// Returns an encoded message with damage at some places.
     fn damaged() -> impl Strategy<Value = Vec<u8>> {
         let damage = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
         (message(), damage).prop_map(|(parts, damage)| {
@@ -208,7 +209,7 @@ mod tests {
         })
     }
 
-    /// What holds for every input, also one that no provider would send.
+    /// Checks what must hold for every input, even one that no provider would send.
     fn holds(message: &[u8], wanted: &BTreeSet<String>) {
         let once = cut(message, wanted);
         for pieces in [2, 7, message.len()] {
@@ -236,7 +237,7 @@ mod tests {
         }
     }
 
-    /// For as many seconds as `PLANWRIGHT_FUZZ_SECONDS` says, by default one.
+    /// Runs for `PLANWRIGHT_FUZZ_SECONDS` seconds, by default one.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "how long is up to whoever runs it")]
     fn no_bytes_make_it_fail() {

@@ -1,7 +1,8 @@
-//! The types in a state, remembered with each plan: a schema that lacks one of them cannot be used.
+//! The types in each state, recorded with each plan: a schema that lacks one of them cannot be
+//! used.
 //!
-//! A file for each state that has a type which the modules of its stack do not name any more; most
-//! have none. What is lost with such a file is one plan that is begun warm and made cold.
+//! There is a file only for a state with types that the modules of its stack no longer use; most
+//! states have none. If such a file is lost, one plan starts warm and is repeated cold.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +16,7 @@ use planwright_core::digest::Digest;
 
 use crate::{Backend, Root};
 
-/// The parts of a plan's JSON that name what a state holds.
+/// The parts of a plan's JSON that name the types in a state.
 #[derive(Deserialize)]
 struct PlanJson {
     prior_state: Option<State>,
@@ -57,8 +58,7 @@ impl Module {
     }
 }
 
-/// Returns the types in the state that a plan was made from; an empty set where the JSON is
-/// another.
+/// Returns the types in the state that a plan was made from; empty if the JSON cannot be read.
 pub(crate) fn types_in_plan(json: &[u8]) -> BTreeSet<String> {
     let Ok(plan) = serde_json::from_slice::<PlanJson>(json) else { return BTreeSet::new() };
     let changes = plan.resource_drift.into_iter().chain(plan.resource_changes);
@@ -70,16 +70,16 @@ pub(crate) fn types_in_plan(json: &[u8]) -> BTreeSet<String> {
     types
 }
 
-/// Returns all that the modules of a root use.
+/// Returns all types that the modules of a root use.
 pub(super) fn types_in_modules(root: &Root<'_>) -> BTreeSet<String> {
     root.types.values().flat_map(|types| types.names().cloned()).collect()
 }
 
-/// Remembers the types of a state where its modules do not name them all.
+/// Records the types of a state, unless its modules use them all.
 pub(crate) fn remember(work: &Path, root: &Root<'_>, types: &BTreeSet<String>) {
     let file = file(work, root.backend);
     if types.is_subset(&types_in_modules(root)) {
-        // What is remembered for another tree of this state does no harm to this one.
+        // Types that were recorded for another tree of this state do no harm.
         return;
     }
     if types.is_subset(&remembered(work, root.backend)) {
@@ -94,7 +94,7 @@ pub(crate) fn remember(work: &Path, root: &Root<'_>, types: &BTreeSet<String>) {
     }
 }
 
-/// Returns the types of a state, as far as they are remembered.
+/// Returns the recorded types of a state.
 pub(super) fn remembered(work: &Path, backend: &Backend) -> BTreeSet<String> {
     let text = fs::read(file(work, backend)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()

@@ -1,5 +1,4 @@
-//! gRPC on HTTP/2 with messages as bytes: what a relay has to know of it, and nothing of protocol
-//! buffers.
+//! gRPC over HTTP/2 with messages as bytes: what a relay needs of it, without protocol buffers.
 
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{
@@ -12,18 +11,18 @@ use super::error::WarmError;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
-/// How much may be under way on one stream; a schema of 5 MB should not wait for many permissions.
+/// The flow-control window of a stream; with it, a schema of 5 MB needs few window updates.
 pub(super) const WINDOW: u32 = 1 << 20;
 
-/// The largest message that is read.
+/// The largest message in bytes.
 const MOST: usize = 256 << 20;
 
-/// A flag and the length of what follows.
+/// The length of the gRPC message prefix: a flag and the length of the message.
 const PREFIX: usize = 5;
 
 const STATUS: &str = "grpc-status";
 
-/// Statuses of gRPC that the relay gives by itself.
+/// The gRPC statuses that the relay itself returns.
 #[derive(Clone, Copy)]
 pub(super) enum Status {
     PermissionDenied = 7,
@@ -31,24 +30,24 @@ pub(super) enum Status {
     Unavailable = 14,
 }
 
-/// Returns a request to a provider with one message.
+/// Returns a request to a provider; `body` is one message with its prefix.
 pub(super) fn request(service: &str, method: &str, body: Body) -> Request<Body> {
     let mut request = Request::new(body);
     *request.method_mut() = hyper::Method::POST;
-    // Both names are constants or were a path of a request.
+    // The service is a constant, and the method was already part of a request path.
     *request.uri_mut() = format!("http://localhost/{service}/{method}").parse().unwrap_or_default();
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
     request
 }
 
-/// Returns a message with its prefix, as it came or goes on the wire.
+/// Returns a message with its gRPC prefix.
 pub(super) fn framed(message: &[u8]) -> Bytes {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
     [[0].as_slice(), &length, message].concat().into()
 }
 
-/// Returns the message in its frame, if it is one, whole, and not compressed.
+/// Returns the message without its prefix; `None` if it is incomplete or compressed.
 pub(super) fn unframed(framed: &[u8]) -> Option<&[u8]> {
     let (prefix, message) = framed.split_at_checked(PREFIX)?;
     let length = u32::from_be_bytes(prefix[1..].try_into().ok()?);
@@ -68,7 +67,7 @@ pub(super) fn passed(body: Incoming) -> Body {
     body.map_err(Into::into).boxed_unsync()
 }
 
-/// Returns all bytes of a body and its trailers.
+/// Returns all bytes of a body, and its trailers.
 pub(super) async fn collected(body: Incoming) -> Result<(Bytes, HeaderMap), WarmError> {
     let limited = http_body_util::Limited::new(body, MOST);
     let collected = limited.collect().await.map_err(|why| why.to_string())?;
@@ -76,8 +75,8 @@ pub(super) async fn collected(body: Incoming) -> Result<(Bytes, HeaderMap), Warm
     Ok((collected.to_bytes(), trailers))
 }
 
-/// Gives the message of a body to `take`, piece by piece, and returns the trailers; errors where that
-/// is not one whole message, or `take` says so.
+/// Passes the message in a body to `take`, piece by piece, and returns the trailers. Fails if the
+/// body is not one complete message, or `take` returns `None`.
 pub(super) async fn read(
     body: Incoming,
     mut take: impl FnMut(&[u8]) -> Option<()>,
@@ -102,19 +101,19 @@ pub(super) async fn read(
     (prefix == expected.concat()).then_some(trailers).ok_or(BROKEN.into())
 }
 
-/// Returns whether an answer's headers or trailers say that the call succeeded.
+/// Returns whether the headers or trailers of an answer report success.
 pub(super) fn is_ok(headers: &HeaderMap, trailers: &HeaderMap) -> bool {
     trailers.get(STATUS).or_else(|| headers.get(STATUS)).is_some_and(|status| status == "0")
 }
 
-/// An answer with one message, in its frame already.
+/// Returns an answer with one message, which already has its prefix.
 pub(super) fn answer(framed: Bytes) -> Response<Body> {
     let mut trailers = HeaderMap::new();
     trailers.insert(STATUS, HeaderValue::from_static("0"));
     with_type(Response::new(full_with(framed, trailers)))
 }
 
-/// An answer without a message.
+/// Returns an error answer, without a message.
 pub(super) fn refusal(status: Status, why: &str) -> Response<Body> {
     let mut response = with_type(Response::new(full(Bytes::new())));
     let headers = response.headers_mut();

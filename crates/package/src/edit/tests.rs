@@ -1,4 +1,4 @@
-//! A change set carried out on small repositories, and each way in which one is refused.
+//! Tests: a change set applied to small repositories, and each way in which one is refused.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn text<'a>(edited: &'a Edited, path: &str) -> &'a str {
     std::str::from_utf8(edited.files[path].as_ref().unwrap()).unwrap()
 }
 
-/// Returns a repository as an earlier change set left it.
+/// Returns the files of a repository that an earlier change set left behind.
 fn with_stack(id: &str, package: &str, params: serde_json::Value) -> Vec<(String, String)> {
     let add = json!([{ "edit": "add_stack", "stack": id, "package": package, "params": params }]);
     let edited = after(&[], add).unwrap();

@@ -1,7 +1,7 @@
-//! What a person wrote into a form, read from the text of the issue.
+//! Reads what a person entered into a form, from the text of the issue.
 //!
-//! GitHub writes each field as a heading and its value below. Only the headings of the form, each
-//! once and in its order, divide the text: a heading within a value is refused, not believed.
+//! GitHub writes each field as a heading with its value below. The text is divided only at the
+//! headings of the form, each once and in order; such a heading inside a value is an error.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use planwright_core::{
 use super::{Field, Form, PACKAGE, STACK};
 use crate::{Checked, literal::literal, yaml::Node};
 
-/// The file that places of findings name: lines count within the text of the issue.
+/// The file name in positions of findings; lines count within the text of the issue.
 pub const ISSUE: &str = "issue";
 
-/// Returns the package that the text of an issue asks for, if it was written with a form of ours.
+/// Returns the package that the text of an issue names, if it was written with a Planwright form.
 pub fn package_of(text: &str) -> Option<String> {
     let text = text.replace("\r\n", "\n");
     let mut lines = text.lines().map(str::trim_end).skip_while(|line| line.is_empty());
@@ -31,10 +31,10 @@ pub fn package_of(text: &str) -> Option<String> {
 }
 
 impl Form {
-    /// Returns the change that a filled-in form asks for.
+    /// Returns the change that a filled-in form requests.
     ///
-    /// Fails with one finding for each field that is wrong by itself; whether values fit the
-    /// package is said when the change is validated.
+    /// Fails with one finding for each field that is invalid by itself. Whether the values fit the
+    /// package is checked when the change is validated.
     pub fn read(&self, text: &str) -> Checked<ChangeSet> {
         let text = text.replace("\r\n", "\n");
         let values = self.values(&text)?;
@@ -67,7 +67,7 @@ impl Form {
         }
     }
 
-    /// Returns the field of a JSON pointer into the params, as the form calls it.
+    /// Returns the form's label for a JSON pointer into the params.
     pub fn label(&self, pointer: &str) -> Option<String> {
         let steps = crate::yaml::steps(pointer.strip_prefix("/params")?);
         ParamPath::from_steps(steps).ok().map(|path| path.to_string())
@@ -132,7 +132,7 @@ impl Field {
     }
 }
 
-/// JSON, or one text on each line.
+/// Reads a list: JSON, or one string per line.
 fn list(text: &str) -> Value {
     if let Ok(list @ Value::Array(_)) = serde_json::from_str(text) {
         return list;
@@ -141,7 +141,7 @@ fn list(text: &str) -> Value {
     items.filter(|item| !item.is_empty()).map(Value::from).collect()
 }
 
-/// YAML, and so JSON. Numbers and switches become texts where they are written as such.
+/// Reads a mapping: YAML, and therefore JSON too. Numbers and booleans become strings.
 fn mapping(text: &str) -> Result<Value, String> {
     match Node::parse(ISSUE, text.as_bytes()).map(|node| node.value()) {
         Ok(Value::Object(map)) => {
@@ -153,7 +153,8 @@ fn mapping(text: &str) -> Result<Value, String> {
     }
 }
 
-/// Nobody who writes `cost: 12` into a form for texts means a number.
+/// Returns a number or boolean as a string: a person who enters `cost: 12` for a map of strings
+/// does not mean a number.
 fn as_text(value: Value) -> Value {
     match value {
         Value::Number(number) => Value::String(number.to_string()),
@@ -166,7 +167,7 @@ fn heading(label: &str) -> String {
     format!("### {label}")
 }
 
-/// Returns what GitHub writes for a field that was left empty.
+/// Returns whether this is what GitHub writes for an empty field.
 fn is_no_answer(value: &str) -> bool {
     matches!(value, "" | "_No response_" | "None")
 }

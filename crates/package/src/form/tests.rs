@@ -1,4 +1,4 @@
-//! Forms of the starter packages, and texts of issues as GitHub makes them.
+//! Tests with the forms of the starter packages, and with issue texts as GitHub generates them.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ fn form(package: &str) -> Form {
     Form::new(&package.unwrap())
 }
 
-/// Returns the text that GitHub makes of a form in which these fields were filled in.
+/// Returns the text that GitHub generates from a form with these fields filled in.
 fn filled(form: &Form, values: &[(&str, &str)]) -> String {
     let labels = [PACKAGE, STACK].map(str::to_owned).into_iter();
     let labels = labels.chain(form.fields.iter().map(|field| field.path.to_string()));

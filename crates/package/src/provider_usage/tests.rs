@@ -1,4 +1,4 @@
-//! Uses of types and functions, as a table of module texts in HCL and in JSON.
+//! Tests: a table of module texts, in HCL and JSON, with the types and functions that they use.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -22,14 +22,14 @@ fn in_files(files: &[(&str, &str)]) -> Checked<BTreeMap<String, Types>> {
     types("p", &files)
 }
 
-/// One line for each provider.
+/// Returns one line per provider.
 fn lines(types: &BTreeMap<String, Types>) -> String {
     let lines: Vec<String> =
         types.iter().map(|(source, types)| format!("{source}: {types}")).collect();
     lines.join("\n")
 }
 
-/// Returns what a module with these blocks uses, beside the required providers above.
+/// Returns what a module with these blocks uses, besides the required providers above.
 fn used_by(blocks: &str) -> String {
     lines(&in_files(&[("m/versions.tf", REQUIRED), ("m/main.tf", blocks)]).unwrap())
 }
@@ -64,7 +64,7 @@ fn a_block_may_name_its_provider() {
         ("echo.by[each.key]", "planwright/echo: resources foo_a"),
         ("(echo)", "planwright/echo: resources foo_a"),
         ("random", "hashicorp/random: resources foo_a"),
-        // Nobody but the engine could tell: all of them, rather than none.
+        // Only the engine can tell which provider this is, so all of them are included.
         (
             "1 + 1",
             "hashicorp/aws: resources foo_a\nhashicorp/old: resources foo_a\n\

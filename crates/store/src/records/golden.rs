@@ -1,8 +1,8 @@
-//! Golden rows: each kind of record as it stands in a database, to the letter.
+//! Golden rows: the exact stored form of each kind of record.
 //!
-//! Where one of these fails, rows that people have are not read any more, or a process of another
-//! version beside this one does not read ours. A format that has to change gets a new version and
-//! rows of its own; these stay.
+//! If one of these tests fails, existing rows can no longer be read, or a process of another
+//! version beside this one cannot read new rows. A format that has to change gets a new version
+//! with golden rows of its own; these stay.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -35,7 +35,8 @@ fn rows(golden: &str) -> Rows {
     serde_json::from_str(golden).unwrap()
 }
 
-/// Reads each row, also as commit 591a4c1 wrote it, and writes it anew.
+/// Checks that each row is read, with and without a version (as commit 591a4c1 wrote it), and is
+/// written back unchanged.
 fn hold<C: Debug + PartialEq>(rows: &Rows, read: impl Fn(&str) -> C, write: impl Fn(&C) -> String) {
     for (name, row) in rows {
         let value = read(&canonical(row));
@@ -148,7 +149,7 @@ fn stack() -> StackId {
     StackId::parse("website/prod").unwrap()
 }
 
-/// The jobs that a comment asks for.
+/// The jobs that a comment requests.
 fn asked_jobs() -> Vec<(&'static str, Job)> {
     let (target, asked, stacks) = (target(), asked(), vec![stack()]);
     let acknowledge = job::Acknowledge {
@@ -197,7 +198,7 @@ fn asked_jobs() -> Vec<(&'static str, Job)> {
     ]
 }
 
-/// The jobs that something else causes.
+/// The jobs that have another cause.
 fn other_jobs() -> Vec<(&'static str, Job)> {
     let (by, review) = (carol(), ReviewId(4));
     let run = Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0001);

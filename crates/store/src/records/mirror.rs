@@ -1,4 +1,4 @@
-//! How a record is made of a value of `core`, and the other way round.
+//! Conversion between records and values of `core`.
 
 use std::{
     borrow::Cow,
@@ -19,13 +19,13 @@ use planwright_core::{
     pull_request::ReviewId,
 };
 
-/// A part of a record that stands for a `C`.
+/// A part of a record that represents a `C`.
 pub(crate) trait Mirror<C>: Sized {
     fn store(value: &C) -> Self;
     fn load(self) -> C;
 }
 
-/// Numbers, texts and names, whose form in JSON is their own.
+/// Implements `Mirror` for numbers, texts and names that are stored by their own serde form.
 macro_rules! leaves {
     ($($leaf:ty),* $(,)?) => {$(
         impl Mirror<$leaf> for $leaf {
@@ -110,11 +110,11 @@ impl<A, B, R: Mirror<A>, S: Mirror<B>> Mirror<(A, B)> for (R, S) {
     }
 }
 
-/// Records that have the parts of a type of `core`, under the same names.
+/// Defines records that have the fields or variants of a type of `core`, under the same names.
 ///
-/// Where a part of that type is renamed, this no longer compiles: the part is renamed here too, and
-/// `#[serde(rename)]` keeps the stored word. Where it changes its form, the conversion is written by
-/// hand, and the record stays as it is.
+/// If a field or variant of that type is renamed, this no longer compiles. Then rename it here too,
+/// and keep the stored word with `#[serde(rename)]`. If its structure changes, write the conversion
+/// by hand and leave the record as it is.
 macro_rules! records {
     () => {};
     (

@@ -1,8 +1,8 @@
-//! What stands as JSON in rows: types of their own, with the version of their format.
+//! What is stored as JSON in rows: separate types, with the version of their format.
 //!
-//! A row says its version as `v`. A row without one was written by commit 591a4c1 or before, whose
-//! formats are those of version 1. A format that changes gets a new version: the golden rows in
-//! `golden` hold each to the letter.
+//! A row has its version as `v`. A row without one was written by commit 591a4c1 or earlier, whose
+//! formats are those of version 1. A format that changes gets a new version; the golden rows in
+//! `golden` fix the exact form of each.
 
 #[macro_use]
 mod mirror;
@@ -19,7 +19,7 @@ use planwright_core::canonical::canonical;
 /// The version that is written.
 const VERSION: u64 = 1;
 
-/// A row holds what this version of Planwright cannot read.
+/// The error for a row that this version of Planwright cannot read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     #[error("it has version {0} of its format, and the newest that is known here is {VERSION}")]
@@ -28,9 +28,9 @@ pub enum RecordError {
     Format(#[from] serde_json::Error),
 }
 
-/// The JSON of a record, with its version.
+/// Returns the JSON of a record, with its version.
 fn versioned(record: &impl Serialize) -> Json {
-    // Only maps with keys that are no strings cannot become JSON; records have none.
+    // Conversion to JSON only fails for maps whose keys are not strings; records have none.
     let mut json = serde_json::to_value(record).unwrap_or_default();
     if let Json::Object(fields) = &mut json {
         fields.insert("v".into(), VERSION.into());
@@ -38,7 +38,7 @@ fn versioned(record: &impl Serialize) -> Json {
     json
 }
 
-/// The record that was written as `json`.
+/// Reads a record that was written as `json`.
 fn read<R: DeserializeOwned>(mut json: Json) -> Result<R, RecordError> {
     let version = json.as_object_mut().and_then(|fields| fields.remove("v"));
     match version {
@@ -47,12 +47,12 @@ fn read<R: DeserializeOwned>(mut json: Json) -> Result<R, RecordError> {
     }
 }
 
-/// The text in which a value stands in a row.
+/// Returns the text that is stored for a value.
 pub(crate) fn to_text<C, R: Mirror<C> + Serialize>(value: &C) -> String {
     canonical(&versioned(&R::store(value)))
 }
 
-/// The value that stands in a row as `text`.
+/// Returns the value that is stored as `text`.
 pub(crate) fn from_text<C, R: Mirror<C> + DeserializeOwned>(text: &str) -> Result<C, RecordError> {
     Ok(read::<R>(serde_json::from_str(text)?)?.load())
 }

@@ -1,4 +1,4 @@
-//! A change: what is known of it beside its plan set.
+//! A change: its state and what belongs to it beside the plan set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use planwright_core::{
 use super::plan::{Plan, Value};
 use crate::records::{RecordError, from_text, mirror::Mirror, to_text};
 
-/// A change stands as its record: it is read as it was left.
+/// A change is stored as its `ChangeRecord`.
 impl Mirror<change::Change> for Change {
     fn store(value: &change::Change) -> Self {
         <Self as Mirror<change::ChangeRecord>>::store(value)
@@ -25,7 +25,7 @@ impl Mirror<change::Change> for Change {
     }
 }
 
-/// Returns the text in which a row has what a run left unfinished.
+/// Returns the text that is stored for what an agent run left unfinished.
 pub(crate) fn unfinished_to_text(value: &verdict::Unfinished) -> String {
     match value {
         verdict::Unfinished::Told(text) => text.clone(),
@@ -33,7 +33,8 @@ pub(crate) fn unfinished_to_text(value: &verdict::Unfinished) -> String {
     }
 }
 
-/// Returns what a run left unfinished. A text that is no record is a sentence, as rows had it before.
+/// Reads what an agent run left unfinished. A text that is no JSON object is a plain sentence, the
+/// form that older rows have.
 pub(crate) fn unfinished_from_text(text: &str) -> Result<verdict::Unfinished, RecordError> {
     if text.starts_with('{') {
         return from_text::<_, Unfinished>(text);
@@ -215,7 +216,7 @@ records! {
         CountsForOwnChange,
         DoesNotCount(why: Disqualification),
     }
-    /// A sentence is how it stood before it had parts.
+    /// `Told` is the plain sentence that older rows have.
     #[serde(untagged)]
     enum Unfinished for verdict::Unfinished {
         Ended { how: End, is_planned: bool },

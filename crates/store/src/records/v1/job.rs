@@ -1,7 +1,7 @@
-//! What a job is to do.
+//! The payload of a job.
 //!
-//! The kinds of `core::job` are made for the queue and for nothing else, so they are written as they
-//! stand, under a version; golden rows hold their form.
+//! The types of `core::job` exist only for the queue, so they are stored by their own serde form
+//! with a version; golden rows fix that form.
 
 use serde_json::Value as Json;
 
@@ -13,12 +13,12 @@ use crate::records::{RecordError, read, versioned};
 pub struct Job;
 
 impl Job {
-    /// Returns the payload that a row holds for a job.
+    /// Returns the payload that is stored for a job.
     pub fn payload(job: &job::Job) -> Json {
         versioned(job)
     }
 
-    /// Returns the job that a payload stands for. Fails if this version knows no such job.
+    /// Returns the job that a payload represents. Fails if this version knows no such job.
     pub fn parse(payload: &Json) -> Result<job::Job, RecordError> {
         read(payload.clone())
     }

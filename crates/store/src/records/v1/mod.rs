@@ -1,4 +1,4 @@
-//! Version 1 of what stands as JSON in rows.
+//! Version 1 of what is stored as JSON in rows.
 
 mod agent;
 mod change;

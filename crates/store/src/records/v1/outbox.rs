@@ -1,4 +1,4 @@
-//! What is to stand at GitHub.
+//! Requests of the outbox: what GitHub is to show.
 
 use std::collections::BTreeSet;
 
@@ -22,13 +22,13 @@ pub enum OutboxRequest {
         target: Target,
         marker: String,
         body: String,
-        /// The head and the digest that people see in it.
+        /// The head and the digest that the comment shows.
         shows: Option<(Sha, Digest)>,
     },
     Check {
         target: Target,
         check: CheckRun,
-        /// What stands on the lines already, besides the annotations of `check`.
+        /// Annotations that are already on their lines, in addition to those of `check`.
         annotated: BTreeSet<Digest>,
     },
     Reaction {
@@ -87,7 +87,7 @@ pub enum AnnotationLevel {
     Failure,
 }
 
-/// How we react to a comment that gives a command.
+/// Our reaction to a comment that gives a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reaction {
@@ -97,19 +97,19 @@ pub enum Reaction {
 }
 
 impl OutboxRequest {
-    /// The JSON that a row holds.
+    /// Returns the JSON that is stored.
     pub fn to_json(&self) -> Json {
         versioned(self)
     }
 
-    /// Fails if this version knows no such request.
+    /// Reads a request. Fails if this version knows no such request.
     pub fn parse(json: &Json) -> Result<Self, RecordError> {
         read(json.clone())
     }
 }
 
 impl Annotation {
-    /// The name under which a request remembers that an annotation stands on its line.
+    /// Returns the digest by which a request records that an annotation is on its line.
     pub fn digest(&self) -> Digest {
         Digest::sha256(canonical(self).as_bytes())
     }

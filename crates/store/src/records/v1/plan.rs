@@ -61,7 +61,7 @@ records! {
     enum Step for plan::Step { Index(index: u64), Key(key: String) }
 }
 
-/// The way to an attribute, as a list.
+/// The path of an attribute, stored as a list.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Path(Vec<Step>);

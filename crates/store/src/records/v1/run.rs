@@ -1,4 +1,4 @@
-//! What a run is about.
+//! The subject of a run.
 
 use planwright_core::names::{Login, Sha};
 

@@ -1,4 +1,4 @@
-//! Who and what a record is about.
+//! The repository and pull request that a record is about.
 
 use planwright_core::{
     job,
