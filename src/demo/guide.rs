@@ -23,12 +23,12 @@ use planwright_fakehub::{Action, Guide, Hub, PullView, ReviewState, Step};
 use planwright_store::PullRequestId;
 use planwright_view::{Marker, Text, code, emphasis, markdown, strong, terminal_line, text};
 
-use super::scene::{REPO, TAMPERED, tamper};
+use super::sandbox::{REPO, TAMPERED, tamper};
 use crate::app::App;
 
 /// What the guide knows of the demo.
 #[derive(Clone)]
-pub struct Told {
+pub struct GuideContext {
     pub states: PathBuf,
     pub dir: PathBuf,
     pub applied: Applied,
@@ -73,9 +73,9 @@ struct Part {
 }
 
 /// Returns the guide: what to do now, and what is done.
-pub fn guide(hub: &Hub, told: &Told) -> Guide {
-    let seen = Seen::of(hub, &told.applied);
-    let done = seen.done_steps();
+pub fn guide(hub: &Hub, context: &GuideContext) -> Guide {
+    let progress = Progress::new(hub, &context.applied);
+    let done = progress.done_steps();
     let step = |(part, is_done): (Part, bool)| Step {
         title: part.title.into(),
         text: markdown(&part.text.into()),
@@ -85,7 +85,7 @@ pub fn guide(hub: &Hub, told: &Told) -> Guide {
     };
     let note = text![
         "Everything is kept in ",
-        code(told.dir.display()),
+        code(context.dir.display()),
         ": the demo goes on from it when it is started again, and ",
         code("--reset"),
         " starts anew."
@@ -96,22 +96,22 @@ pub fn guide(hub: &Hub, told: &Told) -> Guide {
                 and the bot beside them. No account, no cloud: the engine is real, what it makes is \
                 only recorded."
             .into(),
-        steps: parts(&seen, &told.states).into_iter().zip(done).map(step).collect(),
+        steps: parts(&progress, &context.states).into_iter().zip(done).map(step).collect(),
         note: markdown(&note.into()),
     }
 }
 
 /// Returns the steps as text for a terminal.
-pub fn for_terminal(hub: &Hub, told: &Told) -> String {
-    let seen = Seen::of(hub, &told.applied);
+pub fn for_terminal(hub: &Hub, context: &GuideContext) -> String {
+    let progress = Progress::new(hub, &context.applied);
     let step = |(part, number): (&Part, usize)| {
         format!("  {number}. {}\n     {}\n", part.title, terminal_line(&part.text))
     };
-    parts(&seen, &told.states).iter().zip(1..).map(step).collect()
+    parts(&progress, &context.states).iter().zip(1..).map(step).collect()
 }
 
-fn parts(seen: &Seen, states: &Path) -> [Part; 5] {
-    [ask(), read(seen), approve(seen), merge(seen), drift(seen, states)]
+fn parts(progress: &Progress, states: &Path) -> [Part; 5] {
+    [ask(), read(progress), approve(progress), merge(progress), drift(progress, states)]
 }
 
 fn newest_pull(hub: &Hub) -> Option<PullView> {
@@ -125,7 +125,7 @@ fn is_merged(pull: &PullView) -> bool {
 
 /// The newest pull request of the bot, and what has happened to it.
 #[derive(Default)]
-struct Seen {
+struct Progress {
     pull: Option<PullView>,
     /// Logins of those who approved it.
     approved: Vec<String>,
@@ -134,8 +134,8 @@ struct Seen {
     replies: String,
 }
 
-impl Seen {
-    fn of(hub: &Hub, applied: &Applied) -> Self {
+impl Progress {
+    fn new(hub: &Hub, applied: &Applied) -> Self {
         let Some(pull) = newest_pull(hub) else { return Self::default() };
         let reviews = hub.reviews(REPO, pull.number).unwrap_or_default();
         let approved = reviews.into_iter().filter(|(_, state)| *state == ReviewState::Approved);
@@ -196,7 +196,7 @@ fn ask() -> Part {
     }
 }
 
-fn read(seen: &Seen) -> Part {
+fn read(progress: &Progress) -> Part {
     Part {
         title: "Read the plan, and approve it yourself",
         text: text![
@@ -205,12 +205,12 @@ fn read(seen: &Seen) -> Part {
             strong("alice"),
             ": it does not count, because she asked for it."
         ],
-        link: seen.link("Read the plan"),
+        link: progress.link("Read the plan"),
         action: None,
     }
 }
 
-fn approve(seen: &Seen) -> Part {
+fn approve(progress: &Progress) -> Part {
     Part {
         title: "Approve it as somebody else",
         text: text![
@@ -219,25 +219,25 @@ fn approve(seen: &Seen) -> Part {
             ", above on the right, and approve. The check passes: this very plan may be applied, \
              and no other."
         ],
-        link: seen.link("To the pull request"),
+        link: progress.link("To the pull request"),
         action: None,
     }
 }
 
-fn merge(seen: &Seen) -> Part {
+fn merge(progress: &Progress) -> Part {
     Part {
         title: "Merge, and watch",
         text: text![
             "Planwright plans once more, applies only if that plan is the approved one, and \
              verifies by a second plan, which has to be empty."
         ],
-        link: seen.link("To the pull request"),
+        link: progress.link("To the pull request"),
         action: None,
     }
 }
 
-fn drift(seen: &Seen, states: &Path) -> Part {
-    let action = seen.is_applied.then(|| {
+fn drift(progress: &Progress, states: &Path) -> Part {
+    let action = progress.is_applied.then(|| {
         let states = states.to_owned();
         Action {
             name: format!("Change the greeting to “{TAMPERED}” by hand"),
@@ -251,7 +251,7 @@ fn drift(seen: &Seen, states: &Path) -> Part {
             code("/infra drift"),
             " on the pull request: Planwright names what moved."
         ],
-        link: seen.link("To the pull request").filter(|_| seen.is_applied),
+        link: progress.link("To the pull request").filter(|_| progress.is_applied),
         action,
     }
 }

@@ -9,7 +9,7 @@ mod guide;
 mod home;
 mod play;
 mod sample;
-mod scene;
+mod sandbox;
 
 use std::{
     io::{self, Write as _},
@@ -18,9 +18,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use guide::{Applied, Told};
+use guide::{Applied, GuideContext};
 use home::Home;
-use scene::Scene;
+use sandbox::Sandbox;
 
 use crate::serve::asked_to_end;
 
@@ -30,12 +30,12 @@ use crate::serve::asked_to_end;
 pub async fn play(data: Option<&Path>, engine: Option<&Path>) -> Result<bool> {
     let scratch = tempfile::tempdir()?;
     let home = Home::take(data.unwrap_or(scratch.path()))?;
-    let scene = Scene::open(&home, engine, 0).await?;
-    let played = match scene.engine().await {
-        Ok(()) => Ok(play::play(&scene).await),
+    let sandbox = Sandbox::open(&home, engine, 0).await?;
+    let played = match sandbox.engine().await {
+        Ok(()) => Ok(play::play(&sandbox).await),
         Err(error) => Err(error),
     };
-    scene.close().await?;
+    sandbox.close().await?;
     played
 }
 
@@ -51,33 +51,34 @@ pub async fn show(data: &Path, engine: Option<&Path>, port: u16, is_new: bool) -
     if is_new {
         home.reset()?;
     }
-    let scene = Scene::open(&home, engine, port).await?;
-    if let Err(error) = scene.engine().await {
-        scene.close().await?;
+    let sandbox = Sandbox::open(&home, engine, port).await?;
+    if let Err(error) = sandbox.engine().await {
+        sandbox.close().await?;
         return Err(error);
     }
     let applied = Applied::default();
-    let told = Told { states: scene.states(), dir: home.dir.clone(), applied: applied.clone() };
-    let steps = guide::for_terminal(&scene.hub, &told);
-    scene.hub.set_guide(move |hub| guide::guide(hub, &told));
-    let repository = scene.id(0).repository;
-    let following = applied.follow(scene.hub.clone(), scene.bot.app.clone(), repository);
+    let context =
+        GuideContext { states: sandbox.states(), dir: home.dir.clone(), applied: applied.clone() };
+    let steps = guide::for_terminal(&sandbox.hub, &context);
+    sandbox.hub.set_guide(move |hub| guide::guide(hub, &context));
+    let repository = sandbox.id(0).repository;
+    let following = applied.follow(sandbox.hub.clone(), sandbox.bot.app.clone(), repository);
     let following = tokio::spawn(following);
     let text = format!(
         "Planwright demo: {}\n\nOpen that page and try:\n\n{steps}\nEverything is kept in {}; \
          `--reset` starts anew. Ctrl-C ends it.",
-        scene.hub.url(),
+        sandbox.hub.url(),
         home.dir.display()
     );
     // The output may be closed; the pages work all the same.
     let _ = writeln!(io::stdout(), "{text}");
-    let stop = scene.bot.stopper();
+    let stop = sandbox.bot.stopper();
     tokio::spawn(async move {
         asked_to_end().await;
         stop.cancel();
     });
-    let worked = scene.bot.work().await;
+    let worked = sandbox.bot.work().await;
     following.abort();
     worked?;
-    scene.close().await
+    sandbox.close().await
 }

@@ -17,25 +17,25 @@ use planwright_core::{
 use planwright_fakehub::{Edit, MergeMethod};
 use planwright_view::{difference_text, headline, plain, value_text};
 
-use super::scene::{REPO, Scene, TAMPERED, stack_files};
+use super::sandbox::{REPO, Sandbox, TAMPERED, stack_files};
 
 /// The attribute that holds the greeting, in the resource of that name.
 const GREETING: &str = "triggers_replace[0]";
 
 /// Prints steps as they pass.
-struct Teller {
+struct Reporter {
     steps: usize,
     passed: usize,
     since: Instant,
 }
 
-impl Teller {
-    fn tell(&mut self, what: &str, outcome: Result<String>) -> Option<()> {
+impl Reporter {
+    fn report(&mut self, what: &str, outcome: Result<String>) -> Option<()> {
         self.steps += 1;
         let seconds = self.since.elapsed().as_secs_f32();
         self.since = Instant::now();
         let (mark, text) = match &outcome {
-            Ok(seen) => ("✓", seen.clone()),
+            Ok(what_came_out) => ("✓", what_came_out.clone()),
             Err(error) => ("✗", format!("{error:#}")),
         };
         let line = format!("{mark} {what:<14} {text}  ({seconds:.1} s)");
@@ -47,25 +47,25 @@ impl Teller {
 }
 
 /// Plays the story; returns whether every step passed.
-pub async fn play(scene: &Scene) -> bool {
-    let mut teller = Teller { steps: 0, passed: 0, since: Instant::now() };
+pub async fn play(sandbox: &Sandbox) -> bool {
+    let mut reporter = Reporter { steps: 0, passed: 0, since: Instant::now() };
     // Greetings differ from those of earlier plays in the same directory.
-    let before = scene.newest();
+    let before = sandbox.newest();
     let next = before + 1;
     let (first, second) = (format!("Hello {next}"), format!("Good morning {next}"));
-    let told = story(scene, &mut teller, &first, &second).await;
-    if told.is_none() && scene.newest() > before {
-        show_comment(scene);
+    let finished = story(sandbox, &mut reporter, &first, &second).await;
+    if finished.is_none() && sandbox.newest() > before {
+        show_comment(sandbox);
     }
-    let Teller { steps, passed, .. } = teller;
+    let Reporter { steps, passed, .. } = reporter;
     let _ = writeln!(io::stdout(), "story: {steps} steps, {passed} passed");
-    told.is_some() && steps == passed
+    finished.is_some() && steps == passed
 }
 
 /// Prints the bot's comment, which shows why a step did not pass.
-fn show_comment(scene: &Scene) {
-    let number = scene.newest();
-    let text = match scene.report(number) {
+fn show_comment(sandbox: &Sandbox) {
+    let number = sandbox.newest();
+    let text = match sandbox.report(number) {
         Ok(report) => {
             let line = |line: &str| format!("  {}\n", escape::visible(line.trim_end()));
             format!("\nthe comment on #{number}:\n{}", report.lines().map(line).collect::<String>())
@@ -75,82 +75,92 @@ fn show_comment(scene: &Scene) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-async fn story(scene: &Scene, teller: &mut Teller, first: &str, second: &str) -> Option<()> {
-    let number = planned_change(scene, teller, first).await?;
-    land(scene, teller, number, first).await?;
-    let tampered = scene.tamper(first, TAMPERED);
+async fn story(
+    sandbox: &Sandbox,
+    reporter: &mut Reporter,
+    first: &str,
+    second: &str,
+) -> Option<()> {
+    let number = planned_change(sandbox, reporter, first).await?;
+    land(sandbox, reporter, number, first).await?;
+    let tampered = sandbox.tamper(first, TAMPERED);
     let tampered =
         tampered.map(|()| format!("`{first}` became `{TAMPERED}` in the recorded state"));
-    teller.tell("changed behind", tampered)?;
-    let asked = scene.alice.comment(REPO, number, "/infra drift");
-    let reply = settled(scene, asked).await.and_then(|asked| scene.reply(number, asked));
-    teller.tell("/infra drift", reply.and_then(|reply| drifted(&reply, first)))?;
-    let next = planned_change(scene, teller, second).await?;
-    let reverts = scene.change(next).await.and_then(|change| {
+    reporter.report("changed behind", tampered)?;
+    let asked = sandbox.alice.comment(REPO, number, "/infra drift");
+    let reply = settled(sandbox, asked).await.and_then(|asked| sandbox.reply(number, asked));
+    reporter.report("/infra drift", reply.and_then(|reply| drifted(&reply, first)))?;
+    let next = planned_change(sandbox, reporter, second).await?;
+    let reverts = sandbox.change(next).await.and_then(|change| {
         ensure!(change.stacks.iter().any(reverts_drift), "nothing of the plan reverts drift");
         Ok("the comment labels which of these changes revert drift".into())
     });
-    teller.tell("reverts drift", reverts)?;
-    land(scene, teller, next, second).await
+    reporter.report("reverts drift", reverts)?;
+    land(sandbox, reporter, next, second).await
 }
 
 /// Opens a pull request and waits for its plan; returns its number.
-async fn planned_change(scene: &Scene, teller: &mut Teller, greeting: &str) -> Option<i64> {
-    let opened = open(scene, greeting);
+async fn planned_change(sandbox: &Sandbox, reporter: &mut Reporter, greeting: &str) -> Option<i64> {
+    let opened = open(sandbox, greeting);
     let number = opened.as_ref().ok().copied();
-    let told = opened.map(|number| format!("alice opens #{number}: greeting `{greeting}`"));
-    teller.tell("open", told)?;
+    let line = opened.map(|number| format!("alice opens #{number}: greeting `{greeting}`"));
+    reporter.report("open", line)?;
     let number = number?;
-    let planned = match scene.settle().await {
-        Ok(()) => planned(scene, number).await,
+    let planned = match sandbox.settle().await {
+        Ok(()) => planned(sandbox, number).await,
         Err(error) => Err(error),
     };
-    teller.tell("plan", planned)?;
+    reporter.report("plan", planned)?;
     Some(number)
 }
 
 /// Approves and merges a pull request, and waits until it is applied and verified.
-async fn land(scene: &Scene, teller: &mut Teller, number: i64, greeting: &str) -> Option<()> {
-    let approved = scene.bob.approve(REPO, number);
-    let approved = settled(scene, approved).await.and_then(|_| {
-        conclusion(scene, number, "success")?;
+async fn land(
+    sandbox: &Sandbox,
+    reporter: &mut Reporter,
+    number: i64,
+    greeting: &str,
+) -> Option<()> {
+    let approved = sandbox.bob.approve(REPO, number);
+    let approved = settled(sandbox, approved).await.and_then(|_| {
+        conclusion(sandbox, number, "success")?;
         Ok("bob approves this plan; the check passes".into())
     });
-    teller.tell("approve", approved)?;
-    let merged = scene.bob.merge(REPO, number, MergeMethod::Squash);
-    let told = merged.as_ref().map(|sha| format!("bob merges #{number} as {}", &sha[..7]));
-    teller.tell("merge", told.map_err(|error| anyhow::anyhow!("{error}")))?;
-    let applied = match settled(scene, merged).await {
-        Ok(_) => applied(scene, number, greeting).await,
+    reporter.report("approve", approved)?;
+    let merged = sandbox.bob.merge(REPO, number, MergeMethod::Squash);
+    let line = merged.as_ref().map(|sha| format!("bob merges #{number} as {}", &sha[..7]));
+    reporter.report("merge", line.map_err(|error| anyhow::anyhow!("{error}")))?;
+    let applied = match settled(sandbox, merged).await {
+        Ok(_) => applied(sandbox, number, greeting).await,
         Err(error) => Err(error),
     };
-    teller.tell("apply", applied)?;
-    let verified = scene.change(number).await.and_then(|change| {
+    reporter.report("apply", applied)?;
+    let verified = sandbox.change(number).await.and_then(|change| {
         ensure!(change.state == ChangeState::Applied, "it is not verified: {:?}", change.state);
         Ok("a second plan is empty".into())
     });
-    teller.tell("verified", verified)
+    reporter.report("verified", verified)
 }
 
-fn open(scene: &Scene, greeting: &str) -> Result<i64> {
+fn open(sandbox: &Sandbox, greeting: &str) -> Result<i64> {
     let branch = format!("greeting-{}", greeting.to_lowercase().replace(' ', "-"));
     let mut edit = Edit::new(format!("Greet with {greeting}"));
     for (path, text) in stack_files(greeting)? {
         edit = edit.write(path, text);
     }
-    scene.alice.push(REPO, &branch, &edit)?;
-    Ok(scene.alice.open_pull(REPO, &branch, &format!("Greet with {greeting}"))?)
+    sandbox.alice.push(REPO, &branch, &edit)?;
+    Ok(sandbox.alice.open_pull(REPO, &branch, &format!("Greet with {greeting}"))?)
 }
 
-async fn planned(scene: &Scene, number: i64) -> Result<String> {
-    let change = scene.change(number).await?;
+async fn planned(sandbox: &Sandbox, number: i64) -> Result<String> {
+    let change = sandbox.change(number).await?;
     ensure!(change.state == ChangeState::AwaitingApproval, "it is {:?}", change.state);
-    conclusion(scene, number, "action_required")?;
+    conclusion(sandbox, number, "action_required")?;
     Ok(format!("{}; the check waits for an approval", plain(&headline(&change))))
 }
 
-async fn applied(scene: &Scene, number: i64, greeting: &str) -> Result<String> {
-    let change = scene.change(number).await?;
+async fn applied(sandbox: &Sandbox, number: i64, greeting: &str) -> Result<String> {
+    let change = sandbox.change(number).await?;
     ensure!(change.state == ChangeState::Applied, "it is not applied: {:?}", change.state);
     let has_greeting = |stack: &StackChange| match &stack.progress {
         Some(StackProgress::Applied { outputs }) => {
@@ -179,16 +189,16 @@ fn drifted(reply: &str, applied: &str) -> Result<String> {
     Ok(named)
 }
 
-fn conclusion(scene: &Scene, number: i64, wanted: &str) -> Result<()> {
-    let check = scene.check(number)?;
+fn conclusion(sandbox: &Sandbox, number: i64, wanted: &str) -> Result<()> {
+    let check = sandbox.check(number)?;
     let found = check.conclusion.unwrap_or_else(|| check.status.clone());
     ensure!(found == wanted, "the check says `{found}`, not `{wanted}`");
     Ok(())
 }
 
 /// Waits until everything that a person's action caused is done; returns the result of the action.
-async fn settled<T, E: std::fmt::Display>(scene: &Scene, act: Result<T, E>) -> Result<T> {
+async fn settled<T, E: std::fmt::Display>(sandbox: &Sandbox, act: Result<T, E>) -> Result<T> {
     let done = act.map_err(|error| anyhow::anyhow!("{error}"))?;
-    scene.settle().await?;
+    sandbox.settle().await?;
     Ok(done)
 }

@@ -87,9 +87,9 @@ pub fn files() -> Result<Vec<(String, String)>> {
         fs::create_dir_all(full.parent().unwrap_or(root))?;
         fs::write(full, text)?;
     }
-    let checkout = Checkout::find(root).map_err(told)?;
-    lock(&checkout, &[]).map_err(told)?;
-    forms(&checkout).map_err(told)?;
+    let checkout = Checkout::find(root).map_err(sample_error)?;
+    lock(&checkout, &[]).map_err(sample_error)?;
+    forms(&checkout).map_err(sample_error)?;
     read(root).context("reading the sample repository")
 }
 
@@ -105,7 +105,7 @@ fn read(root: &Path) -> Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-fn told(error: Error) -> anyhow::Error {
+fn sample_error(error: Error) -> anyhow::Error {
     match error {
         Error::Findings(findings) => {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();

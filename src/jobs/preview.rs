@@ -120,7 +120,7 @@ async fn plan_one(
     let dir = app.data.join("preview").join(run.to_string()).join(stack.to_string());
     let config = &workspace.configuration.config;
     let site = Site { repository: context.target.repository.id, config, dir: dir.clone() };
-    let work = Work::of(app, site, kind, prepared).await;
+    let work = Work::open(app, site, kind, prepared).await;
     let plan = match work {
         Ok(work) => planned(work.plan(&app.plan_env, context, Stage::Wait).await),
         Err(why) => Ok(Err(why)),

@@ -108,7 +108,7 @@ impl MergedTrees {
         })?;
         let dir = run_dir(app, run).join(plan.stack.to_string());
         let site = Site { repository: self.repository, config: &self.config, dir };
-        Work::of(app, site, plan.kind, prepared).await
+        Work::open(app, site, plan.kind, prepared).await
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Affected {
 pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<Affected, Exit> {
     let blocked = |change: Change, findings: Vec<Finding>| -> Exit {
         match change.blocked(Block::Findings(findings)) {
-            Ok(change) => Outcome::told(change).into(),
+            Ok(change) => Outcome::for_all(change).into(),
             Err(error) => error.into(),
         }
     };
@@ -81,5 +81,5 @@ async fn unaffected(planning: &Planning<'_>, change: Change) -> Result<Outcome> 
     let context = planning.context;
     let has_commented = outbox::has_commented(context.app, context.target).await?;
     let audience = if has_commented { Audience::CommentAndCheck } else { Audience::Check };
-    Ok(Outcome { audience, ..Outcome::told(change.unaffected()?) })
+    Ok(Outcome { audience, ..Outcome::for_all(change.unaffected()?) })
 }

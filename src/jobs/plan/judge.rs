@@ -52,5 +52,5 @@ pub async fn judge(
     if pull.state == PullRequestState::Merged {
         change = change.merged()?;
     }
-    Ok(Outcome { plan_set: Some(id), ..Outcome::told(change) })
+    Ok(Outcome { plan_set: Some(id), ..Outcome::for_all(change) })
 }

@@ -29,7 +29,7 @@ pub async fn merge(planning: &Planning<'_>) -> Result<Box<MergePreview>, Exit> {
                 Merged::MergePreview(preview) => Ok(preview),
                 Merged::Conflict(paths) => {
                     let change = planning.change().blocked(Block::Conflicts(paths))?;
-                    Err(Outcome::told(change).into())
+                    Err(Outcome::for_all(change).into())
                 }
             }
         }
@@ -57,5 +57,5 @@ async fn other_base(planning: &Planning<'_>) -> Result<Outcome> {
     };
     planning.looked.snapshot.still_holds(context.app).await?;
     context.app.store.record_plan_set(&set, &change).await?;
-    Ok(Outcome::told(change))
+    Ok(Outcome::for_all(change))
 }

@@ -27,7 +27,7 @@ pub enum Audience {
 impl Outcome {
     /// Returns the outcome for a change without a plan set, to be reported in comment and check
     /// run.
-    pub fn told(change: Change) -> Self {
+    pub fn for_all(change: Change) -> Self {
         Self { change, plan_set: None, audience: Audience::CommentAndCheck }
     }
 }

@@ -67,7 +67,7 @@ pub struct Work {
 impl Work {
     /// Prepares a stack for the engine. Fails, with a message for people, if its lock or the
     /// settings cannot be used here.
-    pub async fn of(
+    pub async fn open(
         app: &App,
         Site { repository, config, dir }: Site<'_>,
         kind: Kind,
@@ -185,7 +185,7 @@ impl<'a> StackPlanning<'a> {
         let repository = self.planning.context.target.repository.id;
         let dir = plan_dir(context.app, repository, stack);
         let site = Site { repository, config: self.config, dir };
-        let work = match Work::of(context.app, site, kind, prepared).await {
+        let work = match Work::open(context.app, site, kind, prepared).await {
             Ok(work) => work,
             Err(why) => return Ok((change(PlanOutcome::EngineFailed(why)), None)),
         };
@@ -301,7 +301,7 @@ pub async fn drift_of(
     };
     let dir = plan_dir(app, repository, &applied.stack);
     let site = Site { repository, config, dir };
-    let work = match Work::of(app, site, Kind::Change, prepared).await {
+    let work = match Work::open(app, site, Kind::Change, prepared).await {
         Ok(work) => work,
         Err(why) => return Ok(DriftCheck::Unknown(why)),
     };

@@ -39,7 +39,7 @@ pub const TAMPERED: &str = "Boo";
 /// The versions of the engine that the settings and the package allow.
 const ENGINE: &str = ">=1.9, <2";
 
-pub struct Scene {
+pub struct Sandbox {
     pub hub: Hub,
     pub bot: Bot,
     pub alice: Person,
@@ -48,7 +48,7 @@ pub struct Scene {
     repository: i64,
 }
 
-impl Scene {
+impl Sandbox {
     /// Opens what an earlier demo left in the directory, or creates everything.
     pub async fn open(home: &Home, engine: Option<&Path>, port: u16) -> Result<Self> {
         let dir = home.dir.as_path();
@@ -177,13 +177,13 @@ pub fn stack_files(greeting: &str) -> Result<Vec<(String, String)>> {
          greeting: {greeting}\n  audience: [world]\n"
     );
     let files: MemoryFiles = [(path.clone(), text.clone())].into_iter().collect();
-    let told = |findings: Vec<planwright_core::finding::Finding>| {
+    let unreadable = |findings: Vec<planwright_core::finding::Finding>| {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the demo's own stack: {}", lines.join("; "))
     };
-    let stack = Stack::read(&files, &StackId::parse(STACK)?).map_err(told)?;
-    let package = stack.source.package(&files, &stack.source_place).map_err(told)?;
-    let lock = Lock::new(&stack, &package, None).map_err(told)?;
+    let stack = Stack::read(&files, &StackId::parse(STACK)?).map_err(unreadable)?;
+    let package = stack.source.package(&files, &stack.source_place).map_err(unreadable)?;
+    let lock = Lock::new(&stack, &package, None).map_err(unreadable)?;
     let lock = String::from_utf8(lock.bytes()).context("the lock is text")?;
     Ok(vec![(path, text), (format!("stacks/{STACK}/stack.lock.json"), lock)])
 }
