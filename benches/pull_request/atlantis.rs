@@ -1,8 +1,8 @@
-//! The same stacks through Atlantis, where `ATLANTIS` names a binary of it.
+//! The same stacks planned by Atlantis, if `ATLANTIS` names a binary of it.
 //!
-//! It gets what Planwright would give the engine, rendered, as folders of the repository, and plans
-//! as many at a time as the machine has cores. It speaks only TLS to a GitHub that is not
-//! github.com, so a small front of TLS stands before the local one.
+//! Atlantis gets what Planwright renders for the engine, as folders of the repository, and plans as
+//! many at a time as the machine has cores. It talks to a GitHub other than github.com by TLS only,
+//! so a TLS proxy stands in front of the local one.
 
 use std::{
     fs,
@@ -32,7 +32,7 @@ use crate::{
     support::bot::{REPO, borrowed, edit},
 };
 
-/// The row of one round; none where there is no Atlantis to compare with.
+/// Measures one round, and returns its row. Returns `None` if no Atlantis is given.
 pub async fn row(case: &Case, bare: Duration) -> Option<Row> {
     let binary = std::env::var_os("ATLANTIS")?;
     let dir = TempDir::new().unwrap();
@@ -63,7 +63,7 @@ pub async fn row(case: &Case, bare: Duration) -> Option<Row> {
     })
 }
 
-/// The rendered folders, and the file that has them all planned at the same time.
+/// Returns the rendered folders, and an `atlantis.yaml` that has them all planned in parallel.
 fn files(case: &Case, dir: &Path) -> Vec<(String, String)> {
     let mut files = vec![];
     let mut projects = String::new();
@@ -84,7 +84,7 @@ fn files(case: &Case, dir: &Path) -> Vec<(String, String)> {
     files
 }
 
-/// Serves `hub` over TLS; its host and port, with the certificate in `dir`.
+/// Serves `hub` over TLS, and writes the certificate to `cert.pem` in `dir`. Returns host and port.
 async fn front(hub: &Hub, dir: &Path) -> String {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(dir.join("cert.pem"), certified.cert.pem()).unwrap();
@@ -122,7 +122,7 @@ impl Server {
         (user, host): (&Person, &str),
         dir: &Path,
     ) -> Self {
-        // Atlantis finds its engine by name.
+        // Atlantis looks for its engine on the path under this name.
         let engine = dir.join("path");
         fs::create_dir(&engine).unwrap();
         symlink(&round.starts.engine, engine.join("terraform")).unwrap();

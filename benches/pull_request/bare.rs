@@ -1,5 +1,5 @@
 //! The engine alone: `plan` in directories that are rendered and initialised beforehand, as many at
-//! a time as the machine has cores, which is how the bot does it too.
+//! a time as the machine has cores, as the bot does it.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{case::Case, support::bot::CONFIG};
 
-/// How long the plans of all stacks take.
+/// Returns how long the plans of all stacks take.
 pub fn plan(case: &Case) -> Duration {
     let dir = tempfile::TempDir::new().unwrap();
     let dirs = rendered(case, dir.path());
@@ -33,7 +33,7 @@ pub fn plan(case: &Case) -> Duration {
     start.elapsed()
 }
 
-/// The folders of the stacks as the engine gets them, below `dir`.
+/// Renders the stacks below `dir` as the engine gets them, and returns their folders.
 pub fn rendered(case: &Case, dir: &Path) -> Vec<PathBuf> {
     let (checkout, out) = (dir.join("checkout"), dir.join("rendered"));
     let config = ("planwright.yaml".to_owned(), CONFIG.to_owned());

@@ -54,7 +54,7 @@ pub async fn rows(case: &Case, bare: Duration) -> Vec<Row> {
         .into()
 }
 
-/// The bot, with these settings beside those that it needs.
+/// Starts the bot with the settings that it needs and those in `more`.
 pub fn started(round: &Round, case: &Case, dir: &Path, more: &[(&str, String)]) -> Process {
     let hub = &round.hub;
     let app = hub.app();

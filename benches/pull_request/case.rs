@@ -1,4 +1,4 @@
-//! What is planned: a number of equal stacks of one package, and what their engine needs.
+//! What is planned: a number of equal stacks of one package, and what the engine needs for them.
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
 
@@ -11,9 +11,9 @@ use crate::support::{
 pub struct Case {
     pub package: &'static str,
     pub stacks: usize,
-    /// Path and text of each file of the stacks.
+    /// The path and text of each file of the stacks.
     pub files: Vec<(String, String)>,
-    /// What leads the engine to its API and its providers.
+    /// The variables by which the engine finds its API and its providers.
     pub env: BTreeMap<String, OsString>,
     pub provider_cache: PathBuf,
     _moto: Moto,

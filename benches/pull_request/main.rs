@@ -1,11 +1,11 @@
-//! From webhook to comment, beside the bare engine on the same stacks in the same run.
+//! The time from a webhook to the comment, beside that of the bare engine on the same stacks.
 //!
 //! `cargo bench --bench pull_request` prints a table and writes `target/bench/pull_request.json`:
 //! a list of rows `{name, stacks, wall_s, bare_s, ratio, github_calls, engine_processes,
 //! peak_rss_mb}`. Times are medians of three rounds, in each of which the bare engine goes first.
-//! `github_calls` are REST and GraphQL, without tokens and git; `peak_rss_mb` is the bot's own,
-//! without its children. With `PLANWRIGHT_BENCH=hello` only the rows of
-//! that package are made; with `ATLANTIS=PATH` the same goes through that binary of Atlantis, too.
+//! `github_calls` counts calls of REST and GraphQL, without those for tokens and git. `peak_rss_mb`
+//! is the memory of the bot without its children. `PLANWRIGHT_BENCH=hello` selects the rows of that
+//! package. `ATLANTIS=PATH` adds rows for that binary of Atlantis.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock and starts programs")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]

@@ -1,4 +1,4 @@
-//! A local GitHub of its own for each round, and what its calls tell of the time that passes.
+//! A round of a benchmark: a local GitHub of its own, whose calls show when the bot is done.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::{
     support::{bot::REPO, starts::Starts},
 };
 
-/// When GitHub has not been called for so long and all is said, all is done.
+/// How long GitHub must not be called before the bot counts as done.
 const SILENCE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(300);
 pub const BRANCH: &str = "bench";
@@ -23,12 +23,12 @@ pub struct Round {
     pub hub: Hub,
     pub alice: Person,
     pub starts: Starts,
-    /// When GitHub was called last.
+    /// The time of the last call to GitHub.
     called: Arc<Mutex<Instant>>,
 }
 
 impl Round {
-    /// A repository with `files`, to which Alice may write.
+    /// Starts a local GitHub with a repository of `files`, to which Alice may write.
     pub async fn start(dir: &Path, files: &[(&str, &str)]) -> Self {
         let hub = Hub::start(Settings::new(dir.join("hub"))).await.unwrap();
         hub.add_repository(REPO, files).unwrap();
@@ -44,8 +44,9 @@ impl Round {
         Self { hub, alice, starts: Starts::new(), called }
     }
 
-    /// What it costs `process` until all is said about what a person does to a pull request, and the
-    /// number of that.
+    /// Lets a person act on a pull request, and waits until `is_planned` and the bot is done.
+    ///
+    /// Returns what that costs `process`, and the number of the pull request, which `act` returns.
     pub async fn measured(
         &self,
         (process, is_planned): (u32, &dyn Fn(i64) -> bool),
@@ -56,7 +57,7 @@ impl Round {
         let calls = self.calls();
         let start = Instant::now();
         let number = act(&self.alice);
-        // What was said before still stands until the first answers come.
+        // Until the first calls arrive, `is_planned` can see the results of an earlier plan.
         tokio::time::sleep(SILENCE).await;
         loop {
             self.silence().await;
@@ -69,7 +70,7 @@ impl Round {
         }
     }
 
-    /// Sleeps until GitHub has not been called for a while.
+    /// Sleeps until GitHub has not been called for [`SILENCE`].
     pub async fn silence(&self) {
         loop {
             let silent = self.called.lock().unwrap().elapsed();
@@ -80,13 +81,13 @@ impl Round {
         }
     }
 
-    /// REST and GraphQL.
+    /// Returns the number of REST and GraphQL calls so far.
     pub fn calls(&self) -> usize {
         let is_api = |kind| matches!(kind, Kind::Rest | Kind::Graphql);
         self.hub.calls().iter().filter(|call| is_api(call.kind)).count()
     }
 
-    /// What a process has cost since `calls`.
+    /// Returns the row of a process that has taken `wall`, and had made `calls` before.
     pub fn row(&self, process: u32, (wall, calls): (Duration, usize)) -> Row {
         Row {
             name: String::new(),
@@ -100,7 +101,7 @@ impl Round {
     }
 }
 
-/// The most memory that a process has had resident, as the kernel counts it.
+/// Returns the peak of a process's resident memory in MiB, as the kernel counts it.
 fn peak_rss_mb(process: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

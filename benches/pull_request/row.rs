@@ -1,4 +1,4 @@
-//! One line of the table.
+//! A row of the table.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -9,7 +9,7 @@ pub struct Row {
     pub name: String,
     pub stacks: usize,
     pub wall_s: f64,
-    /// The bare engine on the same stacks, where there is something to compare.
+    /// The time of the bare engine on the same stacks, if there is something to compare.
     pub bare_s: Option<f64>,
     pub github_calls: usize,
     pub engine_processes: usize,
@@ -17,14 +17,15 @@ pub struct Row {
 }
 
 impl Row {
-    /// Of rounds with the same rows, each row with its median times and its largest counts.
+    /// Combines rounds that have the same rows: each row gets its median times and its largest
+    /// counts.
     pub fn medians(rounds: Vec<Vec<Self>>) -> Vec<Self> {
         let rows = rounds.first().map_or(0, Vec::len);
         (0..rows).map(|i| Self::median(rounds.iter().map(|round| &round[i]).collect())).collect()
     }
 
     fn median(mut rows: Vec<&Self>) -> Self {
-        // The bare time that belongs to it is that of its own round, under the same load.
+        // A time stays with the bare time of its own round, which was measured under the same load.
         rows.sort_by(|a, b| a.cost().total_cmp(&b.cost()));
         let most = |count: fn(&Self) -> usize| rows.iter().map(|row| count(row)).max().unwrap();
         Self {
@@ -44,7 +45,7 @@ impl Row {
     }
 }
 
-/// In Markdown, as it stands in the README.
+/// Returns the rows as a table in Markdown, as in the README.
 pub fn table(rows: &[Row]) -> String {
     let mut table = String::from(
         "| | stacks | from webhook to comment, s | bare engine, s | ratio | calls to GitHub | engine processes \

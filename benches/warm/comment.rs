@@ -1,5 +1,5 @@
-//! From the comment `/infra plan` to the answer, by a bot that keeps providers and by one that does
-//! not.
+//! The time from the comment `/infra plan` to the answer, by a bot that keeps providers and by one
+//! that does not.
 
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ pub async fn line(case: &Case) -> Line {
     Line { name, stacks, state: false, cold, warm, tree_peak_mb }
 }
 
-/// Seconds and megabytes.
+/// Returns the seconds until the answer, and the peak memory in MiB.
 async fn measured(case: &Case, warm: &str) -> (f64, f64) {
     let dir = TempDir::new().unwrap();
     let round = Round::start(dir.path(), &[("planwright.yaml", CONFIG)]).await;

@@ -1,12 +1,14 @@
 //! Warm plans beside cold ones, of the same stacks in the same run.
 //!
 //! `cargo bench --bench warm` prints a table and writes `target/bench/warm.json`: a list of rows
-//! `{name, stacks, state, cold_s, warm_s, ratio, tree_peak_mb}`. A row `plan` is what the engine
-//! adapter needs for the plan and its JSON, in directories that are initialised: cold as many at a time
-//! as the machine has cores, warm twice as many, with a provider that has planned once. A row
-//! `/infra plan` is from webhook to comment, by a bot that has planned these stacks once.
-//! `tree_peak_mb` is resident memory, summed over the process and all that it started, while planning
-//! warm. With `PLANWRIGHT_BENCH=20` only as many stacks are planned.
+//! `{name, stacks, state, cold_s, warm_s, ratio, tree_peak_mb}`.
+//!
+//! A row `plan` is the time that the engine adapter needs for plans and their JSON in initialised
+//! directories: cold, as many at a time as the machine has cores; warm, twice as many, with a
+//! provider that has planned once. A row `/infra plan` is the time from webhook to comment, by a
+//! bot that has planned these stacks once. `tree_peak_mb` is the resident memory while planning
+//! warm, of the process and all its descendants together. `PLANWRIGHT_BENCH=20` selects the plans
+//! of as many stacks.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock and starts programs")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on says why and ends")]
@@ -35,7 +37,7 @@ use std::{fmt::Write as _, fs, path::Path};
 use case::Case;
 use serde_json::json;
 
-/// One line of the table; times in seconds.
+/// A line of the table. Times are in seconds.
 pub struct Line {
     pub name: &'static str,
     pub stacks: usize,
@@ -58,7 +60,7 @@ async fn main() {
     write(&lines);
 }
 
-/// In Markdown, as it stands in the documentation.
+/// Returns the lines as a table in Markdown, as in the documentation.
 fn table(lines: &[Line]) -> String {
     let mut table = String::from(
         "| | stacks | state | cold, s | warm, s | ratio | peak memory of all processes, MB |\n\

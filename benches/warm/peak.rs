@@ -1,4 +1,4 @@
-//! The most memory that a process and all that it started have had at one moment.
+//! The peak of the memory that a process and all its descendants have together.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// Looks at a process and its descendants until it is asked for what it has seen.
+/// A thread that samples the memory of a process and its descendants until the peak is asked for.
 pub struct Peak {
     stop: Arc<AtomicBool>,
     looking: JoinHandle<u64>,
@@ -38,7 +38,7 @@ impl Peak {
     }
 }
 
-/// Kibibytes of a process and its descendants.
+/// Returns the resident memory of a process and its descendants in KiB.
 fn resident(process: u32) -> u64 {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let all: HashMap<u32, (u32, u64)> = entries
@@ -59,7 +59,7 @@ fn resident(process: u32) -> u64 {
     all.iter().filter(|(id, _)| is_ours(**id)).map(|(_, (_, memory))| memory).sum()
 }
 
-/// Parent and resident kibibytes.
+/// Returns the parent of a process, and its resident memory in KiB.
 fn look(process: u32) -> Option<(u32, u64)> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let field = |name: &str| {

@@ -29,13 +29,13 @@ struct Stacks {
     secrets: Secrets,
 }
 
-/// Without a state, and with one.
+/// Measures plans without a state, and with one.
 pub async fn lines(case: &Case) -> Vec<Line> {
     let dir = TempDir::new().unwrap();
     let stacks = Stacks::of(case, dir.path()).await;
     let mut lines = Vec::new();
     for state in [false, true] {
-        // Either makes directories that the engine can work in by itself.
+        // After either, the engine can plan in the directories at once.
         match state {
             true => stacks.each(Stacks::apply, true).await,
             false => stacks.each(Stacks::prepare, true).await,
@@ -73,7 +73,8 @@ impl Stacks {
         Self { engine, works, env, secrets }
     }
 
-    /// How long `act` takes for all, as many at a time as the adapter gives turns.
+    /// Runs `act` for all stacks, as many at a time as the adapter allows, and returns how long
+    /// that takes.
     async fn each<'a, F: Future<Output = ()>>(
         &'a self,
         act: impl Fn(&'a Self, Root<'a>) -> F,

@@ -1,4 +1,4 @@
-//! Addresses in our texts: each host belongs to whom we mean, or is reserved for examples.
+//! The URLs in our texts: each host belongs to whom we mean, or is reserved for examples.
 
 use std::{
     fs,

@@ -1,5 +1,6 @@
-//! `deploy/` and `charts/` against the program, and against those who read them. What the chart
-//! renders, `tests/chart.py` judges.
+//! Compares `deploy/` and `charts/` with the program and with the tools that read them.
+//!
+//! What the chart renders is checked by `tests/chart.py`.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! The pages under `docs/` against the code, so that neither goes on without the other.
+//! Compares the pages under `docs/` with the code, so that they stay in step.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 

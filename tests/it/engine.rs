@@ -1,4 +1,4 @@
-//! The engine adapter on real engines: each test on OpenTofu and on Terraform, with `terraform_data`.
+//! The engine adapter: each test on real OpenTofu and real Terraform, with `terraform_data`.
 
 use std::{fs, path::Path, sync::Mutex, time::Duration};
 

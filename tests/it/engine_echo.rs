@@ -1,4 +1,4 @@
-//! The engine adapter with a provider on protocol 6, whose faults a test can choose.
+//! The engine adapter with a provider of protocol 6 whose faults a test can choose.
 
 use std::{fs, os::unix::fs::MetadataExt as _, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The webhook inbox over a real socket: what gets in, what does not, and when it is acknowledged.
+//! The webhook endpoint over a real socket: what it accepts, what it rejects, and when it answers.
 
 use std::{
     sync::{

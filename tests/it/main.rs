@@ -1,4 +1,4 @@
-//! All integration tests in one binary: a debug link of this crate is large, so there is only one.
+//! All integration tests in one binary, because linking a debug build takes long.
 #![allow(
     clippy::unwrap_used,
     reason = "clippy knows only functions marked as tests, not the pieces that they share"

@@ -1,4 +1,4 @@
-//! What `planwright serve` says when it cannot work: one line, at once, with the way to mend it.
+//! What `planwright serve` says if it cannot work: one line, at once, that says what to do.
 
 use std::{
     path::Path,

@@ -1,7 +1,7 @@
-//! The store's contract: one set of cases, run on SQLite and on Postgres.
+//! The contract of the store: one set of cases, run on SQLite and on Postgres.
 //!
-//! A case is a plain function of a [`Database`]; `on_both!` at the end of each file makes two tests
-//! of it. Time is a number that the case chooses; nothing here sleeps.
+//! A case is a function of a [`Database`]; `on_both!` at the end of each file makes two tests of
+//! it. The case chooses the time, as a number, so nothing here sleeps.
 
 mod agent_runs;
 mod approvals;

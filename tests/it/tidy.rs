@@ -1,6 +1,7 @@
-//! Rules of the house as tests: who may import whom, what a file looks like, what tables say.
+//! Rules of this code base as tests: which module may import which, and what files and tables
+//! contain.
 //!
-//! The table is the one in `ARCHITECTURE.md`; the test reads it from there, so that it cannot drift.
+//! The table of imports is read from `ARCHITECTURE.md`, so that page and test cannot differ.
 
 mod imports;
 mod markup;

@@ -1,10 +1,10 @@
-//! What fakehub answers when it does not do what was asked: GitHub's status and JSON shape.
+//! Errors of the API, with GitHub's status and JSON.
 //!
-//! Which request deserves which refusal is decided where the request is carried out.
+//! The code that carries a request out decides which error it fails with.
 
 use serde_json::{Value, json};
 
-/// A refused request, worded as GitHub words it.
+/// A rejected request, with GitHub's status and message.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{status}: {message}{}", errors.as_ref().map(|e| format!(" {e}")).unwrap_or_default())]
 pub struct ApiError {
@@ -30,7 +30,7 @@ impl ApiError {
         Self::new(404, "Not Found")
     }
 
-    /// Returns a field of the request that GitHub's validation does not take.
+    /// Returns a 422 for a field that GitHub's validation rejects.
     pub fn invalid(resource: &str, field: &str, message: impl Into<String>) -> Self {
         let error = json!({
             "resource": resource, "code": "custom", "field": field, "message": message.into(),
@@ -38,12 +38,12 @@ impl ApiError {
         Self { errors: Some(json!([error])), ..Self::new(422, "Validation Failed") }
     }
 
-    /// Returns a request that is well formed, but asks for what GitHub does not let this person do.
+    /// Returns a 422 for a well-formed request that GitHub does not allow.
     pub fn unprocessable(why: &str) -> Self {
         Self { errors: Some(json!([why])), ..Self::new(422, "Unprocessable Entity") }
     }
 
-    /// Returns a field that has to be there.
+    /// Returns a 422 for a missing field.
     pub fn missing(field: &str) -> Self {
         Self::new(422, format!("Invalid request.\n\n\"{field}\" wasn't supplied."))
     }
@@ -61,7 +61,7 @@ impl ApiError {
     }
 }
 
-/// A failure of the local machinery (disk, git) is an answer 500, never a made-up success.
+/// A failure of git or of the disk is answered with 500, never with a made-up success.
 impl From<git2::Error> for ApiError {
     fn from(error: git2::Error) -> Self {
         Self::new(500, format!("fakehub's git failed: {error}"))

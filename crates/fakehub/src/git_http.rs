@@ -1,6 +1,6 @@
-//! Git over HTTP: git's own CGI program in front of the bare repositories.
+//! Git over HTTP: `git http-backend`, git's own CGI program, in front of the bare repositories.
 //!
-//! Who may read or push is decided here; what a push means is decided in `branches`.
+//! This file decides who may fetch and push. `actions/branches` decides what follows from a push.
 
 use std::process::Stdio;
 
@@ -23,7 +23,7 @@ pub fn is_git(path: &str) -> bool {
     parts(path).is_some()
 }
 
-/// `git-upload-pack` or `git-receive-pack`.
+/// Returns `git-receive-pack` for a push, and `git-upload-pack` for a fetch.
 pub fn operation_name(request: &Request) -> String {
     if is_push(request) { "git-receive-pack".into() } else { "git-upload-pack".into() }
 }
@@ -61,7 +61,8 @@ pub async fn answer(
     Ok(response)
 }
 
-/// `/{owner}/{name}.git/{rest}` taken apart.
+/// Splits `/{owner}/{name}.git/{rest}` into `owner/name` and `rest`. Returns `None` if git does not
+/// use such a path.
 fn parts(path: &str) -> Option<(&str, &str)> {
     let (full_name, rest) = path.strip_prefix('/')?.split_once(".git/")?;
     let is_known = ["info/refs", "git-upload-pack", "git-receive-pack"].contains(&rest);
@@ -104,10 +105,10 @@ async fn backend(
     let mut child = command.kill_on_drop(true).spawn()?;
     let stdin = child.stdin.take();
     let body = request.body.clone();
-    // Written beside the reading of the answer, which git may begin before it has read all.
+    // Written while the answer is read, which git may begin before it has read the whole request.
     let feeding = tokio::spawn(async move {
         if let Some(mut stdin) = stdin {
-            // Git may close early on a request that it refuses; its answer says so.
+            // Git closes its input early if it refuses the request; its answer says so.
             stdin.write_all(&body).await.ok();
         }
     });
@@ -119,7 +120,8 @@ async fn backend(
     })
 }
 
-/// The answer of a CGI program: headers, an empty line, the body.
+/// Parses the output of a CGI program: headers, an empty line, the body. Returns `None` if it is
+/// malformed.
 fn cgi_response(output: &[u8]) -> Option<Response> {
     let end = output.windows(4).position(|four| four == b"\r\n\r\n")?;
     let mut response =

@@ -1,4 +1,4 @@
-//! A request read in full, and what is answered to it.
+//! Requests that have been read in full, and responses to them.
 
 use axum::{
     body::Bytes,
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::api_error::ApiError;
 
-/// Requests an hour; never enforced, only counted down.
+/// The number of requests per hour that the rate limit allows. It is counted down, never enforced.
 pub const LIMIT: usize = 12_500;
 
-/// What a request says, read in full.
+/// A request, with its whole body.
 pub struct Request {
     pub method: Method,
     pub path: String,
@@ -25,7 +25,7 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Returns the body as JSON; nothing is null.
+    /// Returns the body as JSON, or null if it is empty. Fails with 400 if it is not JSON.
     pub fn json(&self) -> Result<Value, ApiError> {
         if self.body.is_empty() {
             return Ok(Value::Null);
@@ -34,7 +34,7 @@ impl Request {
     }
 }
 
-/// What is answered.
+/// A response, with its whole body.
 #[derive(Default)]
 pub struct Response {
     pub status: u16,

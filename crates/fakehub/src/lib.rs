@@ -1,15 +1,22 @@
-//! The local GitHub: REST, GraphQL, git over HTTP, webhooks and pages, on this machine alone.
+//! A local GitHub for `planwright demo` and the tests: REST, GraphQL, git over HTTP, webhooks and
+//! web pages, on loopback only.
 //!
-//! `planwright demo` and the tests play against it as against github.com, over HTTP. It imports
-//! nothing of the rest of the workspace, not one type, so that the two sides cannot share a
-//! misunderstanding. It has only what the demo or a test calls: anything else is answered 501 and
-//! listed by `Hub::unknown`. People get web pages at the same address.
+//! Programs use it over HTTP, as they use github.com; people open its pages at the same address. It
+//! shares no code with the bot, not even a type, so that the two cannot share a wrong assumption
+//! about GitHub. It has only what the demo or a test uses. Any other call of the API is answered
+//! with 501 and listed by `Hub::unknown`.
 //!
-//! It is built in layers, which `tests/layers.rs` holds; each imports those before it only:
-//! `api_error`, `http` and `git_repo` know nothing of GitHub's state; `state` is what is remembered;
-//! `json` shows it as GitHub does; `actions` change it by GitHub's rules; `hub` runs it; the surfaces
-//! `rest`, `graphql`, `pages` and `git_http` lead requests to actions and do not know each other;
-//! `server` chooses between them. `people`, `views` and `testing` are for programs in this process.
+//! These are its layers, from the bottom to the top. `tests/layers.rs` checks that a layer imports
+//! only those below it.
+//!
+//! - `api_error`, `http` and `git_repo` know nothing of GitHub's state.
+//! - `state` is what is stored.
+//! - `json` renders the state as GitHub's REST API and webhooks do.
+//! - `actions` change the state by GitHub's rules.
+//! - `hub` is the running server: the state behind a lock, the call log, faults and webhooks.
+//! - `rest`, `graphql`, `pages` and `git_http` turn requests into actions, and `people` and `views`
+//!   do the same for programs in this process.
+//! - `server` passes each request to one of them; `testing` has what only tests use.
 
 mod actions;
 mod api_error;

@@ -1,7 +1,6 @@
-//! People, and what they do on the web page or with git: the hands of tests and of the demo.
+//! People, and what they do on the web pages or with git, for tests and for the demo.
 //!
-//! Each act goes through the same rules as the same act over HTTP. The app's own acts are not
-//! here: it comes by HTTP only.
+//! The rules are the same as over HTTP. What the app does is not here: it uses HTTP only.
 
 use crate::{
     actions::{
@@ -19,7 +18,7 @@ use crate::{
 pub(super) type Done<T = ()> = Result<T, ApiError>;
 
 impl Hub {
-    /// Returns a person of this login, made if there is none.
+    /// Returns the person with this login, who is added if there is none.
     pub fn add_user(&self, login: &str) -> Done<Person> {
         self.add(login, AccountKind::User)
     }
@@ -29,18 +28,19 @@ impl Hub {
         Ok(Person { hub: self.clone(), login: login.to_owned(), account })
     }
 
-    /// Returns a person who is there already.
+    /// Returns the person with this login. Fails with 404 if there is none.
     pub fn person(&self, login: &str) -> Done<Person> {
         let account = self.0.read().account_named(login)?.id;
         Ok(Person { hub: self.clone(), login: login.to_owned(), account })
     }
 
-    /// Returns a repository of an organisation, with the app installed and one commit on `main`.
+    /// Creates a repository of an organisation, with the app installed and one commit on `main`.
+    /// Returns its id.
     pub fn add_repository(&self, full_name: &str, files: &[(&str, &str)]) -> Done<i64> {
         self.0.change(|state| state.add_repository(full_name, files))
     }
 
-    /// Changes the app itself. Installations keep the permissions that they have.
+    /// Changes the app. Existing installations keep their permissions.
     pub fn edit_app(&self, edit: AppEdit) -> Done {
         self.0.change(|state| {
             state.edit_app(edit);
@@ -48,7 +48,8 @@ impl Hub {
         })
     }
 
-    /// Gives a person a role in a repository; None takes it away. All can read public ones.
+    /// Gives a person a role in a repository, or takes it away if `role` is `None`. Everybody can
+    /// read public repositories.
     pub fn set_permission(&self, repo: &str, login: &str, role: Option<Role>) -> Done {
         self.in_repository(repo, |state, id| {
             let account = state.account_named(login)?.id;
@@ -83,7 +84,7 @@ impl Inner {
     }
 }
 
-/// Somebody with hands.
+/// A person who can act.
 #[derive(Clone)]
 pub struct Person {
     pub(super) hub: Hub,
@@ -92,19 +93,21 @@ pub struct Person {
 }
 
 impl Person {
-    /// Commits on top of a branch (a new one starts at the default branch) and pushes.
+    /// Commits on top of a branch, pushes that, and returns the id of the commit. A new branch
+    /// starts at the default branch.
     pub fn push(&self, repo: &str, branch: &str, edit: &Edit) -> Done<String> {
         self.act(repo, |state, id, by| state.commit(id, branch, edit, by))
     }
 
-    /// Opens a pull request of `head` (`branch`, or `login:branch` of a fork) into `main`.
+    /// Opens a pull request of `head` (`branch`, or `login:branch` of a fork) into `main`. Returns
+    /// its number.
     pub fn open_pull(&self, repo: &str, head: &str, title: &str) -> Done<i64> {
         let (title, head) = (title.to_owned(), head.to_owned());
         let new = NewPull { title, head, base: "main".into(), ..NewPull::default() };
         self.act(repo, |state, id, by| state.open_pull(id, &new, by))
     }
 
-    /// Comments on an issue or pull request; returns the comment's id.
+    /// Comments on an issue or pull request, and returns the id of the comment.
     pub fn comment(&self, repo: &str, number: i64, body: &str) -> Done<i64> {
         self.act(repo, |state, id, by| state.add_comment(id, number, body, by))
     }
@@ -119,7 +122,7 @@ impl Person {
         })
     }
 
-    /// Merges whatever the head is; returns the commit that is now on the base.
+    /// Merges a pull request, whatever its head is. Returns the head of the base afterwards.
     pub fn merge(&self, repo: &str, number: i64, method: MergeMethod) -> Done<String> {
         self.act(repo, |state, id, by| {
             state.merge_pull(IssueRef { repo: id, number }, method, None, by)

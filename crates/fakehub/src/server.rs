@@ -1,5 +1,5 @@
-//! The web server: tells pages, REST, GraphQL and git apart, logs each call of a program, and lets
-//! faults happen.
+//! The web server: passes requests to pages, REST, GraphQL or git, logs the calls of programs, and
+//! injects faults.
 
 use std::{
     net::Ipv4Addr,
@@ -33,13 +33,14 @@ use crate::{
     state::State,
 };
 
-/// More than any pack of the tests; GitHub's own limit is two gigabytes.
+/// The largest body of a request, in bytes: more than any pack that the tests push. GitHub's own
+/// limit is two gigabytes.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 impl Hub {
-    /// Starts serving, and delivering webhooks once [`Hub::set_webhook`] has said where to.
+    /// Starts serving, and starts delivering webhooks once [`Hub::set_webhook`] has set their URL.
     ///
-    /// Fails when the data cannot be read or the port is taken.
+    /// Fails if the data cannot be read or the port is taken.
     pub async fn start(settings: Settings) -> Result<Self, ApiError> {
         let mut state = State::open(settings.data)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
@@ -70,7 +71,7 @@ async fn serve(hub: Hub, listener: TcpListener) {
     let stop = hub.0.stop.clone();
     let router = Router::new().fallback(move |request| answer(hub.clone(), request));
     let serving = axum::serve(listener, router);
-    // Not gracefully: a call that never gets its answer would hold the stop up for ever.
+    // Not gracefully: a call that is never answered would delay the stop for ever.
     if let Some(Err(error)) = stop.run_until_cancelled(serving.into_future()).await {
         tracing::error!(%error, "fakehub stopped serving");
     }
@@ -107,7 +108,7 @@ async fn answer(hub: Hub, request: HttpRequest) -> HttpResponse {
         hub.0.log.perform(&mut call, response.status);
     }
     if fault == Some(Fault::LoseAnswer) {
-        // Ends the connection without a byte of an answer, which a handler cannot do otherwise.
+        // Only a panic lets a handler end the connection without a byte of an answer.
         std::panic::resume_unwind(Box::new("the answer is lost on purpose"));
     }
     http_response(with_limits(response, hub.0.log.count()))

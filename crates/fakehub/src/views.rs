@@ -1,4 +1,4 @@
-//! What can be seen on the web page, for assertions: plain copies, nothing to change.
+//! Copies of what the web pages show, for the demo and for assertions.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl Hub {
         pull_view(&state, state.repository_named(repo)?, number)
     }
 
-    /// Returns all pull requests, oldest first.
+    /// Returns the pull requests of a repository, open or not, oldest first.
     pub fn pulls(&self, repo: &str) -> Result<Vec<PullView>, ApiError> {
         let state = self.0.read();
         let id = state.repository_named(repo)?;
@@ -83,7 +83,7 @@ impl Hub {
         pulls.map(|issue| pull_view(&state, id, issue.number)).collect()
     }
 
-    /// Returns the reviews of a pull request, oldest first: who, and what they said of it.
+    /// Returns the reviewer and the state of each review of a pull request, oldest first.
     pub fn reviews(&self, repo: &str, number: i64) -> Result<Vec<(String, ReviewState)>, ApiError> {
         let state = self.0.read();
         let reviews = &state.pull(state.repository_named(repo)?, number)?.reviews;
@@ -92,12 +92,12 @@ impl Hub {
         reviews.iter().map(view).collect()
     }
 
-    /// GitHub's id of a repository, which stays when it is renamed.
+    /// Returns the id of a repository, which stays the same when the repository is renamed.
     pub fn repository_id(&self, repo: &str) -> Result<i64, ApiError> {
         self.0.read().repository_named(repo)
     }
 
-    /// Returns the commit that a branch (or abbreviated id) stands for.
+    /// Returns the id of the commit that a branch or abbreviated id stands for.
     pub fn sha(&self, repo: &str, name: &str) -> Result<String, ApiError> {
         let state = self.0.read();
         let git = state.git_repo(state.repository_named(repo)?)?;

@@ -1,4 +1,4 @@
-//! The plain request with a model server that others wrote.
+//! A plain request to the agent, with a model server that somebody else wrote.
 
 use std::{
     io::{BufRead as _, BufReader},

@@ -1,5 +1,6 @@
-//! The bot is killed with `kill -9` before each event of a run is written, after what it tells of has
-//! happened, and started again: the same end, nothing twice, and no budget refilled.
+//! Kills the bot with `kill -9` before each event of a run is written, when what the event records
+//! has already happened, and starts it again. The run must end the same, nothing may happen twice,
+//! and no budget may be refilled.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! What keeps a model server, and who runs it, from more than a run may cost or tell.
+//! Limits on what a run may cost and on what a model server, or whoever runs it, may learn.
 
 use std::{
     sync::{

@@ -1,9 +1,9 @@
-//! A model that is wholly hostile, many times over, and nothing comes of it but edits in its scope.
+//! Many runs of a wholly hostile model. Nothing may come of them but edits within their scope.
 //!
-//! Some runs are asked for in issues, and go the whole way. Most begin where an issue leads to, which
-//! costs about a third. `PLANWRIGHT_HOSTILE_RUNS=10000` plays more than the usual number, and
-//! `PLANWRIGHT_HOSTILE_SEED` others. For each bound there is a story in which it is open, so that one
-//! knows that the eyes see.
+//! Some runs are asked for in issues, and go the whole way. Most begin at the point that an issue
+//! leads to, which costs about a third of the time. `PLANWRIGHT_HOSTILE_RUNS=10000` sets the number
+//! of runs, and `PLANWRIGHT_HOSTILE_SEED` selects others. For each bound there is also a story in
+//! which it is lifted, to show that the checks notice what goes past it.
 
 use std::{io::Write as _, path::PathBuf};
 

@@ -1,5 +1,5 @@
-//! A model that means harm: it knows every name, limit and secret, does some of its work so that it
-//! gets further, and tries everything else.
+//! A hostile model. It knows all names, limits and secrets, does some of its work to get further,
+//! and tries everything that is forbidden.
 
 use std::sync::Arc;
 

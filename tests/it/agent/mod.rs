@@ -1,4 +1,4 @@
-//! Issues in free text: a model server over HTTP, the bot, and what people see of it.
+//! Issues in free text: the bot with a model server over HTTP, and what people see.
 
 mod aimock;
 mod crash;

@@ -1,5 +1,5 @@
-//! What a run may have done, looked at from outside: the calls that GitHub got, the files, the
-//! processes, and every byte that left.
+//! Checks from outside what a run has done: the calls that GitHub got, the files, the processes,
+//! and every byte that left the bot.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,5 @@
-//! What people do about a run without a command: a review that wants changes, and nothing for a day.
+//! What people do about a run without a command: a review that requests changes, or nothing for a
+//! day.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Requests as people make them, with a scripted model.
+//! Requests in the words of people, with a scripted model.
 
 use std::{collections::VecDeque, sync::Arc};
 

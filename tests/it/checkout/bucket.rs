@@ -1,4 +1,4 @@
-//! The story of the command line: `aws-bucket` on a real API, from `init` to `destroy`.
+//! The commands on `aws-bucket` with a simulated AWS API, from `init` to `destroy`.
 
 use insta::{allow_duplicates, assert_snapshot};
 

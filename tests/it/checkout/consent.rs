@@ -1,4 +1,4 @@
-//! Who says yes, on a real terminal.
+//! The question before an apply or a destroy, on a real terminal.
 
 use insta::assert_snapshot;
 

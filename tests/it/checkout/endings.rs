@@ -1,4 +1,4 @@
-//! How an apply ends when it does not end well.
+//! Applies that fail or are interrupted: how they end, and what they print.
 
 use std::{
     io::{BufRead as _, BufReader},

@@ -1,4 +1,4 @@
-//! A package of a repository's own with a provider of its own, from `lock` to drift.
+//! A repository's own package with its own provider, from `lock` to drift.
 
 use serde_json::json;
 

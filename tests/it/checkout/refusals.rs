@@ -1,4 +1,4 @@
-//! What stops a command before any engine is asked to do something, and the words for it.
+//! What stops a command before it asks an engine for anything, and the messages for it.
 
 use insta::{allow_duplicates, assert_snapshot};
 

@@ -1,4 +1,4 @@
-//! From an empty directory to a render, and what each command answers on the way.
+//! From an empty directory to rendered files, with the output of each command on the way.
 
 use insta::assert_snapshot;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The usual mistakes, each with the whole message that a person reads.
 //!
 //! A message says what is wrong, where (file, line, column, pointer), what is allowed, and how to
-//! mend it; and one mistake is one message.
+//! correct it. One mistake gives one message.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,4 @@
-//! The command line as people meet it: the real binary in a directory of its own.
+//! The command line as people use it: the real binary, in a directory of its own.
 
 mod journey;
 mod mistakes;

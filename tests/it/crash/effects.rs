@@ -1,7 +1,7 @@
-//! The outside effects of one bot, counted; after the k-th of them it is killed in place.
+//! Counts the outside effects of one bot, and kills it at the effect with a chosen number.
 //!
-//! An effect is a call that GitHub has answered (the answer not heard yet), a write that was sent and
-//! never arrived, and the start and the end of each command of the engine.
+//! An effect is a call that GitHub has performed but not answered yet, a write that was sent and
+//! never arrived, or the start or the end of a command of the engine.
 
 use std::{
     collections::BTreeSet,

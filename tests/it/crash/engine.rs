@@ -1,5 +1,5 @@
-//! The real engine, which tells of the start and the end of each command and waits each time until
-//! it may go on. It survives the bot, as in life.
+//! The real engine behind a script that reports the start and the end of each command, and waits
+//! each time until it may continue. As in production, it survives the bot.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! A webhook that fails while the bot runs: GitHub does not send it again, so the bot looks for it.
+//! A webhook that fails while the bot runs. GitHub does not send it again, so the bot must find it.
 
 use std::time::Duration;
 

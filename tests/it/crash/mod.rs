@@ -1,7 +1,7 @@
-//! The bot is killed with `kill -9` after each outside effect of the main story, and started again.
+//! Kills the bot with `kill -9` after each outside effect of the main story, and starts it again.
 //!
 //! Nothing may be lost and nothing may happen twice, on either database. With
-//! `PLANWRIGHT_CRASH_STEP=5` only every fifth effect is fatal.
+//! `PLANWRIGHT_CRASH_STEP=5` the bot is killed only at every fifth effect.
 
 mod effects;
 mod engine;

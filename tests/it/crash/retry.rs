@@ -1,4 +1,4 @@
-//! An apply that failed is not repeated by itself, and one that was asked for again is not forgotten.
+//! A failed apply is not repeated by itself, and one that somebody asks for again is not forgotten.
 
 use std::{
     fs,

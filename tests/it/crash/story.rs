@@ -1,4 +1,4 @@
-//! The main story with one death in it: what people do, and what has to stand at the end.
+//! The main story with one crash in it: what people do, and what must be true at the end.
 
 use std::{
     collections::BTreeMap,

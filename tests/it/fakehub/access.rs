@@ -1,4 +1,4 @@
-//! Who may call what.
+//! Which caller may use which operation of fakehub.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! A plain HTTP client of fakehub: no type of the bot, and none of fakehub's but its address.
+//! A plain HTTP client for fakehub. It uses no type of the bot, and of fakehub only the address.
 
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};

@@ -1,5 +1,7 @@
-//! fakehub held to GitHub's own descriptions: a session that uses every operation is recorded, and
-//! `tests/contract/validate.mjs` judges requests, answers, GraphQL and webhooks.
+//! Compares fakehub with GitHub's own API descriptions.
+//!
+//! A session that uses every operation is recorded, and `tests/contract/validate.mjs` checks its
+//! requests, answers, GraphQL documents and webhooks.
 
 use std::{path::Path, process::Command};
 

@@ -1,4 +1,4 @@
-//! Faults on demand, and the observer that sees each call on its way.
+//! Faults on demand, and the observer that is told of each call.
 
 use std::{
     sync::{Arc, Mutex},

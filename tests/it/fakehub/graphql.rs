@@ -1,4 +1,4 @@
-//! The one query that the bot reads a pull request with, and the parts of GraphQL that it uses.
+//! The query by which the bot reads a pull request, and the parts of GraphQL that it uses.
 
 use serde_json::{Value, json};
 

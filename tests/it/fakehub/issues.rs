@@ -1,4 +1,4 @@
-//! Issues: opened, labelled, talked about and closed, by people and by the app.
+//! Issues that people and the app open, label, comment on and close.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The three ways to merge, and what they leave on the base.
+//! The three ways to merge, and the commits that each leaves on the base.
 
 use planwright_fakehub::{Edit, MergeMethod};
 

@@ -1,6 +1,6 @@
-//! fakehub held to what GitHub does, over HTTP only, as the bot meets it.
+//! fakehub behaves as GitHub does. The tests use it over HTTP only, as the bot does.
 //!
-//! That its answers have GitHub's shape is the matter of `contract`.
+//! `contract` checks the shape of its answers.
 #![allow(clippy::unwrap_used, reason = "the shared pieces of tests panic as the tests do")]
 
 mod access;

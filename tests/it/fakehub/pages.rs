@@ -1,4 +1,4 @@
-//! The pages for people, and what they are guarded against.
+//! The web pages of fakehub, and how they are protected.
 
 use reqwest::{Client, Response, StatusCode, header::HeaderMap, redirect::Policy};
 

@@ -1,4 +1,4 @@
-//! An app that writes a branch and opens a pull request of its own, over the API only.
+//! An app that commits to a branch and opens its own pull request, over the API only.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};

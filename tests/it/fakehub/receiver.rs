@@ -1,4 +1,4 @@
-//! A webhook endpoint that keeps what it is sent.
+//! A webhook endpoint that keeps what it receives.
 
 use std::{
     net::Ipv4Addr,

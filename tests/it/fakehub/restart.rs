@@ -1,4 +1,4 @@
-//! A second start on the same directory goes on from it.
+//! fakehub continues from its data when it is started again on the same directory.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What is announced, how, and what the deliveries API makes of it.
+//! Which webhooks are sent, how, and what the deliveries API says about them.
 
 use hmac::{Hmac, Mac};
 use serde_json::json;

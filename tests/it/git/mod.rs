@@ -1,4 +1,4 @@
-//! Mirrors, merges and trees, on temporary repositories and against git's own http server.
+//! Mirrors, merges and trees, on temporary repositories and with git's own HTTP server.
 
 mod server;
 mod tree;

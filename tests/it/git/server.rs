@@ -1,6 +1,7 @@
-//! A git server that we did not write, `git http-backend`, behind a few lines of CGI.
+//! A git server that others wrote: `git http-backend`, behind a few lines of CGI.
 //!
-//! It asks for the token by Basic auth, as GitHub does; `acme/old` has been renamed to `acme/infra`.
+//! It asks for the token by Basic authentication, as GitHub does. `acme/old` was renamed to
+//! `acme/infra`.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,4 +1,4 @@
-//! Reading trees: what is a plain file, what is not, and what differs.
+//! Reading trees: which entries are plain files, and which files differ.
 
 use planwright_core::names::Sha;
 use planwright_git::{ChangeKind, ChangedPath, EntryKind, Error, Repo};

@@ -1,4 +1,4 @@
-//! What an answer means: retried, refused, limited, unknown; and where redirects may lead.
+//! How answers are handled: retried, refused, limited or unknown; and which redirects are followed.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Finding webhooks that did not get through, and having them sent again.
+//! Finds webhooks that were not delivered, and asks GitHub to send them again.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What is told of each exchange with GitHub, to traces and to metrics; and how it is put on the wire.
+//! What each exchange with GitHub adds to traces and metrics, and how it is sent.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! The GitHub adapter on the wire, against a stub that answers oddly on purpose.
+//! The GitHub adapter over HTTP, with a stub that gives odd answers on purpose.
 
 mod calls;
 mod deliveries;

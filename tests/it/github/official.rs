@@ -1,6 +1,6 @@
-//! GitHub's own examples of the webhooks that we subscribe to, read by us and by octocrab's models.
+//! GitHub's own examples of the webhooks that we subscribe to, parsed by us and by octocrab.
 //!
-//! Two readers that were written apart: where both understand an example, they say the same.
+//! The two parsers were written independently. Where both understand an example, they must agree.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The snapshot of a pull request: complete, or an error.
+//! The snapshot of a pull request is complete, or it is an error.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
-//! A GitHub that answers what a test tells it to, and remembers what it was asked.
+//! A stub of GitHub that answers what a test tells it to, and records the requests.
 //!
-//! It knows nothing of GitHub but how tokens are minted; how GitHub really behaves is shown
-//! elsewhere.
+//! Of GitHub's behaviour it has only the minting of tokens. How GitHub really behaves is the matter
+//! of fakehub.
 
 use std::sync::{Arc, Mutex, OnceLock};
 

@@ -1,4 +1,4 @@
-//! Who we say we are: the App's claim, and tokens that can do one task on one repository.
+//! Authentication: the App's JWT, and tokens that allow one task on one repository.
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;

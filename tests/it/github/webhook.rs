@@ -1,4 +1,4 @@
-//! What webhooks say, in payloads cut down to what is read of them.
+//! Parsing webhooks, with payloads that have only what is read of them.
 
 use serde_json::{Value, json};
 

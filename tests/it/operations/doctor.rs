@@ -1,4 +1,5 @@
-//! The doctor against fakehub and a bot that runs: all is well, then one thing after the other is not.
+//! `planwright doctor` with fakehub and a running bot: first all is well, then one thing after
+//! another is wrong.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What `/metrics` says after a story, and that the dashboard asks for nothing else.
+//! What `/metrics` says after a story. The dashboard and the documentation have the same metrics.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! What whoever runs the bot does with it: registering the App, settings, the doctor.
+//! What operators do: register the App, check the settings, and read metrics and traces.
 
 mod doctor;
 mod metrics;

@@ -1,4 +1,4 @@
-//! `planwright setup` as a process, and a browser that does what its page says, with fakehub.
+//! `planwright setup` as a process with fakehub, and a browser that follows its pages.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! One trace from the webhook to the comment, over two processes, as a real collector gets it.
+//! One trace from the webhook to the comment, across two processes, received by a real collector.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,4 @@
-//! A package whose parts do not fit together is refused when it is locked.
+//! `lock` refuses a package whose parts do not fit together.
 
 use planwright_package::{files::MemoryFiles, source};
 

@@ -1,4 +1,5 @@
-//! The lock: everything but `lock` refuses when it disagrees, and names the command that mends it.
+//! Locks: every command but `lock` refuses one that does not match, and names the command that
+//! corrects it.
 
 use planwright_package::{Prepared, Trusted, files::MemoryFiles, lock::shared_state, source};
 

@@ -1,4 +1,4 @@
-//! Packages as a whole: the starter packages, and the guards that no single module holds.
+//! Packages as a whole: the starter packages, and rules that no single module enforces.
 
 mod contract;
 mod locked;

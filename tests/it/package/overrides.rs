@@ -1,4 +1,4 @@
-//! Overrides: expected, typed, with a reason and an end; they beat everything.
+//! Overrides have to be expected and typed, and need a reason and an end. They win over all else.
 
 use planwright_package::{overrides::expired, stack::From};
 

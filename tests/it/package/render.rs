@@ -1,4 +1,4 @@
-//! Render: pure, and no user string changes anything but its own value.
+//! Rendering is pure, and no string of a user changes anything but its own value.
 
 use std::collections::BTreeMap;
 

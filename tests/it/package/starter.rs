@@ -1,4 +1,4 @@
-//! The packages that come with the binary: sound, tested by their own cases, frozen by digest.
+//! The packages in the binary: they are valid, pass their own cases, and keep their digests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

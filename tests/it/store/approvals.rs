@@ -1,4 +1,4 @@
-//! Approvals and allowances: kept as they were given.
+//! Approvals and allowances are kept as they were given.
 
 use planwright_core::{digest::Digest, names::UserId};
 use planwright_store::{Allowance, Approval, ApprovalKind};

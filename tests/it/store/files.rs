@@ -1,4 +1,4 @@
-//! Opening a database: what goes well side by side, and what is said when it does not go.
+//! Opening a database: several processes at once, restarts, and the messages if it fails.
 
 use std::os::unix::fs::PermissionsExt as _;
 

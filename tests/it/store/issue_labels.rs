@@ -1,4 +1,4 @@
-//! The label of a repository, as far as it is known.
+//! The label for requests in a repository, if it is known.
 
 use super::{Database, PR, at, on_both};
 

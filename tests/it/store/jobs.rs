@@ -1,4 +1,4 @@
-//! Single jobs: taken, kept, lost, ended.
+//! Single jobs: claiming, extending, losing and ending them.
 
 use planwright_store::{
     Claim, Error, HeartbeatReply, JobState, Lease, NewJob, Outcome, RetryPolicy, Store,

@@ -1,4 +1,4 @@
-//! Stack locks: one holder, in merge order, fenced; and what only a holder may write.
+//! Stack locks: one holder at a time, in merge order, fenced; and what only a holder may write.
 
 use planwright_core::{
     digest::Digest,

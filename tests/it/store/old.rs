@@ -1,5 +1,5 @@
-//! A database that Planwright at commit 591a4c1 wrote: it opens, everything in it is read, and a bot
-//! goes on with it.
+//! A database written by Planwright at commit 591a4c1: it opens, everything in it can be read, and
+//! a bot continues with it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Requests to GitHub: each under its key, none lost, none doubled.
+//! Requests to GitHub, each under its key: none is lost, and none is sent twice.
 
 use serde_json::json;
 

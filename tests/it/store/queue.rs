@@ -1,4 +1,5 @@
-//! The whole queue under load: many workers in two "processes", lost leases, zombies, retries.
+//! The whole queue under load: many workers in two "processes", lost leases, workers that return
+//! after losing theirs, and retries.
 
 use std::{
     collections::BTreeMap,

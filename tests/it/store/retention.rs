@@ -1,4 +1,4 @@
-//! What is deleted after a while, and what stays.
+//! What is deleted after the retention time, and what stays.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Runs, their journal, and the audit.
+//! Runs of the engine, their journal, and the audit.
 
 use jiff::Timestamp;
 use serde_json::json;

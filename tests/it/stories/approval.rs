@@ -1,4 +1,4 @@
-//! Whose approval counts: a check that turns green, or a line that says why it does not.
+//! Whose approval counts. The check turns green, or a line says why the approval does not count.
 
 use planwright_fakehub::{Edit, NewPull, Person, ReviewState, Role};
 

@@ -1,5 +1,5 @@
-//! The life of a bucket through webhooks only, on a real provider and a real API: with providers that
-//! are kept, people are shown what they are shown without.
+//! The life of a bucket through webhooks only, with a real provider and a simulated API. With kept
+//! providers, people see the same as without.
 
 use planwright::settings::Warm;
 use planwright_fakehub::Edit;

@@ -1,4 +1,4 @@
-//! Commands in comments: what is answered, what is refused, and what is not even read.
+//! Commands in comments: which are answered, which are refused, and which are ignored.
 
 use planwright_fakehub::Person;
 

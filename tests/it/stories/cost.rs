@@ -1,4 +1,4 @@
-//! What a plan costs at GitHub: the same for one stack and for a hundred.
+//! A plan needs the same number of calls to GitHub for one stack as for a hundred.
 
 use planwright_fakehub::Kind;
 

@@ -1,5 +1,5 @@
-//! Stacks that go away: planned from the base, approved, destroyed; renamed ones and protected slots
-//! are refused.
+//! Removed stacks are planned from the base, approved, and destroyed. Renamed stacks and protected
+//! slots are refused.
 
 use planwright_fakehub::Edit;
 

@@ -1,4 +1,4 @@
-//! What goes wrong is told, nothing is tried again by itself, and no secret comes out.
+//! Failures are reported, nothing is retried by itself, and no secret is shown.
 
 use std::{fs, path::Path};
 

@@ -1,5 +1,5 @@
-//! What comes too early or too late: a merge that git does not have yet, a verdict that was overtaken,
-//! a commit that no branch has any more.
+//! Events that come too early or too late: a merge that git does not have yet, a verdict that a
+//! merge overtakes, a commit that is on no branch any more.
 
 use std::{
     fs,

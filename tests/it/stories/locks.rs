@@ -1,4 +1,4 @@
-//! Several changes of one stack: one at a time, in the order of the merges, never backwards.
+//! Several changes of one stack are applied one at a time, in the order of their merges.
 
 use jiff::SignedDuration;
 use serde_json::json;

@@ -1,5 +1,5 @@
-//! An apply that was lost is looked at, however long its engine hangs and wherever it ran, and
-//! nothing of it is called applied that is not known to be.
+//! A lost apply is looked into, however long its engine hangs and wherever it ran. Only what is
+//! known to be applied is called so.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What is merged is applied only if it is what was approved.
+//! A merged change is applied only if it is what was approved.
 
 use planwright::worker;
 use planwright_fakehub::{Edit, MergeMethod, Person};

@@ -1,4 +1,4 @@
-//! Stories: the whole bot, the real engine and fakehub, each a sentence about what a person sees.
+//! Stories: the whole bot with the real engine and fakehub. Each test says what a person sees.
 
 mod approval;
 mod aws;

@@ -1,4 +1,4 @@
-//! A small package of the repository, with the flaws that a story needs.
+//! A small package of the repository, with the faults that a story needs.
 
 use planwright_core::names::StackId;
 use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};

@@ -1,4 +1,4 @@
-//! The pages of runs: what stands on them, how it grows, and who sees none of it.
+//! The pages of runs: what they show, how they grow while a run goes on, and who may not see them.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Issues that ask for infrastructure, and `/infra set`: from words to a pull request, without a model.
+//! Issues that ask for infrastructure by a form, and `/infra set`: both become a pull request
+//! without a model.
 
 use jiff::SignedDuration;
 

@@ -1,4 +1,5 @@
-//! `planwright.yaml` changes: by a pull request of its own, with stacks, or on the base meanwhile.
+//! Changes of `planwright.yaml`: in a pull request of their own, together with stacks, or on the
+//! base while a pull request is open.
 
 use planwright_fakehub::{Edit, NewPull, Person};
 

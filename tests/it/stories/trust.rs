@@ -1,4 +1,5 @@
-//! What is run of a pull request, and what is only looked at: forks, packages, mistakes, settings.
+//! What the bot runs of a pull request, and what it only reads: forks, packages, mistakes,
+//! settings.
 
 use planwright_core::names::StackId;
 use planwright_fakehub::{NewPull, Role};

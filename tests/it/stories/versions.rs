@@ -1,4 +1,4 @@
-//! Bots of several versions on one database: what one does not know, another does.
+//! Bots of several versions on one database: what one does not know is left to the others.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Webhooks as they really come: twice, late, in any order, forged, or not at all.
+//! Webhooks as they really arrive: twice, late, in any order, forged, or not at all.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The whole bot against fakehub over HTTP: people act, `settle` lets everything happen, then one
-//! looks at what people see.
+//! The whole bot against fakehub over HTTP. People act, `settle` lets the bot work until nothing is
+//! left to do, and the test looks at what people see.
 
 use std::{
     collections::BTreeMap,
@@ -57,38 +57,38 @@ pub struct Story {
     pub dir: TempDir,
 }
 
-/// What a story may have otherwise than most.
+/// The options of a story.
 pub struct Setup<'a> {
-    /// Files of `main` beside `planwright.yaml`.
+    /// Files of `main` besides `planwright.yaml`.
     pub files: &'a [(&'a str, &'a str)],
     pub config: &'a str,
     pub on_postgres: bool,
-    /// Variables that the engine gets, as `--plan-env` and `--apply-env`.
+    /// Variables for the engine, by `--plan-env` and `--apply-env`.
     pub env: BTreeMap<String, OsString>,
-    /// What else this process has in its environment.
+    /// Further variables in the environment of the bot.
     pub variables: BTreeMap<String, OsString>,
     pub provider_cache: Option<PathBuf>,
     pub engine: Option<PathBuf>,
-    /// Whether providers are kept, as `--warm`.
+    /// Whether providers are kept between plans, as `--warm`.
     pub warm: settings::Warm,
-    /// Where the calls are recorded, if not for the contract.
+    /// The file that calls are recorded in, if not one for the contract test.
     pub record: Option<PathBuf>,
-    /// Where a model server listens.
+    /// The URL of a model server.
     pub model: Option<String>,
-    /// Whether there are pages of runs.
+    /// Whether the bot serves the pages of runs.
     pub has_pages: bool,
-    /// What it takes, as `--model-prices`.
+    /// The prices of the model, as `--model-prices`.
     pub prices: Option<String>,
-    /// What was there before this bot.
+    /// What an earlier bot left behind.
     pub before: Option<Before<'a>>,
 }
 
-/// What another bot left behind, and what happened since.
+/// The database of an earlier bot, and what has happened since.
 #[derive(Clone, Copy)]
 pub struct Before<'a> {
     /// The file that the database is copied from.
     pub database: &'a Path,
-    /// What people do that no webhook tells of.
+    /// What people do while no bot receives webhooks.
     pub people: fn(&Hub, &Person),
 }
 
@@ -117,7 +117,7 @@ impl Story {
         Self::with(Setup::default()).await
     }
 
-    /// Alice, Bob and Carol may write; Eve is nobody.
+    /// Starts a story in which Alice, Bob and Carol may write, and Eve has no role.
     pub async fn with(setup: Setup<'_>) -> Self {
         let dir = TempDir::new().unwrap();
         let hub = Settings {
@@ -156,7 +156,7 @@ impl Story {
         Self { hub, bot, alice, bob, carol, eve, ahead, settings, dir }
     }
 
-    /// Ends the bot in order and starts it anew on the same data.
+    /// Starts a new bot on the same data, and stops the old one in order.
     pub async fn restart(&mut self) {
         let listener = TcpListener::bind(self.settings.process.listen).await.unwrap();
         let bot = start(&self.settings, &self.ahead, listener).await;
@@ -164,12 +164,12 @@ impl Story {
         std::mem::replace(&mut self.bot, bot).stop().await.unwrap();
     }
 
-    /// What the bot was started with.
+    /// Returns the settings that the bot was started with.
     pub fn settings(&self) -> settings::Serve {
         self.settings.clone()
     }
 
-    /// Where the bot listens.
+    /// Returns the address that the bot listens on.
     pub fn address(&self) -> std::net::SocketAddr {
         self.bot.address.unwrap()
     }
@@ -182,18 +182,19 @@ impl Story {
         &self.bot.app.store
     }
 
-    /// How the store names an issue or a pull request.
+    /// Returns the key of an issue or pull request in the store.
     pub fn id(&self, number: i64) -> PullRequestId {
         let repository = RepositoryId(self.hub.repository_id(REPO).unwrap());
         PullRequestId { repository, number: PrNumber(number) }
     }
 
-    /// Delivers and works until nothing is left to do; what waits for a time is brought forward.
+    /// Delivers webhooks and runs jobs until nothing is left to do. Moves the clock forward for
+    /// what waits for a time.
     pub async fn settle(&self) {
         self.settle_with(1).await;
     }
 
-    /// The same with several workers at a time.
+    /// Does the same with four workers at a time.
     pub async fn settle_together(&self) {
         self.settle_with(4).await;
     }
@@ -217,12 +218,13 @@ impl Story {
         panic!("it does not settle: {:?}", self.store().open_jobs().await.unwrap());
     }
 
-    /// Lets time pass, without work.
+    /// Moves the clock forward, without running jobs.
     pub fn pass(&self, time: SignedDuration) {
         self.ahead.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    /// Ends a story: nothing is left over, and nothing was asked that fakehub does not know.
+    /// Settles, and stops the bot. Fails if a job is left over or has failed, or if fakehub got a
+    /// call that it does not know.
     pub async fn finish(self) {
         self.settle().await;
         assert!(self.hub.unknown().is_empty(), "{:#?}", self.hub.unknown());
@@ -232,7 +234,7 @@ impl Story {
         self.hub.stop();
     }
 
-    /// Pushes `files` to `branch` as `person` and opens a pull request.
+    /// Pushes `files` to `branch` as `person`, opens a pull request, and returns its number.
     pub fn open(&self, person: &Person, branch: &str, files: &[(&str, &str)]) -> i64 {
         person.push(REPO, branch, &edit(files)).unwrap();
         person.open_pull(REPO, branch, &format!("Change {branch}")).unwrap()
@@ -247,7 +249,7 @@ impl Story {
         comments.into_iter().filter(|comment| comment.via_app).collect()
     }
 
-    /// The one comment that is edited in place.
+    /// Returns the report, the one comment that the bot edits in place.
     pub fn report(&self, number: i64) -> String {
         let reports: Vec<String> = self
             .bot_comments(number)
@@ -259,14 +261,14 @@ impl Story {
         reports.into_iter().next().unwrap()
     }
 
-    /// The last reply that is no report.
+    /// Returns the last reply of the bot, or an empty string. The report is no reply.
     pub fn reply(&self, number: i64) -> String {
         let mut comments = self.bot_comments(number).into_iter();
         let reply = comments.rfind(|comment| comment.body.starts_with("<!-- planwright:reply"));
         reply.map_or(String::new(), |comment| comment.body)
     }
 
-    /// The check run of a pull request's head; there is never a second one.
+    /// Returns the check run of a pull request's head. Fails unless there is exactly one.
     pub fn check(&self, number: i64) -> CheckRunView {
         let head = self.hub.pull(REPO, number).unwrap().head_sha;
         let mut checks = self.hub.check_runs(REPO, &head).unwrap();
@@ -279,14 +281,15 @@ impl Story {
     }
 }
 
-/// Where the calls of a story are recorded, to be held to GitHub's descriptions afterwards.
+/// Returns a new file for the calls of a story, which the contract test compares with GitHub's own
+/// descriptions afterwards.
 fn recording() -> PathBuf {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/contract");
     std::fs::create_dir_all(&dir).unwrap();
     dir.join(format!("{}.jsonl", uuid::Uuid::now_v7()))
 }
 
-/// A commit that writes `files`.
+/// Returns a commit that writes `files`.
 pub fn edit(files: &[(&str, &str)]) -> Edit {
     files.iter().fold(Edit::new("Change stacks"), |edit, (path, text)| edit.write(*path, *text))
 }
@@ -352,7 +355,7 @@ async fn serve_settings(hub: &Hub, dir: &Path, setup: &Setup<'_>) -> settings::S
     }
 }
 
-/// A stack of `hello` with its lock, as files of a repository.
+/// Returns the files of a stack of `hello`, with its lock.
 pub fn hello(stack: &str, greeting: &str) -> Vec<(String, String)> {
     locked(
         stack,
@@ -362,7 +365,7 @@ pub fn hello(stack: &str, greeting: &str) -> Vec<(String, String)> {
     )
 }
 
-/// A stack file and the lock that belongs to it.
+/// Returns a stack file with the lock that belongs to it.
 pub fn locked(stack: &str, text: &str) -> Vec<(String, String)> {
     use planwright_core::names::StackId;
     use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};
@@ -380,7 +383,7 @@ pub fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
     files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect()
 }
 
-/// The pull request that an answer on an issue links.
+/// Returns the number of the pull request to which an answer on an issue links.
 pub fn linked(answer: &str) -> i64 {
     let (_, rest) = answer.split_once("opened #").unwrap_or_else(|| panic!("{answer}"));
     rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()

@@ -1,4 +1,4 @@
-//! A browser without a window: it keeps cookies, and follows where it is sent.
+//! An HTTP client that keeps cookies and follows redirects, as a browser does.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -6,11 +6,11 @@ use reqwest::{Client, Response, StatusCode, redirect::Policy};
 
 pub struct Browser {
     client: Client,
-    /// Cookies go to all ports of a host, as in a real one.
+    /// Sent to all ports of a host, as in a real browser.
     cookies: Mutex<BTreeMap<String, String>>,
 }
 
-/// A page as it was answered.
+/// The answer to a request for a page.
 pub struct Shown {
     pub url: String,
     pub status: StatusCode,
@@ -19,7 +19,7 @@ pub struct Shown {
 }
 
 impl Browser {
-    /// One in which somebody uses the local GitHub.
+    /// Returns a browser in which `login` uses the local GitHub.
     pub fn new(login: &str) -> Self {
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let browser = Self { client, cookies: Mutex::default() };
@@ -35,7 +35,7 @@ impl Browser {
         self.cookies.lock().unwrap().get(name).cloned()
     }
 
-    /// One request; the cookies of the answer are kept.
+    /// Sends a request, and keeps the cookies of the answer.
     pub async fn get(&self, url: &str) -> Response {
         self.sent(self.client.get(url)).await
     }
@@ -60,7 +60,7 @@ impl Browser {
         answer
     }
 
-    /// Opens an address, wherever that leads.
+    /// Opens an address, and follows its redirects.
     pub async fn open(&self, url: &str) -> Shown {
         let mut url = url.to_owned();
         for _ in 0..8 {
@@ -84,7 +84,7 @@ impl Browser {
     }
 }
 
-/// Where an answer sends the browser.
+/// Returns the address to which an answer redirects.
 pub fn location(answer: &Response) -> Option<String> {
     let to = answer.headers().get("location")?;
     Some(to.to_str().unwrap().to_owned())

@@ -1,4 +1,4 @@
-//! Rotel: a real OpenTelemetry collector on loopback, which prints what it gets.
+//! Rotel, a real OpenTelemetry collector on loopback, which prints what it receives.
 
 use std::{
     collections::BTreeMap,
@@ -18,12 +18,12 @@ pub struct Collector {
     port: u16,
 }
 
-/// A span as the collector got it.
+/// A span as the collector received it.
 #[derive(Clone, Debug, Default)]
 pub struct Span {
     pub trace: String,
     pub id: String,
-    /// Empty for the first span of a trace.
+    /// The id of the parent, empty for the root of a trace.
     pub parent: String,
     pub name: String,
     pub start: u64,
@@ -32,7 +32,7 @@ pub struct Span {
 }
 
 impl Collector {
-    /// Starts it and waits until it listens.
+    /// Starts a collector, and waits until it listens.
     pub async fn start() -> Self {
         let [grpc, port] = free_ports();
         let mut child = Command::new(program())
@@ -63,12 +63,12 @@ impl Collector {
         Self { child, output: Some(output), port }
     }
 
-    /// The value of `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// Returns the value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Ends it; returns all that it printed.
+    /// Ends the collector, and returns all that it printed.
     pub fn end(mut self) -> String {
         let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
@@ -90,13 +90,13 @@ fn program() -> PathBuf {
     agents.into_iter().find(|agent| agent.is_file()).expect("no rotel: run tests/components")
 }
 
-/// Ports that were free just now; the collector cannot say which ones it took.
+/// Returns two ports that were free just now. The collector cannot tell which ports it took.
 fn free_ports() -> [u16; 2] {
     let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
-/// Reads what the collector printed.
+/// Parses what the collector printed.
 pub fn spans(text: &str) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for line in text.lines() {
@@ -104,7 +104,8 @@ pub fn spans(text: &str) -> Vec<Span> {
             spans.push(Span::default());
             continue;
         }
-        // What stands before the first span of a batch describes the process.
+        // The attributes before the first span of a batch describe the process; this span takes
+        // them, and is dropped at the end.
         if line.starts_with("ResourceSpans #") {
             spans.push(Span::default());
             continue;

@@ -1,4 +1,4 @@
-//! `planwright/echo`, the provider of `tests/provider`: its reality is a directory of files.
+//! `planwright/echo`, the provider in `tests/provider`, which keeps resources as files.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use super::engine::{Stack, settings};
 
 const SOURCE: &str = "planwright/echo";
 
-/// One reality, which resources are made in and which a test changes behind the engine's back.
+/// A directory in which resources are files. A test can change them behind the engine's back.
 pub struct Echo(TempDir);
 
 impl Echo {
@@ -31,7 +31,7 @@ impl Echo {
         self.path().join(format!("{name}.json"))
     }
 
-    /// What stands in a file: `content`, `tags` and `secret`.
+    /// Returns the file of a resource, with `content`, `tags` and `secret`, if it exists.
     pub fn read(&self, name: &str) -> Option<Json> {
         fs::read(self.file(name)).ok().map(|bytes| serde_json::from_slice(&bytes).unwrap())
     }
@@ -44,7 +44,7 @@ impl Echo {
         fs::remove_file(self.file(name)).unwrap();
     }
 
-    /// A root module with these blocks beside the provider's own.
+    /// Returns a root module with `blocks` and what the provider needs.
     pub fn tree(&self, blocks: &Json) -> Json {
         let mut tree = json!({
             "terraform": {"required_providers": {
@@ -58,12 +58,12 @@ impl Echo {
         tree
     }
 
-    /// A stack of such a root module.
+    /// Returns a stack of such a root module, whose provider is never kept.
     pub async fn stack(&self, engine: &str, blocks: &Json) -> Stack {
         self.warm_stack(engine, blocks, |warm| warm.providers.clear()).await
     }
 
-    /// The same, whose provider may be kept.
+    /// Returns a stack whose provider may be kept; `set` changes the settings for that.
     pub async fn warm_stack(
         &self,
         engine: &str,
@@ -73,7 +73,7 @@ impl Echo {
         self.stack_with(engine, blocks, |settings| set(&mut settings.warm)).await
     }
 
-    /// The same, with any other settings.
+    /// Returns a stack whose provider may be kept; `set` changes any of the settings.
     pub async fn stack_with(
         &self,
         engine: &str,
@@ -89,7 +89,8 @@ impl Echo {
         stack
     }
 
-    /// The package `files` and a stack `files` of it: texts by their path in a repository.
+    /// Returns the package `files` and a stack `files` of it, as texts by their path in a
+    /// repository.
     pub async fn package(&self, engine: &str) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
         let dir = tempfile::tempdir().unwrap();
@@ -114,7 +115,8 @@ impl Echo {
     }
 }
 
-/// The provider as it was built here: its hash is not the same everywhere.
+/// Returns the lock of the provider as it was built on this machine: its hash is not the same on
+/// all.
 async fn lock(engine: &Engine) -> ProviderLock {
     let control = Control::default();
     let binary = engine.binary(">=1.9, <2", &control).await.unwrap();

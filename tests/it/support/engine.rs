@@ -18,14 +18,15 @@ use planwright_engine::{
 };
 use planwright_package::provider_usage;
 
-/// What `tests/components` makes; its absence is an error that says so.
+/// Returns the path of a file below `target` that `tests/components` makes. Panics if it is
+/// missing.
 pub fn component(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(path);
     assert!(path.exists(), "{} is missing: run tests/components", path.display());
     path
 }
 
-/// The built `tofu`, or the `terraform` on PATH.
+/// Returns the built `tofu`, or the `terraform` on the path.
 pub fn binary(engine: &str) -> PathBuf {
     match engine {
         "tofu" => component("tools/tofu"),
@@ -33,7 +34,7 @@ pub fn binary(engine: &str) -> PathBuf {
     }
 }
 
-/// Settings for one engine.
+/// Returns settings for one of the two engines, with its working directories in `dir`.
 pub fn settings(engine: &str, dir: &Path) -> Settings {
     Settings {
         binary: Some(binary(engine)),
@@ -51,7 +52,7 @@ pub fn settings(engine: &str, dir: &Path) -> Settings {
     }
 }
 
-/// One stack, its engine, and the commands that were started for it.
+/// A stack, its engine, and the commands that were started for it.
 pub struct Stack {
     pub engine: Engine,
     pub binary: Binary,
@@ -62,19 +63,19 @@ pub struct Stack {
     pub env: BTreeMap<String, OsString>,
     pub secrets: Secrets,
     pub started: Mutex<Vec<&'static str>>,
-    /// The repository, where providers may be kept.
+    /// The repository and its rule, if providers may be kept.
     pub warm: Option<(String, EngineRule)>,
     pub dir: TempDir,
     settings: Settings,
 }
 
 impl Stack {
-    /// A stack of this root module, with a local state.
+    /// Returns a stack of this root module, with a local state.
     pub async fn new(engine: &str, tree: &Json) -> Self {
         Self::with(engine, tree, |_| ()).await
     }
 
-    /// The same, with other settings.
+    /// Returns such a stack; `set` changes the settings.
     pub async fn with(engine: &str, tree: &Json, set: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = settings(engine, dir.path());
@@ -103,7 +104,7 @@ impl Stack {
         stack
     }
 
-    /// Ends the engine adapter, and everything that it keeps, and starts it anew.
+    /// Replaces the engine adapter, with everything that it keeps, by a new one.
     pub fn restart(&mut self) {
         self.engine = Engine::new(self.settings.clone());
     }
@@ -138,12 +139,12 @@ impl Stack {
         self.dir.path().join("stack")
     }
 
-    /// Plans, and notes what is started for it.
+    /// Plans, and records the commands that are started for it.
     pub async fn plan(&self, mode: Mode) -> Planned {
         self.plan_in(&self.workdir(), mode).await.unwrap()
     }
 
-    /// The same in another directory.
+    /// Plans in another directory, and records the commands.
     pub async fn plan_in(&self, dir: &Path, mode: Mode) -> Result<Planned, Error> {
         let on_start = |command, _| {
             self.started.lock().unwrap().push(command);
@@ -160,7 +161,7 @@ impl Stack {
         self.engine.apply(&self.root(&workdir), planned, &Control::default()).await.unwrap()
     }
 
-    /// What was started since the last time.
+    /// Returns the commands that were started since the last call.
     pub fn started(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.started.lock().unwrap())
     }

@@ -1,4 +1,5 @@
-//! What several tests need: real engines, a real API simulator, real Postgres, and stacks to try them on.
+//! What several tests need: real engines, a real API simulator, real Postgres, and stacks to try
+//! them on.
 
 pub mod bot;
 pub mod browser;

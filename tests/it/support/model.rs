@@ -1,5 +1,5 @@
-//! A model server over HTTP, in the words of Chat Completions: it answers as a test tells it, and
-//! keeps what it was asked.
+//! A model server with the API of Chat Completions. It answers as a test tells it, and keeps the
+//! requests.
 
 use std::{
     collections::VecDeque,
@@ -17,22 +17,22 @@ use axum::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// The key that the server is asked with.
+/// The API key that the bot sends.
 pub const KEY: &str = "sk-canary-4f1d0c7b9e2a";
 
-/// One answer of the server.
+/// An answer of the server.
 #[derive(Clone, Debug)]
 pub enum Said {
-    /// Calls of tools: name and arguments.
+    /// Calls of tools, by name and arguments.
     Calls(Vec<(String, String)>),
-    /// Text, and why it ends.
+    /// A text, and its `finish_reason`.
     Text(String, &'static str),
-    /// A status, with `retry-after` in seconds where there is one.
+    /// An HTTP status, with `retry-after` in seconds if there is one.
     Status(u16, Option<u64>),
     Bytes(Vec<u8>),
 }
 
-/// What a server does: the request, and how many came before it.
+/// Returns the answer to a request, given how many requests came before it.
 type Mind = dyn FnMut(&Value, usize) -> Said + Send;
 
 pub struct Model {
@@ -42,7 +42,7 @@ pub struct Model {
     stop: CancellationToken,
 }
 
-/// A request as it came.
+/// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub body: Bytes,
@@ -55,7 +55,7 @@ impl Asked {
     }
 }
 
-/// A call as a script writes it.
+/// Returns an answer that calls one tool.
 pub fn call(name: &str, arguments: &Value) -> Said {
     Said::Calls(vec![(name.into(), arguments.to_string())])
 }
@@ -88,13 +88,13 @@ pub fn finish(outcome: &str, summary: &str) -> Said {
 }
 
 impl Model {
-    /// A server that answers from a script; past its end it fails.
+    /// Starts a server that answers from a script, and with status 418 after its end.
     pub async fn scripted(script: Vec<Said>) -> Self {
         let mut script = VecDeque::from(script);
         Self::minded(move |_, _| script.pop_front().unwrap_or(Said::Status(418, None))).await
     }
 
-    /// A server with a mind of its own.
+    /// Starts a server that answers as `mind` decides.
     pub async fn minded(mind: impl FnMut(&Value, usize) -> Said + Send + 'static) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -111,14 +111,14 @@ impl Model {
         Self { url, asked, mind, stop }
     }
 
-    /// Goes on with another script.
+    /// Replaces the script or mind by a script.
     pub fn say(&self, script: Vec<Said>) {
         let mut script = VecDeque::from(script);
         *self.mind.lock().unwrap() =
             Box::new(move |_, _| script.pop_front().unwrap_or(Said::Status(418, None)));
     }
 
-    /// Goes on with another mind.
+    /// Replaces the script or mind by a mind.
     pub fn think(&self, mind: impl FnMut(&Value, usize) -> Said + Send + 'static) {
         *self.mind.lock().unwrap() = Box::new(mind);
     }
@@ -127,7 +127,7 @@ impl Model {
         self.asked.lock().unwrap().clone()
     }
 
-    /// The answers to calls that the last request tells, the newest last.
+    /// Returns the results of calls that the last request contains, the newest last.
     pub fn results(&self) -> Vec<Value> {
         let Some(last) = self.asked().pop() else { return Vec::new() };
         let messages = last.json()["messages"].as_array().unwrap().clone();

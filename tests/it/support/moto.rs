@@ -1,6 +1,7 @@
-//! moto: a real AWS API on loopback.
+//! moto, a simulator of AWS, on loopback.
 //!
-//! It ends with its value, and with this process however that ends: it watches its standard input.
+//! The server ends when its value is dropped. It also ends with this process, however that ends,
+//! because it watches its standard input.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +28,7 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// A world of its own, in which there is nothing yet.
+    /// Starts a server in which nothing exists yet.
     pub fn start() -> Self {
         let mut server = Command::new(component("venv/bin/python"))
             .args(["-c", SERVER])
@@ -45,12 +46,12 @@ impl Moto {
             url
         });
         let url = url.unwrap_or_else(|| panic!("moto did not start: {}", said.join("\n")));
-        // Somebody has to read what it says, or it stops.
+        // The server would stop at a full pipe if nobody read what it prints.
         std::thread::spawn(move || lines.for_each(drop));
         Self { server, url }
     }
 
-    /// What leads a child's AWS calls here.
+    /// Returns the variables that lead the AWS calls of a child process to this server.
     pub fn env(&self) -> BTreeMap<String, OsString> {
         [
             ("AWS_ENDPOINT_URL", self.url.as_str()),
@@ -64,7 +65,8 @@ impl Moto {
         .into()
     }
 
-    /// Runs Python with a boto3 client `s3`: what somebody does behind the engine's back.
+    /// Runs Python with a boto3 client `s3`, to do something behind the engine's back. Returns what
+    /// it prints.
     pub fn s3(&self, code: &str) -> String {
         let program = format!("import boto3, json\ns3 = boto3.client('s3')\n{code}");
         let output = Command::new(component("venv/bin/python"))

@@ -1,8 +1,8 @@
-//! A real Postgres for this test binary: one server, a fresh database for each who asks.
+//! A real Postgres for this test binary: one server, and a fresh database for each caller.
 //!
-//! The server lives in a temporary directory and listens on loopback. A small shell beside it holds
-//! the other end of a pipe of ours: when this process ends, however it ends, the shell stops the
-//! server by its process id and removes the directory.
+//! The server has a temporary directory and listens on loopback. A small shell beside it reads from
+//! a pipe that this process holds open. When this process ends, however it ends, the shell stops
+//! the server by its process id and removes the directory.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -22,14 +22,14 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-/// Kept for as long as this process lives: dropping `shell` would stop the server.
+/// The server. It is kept for as long as this process lives, since dropping `shell` would stop it.
 struct Server {
     port: u16,
     #[expect(dead_code, reason = "its standard input is the pipe that keeps the server alive")]
     shell: Child,
 }
 
-/// The URL of a new, empty database.
+/// Creates an empty database, and returns its URL.
 pub async fn fresh_url() -> String {
     static SERVER: OnceLock<Server> = OnceLock::new();
     static DATABASES: AtomicUsize = AtomicUsize::new(0);
@@ -47,7 +47,7 @@ pub async fn fresh_url() -> String {
 fn start() -> Server {
     let binaries = binaries();
     let directory = tempfile::Builder::new().prefix("pw-pg-").tempdir().unwrap().keep();
-    // initdb refuses root: then it all belongs to somebody else.
+    // initdb refuses to run as root; then the directory and the server belong to another user.
     let owner = (directory.metadata().unwrap().uid() == 0).then(unprivileged_user);
     if let Some((user, group)) = owner {
         chown(&directory, Some(user), Some(group)).unwrap();
@@ -70,7 +70,7 @@ fn start() -> Server {
     servers.expect("Postgres found no free port five times in a row")
 }
 
-/// Starts the server with the shell that ends it; none when it ended before it was ready.
+/// Starts the server, with the shell that ends it. Returns `None` if its port is taken.
 fn serve(mut shell: Command, binaries: &Path, directory: &Path) -> Option<Server> {
     const SCRIPT: &str = r#"
         "$1" -D data -p "$2" -h 127.0.0.1 -k "$3" -c fsync=off -c max_connections=400 2>&1 &
@@ -115,7 +115,8 @@ fn serve(mut shell: Command, binaries: &Path, directory: &Path) -> Option<Server
     None
 }
 
-/// The directory that has `initdb` and `postgres`, the newest of Debian's if none is on the path.
+/// Returns the directory with `initdb` and `postgres`: one on the path, or else the newest of
+/// Debian's.
 fn binaries() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path);
@@ -132,7 +133,7 @@ fn binaries() -> PathBuf {
         )
 }
 
-/// User and group ids of `postgres` or `nobody`.
+/// Returns the user and group ids of `postgres`, or else of `nobody`.
 fn unprivileged_user() -> (u32, u32) {
     let users = std::fs::read_to_string("/etc/passwd").unwrap();
     let ids = |name: &str| {

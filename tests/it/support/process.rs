@@ -1,4 +1,4 @@
-//! The bot as a process of its own, which dies by `kill -9` and by nothing else.
+//! The bot as a process of its own. Dropping it kills it by `kill -9`.
 
 use std::{
     collections::BTreeMap,
@@ -12,13 +12,13 @@ use std::{
 
 pub struct Process {
     child: Child,
-    /// Where it listens, e.g. `127.0.0.1:4711`.
+    /// The address that it listens on, such as `127.0.0.1:4711`.
     pub address: String,
 }
 
 impl Process {
-    /// Starts it with these variables and few others, and waits until it listens; what it logs is
-    /// added to `log`.
+    /// Starts the bot with these variables and few others, and waits until it listens. Its log is
+    /// appended to `log`.
     pub fn start(args: &[String], env: &BTreeMap<String, OsString>, log: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_planwright"))
             .arg("serve")
@@ -53,7 +53,7 @@ impl Process {
         Self { child, address }
     }
 
-    /// Asks it to end, and waits until it has; nothing it had to say is lost.
+    /// Sends SIGTERM, and waits until the bot has ended in order.
     #[allow(dead_code, reason = "a bench kills it")]
     pub fn end(mut self) {
         let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
@@ -69,9 +69,9 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// `kill -9`; it is gone when this returns.
+    /// Kills the process by `kill -9`, and waits for its end.
     fn drop(&mut self) {
-        // One that has ended already cannot be killed, and needs not.
+        // This is no error if the process has ended already.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -1,4 +1,4 @@
-//! An engine that notes each of its starts, for stories in which none may happen.
+//! An engine that records each of its starts, for stories in which starts are counted.
 
 use std::{
     fs,
@@ -10,16 +10,16 @@ use tempfile::TempDir;
 
 use super::program::write_script;
 
-/// The engine on PATH behind a script that writes down what it is started with.
+/// The engine on the path, behind a script that records its arguments.
 pub struct Starts {
     pub engine: PathBuf,
     log: PathBuf,
-    /// Its own place, and that of what was done for the first stack.
+    /// The directory of the script, and the one that [`Starts::again`] shares.
     dirs: (TempDir, Arc<TempDir>),
 }
 
-/// Does the work of the first stack, and what it did then for all others: for stories with many
-/// equal stacks, in which the engine's own time is of no interest.
+/// Runs the engine for the first stack, and repeats its results for all others. This is for stories
+/// with many equal stacks, in which the engine's own time does not matter.
 const REPEATS: &str = r#"
 case "$1" in
 init)
@@ -42,17 +42,19 @@ impl Starts {
         Self::with("")
     }
 
-    /// An engine that repeats what it did for the first stack; that one has to come alone.
+    /// Returns an engine that repeats what it did for the first stack, which has to be planned
+    /// alone.
     pub fn repeating() -> Self {
         Self::with(REPEATS)
     }
 
-    /// Another that repeats the same, and counts for itself.
+    /// Returns another engine that repeats the same results and counts its own starts.
     pub fn again(&self) -> Self {
         Self::beside(REPEATS, self.dirs.1.clone())
     }
 
-    /// An engine that does `body` first, a piece of a shell script; `$kept` is [`Starts::dir`].
+    /// Returns an engine that runs `body` first, a piece of a shell script in which `$kept` is
+    /// [`Starts::dir`].
     pub fn with(body: &str) -> Self {
         Self::beside(body, Arc::new(TempDir::new().unwrap()))
     }
@@ -71,12 +73,13 @@ impl Starts {
         Self { engine, log, dirs: (dir, kept) }
     }
 
-    /// A directory that the script and the story share.
+    /// Returns the directory that the script and the story share.
     pub fn dir(&self) -> &Path {
         self.dirs.1.path()
     }
 
-    /// The commands that were started since the last time, but `version`, which runs no provider.
+    /// Returns the commands that were started since the last call, except for `version`, which runs
+    /// no provider.
     pub fn take(&self) -> Vec<String> {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let _ = fs::remove_file(&self.log);
@@ -84,7 +87,7 @@ impl Starts {
         words.filter(|word| *word != "version").map(str::to_owned).collect()
     }
 
-    /// How often `command` was started since the last time; forgets all others too.
+    /// Returns how often `command` was started since the last call. Forgets all other starts, too.
     pub fn count(&self, command: &str) -> usize {
         self.take().iter().filter(|started| *started == command).count()
     }

@@ -1,8 +1,8 @@
-//! Lives of stacks, generated: what two ways of planning have to agree on.
+//! Generated lives of stacks, in which two ways of planning have to agree.
 //!
-//! Plain data, the same for the same index. Each step says what happens behind the engine's back,
-//! what the stack then is, and how it goes on; who plans it, and how often, is the tests' business.
-//! After the last step nothing is left to do.
+//! A life is plain data, the same for the same index. Each step says what happens behind the
+//! engine's back, what the stack then is, and what is done with its plan. The tests decide who
+//! plans it and how often. After the last step nothing is left to do.
 
 use std::path::PathBuf;
 
@@ -10,48 +10,48 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{echo::Echo, moto::Moto};
 
-/// How many of each provider have every feature among them, many times over.
+/// The number of lives per provider, large enough that each feature occurs many times.
 pub const COUNT: u64 = 50;
 
-/// One stack's life.
+/// The life of a stack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variation {
-    /// For people, e.g. `echo 7: alias, drift, import`.
+    /// A name for people, such as `echo 7: alias, drift, import`.
     pub name: String,
     pub steps: Vec<Step>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// Happens before, behind the engine's back.
+    /// What happens behind the engine's back before the plan.
     pub outside: Vec<Outside>,
-    /// The root module, but for its backend.
+    /// The root module, without its backend.
     pub tree: Json,
-    /// `terraform.tfvars.json`.
+    /// The content of `terraform.tfvars.json`.
     pub values: Json,
     pub then: Then,
 }
 
-/// How a step goes on when it was planned.
+/// What happens after a step was planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Nothing is done with the plan.
+    /// The plan is left alone.
     Leave,
     Apply,
-    /// The plan is refused.
+    /// Nothing: the engine or a provider refuses to plan.
     Refuse,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outside {
-    /// A file of `planwright/echo`; gone where there is nothing in it.
+    /// The new content of a file of `planwright/echo`, or `None` if it is removed.
     File(PathBuf, Option<Json>),
-    /// Python, with a client `ssm` in the named region.
+    /// Python code, with a client `ssm` for the named region.
     Ssm(&'static str, String),
 }
 
 impl Outside {
-    /// Lets it happen.
+    /// Makes the change. Panics if it needs moto and there is none.
     pub fn happen(&self, moto: Option<&Moto>) {
         match (self, moto) {
             (Self::File(path, Some(thing)), _) => std::fs::write(path, thing.to_string()).unwrap(),
@@ -64,12 +64,12 @@ impl Outside {
     }
 }
 
-/// Whose resources a life is made of.
+/// The provider whose resources a life consists of.
 #[derive(Clone, Debug)]
 pub enum World {
-    /// By the directory of the files; an alias has one of its own below it.
+    /// `planwright/echo`, with the directory of its files. An alias has a directory below that.
     Echo(PathBuf),
-    /// SSM parameters, in two regions.
+    /// AWS, with SSM parameters in two regions.
     Aws,
 }
 
@@ -83,7 +83,7 @@ impl World {
 const WEST: &str = "west";
 const REGIONS: [&str; 2] = ["eu-central-1", "us-east-1"];
 
-/// What makes one life differ from another; drawn by index, so that each is drawn often.
+/// What makes one life differ from another. The index decides, so that each occurs often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
     /// A second configuration of the provider, with resources of its own.
@@ -92,28 +92,28 @@ pub enum Feature {
     Reads,
     /// A resource is changed behind the engine's back.
     Drift,
-    /// A resource is gone behind the engine's back.
+    /// A resource is removed behind the engine's back.
     Gone,
     Params,
     Added,
     Removed,
     Moved,
     Import,
-    /// A name that forces a replacement.
+    /// A new name of a resource, which forces a replacement.
     Renamed,
     Wrong(Wrong),
 }
 
-/// What nobody accepts, and who says so.
+/// A mistake, by what rejects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// The provider, of a resource.
+    /// A value that the provider rejects for a resource.
     Value,
-    /// The provider, of its own configuration.
+    /// A value that the provider rejects in its own configuration.
     Configuration,
-    /// The provider, when it reads.
+    /// A data source that the provider cannot read.
     Read,
-    /// The engine, which has the provider's schema.
+    /// An argument that the engine does not find in the provider's schema.
     Argument,
     Type,
     Function,
@@ -141,7 +141,8 @@ const FEATURES: [Feature; 10] = [
     Feature::Renamed,
 ];
 
-/// The features of a life: one that is its own, and each other with a chance of one in three.
+/// Returns the features of a life: one by its index, each other with a chance of one in three, and
+/// a mistake if the index is even.
 pub fn features(index: u64) -> Vec<Feature> {
     let mut draw = Draw(index);
     let own = usize::try_from(index).unwrap();
@@ -157,7 +158,7 @@ pub fn features(index: u64) -> Vec<Feature> {
     all
 }
 
-/// The life of this index.
+/// Returns the life with this index.
 pub fn variation(world: &World, index: u64) -> Variation {
     let features = features(index);
     let has = |feature| features.contains(&feature);
@@ -196,7 +197,7 @@ pub fn variation(world: &World, index: u64) -> Variation {
     let outside = stack.change(&features, &mut draw);
     steps.push(stack.step(outside, if is_drifted { Then::Leave } else { Then::Apply }));
     if is_drifted {
-        // Once more, so that a plan of a drifted stack is seen before and after the change.
+        // Planned again, so that a plan of the drifted stack is seen before and after the change.
         steps.push(stack.step(Vec::new(), Then::Apply));
     }
     stack.more = Map::new();
@@ -221,21 +222,22 @@ impl Resource {
     }
 }
 
-/// What a life is at a time.
+/// A stack at one point of its life.
 struct Stack<'a> {
     world: &'a World,
-    /// Lives share an API, so their names must not meet.
+    /// The prefix of all names. Lives share an API, so their names must differ.
     prefix: String,
     has_alias: bool,
     reads: bool,
     resources: Vec<Resource>,
-    /// Blocks of one change only: `moved`, `import`.
+    /// Blocks for one change only: `moved`, `import`.
     more: Map<String, Json>,
     tag: String,
 }
 
 impl Stack<'_> {
-    /// Changes the stack as its features say; what has to happen before is returned.
+    /// Changes the stack by its features. Returns what has to happen behind the engine's back
+    /// before that.
     fn change(&mut self, features: &[Feature], draw: &mut Draw) -> Vec<Outside> {
         let mut outside = Vec::new();
         for feature in features {
@@ -260,7 +262,7 @@ impl Stack<'_> {
                     self.resources.insert(0, one);
                 }
                 Feature::Removed => {
-                    // The last may be moved in the same change.
+                    // Not the last one, which may be moved in the same change.
                     self.resources.remove(self.resources.len() - 2);
                 }
                 Feature::Import => {
@@ -383,7 +385,8 @@ impl Stack<'_> {
         }
     }
 
-    /// Somebody writes this text behind the engine's back, or removes the resource.
+    /// Returns the change by which somebody writes `text` behind the engine's back, or removes the
+    /// resource if that is `None`.
     fn outside(&self, one: &Resource, text: Option<&str>) -> Outside {
         let name = self.id(one);
         match self.world {
@@ -443,7 +446,7 @@ impl Stack<'_> {
     }
 }
 
-/// Numbers that look drawn and are the same for the same start (SplitMix64).
+/// A generator of pseudo-random numbers, the same for the same seed (SplitMix64).
 struct Draw(u64);
 
 impl Draw {

@@ -1,5 +1,5 @@
-//! The world as the engine knows it: the recorded state of a stack, what somebody does to it behind
-//! everybody's back, and an engine that writes down what it is told and waits or fails on demand.
+//! What the engine works on: the recorded state of a stack, changes to it behind everybody's back,
+//! and an engine that records its commands and waits or fails on demand.
 
 use std::{
     fs,
@@ -13,25 +13,26 @@ use tempfile::TempDir;
 use super::{bot::Story, program::write_script};
 
 impl Story {
-    /// The recorded state of a stack, once there is one.
+    /// Returns the recorded state of a stack, if there is one.
     pub fn state(&self, stack: &str) -> Option<Json> {
         let text = fs::read(self.state_file(stack)?).ok()?;
         Some(serde_json::from_slice(&text).unwrap())
     }
 
-    /// An output as it stands in the state; null where there is none.
+    /// Returns an output in the state, or null.
     pub fn output(&self, stack: &str, name: &str) -> Json {
         self.state(stack).map_or(Json::Null, |state| state["outputs"][name]["value"].clone())
     }
 
-    /// How many instances of resources are recorded.
+    /// Returns the number of instances of resources in the state.
     pub fn recorded(&self, stack: &str) -> usize {
         let state = self.state(stack).unwrap_or_default();
         let instances = |resource: &Json| resource["instances"].as_array().map_or(0, Vec::len);
         state["resources"].as_array().map_or(0, |resources| resources.iter().map(instances).sum())
     }
 
-    /// Changes what is recorded of the first instance of a resource, as if the world had moved.
+    /// Changes the recorded attributes of a resource's first instance, so that the stack has
+    /// drifted.
     pub fn meddle(&self, stack: &str, resource: &str, change: impl FnOnce(&mut Json)) {
         let mut state = self.state(stack).unwrap();
         let resources = state["resources"].as_array_mut().unwrap();
@@ -49,7 +50,7 @@ impl Story {
     }
 }
 
-/// The real engine behind a script that writes each command down.
+/// The real engine behind a script that records each command.
 pub struct Watched {
     dir: TempDir,
 }
@@ -58,7 +59,7 @@ impl Watched {
     pub fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let path = dir.path().display();
-        // A command waits where a pipe has its name, and fails where a file says so.
+        // A command waits if there is a pipe of its name, and fails if there is a file `fail-NAME`.
         let script = format!(
             "#!/bin/sh\necho \"$1\" >> '{path}/log'\n\
              [ -p '{path}/'\"$1\" ] && read -r _ < '{path}/'\"$1\"\n\
@@ -71,24 +72,24 @@ impl Watched {
         watched
     }
 
-    /// For `Setup.engine`.
+    /// Returns the path of the script, for `Setup::engine`.
     pub fn program(&self) -> PathBuf {
         self.dir.path().join("terraform-watched")
     }
 
-    /// How often a command was started.
+    /// Returns how often a command was started.
     pub fn count(&self, command: &str) -> usize {
         let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
         log.lines().filter(|line| *line == command).count()
     }
 
-    /// Lets a command fail before it does anything, or no longer.
+    /// Makes a command fail before it does anything, or no longer.
     pub fn fail(&self, command: &str, fails: bool) {
         let mark = self.dir.path().join(format!("fail-{command}"));
         if fails { fs::write(mark, "").unwrap() } else { fs::remove_file(mark).unwrap() }
     }
 
-    /// Lets the next of a command wait until it is let go.
+    /// Makes a command wait, the next time that it is started.
     pub fn hold(&self, command: &str) -> Held {
         let pipe = self.dir.path().join(command);
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -96,16 +97,16 @@ impl Watched {
     }
 }
 
-/// A command that waits, or will.
+/// A command that is made to wait.
 pub struct Held {
     pipe: PathBuf,
 }
 
 impl Held {
-    /// Returns once a command waits; it goes on when what is returned is dropped.
+    /// Returns once the command waits. It continues when the returned file is dropped.
     pub async fn reached(&self) -> fs::File {
         let pipe = self.pipe.clone();
-        // Opening blocks until there is a reader.
+        // Opening a pipe blocks until somebody reads from it.
         let open = move || fs::OpenOptions::new().write(true).open(pipe).unwrap();
         let writer = tokio::task::spawn_blocking(open).await.unwrap();
         fs::remove_file(&self.pipe).unwrap();

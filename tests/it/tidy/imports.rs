@@ -1,4 +1,4 @@
-//! Imports have one style: each crate is named once, in blocks of `std`, other crates, ours, and the
+//! The style of imports: each crate is named once, in blocks of `std`, other crates, ours, and the
 //! crate itself.
 
 use std::{collections::BTreeSet, fs};

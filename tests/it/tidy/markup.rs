@@ -1,4 +1,4 @@
-//! Markup is written and read by renderers, and a state by nobody who reads prose.
+//! Only renderers write and read markup, and no code learns a state from prose.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Names that were given up do not come back.
+//! Names that were replaced do not come back.
 
 use std::{collections::BTreeSet, fs};
 

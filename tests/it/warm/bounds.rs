@@ -1,4 +1,4 @@
-//! How long providers are kept, and that none outlives the bot.
+//! How long providers are kept. None outlives the bot.
 
 use std::{
     fs, io,

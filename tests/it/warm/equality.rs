@@ -1,9 +1,9 @@
-//! Generated lives of stacks, each step planned cold and warm: the same plan, the same drift, the same
-//! error.
+//! Generated lives of stacks, of which each step is planned cold and warm. Both must give the same
+//! plan, the same drift, or the same error.
 //!
-//! A sample: four of the tests' provider and two of AWS with each engine, since that one takes seconds to
-//! start. All of them, with both engines, where
-//! `PLANWRIGHT_VARIATIONS=all` (`tests/run nightly`).
+//! Usually this is a sample, per engine: four lives with the provider of the tests, and two with
+//! AWS, whose provider takes seconds to start. `PLANWRIGHT_VARIATIONS=all` (`tests/run nightly`)
+//! runs all of them with both engines.
 
 use std::path::Path;
 

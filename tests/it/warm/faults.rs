@@ -1,4 +1,4 @@
-//! Whatever goes wrong with a kept provider: the plan is made, it is right, and nothing stays behind.
+//! Whatever goes wrong with a kept provider, the plan is made, it is correct, and nothing is left.
 
 use std::{fs, path::PathBuf, sync::Mutex, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Warm plans, with real providers and both engines: they are the cold ones, only sooner.
+//! Warm plans with real providers and both engines. They equal the cold ones, and are only faster.
 
 mod bounds;
 mod equality;

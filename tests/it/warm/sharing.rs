@@ -1,4 +1,4 @@
-//! Who gets which process: nobody another's, nobody half of one.
+//! Which plans share a provider process: nobody gets another's, or one that is half configured.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

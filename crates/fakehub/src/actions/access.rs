@@ -1,6 +1,7 @@
-//! Who is calling, and what that lets them do: JWTs, installation tokens, people's tokens.
+//! Identifies callers by a JWT, an installation token or a person's token, and checks what they may
+//! do.
 //!
-//! Tokens are minted and revoked in `rest/app`; this only reads them.
+//! Installation tokens are minted and revoked in `rest/app`.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use crate::{
 
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// The app itself, by its JWT.
+    /// The app itself, which authenticates by a JWT.
     App,
     Installation {
         token: String,
@@ -29,17 +30,18 @@ pub enum Actor {
     User(i64),
 }
 
-/// What an operation asks of whoever calls it.
+/// What an operation requires of its caller.
 #[derive(Clone, Copy, Debug)]
 pub enum Access {
-    /// Nothing: the path itself holds what proves it.
+    /// Nothing: a secret in the path authorises the call.
     Anyone,
     Jwt,
     /// A token of a person.
     Person,
-    /// Any installation token, for itself.
+    /// An installation token, whatever its permissions.
     Token,
-    /// An installation token with one of `permissions` at `level`, or a person with `role`.
+    /// An installation token with one of `permissions` at `level` or above, or a person with `role`
+    /// or above. Without a `role`, no person is allowed.
     Repository {
         permissions: &'static [&'static str],
         level: Level,
@@ -55,7 +57,7 @@ struct Claims {
 }
 
 impl Actor {
-    /// Returns how the call log names the caller.
+    /// Returns the name of the caller for the call log.
     pub fn name(&self, state: &State) -> String {
         match self {
             Self::App => "app".to_owned(),
@@ -66,7 +68,7 @@ impl Actor {
         }
     }
 
-    /// As whom the caller writes.
+    /// Returns the author of what the caller writes: the person, or the app's bot.
     pub fn by(&self, state: &State) -> By {
         match self {
             Self::User(account) => By { account: *account, via_app: false },
@@ -78,7 +80,10 @@ impl Actor {
 }
 
 impl State {
-    /// Returns the caller behind an `Authorization` header. Fails with 401 as GitHub does.
+    /// Returns the caller that an `Authorization` header identifies.
+    ///
+    /// Fails with 401 if the credentials are missing or wrong, with 403 if the installation is
+    /// suspended, and with 404 if a JWT is of another app, as GitHub does.
     pub fn actor(&self, authorization: Option<&str>) -> Result<Actor, ApiError> {
         let header = authorization.ok_or_else(|| ApiError::new(401, "Requires authentication"))?;
         let (scheme, credential) = header.split_once(' ').ok_or_else(ApiError::bad_credentials)?;
@@ -121,7 +126,7 @@ impl State {
         let undecodable = || ApiError::new(401, "A JSON web token could not be decoded");
         let der = STANDARD.decode(&self.data.app.public_key_der).map_err(|_| undecodable())?;
         let mut validation = Validation::new(Algorithm::RS256);
-        // Times are judged below, in GitHub's words.
+        // The times are checked below, so that the errors have GitHub's messages.
         validation.validate_exp = false;
         let key = DecodingKey::from_rsa_der(&der);
         let claims = jsonwebtoken::decode::<Claims>(jwt, &key, &validation)
@@ -152,7 +157,7 @@ impl State {
         }
     }
 
-    /// Fails unless the caller may use an operation on a repository.
+    /// Fails unless the caller may perform an operation that requires `access` on `repo`.
     pub fn admit(&self, actor: &Actor, access: Access, repo: Option<i64>) -> Result<(), ApiError> {
         match (actor, access) {
             (_, Access::Anyone) => Ok(()),
@@ -188,7 +193,8 @@ impl State {
         }
     }
 
-    /// Fails with GitHub's words unless the account has at least `role`.
+    /// Fails unless `by` is the app or has at least `role`: with 404 if they cannot read the
+    /// repository, otherwise with 403.
     pub fn require_role(&self, repository: i64, by: By, role: Role) -> Result<(), ApiError> {
         if by.via_app || self.role(repository, by.account)? >= Some(role) {
             return Ok(());
@@ -207,8 +213,10 @@ impl State {
         }
     }
 
-    /// Returns whether a token reaches a repository. GitHub lets any token read what is public;
-    /// fakehub does not, so that a token minted for the wrong repository is noticed.
+    /// Returns whether an installation token reaches a repository.
+    ///
+    /// GitHub lets any token read public repositories. fakehub does not, so that a test notices a
+    /// token that was minted for the wrong repository.
     pub fn covers(&self, grant: &InstallationToken, repository: i64) -> Result<bool, ApiError> {
         let installation = self.installation(grant.installation)?;
         let is_installed = self.repository(repository)?.owner == installation.account;
@@ -216,9 +224,10 @@ impl State {
     }
 }
 
-/// Returns the permissions of a new token: what is asked for, where the installation has it.
+/// Returns the permissions of a new token: those in `asked` and read access to metadata, or all of
+/// `granted` if nothing is asked for.
 ///
-/// Fails with 422 when more is asked for than was granted.
+/// Fails with 422 if `asked` exceeds `granted`.
 pub fn permission_subset(
     granted: &BTreeMap<String, Level>,
     asked: Option<&BTreeMap<String, Level>>,
@@ -230,7 +239,7 @@ pub fn permission_subset(
         return Err(ApiError::new(422, message));
     }
     let mut subset = asked.clone();
-    // Metadata can always be read, whatever was asked for.
+    // GitHub grants this to every token.
     subset.insert("metadata".into(), Level::Read);
     Ok(subset)
 }

@@ -1,7 +1,7 @@
-//! Branches that move: commits by people, pushes over git, and what follows from them.
+//! Moves of branches, by commits and by pushes, and their consequences.
 //!
-//! Whatever moves a branch ends in [`State::announce_move`], so a push by git, a commit made by a
-//! test and a merge are one event with one set of consequences.
+//! Every move ends in [`State::announce_move`], so that a push over git, a commit by a test and a
+//! merge have the same consequences.
 
 use serde_json::{Value, json};
 
@@ -15,12 +15,12 @@ use crate::{
     },
 };
 
-/// One commit as a person makes it.
+/// A commit as a person makes it.
 #[derive(Clone, Debug, Default)]
 pub struct Edit {
     pub message: String,
     pub files: Vec<FileChange>,
-    /// The login of the author where it is not who pushes.
+    /// The login of the author, if it is not the person who pushes.
     pub author: Option<String>,
     pub co_authors: Vec<String>,
 }
@@ -37,7 +37,7 @@ impl Edit {
     }
 }
 
-/// One commit by the API on top of a branch, whose head has to be `expected`.
+/// A commit through the API on top of a branch whose head has to be `expected`.
 #[derive(Clone, Copy)]
 pub struct HeadCommit<'a> {
     pub branch: &'a str,
@@ -46,7 +46,7 @@ pub struct HeadCommit<'a> {
     pub files: &'a [FileChange],
 }
 
-/// Where a branch was before a push and is now; None where there is none.
+/// The heads of a branch before and after a push; `None` if it does not exist.
 #[derive(Clone, Copy)]
 struct BranchMove<'a> {
     branch: &'a str,
@@ -55,7 +55,9 @@ struct BranchMove<'a> {
 }
 
 impl State {
-    /// Commits `edit` on top of `branch` (made from the default branch if it is new) and pushes.
+    /// Commits `edit` on top of `branch`, pushes that, and returns the id of the commit.
+    ///
+    /// A new branch starts at the default branch.
     pub fn commit(
         &mut self,
         repo: i64,
@@ -71,7 +73,7 @@ impl State {
         Ok(sha)
     }
 
-    /// Makes a commit that no branch points to yet.
+    /// Creates a commit that no branch points to yet, and returns its id.
     pub fn write_commit(
         &mut self,
         repo: i64,
@@ -95,9 +97,11 @@ impl State {
         Ok(self.git_repo(repo)?.commit(parent, &edit.files, &meta)?)
     }
 
-    /// One commit by the API on top of a branch that still is at `expected`.
+    /// Creates a commit on top of a branch, as GraphQL's `createCommitOnBranch` does, and returns
+    /// its id.
     ///
-    /// Fails with 409 when it has moved on, with 422 for paths that git or GitHub does not take.
+    /// Fails with 404 if there is no such branch, with 409 if its head is not `expected`, and with
+    /// 422 if a path is malformed or a file to delete does not exist.
     pub fn commit_on_head(
         &mut self,
         repo: i64,
@@ -141,7 +145,9 @@ impl State {
         Ok(sha)
     }
 
-    /// Makes a branch at a commit of the repository. Fails with 422 when there is one.
+    /// Creates a branch at `sha`.
+    ///
+    /// Fails with 422 if the branch exists, the commit does not, or the name is invalid.
     pub fn create_branch(
         &mut self,
         repo: i64,
@@ -161,7 +167,7 @@ impl State {
         self.move_branch(repo, branch, Some(sha), by)
     }
 
-    /// Points a branch somewhere else (None deletes it), as a push by `by`.
+    /// Points a branch to `to`, or deletes it if that is `None`, as a push by `by` does.
     pub fn move_branch(
         &mut self,
         repo: i64,
@@ -175,7 +181,8 @@ impl State {
         self.announce_move(repo, branch, to, by)
     }
 
-    /// Looks at the bare repository after a push and announces each branch that moved.
+    /// Compares the bare repository with the known branches after a push, and announces each branch
+    /// that moved.
     pub fn announce_pushed(&mut self, repo: i64, by: By) -> Result<(), ApiError> {
         let now = self.git_repo(repo)?.branches()?;
         let before = self.repository(repo)?.refs.clone();
@@ -232,7 +239,8 @@ impl State {
         };
         let repository = self.repository(repo)?;
         let mut described = self.repository_json(repo)?;
-        // Push events, and only they, have numbers for these two, and more about the owner.
+        // Only in push events are these two times in Unix seconds, and only they say more about the
+        // owner.
         described["created_at"] = repository.created_at.as_second().into();
         described["pushed_at"] = repository.pushed_at.as_second().into();
         described["stargazers"] = 0.into();

@@ -1,4 +1,4 @@
-//! Check runs: made and changed by the app alone, asked for again by people.
+//! Check runs: only the app creates and updates them; people can request them again.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// What a request says about a check run; None leaves it as it is.
+/// The fields of a request to create or update a check run; `None` leaves a value unchanged.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckRunFields {
@@ -57,7 +57,7 @@ const CONCLUSIONS: [&str; 7] =
     ["action_required", "cancelled", "failure", "neutral", "skipped", "success", "timed_out"];
 
 impl CheckRunFields {
-    /// Fails with 422 where GitHub's limits are passed.
+    /// Fails with 422 if a field breaks one of GitHub's rules for check runs.
     pub fn check(&self) -> Result<(), ApiError> {
         let wrong = |field: &str, why: &str| Err(ApiError::invalid("CheckRun", field, why));
         if self.status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
@@ -183,7 +183,8 @@ impl State {
         }
     }
 
-    /// The *Re-run* button.
+    /// Requests a check run again, as the button *Re-run* does. Fails with 422 unless the run is
+    /// completed.
     pub fn rerequest_check_run(&mut self, repo: i64, id: i64, by: By) -> Result<(), ApiError> {
         self.require_role(repo, by, Role::Write)?;
         if self.check_run(repo, id)?.status != "completed" {
@@ -222,7 +223,7 @@ impl State {
             run.title = output.title.or_else(|| run.title.take());
             run.summary = output.summary;
             run.text = output.text.or_else(|| run.text.take());
-            // Each request adds its annotations to those that are there.
+            // As on GitHub, a request adds its annotations to those of earlier requests.
             for annotation in output.annotations {
                 run.annotations.push(serde_json::to_value(annotation)?);
             }

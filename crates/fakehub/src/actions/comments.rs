@@ -12,11 +12,12 @@ use crate::{
     },
 };
 
-/// In characters; the bytes have a limit of their own.
+/// The largest size of a body, in UTF-16 code units.
 const BODY_LIMIT: usize = 65_536;
+/// The largest size of a body, in bytes.
 const BODY_BYTES: usize = 262_144;
 
-/// What a reaction is given to.
+/// What a reaction is added to.
 #[derive(Clone, Copy, Debug)]
 pub enum ReactionTarget {
     Comment(i64),
@@ -24,7 +25,7 @@ pub enum ReactionTarget {
     Issue(i64),
 }
 
-/// Fails with 422 for a text that GitHub does not take as a body.
+/// Fails with 422 if GitHub would reject `body` because it is blank or too long.
 pub fn check_body(resource: &str, body: &str) -> Result<(), ApiError> {
     if body.trim().is_empty() {
         return Err(ApiError::invalid(resource, "body", "body can't be blank"));
@@ -36,7 +37,7 @@ pub fn check_body(resource: &str, body: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A comment of a repository.
+/// A comment, by its repository and its id.
 #[derive(Clone, Copy)]
 struct CommentRef {
     repo: i64,
@@ -71,7 +72,8 @@ impl State {
         Ok(id)
     }
 
-    /// Whoever may write can edit everybody's comments; others only their own.
+    /// Replaces the text of a comment. Fails unless `by` wrote the comment or may write to the
+    /// repository.
     pub fn edit_comment(&mut self, repo: i64, id: i64, body: &str, by: By) -> Result<(), ApiError> {
         self.require_unarchived(repo)?;
         check_body("IssueComment", body)?;
@@ -86,7 +88,8 @@ impl State {
         self.emit_comment(CommentRef { repo, id }, "edited", by, changes)
     }
 
-    /// Returns the reaction and whether it is new. Reactions are not announced.
+    /// Adds a reaction, and returns it with whether it is new. GitHub sends no webhook for
+    /// reactions.
     pub fn react(
         &mut self,
         repo: i64,

@@ -1,6 +1,6 @@
-//! What happened, put down as a webhook delivery that waits to be sent.
+//! Records each event as a webhook delivery that waits to be sent.
 //!
-//! Sending is in `webhooks`. The payload is made here, at the moment of the event, as on GitHub.
+//! `hub/delivery` sends it. The payload is made here, at the moment of the event, as on GitHub.
 
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -12,13 +12,14 @@ use crate::{
     },
 };
 
-/// Deliveries kept for the deliveries API; older ones are forgotten, as on GitHub after three days.
+/// The number of answered deliveries that the deliveries API remembers. GitHub forgets them after
+/// three days.
 const KEPT: usize = 500;
 
-/// What an app that writes checks is told whether it asked for it or not.
+/// The event that GitHub sends to each app that may write checks, subscribed or not.
 const UNASKED: &str = "check_run";
 
-/// An event by its name and, but for pushes, its action.
+/// An event: its name and, except for pushes, its action.
 #[derive(Clone, Copy)]
 pub struct Event {
     name: &'static str,
@@ -33,15 +34,16 @@ impl Event {
     }
 }
 
-/// The installation that an event is for, and the repository that it is about.
+/// The installation that an event is sent to, and the repository that it is about.
 struct Target {
     installation: i64,
     repository: Option<i64>,
 }
 
 impl State {
-    /// Announces something that `sender` did in a repository, if the app is installed there and
-    /// asked for such events.
+    /// Records an event that `sender` caused in a repository.
+    ///
+    /// Does nothing unless the app is installed there, not suspended, and subscribed to the event.
     pub fn emit(
         &mut self,
         event: Event,
@@ -67,7 +69,7 @@ impl State {
         self.post(event, Target { installation: id, repository: Some(repo) }, sender, payload)
     }
 
-    /// Announces something about the installation itself.
+    /// Records an event about the installation itself.
     pub fn emit_installation(
         &mut self,
         event: Event,
@@ -106,7 +108,8 @@ impl State {
         Ok(())
     }
 
-    /// Puts an earlier event into the queue once more, under the same GUID.
+    /// Queues a delivery once more, under the same GUID. Fails with 404 unless it has been sent
+    /// before.
     pub fn redeliver(&mut self, id: i64) -> Result<(), ApiError> {
         let new = self.next_id();
         let is_it = |delivery: &&Delivery| delivery.id == id && delivery.answer.is_some();

@@ -1,4 +1,4 @@
-//! Issues that are not pull requests: opened, edited, labelled, closed, reopened.
+//! Issues that are not pull requests: opening, editing, labelling, closing and reopening.
 
 use serde_json::{Map, Value, json};
 
@@ -11,18 +11,19 @@ use crate::{
     },
 };
 
-/// What is filled in to open an issue.
+/// The fields of a new issue.
 #[derive(Clone, Debug, Default)]
 pub struct NewIssue {
     pub title: String,
     pub body: Option<String>,
-    /// Left out in silence, as on GitHub, where whoever opens it may not label.
+    /// Ignored without an error, as on GitHub, if whoever opens the issue may not label.
     pub labels: Vec<String>,
-    /// Written with an issue form, whose labels anybody puts on who fills it in.
+    /// Whether the issue is written with an issue form. The labels of a form are added whoever
+    /// fills it in.
     pub has_form: bool,
 }
 
-/// What may be edited; None leaves it as it is.
+/// The fields of an issue to change; `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct IssueEdit {
     pub title: Option<String>,
@@ -68,7 +69,7 @@ impl State {
         Ok(number)
     }
 
-    /// Puts a label on an issue; one that is there already changes nothing.
+    /// Adds a label to an issue. Does nothing if the issue has it already.
     pub fn label_issue(&mut self, target: IssueRef, label: &str, by: By) -> Result<(), ApiError> {
         let IssueRef { repo, number } = target;
         self.require_role(repo, by, Role::Triage)?;
@@ -83,7 +84,7 @@ impl State {
         self.emit_label(target, "labeled", label, by)
     }
 
-    /// Takes a label off an issue; one that is not there changes nothing.
+    /// Removes a label from an issue. Does nothing if the issue does not have it.
     pub fn unlabel_issue(&mut self, target: IssueRef, label: &str, by: By) -> Result<(), ApiError> {
         let IssueRef { repo, number } = target;
         self.require_role(repo, by, Role::Triage)?;
@@ -96,7 +97,7 @@ impl State {
         self.emit_label(target, "unlabeled", label, by)
     }
 
-    /// Gives an issue another title or text. What is as it was changes nothing.
+    /// Changes the title or text of an issue. Does nothing if both are unchanged.
     pub fn edit_issue(
         &mut self,
         target: IssueRef,
@@ -130,7 +131,7 @@ impl State {
         self.emit_issue(target, "edited", by, json!({ "changes": changes }))
     }
 
-    /// Closes an issue: its author may, and whoever triages.
+    /// Closes an issue. Fails unless `by` wrote it or may triage.
     pub fn close_issue(&mut self, repo: i64, number: i64, by: By) -> Result<(), ApiError> {
         self.require_own_or_triage(repo, number, by)?;
         let at = self.tick();
@@ -143,7 +144,7 @@ impl State {
         self.emit_issue(IssueRef { repo, number }, "closed", by, json!({}))
     }
 
-    /// Opens a closed issue again: whoever could have closed it may.
+    /// Reopens a closed issue. Fails unless `by` wrote it or may triage.
     pub fn reopen_issue(&mut self, repo: i64, number: i64, by: By) -> Result<(), ApiError> {
         self.require_own_or_triage(repo, number, by)?;
         let at = self.tick();

@@ -1,4 +1,4 @@
-//! Merging a pull request: by a merge commit, squashed, or rebased.
+//! Merges pull requests by a merge commit, a squashed commit, or a rebase.
 
 use jiff::Timestamp;
 
@@ -20,9 +20,10 @@ pub enum MergeMethod {
 }
 
 impl State {
-    /// Merges and answers the commit that now stands on the base.
+    /// Merges a pull request, and returns the commit that is the head of the base afterwards.
     ///
-    /// Fails with 409 when the head is not `expected`, with 405 when it cannot be merged.
+    /// Fails with 409 if its head is not `expected`, and with 405 if it is closed, is a draft, or
+    /// conflicts with its base.
     pub fn merge_pull(
         &mut self,
         target: IssueRef,
@@ -66,7 +67,8 @@ impl State {
             }
         };
         let sha = new.ok_or_else(not_mergeable)?;
-        // Before the branch moves, so that the push does not count as a merge of its own.
+        // Recorded before the branch moves, so that `close_merged_by_push` does not count this push
+        // as another merge.
         self.pull_mut(repo, number)?.merged = Some(Merged { by: by.account, at, sha: sha.clone() });
         self.issue_mut(repo, number)?.open = false;
         self.move_branch(repo, &pull.base_ref, Some(&sha), by)?;
@@ -74,7 +76,8 @@ impl State {
         Ok(sha)
     }
 
-    /// A squashed commit has the pull request's author, and everybody else as co-author.
+    /// Returns message, author and committer of the squashed commit. The author is the pull
+    /// request's; everybody else who wrote a commit is a co-author.
     fn squashed(
         &self,
         target: IssueRef,

@@ -1,4 +1,4 @@
-//! What people and apps do to the state, by GitHub's rules: one file per noun, nothing of HTTP.
+//! What people and apps do to the state, by GitHub's rules: one file per noun, independent of HTTP.
 
 pub mod access;
 pub mod branches;

@@ -1,4 +1,4 @@
-//! The life of a pull request but its merge: opened, pushed to, retargeted, closed, reopened.
+//! Pull requests, except for their merge: opening, pushing to, retargeting, closing and reopening.
 
 use serde_json::{Value, json};
 
@@ -11,18 +11,18 @@ use crate::{
     },
 };
 
-/// What a person fills in to open a pull request.
+/// The fields of a new pull request.
 #[derive(Clone, Debug, Default)]
 pub struct NewPull {
     pub title: String,
     pub body: Option<String>,
-    /// `branch`, or `owner:branch` from a fork.
+    /// `branch`, or `owner:branch` of a fork.
     pub head: String,
     pub base: String,
     pub draft: bool,
 }
 
-/// What may be edited; None leaves it as it is.
+/// The fields of a pull request to change; `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct PullEdit {
     pub title: Option<String>,
@@ -127,7 +127,7 @@ impl State {
         }
     }
 
-    /// Ends the draft; one that is none stays as it is.
+    /// Turns a draft into a pull request that is ready for review. Does nothing if it is no draft.
     pub fn mark_ready(&mut self, target: IssueRef, by: By) -> Result<(), ApiError> {
         let IssueRef { repo, number } = target;
         self.require_unarchived(repo)?;
@@ -142,7 +142,8 @@ impl State {
         self.emit_pull(target, "ready_for_review", by, json!({}))
     }
 
-    /// Moves open pull requests of a branch to its new head, or closes them when it is gone.
+    /// Moves the open pull requests of a branch to its new head, or closes them if the branch was
+    /// deleted.
     pub fn follow_head(
         &mut self,
         head_repo: i64,
@@ -172,7 +173,7 @@ impl State {
         Ok(())
     }
 
-    /// Pull requests whose head has come to stand on their base by a push are merged by it.
+    /// Marks open pull requests into `branch` as merged if a push has added their head to it.
     pub fn close_merged_by_push(
         &mut self,
         repo: i64,
@@ -194,7 +195,7 @@ impl State {
         Ok(())
     }
 
-    /// Closes a pull request; one that is merged already is closed as merged.
+    /// Closes a pull request. A merged one is closed at the time of its merge.
     pub fn close_pull(&mut self, repo: i64, number: i64, by: By) -> Result<(), ApiError> {
         let at = match &self.pull(repo, number)?.merged {
             Some(merged) => merged.at,
@@ -251,7 +252,8 @@ impl State {
         Ok(json!({ "ref": { "from": from_ref }, "sha": { "from": from_sha } }))
     }
 
-    /// `refs/pull/<n>/head`, with the objects of the head, also those of a fork.
+    /// Points `refs/pull/<number>/head` to `sha`, and fetches that from the fork first if it comes
+    /// from one.
     fn place_head(
         &self,
         target: IssueRef,

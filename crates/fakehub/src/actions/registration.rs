@@ -1,6 +1,6 @@
-//! Registering an app from a manifest, the code that stands for it, and changing the app.
+//! Registers an app from a manifest, exchanges the code for it, and changes the app.
 //!
-//! There is room for one app: a new one takes the place of the old, and is installed nowhere.
+//! fakehub has one app: a new one replaces the old one, and is installed nowhere yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,10 @@ use crate::{
     },
 };
 
-/// GitHub's own keys; one that it does not know is a mistake of ours.
+/// An app manifest with those of GitHub's keys that the bot uses. Any other key is an error, so
+/// that a test notices it.
+///
+/// See <https://docs.github.com/apps/sharing-github-apps/registering-a-github-app-from-a-manifest>.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -49,7 +52,7 @@ fn yes() -> bool {
     true
 }
 
-/// What the owner of the app changes on its settings page; `None` leaves it.
+/// The settings of the app that its owner changes; `None` leaves a setting unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct AppEdit {
     pub permissions: Option<Vec<(String, Level)>>,
@@ -60,7 +63,7 @@ pub struct AppEdit {
 }
 
 impl State {
-    /// Changes the app itself. Installations keep the permissions that they have.
+    /// Changes the app. Existing installations keep their permissions.
     pub fn edit_app(&mut self, edit: AppEdit) {
         let app = &mut self.data.app;
         if let Some(permissions) = edit.permissions {
@@ -75,7 +78,8 @@ impl State {
         }
     }
 
-    /// Returns the code that stands for the new app for an hour.
+    /// Replaces the app by a new one, and returns a code that can be exchanged for its secrets
+    /// within an hour.
     pub fn register_app(
         &mut self,
         owner: Option<&str>,
@@ -104,14 +108,14 @@ impl State {
             owner,
             private_key_pem,
             public_key_der,
-            // GitHub makes a secret only together with a webhook.
+            // GitHub generates a secret only if the app has a webhook.
             webhook_secret: hook.map_or_else(String::new, |_| random()),
             permissions: manifest.default_permissions.clone(),
             events: manifest.default_events.iter().cloned().collect(),
             hook: Hook::default(),
             created_at: Timestamp::now(),
         };
-        // Metadata can always be read, whatever was asked for.
+        // GitHub grants this to every app.
         self.data.app.permissions.entry("metadata".into()).or_insert(Level::Read);
         self.data.installations.clear();
         self.data.tokens.clear();
@@ -121,7 +125,8 @@ impl State {
         Ok(code)
     }
 
-    /// Returns the app behind a code with its secrets; the code is good for nothing afterwards.
+    /// Returns the app of a code, with its secrets, and uses up the code. Fails with 404 if the
+    /// code is unknown, used or expired.
     pub fn convert_manifest_code(&mut self, code: &str) -> Result<Value, ApiError> {
         let found = self.data.manifest_codes.remove(code).ok_or_else(ApiError::not_found)?;
         if found.expires_at <= Timestamp::now() || found.app != self.data.app.id {
@@ -139,7 +144,7 @@ impl State {
     }
 }
 
-/// As it stands in addresses: `My App!` is `my-app`.
+/// Returns a name as GitHub writes it in URLs: `My App!` becomes `my-app`.
 fn slug(name: &str) -> String {
     let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' };
     let words: String = name.chars().map(word).collect();

@@ -1,4 +1,4 @@
-//! Repositories, forks, installations and who may do what in them.
+//! Creates repositories, and installs the app on them.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +14,10 @@ use crate::{
 };
 
 impl State {
-    /// Returns a repository of an organisation with one commit, on which the app is installed.
+    /// Creates a repository of an organisation with one commit, installs the app on it, and returns
+    /// its id.
+    ///
+    /// Fails with 422 if `full_name` is not `owner/name` or exists already.
     pub fn add_repository(
         &mut self,
         full_name: &str,

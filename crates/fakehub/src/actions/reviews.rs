@@ -1,4 +1,4 @@
-//! Reviews of pull requests: submitted, dismissed, and their states.
+//! Reviews of pull requests: submitting and dismissing.
 
 use serde_json::{Value, json};
 
@@ -11,17 +11,19 @@ use crate::{
     },
 };
 
-/// A review as a person fills it in.
+/// The fields of a new review.
 #[derive(Clone, Copy)]
 pub struct NewReview<'a> {
     pub state: ReviewState,
     pub body: &'a str,
-    /// What was read, if it is not the head.
+    /// The reviewed commit, if it is not the head.
     pub commit: Option<&'a str>,
 }
 
 impl State {
-    /// Submits a review of the head (or of `commit`). Whoever can read may also approve.
+    /// Submits a review, and returns its id. As on GitHub, whoever can read may approve.
+    ///
+    /// Fails with 422 if the author approves or requests changes, or if a required text is missing.
     pub fn submit_review(
         &mut self,
         target: IssueRef,
@@ -84,7 +86,7 @@ impl State {
     ) -> Result<(), ApiError> {
         let IssueRef { repo, number } = target;
         let mut review = self.review_json(repo, number, id)?;
-        // Webhooks spell the state in lower case, the API in upper case.
+        // Webhooks write the state in lower case, REST in upper case.
         let state = review["state"].as_str().unwrap_or_default().to_lowercase();
         review["state"] = Value::String(state);
         let payload = json!({

@@ -1,4 +1,5 @@
-//! Signing in to an app with GitHub: a code for the browser, and its exchange for a token.
+//! Signing in to the app with GitHub (OAuth with PKCE): a code for the browser, and its exchange
+//! for a token.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, ToSpan};
@@ -33,7 +34,10 @@ pub struct CodeExchange {
 }
 
 impl State {
-    /// Returns the address, with a code, that the browser goes back to.
+    /// Returns the app's callback URL with a new code, to which the browser is redirected.
+    ///
+    /// Fails with 404 if the client id is wrong, and with 422 if the callback URL is not the app's
+    /// or the request has no state or no S256 challenge.
     pub fn authorize_app(&mut self, by: By, wanted: AuthorizeRequest) -> Result<String, ApiError> {
         let app = &self.data.app;
         if wanted.client_id != app.client_id {
@@ -60,13 +64,15 @@ impl State {
         Ok(location)
     }
 
+    /// Exchanges a code for a token of the person. Returns the JSON of GitHub's answer, which says
+    /// in `error` what is wrong.
     pub fn exchange_sign_in(&mut self, proof: &CodeExchange) -> Value {
         let error = |error: &str| json!({ "error": error, "error_description": error });
         let app = &self.data.app;
         if (&proof.client_id, &proof.client_secret) != (&app.client_id, &app.client_secret) {
             return error("incorrect_client_credentials");
         }
-        // A code is good once, whatever comes with it.
+        // The code is used up even if the rest of the request is wrong.
         let Some(sign_in) = self.data.sign_ins.remove(&proof.code) else {
             return error("bad_verification_code");
         };

@@ -1,8 +1,8 @@
-//! Who wrote a commit: its author and those named in `Co-authored-by` trailers.
+//! The authors of a commit: its author, and those in `Co-authored-by` trailers.
 
 use crate::git_repo::{CommitInfo, Stamp};
 
-/// Returns the author first, then the co-authors in the order of the message.
+/// Returns the author, then the co-authors in the order of the message, each address once.
 pub fn authors(facts: &CommitInfo) -> Vec<Stamp> {
     let mut authors = vec![facts.author.clone()];
     for line in facts.message.lines() {

@@ -1,10 +1,10 @@
-//! What a pull request changes, file by file, as lines with their numbers.
+//! The changes of a pull request in one file, as numbered lines.
 
 use similar::{ChangeTag, TextDiff};
 
 use crate::git_repo::ChangedFile;
 
-/// Lines around a change that are shown with it.
+/// The number of unchanged lines that are shown on each side of a change.
 const AROUND: usize = 3;
 
 pub struct FileDiff {
@@ -13,7 +13,7 @@ pub struct FileDiff {
     pub additions: usize,
     pub deletions: usize,
     pub hunks: Vec<Vec<Line>>,
-    /// Why there are no lines.
+    /// Why no lines are shown, if there are none.
     pub note: Option<&'static str>,
 }
 

@@ -1,6 +1,6 @@
-//! Bare repositories: commits, merges and what lies between two commits.
+//! Bare git repositories: commits, merges and differences.
 //!
-//! The only file of fakehub that knows git2. Nothing here knows pull requests, people or events.
+//! Nothing here knows about pull requests, people or events.
 
 pub mod authors;
 pub mod diff;
@@ -11,7 +11,7 @@ use git2::{Commit, FileMode, Oid, Repository, Signature, Sort, Time, Tree};
 
 type Result<T> = std::result::Result<T, git2::Error>;
 
-/// One change of one file in a commit.
+/// A change of one file in a commit.
 #[derive(Clone, Debug)]
 pub enum FileChange {
     Write { path: String, contents: Vec<u8>, executable: bool },
@@ -27,12 +27,12 @@ impl FileChange {
     }
 }
 
-/// Returns whether git takes it as the name of a branch.
+/// Returns whether git accepts `name` as the name of a branch.
 pub fn is_branch_name(name: &str) -> bool {
     git2::Branch::name_is_valid(name).unwrap_or(false)
 }
 
-/// Who stands in a commit, and when.
+/// A name, an e-mail address and a time in Unix seconds, as a commit records them.
 #[derive(Clone, Debug)]
 pub struct Stamp {
     pub name: String,
@@ -46,7 +46,7 @@ impl Stamp {
     }
 }
 
-/// What a commit says besides its tree.
+/// The message, author and committer of a commit.
 #[derive(Clone, Debug)]
 pub struct CommitMeta {
     pub message: String,
@@ -54,7 +54,7 @@ pub struct CommitMeta {
     pub committer: Stamp,
 }
 
-/// One commit as a reader sees it.
+/// A commit, with the paths that it changes against its first parent.
 #[derive(Clone, Debug)]
 pub struct CommitInfo {
     pub sha: String,
@@ -68,7 +68,7 @@ pub struct CommitInfo {
     pub modified: Vec<String>,
 }
 
-/// How much lies between two trees.
+/// The size of the difference between two trees; additions and deletions are lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiffStat {
     pub additions: usize,
@@ -76,7 +76,7 @@ pub struct DiffStat {
     pub changed_files: usize,
 }
 
-/// A file before and after; None where it is not there.
+/// The contents of a file before and after a change; `None` if the file does not exist.
 #[derive(Clone, Debug)]
 pub struct ChangedFile {
     pub path: String,
@@ -87,8 +87,8 @@ pub struct ChangedFile {
 pub struct GitRepo(Repository);
 
 impl GitRepo {
-    /// Returns a new bare repository, set up as GitHub's are: any commit may be asked for by its
-    /// id, and nobody pushes to the refs of pull requests.
+    /// Creates a bare repository that is configured like GitHub's: any commit may be fetched by its
+    /// id, and nobody may push to the refs of pull requests.
     pub fn create(path: &Path, default_branch: &str) -> Result<Self> {
         let repository = Repository::init_bare(path)?;
         repository.set_head(&format!("refs/heads/{default_branch}"))?;
@@ -115,7 +115,7 @@ impl GitRepo {
         Ok(branches)
     }
 
-    /// Points the full ref `name` at `sha`, or deletes it.
+    /// Points the full ref `name` to `sha`, or deletes it if that is `None`.
     pub fn set_ref(&self, name: &str, sha: Option<&str>) -> Result<()> {
         match sha {
             Some(sha) => self.0.reference(name, Oid::from_str(sha)?, true, "fakehub").map(drop),
@@ -123,13 +123,14 @@ impl GitRepo {
         }
     }
 
-    /// Brings the objects of `sha` over from another repository on this disk.
+    /// Fetches `sha`, a commit id or full ref, from another repository on this disk, and points the
+    /// full ref `into` to it.
     pub fn fetch(&self, from: &Path, sha: &str, into: &str) -> Result<()> {
         let from = from.to_string_lossy();
         self.0.remote_anonymous(&from)?.fetch(&[format!("+{sha}:{into}")], None, None)
     }
 
-    /// Returns the commit id that a branch name, full ref or (abbreviated) id stands for.
+    /// Returns the id of the commit that a branch name, full ref or (abbreviated) id stands for.
     pub fn resolve(&self, name: &str) -> Option<String> {
         [format!("refs/heads/{name}"), name.to_owned()].iter().find_map(|spec| {
             let object = self.0.revparse_single(spec).ok()?;
@@ -137,7 +138,9 @@ impl GitRepo {
         })
     }
 
-    /// Returns a new commit that changes files of `parent` (or starts a history).
+    /// Creates a commit with `changes` on top of `parent`, or without a parent. Returns its id.
+    ///
+    /// No ref points to it yet.
     pub fn commit(
         &self,
         parent: Option<&str>,
@@ -168,21 +171,23 @@ impl GitRepo {
         self.write(&tree, &parents.iter().collect::<Vec<_>>(), meta)
     }
 
-    /// Returns a merge commit of `head` into `base`; None when they conflict.
+    /// Creates a merge commit of `head` into `base`. Returns its id, or `None` if they conflict.
     pub fn merge(&self, base: &str, head: &str, meta: &CommitMeta) -> Result<Option<String>> {
         let (base, head) = (self.find(base)?, self.find(head)?);
         let Some(tree) = self.merged_tree(&base, &head)? else { return Ok(None) };
         self.write(&tree, &[&base, &head], meta).map(Some)
     }
 
-    /// One commit on `base` with all that `head` brings; None when they conflict.
+    /// Creates one commit on `base` with all changes of `head`. Returns its id, or `None` if they
+    /// conflict.
     pub fn squash(&self, base: &str, head: &str, meta: &CommitMeta) -> Result<Option<String>> {
         let (base, head) = (self.find(base)?, self.find(head)?);
         let Some(tree) = self.merged_tree(&base, &head)? else { return Ok(None) };
         self.write(&tree, &[&base], meta).map(Some)
     }
 
-    /// Returns the commits of `head` one by one on top of `base`; None when one conflicts.
+    /// Copies the commits of `head` that are not in `base` onto `base`. Returns the id of the last
+    /// copy, or `None` if one conflicts.
     pub fn rebase(&self, base: &str, head: &str, committer: &Stamp) -> Result<Option<String>> {
         let mut onto = self.find(base)?;
         for sha in self.between(base, head)? {
@@ -202,7 +207,7 @@ impl GitRepo {
         Ok(Some(onto.id().to_string()))
     }
 
-    /// Returns a commit on `onto` that takes `sha` back; None when that conflicts.
+    /// Creates a commit on `onto` that reverts `sha`. Returns its id, or `None` if that conflicts.
     #[cfg(feature = "testing")]
     pub fn revert(&self, onto: &str, sha: &str, meta: &CommitMeta) -> Result<Option<String>> {
         let (onto, commit) = (self.find(onto)?, self.find(sha)?);
@@ -223,7 +228,7 @@ impl GitRepo {
         Ok(old == new || self.0.graph_descendant_of(Oid::from_str(new)?, Oid::from_str(old)?)?)
     }
 
-    /// Returns the commits of `head` that are not of `base`, oldest first.
+    /// Returns the ids of the commits in `head` that are not in `base`, oldest first.
     pub fn between(&self, base: &str, head: &str) -> Result<Vec<String>> {
         let mut walk = self.0.revwalk()?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)?;
@@ -232,8 +237,8 @@ impl GitRepo {
         walk.map(|oid| oid.map(|oid| oid.to_string())).collect()
     }
 
-    /// Returns what the pull request of `head` into `base` shows: the difference from where they
-    /// parted.
+    /// Returns the size of the difference that a pull request of `head` into `base` shows: from
+    /// their merge base to `head`.
     pub fn diff_stat(&self, base: &str, head: &str) -> Result<DiffStat> {
         let parted = self.0.merge_base(Oid::from_str(base)?, Oid::from_str(head)?)?;
         let (old, new) = (self.0.find_commit(parted)?.tree()?, self.find(head)?.tree()?);
@@ -245,7 +250,7 @@ impl GitRepo {
         })
     }
 
-    /// Returns what [`GitRepo::extent`] counts, file by file in the order of their paths.
+    /// Returns the files of the difference that [`GitRepo::diff_stat`] measures, ordered by path.
     pub fn changed_files(&self, base: &str, head: &str) -> Result<Vec<ChangedFile>> {
         let parted = self.0.merge_base(Oid::from_str(base)?, Oid::from_str(head)?)?;
         let (old, new) = (self.0.find_commit(parted)?.tree()?, self.find(head)?.tree()?);
@@ -286,7 +291,7 @@ impl GitRepo {
         Ok(facts)
     }
 
-    /// Returns a file of a commit, or None when it has none of that path.
+    /// Returns the contents of a file in a commit, or `None` if it has no file of this path.
     pub fn file(&self, sha: &str, path: &str) -> Result<Option<Vec<u8>>> {
         match self.find(sha)?.tree()?.get_path(Path::new(path)) {
             Ok(entry) if entry.kind() != Some(git2::ObjectType::Blob) => Ok(None),
@@ -296,7 +301,7 @@ impl GitRepo {
         }
     }
 
-    /// Returns the paths of all files of a commit, in git's order.
+    /// Returns the paths of all files in a commit, in git's order.
     pub fn paths(&self, sha: &str) -> Result<Vec<String>> {
         let mut paths = vec![];
         self.find(sha)?.tree()?.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {

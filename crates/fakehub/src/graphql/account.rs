@@ -1,4 +1,4 @@
-//! Actors: users, bots and organisations.
+//! Fields of accounts: users, bots and organisations.
 
 use crate::{
     graphql::node::{FieldError, FieldValue},
@@ -16,7 +16,7 @@ pub fn type_name(state: &State, id: i64) -> &'static str {
 
 pub fn field(state: &State, id: i64, name: &str) -> Result<FieldValue, FieldError> {
     let account = state.account(id)?;
-    // In GraphQL, unlike in REST, a bot's login has no suffix.
+    // Unlike in REST, the login of a bot has no suffix `[bot]` in GraphQL.
     let login = account.login.trim_end_matches("[bot]");
     match name {
         "login" => FieldValue::leaf(login),
@@ -27,7 +27,8 @@ pub fn field(state: &State, id: i64, name: &str) -> Result<FieldValue, FieldErro
     }
 }
 
-/// A commit's user has the type of a person, and of a bot the login that REST gives it.
+/// Returns a field of a commit's user. Its type is `User` even for a bot, whose login is the one
+/// that REST gives.
 pub fn git_user_field(state: &State, id: i64, name: &str) -> Result<FieldValue, FieldError> {
     match name {
         "login" => FieldValue::leaf(state.account(id)?.login.clone()),

@@ -1,4 +1,4 @@
-//! Commits and who stands in them.
+//! Fields of commits, and of their authors and committers.
 
 use serde_json::Value;
 
@@ -55,7 +55,8 @@ pub fn field(
     }
 }
 
-/// The user of a git actor is whoever the e-mail address belongs to, and null for nobody's.
+/// Returns a field of an author or committer. `user` is the account of the e-mail address, or null
+/// if no account has it.
 pub fn git_actor_field(
     state: &State,
     who: &str,

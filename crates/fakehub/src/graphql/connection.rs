@@ -1,11 +1,12 @@
-//! Connections: pages of lists, by `first`/`after` or `last`/`before`.
+//! Connections: lists that are read in pages, by `first` and `after` or by `last` and `before`.
 
 use serde_json::Value;
 
 use crate::graphql::node::{Arguments, Connection, FieldError, FieldValue, Node};
 
-/// Returns the page of `all` that the arguments ask for. Fails as GitHub does without a limit, or
-/// with one that is not between 1 and 100.
+/// Returns the page of `all` that the arguments ask for.
+///
+/// Fails as GitHub does if neither `first` nor `last` is given, or if it is negative or over 100.
 pub fn connection(
     name: &'static str,
     all: Vec<Node>,

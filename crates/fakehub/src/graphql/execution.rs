@@ -1,4 +1,4 @@
-//! Running a document: selections, aliases, fragments, variables, `@include` and `@skip`.
+//! Executes a document: selections, aliases, fragments, variables, `@include` and `@skip`.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl<'w, 'd> Execution<'w, 'd> {
         Self { context, fragments, variables: BTreeMap::new(), errors: vec![] }
     }
 
-    /// What was sent along, over the defaults of the document.
+    /// Sets the variables of the document to the values in `sent`, or else to their defaults.
     pub fn set_variables(&mut self, of: &[VariableDefinition<'_, String>], sent: &Value) {
         for definition in of {
             let sent = sent.get(&definition.name).cloned();
@@ -104,7 +104,8 @@ impl<'w, 'd> Execution<'w, 'd> {
         Arguments(all.collect())
     }
 
-    /// Returns what a field gives, or null and an error.
+    /// Returns the value of a field. For a refused field, returns null and adds to `errors`; fails
+    /// if fakehub does not have the field.
     pub fn outcome(
         &mut self,
         outcome: Result<FieldValue, FieldError>,
@@ -239,7 +240,8 @@ impl<'w, 'd> Execution<'w, 'd> {
     }
 }
 
-/// Puts a value under its key; what two selections ask of one object is one object.
+/// Adds a value under its key. Merges objects and lists if several selections ask for the same
+/// field.
 fn merge(selected: &mut Map<String, Value>, key: &str, value: Value) {
     match (selected.get_mut(key), value) {
         (Some(Value::Object(old)), Value::Object(new)) => {

@@ -1,11 +1,11 @@
-//! Branches as refs.
+//! Fields of git refs. Only branches are refs here.
 
 use crate::{
     graphql::node::{FieldError, FieldValue, Node},
     state::State,
 };
 
-/// Returns a branch if there is one of that name.
+/// Returns the branch of this name, if there is one.
 pub fn branch(state: &State, repo: i64, name: &str) -> Result<Option<Node>, FieldError> {
     let exists = state.repository(repo)?.refs.contains_key(name);
     Ok(exists.then(|| Node::Ref { repo, branch: name.to_owned() }))

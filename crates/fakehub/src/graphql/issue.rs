@@ -1,4 +1,4 @@
-//! Issues that are not pull requests, and their labels.
+//! Fields of issues that are not pull requests, and of their labels.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
-//! The GraphQL interface: a document is parsed, run over the things we know, and answered.
+//! The GraphQL API: parses a document, executes it on the state, and answers.
 //!
-//! There is no schema here: that documents are valid is checked against GitHub's own schema in the
-//! contract test. A field that no thing of ours has is answered 501.
+//! There is no schema here: the contract test validates documents against GitHub's own schema. A
+//! request for a field that fakehub does not have is answered with 501.
 
 mod account;
 mod commit;
@@ -32,7 +32,8 @@ use crate::{
     state::State,
 };
 
-/// `graphql PullRequest`, or `graphql mutation AddComment`.
+/// Returns the operation for the call log, such as `graphql PullRequest` or
+/// `graphql mutation AddComment`.
 pub fn operation_name(request: &Request) -> String {
     let unnamed = || "graphql unnamed".to_owned();
     let Ok(body) = request.json() else { return unnamed() };
@@ -83,16 +84,16 @@ pub fn answer(hub: &Hub, request: &Request, actor: &Actor) -> Result<Response, A
     Ok(Response::json(200, &answer))
 }
 
-/// One document on its way.
+/// A document that is to be executed, with its caller and variables.
 struct Run<'d> {
     actor: &'d Actor,
     document: &'d Document<'d, String>,
     variables: &'d Value,
-    /// Calls so far, for `rateLimit`.
+    /// The number of calls so far, for `rateLimit`.
     used: usize,
 }
 
-/// `data`, and the errors that explain what is null in it.
+/// `data`, and the errors that explain its nulls.
 type Selected = Result<(Value, Vec<Value>), Unknown>;
 
 impl<'d> Run<'d> {

@@ -1,6 +1,7 @@
-//! What changes something: one commit on a branch, and a draft that becomes ready.
+//! Mutations: committing to a branch, and marking a draft as ready.
 //!
-//! The fields of a mutation are carried out in their order; what they give is selected afterwards.
+//! All fields of a mutation are performed in their order before anything is selected from their
+//! results.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -73,7 +74,10 @@ fn create_commit(state: &mut State, actor: &Actor, input: &Value) -> Result<Fiel
     Ok(vec![("commit", Node::Commit(repo, sha)), ("ref", Node::Ref { repo, branch })])
 }
 
-/// GitHub asks an app for two permissions here, though its documents name none for GraphQL.
+/// Marks a draft as ready for review.
+///
+/// GitHub requires these two permissions of an app, although its documentation names none for
+/// GraphQL.
 fn mark_ready(state: &mut State, actor: &Actor, input: &Value) -> Result<Fields, FieldError> {
     let id = text(input, "pullRequestId")?;
     let pull = pull_of_node(state, id).ok_or_else(|| FieldError::Refused {
@@ -112,7 +116,7 @@ fn file_changes(changes: &Value) -> Result<Vec<FileChange>, FieldError> {
     Ok(files)
 }
 
-/// Without a permission of its own no app changes what runs with the repository's secrets.
+/// Fails with 403 if an app without the permission `workflows` changes a workflow, as on GitHub.
 fn refuse_workflows(actor: &Actor, files: &[FileChange]) -> Result<(), ApiError> {
     let Actor::Installation { grant, .. } = actor else { return Ok(()) };
     let found = files.iter().map(FileChange::path).find(|it| it.starts_with(".github/workflows/"));

@@ -1,4 +1,4 @@
-//! What a GraphQL document can select from: the things, and what a field of one gives.
+//! The objects that a GraphQL document selects from, and the values of their fields.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use crate::{
     state::{State, data::IssueRef},
 };
 
-/// Something a document asks for that fakehub does not have.
+/// Something that a document asks for and that fakehub does not have.
 #[derive(Debug)]
 pub struct Unknown(pub String);
 
-/// What a document is run over, and for whom.
+/// What a document is executed on, and for whom.
 #[derive(Clone, Copy)]
 pub struct Context<'w> {
     pub state: &'w State,
     pub actor: &'w Actor,
-    /// Calls so far, for `rateLimit`.
+    /// The number of calls so far, for `rateLimit`.
     pub used: usize,
 }
 
-/// One object of the graph, by its keys in our state.
+/// An object of the graph, by its keys in the state.
 #[derive(Clone, Debug)]
 pub enum Node {
     Query,
@@ -43,7 +43,7 @@ pub enum Node {
         branch: String,
     },
     Account(i64),
-    /// The account behind an address of a commit.
+    /// The account that an e-mail address in a commit belongs to.
     GitUser(i64),
     Review {
         pull: IssueRef,
@@ -56,7 +56,7 @@ pub enum Node {
         start: Option<String>,
         has_previous: bool,
     },
-    /// What a mutation gives, field by field.
+    /// The result of a mutation, field by field.
     Payload {
         name: &'static str,
         fields: Vec<(&'static str, Node)>,
@@ -67,17 +67,17 @@ pub enum Node {
     },
 }
 
-/// A list, and the page of it that was asked for.
+/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Connection {
     pub name: &'static str,
     pub total: usize,
-    /// The place of the first item of the page in the whole list.
+    /// The index of the first item of the page in the whole list.
     pub offset: usize,
     pub page: Vec<Node>,
 }
 
-/// What a field gives.
+/// The value of a field.
 pub enum FieldValue {
     Leaf(Value),
     One(Node),
@@ -94,11 +94,11 @@ impl FieldValue {
     }
 }
 
-/// Why a field gives nothing.
+/// Why a field has no value.
 pub enum FieldError {
-    /// We do not have it: the whole request is a 501.
+    /// fakehub does not have the field: the whole request is answered with 501.
     Unknown(Unknown),
-    /// GitHub would not give it: null, and an entry in `errors`.
+    /// GitHub would refuse the field: it is null, and `errors` has an entry.
     Refused { kind: &'static str, message: String },
 }
 
@@ -127,7 +127,7 @@ impl From<git2::Error> for FieldError {
     }
 }
 
-/// The arguments of a field, variables filled in.
+/// The arguments of a field, with variables replaced by their values.
 #[derive(Debug, Default)]
 pub struct Arguments(pub BTreeMap<String, Value>);
 
@@ -144,7 +144,7 @@ impl Arguments {
         self.0.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    /// Returns the texts of a list, or of a single value, which GraphQL takes for a list of one.
+    /// Returns the strings of a list. GraphQL accepts a single string as a list of one.
     pub fn texts(&self, name: &str) -> Option<Vec<&str>> {
         match self.0.get(name)? {
             Value::Array(all) => Some(all.iter().filter_map(Value::as_str).collect()),

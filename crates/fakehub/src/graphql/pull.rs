@@ -1,4 +1,4 @@
-//! Pull requests and their reviews.
+//! Fields of pull requests and of their reviews.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ pub fn field(
     }
 }
 
-/// Returns the fields about head and base, and the lists.
+/// Returns a field about the head or the base, or a list.
 fn side_field(
     state: &State,
     target: IssueRef,
@@ -133,7 +133,9 @@ pub fn review_field(
     }
 }
 
-/// Returns the last review of each reviewer that says yes or no: no comment, but a dismissed one.
+/// Returns the latest review of each reviewer except for comments, in the order of submission.
+///
+/// With `writers_only`, only reviewers who may write count.
 fn opinionated_reviews(
     state: &State,
     target: IssueRef,

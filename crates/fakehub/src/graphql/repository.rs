@@ -1,4 +1,4 @@
-//! The root of the graph, repositories, branches and the rate limit.
+//! Fields of the root query, of repositories and of the rate limit.
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;

@@ -1,7 +1,8 @@
-//! Every call that fakehub received: counted, observed and, if wished, recorded for the contract.
+//! The log of all calls that fakehub received. It shows each call to an observer and can record it
+//! for the contract test.
 //!
-//! What the calls do stands elsewhere; the log neither changes nor delays them, but for an
-//! observer, which is called in place so that a test can stop the caller at exactly this point.
+//! The log neither changes nor delays calls. Only the observer can: it is called in place, so that
+//! a test can stop the caller at exactly this point.
 
 use std::{
     fs::File,
@@ -20,29 +21,29 @@ use crate::api_error::ApiError;
 pub enum Kind {
     Rest,
     Graphql,
-    /// Minting and revoking of installation tokens.
+    /// Minting or revoking an installation token.
     Token,
     Git,
 }
 
-/// One call and how it was answered.
+/// A call and the status of its answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Call {
-    /// From 1, in the order of arrival.
+    /// Counted from 1, in the order of arrival.
     pub number: u64,
     pub kind: Kind,
     pub method: String,
     pub path: String,
     /// `POST /repos/{owner}/{repo}/issues`, `graphql PullRequest`, `git-upload-pack`, …
     pub operation: String,
-    /// `app`, `installation/<id>`, a login, or `nobody`.
+    /// `app`, `installation/<id>`, a login, or `nobody` if the credentials are missing or wrong.
     pub actor: String,
-    /// None while it is being answered, and for ever when the answer was withheld.
+    /// `None` while the call is being answered, and for ever if the answer is withheld.
     pub status: Option<u16>,
 }
 
 impl Call {
-    /// Returns whether it may have changed something at GitHub.
+    /// Returns whether the call may have changed something at GitHub.
     #[cfg(feature = "testing")]
     pub fn is_write(&self) -> bool {
         match self.kind {
@@ -55,9 +56,9 @@ impl Call {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Nothing has been done yet.
+    /// The call has arrived, and nothing has been done yet.
     Received,
-    /// All has been done and saved; the answer has not left yet.
+    /// Everything has been done and saved, and the answer has not been sent yet.
     Performed,
 }
 
@@ -87,12 +88,12 @@ impl CallLog {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns how many calls there have been.
+    /// Returns the number of calls so far.
     pub fn count(&self) -> usize {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Numbers the call, keeps it, and tells the observer that it arrived.
+    /// Numbers the call, adds it to the log, and tells the observer that it has arrived.
     pub fn receive(&self, mut call: Call) -> Call {
         {
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,14 +111,14 @@ impl CallLog {
         self.tell(Phase::Performed, call);
     }
 
-    /// Puts a call down for the contract test, without its credentials.
+    /// Appends a call, without its headers, to the file for the contract test.
     pub fn record(&self, call: &Call, query: &str, request: &Value, response: &Value) {
         self.append(
             || json!({ "call": call, "query": query, "request": request, "response": response }),
         );
     }
 
-    /// Puts a webhook down for the contract test.
+    /// Appends a webhook to the file for the contract test.
     pub fn record_webhook(&self, event: &str, payload: &RawValue) {
         self.append(|| json!({ "webhook": { "event": event, "payload": payload } }));
     }

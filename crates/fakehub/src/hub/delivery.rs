@@ -1,6 +1,6 @@
-//! Sending webhooks: signed, in order, one after the other, with faults on demand.
+//! Sends webhooks: signed, one after the other in their order, with faults on demand.
 //!
-//! As on GitHub nothing is sent again by itself; the deliveries API does that when it is asked.
+//! As on GitHub, nothing is sent again by itself. The deliveries API sends it again on request.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -14,7 +14,7 @@ use crate::{
     api_error::ApiError, hub::Inner, json::delivery::headers, state::data::DeliveryAnswer,
 };
 
-/// All that is needed to send one delivery, copied out of the world.
+/// What is needed to send one delivery, copied out of the state.
 struct Outgoing {
     id: i64,
     url: String,
@@ -24,10 +24,10 @@ struct Outgoing {
 }
 
 impl Inner {
-    /// Sends what waits, for ever.
+    /// Sends each waiting delivery, and never returns.
     pub async fn deliver(&self) {
         loop {
-            // Claimed before looking, so that `idle` never sees a gap between the two.
+            // Set before looking, so that `idle` always sees this flag or the waiting delivery.
             self.webhooks.is_sending.store(true, Ordering::SeqCst);
             let outgoing = self.next_outgoing();
             if let Some(outgoing) = outgoing {
@@ -41,7 +41,8 @@ impl Inner {
         }
     }
 
-    /// Waits until every webhook has been answered, or cannot be sent: none configured, or held.
+    /// Waits until every delivery has been answered, or none can be sent because there is no
+    /// address or they are held.
     pub async fn idle(&self) {
         loop {
             let settled = self.webhooks.settled.notified();

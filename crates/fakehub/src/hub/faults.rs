@@ -1,21 +1,21 @@
 //! Faults on demand: the next calls of an operation fail in a chosen way.
 //!
-//! Faults of webhooks are in `webhooks`.
+//! Faults of webhooks are in `hub/webhooks`.
 
 use std::sync::{Mutex, PoisonError};
 
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(not(any(test, feature = "testing")), expect(dead_code, reason = "tests plan faults"))]
 pub enum Fault {
-    /// Not performed; answered with this status (500, 502, …).
+    /// The call is not performed, and answered with this status (500, 502, …).
     Status(u16),
-    /// Not performed and never answered.
+    /// The call is not performed, and never answered.
     TimeOut,
-    /// Performed, and then the connection breaks before the answer.
+    /// The call is performed; the connection breaks before the answer.
     LoseAnswer,
-    /// Not performed: the secondary rate limit, with `retry-after` in seconds.
+    /// The call is not performed: it hits the secondary rate limit. `retry_after` is in seconds.
     SecondaryLimit { status: u16, retry_after: u32 },
-    /// Not performed: no requests left, until so many seconds from now.
+    /// The call is not performed: no requests are left for the next `reset_in` seconds.
     PrimaryLimit { reset_in: u32 },
 }
 
@@ -29,14 +29,14 @@ struct Planned {
 }
 
 impl Faults {
-    /// The next `times` calls whose operation contains `operation` have `fault`.
+    /// Makes the next `times` calls whose operation contains `operation` fail with `fault`.
     #[cfg(any(test, feature = "testing"))]
     pub fn plan(&self, operation: &str, times: usize, fault: Fault) {
         let planned = Planned { operation: operation.to_owned(), times, fault };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(planned);
     }
 
-    /// Returns the fault of this call, if one was planned; it is used up by that.
+    /// Returns the fault that is planned for this call, if there is one, and uses it up.
     pub fn take(&self, operation: &str) -> Option<Fault> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_it =

@@ -1,16 +1,16 @@
-//! What the start page says: what can be tried, step by step.
+//! The content of the start page: what can be tried, step by step.
 //!
-//! fakehub does not know what it is shown for; whoever starts it hands it a guide.
+//! fakehub does not know what it is used to show. The program that starts it provides the guide.
 
 use std::sync::Arc;
 
-/// What the start page says. Texts are Markdown.
+/// The content of the start page. Texts are Markdown.
 #[derive(Clone, Default)]
 pub struct Guide {
     pub title: String,
     pub about: String,
     pub steps: Vec<Step>,
-    /// Where everything is kept, and how to begin anew.
+    /// A last remark: where the data is kept, and how to start afresh.
     pub note: String,
 }
 
@@ -19,12 +19,12 @@ pub struct Step {
     pub title: String,
     pub text: String,
     pub is_done: bool,
-    /// The words and the address of the page where it is done.
+    /// The label and the URL of the page on which the step is done.
     pub link: Option<(String, String)>,
     pub action: Option<Action>,
 }
 
-/// Something that is not done on a page of GitHub's, but by a button beside its step.
+/// Something that is done by a button beside its step, because no page of GitHub does it.
 #[derive(Clone)]
 pub struct Action {
     pub name: String,

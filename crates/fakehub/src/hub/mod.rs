@@ -1,4 +1,4 @@
-//! The running local GitHub: its state behind a lock, and what watches or disturbs the calls.
+//! The running local GitHub: its state behind a lock, the call log, faults and webhooks.
 
 pub mod call_log;
 pub mod delivery;
@@ -21,11 +21,11 @@ use crate::{
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where everything is kept; a second start on the same directory goes on from it.
+    /// The directory of all data. A second start on the same directory continues from it.
     pub data: PathBuf,
-    /// On loopback; 0 is any free one.
+    /// The port on loopback; 0 means any free port.
     pub port: u16,
-    /// A file that gets one line of JSON for each call, for the contract test.
+    /// A file that gets one line of JSON for each call and webhook, for the contract test.
     pub record: Option<PathBuf>,
 }
 
@@ -35,7 +35,7 @@ impl Settings {
     }
 }
 
-/// What an app is given when it is registered.
+/// The identity and the secrets that GitHub gives an app when it is registered.
 #[derive(Clone, Debug)]
 pub struct AppCredentials {
     pub app_id: i64,
@@ -44,14 +44,14 @@ pub struct AppCredentials {
     pub webhook_secret: String,
     pub client_id: String,
     pub client_secret: String,
-    /// Where people who sign in may be sent back to.
+    /// The URLs to which people who sign in may be redirected.
     pub callback_urls: Vec<String>,
 }
 
-/// Tells how far somebody has come, each time that the page is shown.
+/// Makes the guide. It is called each time that the start page is shown.
 type GuideSource = Arc<dyn Fn(&Hub) -> Guide + Send + Sync>;
 
-/// A running local GitHub; clones are the same one.
+/// A handle of a running local GitHub. Clones refer to the same one.
 #[derive(Clone)]
 pub struct Hub(pub(crate) Arc<Inner>);
 
@@ -61,15 +61,16 @@ pub(crate) struct Inner {
     pub(crate) log: CallLog,
     pub(crate) faults: Faults,
     pub(crate) webhooks: Webhooks,
-    /// Held by a push over git from its start to its announcement, so that whoever pushes is known.
+    /// Held from the start of a push over git until it is announced, so that each move of a branch
+    /// is attributed to the right person.
     pub(crate) pushing: tokio::sync::Mutex<()>,
-    /// What the start page tells.
+    /// What makes the guide of the start page.
     pub(crate) guide: Mutex<Option<GuideSource>>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Inner {
-    /// Changes the world and saves it.
+    /// Applies `change` to the state and saves the state, even if `change` fails.
     pub(crate) fn change<T>(
         &self,
         change: impl FnOnce(&mut State) -> Result<T, ApiError>,
@@ -88,12 +89,12 @@ impl Inner {
 }
 
 impl Hub {
-    /// Stops serving and delivering; what was done is saved already.
+    /// Stops serving and delivering. The state has been saved already.
     pub fn stop(&self) {
         self.0.stop.cancel();
     }
 
-    /// `http://127.0.0.1:<port>`: REST is below `/api/v3`, GraphQL at `/api/graphql`.
+    /// Returns `http://127.0.0.1:<port>`. REST is below `/api/v3`, GraphQL at `/api/graphql`.
     pub fn url(&self) -> &str {
         &self.0.url
     }
@@ -112,18 +113,18 @@ impl Hub {
         }
     }
 
-    /// Where webhooks go from now on. Those that happened before have waited, and go first.
+    /// Sets the URL that webhooks are sent to. Webhooks that have waited are sent first.
     pub fn set_webhook(&self, url: &str) {
         self.0.read().webhook_url = Some(url.to_owned());
         self.0.webhooks.wake.notify_one();
     }
 
-    /// Waits until every webhook has been sent and answered (or there is nowhere to send them).
+    /// Waits until every webhook has been sent and answered, or none can be sent.
     pub async fn idle(&self) {
         self.0.idle().await;
     }
 
-    /// What the start page says from now on.
+    /// Sets what makes the guide of the start page.
     pub fn set_guide(&self, tell: impl Fn(&Self) -> Guide + Send + Sync + 'static) {
         let mut guide = self.0.guide.lock().unwrap_or_else(PoisonError::into_inner);
         *guide = Some(Arc::new(tell));

@@ -1,4 +1,4 @@
-//! The handles of webhook sending: held, lost, doubled, and when to wake up.
+//! The controls of webhook delivery: holding, losing and doubling deliveries, waking the sender.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize},
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::api_error::ApiError;
 
-/// How long GitHub waits for an answer.
+/// How long GitHub waits for the answer to a webhook.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub struct Webhooks {
@@ -46,13 +46,13 @@ impl Webhooks {
         self.settled.notify_waiters();
     }
 
-    /// The next `times` deliveries fail without arriving; the deliveries API knows them.
+    /// Makes the next `times` deliveries fail without sending them. The deliveries API lists them.
     #[cfg(feature = "testing")]
     pub fn lose_next(&self, times: usize) {
         self.lose.fetch_add(times, std::sync::atomic::Ordering::SeqCst);
     }
 
-    /// The next `times` deliveries arrive twice.
+    /// Sends the next `times` successful deliveries twice.
     #[cfg(feature = "testing")]
     pub fn double_next(&self, times: usize) {
         self.double.fetch_add(times, std::sync::atomic::Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! People, bots, organisations, the app and its installations.
+//! JSON of people, bots, organisations, the app and its installations.
 
 use serde_json::{Value, json};
 
@@ -116,7 +116,7 @@ impl State {
         }))
     }
 
-    /// Returns what `GET …/collaborators/{username}/permission` says.
+    /// Returns the answer to `GET …/collaborators/{username}/permission`.
     pub fn permission_json(&self, repository: i64, account: i64) -> Result<Value, ApiError> {
         let role = self.role(repository, account)?;
         let (permission, role_name) = match role {
@@ -133,7 +133,8 @@ impl State {
         Ok(json!({ "permission": permission, "role_name": role_name, "user": user }))
     }
 
-    /// `author_association`, which is no permission: GitHub itself calls members of an organisation NONE at times.
+    /// Returns the `author_association`. It is no permission: GitHub gives NONE even for some
+    /// members of an organisation.
     pub fn association(&self, repository: &Repository, account: i64) -> &'static str {
         match repository.collaborators.contains_key(&account) {
             _ if repository.owner == account => "OWNER",

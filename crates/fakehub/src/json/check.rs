@@ -1,4 +1,4 @@
-//! Check runs.
+//! JSON of check runs and check suites.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ impl State {
             "pull_requests": self.minimal_pulls_json(repo, &run.head_sha)?,
         }))
     }
-    /// Returns the check suite of a run as webhooks carry it: all runs of the app on one commit.
+    /// Returns the check suite of a run, as in webhooks. It has all runs of the app on one commit.
     pub fn check_suite_json(&self, repo: i64, run: &CheckRun) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let full_name = self.full_name(repository)?;

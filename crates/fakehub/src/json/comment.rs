@@ -1,4 +1,4 @@
-//! Comments on issues and pull requests, and reactions to them.
+//! JSON of comments on issues and pull requests, and of reactions to them.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The reactions there are.
+/// GitHub's names of all reactions.
 pub const CONTENTS: [&str; 8] =
     ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
 
@@ -51,7 +51,7 @@ impl State {
     }
 }
 
-/// Returns how often each reaction was given to what is at `url`.
+/// Returns how often each reaction was given to the object at the API URL `url`.
 pub fn rollup(url: &str, reactions: &[Reaction]) -> Value {
     let count = |content: &str| reactions.iter().filter(|it| it.content == content).count();
     let mut rollup = json!({ "url": format!("{url}/reactions"), "total_count": reactions.len() });

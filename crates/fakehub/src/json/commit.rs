@@ -1,4 +1,4 @@
-//! Commits as push events carry them.
+//! JSON of commits, as in push events.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ impl State {
         }))
     }
 
-    /// Returns a name and an address as git has them, with the login they belong to, if any.
+    /// Returns the name and address of a commit, with the login of their account if there is one.
     fn git_user_json(&self, stamp: &Stamp) -> Value {
         let mut user = json!({ "name": stamp.name, "email": stamp.email });
         if let Some(account) = self.account_of_email(&stamp.email) {

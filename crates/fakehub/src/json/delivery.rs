@@ -1,4 +1,4 @@
-//! Webhook deliveries: how they are sent, and how the deliveries API lists them.
+//! Webhook deliveries: their headers, and their JSON in the deliveries API.
 
 use hmac::{Hmac, Mac};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use crate::{
     state::{State, data::Delivery},
 };
 
-/// One delivery as the deliveries API lists it.
+/// Returns a delivery as the deliveries API lists it, or `None` if it has not been sent yet.
 pub fn delivery_json(delivery: &Delivery) -> Option<Value> {
     let answer = delivery.answer.as_ref()?;
     Some(json!({
@@ -29,9 +29,10 @@ pub fn delivery_json(delivery: &Delivery) -> Option<Value> {
     }))
 }
 
-/// `sha256=` and the HMAC of the body under the webhook secret.
+/// Returns the value of `X-Hub-Signature-256`: `sha256=` and the HMAC of the body with the webhook
+/// secret.
 fn signature(secret: &str, body: &[u8]) -> String {
-    // An HMAC key can have any length, so this cannot fail; an empty signature fits nothing.
+    // An HMAC key can have any length, so this cannot fail. An empty signature would match nothing.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
         return String::new();
     };
@@ -39,7 +40,7 @@ fn signature(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// Returns the headers that a delivery is sent with.
+/// Returns the HTTP headers that a delivery is sent with.
 pub fn headers(state: &State, delivery: &Delivery) -> Vec<(&'static str, String)> {
     let app = &state.data.app;
     vec![
@@ -55,7 +56,7 @@ pub fn headers(state: &State, delivery: &Delivery) -> Vec<(&'static str, String)
     ]
 }
 
-/// Returns what the deliveries API shows of one delivery: its request and the answer to it.
+/// Returns the request of a delivery and the answer to it, as the deliveries API shows them.
 pub fn request_and_response_json(state: &State, delivery: &Delivery) -> Result<Value, ApiError> {
     let headers: serde_json::Map<String, Value> = headers(state, delivery)
         .into_iter()

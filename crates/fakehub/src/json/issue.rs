@@ -1,4 +1,4 @@
-//! Issues.
+//! JSON of issues and labels.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl State {
-    /// Returns an issue, or a pull request seen as one.
+    /// Returns an issue. On GitHub every pull request is an issue, too.
     pub fn issue_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let issue = self.issue(repo, number)?;
@@ -67,7 +67,7 @@ impl State {
         Ok(with(urls, own))
     }
 
-    /// Returns a label as issues and their webhooks carry it. Labels have no ids of their own here.
+    /// Returns a label, as in issues and their webhooks. All labels have the id 1 here.
     pub fn label_json(&self, repo: i64, name: &str) -> Result<Value, ApiError> {
         let full_name = self.full_name(self.repository(repo)?)?;
         Ok(json!({
@@ -81,7 +81,8 @@ impl State {
         }))
     }
 
-    /// `performed_via_github_app`: the one sure sign that our app wrote something.
+    /// Returns `performed_via_github_app`: the app, or null. It is the only sure sign that our app
+    /// wrote something.
     pub fn via_app_json(&self, via_app: bool) -> Result<Value, ApiError> {
         if via_app { self.app_json() } else { Ok(Value::Null) }
     }

@@ -1,6 +1,6 @@
-//! The JSON of REST and webhooks, one file per noun: GitHub's field names over our state.
+//! The JSON of REST and webhooks: the state under GitHub's field names, one file per noun.
 //!
-//! Only reading: nothing here changes the state. GraphQL has other names and its own files.
+//! Nothing here changes the state. GraphQL has other names, and its own files.
 
 mod account;
 mod check;
@@ -13,17 +13,18 @@ mod repository;
 
 use serde_json::{Map, Value};
 
-/// Returns the opaque id of the GraphQL world, which REST answers carry too.
+/// Returns the opaque id by which GraphQL knows an object. Answers of REST contain it, too.
 pub fn node_id(prefix: &str, id: i64) -> String {
     format!("{prefix}_kwDOLocal{id}")
 }
 
-/// `name: base/path` for each entry; GitHub's answers carry dozens of such links.
+/// Returns a field `name` with the link `base` + `path` for each pair. GitHub's answers contain
+/// dozens of them.
 fn links(base: &str, of: &[(&str, &str)]) -> Map<String, Value> {
     of.iter().map(|(name, path)| ((*name).to_owned(), format!("{base}{path}").into())).collect()
 }
 
-/// Returns the fields of `more` laid over those of `object`.
+/// Returns `object` with the fields of `more`, which replace those of the same name.
 fn with(mut object: Map<String, Value>, more: Value) -> Value {
     if let Value::Object(more) = more {
         object.extend(more);

@@ -1,4 +1,4 @@
-//! Pull requests and their reviews.
+//! JSON of pull requests and their reviews.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl State {
-    /// Returns a pull request as it stands in lists and in reviews' payloads.
+    /// Returns a pull request, as in lists and in the webhooks of reviews.
     pub fn simple_pull_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let issue = self.issue(repo, number)?;
@@ -58,7 +58,8 @@ impl State {
         Ok(with(urls, with_unused(own)))
     }
 
-    /// Returns a pull request with what only git can tell: commits, extent, whether it merges.
+    /// Returns a pull request with what only git can tell: its commits, its size, and whether it
+    /// can be merged.
     pub fn pull_json(&self, repo: i64, number: i64) -> Result<Value, ApiError> {
         let (issue, pull) = (self.issue(repo, number)?, self.pull(repo, number)?);
         let git = self.git_repo(repo)?;
@@ -118,12 +119,12 @@ impl State {
         }))
     }
 
-    /// Returns where the base branch is now; None when it has been deleted.
+    /// Returns the current head of the base branch, or `None` if the branch has been deleted.
     pub fn live_base(&self, repo: i64, pull: &Pull) -> Result<Option<String>, ApiError> {
         Ok(self.repository(repo)?.refs.get(&pull.base_ref).cloned())
     }
 
-    /// Returns the pull requests whose head is `sha`, as check runs list them.
+    /// Returns the open pull requests whose head is `sha`, as check runs list them.
     pub fn minimal_pulls_json(&self, repo: i64, sha: &str) -> Result<Value, ApiError> {
         let repository = self.repository(repo)?;
         let full_name = self.full_name(repository)?;
@@ -131,7 +132,7 @@ impl State {
         let own = json!({ "id": repo, "url": url, "name": repository.name });
         let minimal = |issue: &Issue| {
             let pull = issue.pull.as_ref()?;
-            // For forks GitHub leaves the list empty.
+            // GitHub does not list pull requests from forks.
             (issue.open && pull.head_sha == sha && pull.head_repo == repo).then(|| {
                 json!({
                     "id": pull.id,
@@ -145,7 +146,7 @@ impl State {
         Ok(repository.issues.values().filter_map(minimal).collect())
     }
 
-    /// Returns what the API answers to a merge.
+    /// Returns the answer to a merge.
     pub fn merge_json(sha: &str) -> Value {
         json!({ "sha": sha, "merged": true, "message": "Pull Request successfully merged" })
     }
@@ -183,7 +184,7 @@ impl State {
     }
 }
 
-/// Fields that are always there, for features that fakehub does not have.
+/// Adds the fields that GitHub always sends, for features that fakehub does not have.
 fn with_unused(pull: Value) -> Value {
     let mut pull = pull;
     for list in ["labels", "assignees", "requested_reviewers", "requested_teams"] {

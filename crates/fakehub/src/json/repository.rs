@@ -1,4 +1,4 @@
-//! Repositories.
+//! JSON of repositories.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::{
     state::{State, data::Repository},
 };
 
-/// Where the parts of a repository are, below its API address.
+/// The links of a repository: field names, and paths below its API URL.
 const LINKS: [(&str, &str); 37] = [
     ("url", ""),
     ("archive_url", "/{archive_format}{/ref}"),
@@ -87,7 +87,8 @@ impl State {
         Ok(with(identified, features(repository)))
     }
 
-    /// Returns the answer for one repository, which says more than the one inside other answers.
+    /// Returns the answer to `GET /repos/{owner}/{repo}`, which has more fields than a repository
+    /// inside other answers.
     pub fn full_repository_json(&self, id: i64) -> Result<Value, ApiError> {
         let mut full = self.repository_json(id)?;
         full["subscribers_count"] = 0.into();

@@ -1,4 +1,4 @@
-//! Check runs: a line beside a pull request, and a page with summary and annotations.
+//! Check runs: a line on the page of a pull request, and a page with summary and annotations.
 
 use crate::{
     api_error::ApiError,
@@ -11,7 +11,7 @@ use crate::{
     state::data::{CheckRun, Role},
 };
 
-/// How a run stands, as words and as a class of the style.
+/// The state of a run: a word, a CSS class and a symbol.
 #[derive(Clone, Copy)]
 pub struct CheckBadge {
     pub word: &'static str,
@@ -106,7 +106,7 @@ pub fn page(page: RepoPage<'_>, id: i64) -> Result<String, ApiError> {
             message: of("message"),
         }
     };
-    // Only what leads to a page: an App may write any address there.
+    // An app may write any address there; only those of web pages become links.
     let is_address = |url: &&String| url.starts_with("http://") || url.starts_with("https://");
     rendered(&Page {
         frame: Frame::within(page, "pulls"),
@@ -127,7 +127,7 @@ pub fn page(page: RepoPage<'_>, id: i64) -> Result<String, ApiError> {
     })
 }
 
-/// *Re-run*.
+/// Performs the button *Re-run*, and returns the path of the page to go on with.
 pub fn act(submission: Submission<'_>, id: i64) -> Result<String, ApiError> {
     let Submission { state, by, repo, name, .. } = submission;
     state.rerequest_check_run(repo, id, by)?;

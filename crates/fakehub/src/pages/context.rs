@@ -1,4 +1,4 @@
-//! Who looks at which page, what was filled into a form, and where pages are.
+//! The person who views a page, the fields of forms, and the paths of pages.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -11,10 +11,10 @@ use crate::{
     },
 };
 
-/// The cookie that says as whom somebody acts.
+/// The cookie with the login of the person as whom the viewer acts.
 pub const COOKIE: &str = "fakehub_person";
 
-/// What was filled into a form, or stands behind the `?` of an address.
+/// The fields of a form, or of the query of a URL.
 #[derive(Debug, Default)]
 pub struct Fields(Vec<(String, String)>);
 
@@ -23,7 +23,7 @@ impl Fields {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// Returns the value of a field; nothing is empty.
+    /// Returns the value of a field, or an empty string if it is missing.
     pub fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(other, _)| other == name);
         found.map_or("", |(_, value)| value.as_str())
@@ -33,7 +33,7 @@ impl Fields {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns a field that has to have a value. Fails with 422.
+    /// Returns the trimmed value of a field. Fails with 422 if that is empty.
     pub fn required(&self, name: &str) -> Result<&str, ApiError> {
         match self.text(name).trim() {
             "" => Err(ApiError::new(422, format!("The field `{name}` is empty"))),
@@ -42,16 +42,16 @@ impl Fields {
     }
 }
 
-/// One person looking at one address.
+/// A person who views a page.
 pub struct PageContext<'a> {
     pub state: &'a State,
     pub by: By,
     pub fields: Fields,
-    /// The address, to come back to.
+    /// The path and query of the page, to return to.
     pub here: String,
 }
 
-/// A repository as its pages know it.
+/// A page of a repository, with its viewer.
 #[derive(Clone, Copy)]
 pub struct RepoPage<'a> {
     pub context: &'a PageContext<'a>,
@@ -75,7 +75,7 @@ impl RepoPage<'_> {
         format!("/{}", segments_of(self.name))
     }
 
-    /// Returns whether there is a pull request of this number.
+    /// Returns whether `number` is that of a pull request.
     pub fn is_pull(&self, number: &str) -> bool {
         let issue = numbered(number).and_then(|it| self.context.state.issue(self.repo, it));
         issue.is_ok_and(|issue| issue.pull.is_some())
@@ -86,7 +86,8 @@ impl RepoPage<'_> {
     }
 }
 
-/// Whom the cookie names, or the first who lives here.
+/// Returns the person whom the cookie names, or else the first person. Fails with 404 if there is
+/// nobody.
 pub fn person(state: &State, request: &Request) -> Result<By, ApiError> {
     let cookies = request.header("cookie").unwrap_or_default().split(';');
     let named = cookies.filter_map(|pair| pair.trim().split_once('='));
@@ -104,19 +105,19 @@ pub fn segments(path: &str) -> Vec<String> {
     path.split('/').filter(|part| !part.is_empty()).map(decoded).collect()
 }
 
-/// `text` as one segment of a path.
+/// Encodes `text` as one segment of a path.
 pub fn segment(text: &str) -> String {
     const ESCAPED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@');
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// `path` with each of its segments encoded.
+/// Encodes each segment of `path`.
 pub fn segments_of(path: &str) -> String {
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
-/// A form of a repository on its way.
+/// A submitted form of a repository's page.
 pub struct Submission<'a> {
     pub state: &'a mut State,
     pub by: By,
@@ -125,7 +126,7 @@ pub struct Submission<'a> {
     pub fields: &'a Fields,
 }
 
-/// Returns the people whom one can act as, in the order in which they came.
+/// Returns the people as whom a viewer can act, in the order of their ids.
 pub fn people(state: &State) -> impl Iterator<Item = &Account> {
     let is_person =
         |account: &&Account| account.kind == AccountKind::User && account.id != WEB_FLOW;

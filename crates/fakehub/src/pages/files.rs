@@ -1,4 +1,5 @@
-//! The files of a branch: a repository's first page, its folders and single files.
+//! The files of a branch or commit: folders, the first page of a repository among them, and single
+//! files.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,8 @@ struct File {
     delete: Option<String>,
 }
 
-/// Returns a branch, or a commit by its id, and where it stands.
+/// Returns the id of the commit that a branch or commit id stands for. Fails with 404 if there is
+/// none.
 pub fn resolved(page: RepoPage<'_>, name: &str) -> Result<String, ApiError> {
     let state = page.context.state;
     match state.repository(page.repo)?.refs.get(name) {
@@ -119,12 +121,12 @@ pub fn file(page: RepoPage<'_>, branch: &str, path: &str) -> Result<String, ApiE
     })
 }
 
-/// `/owner/name/<what>/<branch>/<path>`.
+/// Returns `/owner/name/<what>/<branch>/<path>`.
 pub fn address(page: RepoPage<'_>, what: &str, branch: &str, path: &str) -> String {
     format!("{}/{what}/{}/{}", page.url(), segment(branch), segments_of(path))
 }
 
-/// Only a branch can be committed to, and only by who may write.
+/// Returns whether the viewer can commit here: `branch` is a branch, and they may write.
 fn is_editable(page: RepoPage<'_>, branch: &str) -> bool {
     let repository = page.context.state.repository(page.repo);
     repository.is_ok_and(|it| it.refs.contains_key(branch)) && page.may(Role::Write)
@@ -151,7 +153,7 @@ fn entries(page: RepoPage<'_>, branch: &str, paths: &[String], prefix: &str) -> 
     found.into_keys().map(entry).collect()
 }
 
-/// Returns the folders above a path and itself, each with its address.
+/// Returns the folders above a path and the path itself, each with its name and its URL.
 fn trail(page: RepoPage<'_>, branch: &str, path: &str) -> Vec<(String, String)> {
     let mut trail = vec![];
     let mut so_far = String::new();

@@ -1,6 +1,6 @@
 //! Issue forms: the page to fill one in, and the text that GitHub makes of what was filled in.
 //!
-//! Syntax: <https://docs.github.com/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-githubs-form-schema>.
+//! GitHub's documentation describes the files under "Syntax for GitHub's form schema".
 
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ use crate::{
 const FOLDER: &str = ".github/ISSUE_TEMPLATE/";
 const NO_RESPONSE: &str = "_No response_";
 
-/// A file of the folder. What GitHub knows beside these does not show here.
+/// An issue form, with those of GitHub's keys that make a difference here.
 #[derive(Debug, Deserialize)]
 struct Form {
     name: String,
@@ -59,7 +59,7 @@ struct Attributes {
     label: String,
     description: String,
     placeholder: String,
-    /// The text of a passage of Markdown, or what a field begins with.
+    /// The text of a Markdown element, or the initial value of a field.
     value: String,
     render: Option<String>,
     multiple: bool,
@@ -93,13 +93,15 @@ impl Choice {
 }
 
 impl Element {
-    /// Returns the name of the field in the page: that of the form, or else its place.
+    /// Returns the name of the field in the HTML form: its id, or else one made of its index.
     fn field(&self, index: usize) -> String {
         self.id.clone().unwrap_or_else(|| format!("field-{index}"))
     }
 
-    /// Returns what GitHub writes below the heading. Fails and names the field that lacks
-    /// something.
+    /// Returns the text that GitHub writes below the heading of the field.
+    ///
+    /// Fails with 422, and names the field, if a required value is missing or a choice is not
+    /// offered.
     fn answer(&self, fields: &Fields, field: &str) -> Result<String, ApiError> {
         let label = &self.attributes.label;
         let missing = || ApiError::new(422, format!("The field `{label}` has to be filled in"));
@@ -152,10 +154,10 @@ impl Form {
     }
 }
 
-/// A form, or why it cannot be read.
+/// A form, or why it cannot be parsed.
 type Read = Result<Form, String>;
 
-/// The forms at the default branch by their file names.
+/// Returns the forms on the default branch, with their file names.
 fn forms(state: &State, repo: i64) -> Result<Vec<(String, Read)>, ApiError> {
     let repository = state.repository(repo)?;
     let Some(sha) = repository.refs.get(&repository.default_branch) else { return Ok(vec![]) };
@@ -211,7 +213,7 @@ struct Field {
     kind: &'static str,
     id: String,
     label: String,
-    /// HTML, from Markdown.
+    /// HTML, rendered from Markdown.
     help: String,
     placeholder: String,
     value: String,
@@ -225,7 +227,9 @@ struct Ticked {
     is_required: bool,
 }
 
-/// Returns what kind of issue, or with `?template=`, the form itself. `?template=blank` is none.
+/// Returns the page that offers the forms or, with `?template=`, the page of that form.
+///
+/// `?template=blank` is an issue without a form.
 pub fn page(page: RepoPage<'_>) -> Result<String, ApiError> {
     let url = page.url();
     let template = page.context.fields.text("template").to_owned();
@@ -259,7 +263,7 @@ pub fn page(page: RepoPage<'_>) -> Result<String, ApiError> {
     })
 }
 
-/// An issue without a form has one field, whose text is all there is.
+/// Returns the stand-in for a form if there is none: one field, which becomes the whole text.
 fn blank() -> Form {
     Form {
         name: "Blank issue".into(),
@@ -275,7 +279,7 @@ fn blank() -> Form {
     }
 }
 
-/// As on GitHub an address can fill in fields.
+/// Returns the value that the query of the URL gives for a field, as on GitHub.
 fn prefilled(page: RepoPage<'_>, field: &str) -> Option<String> {
     Some(page.context.fields.text(field).to_owned()).filter(|text| !text.is_empty())
 }
@@ -314,7 +318,7 @@ fn field(page: RepoPage<'_>, nth: usize, element: &Element) -> Field {
     }
 }
 
-/// Opens the issue.
+/// Opens the issue, and returns the path of its page.
 pub fn act(submission: Submission<'_>) -> Result<String, ApiError> {
     let Submission { state, by, repo, name, fields } = submission;
     let title = fields.required("title")?.to_owned();

@@ -1,4 +1,4 @@
-//! What stands around every page: who looks, who else lives here, and where one is.
+//! The frame of every page: the viewer, the other people, and the current repository.
 
 use jiff::Timestamp;
 
@@ -25,12 +25,12 @@ pub struct Repository {
     pub open_pulls: usize,
 }
 
-/// Somebody as pages show them.
+/// An account, as pages show it.
 #[derive(Clone)]
 pub struct Profile {
     pub login: String,
     pub initial: String,
-    /// Which of the colours of the style.
+    /// The number of one of the colours in the style sheet.
     pub tint: i64,
     pub is_bot: bool,
 }
@@ -78,7 +78,7 @@ impl Frame {
     }
 }
 
-/// A moment for people and for machines.
+/// A time, as text for people and in ISO 8601 for programs.
 #[derive(Clone)]
 pub struct DisplayTime {
     pub machine: String,

@@ -1,8 +1,11 @@
-//! What keeps other pages of the same browser out.
+//! Protects the pages from other sites that are open in the same browser.
 
 use crate::{api_error::ApiError, http::Request, hub::Hub};
 
-/// Refuses what another page or another name for this address sends through the browser.
+/// Fails if another site may have caused the request.
+///
+/// The `Host` has to be this server's (against DNS rebinding), and a form has to come from one of
+/// its pages (against CSRF).
 pub fn guard(hub: &Hub, request: &Request) -> Result<(), ApiError> {
     let port = hub.url().rsplit(':').next().unwrap_or_default();
     let host = request.header("host").unwrap_or_default();

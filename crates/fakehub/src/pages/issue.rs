@@ -1,4 +1,4 @@
-//! Issues: the list, and one with its conversation.
+//! Issues: the list, and the page of one with its conversation.
 
 use crate::{
     actions::issues::IssueEdit,
@@ -12,7 +12,7 @@ use crate::{
     state::data::{Issue, IssueRef, Role},
 };
 
-/// One line of a list of issues or pull requests.
+/// A line in a list of issues or pull requests.
 pub struct Line {
     pub number: i64,
     pub url: String,
@@ -25,7 +25,7 @@ pub struct Line {
     pub comments: usize,
 }
 
-/// How it stands, as a word and as a class of the style.
+/// The state of an issue or pull request: a word and a CSS class.
 #[derive(Clone, Copy)]
 pub struct IssueBadge {
     pub word: &'static str,

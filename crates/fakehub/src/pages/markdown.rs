@@ -1,7 +1,7 @@
-//! Markdown as GitHub shows it, and nothing that a page could be attacked with.
+//! Renders Markdown as GitHub does, without anything that could attack a page.
 //!
-//! GitHub's dialect goes through pulldown-cmark; whatever HTML comes out, of ours or of a comment,
-//! goes through ammonia. Pictures are left out: they would be loaded from elsewhere.
+//! pulldown-cmark renders GitHub's dialect. ammonia then sanitises all HTML, ours and that of the
+//! text. Images are removed, because they would be loaded from other servers.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -11,14 +11,14 @@ use std::{
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd, TextMergeStream, html};
 
-/// What `#12` can stand for in a text.
+/// The issues and pull requests that `#12` can refer to.
 pub struct References {
-    /// Of the repository, without a slash at the end.
+    /// The URL of the repository, without a trailing slash.
     pub url: String,
     pub numbers: BTreeSet<i64>,
 }
 
-/// HTML that can stand in a page as it is.
+/// Renders Markdown to HTML that is safe to insert into a page.
 pub fn rendered(text: &str, references: &References) -> String {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
@@ -75,7 +75,7 @@ static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(Some("noopener noreferrer nofollow"))
         .add_tag_attributes("details", ["open"])
-        // Long lines scroll, by the keyboard too.
+        // Makes a block focusable, so that the keyboard can scroll its long lines.
         .set_tag_attribute_value("pre", "tabindex", "0")
         .add_allowed_classes("pre", ["diff"])
         .add_allowed_classes("span", ["add", "del", "hunk", "warn", "same", "task", "done"])
@@ -92,8 +92,7 @@ static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// Returns a block of code; of a diff each line is a block of its own, coloured by its first
-/// character.
+/// Renders a code block. Each line of a diff has a class by its first character.
 fn block(language: &str, text: &str) -> String {
     if language != "diff" {
         return format!("<pre><code>{}</code></pre>", escaped(text));
@@ -112,7 +111,7 @@ fn block(language: &str, text: &str) -> String {
     format!("<pre class=\"diff\"><code>{lines}</code></pre>")
 }
 
-/// Text with its bare addresses, numbers of issues and long commit ids made easier to follow.
+/// Escapes a text, links bare URLs and issue numbers in it, and shortens full commit ids.
 fn linked(text: &str, references: &References) -> String {
     let (mut out, mut rest) = (String::new(), text);
     let mut is_within_word = false;
@@ -134,7 +133,7 @@ fn linked(text: &str, references: &References) -> String {
     out
 }
 
-/// Returns what `text` begins with, as its length and what is shown for it.
+/// Returns the length and the HTML of the URL, issue number or commit id that `text` begins with.
 fn reference(text: &str, references: &References) -> Option<(usize, String)> {
     if text.starts_with("http://") || text.starts_with("https://") {
         let end = text.find(|c: char| c.is_whitespace() || c == '<').unwrap_or(text.len());
@@ -164,7 +163,7 @@ pub fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '"' => out.push_str("&quot;"),
-            // Shown, not obeyed: they would turn round what is read.
+            // Bidirectional controls are shown instead of obeyed: they would reorder the text.
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 // Writing to a String cannot fail.
                 let _ = write!(out, "&lt;U+{:04X}&gt;", u32::from(c));
@@ -175,7 +174,7 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// Returns a text of one line, such as a title, with its `code` set apart.
+/// Renders a text of one line, such as a title, as HTML in which only `code` is marked up.
 pub fn title(text: &str) -> String {
     let parts: Vec<String> = text.split('`').map(escaped).collect();
     let last = parts.len() - 1;

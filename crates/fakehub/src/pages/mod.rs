@@ -1,9 +1,9 @@
-//! The web pages of the local GitHub, for people: what they read and press instead of an API.
+//! The web pages of the local GitHub, on which people read and press instead of calling the API.
 //!
-//! Whoever opens them on this machine may act as any person who lives here; a cookie says as whom.
-//! So they are guarded against other pages in the same browser: the `Host` has to be ours, and a
-//! form has to come from a page of ours. Nothing of a repository is ever sent but as escaped text
-//! or sanitised Markdown, under a policy that runs only our own script.
+//! Whoever opens them on this machine may act as any person of this GitHub; a cookie says as whom.
+//! So `guard` protects the pages from other sites in the same browser. Texts of a repository reach
+//! a page only escaped or as sanitised Markdown, and the content security policy allows only our
+//! own script.
 
 mod check;
 mod context;
@@ -39,12 +39,14 @@ const STYLE: &str = include_str!("assets/style.css");
 const SCRIPT: &str = include_str!("assets/live.js");
 const ICON: &str = include_str!("assets/icon.svg");
 
-/// Only our own style, script and pictures; forms and reads only to us; never inside a frame.
+/// The content security policy: only our own style, script and images; forms and requests only to
+/// this server; never inside a frame.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-/// Returns whether a request is for a page: it comes without credentials, and is not for the API.
+/// Returns whether a request is for a page: it has no credentials and is not for the API, or it
+/// belongs to registration or sign-in.
 pub fn is_for_people(request: &Request) -> bool {
     let has_own_guard = register::is_page(request) || sign_in::is_exchange(request);
     let is_anonymous = request.header("authorization").is_none();
@@ -67,7 +69,7 @@ pub fn answer(hub: &Hub, request: &Request) -> Response {
         .with("x-content-type-options", "nosniff")
         .with("referrer-policy", "same-origin")
         .with("cross-origin-opener-policy", "same-origin");
-    // Pages change all the time, and an older build's style would not fit them.
+    // Pages change all the time, and the style of an older build would not fit them.
     response.with("cache-control", "no-store")
 }
 
@@ -127,7 +129,7 @@ fn page(hub: &Hub, request: &Request) -> Result<String, ApiError> {
         ["delete", branch, path @ ..] => propose::page(page, branch, &path.join("/"), true),
         ["issues"] => issue::list(page),
         ["issues", "new"] => form::page(page),
-        // As on GitHub a number is enough, whatever it is of.
+        // As on GitHub, the path of an issue also leads to a pull request with this number.
         ["issues", number] if !page.is_pull(number) => issue::page(page, numbered(number)?),
         ["issues" | "pull", number] => pull::page(page, numbered(number)?),
         ["pulls"] => pull::list(page),
@@ -137,7 +139,7 @@ fn page(hub: &Hub, request: &Request) -> Result<String, ApiError> {
     }
 }
 
-/// Does what a form asks for and answers with the address to go on at.
+/// Performs what a form asks for, and redirects to the page to go on with.
 fn submit(hub: &Hub, request: &Request) -> Result<Response, ApiError> {
     let fields = Fields::read(&request.body);
     let path = segments(&request.path);
@@ -182,7 +184,7 @@ fn switched(hub: &Hub, fields: &Fields) -> Result<Response, ApiError> {
     if !is_known {
         return Err(ApiError::not_found());
     }
-    // Only an address of ours: `//elsewhere` would lead away.
+    // Only a path on this server: `//elsewhere` would lead to another one.
     let back = fields.text("back");
     let is_own = back.starts_with('/') && !back.starts_with("//") && !back.contains('\\');
     let cookie = format!("{COOKIE}={login}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");

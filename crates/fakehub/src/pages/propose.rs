@@ -1,4 +1,4 @@
-//! Changing a file in the browser, or deleting a file or folder: as a commit or a pull request.
+//! Edits a file, or deletes a file or folder, in the browser: as a commit or a pull request.
 
 use crate::{
     actions::{branches::HeadCommit, pulls::NewPull},
@@ -18,9 +18,9 @@ struct Page {
     frame: Frame,
     branch: String,
     path: String,
-    /// The commit that the change is made on; the branch may move meanwhile.
+    /// The commit that the change is based on. The branch may move meanwhile.
     at: String,
-    /// None where it is to be deleted.
+    /// The text of the file, or `None` if the page is about a deletion.
     text: Option<String>,
     gone: Vec<String>,
     message: String,
@@ -65,13 +65,14 @@ pub fn page(
     })
 }
 
-/// Returns the file of this path, or all files of the folder.
+/// Returns the path itself if it is a file, or all files below it if it is a folder.
 fn below(paths: &[String], path: &str) -> Vec<String> {
     let folder = format!("{path}/");
     paths.iter().filter(|it| *it == path || it.starts_with(&folder)).cloned().collect()
 }
 
-/// Commits to the branch, or to a new one with a pull request.
+/// Commits to the branch, or to a new one with a pull request. Returns the path of the page to go
+/// on with.
 pub fn act(
     submission: Submission<'_>,
     branch: &str,
@@ -84,7 +85,7 @@ pub fn act(
         let gone = below(&state.git_repo(repo)?.paths(at)?, path);
         gone.into_iter().map(|path| FileChange::Delete { path }).collect()
     } else {
-        // Browsers send line ends as networks do; files have them as git does.
+        // Browsers send CRLF in forms; files in git have LF.
         let contents = fields.text("text").replace("\r\n", "\n").into_bytes();
         if state.git_repo(repo)?.file(at, path)?.as_deref() == Some(&contents) {
             return Err(ApiError::new(422, "There is nothing to commit: the text is as it was"));
@@ -107,7 +108,7 @@ pub fn act(
     Ok(format!("{url}/pull/{number}"))
 }
 
-/// The open pull request of a branch, to which a commit was just added.
+/// Returns the open pull request of a branch, if there is one.
 fn pull_of(state: &crate::state::State, repo: i64, branch: &str) -> Result<Option<i64>, ApiError> {
     let mut issues = state.repository(repo)?.issues.values();
     let found = issues.find(|issue| {

@@ -1,4 +1,5 @@
-//! Pull requests: the list, one with its conversation, checks, reviews and merge, and its files.
+//! Pull requests: the list, the page of one with conversation, checks, reviews and merge, and the
+//! page of its files.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +33,7 @@ pub fn list(page: RepoPage<'_>) -> Result<String, ApiError> {
     })
 }
 
-/// What stands above both pages of a pull request.
+/// The head of both pages of a pull request.
 struct Head {
     url: String,
     number: i64,
@@ -42,7 +43,7 @@ struct Head {
     did: &'static str,
     base: String,
     branch: String,
-    /// None where the branch is in a fork, or gone.
+    /// The page of the branch, or `None` if the branch is in a fork or deleted.
     branch_url: Option<String>,
     commits: usize,
     files: usize,
@@ -96,7 +97,7 @@ struct Reviewer {
     class: &'static str,
 }
 
-/// What stands in the way of a merge.
+/// Whether and how the pull request can be merged; `sha` is the head that is shown.
 struct Merge {
     may: bool,
     conflicts: bool,
@@ -145,7 +146,8 @@ pub fn page(page: RepoPage<'_>, number: i64) -> Result<String, ApiError> {
     })
 }
 
-/// Returns the latest review of everybody who said yes or no.
+/// Returns each person who approved or requested changes, with the state of their latest review
+/// of this kind.
 fn reviewers(state: &State, pull: &Pull) -> Vec<Reviewer> {
     let mut latest = BTreeMap::new();
     for review in &pull.reviews {
@@ -213,7 +215,7 @@ pub fn act(mut submission: Submission<'_>, number: i64, action: &str) -> Result<
                 "comment" => ReviewState::Commented,
                 _ => return Err(ApiError::not_found()),
             };
-            // On the head that was shown: one that came since is not what was read.
+            // The review is of the head that was shown, not of one that was pushed since.
             let head = fields.required("sha")?;
             let review =
                 NewReview { state: verdict, body: fields.text("body"), commit: Some(head) };

@@ -1,6 +1,6 @@
-//! The form that brings an app's manifest, and the page on which a person confirms it.
+//! Registers an app: another site's form brings its manifest, and a person confirms it on a page.
 //!
-//! Any site may bring a manifest; nothing comes of it before somebody has confirmed it here.
+//! Any site may send a manifest. It has no effect before somebody confirms it here.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     pages::guard::guard,
 };
 
-/// The page on which a person confirms what another site has sent along.
+/// The page on which a person confirms the manifest that another site has sent.
 #[derive(Template)]
 #[template(
     ext = "html",
@@ -32,18 +32,20 @@ struct Confirmation<'a> {
     state: &'a str,
 }
 
-/// Where a browser brings a manifest.
+/// The path to which another site's form posts a manifest.
 const NEW: &str = "/settings/apps/new";
-/// Where it goes once somebody has confirmed it.
+/// The path to which our page posts the manifest when it is confirmed.
 const CONFIRMED: &str = "/settings/apps/confirmed";
 
-/// Returns whether a request is for a page of registration, of a person or an organisation.
+/// Returns whether a request registers an app, for a person or for an organisation.
 pub fn is_page(request: &Request) -> bool {
     let is_one = |page| owner_of(&request.path, page).is_some();
     request.method == "POST" && (is_one(NEW) || is_one(CONFIRMED))
 }
 
-/// Returns whose app it will be: an organisation, or (`Some(None)`) whoever is signed in.
+/// Returns the owner of the new app: an organisation, or `Some(None)` for whoever is signed in.
+///
+/// Returns `None` if `path` does not end in `page`.
 fn owner_of<'a>(path: &'a str, page: &str) -> Option<Option<&'a str>> {
     let of = path.strip_suffix(page)?;
     match of.strip_prefix("/organizations/") {
@@ -53,13 +55,13 @@ fn owner_of<'a>(path: &'a str, page: &str) -> Option<Option<&'a str>> {
     }
 }
 
-/// Asks for confirmation, or registers the app and sends the browser back to where it came from.
+/// Asks for confirmation, or registers the app and redirects to the site that asked for it.
 pub fn answer(hub: &Hub, request: &Request) -> Response {
     let response = match owner_of(&request.path, CONFIRMED) {
         None => confirmation(request),
         Some(owner) => guard(hub, request).and_then(|()| register(hub, request, owner)),
     };
-    // No `form-action`: what is confirmed leads on to another site.
+    // There is no `form-action`, because the confirmed form redirects to another site.
     let policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'";
     let response = response.unwrap_or_else(|error| Response::error(&error));
     response.with("content-security-policy", policy).with("cache-control", "no-store")

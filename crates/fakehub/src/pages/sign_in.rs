@@ -1,7 +1,8 @@
-//! Signing in to an app with GitHub: the page that sends the browser back with a code, and the
+//! Signing in to the app with GitHub: the page that redirects the browser with a code, and the
 //! exchange of the code for a token of the person.
 //!
-//! Whoever asks for the page approves it, as the person that they are on the pages; GitHub asks once.
+//! Opening the page approves the sign-in, as the person whom the cookie names. GitHub asks the
+//! first time.
 
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::{
 pub const PAGE: &str = "/login/oauth/authorize";
 const EXCHANGE: &str = "/login/oauth/access_token";
 
-/// Sends the browser back to the app with a code.
+/// Redirects the browser to the app with a code.
 pub fn authorize(hub: &Hub, request: &Request) -> Result<Response, ApiError> {
     let wanted = fields(request.query.as_bytes())?;
     let location = hub.0.change(|state| {
@@ -29,7 +30,7 @@ pub fn is_exchange(request: &Request) -> bool {
     request.path == EXCHANGE && request.method.as_str() == "POST"
 }
 
-/// Returns 200 whatever becomes of it, as GitHub does.
+/// Exchanges a code for a token. Like GitHub, answers a wrong code or secret with status 200.
 pub fn exchange(hub: &Hub, request: &Request) -> Response {
     let proof = match request.header("content-type").unwrap_or_default() {
         "application/json" => request.json().and_then(read),

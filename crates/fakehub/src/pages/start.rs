@@ -1,4 +1,4 @@
-//! The start page: what can be tried, step by step, and what is here.
+//! The start page: the steps of the guide, and the repositories.
 
 use crate::{
     api_error::ApiError,
@@ -41,7 +41,7 @@ struct Entry {
 }
 
 pub fn page(hub: &Hub, request: &Request) -> Result<String, ApiError> {
-    // Before the world is locked: the teller looks at it, too.
+    // Before the state is locked: the source of the guide reads it, too.
     let guide = hub.guide().unwrap_or_default();
     let state = hub.0.read();
     let context = PageContext::new(&state, request)?;
@@ -78,7 +78,7 @@ pub fn page(hub: &Hub, request: &Request) -> Result<String, ApiError> {
     })
 }
 
-/// Presses the button of a step, counted from 1.
+/// Performs the action of a step, counted from 1. Fails with 404 if the step has none.
 pub fn act(hub: &Hub, number: i64) -> Result<(), ApiError> {
     let guide = hub.guide().unwrap_or_default();
     let page = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));

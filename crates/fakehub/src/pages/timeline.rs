@@ -1,4 +1,4 @@
-//! What was said and done about an issue or pull request, in its order.
+//! The timeline of an issue or pull request: what was said and done, in order.
 
 use jiff::Timestamp;
 
@@ -13,29 +13,29 @@ use crate::{
     state::data::{By, Issue, IssueRef, Reaction, Review, ReviewState, Role},
 };
 
-/// One entry; `id` is where it stands in the page.
+/// An entry of the timeline; `id` is its anchor in the page.
 pub struct Entry {
     pub id: String,
     pub face: Profile,
     pub did: String,
-    /// `approved`, `refused`, `done`, or nothing.
+    /// The CSS class: `approved`, `refused`, `done`, or none.
     pub tone: &'static str,
     pub at: DisplayTime,
     pub body: String,
     pub reactions: Vec<Given>,
-    /// Where to send a reaction to.
+    /// The path to which a reaction is posted, if the entry takes reactions.
     pub react: Option<String>,
     order: Timestamp,
 }
 
-/// Reactions of one kind.
+/// All reactions of one kind.
 pub struct Given {
     pub emoji: &'static str,
     pub count: usize,
     pub by: String,
 }
 
-/// What can be given: GitHub's name, the picture, and what it is called aloud.
+/// All reactions: GitHub's name, the emoji, and its name in words.
 pub const REACTIONS: [(&str, &str, &str); 8] = [
     ("+1", "👍", "thumbs up"),
     ("-1", "👎", "thumbs down"),
@@ -53,7 +53,7 @@ pub fn references(page: RepoPage<'_>) -> References {
     References { url: page.url(), numbers }
 }
 
-/// Returns everything about it, oldest first.
+/// Returns all entries of an issue or pull request, oldest first.
 pub fn timeline(page: RepoPage<'_>, number: i64) -> Result<Vec<Entry>, ApiError> {
     let state = page.context.state;
     let issue = state.issue(page.repo, number)?;
@@ -152,7 +152,7 @@ fn reaction_counts(page: RepoPage<'_>, reactions: &[Reaction]) -> Vec<Given> {
     REACTIONS.into_iter().filter_map(of_kind).collect()
 }
 
-/// A reaction to a comment; returns where it stands.
+/// Adds a reaction to a comment, and returns the path of the comment.
 pub fn react(submission: Submission<'_>, comment: i64) -> Result<String, ApiError> {
     let Submission { state, by, repo, name, fields } = submission;
     state.react(repo, ReactionTarget::Comment(comment), fields.required("content")?, by)?;
@@ -161,7 +161,8 @@ pub fn react(submission: Submission<'_>, comment: i64) -> Result<String, ApiErro
     Ok(format!("/{}/{kind}/{number}#comment-{comment}", segments_of(name)))
 }
 
-/// Returns what can be done to issues and pull requests alike; None for any other action.
+/// Performs an action that issues and pull requests share, and returns the path of the page to go
+/// on with. Returns `None` for any other action.
 pub fn act(
     submission: &mut Submission<'_>,
     number: i64,
@@ -185,7 +186,7 @@ pub fn act(
     }
 }
 
-/// Returns whether the viewer may change what somebody else wrote, or wrote it.
+/// Returns whether the viewer wrote the issue or may triage.
 pub fn may_manage(page: RepoPage<'_>, issue: &Issue) -> bool {
     issue.by == page.context.by || page.may(Role::Triage)
 }

@@ -1,4 +1,4 @@
-//! The app itself, its installations, and the tokens that it mints.
+//! The app, its installations, and their tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,8 +101,9 @@ fn mint(context: &mut Context<'_>) -> Result<Response, ApiError> {
     Ok(Response::json(201, &answer))
 }
 
-/// Returns the repositories of a new token; errors with 422 for one that is not of the
-/// installation.
+/// Returns the repositories of a new token, or `None` if it is for all of the installation.
+///
+/// Fails with 422 if one is not of the installation, or if there are more than 500.
 fn chosen_repositories(
     context: &Context<'_>,
     installation: &Installation,
@@ -131,7 +132,7 @@ fn chosen_repositories(
     Ok(Some(ids))
 }
 
-/// As long as GitHub's, and with the characters that they have.
+/// Returns a new token with the length and the characters of GitHub's.
 fn token(app: i64) -> String {
     let random = || uuid::Uuid::new_v4().simple().to_string();
     let part = |length: usize| (0..length).map(|_| random()).collect::<String>();

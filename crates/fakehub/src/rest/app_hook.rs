@@ -1,4 +1,4 @@
-//! How the app's webhooks are sent.
+//! The configuration of the app's webhook.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ fn edit(context: &mut Context<'_>) -> Result<Response, ApiError> {
     Ok(Response::json(200, &config_json(state)))
 }
 
-/// The secret is never shown, only that there is one.
+/// Returns the configuration. As on GitHub, asterisks stand for the secret, if there is one.
 fn config_json(state: &State) -> Value {
     let app = &state.data.app;
     let mut config =

@@ -1,4 +1,4 @@
-//! What stands behind the code that an app's registration ended with: its id and its secrets.
+//! Exchanges the code at the end of an app's registration for its id and its secrets.
 
 use crate::{
     actions::access::Access,

@@ -10,7 +10,7 @@ use crate::{
     state::data::{CheckRun, Level},
 };
 
-/// Nobody but an app writes check runs.
+/// The access to write check runs, which only an app has.
 const APP_ONLY: Access =
     Access::Repository { permissions: &["checks"], level: Level::Write, role: None };
 
@@ -74,7 +74,8 @@ fn annotations(context: &mut Context<'_>) -> Result<Response, ApiError> {
     Ok(crate::rest::operation::listed(context.page(all)))
 }
 
-/// The runs of a commit, newest first; by default the latest of each name only.
+/// Returns the check runs of a commit, newest first: the latest of each name, or all with
+/// `filter=all`.
 fn of_commit(context: &mut Context<'_>) -> Result<Response, ApiError> {
     let sha = context.state.git_repo(context.repo)?.resolve(context.name("ref"));
     let sha = sha.ok_or_else(|| {

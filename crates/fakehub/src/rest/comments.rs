@@ -10,8 +10,8 @@ use crate::{
     state::data::Level,
 };
 
-/// Comments on pull requests are issue comments; which permission reaches one depends on what it
-/// is of, see [`Context::reach`].
+/// The permissions that give access to comments. GitHub's API for comments on issues is also that
+/// for pull requests; [`Context::reach`] checks which permission is needed.
 const EITHER: &[&str] = &["issues", "pull_requests"];
 
 pub const OPERATIONS: [Operation; 6] = [
@@ -108,7 +108,8 @@ fn give_reaction(context: &mut Context<'_>, to: ReactionTarget) -> Result<Respon
     Ok(Response::json(status, &context.state.reaction_json(&reaction)?))
 }
 
-/// Returns the comment of the path, if the caller's permission reaches what it is of.
+/// Returns the id of the comment in the path. Fails unless the caller's permission reaches the
+/// issue or pull request of the comment.
 fn comment_id(context: &Context<'_>, level: Level) -> Result<i64, ApiError> {
     let id = context.number("comment_id")?;
     let issue = context.state.comment(context.repo, id)?.issue;

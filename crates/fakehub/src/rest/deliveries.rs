@@ -1,4 +1,4 @@
-//! What became of webhooks, and sending them again.
+//! The deliveries API: lists what became of webhooks, and sends them again.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ pub const OPERATIONS: [Operation; 3] = [
     },
 ];
 
-/// Newest first, a page of them from where the cursor stands.
+/// Returns a page of the deliveries that have been sent, newest first, starting at the cursor.
 fn list(context: &mut Context<'_>) -> Result<Response, ApiError> {
     let cursor = match context.query.get("cursor") {
         Some(cursor) => {

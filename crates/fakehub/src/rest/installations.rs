@@ -1,4 +1,4 @@
-//! What an installation token reaches.
+//! The repositories that an installation token reaches.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
-//! The REST interface: a table of operations, and the way from a request to its answer.
+//! The REST API: a table of operations, and the way from a request to its answer.
 //!
-//! Each family of operations is a file with its part of the table. An operation that is not in it
-//! does not exist here, and is answered 501.
+//! Each family of operations has a file with its part of the table. An operation that is not in the
+//! table is answered with 501.
 
 mod app;
 mod app_hook;
@@ -47,7 +47,8 @@ const FAMILIES: [&[Operation]; 14] = [
     &users::OPERATIONS,
 ];
 
-/// `POST /repos/{owner}/{repo}/issues`, or the method and path as they came.
+/// Returns the operation as GitHub's documentation writes it, such as
+/// `POST /repos/{owner}/{repo}/issues`, or the method and path of an unknown request.
 pub fn operation_name(request: &Request) -> String {
     match matching_operation(request) {
         Some((operation, _)) => format!("{} {}", operation.method, operation.path),
@@ -99,10 +100,10 @@ fn matching_operation(
     })
 }
 
-/// Returns the parameters of `path` if it has the form of `pattern`.
+/// Returns the parameters in `path` if it matches `pattern`.
 fn matched(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, String>> {
     let pattern: Vec<_> = pattern.split('/').collect();
-    // Names of refs have slashes: at the end, one takes all that is left.
+    // The name of a ref can contain slashes, so `{ref}` at the end takes the rest of the path.
     let path: Vec<_> = match pattern.last() {
         Some(&"{ref}") => path.splitn(pattern.len(), '/').collect(),
         _ => path.split('/').collect(),
@@ -131,7 +132,7 @@ fn pairs(query: &str) -> BTreeMap<String, String> {
     query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect()
 }
 
-/// Percent-decoded; what is not valid stays as it is.
+/// Decodes percent-encoding; keeps what is not valid.
 fn decoded(text: &str) -> String {
     let mut bytes = vec![];
     let mut rest = text.as_bytes();

@@ -1,4 +1,4 @@
-//! One operation of REST, and the request that one is given.
+//! An operation of the REST API, and the request that it is given.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// One operation as GitHub's description names it.
+/// An operation, as GitHub's OpenAPI description names it.
 pub struct Operation {
     pub method: &'static str,
     pub path: &'static str,
@@ -23,12 +23,12 @@ pub struct Operation {
     pub perform: fn(&mut Context<'_>) -> Result<Response, ApiError>,
 }
 
-/// A request that may be carried out: whoever asks is known and admitted.
+/// A request whose caller is known and may perform the operation.
 pub struct Context<'a> {
     pub state: &'a mut State,
     pub actor: &'a Actor,
     pub by: By,
-    /// 0 where the path names none.
+    /// The id of the repository, or 0 if the path names none.
     pub repo: i64,
     pub path: BTreeMap<&'static str, String>,
     pub query: BTreeMap<String, String>,
@@ -36,12 +36,14 @@ pub struct Context<'a> {
     pub url: String,
 }
 
-/// Reading needs one of the permissions, or a person who can read.
+/// Returns the access to read: for a token with one of `permissions`, or a person who can read the
+/// repository.
 pub const fn read(permissions: &'static [&'static str]) -> Access {
     Access::Repository { permissions, level: Level::Read, role: Some(Role::Read) }
 }
 
-/// Writing needs one of the permissions; what a person needs, the operation itself knows.
+/// Returns the access to write: for a token with one of `permissions`, or a person who can read the
+/// repository. The operation itself checks whether the person's role suffices.
 pub const fn write(permissions: &'static [&'static str]) -> Access {
     Access::Repository { permissions, level: Level::Write, role: Some(Role::Read) }
 }
@@ -51,10 +53,10 @@ impl Context<'_> {
         self.path.get(name).and_then(|text| text.parse().ok()).ok_or_else(ApiError::not_found)
     }
 
-    /// Fails unless the caller's permission reaches an issue or pull request.
+    /// Fails with 403 unless the caller's permission reaches an issue or pull request.
     ///
-    /// GitHub's documents say that either permission does for both; yet that for pull requests does
-    /// not reach an issue that is none.
+    /// GitHub's documentation says that either permission suffices for both. In fact that for pull
+    /// requests does not reach an issue that is none.
     pub fn reach(&self, number: i64, level: Level) -> Result<(), ApiError> {
         let is_pull = self.state.issue(self.repo, number)?.pull.is_some();
         let Actor::Installation { grant, .. } = self.actor else { return Ok(()) };
@@ -68,12 +70,12 @@ impl Context<'_> {
         self.path.get(name).map_or("", String::as_str)
     }
 
-    /// Returns a text field of the body that has to be there.
+    /// Returns a string in the body. Fails with 422 if it is missing.
     pub fn text(&self, field: &str) -> Result<&str, ApiError> {
         self.body[field].as_str().ok_or_else(|| ApiError::missing(field))
     }
 
-    /// Returns the body as a type; errors with 422 when it does not fit.
+    /// Parses the body. Fails with 422 if it does not fit the type.
     pub fn fields<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
         match &self.body {
             Value::Null => Ok(T::default()),
@@ -87,7 +89,7 @@ impl Context<'_> {
         asked.unwrap_or(30).clamp(1, 100)
     }
 
-    /// Returns the asked-for page of a list, with a link to the next one.
+    /// Returns the page of a list that the query asks for, with a link to the next page.
     pub fn page(&self, all: Vec<Value>) -> ListPage {
         let per_page = self.per_page();
         let number: usize = self.query.get("page").and_then(|p| p.parse().ok()).unwrap_or(1).max(1);
@@ -97,7 +99,7 @@ impl Context<'_> {
         ListPage { items: page, next }
     }
 
-    /// Returns a `Link` header to this list with other parameters.
+    /// Returns a `Link` header to the same list with some query parameters changed.
     pub fn link(&self, changed: &[(&str, &str)]) -> String {
         let mut query = self.query.clone();
         for (name, value) in changed {
@@ -109,7 +111,7 @@ impl Context<'_> {
     }
 }
 
-/// One page of a list.
+/// A page of a list.
 pub struct ListPage {
     pub items: Vec<Value>,
     /// The `Link` header that leads to the next page.
@@ -126,7 +128,7 @@ impl ListPage {
     }
 }
 
-/// A list as the answer, with its `Link` header.
+/// Returns the response with a page of a list and its `Link` header.
 pub fn listed(page: ListPage) -> Response {
     page.linked(Response::json(200, &Value::Array(page.items.clone())))
 }

@@ -111,7 +111,7 @@ fn list(context: &mut Context<'_>) -> Result<Response, ApiError> {
             "closed" => !issue.open,
             _ => true,
         };
-        // Without the owner GitHub takes no notice of `head`.
+        // GitHub ignores `head` if it does not name the owner.
         let is_of_head = match query("head").and_then(|head| head.split_once(':')) {
             Some((owner, branch)) => is_branch_of(context.state, pull, owner, branch),
             None => true,

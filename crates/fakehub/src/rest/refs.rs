@@ -1,4 +1,4 @@
-//! Branches as git refs: looked up, and made by whoever may write.
+//! Branches as git refs: reading and creating them.
 
 use serde_json::{Value, json};
 

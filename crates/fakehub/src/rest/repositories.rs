@@ -1,4 +1,4 @@
-//! Repositories, and what a person may do in one.
+//! Repositories, and the permission that a person has in one.
 
 use crate::{
     api_error::ApiError,

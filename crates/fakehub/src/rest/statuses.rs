@@ -1,4 +1,4 @@
-//! Commit statuses, which tools that are no apps report.
+//! Commit statuses, which tools that are not apps report instead of check runs.
 
 use serde::Deserialize;
 use serde_json::json;

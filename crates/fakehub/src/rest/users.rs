@@ -1,4 +1,4 @@
-//! Who a token of a person belongs to.
+//! The person to whom a token belongs.
 
 use serde_json::json;
 

@@ -1,8 +1,8 @@
-//! The time of fakehub: every event has a whole second of its own.
+//! The clock of fakehub: every event has a whole second of its own.
 //!
-//! GitHub's timestamps have one second of resolution, and order matters to a bot that compares
-//! them. So that no test has to sleep, the clock steps ahead of real time when it must. Expiry of
-//! JWTs and tokens is not here: that is measured in real time.
+//! GitHub's timestamps have a resolution of one second, and the bot compares them. So that no test
+//! has to sleep, the clock runs ahead of real time if it has to. JWTs and tokens expire in real
+//! time.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Returns the second of the next event: now, or the one after the last event, whichever is
+    /// Returns the time of the next event: now, or the second after the last event, whichever is
     /// later.
     pub fn tick(&mut self, now: Timestamp) -> Timestamp {
         self.last = now.as_second().max(self.last + 1);

@@ -1,7 +1,7 @@
-//! All that fakehub remembers, as plain data: it is written to one file and read back.
+//! Everything that fakehub stores, as plain data that is written to one file and read back.
 //!
-//! Commits, trees and branches are not here but in bare repositories; `refs` only says which of
-//! their movements have been announced. No rule of GitHub's is here either.
+//! Commits, trees and branches are in bare repositories instead; `refs` says only which moves of
+//! branches have been announced. GitHub's rules are in `actions`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,13 +21,13 @@ pub struct Data {
     pub tokens: BTreeMap<String, InstallationToken>,
     pub repositories: BTreeMap<i64, Repository>,
     pub deliveries: Vec<Delivery>,
-    /// Codes that stand for the app that a manifest made, until somebody exchanges them.
+    /// Codes from the registration of an app that have not been exchanged yet.
     #[serde(default)]
     pub manifest_codes: BTreeMap<String, ManifestCode>,
-    /// By the code that the browser brings back.
+    /// Sign-ins whose code has not been exchanged yet, by the code.
     #[serde(default)]
     pub sign_ins: BTreeMap<String, SignIn>,
-    /// Tokens of people who have signed in to the app, and whose they are.
+    /// The accounts of people who have signed in to the app, by their tokens.
     #[serde(default)]
     pub user_tokens: BTreeMap<String, i64>,
 }
@@ -38,12 +38,12 @@ pub struct ManifestCode {
     pub expires_at: Timestamp,
 }
 
-/// What a code stands for.
+/// A sign-in to the app, for which a code stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignIn {
     pub account: i64,
     pub redirect_uri: String,
-    /// `code_challenge`, of the method S256.
+    /// The `code_challenge` of the request, by the method S256.
     pub challenge: String,
     pub expires_at: Timestamp,
 }
@@ -53,17 +53,17 @@ pub struct App {
     pub id: i64,
     pub slug: String,
     pub client_id: String,
-    /// With which the app exchanges the codes of people who sign in.
+    /// The secret with which the app exchanges the codes of people who sign in.
     #[serde(default = "random")]
     pub client_secret: String,
-    /// Where people who sign in may be sent back to.
+    /// The URLs to which people who sign in may be redirected.
     #[serde(default)]
     pub callback_urls: Vec<String>,
-    /// The account `<slug>[bot]`, which is the author of what the app writes.
+    /// The account `<slug>[bot]`, the author of what the app writes.
     pub bot: i64,
     pub owner: i64,
     pub private_key_pem: String,
-    /// PKCS #1, base64.
+    /// The public key in PKCS #1 DER, as base64.
     pub public_key_der: String,
     pub webhook_secret: String,
     pub permissions: BTreeMap<String, Level>,
@@ -73,11 +73,11 @@ pub struct App {
     pub created_at: Timestamp,
 }
 
-/// How webhooks are sent, beside where to and the secret.
+/// How webhooks are sent, except for their URL and secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Hook {
     pub content_type: String,
-    /// `"1"` where the receiver's certificate is not checked.
+    /// `"1"` if the receiver's certificate is not checked, otherwise `"0"`.
     pub insecure_ssl: String,
 }
 
@@ -106,7 +106,7 @@ pub struct Account {
     pub id: i64,
     pub login: String,
     pub kind: AccountKind,
-    /// What a person signs in to the API and to git with.
+    /// The token for the API and git; organisations have none.
     pub token: Option<String>,
 }
 
@@ -123,7 +123,7 @@ pub struct Installation {
 pub struct InstallationToken {
     pub installation: i64,
     pub permissions: BTreeMap<String, Level>,
-    /// None is every repository of the installation.
+    /// The repositories that the token reaches, or `None` for all of the installation.
     pub repositories: Option<BTreeSet<i64>>,
     pub expires_at: Timestamp,
 }
@@ -148,9 +148,9 @@ pub struct Repository {
     pub default_branch: String,
     pub fork_of: Option<i64>,
     pub collaborators: BTreeMap<i64, Role>,
-    /// Branches as last announced by a push event.
+    /// The heads of branches, as last announced by a push event.
     pub refs: BTreeMap<String, String>,
-    /// Issues and pull requests share their numbers.
+    /// Issues and pull requests, which share their numbers.
     pub issues: BTreeMap<i64, Issue>,
     pub comments: BTreeMap<i64, Comment>,
     pub check_runs: BTreeMap<i64, CheckRun>,
@@ -160,14 +160,14 @@ pub struct Repository {
     pub pushed_at: Timestamp,
 }
 
-/// Who did something; `via_app` when it was done with an installation token.
+/// Who did something. `via_app` says that the app did it, by its JWT or an installation token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {
     pub account: i64,
     pub via_app: bool,
 }
 
-/// An issue or pull request of a repository.
+/// An issue or pull request, by its repository and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IssueRef {
     pub repo: i64,
@@ -181,7 +181,7 @@ pub struct Issue {
     pub title: String,
     pub body: Option<String>,
     pub by: By,
-    /// Who changed the text last.
+    /// The account that changed the text last.
     #[serde(default)]
     pub edited_by: Option<i64>,
     pub labels: Vec<String>,
@@ -202,7 +202,7 @@ pub struct Pull {
     pub head_ref: String,
     pub head_sha: String,
     pub base_ref: String,
-    /// Where the base was when the pull request was opened, pushed to or retargeted.
+    /// The head of the base when the pull request was last opened, pushed to or retargeted.
     pub base_sha: String,
     pub draft: bool,
     pub merged: Option<Merged>,
@@ -273,7 +273,7 @@ pub struct CheckRun {
     pub actions: Vec<Value>,
 }
 
-/// What somebody other than an app says of a commit.
+/// A commit status, which anybody with a permission reports, not only an app.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
     pub id: i64,
@@ -286,11 +286,11 @@ pub struct Status {
     pub created_at: Timestamp,
 }
 
-/// One attempt to hand an event to the app's webhook.
+/// One attempt to deliver an event to the app's webhook.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Delivery {
     pub id: i64,
-    /// The same for every attempt of one event.
+    /// The same for all attempts to deliver one event.
     pub guid: String,
     pub event: String,
     pub action: Option<String>,
@@ -298,7 +298,7 @@ pub struct Delivery {
     pub repository: Option<i64>,
     pub payload: Box<RawValue>,
     pub redelivery: bool,
-    /// None while it waits to be sent.
+    /// `None` until the delivery is sent.
     pub answer: Option<DeliveryAnswer>,
 }
 
@@ -311,7 +311,7 @@ pub struct DeliveryAnswer {
     pub body: String,
 }
 
-/// Returns what nobody guesses.
+/// Returns 32 random hexadecimal digits, which nobody can guess.
 pub fn random() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

@@ -1,7 +1,6 @@
-//! The state together with the place where it is kept: loading, saving, finding, numbering.
+//! The state with the directory in which it is kept: loading, saving, finding things, numbering.
 //!
-//! What people and apps can do to it stands in one file per noun (`pulls`, `comments`, …), each an
-//! `impl State`; nothing here knows HTTP.
+//! What people and apps can do to the state is in `actions`. Nothing here knows HTTP.
 
 mod clock;
 pub mod data;
@@ -28,10 +27,10 @@ use crate::{
     },
 };
 
-/// The account that stands as committer of what is merged on the web page, with GitHub's id.
+/// The id of GitHub's account `web-flow`, the committer of commits that are made on the web pages.
 pub const WEB_FLOW: i64 = 19_864_447;
 
-/// What the app asks for; an installation may be given less.
+/// The permissions that the app asks for. An installation may have fewer.
 const PERMISSIONS: [(&str, Level); 7] = [
     ("checks", Level::Write),
     ("contents", Level::Write),
@@ -57,14 +56,14 @@ const EVENTS: [&str; 9] = [
 pub struct State {
     pub data: Data,
     pub dir: PathBuf,
-    /// Of the web server, without a slash at the end.
+    /// The URL of the web server, without a trailing slash.
     pub url: String,
-    /// Where webhooks go; while there is no address, they wait.
+    /// The URL that webhooks are sent to. They wait while there is none.
     pub webhook_url: Option<String>,
 }
 
 impl State {
-    /// Returns what stands in `dir`, or a new world with one app and nobody in it.
+    /// Loads the state from `dir`, or creates one with an app and no people.
     pub fn open(dir: PathBuf) -> Result<Self, ApiError> {
         fs::create_dir_all(dir.join("repositories"))?;
         let data = match fs::read(dir.join("hub.json")) {
@@ -77,7 +76,8 @@ impl State {
         Ok(state)
     }
 
-    /// Replaces the file as a whole, so that a reader never sees half of it.
+    /// Writes the state to a new file that replaces the old one, so that a reader never sees half
+    /// of it.
     pub fn save(&self) -> Result<(), ApiError> {
         let (path, new) = (self.dir.join("hub.json"), self.dir.join("hub.json.tmp"));
         let mut file = fs::OpenOptions::new()
@@ -108,7 +108,7 @@ impl State {
         self.data.accounts.values().find(is_it).ok_or_else(ApiError::not_found)
     }
 
-    /// Returns the account that a commit's e-mail address belongs to.
+    /// Returns the account to which an e-mail address in a commit belongs.
     pub fn account_of_email(&self, email: &str) -> Option<&Account> {
         self.data.accounts.values().find(|account| self.email(account) == email)
     }
@@ -145,7 +145,7 @@ impl State {
         self.data.repositories.get_mut(&id).ok_or_else(ApiError::not_found)
     }
 
-    /// Returns the id behind `owner/name`; names do not depend on case.
+    /// Returns the id of the repository `owner/name`, ignoring case.
     pub fn repository_named(&self, full_name: &str) -> Result<i64, ApiError> {
         let has_name = |repository: &&Repository| {
             self.full_name(repository).is_ok_and(|name| name.eq_ignore_ascii_case(full_name))
@@ -196,8 +196,8 @@ impl State {
         self.data.repositories.values().filter(is_covered).collect()
     }
 
-    /// Returns what an account may do in a repository: its own is admin, a public one can be read
-    /// by all.
+    /// Returns the role of an account in a repository. The owner is an admin, and everybody can
+    /// read a public repository.
     pub fn role(&self, repository: i64, account: i64) -> Result<Option<Role>, ApiError> {
         let repository = self.repository(repository)?;
         if repository.owner == account {
@@ -248,7 +248,8 @@ fn new_data() -> Result<Data, ApiError> {
     })
 }
 
-/// Returns a new key pair of an app: the private key in PEM, the public one as it is kept.
+/// Generates the key pair of an app: the private key in PKCS #8 PEM, and the public key in PKCS #1
+/// DER as base64.
 pub fn app_keys() -> Result<(String, String), ApiError> {
     let key = KeyPair::generate(KeySize::Rsa2048)
         .map_err(|_| ApiError::new(500, "fakehub could not make a key for its app"))?;

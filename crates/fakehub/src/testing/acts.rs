@@ -1,4 +1,4 @@
-//! Acts that only tests cause: no page and no API here leads to them.
+//! Actions that only tests perform: no page and no API of fakehub leads to them.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl State {
-    /// A person's own copy of a repository, where the app is not installed.
+    /// Creates a person's fork of a repository, on which the app is not installed. Returns its id.
     pub fn fork(&mut self, repo: i64, by: By) -> Result<i64, ApiError> {
         let (name, branches) = {
             let origin = self.repository(repo)?;
@@ -40,7 +40,8 @@ impl State {
         self.emit_installation(Event::new("installation", action), id, account, json!({}))
     }
 
-    /// The button that opens a pull request taking a merged one back; returns its number.
+    /// Opens a pull request that reverts a merged one, as the button *Revert* does. Returns its
+    /// number.
     pub fn revert_pull(&mut self, repo: i64, number: i64, by: By) -> Result<i64, ApiError> {
         self.require_role(repo, by, Role::Write)?;
         let pull = self.pull(repo, number)?.clone();
@@ -64,7 +65,8 @@ impl State {
         self.open_pull(repo, &new, by)
     }
 
-    /// The head branch once more on top of where its base is now, pushed by force.
+    /// Rebases the head branch of a pull request onto the current head of its base, pushes that by
+    /// force, and returns the new head.
     pub fn rebase_branch(&mut self, target: IssueRef, by: By) -> Result<String, ApiError> {
         let IssueRef { repo, number } = target;
         let pull = self.pull(repo, number)?.clone();
@@ -77,8 +79,8 @@ impl State {
         Ok(sha)
     }
 
-    /// Moves a review to another commit, as GitHub has been seen to do on a rebase that changed
-    /// nothing. Nobody is told.
+    /// Moves a review to another commit, as GitHub has been seen to do after a rebase without
+    /// changes. No webhook is sent.
     pub fn rebind_review(
         &mut self,
         pull: IssueRef,

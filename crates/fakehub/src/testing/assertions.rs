@@ -1,4 +1,4 @@
-//! What can be seen on the web page beyond what the demo reads, for assertions.
+//! Views of what the web pages show, beyond those that the demo reads.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ pub struct CommitView {
     pub sha: String,
     pub message: String,
     pub parents: Vec<String>,
-    /// Logins, the author first, then the co-authors; `name <address>` for nobody's.
+    /// The logins of the author and the co-authors; `name <address>` if no account has the address.
     pub authors: Vec<String>,
     pub committer: String,
 }
@@ -37,17 +37,16 @@ pub struct CommitView {
 pub struct DeliveryView {
     pub id: i64,
     pub guid: String,
-    /// `issue_comment.created`, or `push`.
+    /// The event and its action, such as `issue_comment.created`, or `push` alone.
     pub event: String,
     pub redelivery: bool,
-    /// None while it waits.
+    /// `None` until the delivery is sent.
     pub status_code: Option<u16>,
     pub payload: Value,
 }
 
 impl Hub {
-    /// Returns the pull requests of a branch of the repository itself, whatever their state, oldest
-    /// first.
+    /// Returns the pull requests of a branch of the repository itself, open or not, oldest first.
     pub fn pulls_of(&self, repo: &str, branch: &str) -> Result<Vec<PullView>, ApiError> {
         let state = self.0.read();
         let id = state.repository_named(repo)?;
@@ -61,7 +60,7 @@ impl Hub {
         found.map(|issue| pull_view(&state, id, issue.number)).collect()
     }
 
-    /// Returns an issue, or a pull request seen as one.
+    /// Returns an issue, or the issue that a pull request also is on GitHub.
     pub fn issue(&self, repo: &str, number: i64) -> Result<IssueView, ApiError> {
         let state = self.0.read();
         let issue = state.issue(state.repository_named(repo)?, number)?;
@@ -77,7 +76,7 @@ impl Hub {
         })
     }
 
-    /// Title and body of the issues that are no pull requests, oldest first.
+    /// Returns number, title and body of the issues that are no pull requests, oldest first.
     pub fn issues(&self, repo: &str) -> Result<Vec<(i64, String, String)>, ApiError> {
         let state = self.0.read();
         let issues = &state.repository(state.repository_named(repo)?)?.issues;
@@ -88,14 +87,14 @@ impl Hub {
         Ok(issues.values().filter(is_issue).map(view).collect())
     }
 
-    /// Returns the paths of all files of a branch or commit.
+    /// Returns the paths of all files at a branch or commit.
     pub fn paths(&self, repo: &str, at: &str) -> Result<Vec<String>, ApiError> {
         let sha = self.sha(repo, at)?;
         let state = self.0.read();
         Ok(state.git_repo(state.repository_named(repo)?)?.paths(&sha)?)
     }
 
-    /// Returns the commit that a branch (or abbreviated id) stands for.
+    /// Returns the commit that a branch or (abbreviated) id stands for.
     pub fn commit(&self, repo: &str, at: &str) -> Result<CommitView, ApiError> {
         let sha = self.sha(repo, at)?;
         let state = self.0.read();
@@ -113,7 +112,7 @@ impl Hub {
         })
     }
 
-    /// Returns a file of a branch or commit as text; None when there is none.
+    /// Returns a file at a branch or commit as text, or `None` if there is no such file.
     pub fn file(&self, repo: &str, at: &str, path: &str) -> Result<Option<String>, ApiError> {
         let sha = self.sha(repo, at)?;
         let state = self.0.read();
@@ -121,7 +120,7 @@ impl Hub {
         Ok(contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Returns every delivery that is remembered, in the order of sending.
+    /// Returns all deliveries that are remembered, in the order of sending.
     pub fn deliveries(&self) -> Result<Vec<DeliveryView>, ApiError> {
         let state = self.0.read();
         state.data.deliveries.iter().map(delivery_view).collect()

@@ -1,4 +1,5 @@
-//! The handles of tests: webhooks held, lost and doubled, calls that fail, settings of GitHub's.
+//! Controls for tests: webhooks that are held, lost or doubled, calls that fail, and settings that
+//! people change on GitHub's web pages.
 
 use crate::{
     api_error::ApiError,
@@ -12,7 +13,7 @@ use crate::{
 };
 
 impl Hub {
-    /// Keeps webhooks back until [`Hub::release_webhooks`].
+    /// Holds webhooks back until [`Hub::release_webhooks`].
     pub fn hold_webhooks(&self) {
         self.0.webhooks.hold(true);
     }
@@ -21,7 +22,7 @@ impl Hub {
         self.0.webhooks.hold(false);
     }
 
-    /// Sends what was held back in the opposite order, the latest event first.
+    /// Sends the webhooks that were held back in reverse order, the latest event first.
     pub fn release_webhooks_reversed(&self) -> Result<(), ApiError> {
         self.0.change(|state| {
             let all = std::mem::take(&mut state.data.deliveries);
@@ -36,44 +37,46 @@ impl Hub {
         Ok(())
     }
 
-    /// The next `times` webhooks fail without arriving; the deliveries API lists them as failed.
+    /// Makes the next `times` webhooks fail without sending them. The deliveries API lists them as
+    /// failed.
     pub fn lose_webhooks(&self, times: usize) {
         self.0.webhooks.lose_next(times);
     }
 
-    /// The next `times` webhooks arrive twice, with the same GUID.
+    /// Sends the next `times` successful webhooks twice, with the same GUID.
     pub fn double_webhooks(&self, times: usize) {
         self.0.webhooks.double_next(times);
     }
 
-    /// Sends an event once more, as the button in the app's settings does.
+    /// Sends an event once more, as the button *Redeliver* in the app's settings does.
     pub fn redeliver(&self, delivery: i64) -> Result<(), ApiError> {
         self.0.change(|state| state.redeliver(delivery))
     }
 
-    /// The next `times` calls whose operation contains `operation` fail in the given way.
+    /// Makes the next `times` calls whose operation contains `operation` fail with `fault`.
     pub fn fail(&self, operation: &str, times: usize, fault: Fault) {
         self.0.faults.plan(operation, times, fault);
     }
 
-    /// Calls `observer` when a call has arrived and when it has been performed, before the answer
-    /// leaves. It runs in place: killing the caller in it kills it at exactly this point.
+    /// Calls `observer` when a call has arrived, and when it has been performed but not answered.
+    ///
+    /// The call waits for the observer, so that a test can kill the caller at exactly this point.
     pub fn on_effect(&self, observer: impl Fn(Phase, &Call) + Send + Sync + 'static) {
         self.0.log.observe(observer);
     }
 
-    /// Returns every call since the start, in order.
+    /// Returns all calls since the start, in order.
     pub fn calls(&self) -> Vec<Call> {
         self.0.log.calls()
     }
 
-    /// Returns the calls that fakehub does not know (answered 501): a test that has some should
-    /// fail.
+    /// Returns the calls that fakehub does not know and has answered with 501. A test should fail
+    /// if there are any.
     pub fn unknown(&self) -> Vec<Call> {
         self.calls().into_iter().filter(|call| call.status == Some(501)).collect()
     }
 
-    /// Another app's bot, `<name>[bot]`.
+    /// Adds the bot of another app, `<name>[bot]`.
     pub fn add_bot(&self, name: &str) -> Done<Person> {
         self.add(&format!("{name}[bot]"), AccountKind::Bot)
     }
@@ -92,7 +95,8 @@ impl Hub {
         })
     }
 
-    /// Takes a permission of the app away from the installation, or lowers it.
+    /// Sets the level of a permission of the installation, or takes the permission away if `level`
+    /// is `None`.
     pub fn set_app_permission(&self, owner: &str, name: &str, level: Option<Level>) -> Done {
         self.0.change(|state| {
             let account = state.account_named(owner)?.id;
@@ -107,12 +111,12 @@ impl Hub {
         })
     }
 
-    /// Suspends the app in an organisation, or lifts that.
+    /// Suspends the app in an organisation, or ends the suspension.
     pub fn suspend(&self, owner: &str, suspended: bool) -> Done {
         self.0.change(|state| state.suspend(owner, suspended))
     }
 
-    /// Installs the app on all repositories of an account that has some.
+    /// Installs the app on all repositories of an account. Fails with 404 if it has none.
     pub fn install_app(&self, owner: &str) -> Result<(), ApiError> {
         self.0.change(|state| {
             let owner = state.account_named(owner)?.id;

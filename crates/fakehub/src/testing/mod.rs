@@ -1,4 +1,4 @@
-//! What tests alone do to the local GitHub and read from it: the feature `testing`.
+//! What only tests do with the local GitHub and read from it (feature `testing`).
 
 mod acts;
 mod assertions;

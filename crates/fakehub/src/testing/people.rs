@@ -1,4 +1,4 @@
-//! What people do that the demo does not show.
+//! What people do in tests, beyond what the demo shows.
 
 use crate::{
     actions::{
@@ -20,13 +20,14 @@ impl Person {
         self.account
     }
 
-    /// Returns what they sign in with, to the API and to git (any user name, this as password).
+    /// Returns the person's token for the API and for git, where it is the password of any user.
     pub fn token(&self) -> Done<String> {
         let token = self.hub.0.read().account(self.account)?.token.clone();
         token.ok_or_else(ApiError::bad_credentials)
     }
 
-    /// Commits on top of `parent` (a branch or commit) and pushes that by force.
+    /// Commits on top of `parent` (a branch or commit), pushes that by force, and returns the id of
+    /// the commit.
     pub fn force_push(&self, repo: &str, branch: &str, parent: &str, edit: &Edit) -> Done<String> {
         self.act(repo, |state, id, by| {
             let parent = state.git_repo(id)?.resolve(parent).ok_or_else(ApiError::not_found)?;
@@ -36,7 +37,8 @@ impl Person {
         })
     }
 
-    /// Rebases the head of a pull request on its base and pushes that by force.
+    /// Rebases the head of a pull request onto its base, pushes that by force, and returns the new
+    /// head.
     pub fn rebase(&self, repo: &str, number: i64) -> Done<String> {
         self.act(repo, |state, id, by| state.rebase_branch(IssueRef { repo: id, number }, by))
     }
@@ -45,7 +47,7 @@ impl Person {
         self.act(repo, |state, id, by| state.move_branch(id, branch, None, by))
     }
 
-    /// A copy of the repository of their own; returns its full name.
+    /// Forks a repository, and returns the full name of the fork.
     pub fn fork(&self, repo: &str) -> Done<String> {
         self.act(repo, |state, id, by| {
             let fork = state.fork(id, by)?;
@@ -97,14 +99,15 @@ impl Person {
         })
     }
 
-    /// Makes GitHub move a review to another commit behind everybody's back.
+    /// Moves a review to another commit without a webhook, as GitHub has been seen to do.
     pub fn rebind_review(&self, repo: &str, number: i64, review: i64, commit: &str) -> Done {
         self.act(repo, |state, id, _| {
             state.rebind_review(IssueRef { repo: id, number }, review, commit)
         })
     }
 
-    /// Merges if the head is `expected`; a refusal with 409 otherwise.
+    /// Merges a pull request, and returns the head of the base afterwards. Fails with 409 if its
+    /// head is not `expected`.
     pub fn merge_at(
         &self,
         repo: &str,
@@ -117,7 +120,7 @@ impl Person {
         })
     }
 
-    /// Opens the pull request that takes a merged one back; returns its number.
+    /// Opens a pull request that reverts a merged one, and returns its number.
     pub fn revert(&self, repo: &str, number: i64) -> Done<i64> {
         self.act(repo, |state, id, by| state.revert_pull(id, number, by))
     }
@@ -136,7 +139,7 @@ impl Person {
         self.open_new_issue(repo, &new_issue(title, body, labels))
     }
 
-    /// Opens an issue with a form, which has these labels.
+    /// Opens an issue with a form that has these labels.
     pub fn fill_in_form(&self, repo: &str, title: &str, body: &str, labels: &[&str]) -> Done<i64> {
         self.open_new_issue(repo, &NewIssue { has_form: true, ..new_issue(title, body, labels) })
     }
@@ -173,7 +176,7 @@ impl Person {
         })
     }
 
-    /// Presses *Re-run* at a check run.
+    /// Presses the button *Re-run* of a check run.
     pub fn rerequest(&self, repo: &str, check_run: i64) -> Done {
         self.act(repo, |state, id, by| state.rerequest_check_run(id, check_run, by))
     }
