@@ -332,8 +332,8 @@ async fn each_bound_that_is_open_is_seen() {
         (Way::Runs, Hole::Budget, "budget: "),
     ] {
         let mut found = Vec::new();
-        for seed in 1..=32 {
-            found.extend(play(Play { way, hole, seed, runs: 10 }, engine.again()).await.0);
+        for seed in 1..=8 {
+            found.extend(play(Play { way, hole, seed, runs: 40 }, engine.again()).await.0);
             if found.iter().any(|it| it.starts_with(word)) {
                 break;
             }
