@@ -1,7 +1,7 @@
 //! Generated lives of stacks, of which each step is planned cold and warm. Both must give the same
 //! plan, the same drift, or the same error.
 //!
-//! Usually this is a sample, per engine: four lives with the provider of the tests, and two with
+//! Usually this is a sample, per engine: four lives with the provider of the tests, and one with
 //! AWS, whose provider takes seconds to start. `PLANWRIGHT_VARIATIONS=all` (`tests/run nightly`)
 //! runs all of them with both engines.
 
@@ -55,7 +55,7 @@ async fn parameters(engine: &str) {
     // Lives of one index have the same names, so each engine has a world of its own.
     let moto = Moto::start();
     let mut tally = Tally::default();
-    for index in chosen(engine, 4) {
+    for index in chosen(engine, 2) {
         let life = variation(&World::Aws, index);
         let stack = aws(engine, &moto, &life.steps[0].tree).await;
         tally.add(&live(stack, &life, Some(&moto)).await);
