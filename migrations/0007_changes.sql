@@ -1,5 +1,5 @@
--- A change goes on after its plan set was recorded: it stands here from its first step on. Until then it
--- is what the plan set was recorded with (`plan_sets.report`, which nothing edits any more).
+-- The current state of the change of a plan set. First step of moving it out of `plan_sets.report`: both are
+-- written, and `report` is read until no version is left that writes only that.
 CREATE TABLE changes (
     plan_set BIGINT NOT NULL PRIMARY KEY REFERENCES plan_sets (id),
     change TEXT NOT NULL

@@ -144,10 +144,17 @@ impl Store {
     }
 
     /// Records the current state of the change of a plan set.
+    ///
+    /// Writes it to `plan_sets.report` as well, where the version before keeps it. That column is
+    /// read as long as both versions may run side by side, since only it has what either wrote.
     pub async fn record_change(&self, id: PlanSetId, change: &Change) -> Result<(), Error> {
+        const REPORT: &str = "UPDATE plan_sets SET report = $2 WHERE id = $1";
         const CHANGE: &str = "INSERT INTO changes (plan_set, change) VALUES ($1, $2) \
              ON CONFLICT (plan_set) DO UPDATE SET change = excluded.change";
-        self.db.execute(CHANGE, binds![id, change]).await.map(drop)
+        let mut tx = self.db.begin().await?;
+        tx.execute(REPORT, binds![id, change]).await?;
+        tx.execute(CHANGE, binds![id, change]).await?;
+        tx.commit().await
     }
 
     /// Returns the newest plan set of a pull request.
@@ -155,8 +162,7 @@ impl Store {
         &self,
         id: PullRequestId,
     ) -> Result<Option<RecordedPlanSet>, Error> {
-        const LATEST: &str = "SELECT plan_sets.*, change FROM plan_sets \
-             LEFT JOIN changes ON plan_set = id \
+        const LATEST: &str = "SELECT * FROM plan_sets \
              WHERE repository = $1 AND number = $2 ORDER BY id DESC LIMIT 1";
         match self.db.row(LATEST, binds![id.repository, id.number]).await? {
             Some(row) => self.with_plans(&row).await.map(Some),
@@ -165,9 +171,7 @@ impl Store {
     }
 
     pub async fn plan_set(&self, id: PlanSetId) -> Result<Option<RecordedPlanSet>, Error> {
-        const PLAN_SET: &str = "SELECT plan_sets.*, change FROM plan_sets \
-             LEFT JOIN changes ON plan_set = id WHERE id = $1";
-        match self.db.row(PLAN_SET, binds![id]).await? {
+        match self.db.row("SELECT * FROM plan_sets WHERE id = $1", binds![id]).await? {
             Some(row) => self.with_plans(&row).await.map(Some),
             None => Ok(None),
         }
@@ -227,11 +231,8 @@ impl Store {
             created_at: row.read("created_at")?,
             plans: plans.iter().map(plan_from_row).collect::<Result<_, _>>()?,
         };
-        let change = match row.read_optional("change")? {
-            Some(change) => change,
-            None => row.read("report")?,
-        };
-        Ok(RecordedPlanSet { id, posted_at: row.read_optional("posted_at")?, plan_set, change })
+        let posted_at = row.read_optional("posted_at")?;
+        Ok(RecordedPlanSet { id, posted_at, plan_set, change: row.read("report")? })
     }
 }
 

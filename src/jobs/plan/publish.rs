@@ -3,7 +3,7 @@
 use planwright_core::{change::Change, job::Target, pull_request::PullRequestState};
 use planwright_store::PlanSetId;
 
-use super::Planning;
+use super::{Planning, look::Subject};
 use crate::{
     app::App,
     flow::{Error, Result, id_of, outbox},
@@ -64,18 +64,18 @@ async fn make_ready(planning: &Planning<'_>, change: &Change) -> Result<()> {
     Ok(())
 }
 
-/// Completes the check run of a head whose planning was stopped; otherwise it would be in progress
-/// for ever.
+/// Completes the check run of a head whose planning was stopped, if it is in progress; otherwise it
+/// would be so for ever.
 pub async fn stopped(planning: &Planning<'_>) -> Result<()> {
     let (app, target) = (planning.context.app, planning.context.target);
     let change = planning.change().stopped()?;
     let known = app.store.pull_request(planning.id()).await?;
     let is_cancelled = known.is_some_and(|it| it.cancel_requested >= Some(it.generation));
-    if is_cancelled {
+    if is_cancelled && planning.looked.subject != Subject::OtherBase {
         // Otherwise a newer planning is about to update the comment.
         outbox::comment(app, target, &change).await?;
     }
-    outbox::check(app, target, &change).await?;
+    outbox::end_check(app, target, &change).await?;
     Err(Error::Stopped)
 }
 

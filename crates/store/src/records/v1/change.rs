@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use planwright_core::{
     agent::{budget, call, event},
     approval, change,
@@ -40,6 +42,23 @@ pub(crate) fn unfinished_from_text(text: &str) -> Result<verdict::Unfinished, Re
         return from_text::<_, Unfinished>(text);
     }
     Ok(verdict::Unfinished::Told(text.to_owned()))
+}
+
+/// What an agent run left unfinished, as a text in a verdict: the version before knows only a
+/// sentence there, and must still read the change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct UnfinishedText(String);
+
+impl Mirror<verdict::Unfinished> for UnfinishedText {
+    fn store(value: &verdict::Unfinished) -> Self {
+        Self(unfinished_to_text(value))
+    }
+
+    /// A text that only a later version can read is shown as it is.
+    fn load(self) -> verdict::Unfinished {
+        unfinished_from_text(&self.0).unwrap_or(verdict::Unfinished::Told(self.0))
+    }
 }
 
 records! {
@@ -197,7 +216,7 @@ records! {
     }
     enum RequirementStatus for verdict::RequirementStatus {
         Children,
-        Unfinished(why: Unfinished),
+        Unfinished(why: UnfinishedText),
         NothingPlanned,
         Outcome(outcome: Outcome),
         Same,
