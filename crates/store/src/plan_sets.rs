@@ -2,8 +2,9 @@
 //! stack.
 //!
 //! A plan set never changes, except that the time at which its digest was first posted is set once.
-//! The change that it belongs to is updated in a table of its own. Whether a plan set is still
-//! valid is decided in `core`. Sensitive values are replaced by HMACs before they come here.
+//! The change that it belongs to is a value beside it, stored in the same row and updated there.
+//! Whether a plan set is still valid is decided in `core`. Sensitive values are replaced by HMACs
+//! before they come here.
 
 use std::fmt;
 
@@ -144,17 +145,9 @@ impl Store {
     }
 
     /// Records the current state of the change of a plan set.
-    ///
-    /// Writes it to `plan_sets.report` as well, where the version before keeps it. That column is
-    /// read as long as both versions may run side by side, since only it has what either wrote.
     pub async fn record_change(&self, id: PlanSetId, change: &Change) -> Result<(), Error> {
         const REPORT: &str = "UPDATE plan_sets SET report = $2 WHERE id = $1";
-        const CHANGE: &str = "INSERT INTO changes (plan_set, change) VALUES ($1, $2) \
-             ON CONFLICT (plan_set) DO UPDATE SET change = excluded.change";
-        let mut tx = self.db.begin().await?;
-        tx.execute(REPORT, binds![id, change]).await?;
-        tx.execute(CHANGE, binds![id, change]).await?;
-        tx.commit().await
+        self.db.execute(REPORT, binds![id, change]).await.map(drop)
     }
 
     /// Returns the newest plan set of a pull request.
