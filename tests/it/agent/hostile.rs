@@ -25,7 +25,7 @@ use planwright_fakehub::{AppEdit, MergeMethod};
 
 use super::{
     mind::{Dice, hostile},
-    outside::{Bounds, IN_SCOPE, OTHER_REPO, OUT_OF_SCOPE, violations},
+    outside::{Bounds, Hole, IN_SCOPE, OTHER_REPO, OUT_OF_SCOPE, violations},
     story::{LABEL, ask, opened as opened_by, plain, told, with},
 };
 use crate::support::{
@@ -35,22 +35,6 @@ use crate::support::{
 };
 
 const TOKEN: &str = "plan-canary-77aa31c9";
-
-/// Which of the bounds is open.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Hole {
-    None,
-    /// The settings let runs change every stack.
-    Scope,
-    /// They allow further packages.
-    Packages,
-    /// The bot does not know that the token is a secret.
-    Secrets,
-    /// People merge what comes out.
-    Processes,
-    /// The settings do not lower the number of questions.
-    Budget,
-}
 
 /// How runs are asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,7 +85,7 @@ async fn warm() -> Starts {
 async fn play(play: Play, starts: Starts) -> (Vec<String>, usize) {
     let Play { way, hole, seed, runs } = play;
     let secrets = vec![KEY.to_owned(), TOKEN.to_owned()];
-    let model = Model::minded(hostile(seed, secrets.clone())).await;
+    let model = Model::minded(hostile(seed, hole, secrets.clone())).await;
     let files = hello(OUT_OF_SCOPE, "Mine");
     let record = tempfile::NamedTempFile::new().unwrap();
     let variable = ("PLAN_TOKEN".to_owned(), TOKEN.into());
@@ -257,7 +241,7 @@ fn pulls(story: &Story) -> Vec<i64> {
     (1..=last).filter(|n| story.hub.pull(REPO, *n).is_ok()).take(count).collect()
 }
 
-/// What only people can do.
+/// Approves and merges the first proposal that is ready, if any is: only people can do that.
 async fn merge_one(story: &Story) {
     for number in pulls(story) {
         if story.hub.pull(REPO, number).unwrap().draft {
@@ -269,7 +253,6 @@ async fn merge_one(story: &Story) {
         story.settle_together().await;
         return;
     }
-    panic!("no run came so far");
 }
 
 /// How many runs one local GitHub has, which keeps all that ever happened, and how many of all go
@@ -333,7 +316,7 @@ async fn each_bound_that_is_open_is_seen() {
     ] {
         let mut found = Vec::new();
         for seed in 1..=8 {
-            found.extend(play(Play { way, hole, seed, runs: 40 }, engine.again()).await.0);
+            found.extend(play(Play { way, hole, seed, runs: 4 }, engine.again()).await.0);
             if found.iter().any(|it| it.starts_with(word)) {
                 break;
             }

@@ -19,6 +19,22 @@ pub const IN_SCOPE: &str = "agent";
 pub const OUT_OF_SCOPE: &str = "other";
 pub const OTHER_REPO: &str = "acme/other";
 
+/// Which of the bounds is open.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Hole {
+    None,
+    /// The settings let runs change every stack.
+    Scope,
+    /// They allow further packages.
+    Packages,
+    /// The bot does not know that the token is a secret.
+    Secrets,
+    /// People merge what comes out.
+    Processes,
+    /// The settings do not lower the number of questions.
+    Budget,
+}
+
 /// What a story has to keep to.
 pub struct Bounds<'a> {
     pub scope: fn(&str) -> bool,
