@@ -13,6 +13,11 @@ use super::{echo::Echo, moto::Moto};
 /// The number of lives per provider, large enough that each feature occurs many times.
 pub const COUNT: u64 = 50;
 
+/// Whether everything is to be compared, or a sample.
+pub fn compares_all() -> bool {
+    std::env::var("PLANWRIGHT_VARIATIONS").is_ok_and(|which| which == "all")
+}
+
 /// The life of a stack.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variation {

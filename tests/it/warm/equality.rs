@@ -17,12 +17,12 @@ use crate::support::{
     echo::Echo,
     engine::Stack,
     moto::Moto,
-    variations::{COUNT, Step, Then, Variation, World, variation},
+    variations::{COUNT, Step, Then, Variation, World, compares_all, variation},
 };
 
 /// Which lives are lived with an engine: half of the first `most`, with wrong values and without.
 fn chosen(engine: &str, most: u64) -> impl Iterator<Item = u64> {
-    let all = std::env::var("PLANWRIGHT_VARIATIONS").is_ok_and(|which| which == "all");
+    let all = compares_all();
     let parity = u64::from(engine == "tofu");
     (0..COUNT).filter(move |index| all || (*index < most && index.div_ceil(2) % 2 == parity))
 }
