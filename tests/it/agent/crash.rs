@@ -21,10 +21,13 @@ use planwright_fakehub::{Hub, Role, Settings};
 use planwright_store::{PullRequestId, Store};
 
 use super::story::{LABEL, plain};
-use crate::support::{
-    bot::{CONFIG, REPO},
-    model::{KEY, Model, Said},
-    process::Process,
+use crate::{
+    crash::step,
+    support::{
+        bot::{CONFIG, REPO},
+        model::{KEY, Model, Said},
+        process::Process,
+    },
 };
 
 /// A story that takes longer is lost.
@@ -181,7 +184,7 @@ async fn a_run_that_is_killed_before_any_event_ends_as_if_nothing_had_happened()
     assert!(golden.is_complete(), "{}", unharmed.told);
     let events = unharmed.log.len() as u64;
     assert!(events > 20);
-    let ended: Vec<(u64, Ended)> = futures::stream::iter(0..events)
+    let ended: Vec<(u64, Ended)> = futures::stream::iter((0..events).step_by(step()))
         .map(|seq| async move { (seq, play(Some(seq)).await) })
         .buffer_unordered(3)
         .collect()

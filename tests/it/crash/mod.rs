@@ -2,7 +2,7 @@
 //!
 //! Nothing may be lost and nothing may happen twice, on either database. With
 //! `PLANWRIGHT_CRASH_STEP=2` the bot is killed after every second effect: on SQLite after the first,
-//! the third and so on, on Postgres after the others.
+//! the third and so on, on Postgres after the others. A run of the agent is killed likewise.
 
 mod effects;
 mod engine;
@@ -57,7 +57,7 @@ async fn killed_after_each_effect(database: &str, on_postgres: bool) {
 }
 
 /// The bot is killed after every n-th effect, by default after each.
-fn step() -> usize {
+pub fn step() -> usize {
     std::env::var("PLANWRIGHT_CRASH_STEP").map_or(1, |step| step.parse().unwrap())
 }
 
