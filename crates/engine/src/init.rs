@@ -124,7 +124,8 @@ impl Engine {
         let command = Command { name: "init", args, captures: false };
         let _cache = self.provider_cache(control).await?;
         self.command(context, command).await?;
-        backend_is(&tree, &root.backend.kind)
+        backend_is(&tree, &root.backend.kind)?;
+        modules_are_local(&tree)
     }
 
     /// Keeps every other `init` out of the provider cache, in this process and in others.
@@ -269,6 +270,54 @@ struct Data {
 #[derive(Deserialize)]
 struct DataBackend {
     r#type: String,
+}
+
+/// Checks that every module that the engine installed is a folder of the tree. Anything else could
+/// change while the tree stays the same, and was approved by nobody.
+fn modules_are_local(tree: &Path) -> Result<(), Error> {
+    let file = tree.join(DATA).join("modules").join("modules.json");
+    let bytes = match fs::read(&file) {
+        Ok(bytes) => bytes,
+        // Without a `module` block there is no such file.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io(format!("reading {}", file.display()))(error)),
+    };
+    let installed: Installed = serde_json::from_slice(&bytes)
+        .map_err(|error| Error::unreadable("the list of installed modules", error.to_string()))?;
+    let is_local = |module: &Module| {
+        let is_relative = ["./", "../"].iter().any(|start| module.source.starts_with(start));
+        let is_plain = |part| matches!(part, std::path::Component::Normal(name) if name != DATA);
+        module.key.is_empty() || is_relative && Path::new(&module.dir).components().all(is_plain)
+    };
+    match installed.modules.iter().find(|module| !is_local(module)) {
+        None => Ok(()),
+        Some(module) => Err(Error::unreadable(
+            "the rendered tree",
+            format!(
+                "its module `{}` comes from `{}`, which is not a folder of the package",
+                module.key, module.source
+            ),
+        )),
+    }
+}
+
+/// The list that the engine keeps of the modules that it installed.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Installed {
+    modules: Vec<Module>,
+}
+
+/// An installed module.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Module {
+    /// Its address, such as `site.rules`; empty for the root module.
+    key: String,
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    dir: String,
 }
 
 /// Checks the type of the initialised backend: without a `backend` block in the tree, the engine

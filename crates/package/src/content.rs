@@ -10,11 +10,16 @@ use super::files::{Files, FilesError};
 
 /// Returns the files below the folder `under`, by path relative to it.
 ///
-/// Fails if two paths differ only in case, or if a file cannot be read.
+/// Fails if two paths differ only in case, if a path has a control character, or if a file cannot be
+/// read.
 pub fn tree(files: &dyn Files, under: &str) -> Result<BTreeMap<String, Vec<u8>>, FilesError> {
     let mut tree = BTreeMap::new();
     let mut folded: BTreeMap<String, String> = BTreeMap::new();
     for path in files.paths(under)? {
+        // The list of the digest has a line for each file.
+        if path.contains(char::is_control) {
+            return Err(FilesError::ControlCharacter { path });
+        }
         // Folders collide as files do: `a/x` and `A/y` share a folder on case-insensitive file
         // systems.
         for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
@@ -62,6 +67,15 @@ mod tests {
             vec![("p/a", "2"), ("p/b", "1")],
         ] {
             assert_ne!(digest_of(&other), base, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_could_be_two_lines_of_the_digest_is_refused() {
+        for path in ["p/README\nsha256:0  modules/evil.tf", "p/a\rb", "p/a\u{85}b", "p/a\0b"] {
+            let files: MemoryFiles = [(path, "")].into_iter().collect();
+            let refused = matches!(tree(&files, "p"), Err(FilesError::ControlCharacter { .. }));
+            assert!(refused, "{path:?}");
         }
     }
 

@@ -25,6 +25,8 @@ pub enum FilesError {
     NotRegular { path: String },
     #[error("the path `{path}` is not UTF-8")]
     NotUtf8 { path: String },
+    #[error("the path {path:?} has a control character, by which two trees could be taken for one")]
+    ControlCharacter { path: String },
     #[error("`{path}` and `{other}` differ only in case, so they are one file on some machines")]
     CaseCollision { path: String, other: String },
     #[error("`{path}` cannot be read: {why}")]
@@ -36,6 +38,7 @@ impl FilesError {
         let (code, path, fix) = match self {
             Self::NotRegular { path } => ("not_regular", path, "replace it by the file it means"),
             Self::NotUtf8 { path } => ("path_not_utf8", path, "rename it"),
+            Self::ControlCharacter { path } => ("path_control_character", path, "rename it"),
             Self::CaseCollision { path, .. } => ("case_collision", path, "rename one of them"),
             Self::Unreadable { path, .. } => ("unreadable", path, "make it readable"),
         };

@@ -2,7 +2,7 @@
 //!
 //! A JSON file is converted to the blocks that it would have in HCL, so that callers handle one
 //! form. Only the repository's own packages are checked: built-in packages are tested before a
-//! release. What a module means is left to the engine.
+//! release. What a module means is left to the engine, but for what `module_code` refuses.
 
 use hcl_edit::{
     Ident,
@@ -14,16 +14,21 @@ use serde_json::Value;
 
 use planwright_core::finding::{Finding, Location};
 
-use super::{loaded_package::Package, source::Source};
+use super::{loaded_package::Package, module_code, source::Source, unique_json::UniqueJson};
 
-/// Returns a finding for each module file that is not valid HCL or JSON.
+/// Returns a finding for each module file that is not valid HCL or JSON, or has what no module may
+/// contain.
 pub(crate) fn findings(package: &Package) -> Vec<Finding> {
     if matches!(package.source, Source::BuiltIn(_)) {
         return Vec::new();
     }
     let modules = package.files.iter().filter(|(path, _)| path.starts_with("modules/"));
     modules
-        .filter_map(|(path, bytes)| bodies(&format!("{}/{path}", package.origin), bytes)?.err())
+        .flat_map(|(path, bytes)| match bodies(&format!("{}/{path}", package.origin), bytes) {
+            None => Vec::new(),
+            Some(Ok(bodies)) => module_code::findings(&package.origin, path, bytes, &bodies),
+            Some(Err(finding)) => vec![finding],
+        })
         .collect()
 }
 
@@ -60,7 +65,7 @@ fn hcl(bytes: &[u8]) -> Result<Vec<Body>, Flaw> {
 }
 
 fn json(bytes: &[u8]) -> Result<Vec<Body>, Flaw> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+    let UniqueJson(value) = serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         let end = text.find(" at line ").unwrap_or(text.len());
         ((error.line(), error.column()), text[..end].to_owned())
@@ -79,7 +84,7 @@ fn labels(around: Option<&str>, name: &str) -> Option<usize> {
     match (around, name) {
         (None, "terraform" | "import" | "moved" | "removed")
         | (Some("terraform"), "required_providers") => Some(0),
-        (None, "check") => Some(1),
+        (None, "check" | "module") => Some(1),
         (None, "resource" | "data" | "ephemeral" | "list" | "action") | (Some("check"), "data") => {
             Some(2)
         }
