@@ -62,6 +62,8 @@ pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdic
         stacks: &stacks,
         unfinished: unfinished.as_ref(),
         changes_settings: input.change.settings.is_some(),
+        changes_code: !input.change.code.is_empty(),
+        code: &input.change.code_digests(),
         principals: &principals,
         reviews: &reviews(app, input, &may_write).await?,
         allowances: &allowances(app, input, &may_write).await?,
@@ -102,7 +104,21 @@ pub async fn principals(app: &App, target: &Target, pull: &PullRequest) -> Resul
     let pushers = app.store.pushers(target.repository.id, &pull.head_ref, &heads).await?;
     principals
         .extend(pushers.iter().map(|(user, login)| principal(user, login, PrincipalRole::Pushed)));
+    let repository = target.repository.id;
+    let codes = app.store.latest_plan_set(id_of(target)).await?;
+    let codes = codes.map_or_else(BTreeSet::new, |recorded| recorded.change.code_digests());
+    if !codes.is_empty() {
+        let approved = app.store.approved_code(repository).await?;
+        for code in codes.iter().filter(|code| !approved.may_apply(code)) {
+            principals.extend(authors(app.store.code_authors(repository, code).await?));
+        }
+    }
     Ok(principals.into_iter().collect())
+}
+
+/// Returns the authors of code as principals of a change that runs it.
+pub fn authors(authors: BTreeMap<UserId, Login>) -> impl Iterator<Item = Principal> {
+    authors.into_iter().map(|(user, login)| Principal { user, login, why: PrincipalRole::Authored })
 }
 
 pub fn plan_set_facts(recorded: &RecordedPlanSet) -> PlanSetFacts {

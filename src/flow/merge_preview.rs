@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 use planwright_core::{
     canonical::canonical,
-    change::SettingsChange,
+    change::{CodeChange, SettingsChange},
     digest::Digest,
     finding::Finding,
     job::Target,
@@ -26,6 +26,7 @@ use planwright_package::{
     affected::{Reason, affected, uses},
     files::{Files as _, FilesError, MemoryFiles},
     lock::shared_state,
+    own_code,
     repository::{self, STACKS},
 };
 use planwright_store::Stage;
@@ -35,6 +36,9 @@ use crate::app::App;
 
 /// The version of the built-in rules for plans; raised when those rules change.
 const RULES: &str = "rules/1";
+
+/// Where GitHub looks for code owners.
+const CODEOWNERS: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
 
 /// How long after a merge its commit may not be in git yet.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
@@ -266,6 +270,36 @@ impl MergePreview {
         let after = repository::config(merged)?;
         let before = self.config.as_ref().ok();
         Ok(Some(SettingsChange::Changed(setting_changes(before, &after))))
+    }
+
+    /// Returns the code that the change adds or edits: packages of the repository, and the file by
+    /// which GitHub asks for reviews. Nothing is code in a repository without settings.
+    pub fn code_changes(&self) -> Vec<CodeChange> {
+        let (Ok(base), Ok(merged), Ok(_)) = (&self.base, &self.merged, &self.config) else {
+            return Vec::new();
+        };
+        let before = own_code::digests(base);
+        let after = own_code::digests(merged);
+        let packages: Vec<CodeChange> = after
+            .iter()
+            .filter(|(folder, digest)| before.get(*folder) != Some(digest))
+            .map(|(path, digest)| CodeChange { path: path.clone(), digest: Some(digest.clone()) })
+            .collect();
+        // Files of a folder that is no package yet become code when it is one.
+        let roots = folders(self.config.as_ref().ok());
+        let all: BTreeSet<String> = before.into_keys().chain(after.into_keys()).collect();
+        let is_in = |path: &str, folder: &String| {
+            path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let is_loose = |path: &&String| {
+            roots.iter().any(|root| root != STACKS && is_in(path, root))
+                && !all.iter().any(|folder| is_in(path, folder))
+        };
+        let loose = self.changed.iter().filter(is_loose);
+        let loose = loose.map(|path| CodeChange { path: path.clone(), digest: None });
+        let owners = CODEOWNERS.into_iter().filter(|path| self.changed.contains(*path));
+        let owners = owners.map(|path| CodeChange { path: path.to_owned(), digest: None });
+        packages.into_iter().chain(loose).chain(owners).collect()
     }
 
     /// Returns every stack that the change affects, with all reasons.

@@ -8,6 +8,7 @@ pub mod catch_up;
 pub mod facts;
 pub mod merge_preview;
 pub mod outbox;
+pub mod own_code;
 pub mod propose;
 pub mod pull_snapshot;
 pub mod run_log;

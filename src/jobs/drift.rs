@@ -13,7 +13,7 @@ use planwright_view::{Missing, Refusal};
 use super::{Run, plan};
 use crate::{
     app::App,
-    flow::{JobContext, Result, id_of, merge_preview, outbox},
+    flow::{JobContext, Result, id_of, merge_preview, outbox, own_code::Base},
 };
 
 impl Run for Drift {
@@ -43,7 +43,10 @@ async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
     for stack in wanted {
         let report = match applied.iter().find(|applied| applied.stack == stack) {
             None => DriftCheck::NeverApplied,
-            Some(applied) => plan::drift_of(context, &mirror, &config, applied).await?,
+            Some(applied) => {
+                let base = Base { mirror: &mirror, commit: &pull.base, config: &config };
+                plan::drift_of(context, base, applied).await?
+            }
         };
         app.metrics.drift_check(&report);
         reports.push((stack, report));

@@ -15,7 +15,7 @@ use planwright_core::{
     plan::Plan,
 };
 use planwright_package::Prepared;
-use planwright_store::{RunId, Stage};
+use planwright_store::{ApprovedCode, RunId, Stage};
 use planwright_view::NextStep;
 
 use super::{
@@ -27,7 +27,10 @@ use crate::{
         Logged, scrubbed,
         workspace::{Workspace, touched},
     },
-    flow::{JobContext, Result},
+    flow::{
+        JobContext, Result, merge_preview,
+        own_code::{AllowedCode, Base, approved_code},
+    },
 };
 
 /// How many changes of one stack are shown to the model.
@@ -62,12 +65,18 @@ async fn plan_all(
     workspace: &Workspace,
     context: &JobContext<'_>,
 ) -> Result<Event> {
+    let (app, target, request) = (context.app, context.target, &logged.run.request);
+    let mirror = merge_preview::with(app, target, &request.base_ref, &request.base).await?;
+    let config = &workspace.configuration.config;
+    let base = Base { mirror: &mirror, commit: &request.base, config };
+    let approved = approved_code(app, target.repository.id, base).await?;
     let mut stacks = Vec::new();
     let mut digests = Vec::new();
     let mut destroys = 0;
     let mut is_planned = true;
     for (stack, is_there) in touched(&logged.run, workspace) {
-        let edited = EditedStack { run: logged.id, stack: &stack, is_there, workspace };
+        let approved = &approved;
+        let edited = EditedStack { run: logged.id, stack: &stack, is_there, workspace, approved };
         match plan_one(&edited, context).await? {
             Ok(plan) => {
                 let gone = plan.resources.iter().filter(|it| it.action.is_destructive()).count();
@@ -96,11 +105,12 @@ struct EditedStack<'a> {
     /// Whether it still exists after the edits.
     is_there: bool,
     workspace: &'a Workspace,
+    approved: &'a ApprovedCode,
 }
 
 /// Plans one stack. The inner error is worded for whoever can fix the configuration.
 async fn plan_one(
-    EditedStack { run, stack, is_there, workspace }: &EditedStack<'_>,
+    EditedStack { run, stack, is_there, workspace, approved }: &EditedStack<'_>,
     context: &JobContext<'_>,
 ) -> Result<Result<Plan, String>> {
     let app = context.app;
@@ -119,7 +129,9 @@ async fn plan_one(
     // same time.
     let dir = app.data.join("preview").join(run.to_string()).join(stack.to_string());
     let config = &workspace.configuration.config;
-    let site = Site { repository: context.target.repository.id, config, dir: dir.clone() };
+    let repository = context.target.repository.id;
+    let code = AllowedCode::OfPlans(approved);
+    let site = Site { repository, config, dir: dir.clone(), code };
     let work = Work::open(app, site, kind, prepared).await;
     let plan = match work {
         Ok(work) => planned(work.plan(&app.plan_env, context, Stage::Wait).await),

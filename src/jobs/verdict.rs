@@ -65,7 +65,7 @@ pub async fn judged(
     config: Checked<RepoConfig>,
 ) -> Result<Change> {
     let change = recorded.change.clone();
-    let config = match merge_preview::rules(config, change.is_about_settings_only()) {
+    let config = match merge_preview::rules(config, change.is_about_rules_only()) {
         Ok(config) => config,
         Err(findings) => return Ok(change.settings_unreadable(findings)?),
     };

@@ -5,6 +5,7 @@
 
 mod agent_runs;
 mod approvals;
+mod approved_code;
 mod files;
 mod inbox;
 mod issue_labels;

@@ -26,11 +26,17 @@ pub struct PlanSetFacts {
     pub posted_at: Option<Timestamp>,
 }
 
-/// Returns the digest over the plans of all stacks, to which an approval is bound.
-pub fn plan_set_digest(plans: &BTreeMap<StackId, Digest>) -> Digest {
+/// Returns the digest over the plans of all stacks and the repository's own code, to which an
+/// approval is bound. Without such code it is the digest over the plans.
+pub fn plan_set_digest(plans: &BTreeMap<StackId, Digest>, code: &BTreeSet<Digest>) -> Digest {
     let parts: Vec<String> =
         plans.iter().flat_map(|(stack, digest)| [stack.to_string(), digest.to_string()]).collect();
-    Digest::of_parts("v1", parts.iter().map(String::as_bytes))
+    let plans = Digest::of_parts("v1", parts.iter().map(String::as_bytes));
+    if code.is_empty() {
+        return plans;
+    }
+    let parts = ["code", plans.as_str()].into_iter().chain(code.iter().map(Digest::as_str));
+    Digest::of_parts("v1", parts.map(str::as_bytes))
 }
 
 /// Someone who shaped the configuration of a change, and so may not approve it.
@@ -361,12 +367,16 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_of_a_plan_set_depends_on_each_stack_and_each_plan() {
+    fn the_digest_of_a_plan_set_depends_on_each_stack_each_plan_and_the_code() {
         let stack = |name| StackId::parse(name).unwrap();
-        let set =
-            |name, digest| plan_set_digest(&[(stack(name), Digest::from_text(digest))].into());
-        assert_ne!(set("a", "v1:1"), set("b", "v1:1"));
-        assert_ne!(set("a", "v1:1"), set("a", "v1:2"));
-        assert_eq!(set("a", "v1:1"), set("a", "v1:1"));
+        let set = |name, digest, code: &[&str]| {
+            let code = code.iter().map(|text| Digest::from_text(*text)).collect();
+            plan_set_digest(&[(stack(name), Digest::from_text(digest))].into(), &code)
+        };
+        assert_ne!(set("a", "v1:1", &[]), set("b", "v1:1", &[]));
+        assert_ne!(set("a", "v1:1", &[]), set("a", "v1:2", &[]));
+        assert_eq!(set("a", "v1:1", &[]), set("a", "v1:1", &[]));
+        assert_ne!(set("a", "v1:1", &[]), set("a", "v1:1", &["sha256:1"]));
+        assert_ne!(set("a", "v1:1", &["sha256:1"]), set("a", "v1:1", &["sha256:2"]));
     }
 }

@@ -12,10 +12,10 @@ mod tests;
 mod transition;
 mod warning;
 
-pub use record::{Basis, ChangeRecord, SettingsChange};
+pub use record::{Basis, ChangeRecord, CodeChange, SettingsChange};
 pub use stack::{DriftCheck, NotPlanned, PlanOutcome, StackChange, StackProgress};
 pub use state::ChangeState;
 pub use transition::{
-    Block, Change, Judgement, PlannedSet, QueuePlace, Replanned, Transition, WrongState,
+    Block, Change, Judgement, PlannedSet, QueuePlace, Replanned, StackAgain, Transition, WrongState,
 };
 pub use warning::Warning;

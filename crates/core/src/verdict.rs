@@ -29,6 +29,10 @@ pub struct VerdictFacts<'a> {
     pub unfinished: Option<&'a Unfinished>,
     /// Whether the change is one of `planwright.yaml`, which needs an approval of its own.
     pub changes_settings: bool,
+    /// Whether it adds or changes code, which needs an approval although no stack may run it yet.
+    pub changes_code: bool,
+    /// The content digests of the repository's own code that it adds, changes or runs.
+    pub code: &'a BTreeSet<Digest>,
     pub principals: &'a [Principal],
     pub reviews: &'a [Review],
     pub allowances: &'a [Allowance],
@@ -300,7 +304,7 @@ fn fresh(facts: &VerdictFacts) -> Requirement {
         current: current.base.clone(),
     };
     let plans = facts.stacks.iter().filter_map(|s| Some((s.stack.clone(), s.digest.clone()?)));
-    let is_same_plans = planned.digest == approval::plan_set_digest(&plans.collect());
+    let is_same_plans = planned.digest == approval::plan_set_digest(&plans.collect(), facts.code);
     let are_same_settings = planned.settings_digest == current.settings_digest;
     all(
         RequirementKind::Fresh,
@@ -358,7 +362,8 @@ fn allowed(facts: &VerdictFacts, stack: &StackId, address: &str) -> (bool, Requi
 
 fn approved(facts: &VerdictFacts, approvals: &Approvals) -> Requirement {
     let is_idle = |stack: &StackFacts| stack.outcome == Outcome::NoChanges && !stack.changes_code;
-    let is_all_idle = !facts.changes_settings && facts.stacks.iter().all(is_idle);
+    let changes_rules = facts.changes_settings || facts.changes_code;
+    let is_all_idle = !changes_rules && facts.stacks.iter().all(is_idle);
     if facts.plan_set.is_some() && is_all_idle {
         return leaf(RequirementKind::Approved, true, RequirementStatus::NothingToApprove);
     }

@@ -12,6 +12,7 @@ mod app;
 mod app_key;
 mod call;
 mod checks;
+mod code_authors;
 mod collaborators;
 mod comments;
 mod commits;

@@ -217,7 +217,7 @@ struct CommitNode {
 }
 
 #[derive(Deserialize)]
-struct CommitFields {
+pub(super) struct CommitFields {
     oid: Sha,
     authors: Authors,
     committer: Option<GitActor>,
@@ -319,7 +319,7 @@ fn collect<A, B>(
 }
 
 impl CommitFields {
-    fn authors(self) -> Result<CommitAuthors, Unexpected> {
+    pub(super) fn authors(self) -> Result<CommitAuthors, Unexpected> {
         if self.authors.nodes.len() as i64 != self.authors.total_count {
             let (sha, total) = (self.oid, self.authors.total_count);
             return Err(

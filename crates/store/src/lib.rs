@@ -8,6 +8,7 @@
 mod agent_runs;
 mod allowances;
 mod approvals;
+mod approved_code;
 mod audit;
 mod claim;
 mod column;
@@ -37,6 +38,7 @@ use tokio::sync::watch;
 pub use agent_runs::{AgentFacts, AgentRun, Unfinished};
 pub use allowances::Allowance;
 pub use approvals::{Approval, ApprovalKind};
+pub use approved_code::{ApprovedCode, CodeApproval, CodeBasis};
 pub use audit::AuditEntry;
 pub use claim::{Claim, HeartbeatReply, Lease, Outcome};
 pub use deliveries::{Delivery, Effects, Receipt};

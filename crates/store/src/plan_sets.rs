@@ -87,6 +87,9 @@ pub struct StackPlan {
     pub plan_digest: Digest,
     /// The state that was planned against; `None` if there was no state yet.
     pub state: Option<StateVersion>,
+    /// The digest of the repository's own code that was run; `None` if all of it came with the
+    /// binary.
+    pub code: Option<Digest>,
 }
 
 /// A version of a state.
@@ -236,8 +239,8 @@ async fn record_plan(
     plan: &StackPlan,
 ) -> Result<(), Error> {
     const RECORD: &str = "INSERT INTO plans (plan_set, repository, stack, kind, input_digest, \
-         plan_digest, plan, lineage, serial) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+         plan_digest, plan, lineage, serial, code) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let cells = binds![
         set,
         repository,
@@ -248,6 +251,7 @@ async fn record_plan(
         plan.plan,
         plan.state.as_ref().map(|state| state.lineage.clone()),
         plan.state.as_ref().map(|state| state.serial),
+        plan.code,
     ];
     tx.execute(RECORD, cells).await.map(drop)
 }
@@ -262,5 +266,6 @@ fn plan_from_row(row: &Row) -> Result<StackPlan, Error> {
         plan: row.read("plan")?,
         plan_digest: row.read("plan_digest")?,
         state: lineage.zip(serial).map(|(lineage, serial)| StateVersion { lineage, serial }),
+        code: row.read_optional("code")?,
     })
 }

@@ -200,9 +200,9 @@ impl Refusal {
                 "."
             ],
             Self::OwnCode { login, package, why } => text![
-                "This change brings other code of the package ",
+                "Nobody has approved the code of the package ",
                 short_code(package, 80),
-                ", and to have it run takes someone who had no part in the change; ",
+                " yet, and to have it run takes someone who had no part in the change; ",
                 login,
                 " ",
                 principal_role(*why),

@@ -1,7 +1,7 @@
-//! Changes of `planwright.yaml`, and what each means.
+//! Changes of `planwright.yaml` and of code, and what each means.
 
 use planwright_core::{
-    change::SettingsChange,
+    change::{CodeChange, SettingsChange},
     repo_config::{Setting, SettingChange},
 };
 
@@ -32,6 +32,27 @@ pub fn settings_section(settings: &SettingsChange) -> Doc {
         ]
         .into(),
     }
+}
+
+/// Returns what people have to know before they approve code.
+pub fn code_section(changes: &[CodeChange]) -> Doc {
+    if changes.is_empty() {
+        return Doc::default();
+    }
+    let item = |change: &CodeChange| {
+        let content =
+            change.digest.as_ref().map(|digest| text![": content ", code(digest.short())]);
+        Item::new(text![short_code(&change.path, 80), content])
+    };
+    vec![
+        Block::Paragraph(text![
+            strong("Code changes"),
+            ": once this is merged with an approval, stacks may run it. Read the files as you would \
+             read a program."
+        ]),
+        Block::List(changes.iter().map(item).collect()),
+    ]
+    .into()
 }
 
 /// Returns how a setting changes, and what it means.

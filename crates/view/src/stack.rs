@@ -301,10 +301,10 @@ pub fn not_planned(stack: &StackId, why: &NotPlanned) -> Text {
         }
         NotPlanned::PackageBytes(package) => text![
             rendered,
-            "the pull request changes the package ",
+            "the package ",
             short_code(package, 80),
-            ", which is code. A maintainer who had no part in the change can plan this very head \
-             with ",
+            " is code that nobody has approved yet. A maintainer who had no part in the change can \
+             plan this very head with ",
             plan,
             "."
         ],

@@ -19,7 +19,7 @@ use super::{
         strong, words,
     },
     requirement::{principal_role, requirement_list},
-    settings::{setting_change, settings_section},
+    settings::{code_section, setting_change, settings_section},
     stack::{finding_list, outline},
     warning::{NextStep, internal_error, other_base},
 };
@@ -35,6 +35,7 @@ pub fn summary(report: &Change) -> Vec<Doc> {
         text![headline(report), Span::Break, state_line(report)].into(),
         problems(report),
         report.settings.as_ref().map(settings_section).into(),
+        code_section(&report.code),
         cautions(report),
         table(report),
         requirements(report),
@@ -59,8 +60,13 @@ pub fn headline(report: &Change) -> Text {
         _ if !report.conflicts.is_empty() => whole("Not planned: merge conflict"),
         _ if failed > 0 => text![strong(text!["Plan: ", failed, " of ", stacks, " failed"])],
         ChangeState::Blocked if report.has_errors() => whole("Not planned: invalid configuration"),
-        _ if report.is_about_settings_only() => {
-            text![strong("Settings change"), ", no stack is affected"]
+        _ if report.is_about_rules_only() => {
+            let what = match (&report.settings, report.code.is_empty()) {
+                (Some(_), true) => "Settings change",
+                (Some(_), false) => "Settings and code change",
+                (None, _) => "Code changes",
+            };
+            text![strong(what), ", no stack is affected"]
         }
         ChangeState::Applied => {
             text![strong(text!["Applied: ", counts(report.summary(), true)]), " in ", stacks]
@@ -165,13 +171,13 @@ fn before_merge(report: &Change) -> Text {
             plan,
             " makes a new one, which is to be approved then."
         ],
-        ChangeState::AwaitingApproval if report.is_about_settings_only() => {
+        ChangeState::AwaitingApproval if report.is_about_rules_only() => {
             "Waiting for approval. Approve the pull request after reading what changes.".into()
         }
         ChangeState::AwaitingApproval => {
             "Waiting for approval. Approve the pull request after reading the plan.".into()
         }
-        ChangeState::Approved if report.is_about_settings_only() => {
+        ChangeState::Approved if report.is_about_rules_only() => {
             "Every requirement is met. Merging puts it in force; nothing is applied for it.".into()
         }
         ChangeState::Approved => "Every requirement is met. Merging applies this plan.".into(),
@@ -367,7 +373,7 @@ fn requirements(report: &Change) -> Doc {
     if !is_ahead(report) {
         return Doc::default();
     }
-    let when = if report.is_about_settings_only() { "is merged" } else { "is applied" };
+    let when = if report.is_about_rules_only() { "is merged" } else { "is applied" };
     let is_self_allowed = report.warnings.contains(&Warning::SelfApproval);
     let who = who_may_approve(&report.principals, is_self_allowed);
     vec![head(when), requirement_list(root), Block::Paragraph(who)].into()

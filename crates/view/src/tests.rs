@@ -14,7 +14,7 @@ use planwright_core::{
     agent::{budget::Limit, event::End},
     approval::{Principal, PrincipalRole},
     change::{
-        ChangeRecord, ChangeState, DriftCheck, NotPlanned, PlanOutcome, SettingsChange,
+        ChangeRecord, ChangeState, CodeChange, DriftCheck, NotPlanned, PlanOutcome, SettingsChange,
         StackChange, StackProgress, Warning,
     },
     names::UserId,
@@ -279,7 +279,7 @@ Validated and rendered, but not planned: a plan runs provider code, and this bra
 
 <details><summary><code>package</code>: not planned</summary>
 
-Validated and rendered, but not planned: the pull request changes the package `packages/web`, which is code. A maintainer who had no part in the change can plan this very head with `/infra plan`.
+Validated and rendered, but not planned: the package `packages/web` is code that nobody has approved yet. A maintainer who had no part in the change can plan this very head with `/infra plan`.
 
 </details>
 

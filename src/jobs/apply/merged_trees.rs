@@ -18,6 +18,7 @@ use crate::{
     flow::{
         Result,
         merge_preview::{self, settings_digest},
+        own_code::{AllowedCode, Base, approved_code},
     },
     jobs::plan::{Kind, Site, Work},
 };
@@ -37,6 +38,7 @@ pub struct MergedTrees {
     pub unreadable: Vec<Finding>,
     merged: MemoryFiles,
     base: MemoryFiles,
+    base_commit: Sha,
     repository: RepositoryId,
 }
 
@@ -65,6 +67,7 @@ pub async fn merged_trees(
     Ok(MergedTrees {
         merged: readable(merge_preview::files(&mirror, &tree, &folders).await?)?,
         base: readable(merge_preview::files(&mirror, &base_tree, &folders).await?)?,
+        base_commit: recorded.plan_set.base_commit.clone(),
         repository: target.repository.id,
         settings_digest: settings_digest(&config),
         mirror,
@@ -88,8 +91,29 @@ async fn is_as_planned(mirror: &Mirror, tip: &Sha, recorded: &RecordedPlanSet) -
 }
 
 impl MergedTrees {
-    /// Returns a stack of the change, ready to be planned and applied in a directory of this run.
-    pub async fn work(&self, app: &App, run: RunId, plan: &StackPlan) -> Result<Work, String> {
+    /// Returns a stack of the change, ready to be planned and applied in a directory of this run, or
+    /// why it cannot be. Nothing is run if its code is not approved.
+    pub async fn work(
+        &self,
+        app: &App,
+        run: RunId,
+        plan: &StackPlan,
+    ) -> Result<Result<Work, String>> {
+        let Self { mirror, base_commit: commit, planned: config, .. } = self;
+        let base = Base { mirror, commit, config };
+        let approved = approved_code(app, self.repository, base).await?;
+        let prepared = match self.prepared(plan) {
+            Ok(prepared) => prepared,
+            Err(message) => return Ok(Err(message)),
+        };
+        let dir = run_dir(app, run).join(plan.stack.to_string());
+        let code = AllowedCode::OfApplies(&approved);
+        let site = Site { repository: self.repository, config: &self.config, dir, code };
+        Ok(Work::open(app, site, plan.kind, prepared).await)
+    }
+
+    /// Returns a stack of the change as it was merged, or what is wrong with it.
+    fn prepared(&self, plan: &StackPlan) -> Result<Prepared, String> {
         let files = match plan.kind {
             Kind::Change => &self.merged,
             Kind::Destroy => &self.base,
@@ -102,13 +126,10 @@ impl MergedTrees {
             prepared.protect_also(&self.base, &self.config, &plan.stack);
             prepared
         });
-        let prepared = prepared.map_err(|findings| {
+        prepared.map_err(|findings| {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
             lines.join("\n")
-        })?;
-        let dir = run_dir(app, run).join(plan.stack.to_string());
-        let site = Site { repository: self.repository, config: &self.config, dir };
-        Work::open(app, site, plan.kind, prepared).await
+        })
     }
 }
 

@@ -23,7 +23,10 @@ use planwright_core::{
 };
 use planwright_git::Want;
 use planwright_store as store;
-use planwright_store::{LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet, Subject};
+use planwright_store::{
+    CodeApproval, CodeBasis, LockAnswer, LockHeld, PlanSetId, QueuePosition, RecordedPlanSet,
+    Subject,
+};
 use planwright_view::{Missing, NextStep, Refusal};
 
 use super::{Run, verdict};
@@ -210,7 +213,7 @@ async fn nothing_to_apply(
     asked: Option<&Invocation>,
 ) -> Result<Vec<Job>> {
     let known = &recorded.change;
-    if known.is_about_settings_only() && known.state != ChangeState::SettingsActive {
+    if known.is_about_rules_only() && known.state != ChangeState::SettingsActive {
         wait_for_pr_jobs(app, target, asked).await?;
         let mirror =
             merge_preview::fetch(app, target, &[Want::Branch(pull.base_ref.clone())]).await?;
@@ -218,6 +221,9 @@ async fn nothing_to_apply(
         let base = &recorded.plan_set.base_commit;
         let config = merge_preview::config(&mirror, &mirror.tree(base).await?).await?;
         let change = verdict::judged(app, target, pull, recorded, config).await?.merged()?;
+        if change.verdict.as_ref().is_some_and(|root| root.met) {
+            approve_code(app, target, recorded).await?;
+        }
         app.store.record_change(recorded.id, &change).await?;
         outbox::comment(app, target, &change).await?;
     }
@@ -225,6 +231,23 @@ async fn nothing_to_apply(
         Some(_) => Err(Refusal::NothingToApply.into()),
         None => Ok(Vec::new()),
     }
+}
+
+/// Records the code of a change whose requirements are met: it may run from now on.
+async fn approve_code(app: &App, target: &Target, recorded: &RecordedPlanSet) -> Result<()> {
+    let of_plans = recorded.plan_set.plans.iter().filter_map(|plan| plan.code.as_ref());
+    let added = recorded.change.code.iter().filter_map(|code| code.digest.as_ref());
+    for digest in of_plans.chain(added) {
+        let approval = CodeApproval {
+            digest: digest.clone(),
+            basis: CodeBasis::Approved,
+            number: Some(target.number),
+            by: None,
+            at: app.now(),
+        };
+        app.store.approve_code(target.repository.id, &approval).await?;
+    }
+    Ok(())
 }
 
 /// Handles a change that was merged before it was planned, so that nothing can have been approved:

@@ -223,7 +223,7 @@ async fn look_at(
                 .into(),
         });
     }
-    let work = match apply.trees.work(app, run.id, plan).await {
+    let work = match apply.trees.work(app, run.id, plan).await? {
         Ok(work) => work,
         Err(message) => return Ok(StackProgress::Failed { message }),
     };

@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use planwright_core::{
     approval::plan_set_digest,
-    change::{Change, ChangeState, StackProgress},
+    change::{Change, ChangeState, StackAgain, StackProgress},
     digest::Digest,
     names::{Sha, StackId},
     plan::{Plan, Value},
@@ -21,7 +21,7 @@ use planwright_store::{
 };
 
 use super::{
-    ApplyContext, LEASE,
+    ApplyContext, LEASE, approve_code,
     confirm::{PlannedAgain, await_confirmation},
     merged_trees::run_dir,
     release, show,
@@ -142,6 +142,7 @@ async fn run_locked(run: &ApplyRun<'_>, met: &RequirementsMet, change: Change) -
     show(app, apply, &change).await?;
     let mut stacks = BTreeMap::new();
     let plans = &apply.recorded.plan_set.plans;
+    approve_code(app, apply.target, apply.recorded).await?;
     let planning = plans.iter().map(|plan| next(run, plan));
     for (plan, next) in plans.iter().zip(future::try_join_all(planning).await?) {
         match next {
@@ -156,7 +157,7 @@ async fn run_locked(run: &ApplyRun<'_>, met: &RequirementsMet, change: Change) -
     if change.has_failed_stacks() {
         return settled(run, change, false).await;
     }
-    if !met.is_for(&digest_now(&stacks)) {
+    if !met.is_for(&digest_now(&change, &stacks)) {
         let change = differs(run, change, &stacks).await?;
         return Ok(Ended { change, state: RunState::Superseded });
     }
@@ -231,16 +232,45 @@ async fn next(run: &ApplyRun<'_>, plan: &StackPlan) -> Result<Result<Next, Strin
             return Ok(Ok(Next::Superseded(applied.commit)));
         }
     }
-    let work = match apply.trees.work(app, id, plan).await {
+    let work = match apply.trees.work(app, id, plan).await? {
         Ok(work) => work,
         Err(message) => return Ok(Err(message)),
     };
-    let planned = planned(work.plan(&app.apply_env, context, Stage::PlanAgain).await)?;
-    Ok(planned.map(|planned| Next::Ready(Box::new((work, planned)))))
+    let planned = match planned(work.plan(&app.apply_env, context, Stage::PlanAgain).await)? {
+        Ok(planned) => planned,
+        Err(message) => return Ok(Err(message)),
+    };
+    if let Some(why) = other_state(plan, &planned) {
+        return Ok(Err(why));
+    }
+    Ok(Ok(Next::Ready(Box::new((work, planned)))))
 }
 
-/// Returns the digest of the current plans; a superseded stack counts with its approved plan.
-fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
+/// Returns why a plan is not applied if its state is not the one that was planned against. Another
+/// version of the same state only makes another plan.
+fn other_state(approved: &StackPlan, now: &Planned) -> Option<String> {
+    let then = &approved.state.as_ref()?.lineage;
+    let now = now.state.as_ref().map(|state| &state.lineage);
+    if now == Some(then) {
+        return None;
+    }
+    let found = now.map_or("there is no state".into(), |now| format!("it is `{now}`"));
+    Some(format!(
+        "the state is not the one that was planned and approved, `{then}`: {found}. Nothing was \
+         changed. Restore that state; or, if this is the right one, change the stack in another \
+         pull request, which plans against it"
+    ))
+}
+
+/// Returns the digest of the current plans and code; a superseded stack counts with what was
+/// approved.
+fn digest_now(change: &Change, stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
+    let code = stacks.values().filter_map(|(approved, next)| match next {
+        Next::Ready(ready) => ready.0.code(),
+        Next::Superseded(_) => approved.code.clone(),
+    });
+    let added = change.code.iter().filter_map(|code| code.digest.clone());
+    let code = code.chain(added).collect();
     let digests = stacks.iter().map(|(stack, (approved, next))| {
         let digest = match next {
             Next::Ready(ready) => ready.1.plan.digest(),
@@ -248,7 +278,7 @@ fn digest_now(stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
         };
         (stack.clone(), digest)
     });
-    plan_set_digest(&digests.collect())
+    plan_set_digest(&digests.collect(), &code)
 }
 
 /// Shows the current plans under a new digest, which can be confirmed.
@@ -267,11 +297,13 @@ async fn differs(
         let (work, planned) = ready.as_ref();
         let now = planned.plan.clone();
         let other = (now.digest() != approved.plan_digest).then(|| now.clone());
-        change = change.planned_again(stack, other, work.work.protected(&now))?;
+        let again = StackAgain { other, protected: work.work.protected(&now), code: work.code() };
+        change = change.planned_again(stack, again)?;
         plans.push(StackPlan {
             input_digest: work.input_digest(&apply.trees.settings_digest),
             plan_digest: now.digest(),
             plan: now,
+            code: work.code(),
             ..(*approved).clone()
         });
     }

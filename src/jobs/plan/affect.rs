@@ -10,6 +10,7 @@ use planwright_core::{
     repo_config::RepoConfig,
 };
 use planwright_package::affected::Reason;
+use planwright_store::ApprovedCode;
 use planwright_view::Refusal;
 
 use super::{
@@ -30,6 +31,8 @@ pub struct Affected {
     /// The settings that apply: those of the base.
     pub config: RepoConfig,
     pub settings_digest: Digest,
+    /// The repository's own code that may run.
+    pub code: ApprovedCode,
 }
 
 /// Finds the stacks that the change affects. Ends the planning if there are none or the files
@@ -49,7 +52,7 @@ pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<A
     if let Some(stack) = planning.job.stacks.iter().find(|stack| !stacks.contains_key(*stack)) {
         return Err(Refusal::NotAffected { stack: stack.clone() }.into());
     }
-    gate::refuse_own_code(planning, preview, &stacks).await?;
+    let code = gate::lift(planning, preview, &stacks).await?;
     // From here on nothing is refused any more, so the check run will certainly be completed.
     match planning.invocation() {
         Some(_) => planning.begin().await?,
@@ -59,7 +62,8 @@ pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<A
         Ok(settings) => change.touches_settings(settings)?,
         Err(findings) => return Err(blocked(change, findings)),
     };
-    let is_about_nothing = stacks.is_empty() && change.settings.is_none();
+    let change = change.touches_code(preview.code_changes())?;
+    let is_about_nothing = stacks.is_empty() && change.is_about_nothing();
     if is_about_nothing && (preview.config.is_err() || !planning.was_planned().await?) {
         return Err(unaffected(planning, change).await?.into());
     }
@@ -72,7 +76,7 @@ pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<A
         return Err(blocked(change, shared));
     }
     let settings_digest = merge_preview::settings_digest(&config);
-    Ok(Affected { stacks, change, config, settings_digest })
+    Ok(Affected { stacks, change, config, settings_digest, code })
 }
 
 /// Returns the outcome for a change that affects no stack. The check run is enough, unless there is

@@ -1,78 +1,173 @@
 //! Which parts of a head are not run, and who may override that.
 //!
-//! A plan runs providers and the code of packages. Code from outside, or changed packages, are not
-//! run until a maintainer has seen the comment about exactly this head and then requests a plan.
+//! A plan runs providers and the code of packages. Code from outside, or code that nobody has
+//! approved yet, is not run until a maintainer has seen the comment about exactly this head and then
+//! requests a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use planwright_core::{
-    approval::principal_role, change::NotPlanned, job::Invocation, names::StackId,
+    approval::{Principal, principal_role},
+    change::NotPlanned,
+    digest::Digest,
+    job::Invocation,
+    names::StackId,
 };
-use planwright_package::affected::Reason;
+use planwright_package::{
+    Prepared,
+    affected::Reason,
+    own_code::{self, OwnCode},
+    source::Source,
+    stack::Stack,
+};
+use planwright_store::{ApprovedCode, CodeApproval, CodeBasis};
 use planwright_view::Refusal;
 
 use super::Planning;
-use crate::flow::{Result, facts, merge_preview::MergePreview};
+use crate::flow::{
+    Result, facts,
+    merge_preview::MergePreview,
+    own_code::{Base, approved_code},
+};
 
-/// Whether the head may be run.
+/// What of a head may be run.
 pub struct PlanGate {
     /// Why nothing of the head is run, if so.
-    pub withheld: Option<NotPlanned>,
-    /// Whether a maintainer requested a plan of exactly this head.
-    pub overridden: bool,
+    withheld: Option<NotPlanned>,
+    /// The repository's own code that may run.
+    pub code: ApprovedCode,
 }
 
 impl PlanGate {
-    pub async fn new(planning: &Planning<'_>) -> Result<Self> {
-        Ok(match overriding(planning).await? {
-            Some(_) => Self { withheld: None, overridden: true },
-            None => Self { withheld: withheld(planning).await?, overridden: false },
+    pub async fn new(planning: &Planning<'_>, code: ApprovedCode) -> Result<Self> {
+        let withheld = match overriding(planning).await? {
+            Some(_) => None,
+            None => withheld(planning).await?,
+        };
+        Ok(Self { withheld, code })
+    }
+
+    /// Returns why a stack is not run, if so.
+    pub fn not_planned(&self, prepared: &Prepared) -> Option<NotPlanned> {
+        self.withheld.clone().or_else(|| {
+            let code = prepared.package.own_code()?;
+            (!self.code.may_plan(&code.digest)).then_some(NotPlanned::PackageBytes(code.folder))
         })
     }
 }
 
-/// Returns the folder of the stack's package if its files change.
-pub fn changes_package(reasons: &BTreeSet<Reason>) -> Option<&str> {
-    reasons.iter().find_map(|reason| match reason {
-        Reason::Package { folder } => Some(folder.as_str()),
-        _ => None,
-    })
-}
-
-/// Refuses a person who would override the gate for code of their own: it runs with the bot's
-/// credentials, so two people are needed.
-pub async fn refuse_own_code(
+/// Returns the code that may run. If a maintainer requests the plan of a head that they have seen,
+/// lifts the hold on the code of its stacks for plans.
+///
+/// Refuses a person who would lift it for code of their own: it runs with the bot's credentials, so
+/// two people are needed.
+pub async fn lift(
     planning: &Planning<'_>,
     preview: &MergePreview,
     affected: &BTreeMap<StackId, BTreeSet<Reason>>,
-) -> Result<()> {
-    let Some(package) = affected.values().find_map(changes_package) else { return Ok(()) };
-    let Some(invocation) = overriding(planning).await? else { return Ok(()) };
-    if preview.config.as_ref().is_ok_and(|config| config.approvals.own) {
-        return Ok(());
+) -> Result<ApprovedCode> {
+    let (app, target) = (planning.context.app, planning.context.target);
+    let repository = target.repository.id;
+    let Ok(config) = &preview.config else { return Ok(ApprovedCode::default()) };
+    let base = Base { mirror: &preview.mirror, commit: &preview.base_commit, config };
+    let approved = approved_code(app, repository, base).await?;
+    let mut held = used(preview, affected);
+    held.retain(|code| !approved.may_apply(&code.digest));
+    if held.is_empty() {
+        return Ok(approved);
     }
-    let context = planning.context;
-    let principals = facts::principals(context.app, context.target, planning.pull()).await?;
-    match principal_role(invocation.by.id, &principals) {
-        None => Ok(()),
-        Some(why) => {
-            let (login, package) = (invocation.by.login.clone(), package.to_owned());
-            Err(Refusal::OwnCode { login, package, why }.into())
+    let mut principals = facts::principals(app, target, planning.pull()).await?;
+    for code in &held {
+        principals.extend(authors_on_base(planning, preview, &approved, code).await?);
+    }
+    let Some(Overriding { invocation, shown }) = overriding(planning).await? else {
+        return Ok(approved);
+    };
+    // What came to the base since the comment was posted has been seen by nobody.
+    held.retain(|code| !approved.may_plan(&code.digest) && shown.contains(&code.digest));
+    let Some(first) = held.first() else { return Ok(approved) };
+    if !config.approvals.own
+        && let Some(why) = principal_role(invocation.by.id, &principals)
+    {
+        let (login, package) = (invocation.by.login.clone(), first.folder.clone());
+        return Err(Refusal::OwnCode { login, package, why }.into());
+    }
+    let people = principals.into_iter().map(|it| (it.user, it.login)).collect();
+    for code in held {
+        // Who has a part in it here has a part in every change that runs it, until it is approved.
+        app.store.record_code_authors(repository, &code.digest, &people).await?;
+        let approval = CodeApproval {
+            digest: code.digest,
+            basis: CodeBasis::Lifted,
+            number: Some(target.number),
+            by: Some((invocation.by.id, invocation.by.login.clone())),
+            at: app.now(),
+        };
+        app.store.approve_code(repository, &approval).await?;
+    }
+    Ok(app.store.approved_code(repository).await?)
+}
+
+/// Records and returns who wrote code that stands on the default branch without an approval, in
+/// the same folder or with the same content. They have a part in every change that runs it.
+async fn authors_on_base(
+    planning: &Planning<'_>,
+    preview: &MergePreview,
+    approved: &ApprovedCode,
+    code: &OwnCode,
+) -> Result<Vec<Principal>> {
+    let (app, target) = (planning.context.app, planning.context.target);
+    let Ok(base) = &preview.base else { return Ok(Vec::new()) };
+    let mut folders = own_code::digests(base);
+    folders.retain(|folder, digest| *folder == code.folder || *digest == code.digest);
+    if let Some(digest) = own_code::digest(base, &code.folder) {
+        folders.insert(code.folder.clone(), digest);
+    }
+    folders.retain(|_, digest| !approved.may_apply(digest));
+    let (repository, commit) = (&target.repository, &preview.base_commit);
+    let mut authors = BTreeMap::new();
+    for folder in folders.keys() {
+        authors.extend(app.github.code_authors(repository, commit, folder).await?);
+    }
+    app.store.record_code_authors(repository.id, &code.digest, &authors).await?;
+    Ok(facts::authors(authors).collect())
+}
+
+/// Returns the repository's own code that the affected stacks run.
+fn used(preview: &MergePreview, affected: &BTreeMap<StackId, BTreeSet<Reason>>) -> Vec<OwnCode> {
+    let mut all = BTreeMap::new();
+    for (stack, reasons) in affected {
+        // What is destroyed is destroyed by the code of the base.
+        let is_removed = reasons.contains(&Reason::Removed);
+        let files = if is_removed { &preview.base } else { &preview.merged };
+        let Ok(files) = files else { continue };
+        if let Ok(Source::Path(folder)) = Stack::read(files, stack).map(|stack| stack.source)
+            && let Some(digest) = own_code::digest(files, &folder)
+        {
+            all.insert(folder, digest);
         }
     }
+    all.into_iter().map(|(folder, digest)| OwnCode { folder, digest }).collect()
+}
+
+/// A request for a plan by somebody who could read our comment on the head.
+struct Overriding<'a> {
+    invocation: &'a Invocation,
+    /// The content digests of the code that the comment is about.
+    shown: BTreeSet<Digest>,
 }
 
 /// Returns the request for a plan if it was made after our comment on this head was posted.
-async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<&'a Invocation>> {
+async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<Overriding<'a>>> {
     let Some(invocation) = planning.invocation() else { return Ok(None) };
     let shown = planning.context.app.store.latest_plan_set(planning.id()).await?;
     let was_before = |posted: Timestamp| posted < invocation.at;
-    let has_read = shown.is_some_and(|shown| {
+    let read = shown.filter(|shown| {
         shown.plan_set.head == planning.pull().head && shown.posted_at.is_some_and(was_before)
     });
-    Ok(Some(invocation).filter(|_| has_read))
+    Ok(read.map(|shown| Overriding { invocation, shown: shown.change.code_digests() }))
 }
 
 /// Returns why nothing of the head is run, if so. A plan runs providers, so only branches of this

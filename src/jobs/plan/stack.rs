@@ -24,15 +24,13 @@ use planwright_package::{
 };
 use planwright_store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, StateVersion};
 
-use super::{
-    Planning,
-    gate::{PlanGate, changes_package},
-};
+use super::{Planning, gate::PlanGate};
 use crate::{
     app::{App, Environment},
     flow::{
         JobContext, Result,
         merge_preview::{self, MergePreview},
+        own_code::{AllowedCode, Base, approved_code},
         work::{self, Tree},
     },
 };
@@ -54,6 +52,8 @@ pub struct Site<'a> {
     pub repository: RepositoryId,
     pub config: &'a RepoConfig,
     pub dir: PathBuf,
+    /// The code that may run.
+    pub code: AllowedCode<'a>,
 }
 
 /// A stack of a change that is ready for the engine.
@@ -65,14 +65,17 @@ pub struct Work {
 }
 
 impl Work {
-    /// Prepares a stack for the engine. Fails, with a message for people, if its lock or the
-    /// settings cannot be used here.
+    /// Prepares a stack for the engine. Fails, with a message for people, if its code may not run,
+    /// or if its lock or the settings cannot be used here.
     pub async fn open(
         app: &App,
-        Site { repository, config, dir }: Site<'_>,
+        Site { repository, config, dir, code }: Site<'_>,
         kind: Kind,
         prepared: Prepared,
     ) -> Result<Self, String> {
+        if let Some(why) = code.refusal(&prepared) {
+            return Err(why);
+        }
         if config.backend.kind == "local" && !app.has_all_roles() {
             return Err("the state is local, and the roles of this bot run on several machines; \
                         set another `backend` in planwright.yaml"
@@ -90,6 +93,11 @@ impl Work {
 
     pub fn root<'a>(&'a self, env: &'a Environment) -> Root<'a> {
         self.work.root(&env.variables, &env.secrets)
+    }
+
+    /// Returns the digest of the repository's own code that it runs.
+    pub fn code(&self) -> Option<Digest> {
+        self.prepared.package.own_code().map(|code| code.digest)
     }
 
     pub fn mode(&self) -> Mode {
@@ -156,6 +164,7 @@ impl<'a> StackPlanning<'a> {
             drift: DriftCheck::NeverApplied,
             protected: BTreeSet::new(),
             changes_code: reasons.iter().any(Reason::is_code),
+            code: None,
             progress: None,
         };
         if let Some(Reason::Renamed { from, .. }) =
@@ -179,12 +188,16 @@ impl<'a> StackPlanning<'a> {
             }
         };
         step.done();
-        if let Some(why) = self.not_planned(reasons) {
-            return Ok((change(PlanOutcome::NotPlanned(why)), None));
+        let code = prepared.package.own_code().map(|code| code.digest);
+        if let Some(why) = self.gate.not_planned(&prepared) {
+            let withheld = change(PlanOutcome::NotPlanned(why));
+            return Ok((StackChange { code, ..withheld }, None));
         }
+        let is_approved = code.as_ref().is_none_or(|code| self.gate.code.may_apply(code));
         let repository = self.planning.context.target.repository.id;
         let dir = plan_dir(context.app, repository, stack);
-        let site = Site { repository, config: self.config, dir };
+        let allowed = AllowedCode::OfPlans(&self.gate.code);
+        let site = Site { repository, config: self.config, dir, code: allowed };
         let work = match Work::open(context.app, site, kind, prepared).await {
             Ok(work) => work,
             Err(why) => return Ok((change(PlanOutcome::EngineFailed(why)), None)),
@@ -193,7 +206,9 @@ impl<'a> StackPlanning<'a> {
         let drift = self.drift(stack).await?;
         context.app.metrics.drift_check(&drift);
         let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
-        Ok((StackChange { drift, protected, ..change(plan) }, row))
+        let mut change = StackChange { drift, protected, code, ..change(plan) };
+        change.changes_code |= !is_approved;
+        Ok((change, row))
     }
 
     fn prepared(&self, stack: &StackId, reasons: &BTreeSet<Reason>) -> Checked<(Kind, Prepared)> {
@@ -204,21 +219,11 @@ impl<'a> StackPlanning<'a> {
             let trusted = Trusted { config: self.config, packages: base };
             return Ok((Kind::Destroy, Prepared::load(base, &trusted, stack)?));
         }
-        // Changed files of a package in the head are checked, but only run if a maintainer requests
-        // it.
-        let packages =
-            if changes_package(reasons).is_some() || self.gate.overridden { merged } else { base };
-        let trusted = Trusted { config: self.config, packages };
+        // Whether the code of the merged tree may run is decided by its digest.
+        let trusted = Trusted { config: self.config, packages: merged };
         let mut prepared = Prepared::load(merged, &trusted, stack)?;
         prepared.protect_also(base, self.config, stack);
         Ok((Kind::Change, prepared))
-    }
-
-    fn not_planned(&self, reasons: &BTreeSet<Reason>) -> Option<NotPlanned> {
-        self.gate.withheld.clone().or_else(|| {
-            let folder = changes_package(reasons).filter(|_| !self.gate.overridden)?;
-            Some(NotPlanned::PackageBytes(folder.to_owned()))
-        })
     }
 
     async fn plan_work(&self, work: &Work) -> Result<(PlanOutcome, Option<StackPlan>)> {
@@ -226,6 +231,7 @@ impl<'a> StackPlanning<'a> {
         let input_digest = work.input_digest(self.settings_digest);
         if let Some(row) = self.known(work, &input_digest).await? {
             context.log.step(Some(&work.stack), Stage::Reuse).done();
+            let row = StackPlan { code: work.code(), ..row };
             return Ok((PlanOutcome::Planned(row.plan.clone()), Some(row)));
         }
         let planned = match planned(work.plan(&context.app.plan_env, context, Stage::Wait).await)? {
@@ -239,6 +245,7 @@ impl<'a> StackPlanning<'a> {
             plan_digest: planned.plan.digest(),
             state: planned.state.as_ref().map(version),
             plan: planned.plan.clone(),
+            code: work.code(),
         };
         Ok((PlanOutcome::Planned(planned.plan.clone()), Some(row)))
     }
@@ -266,19 +273,21 @@ impl<'a> StackPlanning<'a> {
         let applied = context.app.store.applied_stack(repository, stack).await?;
         match applied.filter(|applied| !applied.removed) {
             None => Ok(DriftCheck::NeverApplied),
-            Some(applied) => drift_of(context, &self.preview.mirror, self.config, &applied).await,
+            Some(applied) => {
+                let (mirror, commit) = (&self.preview.mirror, &self.preview.base_commit);
+                drift_of(context, Base { mirror, commit, config: self.config }, &applied).await
+            }
         }
     }
 }
 
-/// Returns what a plan of the last applied tree of a stack would do.
+/// Returns what a plan of the last applied tree of a stack would do, under the settings of `base`.
 pub async fn drift_of(
     context: &JobContext<'_>,
-    mirror: &planwright_git::Mirror,
-    config: &RepoConfig,
+    base: Base<'_>,
     applied: &AppliedStack,
 ) -> Result<DriftCheck> {
-    let (app, target) = (context.app, context.target);
+    let (app, target, Base { mirror, config, .. }) = (context.app, context.target, base);
     let repository = target.repository.id;
     let tree = match merge_preview::applied_tree(app, target, mirror, &applied.commit).await? {
         Ok(tree) => tree,
@@ -299,8 +308,9 @@ pub async fn drift_of(
             )));
         }
     };
+    let approved = approved_code(app, repository, base).await?;
     let dir = plan_dir(app, repository, &applied.stack);
-    let site = Site { repository, config, dir };
+    let site = Site { repository, config, dir, code: AllowedCode::OfPlans(&approved) };
     let work = match Work::open(app, site, Kind::Change, prepared).await {
         Ok(work) => work,
         Err(why) => return Ok(DriftCheck::Unknown(why)),

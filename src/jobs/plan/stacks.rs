@@ -24,7 +24,7 @@ pub async fn plan_stacks(
     if affected.stacks.is_empty() {
         return Ok(PlannedStacks::default());
     }
-    let gate = PlanGate::new(planning).await?;
+    let gate = PlanGate::new(planning, affected.code.clone()).await?;
     let stacks = StackPlanning {
         planning,
         preview,

@@ -25,6 +25,7 @@ fn state(serial: i64) -> Option<StateVersion> {
 
 fn stack_plan(name: &str) -> StackPlan {
     StackPlan {
+        code: Some(Digest::sha256(b"code")),
         stack: stack(name),
         kind: PlanKind::Change,
         input_digest: Digest::from_text("sha256:input"),

@@ -2,6 +2,7 @@
 
 mod approval;
 mod aws;
+mod code;
 mod commands;
 mod cost;
 mod destroy;

@@ -1,9 +1,6 @@
-//! What the bot runs of a pull request, and what it only reads: forks, packages, mistakes,
-//! settings.
+//! What the bot runs of a pull request, and what it only reads: forks, mistakes, settings.
 
-use planwright_core::names::StackId;
 use planwright_fakehub::{NewPull, Role};
-use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};
 
 use crate::support::{
     bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello},
@@ -11,7 +8,7 @@ use crate::support::{
 };
 
 /// A story whose `main` has these files beside the settings, and whose engine is counted.
-async fn counted(files: &[(String, String)]) -> (Story, Starts) {
+pub async fn counted(files: &[(String, String)]) -> (Story, Starts) {
     let starts = Starts::new();
     let files = borrowed(files);
     let setup = Setup { files: &files, engine: Some(starts.engine.clone()), ..Setup::default() };
@@ -160,7 +157,7 @@ async fn a_head_pushed_by_someone_who_lost_write_is_not_run() {
 }
 
 /// Opens a pull request with `files`; nothing may be run for it, and comment and check say `said`.
-async fn refused(files: &[(String, String)], place: (&str, u64), said: &str) {
+pub async fn refused(files: &[(String, String)], place: (&str, u64), said: &str) {
     let (story, starts) = counted(&[]).await;
     let pr = story.open(&story.alice, "hello", &borrowed(files));
     story.settle().await;
@@ -207,123 +204,6 @@ async fn an_unknown_param_starts_no_engine_and_is_shown_on_its_line() {
     refused(&files, ("stacks/hello/stack.yaml", 7), "audiense").await;
 }
 
-/// The package `hello` as a folder of the repository.
-fn own_package() -> Vec<(String, String)> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packages/hello");
-    let files = [
-        "package.yaml",
-        "params.schema.json",
-        "modules/greeting/cards/main.tf",
-        "modules/greeting/cards/variables.tf",
-        "modules/greeting/cards/outputs.tf",
-        "modules/greeting/cards/variant.yaml",
-    ];
-    let read = |file: &str| {
-        let text = std::fs::read_to_string(root.join(file)).unwrap();
-        (format!("packages/hello/{file}"), text)
-    };
-    files.map(read).into()
-}
-
-/// `files` with a stack of the package among them, locked on its bytes.
-fn stack_of(files: &[(String, String)], greeting: &str) -> Vec<(String, String)> {
-    let path = "stacks/hello/stack.yaml".to_owned();
-    let text = format!(
-        "apiVersion: planwright.dev/v1\nkind: Stack\npackage: packages/hello\nversion: \"^0.1\"\nparams:\n  greeting: {greeting}\n"
-    );
-    let mut files = [files, &[(path, text)]].concat();
-    let tree: MemoryFiles = files.iter().cloned().collect();
-    let stack = Stack::read(&tree, &StackId::parse("hello").unwrap()).unwrap();
-    let package = stack.source.package(&tree, &stack.source_place).unwrap();
-    let lock = Lock::new(&stack, &package, None).unwrap().bytes();
-    files.push(("stacks/hello/stack.lock.json".into(), String::from_utf8(lock).unwrap()));
-    files
-}
-
-fn changed_package() -> Vec<(String, String)> {
-    let mut package = own_package();
-    package[2].1.push_str("\nresource \"terraform_data\" \"stranger\" {}\n");
-    package
-}
-
-#[tokio::test]
-async fn changed_bytes_of_a_package_are_validated_and_planned_only_when_a_maintainer_asks() {
-    let (story, starts) = counted(&stack_of(&own_package(), "Hello")).await;
-    let files = stack_of(&changed_package(), "Hello");
-    let pr = story.open(&story.alice, "package", &borrowed(&files));
-    story.settle().await;
-    println!("{}", story.report(pr));
-    assert_eq!(starts.take(), Vec::<String>::new());
-    let report = story.report(pr);
-    assert!(report.contains("changes the package `packages/hello`, which is code"), "{report}");
-    assert_ne!(story.conclusion(pr), "success");
-    story.bob.approve(REPO, pr).unwrap();
-    story.settle().await;
-    assert_ne!(story.conclusion(pr), "success", "what was not planned cannot be approved");
-
-    story.bob.comment(REPO, pr, "/infra plan").unwrap();
-    story.settle().await;
-    assert_eq!(starts.count("plan"), 1);
-    assert!(story.report(pr).contains("terraform_data.stranger"), "{}", story.report(pr));
-    story.finish().await;
-}
-
-#[tokio::test]
-async fn who_changes_the_bytes_of_a_package_does_not_have_them_run() {
-    for is_allowed in [false, true] {
-        let starts = Starts::new();
-        let files = stack_of(&own_package(), "Hello");
-        let config = CONFIG.replace("self: false", &format!("self: {is_allowed}"));
-        let setup = Setup {
-            files: &borrowed(&files),
-            config: &config,
-            engine: Some(starts.engine.clone()),
-            ..Setup::default()
-        };
-        let story = Story::with(setup).await;
-        let changed = stack_of(&changed_package(), "Hello");
-        let pr = story.open(&story.alice, "package", &borrowed(&changed));
-        story.settle().await;
-        let before = (story.report(pr), story.check(pr));
-        let (answer, _) = story.say(&story.alice, pr, "/infra plan").await;
-        println!("{answer}");
-        if is_allowed {
-            assert_eq!((answer.as_str(), starts.count("plan")), ("", 1));
-        } else {
-            assert!(answer.contains("other code of the package `packages/hello`"), "{answer}");
-            assert!(answer.contains("`alice` opened the pull request"), "{answer}");
-            assert_eq!(starts.take(), Vec::<String>::new());
-            let after = (story.report(pr), story.check(pr));
-            assert_eq!(format!("{after:?}"), format!("{before:?}"), "a refusal changes nothing");
-            story.say(&story.bob, pr, "/infra plan").await;
-            assert_eq!(starts.count("plan"), 1);
-        }
-        story.finish().await;
-    }
-}
-
-#[tokio::test]
-async fn changed_code_whose_plan_is_empty_is_approved_all_the_same() {
-    let (story, _starts) = counted(&own_package()).await;
-    story.applied("first", &stack_of(&own_package(), "Hello")).await;
-    let mut package = own_package();
-    package[3].1.push_str("\n# To be looked at.\n");
-    let files = stack_of(&package, "Hello");
-    let pr = story.open(&story.alice, "package", &borrowed(&files));
-    story.settle().await;
-    story.say(&story.bob, pr, "/infra plan").await;
-    println!("{}", story.report(pr));
-    story.assert_says(pr, "no changes, but other code");
-    assert_eq!(story.conclusion(pr), "action_required");
-    story.bob.approve(REPO, pr).unwrap();
-    story.settle().await;
-    assert_eq!(story.conclusion(pr), "success", "{}", story.report(pr));
-    story.merge(&story.bob, pr);
-    story.settle().await;
-    story.assert_says(pr, "Applied and verified");
-    story.finish().await;
-}
-
 #[tokio::test]
 async fn a_finding_stands_once_on_its_line_however_often_it_is_planned() {
     let mut files = hello("hello", "Hello");
@@ -342,18 +222,6 @@ async fn a_finding_stands_once_on_its_line_however_often_it_is_planned() {
     story.alice.push(REPO, "hello", &edit(&borrowed(&files))).unwrap();
     story.settle().await;
     assert!(story.check(pr).annotations.len() > first.len());
-    story.finish().await;
-}
-
-#[tokio::test]
-async fn a_new_stack_of_a_new_package_is_validated_and_not_planned() {
-    let (story, starts) = counted(&[]).await;
-    let pr = story.open(&story.alice, "new", &borrowed(&stack_of(&own_package(), "Hello")));
-    story.settle().await;
-    let report = story.report(pr);
-    println!("{report}");
-    assert_eq!(starts.take(), Vec::<String>::new());
-    assert!(report.contains("changes the package `packages/hello`, which is code"), "{report}");
     story.finish().await;
 }
 

@@ -1,5 +1,7 @@
 //! What is known of a change.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeState, StackChange, StackProgress, Warning};
@@ -26,6 +28,9 @@ pub struct ChangeRecord {
     pub stacks: Vec<StackChange>,
     /// How it changes `planwright.yaml`, if it does.
     pub settings: Option<SettingsChange>,
+    /// The code that it adds or changes, whether or not a stack runs it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code: Vec<CodeChange>,
     /// Errors in files that belong to no stack, such as `planwright.yaml`.
     pub findings: Vec<Finding>,
     /// Files whose conflicts prevent a merge of the head into the base; then no stack is known.
@@ -51,6 +56,15 @@ pub enum SettingsChange {
     Changed(Vec<SettingChange>),
 }
 
+/// Code that a pull request adds or changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeChange {
+    /// The folder of a package, or a file that decides who approves.
+    pub path: String,
+    /// The content digest of a package.
+    pub digest: Option<Digest>,
+}
+
 impl ChangeRecord {
     /// Returns the stacks in the order in which they are shown: failed ones, then by risk, then by
     /// name.
@@ -71,12 +85,18 @@ impl ChangeRecord {
         sum
     }
 
-    /// Returns the digest over the plans of all stacks that have one, to which an approval is
-    /// bound.
+    /// Returns the digest over the plans of all stacks that have one and over the code, to which an
+    /// approval is bound.
     pub fn plan_set_digest(&self) -> Digest {
         let digest =
             |stack: &StackChange| Some((stack.stack.clone(), stack.plan_at_stake()?.digest()));
-        plan_set_digest(&self.stacks.iter().filter_map(digest).collect())
+        plan_set_digest(&self.stacks.iter().filter_map(digest).collect(), &self.code_digests())
+    }
+
+    /// Returns the content digests of the repository's own code that it adds, changes or runs.
+    pub fn code_digests(&self) -> BTreeSet<Digest> {
+        let added = self.code.iter().filter_map(|code| code.digest.clone());
+        added.chain(self.stacks.iter().filter_map(|stack| stack.code.clone())).collect()
     }
 
     /// Returns whether any stack has a plan.
@@ -91,14 +111,20 @@ impl ChangeRecord {
         self.stacks.iter().any(has_failed)
     }
 
-    /// Returns whether it affects no stack and does not change the settings.
+    /// Returns whether it affects no stack and changes neither the settings nor code.
     pub fn is_about_nothing(&self) -> bool {
-        self.stacks.is_empty() && self.settings.is_none()
+        self.stacks.is_empty() && !self.changes_rules()
     }
 
-    /// Returns whether it changes the settings and affects no stack.
-    pub fn is_about_settings_only(&self) -> bool {
-        self.stacks.is_empty() && self.settings.is_some()
+    /// Returns whether it takes an approval although it affects no stack, because it changes the
+    /// settings or code. Then nothing is applied for it.
+    pub fn is_about_rules_only(&self) -> bool {
+        self.stacks.is_empty() && self.changes_rules()
+    }
+
+    /// Returns whether it changes the settings or code, by which later changes are made.
+    fn changes_rules(&self) -> bool {
+        self.settings.is_some() || !self.code.is_empty()
     }
 
     /// Returns whether there are errors that have to be corrected before anything is planned or

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    digest::Digest,
     finding::Finding,
     names::{PrNumber, Sha, StackId},
     plan::{Plan, Value},
@@ -21,6 +22,10 @@ pub struct StackChange {
     pub protected: BTreeSet<String>,
     /// Whether other code would run for the stack than before, which an empty plan does not show.
     pub changes_code: bool,
+    /// The content digest of the repository's own code that it runs; `None` if all of it came with
+    /// the binary, or is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Digest>,
     /// How applying it goes; `None` before the merge.
     pub progress: Option<StackProgress>,
 }

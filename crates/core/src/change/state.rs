@@ -34,7 +34,8 @@ pub enum ChangeState {
     /// The bot itself failed before there was a plan.
     #[serde(rename = "Broken")]
     InternalError,
-    /// Merged, with changes of settings only: they are active, and there is nothing to apply.
+    /// Merged, with changes of settings or code only: they are active, and there is nothing to
+    /// apply.
     #[serde(rename = "InForce")]
     SettingsActive,
 }

@@ -50,8 +50,15 @@ fn plan(name: &str) -> Plan {
     Plan { resources: vec![resource], ..Plan::default() }
 }
 
+/// Returns another plan than the one before, and other code.
+fn again(protected: BTreeSet<String>) -> StackAgain {
+    let code = Some(Digest::from_text("sha256:other"));
+    StackAgain { other: Some(plan("c")), protected, code }
+}
+
 fn stack(name: &str, plan: PlanOutcome) -> StackChange {
     StackChange {
+        code: None,
         stack: id(name),
         plan,
         drift: DriftCheck::NeverApplied,
@@ -127,6 +134,7 @@ fn table() -> Vec<(Transition, Next, Vec<ChangeState>)> {
     ];
     vec![
         (T::TouchSettings, |it| it.touches_settings(None), fresh()),
+        (T::TouchCode, |it| it.touches_code(Vec::new()), fresh()),
         (T::Plan, |it| it.planned(set(Vec::new())), fresh()),
         (T::FindUnaffected, Change::unaffected, fresh()),
         (T::Block, |it| it.blocked(Block::Conflicts(vec!["a".into()])), fresh()),
@@ -140,11 +148,7 @@ fn table() -> Vec<(Transition, Next, Vec<ChangeState>)> {
         (T::Apply, Change::applying, unfinished()),
         (T::Recover, Change::recovering, begun),
         (T::Progress, |it| it.progressed(&id("a"), failed_stack()), vec![Applying]),
-        (
-            T::Progress,
-            |it| it.planned_again(&id("a"), Some(plan("c")), BTreeSet::new()),
-            vec![Applying],
-        ),
+        (T::Progress, |it| it.planned_again(&id("a"), again(BTreeSet::new())), vec![Applying]),
         (T::Settle, |it| it.settled(false), vec![Applying]),
         (T::Fail, Change::failed, vec![Applying]),
         (T::Cancel, Change::cancelled, vec![Queued, Applying]),
@@ -252,9 +256,13 @@ fn another_base_blocks_until_it_is_planned_anew() {
 }
 
 #[test]
-fn a_merge_puts_settings_in_force_and_lets_the_rest_wait() {
+fn a_merge_puts_settings_and_code_in_force_and_lets_the_rest_wait() {
     let settings = Some(SettingsChange::Changed(Vec::new()));
     let change = Change::planning(sha('1')).touches_settings(settings).unwrap();
+    let change = change.planned(set(Vec::new())).unwrap();
+    assert_eq!(change.merged().unwrap().state, SettingsActive);
+    let code = vec![CodeChange { path: "packages/a".into(), digest: None }];
+    let change = Change::planning(sha('1')).touches_code(code).unwrap();
     let change = change.planned(set(Vec::new())).unwrap();
     assert_eq!(change.merged().unwrap().state, SettingsActive);
     let change = planned().judged(judgement(false)).unwrap();
@@ -285,8 +293,7 @@ fn where_it_stands_after_an_apply_follows_from_its_stacks() {
 fn another_plan_after_the_merge_is_at_stake_until_it_is_confirmed() {
     let approved = applying();
     let protected: BTreeSet<String> = ["null.c".to_owned()].into();
-    let change =
-        approved.clone().planned_again(&id("a"), Some(plan("c")), protected.clone()).unwrap();
+    let change = approved.clone().planned_again(&id("a"), again(protected.clone())).unwrap();
     let change = change.replanned(replanned()).unwrap();
     assert_eq!(change.state, AwaitingConfirmation);
     assert_eq!(change.stacks[0].plan_at_stake(), Some(&plan("c")));

@@ -9,7 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Basis, ChangeRecord, ChangeState, SettingsChange, StackChange, StackProgress, Warning,
+    Basis, ChangeRecord, ChangeState, CodeChange, SettingsChange, StackChange, StackProgress,
+    Warning,
 };
 use crate::{
     approval::Principal,
@@ -45,6 +46,7 @@ impl From<ChangeRecord> for Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     TouchSettings,
+    TouchCode,
     Plan,
     FindUnaffected,
     Block,
@@ -119,11 +121,23 @@ pub struct Replanned {
     pub changed_settings: Option<Vec<SettingChange>>,
 }
 
+/// The result of planning a stack again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackAgain {
+    /// The plan, if it differs.
+    pub other: Option<Plan>,
+    /// The protected resources that it deletes or replaces.
+    pub protected: BTreeSet<String>,
+    /// The content digest of the repository's own code that it ran.
+    pub code: Option<Digest>,
+}
+
 impl Transition {
     /// Returns whether the transition is possible in the state `from`.
     pub fn is_possible_from(self, from: ChangeState) -> bool {
         match self {
             Self::TouchSettings
+            | Self::TouchCode
             | Self::Plan
             | Self::FindUnaffected
             | Self::Block
@@ -162,6 +176,7 @@ impl Change {
             basis: None,
             stacks: Vec::new(),
             settings: None,
+            code: Vec::new(),
             findings: Vec::new(),
             conflicts: Vec::new(),
             verdict: None,
@@ -174,6 +189,12 @@ impl Change {
     pub fn touches_settings(self, settings: Option<SettingsChange>) -> Result<Self, WrongState> {
         let record = self.leave(Transition::TouchSettings)?;
         Ok(Self(ChangeRecord { settings, ..record }))
+    }
+
+    /// Records the code that it adds or changes.
+    pub fn touches_code(self, code: Vec<CodeChange>) -> Result<Self, WrongState> {
+        let record = self.leave(Transition::TouchCode)?;
+        Ok(Self(ChangeRecord { code, ..record }))
     }
 
     /// Records the plans of its stacks. The state follows with the verdict.
@@ -245,11 +266,11 @@ impl Change {
         Ok(Self(ChangeRecord { state: ChangeState::Closed, ..record }))
     }
 
-    /// Records the merge. Changed settings become active; a change that was never approved waits
+    /// Records the merge. Changed settings and code become active; a change that was never approved waits
     /// for its confirmation.
     pub fn merged(self) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Merge)?;
-        if record.is_about_settings_only() {
+        if record.is_about_rules_only() {
             record.state = ChangeState::SettingsActive;
         } else if !record.stacks.is_empty() && !record.has_errors() {
             record.state = ChangeState::AwaitingConfirmation;
@@ -297,18 +318,13 @@ impl Change {
         Ok(Self(record))
     }
 
-    /// Records the result of planning a stack again: `other` is the plan if it differs, `protected`
-    /// the protected resources that it deletes or replaces.
-    pub fn planned_again(
-        self,
-        stack: &StackId,
-        other: Option<Plan>,
-        protected: BTreeSet<String>,
-    ) -> Result<Self, WrongState> {
+    /// Records the result of planning a stack again.
+    pub fn planned_again(self, stack: &StackId, again: StackAgain) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Progress)?;
         if let Some(shown) = record.stack_mut(stack) {
-            shown.protected = protected;
-            if let Some(now) = other {
+            shown.protected = again.protected;
+            shown.code = again.code;
+            if let Some(now) = again.other {
                 shown.progress = Some(StackProgress::Differs { now });
             }
         }

@@ -30,7 +30,7 @@ fn digest(text: &str) -> Digest {
 /// Returns the digest of the plans of `logs` and `idle`.
 fn plan_set() -> Digest {
     let plans = [(stack("logs"), digest("v1:logs")), (stack("idle"), digest("v1:idle"))];
-    approval::plan_set_digest(&plans.into())
+    approval::plan_set_digest(&plans.into(), &BTreeSet::new())
 }
 
 /// A change that Alice opened and that replaces a protected bucket. Bob allowed that and approved.
@@ -41,6 +41,8 @@ struct Change {
     stacks: Vec<StackFacts>,
     unfinished: Option<Unfinished>,
     changes_settings: bool,
+    changes_code: bool,
+    code: BTreeSet<Digest>,
     reviews: Vec<Review>,
     allowances: Vec<Allowance>,
     rule: ApprovalRule,
@@ -56,6 +58,8 @@ impl Change {
             stacks: &self.stacks,
             unfinished: self.unfinished.as_ref(),
             changes_settings: self.changes_settings,
+            changes_code: self.changes_code,
+            code: &self.code,
             principals: &[alice],
             reviews: &self.reviews,
             allowances: &self.allowances,
@@ -117,6 +121,8 @@ fn met() -> Change {
         ],
         unfinished: None,
         changes_settings: false,
+        changes_code: false,
+        code: BTreeSet::new(),
         reviews: vec![approval()],
         allowances: vec![Allowance {
             given: Review { kind: Kind::Allow, ..approval() },
@@ -214,7 +220,8 @@ fn without_a_plan_nothing_is_approved_even_if_nobody_is_required() {
 fn idle(stacks: Vec<StackFacts>) -> Change {
     let plans = stacks.iter().map(|idle| (idle.stack.clone(), idle.digest.clone().unwrap()));
     let mut change = met();
-    change.plan_set.as_mut().unwrap().digest = approval::plan_set_digest(&plans.collect());
+    change.plan_set.as_mut().unwrap().digest =
+        approval::plan_set_digest(&plans.collect(), &BTreeSet::new());
     Change { stacks, reviews: Vec::new(), ..change }
 }
 
@@ -246,11 +253,16 @@ fn other_code_is_approved_although_its_plan_is_empty() {
 }
 
 #[test]
-fn other_settings_are_approved_although_no_stack_changes() {
-    for stacks in [Vec::new(), vec![met().stacks.remove(1)]] {
+fn other_settings_or_code_are_approved_although_no_stack_changes() {
+    for (stacks, is_code) in [
+        (Vec::new(), false),
+        (Vec::new(), true),
+        (vec![met().stacks.remove(1)], false),
+        (vec![met().stacks.remove(1)], true),
+    ] {
         let mut change = idle(stacks);
         assert!(change.verdict().is_met());
-        change.changes_settings = true;
+        (change.changes_settings, change.changes_code) = (!is_code, is_code);
         assert_eq!(
             unmet(change.verdict().requirement()),
             [(&RequirementKind::Approved, &RequirementStatus::Approvals { given: 0, required: 1 })]

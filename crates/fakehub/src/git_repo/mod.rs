@@ -237,6 +237,26 @@ impl GitRepo {
         walk.map(|oid| oid.map(|oid| oid.to_string())).collect()
     }
 
+    /// Returns the ids of the commits up to `sha` that change a file below `path`, newest first.
+    /// Merges are left out.
+    pub fn history(&self, sha: &str, path: &str) -> Result<Vec<String>> {
+        let mut walk = self.0.revwalk()?;
+        walk.set_sorting(Sort::TOPOLOGICAL)?;
+        walk.push(Oid::from_str(sha)?)?;
+        let mut found = Vec::new();
+        for oid in walk {
+            let facts = self.commit_info(&oid?.to_string())?;
+            let mut changed = facts.added.iter().chain(&facts.removed).chain(&facts.modified);
+            let is_below = |file: &String| {
+                file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if facts.parents.len() < 2 && changed.any(is_below) {
+                found.push(facts.sha);
+            }
+        }
+        Ok(found)
+    }
+
     /// Returns the size of the difference that a pull request of `head` into `base` shows: from
     /// their merge base to `head`.
     pub fn diff_stat(&self, base: &str, head: &str) -> Result<DiffStat> {

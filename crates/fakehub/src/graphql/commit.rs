@@ -46,6 +46,12 @@ pub fn field(
             let all = authors(&facts).into_iter().map(actor).collect();
             connection("GitActorConnection", all, arguments)
         }
+        "history" => {
+            let path = arguments.text("path").unwrap_or_default();
+            let shas = state.git_repo(repo)?.history(sha, path)?;
+            let all = shas.into_iter().map(|sha| Node::Commit(repo, sha)).collect();
+            connection("CommitHistoryConnection", all, arguments)
+        }
         "parents" => {
             let parent = |sha: &String| Node::Commit(repo, sha.clone());
             let all = facts.parents.iter().map(parent).collect();

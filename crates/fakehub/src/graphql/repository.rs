@@ -71,31 +71,23 @@ pub fn field(
             let name = arguments.text("qualifiedName").unwrap_or_default();
             FieldValue::maybe(branch(state, id, name.trim_start_matches("refs/heads/"))?)
         }
+        "object" => {
+            state.admit(context.actor, read(&["contents"]), Some(id))?;
+            let sha = arguments.text("oid").unwrap_or_default();
+            let is_there = state.git_repo(id)?.commit_info(sha).is_ok();
+            FieldValue::maybe(is_there.then(|| Node::Commit(id, sha.to_owned())))
+        }
         "pullRequest" => {
             state.admit(context.actor, read(&["pull_requests"]), Some(id))?;
             let number = arguments.number("number").unwrap_or_default();
-            match state.pull(id, number) {
-                Ok(_) => Ok(FieldValue::One(Node::Pull(IssueRef { repo: id, number }))),
-                Err(_) => Err(FieldError::Refused {
-                    kind: "NOT_FOUND",
-                    message: format!(
-                        "Could not resolve to a PullRequest with the number of {number}."
-                    ),
-                }),
-            }
+            let pull = state.pull(id, number).ok();
+            numbered("PullRequest", number, pull.map(|_| Node::Pull(IssueRef { repo: id, number })))
         }
         "issue" => {
             state.admit(context.actor, read(&["issues"]), Some(id))?;
             let number = arguments.number("number").unwrap_or_default();
-            match state.issue(id, number) {
-                Ok(issue) if issue.pull.is_none() => {
-                    Ok(FieldValue::One(Node::Issue(IssueRef { repo: id, number })))
-                }
-                _ => Err(FieldError::Refused {
-                    kind: "NOT_FOUND",
-                    message: format!("Could not resolve to an Issue with the number of {number}."),
-                }),
-            }
+            let issue = state.issue(id, number).ok().filter(|issue| issue.pull.is_none());
+            numbered("Issue", number, issue.map(|_| Node::Issue(IssueRef { repo: id, number })))
         }
         "pullRequests" => {
             state.admit(context.actor, read(&["pull_requests"]), Some(id))?;
@@ -113,6 +105,17 @@ pub fn field(
         }
         _ => Err(FieldError::unknown("Repository", name)),
     }
+}
+
+/// Returns the issue or pull request of a number, or GitHub's error if there is none.
+fn numbered(kind: &str, number: i64, node: Option<Node>) -> Result<FieldValue, FieldError> {
+    node.map(FieldValue::One).ok_or_else(|| {
+        let article = if kind == "Issue" { "an" } else { "a" };
+        FieldError::Refused {
+            kind: "NOT_FOUND",
+            message: format!("Could not resolve to {article} {kind} with the number of {number}."),
+        }
+    })
 }
 
 pub fn rate_limit_field(context: Context<'_>, name: &str) -> Result<FieldValue, FieldError> {

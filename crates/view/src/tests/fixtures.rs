@@ -78,6 +78,7 @@ pub fn drift_plan() -> Plan {
 
 pub fn stack(name: &str, plan: PlanOutcome) -> StackChange {
     StackChange {
+        code: None,
         stack: id(name),
         plan,
         drift: DriftCheck::NeverApplied,
@@ -95,6 +96,7 @@ pub fn nothing(state: ChangeState) -> ChangeRecord {
         basis: None,
         stacks: Vec::new(),
         settings: None,
+        code: Vec::new(),
         findings: Vec::new(),
         conflicts: Vec::new(),
         verdict: None,

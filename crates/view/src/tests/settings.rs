@@ -2,7 +2,10 @@
 
 use insta::assert_snapshot;
 
-use planwright_core::repo_config::{Approvals, RepoConfig, setting_changes};
+use planwright_core::{
+    digest::Digest,
+    repo_config::{Approvals, RepoConfig, setting_changes},
+};
 
 use super::{fixtures::*, *};
 
@@ -127,4 +130,32 @@ fn code_without_changes_is_not_called_no_changes() {
     assert!(comment(&report).contains("| `logs/prod` | no changes |"));
     report.stacks[0].changes_code = true;
     assert!(comment(&report).contains("| `logs/prod` | no changes, but other code |"));
+}
+
+#[test]
+fn a_change_of_code_alone_awaits_an_approval_and_names_it() {
+    let code = |path: &str, digest: Option<&str>| CodeChange {
+        path: path.into(),
+        digest: digest.map(Digest::from_text),
+    };
+    let report = ChangeRecord {
+        settings: None,
+        code: vec![
+            code("packages/web", Some("sha256:0123456789abcdef")),
+            code(".github/CODEOWNERS", None),
+        ],
+        ..weakened(ChangeState::AwaitingApproval)
+    };
+    let text = comment(&report);
+    let lines: Vec<&str> = text.lines().skip(2).take(7).collect();
+    assert_snapshot!(lines.join("\n"), @"
+**Code changes**, no stack is affected  
+✋ Waiting for approval. Approve the pull request after reading what changes.
+
+**Code changes**: once this is merged with an approval, stacks may run it. Read the files as you would read a program.
+
+- `packages/web`: content `sha256:0123456789ab`
+- `.github/CODEOWNERS`
+");
+    assert_eq!(check(&report).conclusion, Some(Conclusion::ActionRequired));
 }

@@ -275,7 +275,7 @@ fn each_refusal_of_code_and_settings_says_what_to_do() {
     ];
     let said: Vec<String> = refusals.iter().map(|refusal| markdown(&refusal.doc())).collect();
     assert_snapshot!(said.join("\n"), @"
-This change brings other code of the package `packages/web`, and to have it run takes someone who had no part in the change; `alice` pushed to it.
+Nobody has approved the code of the package `packages/web` yet, and to have it run takes someone who had no part in the change; `alice` pushed to it.
 `planwright.yaml` has changed since this was planned. Read by what it is judged now, then confirm: `/infra apply --plan v1:0123456789ab`.
 This change affects no stack, so there is nothing to apply.
 ");

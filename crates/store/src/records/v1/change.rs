@@ -69,6 +69,8 @@ records! {
         basis: Option<Basis>,
         stacks: Vec<StackChange>,
         settings: Option<SettingsChange>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        code: Vec<CodeChange>,
         findings: Vec<Finding>,
         conflicts: Vec<String>,
         verdict: Option<Requirement>,
@@ -80,6 +82,7 @@ records! {
         #[serde(rename = "policy")]
         settings: Digest,
     }
+    struct CodeChange for change::CodeChange { path: String, digest: Option<Digest> }
     enum SettingsChange for change::SettingsChange { Removed, Changed(changes: Vec<SettingChange>) }
     struct SettingChange for repo_config::SettingChange {
         setting: Setting,
@@ -113,6 +116,8 @@ records! {
         drift: DriftCheck,
         protected: BTreeSet<String>,
         changes_code: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<Digest>,
         progress: Option<StackProgress>,
     }
     enum PlanOutcome for change::PlanOutcome {

@@ -1,0 +1,68 @@
+//! The record of the code that may run.
+
+use std::collections::BTreeMap;
+
+use planwright_core::{
+    digest::Digest,
+    names::{PrNumber, RepositoryId, UserId},
+};
+use planwright_store::{CodeApproval, CodeBasis};
+
+use super::{Database, at, login, on_both, sha};
+
+const REPOSITORY: RepositoryId = RepositoryId(7);
+const OTHER: RepositoryId = RepositoryId(8);
+
+fn digest(text: &str) -> Digest {
+    Digest::sha256(text.as_bytes())
+}
+
+async fn what_was_first_seen_is_recorded_once(database: &Database) {
+    let store = database.store().await;
+    assert!(!store.was_first_seen(REPOSITORY).await.unwrap());
+    store.record_first_seen(REPOSITORY, &sha('a'), [digest("one")], at(1)).await.unwrap();
+    store.record_first_seen(REPOSITORY, &sha('b'), [digest("two")], at(2)).await.unwrap();
+    assert!(store.was_first_seen(REPOSITORY).await.unwrap());
+    let code = store.approved_code(REPOSITORY).await.unwrap();
+    assert!(code.may_apply(&digest("one")) && code.may_plan(&digest("one")));
+    assert!(!code.may_plan(&digest("two")), "later code is not first seen");
+    assert!(!store.approved_code(OTHER).await.unwrap().may_plan(&digest("one")));
+    store.record_first_seen(OTHER, &sha('a'), [], at(3)).await.unwrap();
+    assert!(store.was_first_seen(OTHER).await.unwrap(), "without any code, too");
+}
+
+async fn what_is_lifted_may_be_planned_and_what_is_approved_applied(database: &Database) {
+    let store = database.store().await;
+    let lifted = CodeApproval {
+        digest: digest("one"),
+        basis: CodeBasis::Lifted,
+        number: Some(PrNumber(3)),
+        by: Some((UserId(2), login("bob"))),
+        at: at(1),
+    };
+    for _ in 0..2 {
+        store.approve_code(REPOSITORY, &lifted).await.unwrap();
+    }
+    let code = store.approved_code(REPOSITORY).await.unwrap();
+    assert!(code.may_plan(&digest("one")) && !code.may_apply(&digest("one")));
+    let approved = CodeApproval { basis: CodeBasis::Approved, by: None, ..lifted };
+    store.approve_code(REPOSITORY, &approved).await.unwrap();
+    assert!(store.approved_code(REPOSITORY).await.unwrap().may_apply(&digest("one")));
+}
+
+async fn authors_are_kept_by_content(database: &Database) {
+    let store = database.store().await;
+    let people: BTreeMap<_, _> = [(UserId(1), login("alice")), (UserId(2), login("bob"))].into();
+    for _ in 0..2 {
+        store.record_code_authors(REPOSITORY, &digest("one"), &people).await.unwrap();
+    }
+    assert_eq!(store.code_authors(REPOSITORY, &digest("one")).await.unwrap(), people);
+    assert!(store.code_authors(REPOSITORY, &digest("two")).await.unwrap().is_empty());
+    assert!(store.code_authors(OTHER, &digest("one")).await.unwrap().is_empty());
+}
+
+on_both!(
+    what_was_first_seen_is_recorded_once,
+    what_is_lifted_may_be_planned_and_what_is_approved_applied,
+    authors_are_kept_by_content,
+);
