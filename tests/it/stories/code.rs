@@ -346,16 +346,24 @@ async fn code_that_was_approved_elsewhere_is_shown_before_it_is_applied() {
 #[tokio::test]
 async fn a_lift_is_for_code_that_was_shown() {
     let (story, starts) = counted(&stack_of(&own_package(), "Hello")).await;
-    let pr = story.open(&story.alice, "package", &borrowed(&stack_of(&changed_package(), "Hello")));
+    story.open(&story.alice, "docs", &[("README.md", "Hello.")]);
     story.settle().await;
-    starts.take();
-    // The base gets another file of the package: what the merge makes now, nobody was shown.
-    let notes = [("packages/hello/modules/greeting/cards/more.tf", "# More to come.\n")];
-    story.carol.push(REPO, "main", &edit(&notes)).unwrap();
+    let push = |text: &str| {
+        let files = stack_of(&package_with(text), "Hello");
+        story.carol.push(REPO, "main", &edit(&borrowed(&files))).unwrap();
+    };
+    push("\n# One.\n");
+    let stack = of_stack(&stack_of(&package_with("\n# One.\n"), "Moin"));
+    let pr = story.open(&story.alice, "greet", &borrowed(&stack));
     story.settle().await;
+    story.assert_says(pr, HELD);
+    // What the merge makes now, nobody was shown.
+    push("\n# Two.\n");
     story.say(&story.bob, pr, "/infra plan").await;
-    println!("{}", story.report(pr));
     assert_eq!(starts.take(), Vec::<String>::new());
+    story.assert_says(pr, HELD);
+    story.say(&story.bob, pr, "/infra plan").await;
+    assert_eq!(starts.count("plan"), 1);
     story.finish().await;
 }
 
