@@ -275,7 +275,7 @@ impl MergePreview {
     /// Returns the code that the change adds or edits: packages of the repository, and the file by
     /// which GitHub asks for reviews. Nothing is code in a repository without settings.
     pub fn code_changes(&self) -> Vec<CodeChange> {
-        let (Ok(base), Ok(merged), Ok(_)) = (&self.base, &self.merged, &self.config) else {
+        let (Ok(base), Ok(merged), Ok(config)) = (&self.base, &self.merged, &self.config) else {
             return Vec::new();
         };
         let before = own_code::digests(base);
@@ -286,7 +286,7 @@ impl MergePreview {
             .map(|(path, digest)| CodeChange { path: path.clone(), digest: Some(digest.clone()) })
             .collect();
         // Files of a folder that is no package yet become code when it is one.
-        let roots = folders(self.config.as_ref().ok());
+        let roots = folders(Some(config));
         let all: BTreeSet<String> = before.into_keys().chain(after.into_keys()).collect();
         let is_in = |path: &str, folder: &String| {
             path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))

@@ -13,7 +13,10 @@ use planwright_view::{Missing, Refusal};
 use super::{Run, plan};
 use crate::{
     app::App,
-    flow::{JobContext, Result, id_of, merge_preview, outbox, own_code::Base},
+    flow::{
+        JobContext, Result, id_of, merge_preview, outbox,
+        own_code::{AllowedCode, Base, approved_code},
+    },
 };
 
 impl Run for Drift {
@@ -39,14 +42,15 @@ async fn drift(job: &Drift, context: &JobContext<'_>) -> Result<()> {
         Ok(config) => config,
         Err(findings) => return Err(Refusal::NotMet(Missing::Settings(findings)).into()),
     };
+    let (mirror, config) = (&mirror, &config);
+    let base = Base { mirror, commit: &pull.base, config };
+    let approved = approved_code(app, repository, base).await?;
+    let site = plan::DriftSite { mirror, config, code: AllowedCode::OfPlans(&approved) };
     let mut reports = Vec::new();
     for stack in wanted {
         let report = match applied.iter().find(|applied| applied.stack == stack) {
             None => DriftCheck::NeverApplied,
-            Some(applied) => {
-                let base = Base { mirror: &mirror, commit: &pull.base, config: &config };
-                plan::drift_of(context, base, applied).await?
-            }
+            Some(applied) => plan::drift_of(context, site, applied).await?,
         };
         app.metrics.drift_check(&report);
         reports.push((stack, report));

@@ -30,4 +30,5 @@ pub mod registration;
 pub mod repo_config;
 pub mod repository;
 pub mod risk;
+pub mod strict_json;
 pub mod verdict;

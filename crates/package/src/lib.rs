@@ -36,7 +36,6 @@ pub mod source;
 pub mod stack;
 pub mod suggest;
 mod types;
-mod unique_json;
 mod variant;
 pub mod yaml;
 mod yaml_edit;

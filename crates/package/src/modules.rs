@@ -12,9 +12,12 @@ use hcl_edit::{
 };
 use serde_json::Value;
 
-use planwright_core::finding::{Finding, Location};
+use planwright_core::{
+    finding::{Finding, Location},
+    strict_json::{Limits, parse},
+};
 
-use super::{loaded_package::Package, module_code, source::Source, unique_json::UniqueJson};
+use super::{loaded_package::Package, module_code, source::Source};
 
 /// Returns a finding for each module file that is not valid HCL or JSON, or has what no module may
 /// contain.
@@ -65,7 +68,9 @@ fn hcl(bytes: &[u8]) -> Result<Vec<Body>, Flaw> {
 }
 
 fn json(bytes: &[u8]) -> Result<Vec<Body>, Flaw> {
-    let UniqueJson(value) = serde_json::from_slice(bytes).map_err(|error| {
+    // HCL reads a repeated name as several blocks, so a check of the last would not see what runs.
+    let limits = Limits { depth: 127, exact_numbers: false };
+    let value = parse(bytes, limits).map_err(|error| {
         let text = error.to_string();
         let end = text.find(" at line ").unwrap_or(text.len());
         ((error.line(), error.column()), text[..end].to_owned())

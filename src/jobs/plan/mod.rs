@@ -29,7 +29,7 @@ use crate::{
     flow::{Error, JobContext, Result, id_of, outbox},
 };
 
-pub use stack::{Kind, Site, Work, drift_of, planned};
+pub use stack::{DriftSite, Kind, Site, Work, drift_of, planned};
 
 impl Run for Plan {
     async fn run(&self, context: &JobContext<'_>) -> Result<Vec<Job>> {

@@ -19,6 +19,7 @@ use planwright_core::{
 };
 use planwright_engine as engine;
 use planwright_engine::{Control, Log, Mode, OnStart, Planned, Process, Root};
+use planwright_git::Mirror;
 use planwright_package::{
     Checked, Prepared, Trusted, affected::Reason, files::MemoryFiles, repository,
 };
@@ -30,7 +31,7 @@ use crate::{
     flow::{
         JobContext, Result,
         merge_preview::{self, MergePreview},
-        own_code::{AllowedCode, Base, approved_code},
+        own_code::AllowedCode,
         work::{self, Tree},
     },
 };
@@ -274,20 +275,33 @@ impl<'a> StackPlanning<'a> {
         match applied.filter(|applied| !applied.removed) {
             None => Ok(DriftCheck::NeverApplied),
             Some(applied) => {
-                let (mirror, commit) = (&self.preview.mirror, &self.preview.base_commit);
-                drift_of(context, Base { mirror, commit, config: self.config }, &applied).await
+                let site = DriftSite {
+                    mirror: &self.preview.mirror,
+                    config: self.config,
+                    code: AllowedCode::OfPlans(&self.gate.code),
+                };
+                drift_of(context, site, &applied).await
             }
         }
     }
 }
 
-/// Returns what a plan of the last applied tree of a stack would do, under the settings of `base`.
+/// What the drift checks of a repository share.
+#[derive(Clone, Copy)]
+pub struct DriftSite<'a> {
+    pub mirror: &'a Mirror,
+    pub config: &'a RepoConfig,
+    /// The code that may run.
+    pub code: AllowedCode<'a>,
+}
+
+/// Returns what a plan of the last applied tree of a stack would do.
 pub async fn drift_of(
     context: &JobContext<'_>,
-    base: Base<'_>,
+    DriftSite { mirror, config, code }: DriftSite<'_>,
     applied: &AppliedStack,
 ) -> Result<DriftCheck> {
-    let (app, target, Base { mirror, config, .. }) = (context.app, context.target, base);
+    let (app, target) = (context.app, context.target);
     let repository = target.repository.id;
     let tree = match merge_preview::applied_tree(app, target, mirror, &applied.commit).await? {
         Ok(tree) => tree,
@@ -308,9 +322,8 @@ pub async fn drift_of(
             )));
         }
     };
-    let approved = approved_code(app, repository, base).await?;
     let dir = plan_dir(app, repository, &applied.stack);
-    let site = Site { repository, config, dir, code: AllowedCode::OfPlans(&approved) };
+    let site = Site { repository, config, dir, code };
     let work = match Work::open(app, site, Kind::Change, prepared).await {
         Ok(work) => work,
         Err(why) => return Ok(DriftCheck::Unknown(why)),

@@ -266,8 +266,8 @@ impl Change {
         Ok(Self(ChangeRecord { state: ChangeState::Closed, ..record }))
     }
 
-    /// Records the merge. Changed settings and code become active; a change that was never approved waits
-    /// for its confirmation.
+    /// Records the merge. Changed settings and code become active; a change that was never approved
+    /// waits for its confirmation.
     pub fn merged(self) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Merge)?;
         if record.is_about_rules_only() {
