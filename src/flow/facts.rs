@@ -45,7 +45,7 @@ pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdic
         .map(|stack| StackFacts {
             stack: stack.stack.clone(),
             outcome: stack.outcome(),
-            digest: stack.plan_at_stake().map(|plan| plan.digest()),
+            digest: stack.digest(),
             protected: stack.protected.clone(),
             changes_code: stack.changes_code,
         })

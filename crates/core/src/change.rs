@@ -4,6 +4,7 @@
 //! (`transition`) makes another one, so that its state (`state`) always follows from what is known
 //! of it. The texts that people read are made from the change in the crate `view`.
 
+mod inputs;
 mod record;
 mod stack;
 mod state;
@@ -12,6 +13,7 @@ mod tests;
 mod transition;
 mod warning;
 
+pub use inputs::{InputKind, Inputs};
 pub use record::{Basis, ChangeRecord, CodeChange, SettingsChange};
 pub use stack::{DriftCheck, NotPlanned, PlanOutcome, StackChange, StackProgress};
 pub use state::ChangeState;

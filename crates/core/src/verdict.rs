@@ -51,7 +51,7 @@ pub struct Current {
 pub struct StackFacts {
     pub stack: StackId,
     pub outcome: Outcome,
-    /// The digest of its plan, if there is one.
+    /// The digest of its plan and of what it is made from, if there is one.
     pub digest: Option<Digest>,
     /// Addresses of protected resources that the plan deletes or replaces; see
     /// [`protected_changes`].

@@ -56,6 +56,14 @@ pub struct Item {
     pub below: Vec<Item>,
 }
 
+impl Item {
+    /// Returns its text and those of the nested items, in reading order.
+    pub fn into_lines(self) -> Vec<Text> {
+        let below = self.below.into_iter().flat_map(Self::into_lines);
+        std::iter::once(self.text).chain(below).collect()
+    }
+}
+
 /// A line of a diff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiffLine {

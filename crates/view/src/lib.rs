@@ -50,7 +50,7 @@ pub use stack::{not_planned, outline};
 pub use summary::{counts, headline, progress_words, state_line};
 pub use terminal::{plain, terminal, terminal_line};
 pub use value::{difference_text, value_text, whole_value_text};
-pub use warning::{NextStep, internal_error, other_base};
+pub use warning::{NextStep, internal_error, warning};
 
 /// GitHub's limit for a comment, and for the summary and the text of a check. GitHub counts
 /// characters; we count bytes, of which there are never fewer.

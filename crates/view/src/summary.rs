@@ -15,13 +15,12 @@ use planwright_core::{
 use super::{
     change::caution,
     doc::{
-        Block, Callout, Doc, Item, Mark, Marked, Span, Text, code, foreign, more, short_code,
-        strong, words,
+        Block, Callout, Doc, Item, Mark, Marked, Span, Text, code, more, short_code, strong, words,
     },
     requirement::{principal_role, requirement_list},
-    settings::{code_section, setting_change, settings_section},
+    settings::{code_section, settings_section},
     stack::{finding_list, outline},
-    warning::{NextStep, internal_error, other_base},
+    warning::warning,
 };
 use crate::text;
 
@@ -411,26 +410,7 @@ fn is_nobody(principals: &[Principal], principal: &Principal) -> bool {
 }
 
 fn warnings(report: &Change) -> Doc {
-    let told = report.warnings.iter().take(MOST_NAMES).map(|warning| match warning {
-        Warning::SelfApproval => Item::new(text![
-            "Whoever shaped a change may approve it here: ",
-            code("approvals.self"),
-            " is on in ",
-            code("planwright.yaml"),
-            "."
-        ]),
-        Warning::SettingsChanged(changes) => Item {
-            below: changes.iter().map(setting_change).map(Item::new).collect(),
-            ..Item::new(text![
-                code("planwright.yaml"),
-                " has changed since this was planned, and it is judged by what holds now:"
-            ])
-        },
-        Warning::OtherBase { base, trusted } => Item::new(other_base(base, trusted.as_ref())),
-        Warning::InternalError { id } => Item::new(internal_error(id, NextStep::PlanAgain)),
-        Warning::Other(text) => Item::new(foreign(text, 300)),
-    });
-    let told: Vec<Item> = told.collect();
+    let told: Vec<Item> = report.warnings.iter().take(MOST_NAMES).map(warning).collect();
     if told.is_empty() {
         return Doc::default();
     }

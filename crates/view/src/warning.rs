@@ -1,8 +1,14 @@
 //! Warnings as sentences.
 
-use planwright_core::names::BranchName;
+use planwright_core::{
+    change::{InputKind, Warning},
+    names::{BranchName, StackId},
+};
 
-use super::doc::{Text, code, foreign};
+use super::{
+    doc::{Item, Text, code, foreign},
+    settings::setting_change,
+};
 use crate::text;
 
 /// The number of characters of a branch's name that are shown.
@@ -17,6 +23,48 @@ pub enum NextStep {
     ApplyAgain,
     /// A run of the agent is stuck.
     ProposeAgain,
+}
+
+/// Returns a warning about a change, with its details below it.
+pub fn warning(warning: &Warning) -> Item {
+    match warning {
+        Warning::SelfApproval => Item::new(text![
+            "Whoever shaped a change may approve it here: ",
+            code("approvals.self"),
+            " is on in ",
+            code("planwright.yaml"),
+            "."
+        ]),
+        Warning::SettingsChanged(changes) => Item {
+            below: changes.iter().map(setting_change).map(Item::new).collect(),
+            ..Item::new(text![
+                code("planwright.yaml"),
+                " has changed since this was planned, and it is judged by what holds now:"
+            ])
+        },
+        Warning::OtherInputs { stack, inputs } => Item::new(other_inputs(stack, inputs)),
+        Warning::OtherBase { base, trusted } => Item::new(other_base(base, trusted.as_ref())),
+        Warning::InternalError { id } => Item::new(internal_error(id, NextStep::PlanAgain)),
+        Warning::Other(text) => Item::new(foreign(text, 300)),
+    }
+}
+
+/// Returns how what a stack is planned from differs from what was approved.
+fn other_inputs(stack: &StackId, inputs: &[InputKind]) -> Text {
+    let part = |input: &InputKind| match input {
+        InputKind::Files => "other files",
+        InputKind::Lock => "another lock",
+        InputKind::Engine => "another version of the engine",
+    };
+    let parts = Text::join(inputs.iter().map(|input| part(input).into()), ", ");
+    text![
+        "What was merged is not what was approved: ",
+        code(stack),
+        " is planned from ",
+        parts,
+        ". Read the merge before you confirm it; commands that an apply runs may use values that no \
+         plan shows."
+    ]
 }
 
 /// Returns why a pull request into `base` is not planned.

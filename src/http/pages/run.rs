@@ -13,14 +13,14 @@ use uuid::Uuid;
 
 use planwright_core::{
     actor::Actor,
-    change::{Change, ChangeState, SettingsChange, Warning},
+    change::{Change, ChangeState, SettingsChange},
     escape::visible,
     names::StackId,
     verdict::{Requirement, RequirementKind},
 };
 use planwright_store::{NotedRun, RunId, RunKind, RunLines, RunState, RunStep};
 use planwright_view as view;
-use planwright_view::{Html, NextStep, Text, code, html_line, setting_change, text, words};
+use planwright_view::{Html, Text, code, html_line, setting_change, text, words};
 
 use super::{
     PagesState, Shared, no_pages, not_found, page_response, said, sign_in,
@@ -211,18 +211,8 @@ fn settings(change: &Change) -> Vec<Html> {
 }
 
 fn warnings(change: &Change) -> Vec<Html> {
-    let told = change.warnings.iter().flat_map(|warning| match warning {
-        Warning::SelfApproval => vec![text![
-            "Whoever shaped a change may approve it here: ",
-            code("approvals.self"),
-            " is on."
-        ]],
-        Warning::SettingsChanged(changes) => changes.iter().map(setting_change).collect(),
-        Warning::OtherBase { base, trusted } => vec![view::other_base(base, trusted.as_ref())],
-        Warning::InternalError { id } => vec![view::internal_error(id, NextStep::PlanAgain)],
-        Warning::Other(warning) => vec![text![words(warning)]],
-    });
-    told.map(|text| html_line(&text)).collect()
+    let lines = change.warnings.iter().flat_map(|warning| view::warning(warning).into_lines());
+    lines.map(|text| html_line(&text)).collect()
 }
 
 fn need(requirement: &Requirement) -> Need {

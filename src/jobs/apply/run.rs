@@ -7,9 +7,7 @@ use serde_json::Value as Json;
 use tracing::Instrument as _;
 
 use planwright_core::{
-    approval::plan_set_digest,
     change::{Change, ChangeState, StackAgain, StackProgress},
-    digest::Digest,
     names::{Sha, StackId},
     plan::{Plan, Value},
     verdict::RequirementsMet,
@@ -157,8 +155,9 @@ async fn run_locked(run: &ApplyRun<'_>, met: &RequirementsMet, change: Change) -
     if change.has_failed_stacks() {
         return settled(run, change, false).await;
     }
-    if !met.is_for(&digest_now(&change, &stacks)) {
-        let change = differs(run, change, &stacks).await?;
+    let again = planned_again(change.clone(), &stacks)?;
+    if !met.is_for(&again.plan_set_digest()) {
+        let change = differs(run, again, &stacks).await?;
         return Ok(Ended { change, state: RunState::Superseded });
     }
     change = install_providers(run, change, &stacks).await?;
@@ -262,51 +261,48 @@ fn other_state(approved: &StackPlan, now: &Planned) -> Option<String> {
     ))
 }
 
-/// Returns the digest of the current plans and code; a superseded stack counts with what was
-/// approved.
-fn digest_now(change: &Change, stacks: &BTreeMap<StackId, (&StackPlan, Next)>) -> Digest {
-    let code = stacks.values().filter_map(|(approved, next)| match next {
-        Next::Ready(ready) => ready.0.code(),
-        Next::Superseded(_) => approved.code.clone(),
-    });
-    let added = change.code.iter().filter_map(|code| code.digest.clone());
-    let code = code.chain(added).collect();
-    let digests = stacks.iter().map(|(stack, (approved, next))| {
-        let digest = match next {
-            Next::Ready(ready) => ready.1.plan.digest(),
-            Next::Superseded(_) => approved.plan_digest.clone(),
+/// Returns the change with the current plans, their inputs and code; a superseded stack stays as it
+/// was approved.
+fn planned_again(
+    mut change: Change,
+    stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
+) -> Result<Change> {
+    for (stack, (approved, next)) in stacks {
+        let Next::Ready(ready) = next else { continue };
+        let (work, planned) = ready.as_ref();
+        let now = &planned.plan;
+        let again = StackAgain {
+            other: (now.digest() != approved.plan_digest).then(|| now.clone()),
+            protected: work.work.protected(now),
+            code: work.code(),
+            inputs: work.inputs(),
         };
-        (stack.clone(), digest)
-    });
-    plan_set_digest(&digests.collect(), &code)
+        change = change.planned_again(stack, again)?;
+    }
+    Ok(change)
 }
 
 /// Shows the current plans under a new digest, which can be confirmed.
 async fn differs(
     run: &ApplyRun<'_>,
-    mut change: Change,
+    change: Change,
     stacks: &BTreeMap<StackId, (&StackPlan, Next)>,
 ) -> Result<Change> {
     let ApplyRun { app, apply, context, .. } = *run;
-    let mut plans = Vec::new();
-    for (stack, (approved, next)) in stacks {
-        let Next::Ready(ready) = next else {
-            plans.push((*approved).clone());
-            continue;
-        };
-        let (work, planned) = ready.as_ref();
-        let now = planned.plan.clone();
-        let other = (now.digest() != approved.plan_digest).then(|| now.clone());
-        let again = StackAgain { other, protected: work.work.protected(&now), code: work.code() };
-        change = change.planned_again(stack, again)?;
-        plans.push(StackPlan {
-            input_digest: work.input_digest(&apply.trees.settings_digest),
-            plan_digest: now.digest(),
-            plan: now,
-            code: work.code(),
-            ..(*approved).clone()
-        });
-    }
+    let plan = |(approved, next): &(&StackPlan, Next)| match next {
+        Next::Superseded(_) => (*approved).clone(),
+        Next::Ready(ready) => {
+            let (work, planned) = ready.as_ref();
+            StackPlan {
+                input_digest: work.input_digest(&apply.trees.settings_digest),
+                plan_digest: planned.plan.digest(),
+                plan: planned.plan.clone(),
+                code: work.code(),
+                ..(*approved).clone()
+            }
+        }
+    };
+    let plans = stacks.values().map(plan).collect();
     let again = PlannedAgain { change, plans, changed_settings: None };
     let (id, change) = await_confirmation(app, apply, again).await?;
     context.log.outcome(Some(id), None).await;

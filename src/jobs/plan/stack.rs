@@ -10,7 +10,7 @@ use futures::future::{self, BoxFuture};
 use tracing::Instrument as _;
 
 use planwright_core::{
-    change::{DriftCheck, NotPlanned, PlanOutcome, StackChange},
+    change::{DriftCheck, Inputs, NotPlanned, PlanOutcome, StackChange},
     digest::Digest,
     finding::{Finding, Location},
     job::Plan,
@@ -111,17 +111,25 @@ impl Work {
     /// Returns the digest of everything that its plan depends on, except the state: files, lock,
     /// exact engine, settings.
     pub fn input_digest(&self, settings: &Digest) -> Digest {
-        let binary = &self.work.binary;
-        let engine = format!("{} {}", binary.kind.name(), binary.version);
-        let rendered = self.prepared.rendered.digest();
+        let Inputs { files, engine, .. } = self.inputs();
         let parts: [&[u8]; 5] = [
             self.kind.as_str().as_bytes(),
-            rendered.as_str().as_bytes(),
+            files.as_str().as_bytes(),
             &self.prepared.lock.bytes(),
             engine.as_bytes(),
             settings.as_str().as_bytes(),
         ];
         Digest::of_parts("v1", parts)
+    }
+
+    /// Returns what its plan is made from, apart from state and settings.
+    pub fn inputs(&self) -> Inputs {
+        let binary = &self.work.binary;
+        Inputs {
+            files: self.prepared.rendered.digest(),
+            lock: Digest::of_parts("v1", [self.prepared.lock.bytes().as_slice()]),
+            engine: format!("{} {}", binary.kind.name(), binary.version),
+        }
     }
 
     pub async fn plan(
@@ -166,6 +174,7 @@ impl<'a> StackPlanning<'a> {
             protected: BTreeSet::new(),
             changes_code: reasons.iter().any(Reason::is_code),
             code: None,
+            inputs: None,
             progress: None,
         };
         if let Some(Reason::Renamed { from, .. }) =
@@ -207,7 +216,8 @@ impl<'a> StackPlanning<'a> {
         let drift = self.drift(stack).await?;
         context.app.metrics.drift_check(&drift);
         let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
-        let mut change = StackChange { drift, protected, code, ..change(plan) };
+        let inputs = plan.is_planned().then(|| work.inputs());
+        let mut change = StackChange { drift, protected, code, inputs, ..change(plan) };
         change.changes_code |= !is_approved;
         Ok((change, row))
     }

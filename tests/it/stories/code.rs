@@ -313,6 +313,55 @@ async fn other_code_that_came_by_the_merge_is_not_run() {
     story.finish().await;
 }
 
+/// The package, whose greeting runs `command` when it is made, and whose audience is used by that
+/// command alone.
+fn package_that_runs_with_its_audience(command: &str) -> Vec<(String, String)> {
+    let mut package = package_that_runs(command);
+    let main = package.iter_mut().find(|(path, _)| path == MAIN).unwrap();
+    main.1.truncate(main.1.find("resource \"terraform_data\" \"card\"").unwrap());
+    let outputs = package.iter_mut().find(|(path, _)| path.ends_with("outputs.tf")).unwrap();
+    outputs.1 =
+        outputs.1.replace("{ for name, card in terraform_data.card : name => card.output }", "{}");
+    package
+}
+
+#[tokio::test]
+async fn a_value_that_no_plan_shows_is_confirmed_if_the_merge_changes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let found = dir.path().join("found");
+    let command = format!("echo ${{join(\",\", var.audience)}} > {}", found.display());
+    let package = package_that_runs_with_its_audience(&command);
+    let stack = |greeting: &str, audience: &str| {
+        let mut files = stack_of(&package, greeting);
+        let text = files.iter_mut().find(|(path, _)| path.ends_with("stack.yaml")).unwrap();
+        text.1.push_str(&format!(
+            "  # Who is greeted,\n  # each with a card:\n  audience: [{audience}]\n"
+        ));
+        files
+    };
+    let (story, starts) = counted(&stack("Hello", "world")).await;
+    let pr = story.approved("greet", &of_stack(&stack("Moin", "world"))).await;
+    // Carol pushes past every pull request. The plan stays the same to the last byte.
+    story
+        .carol
+        .push(REPO, "main", &edit(&borrowed(&of_stack(&stack("Hello", "mallory")))))
+        .unwrap();
+    story.settle().await;
+    starts.take();
+    story.merge(&story.bob, pr);
+    story.settle().await;
+    println!("{}", story.report(pr));
+    assert_eq!(starts.count("apply"), 0);
+    assert!(!found.exists());
+    story.assert_says(pr, "`hello` is planned from other files");
+    let digest = story.digest_to_confirm(pr);
+    story.say(&story.bob, pr, &format!("/infra apply --plan {digest}")).await;
+    story.assert_says(pr, "Applied and verified");
+    assert!(!story.report(pr).contains("planned from other files"), "{}", story.report(pr));
+    assert_eq!(std::fs::read_to_string(found).unwrap(), "mallory\n");
+    story.finish().await;
+}
+
 #[tokio::test]
 async fn code_that_was_approved_elsewhere_is_shown_before_it_is_applied() {
     let (story, starts) = counted(&stack_of(&own_package(), "Hello")).await;

@@ -85,11 +85,10 @@ impl ChangeRecord {
         sum
     }
 
-    /// Returns the digest over the plans of all stacks that have one and over the code, to which an
-    /// approval is bound.
+    /// Returns the digest over the plans of all stacks that have one, their inputs and the code, to
+    /// which an approval is bound.
     pub fn plan_set_digest(&self) -> Digest {
-        let digest =
-            |stack: &StackChange| Some((stack.stack.clone(), stack.plan_at_stake()?.digest()));
+        let digest = |stack: &StackChange| Some((stack.stack.clone(), stack.digest()?));
         plan_set_digest(&self.stacks.iter().filter_map(digest).collect(), &self.code_digests())
     }
 

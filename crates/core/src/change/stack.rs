@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::Inputs;
 use crate::{
     digest::Digest,
     finding::Finding,
@@ -26,6 +27,10 @@ pub struct StackChange {
     /// the binary, or is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Digest>,
+    /// What its plan is made from; `None` if it is not planned, or was planned by a version that did
+    /// not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Inputs>,
     /// How applying it goes; `None` before the merge.
     pub progress: Option<StackProgress>,
 }
@@ -105,6 +110,12 @@ impl StackChange {
             Some(StackProgress::Differs { now }) => Some(now),
             _ => self.plan.plan(),
         }
+    }
+
+    /// Returns the digest of the plan to decide on and of its inputs; `None` if there is no plan.
+    pub fn digest(&self) -> Option<Digest> {
+        let plan = self.plan_at_stake()?.digest();
+        Some(self.inputs.as_ref().map_or_else(|| plan.clone(), |inputs| inputs.digest_with(&plan)))
     }
 
     /// Returns how planning the stack ended, for the verdict.

@@ -50,15 +50,21 @@ fn plan(name: &str) -> Plan {
     Plan { resources: vec![resource], ..Plan::default() }
 }
 
+fn inputs(files: &str) -> Inputs {
+    let (files, lock) = (Digest::from_text(files), Digest::from_text("lock"));
+    Inputs { files, lock, engine: "tofu 1.12.0".into() }
+}
+
 /// Returns another plan than the one before, and other code.
 fn again(protected: BTreeSet<String>) -> StackAgain {
     let code = Some(Digest::from_text("sha256:other"));
-    StackAgain { other: Some(plan("c")), protected, code }
+    StackAgain { other: Some(plan("c")), protected, code, inputs: inputs("c") }
 }
 
 fn stack(name: &str, plan: PlanOutcome) -> StackChange {
     StackChange {
         code: None,
+        inputs: None,
         stack: id(name),
         plan,
         drift: DriftCheck::NeverApplied,

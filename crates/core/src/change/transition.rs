@@ -9,8 +9,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Basis, ChangeRecord, ChangeState, CodeChange, SettingsChange, StackChange, StackProgress,
-    Warning,
+    Basis, ChangeRecord, ChangeState, CodeChange, Inputs, SettingsChange, StackChange,
+    StackProgress, Warning,
 };
 use crate::{
     approval::Principal,
@@ -130,6 +130,7 @@ pub struct StackAgain {
     pub protected: BTreeSet<String>,
     /// The content digest of the repository's own code that it ran.
     pub code: Option<Digest>,
+    pub inputs: Inputs,
 }
 
 impl Transition {
@@ -299,6 +300,7 @@ impl Change {
     pub fn applying(self) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Apply)?;
         record.stacks.iter_mut().for_each(StackChange::accept);
+        record.warnings.retain(|warning| !matches!(warning, Warning::OtherInputs { .. }));
         Ok(Self(ChangeRecord { state: ChangeState::Applying, ..record }))
     }
 
@@ -321,12 +323,21 @@ impl Change {
     /// Records the result of planning a stack again.
     pub fn planned_again(self, stack: &StackId, again: StackAgain) -> Result<Self, WrongState> {
         let mut record = self.leave(Transition::Progress)?;
-        if let Some(shown) = record.stack_mut(stack) {
-            shown.protected = again.protected;
-            shown.code = again.code;
-            if let Some(now) = again.other {
-                shown.progress = Some(StackProgress::Differs { now });
-            }
+        let Some(shown) = record.stack_mut(stack) else { return Ok(Self(record)) };
+        shown.protected = again.protected;
+        shown.code = again.code;
+        // The inputs of a plan that was recorded without them are not known to be others.
+        let before = shown.inputs.take();
+        let differing = before.as_ref().map_or_else(Vec::new, |it| it.differences(&again.inputs));
+        if before.is_some() || again.other.is_some() {
+            shown.inputs = Some(again.inputs);
+        }
+        if let Some(now) = again.other {
+            shown.progress = Some(StackProgress::Differs { now });
+        }
+        if !differing.is_empty() {
+            let stack = stack.clone();
+            record.warnings.push(Warning::OtherInputs { stack, inputs: differing });
         }
         Ok(Self(record))
     }

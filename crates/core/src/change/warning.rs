@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{names::BranchName, repo_config::SettingChange};
+use super::InputKind;
+use crate::{
+    names::{BranchName, StackId},
+    repo_config::SettingChange,
+};
 
 /// A warning about a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +15,8 @@ pub enum Warning {
     SelfApproval,
     /// It was planned under other settings than those of its verdict: what differs.
     SettingsChanged(Vec<SettingChange>),
+    /// After the merge, the plan of a stack is made from other inputs than the approved one.
+    OtherInputs { stack: StackId, inputs: Vec<InputKind> },
     /// Its base is not the default branch, so it is not planned.
     OtherBase {
         base: BranchName,

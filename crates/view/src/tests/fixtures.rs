@@ -79,6 +79,7 @@ pub fn drift_plan() -> Plan {
 pub fn stack(name: &str, plan: PlanOutcome) -> StackChange {
     StackChange {
         code: None,
+        inputs: None,
         stack: id(name),
         plan,
         drift: DriftCheck::NeverApplied,

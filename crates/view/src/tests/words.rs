@@ -148,8 +148,8 @@ fn what_is_planned_for_nobody_and_what_failed_of_ours_says_what_to_do() {
     let branch = |name| BranchName::parse(name).unwrap();
     let failed = |next| internal_error("0195", next);
     let said = [
-        other_base(&branch("release/1"), Some(&branch("main"))),
-        other_base(&branch("old"), None),
+        crate::warning::other_base(&branch("release/1"), Some(&branch("main"))),
+        crate::warning::other_base(&branch("old"), None),
         failed(NextStep::PlanAgain),
         failed(NextStep::ApplyAgain),
         failed(NextStep::ProposeAgain),

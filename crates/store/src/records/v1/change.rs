@@ -118,8 +118,16 @@ records! {
         changes_code: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         code: Option<Digest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inputs: Option<Inputs>,
         progress: Option<StackProgress>,
     }
+    struct Inputs for change::Inputs {
+        files: Digest,
+        lock: Digest,
+        engine: String,
+    }
+    enum InputKind for change::InputKind { Files, Lock, Engine }
     enum PlanOutcome for change::PlanOutcome {
         Pending,
         Planned(plan: Plan),
@@ -151,6 +159,7 @@ records! {
         SelfApproval,
         #[serde(rename = "PolicyChanged")]
         SettingsChanged(changes: Vec<SettingChange>),
+        OtherInputs { stack: StackId, inputs: Vec<InputKind> },
         OtherBase { base: BranchName, trusted: Option<BranchName> },
         InternalError { id: String },
         Other(text: String),
