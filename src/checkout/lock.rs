@@ -1,6 +1,6 @@
 //! `planwright lock`: creates or updates lock files.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub fn lock(checkout: &Checkout, names: &[String]) -> Result<Vec<Locked>, Error>
         }
         all.push(Locked { stack: id, path, package: lock.package, changed });
     }
-    let shared = shared_state(&checkout.files)?;
+    let shared = shared_state(&checkout.files, &BTreeMap::new())?;
     if shared.is_empty() { Ok(all) } else { Err(shared.into()) }
 }
 

@@ -1,6 +1,6 @@
 //! `planwright plan`: what the engine would do to stacks, by their locks. Changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use planwright_core::{names::StackId, plan::Plan};
 use planwright_engine as engine;
@@ -89,6 +89,6 @@ pub(super) async fn plan_work(
 
 /// Fails if two stacks share a state: they would destroy each other's resources.
 fn is_alone_with_its_state(session: &Session<'_>) -> Result<(), Error> {
-    let shared = shared_state(&session.checkout.files)?;
+    let shared = shared_state(&session.checkout.files, &BTreeMap::new())?;
     if shared.is_empty() { Ok(()) } else { Err(shared.into()) }
 }

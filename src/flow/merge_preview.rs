@@ -252,10 +252,27 @@ pub fn settings_digest(config: &RepoConfig) -> Digest {
 }
 
 impl MergePreview {
-    /// Returns findings for locks that give two stacks one state, or those that prevent the check.
-    pub fn shared_state(&self) -> Vec<Finding> {
+    /// Returns findings for locks that give a stack the state of another one, or those that prevent
+    /// the check. `owners` has the stacks of states by key.
+    pub fn shared_state(&self, owners: &BTreeMap<String, StackId>) -> Vec<Finding> {
         let merged = self.merged.as_ref().map_err(Vec::clone);
-        merged.and_then(|merged| shared_state(merged)).unwrap_or_else(|findings| findings)
+        merged.and_then(|merged| shared_state(merged, owners)).unwrap_or_else(|findings| findings)
+    }
+
+    /// Returns the stacks of the base by the keys of their states. If several have one, it is that
+    /// of the name of the key, or else the first.
+    pub fn state_owners(&self) -> BTreeMap<String, StackId> {
+        let stacks = self.base.as_ref().ok().and_then(|base| uses(base).ok()).unwrap_or_default();
+        let mut owners = BTreeMap::new();
+        for (stack, used) in stacks {
+            let Some(key) = used.state_key else { continue };
+            if stack.to_string() == key {
+                owners.insert(key, stack);
+            } else {
+                owners.entry(key).or_insert(stack);
+            }
+        }
+        owners
     }
 
     /// Returns what the change does to `planwright.yaml`, or what is wrong with that.

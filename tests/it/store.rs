@@ -17,6 +17,7 @@ mod plans;
 mod queue;
 mod retention;
 mod runs;
+mod state_keys;
 
 use std::time::Duration;
 

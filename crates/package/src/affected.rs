@@ -73,6 +73,10 @@ impl Reason {
         }
     }
 
+    pub fn is_rename(&self) -> bool {
+        matches!(self, Self::Renamed { .. })
+    }
+
     /// Returns whether the stack runs other code than before.
     pub fn is_code(&self) -> bool {
         matches!(self, Self::Package { .. } | Self::LockedPackage)

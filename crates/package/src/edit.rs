@@ -229,7 +229,7 @@ impl Draft<'_> {
             }
         }
         if findings.is_empty() {
-            findings = shared_state(&self.files)?;
+            findings = shared_state(&self.files, &BTreeMap::new())?;
         }
         if findings.is_empty() { Ok(()) } else { Err(findings) }
     }

@@ -200,9 +200,12 @@ fn edited_package(node: &Node, package: &LockedPackage, folder: &str, id: &Stack
 /// Returns a finding for each stack that uses the state key of another: they would destroy each
 /// other's resources.
 ///
-/// The state belongs to the stack whose name equals the key, or else to the first one; the findings
-/// are about the others.
-pub fn shared_state(files: &dyn Files) -> Checked<Vec<Finding>> {
+/// The state belongs to the stack that `owners` has for its key, or else to the stack whose name
+/// equals the key, or else to the first one; the findings are about the others.
+pub fn shared_state(
+    files: &dyn Files,
+    owners: &BTreeMap<String, StackId>,
+) -> Checked<Vec<Finding>> {
     let mut users: BTreeMap<String, Vec<(StackId, Node)>> = BTreeMap::new();
     for id in stacks(files)?.0 {
         // A lock that cannot be read is reported where its stack is checked.
@@ -212,17 +215,25 @@ pub fn shared_state(files: &dyn Files) -> Checked<Vec<Finding>> {
     let mut findings = Vec::new();
     for (key, users) in users {
         let named = users.iter().position(|(id, _)| id.to_string() == key);
-        let Some((owner, _)) = users.get(named.unwrap_or(0)) else { continue };
+        let first = users.get(named.unwrap_or(0)).map(|(id, _)| id);
+        let Some(owner) = owners.get(&key).or(first) else { continue };
         for (id, node) in users.iter().filter(|(id, _)| id != owner) {
-            let message = format!(
-                "the state `{key}` belongs to the stack `{owner}`; `{id}` may not use it too"
-            );
+            let message = belongs_to(&key, owner, id);
             let mut finding = finding_at(node, "/state_key", "state_shared", message);
-            finding.fix = Some(format!("write `\"state_key\": \"{id}\"` there"));
+            let own = if id.to_string() == key { format!("{id}-2") } else { id.to_string() };
+            finding.fix = Some(format!("write `\"state_key\": \"{own}\"` there"));
             findings.push(finding);
         }
     }
     Ok(findings)
+}
+
+/// Returns why a stack does not get a state.
+pub fn belongs_to(key: &str, owner: &StackId, other: &StackId) -> String {
+    format!(
+        "the state `{key}` belongs to the stack `{owner}`, even if that is removed; `{other}` may not \
+         use it"
+    )
 }
 
 fn mend(id: &StackId) -> String {

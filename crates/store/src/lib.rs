@@ -31,6 +31,7 @@ mod runs;
 mod schema_status;
 mod stack_locks;
 mod stacks;
+mod state_keys;
 
 use jiff::Timestamp;
 use tokio::sync::watch;

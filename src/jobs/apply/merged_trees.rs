@@ -1,16 +1,18 @@
 //! Reads what was merged: the tree of the merge commit, and the current settings.
 
+use std::collections::BTreeMap;
+
 use planwright_core::{
     digest::Digest,
     finding::Finding,
     job::Target,
-    names::{RepositoryId, Sha},
+    names::{RepositoryId, Sha, StackId},
     pull_request::PullRequest,
     repo_config::{FILE, RepoConfig},
 };
 use planwright_git as git;
 use planwright_git::{Mirror, Want};
-use planwright_package::{Prepared, Trusted, files::MemoryFiles};
+use planwright_package::{Prepared, Trusted, files::MemoryFiles, lock};
 use planwright_store::{RecordedPlanSet, RunId, StackPlan};
 
 use crate::{
@@ -40,6 +42,8 @@ pub struct MergedTrees {
     base: MemoryFiles,
     base_commit: Sha,
     repository: RepositoryId,
+    /// The stacks of the states that were ever used, by key.
+    state_owners: BTreeMap<String, StackId>,
 }
 
 /// Fetches and reads what was merged.
@@ -69,6 +73,7 @@ pub async fn merged_trees(
         base: readable(merge_preview::files(&mirror, &base_tree, &folders).await?)?,
         base_commit: recorded.plan_set.base_commit.clone(),
         repository: target.repository.id,
+        state_owners: app.store.state_owners(target.repository.id).await?,
         settings_digest: settings_digest(&config),
         mirror,
         commit,
@@ -126,10 +131,15 @@ impl MergedTrees {
             prepared.protect_also(&self.base, &self.config, &plan.stack);
             prepared
         });
-        prepared.map_err(|findings| {
+        let prepared = prepared.map_err(|findings| {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
             lines.join("\n")
-        })
+        })?;
+        let key = &prepared.lock.state_key;
+        match self.state_owners.get(key).filter(|owner| **owner != plan.stack) {
+            Some(owner) => Err(lock::belongs_to(key, owner, &plan.stack)),
+            None => Ok(prepared),
+        }
     }
 }
 

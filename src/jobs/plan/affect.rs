@@ -71,12 +71,29 @@ pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<A
         Ok(config) => config,
         Err(findings) => return Err(blocked(change, findings)),
     };
-    let shared = preview.shared_state();
+    let mut owners = state_owners(planning, preview).await?;
+    // A rename is refused as such.
+    let is_renamed = |stack: &StackId| {
+        stacks.get(stack).is_some_and(|reasons| reasons.iter().any(Reason::is_rename))
+    };
+    owners.retain(|_, owner| !is_renamed(owner));
+    let shared = preview.shared_state(&owners);
     if !is_about_nothing && !shared.is_empty() {
         return Err(blocked(change, shared));
     }
     let settings_digest = merge_preview::settings_digest(&config);
     Ok(Affected { stacks, change, config, settings_digest, code })
+}
+
+/// Records which stacks of the base have which states, and returns the stacks of all states that
+/// were ever used. Whoever could give a stack the state of a removed one would get its resources.
+async fn state_owners(
+    planning: &Planning<'_>,
+    preview: &MergePreview,
+) -> Result<BTreeMap<String, StackId>> {
+    let (app, repository) = (planning.context.app, planning.context.target.repository.id);
+    app.store.record_state_owners(repository, &preview.state_owners(), app.now()).await?;
+    Ok(app.store.state_owners(repository).await?)
 }
 
 /// Returns the outcome for a change that affects no stack. The check run is enough, unless there is

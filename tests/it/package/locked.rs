@@ -1,6 +1,8 @@
 //! Locks: every command but `lock` refuses one that does not match, and names the command that
 //! corrects it.
 
+use std::collections::BTreeMap;
+
 use planwright_package::{Prepared, Trusted, files::MemoryFiles, lock::shared_state, source};
 
 use super::{bucket, config, finding, id, lock, prepare};
@@ -114,10 +116,10 @@ fn two_stacks_cannot_have_one_state() {
     files.0.insert("stacks/t/stack.yaml".into(), stack);
     lock(&mut files, &id("s")).unwrap();
     lock(&mut files, &id("t")).unwrap();
-    assert!(shared_state(&files).unwrap().is_empty());
+    assert!(shared_state(&files, &BTreeMap::new()).unwrap().is_empty());
     let copy = files.0["stacks/s/stack.lock.json"].clone();
     files.0.insert("stacks/t/stack.lock.json".into(), copy);
-    let found = shared_state(&files).unwrap();
+    let found = shared_state(&files, &BTreeMap::new()).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(
         (found[0].code.as_ref(), found[0].place.file.as_str()),
@@ -133,10 +135,11 @@ fn a_state_belongs_to_the_stack_of_its_name_wherever_that_stands_in_the_alphabet
     lock(&mut files, &id("s")).unwrap();
     let copy = files.0["stacks/s/stack.lock.json"].clone();
     files.0.insert("stacks/a/stack.lock.json".into(), copy);
-    let found = shared_state(&files).unwrap();
+    let found = shared_state(&files, &BTreeMap::new()).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].place.file, "stacks/a/stack.lock.json");
-    let message = "the state `s` belongs to the stack `s`; `a` may not use it too";
+    let message =
+        "the state `s` belongs to the stack `s`, even if that is removed; `a` may not use it";
     assert_eq!(found[0].message, message);
     assert_eq!(found[0].fix.as_deref(), Some("write `\"state_key\": \"a\"` there"));
 }

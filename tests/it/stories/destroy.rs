@@ -5,7 +5,7 @@ use planwright_fakehub::Edit;
 
 use super::package::{Package, stack_of};
 use crate::support::{
-    bot::{CONFIG, REPO, Setup, Story, borrowed, hello},
+    bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello},
     world::Watched,
 };
 
@@ -43,6 +43,44 @@ async fn a_removed_stack_is_destroyed_after_an_approval_and_verified() {
     // The name is free again.
     story.applied("again", &hello("hello", "Back")).await;
     assert_eq!(story.output("hello", "message"), "Back");
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn the_state_of_a_removed_stack_goes_to_no_other_one() {
+    let watched = Watched::new();
+    let engine = Some(watched.program());
+    let story = Story::with(Setup { engine, ..Setup::default() }).await;
+    story.applied("old", &hello("old", "Hello")).await;
+    story.applied("new", &hello("new", "Hello")).await;
+    let approved = story.approved("greet", &hello("new", "Moin")).await;
+    // Past every pull request, so that its resources are still there.
+    story.carol.push(REPO, "main", &without("old")).unwrap();
+    story.settle().await;
+    let (plans, applies) = (watched.count("plan"), watched.count("apply"));
+    let taking = |stack: &str, greeting: &str| {
+        let mut files = hello(stack, greeting);
+        let lock = files.iter_mut().find(|(path, _)| path.ends_with("lock.json")).unwrap();
+        lock.1 = lock.1.replace(&format!("\"state_key\": \"{stack}\""), "\"state_key\": \"old\"");
+        files
+    };
+    let pr = story.open(&story.alice, "take", &borrowed(&taking("other", "Mine")));
+    story.settle().await;
+    println!("{}", story.report(pr));
+    story.assert_says(pr, "the state `old` belongs to the stack `old`, even if that is removed");
+    assert_eq!((story.conclusion(pr).as_str(), watched.count("plan")), ("failure", plans));
+
+    // Behind an approval.
+    story.carol.push(REPO, "main", &edit(&borrowed(&taking("new", "Hello")))).unwrap();
+    story.settle().await;
+    story.merge(&story.bob, approved);
+    story.settle().await;
+    println!("{}", story.report(approved));
+    story.assert_says(
+        approved,
+        "the state `old` belongs to the stack `old`, even if that is removed",
+    );
+    assert_eq!((watched.count("plan"), watched.count("apply")), (plans, applies));
     story.finish().await;
 }
 
