@@ -1,5 +1,7 @@
 //! `planwright validate`: finds everything that is wrong with the stacks, without an engine.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 
 use planwright_core::{
@@ -28,7 +30,7 @@ impl Validated {
 /// last day is before `today` have expired.
 pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Validated, Error> {
     let stacks = checkout.selected(names)?;
-    let mut findings = shared_state(&checkout.files)?;
+    let mut findings = shared_state(&checkout.files, &BTreeMap::new())?;
     if names.is_empty() {
         findings.extend(repository::stacks(&checkout.files)?.1);
     }
@@ -39,7 +41,10 @@ pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Va
             findings.extend(credentials::findings(&stack));
         }
         match Prepared::load(&checkout.files, &checkout.trusted(), id) {
-            Ok(prepared) => findings.extend(expired(&prepared.stack.overrides, today)),
+            Ok(prepared) => {
+                findings.extend(expired(&prepared.stack.overrides, today));
+                findings.extend(prepared.code_risks());
+            }
             Err(more) => findings.extend(more),
         }
     }

@@ -54,7 +54,8 @@ pub struct Work {
     pub binary: Binary,
     pub backend: engine::Backend,
     providers: BTreeMap<String, ProviderLock>,
-    types: BTreeMap<String, Types>,
+    /// What its modules use, by source of the provider.
+    pub types: BTreeMap<String, Types>,
     repository: String,
     rule: EngineRule,
     dir: PathBuf,

@@ -401,6 +401,45 @@ async fn a_tree_without_its_backend_block_is_refused() {
 }
 
 #[tokio::test]
+async fn a_module_from_elsewhere_is_refused_after_init() {
+    for engine in ENGINES {
+        let mut stack = texts_stack(engine, &[]).await;
+        let workdir = stack.workdir();
+        let outside = stack.dir.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("main.tf"), "resource \"terraform_data\" \"stranger\" {}\n")
+            .unwrap();
+        stack
+            .files
+            .insert("own/main.tf".into(), b"resource \"terraform_data\" \"ours\" {}\n".to_vec());
+        for source in [outside.display().to_string(), "./../../outside".into(), "./own".into()] {
+            stack.tree(&json!({"module": {"site": {"source": source}}}));
+            stack.values(&json!({}));
+            let planned =
+                stack.engine.plan(&stack.root(&workdir), Mode::Normal, &Control::default()).await;
+            match planned {
+                Ok(planned) => {
+                    assert_eq!(source, "./own", "{engine}");
+                    assert_eq!(
+                        planned.plan.resources[0].address,
+                        "module.site.terraform_data.ours"
+                    );
+                }
+                Err(error) => {
+                    let said = error.to_string();
+                    assert_ne!(source, "./own", "{engine}: {said}");
+                    println!("{said}");
+                    assert!(
+                        said.contains("which is not a folder of the package"),
+                        "{engine}: {said}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_local_state_that_would_not_be_kept_is_refused() {
     let mut stack = texts_stack("terraform", &[]).await;
     let workdir = stack.workdir();

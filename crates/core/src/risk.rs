@@ -19,6 +19,8 @@ pub enum Risk {
     DataLoss,
     /// Something may become accessible from the internet or to everyone with an account.
     PublicExposure,
+    /// Commands run beside the resources, and no plan shows what they do.
+    Commands,
     /// Somebody may get more permissions.
     AccessWidened,
     Network,
@@ -30,6 +32,7 @@ impl fmt::Display for Risk {
         f.write_str(match self {
             Self::DataLoss => "data loss",
             Self::PublicExposure => "public exposure",
+            Self::Commands => "commands",
             Self::AccessWidened => "access",
             Self::Network => "network",
             Self::Other => "other",

@@ -20,6 +20,7 @@ pub mod loaded_package;
 pub mod lock;
 pub mod manifest;
 mod module_code;
+mod module_risk;
 mod modules;
 pub mod overrides;
 pub mod own_code;

@@ -15,42 +15,29 @@ use hcl_edit::{
     visit::{Visit, visit_block, visit_for_template_expr, visit_func_call, visit_heredoc_template},
 };
 
-use planwright_core::finding::{Finding, Location};
+use planwright_core::finding::Finding;
+
+use super::modules::ModuleFile;
 
 /// Returns a finding for each module source that does not stay within the module, and for each
 /// value that differs in every plan.
-///
-/// `path` is that of the module file in its package, `modules/SLOT/VARIANT/…`.
-pub(super) fn findings(origin: &str, path: &str, bytes: &[u8], bodies: &[Body]) -> Vec<Finding> {
-    let mut check = Check { file: format!("{origin}/{path}"), path, bytes, findings: Vec::new() };
+pub(super) fn findings(file: &ModuleFile<'_>, bodies: &[Body]) -> Vec<Finding> {
+    let mut check = Check { file, findings: Vec::new() };
     bodies.iter().for_each(|body| check.visit_body(body));
     check.findings
 }
 
 struct Check<'a> {
-    file: String,
-    path: &'a str,
-    bytes: &'a [u8],
+    file: &'a ModuleFile<'a>,
     findings: Vec<Finding>,
 }
 
 impl Check<'_> {
-    /// Returns the place of an element. Those of a JSON file are not known, so it is the first.
-    fn place(&self, element: &dyn Span) -> Location {
-        let span = element.span().filter(|_| !self.path.ends_with(".json"));
-        let start = span.map_or(0, |span| span.start);
-        let before = &self.bytes[..start.min(self.bytes.len())];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Location { file: self.file.clone(), line: number(line), column: number(column) }
-    }
-
     /// Checks the source of a `module` block.
     fn source(&mut self, block: &Block) {
         let source = block.body.get_attribute("source");
         let text = source.and_then(|source| source.value.as_str());
-        if text.is_some_and(|text| stays_within(self.path, text)) {
+        if text.is_some_and(|text| stays_within(self.file.path, text)) {
             return;
         }
         let shown = match (text, source) {
@@ -58,11 +45,11 @@ impl Check<'_> {
             (None, Some(_)) => "a module source that is not a plain string".into(),
             (None, None) => "a module without a `source`".into(),
         };
-        let folder = variant_folder(self.path).join("/");
+        let folder = variant_folder(self.file.path).join("/");
         let message = format!(
             "{shown} is not a folder within `{folder}`, so the digest in the lock would not cover what runs"
         );
-        let place = self.place(source.map_or(&block.ident as &dyn Span, |it| &it.value));
+        let place = self.file.place(source.map_or(&block.ident as &dyn Span, |it| &it.value));
         let mut finding = Finding::error("module_source", place, message);
         finding.fix =
             Some(format!("copy the module into `{folder}`, and write `source = \"./FOLDER\"`"));
@@ -87,7 +74,7 @@ impl Visit for Check<'_> {
         if is_of_engine && call.name.name.as_str() == "plantimestamp" {
             let message = "`plantimestamp()` is another value in every plan, so a plan with it could never be \
                            applied as it was approved";
-            let place = self.place(&call.name.name);
+            let place = self.file.place(&call.name.name);
             let mut finding = Finding::error("moving_value", place, message);
             finding.fix = Some(
                 "use `timestamp()` with `ignore_changes`, a `time_static` resource, or a param"
@@ -101,12 +88,12 @@ impl Visit for Check<'_> {
     fn visit_heredoc_template(&mut self, heredoc: &HeredocTemplate) {
         let marker = heredoc.delimiter.as_str();
         if let Some(span) = heredoc.template.span()
-            && !ends_with_its_marker(self.bytes, span, marker)
+            && !ends_with_its_marker(self.file.bytes, span, marker)
         {
             let message = format!(
                 "engines do not agree where this text ends: write `{marker}` once, alone on its line"
             );
-            let place = self.place(&heredoc.template);
+            let place = self.file.place(&heredoc.template);
             self.findings.push(Finding::error("ambiguous_text", place, message));
         }
         visit_heredoc_template(self, heredoc);
@@ -174,7 +161,8 @@ mod tests {
     /// Returns one line per finding: place and code.
     fn found(path: &str, text: &str) -> Vec<String> {
         let bodies = bodies(path, text.as_bytes()).unwrap().unwrap();
-        let findings = findings("packages/mine", path, text.as_bytes(), &bodies);
+        let file = ModuleFile { origin: "packages/mine", path, bytes: text.as_bytes() };
+        let findings = findings(&file, &bodies);
         let line = |it: &Finding| format!("{}:{} {}", it.place.line, it.place.column, it.code);
         findings.iter().map(line).collect()
     }

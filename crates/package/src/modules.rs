@@ -5,7 +5,7 @@
 //! release. What a module means is left to the engine, but for what `module_code` refuses.
 
 use hcl_edit::{
-    Ident,
+    Ident, Span,
     expr::{Expression, ObjectKey},
     structure::{Attribute, Block, Body},
     template::{StringTemplate, Template},
@@ -17,7 +17,7 @@ use planwright_core::{
     strict_json::{Limits, parse},
 };
 
-use super::{loaded_package::Package, module_code, source::Source};
+use super::{loaded_package::Package, module_code, module_risk, source::Source};
 
 /// Returns a finding for each module file that is not valid HCL or JSON, or has what no module may
 /// contain.
@@ -27,12 +27,63 @@ pub(crate) fn findings(package: &Package) -> Vec<Finding> {
     }
     let modules = package.files.iter().filter(|(path, _)| path.starts_with("modules/"));
     modules
-        .flat_map(|(path, bytes)| match bodies(&format!("{}/{path}", package.origin), bytes) {
-            None => Vec::new(),
-            Some(Ok(bodies)) => module_code::findings(&package.origin, path, bytes, &bodies),
-            Some(Err(finding)) => vec![finding],
+        .flat_map(|(path, bytes)| {
+            let file = ModuleFile { origin: &package.origin, path, bytes };
+            match bodies(&file.name(), bytes) {
+                None => Vec::new(),
+                Some(Ok(bodies)) => module_code::findings(&file, &bodies),
+                Some(Err(finding)) => vec![finding],
+            }
         })
         .collect()
+}
+
+/// Returns a warning for each thing that the package's own module files in one of `folders` do
+/// beside the resources that a plan shows.
+pub(crate) fn risks(package: &Package, folders: &[String]) -> Vec<Finding> {
+    if matches!(package.source, Source::BuiltIn(_)) {
+        return Vec::new();
+    }
+    let is_in = |path: &str, folder: &String| {
+        path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let modules = package.files.iter().filter(|(path, _)| folders.iter().any(|it| is_in(path, it)));
+    modules
+        .filter_map(|(path, bytes)| {
+            let file = ModuleFile { origin: &package.origin, path, bytes };
+            let bodies = bodies(&file.name(), bytes)?.ok()?;
+            Some(module_risk::findings(&file, &bodies))
+        })
+        .flatten()
+        .collect()
+}
+
+/// A module file of a package.
+#[derive(Clone, Copy)]
+pub(super) struct ModuleFile<'a> {
+    /// The name of the package, or its folder in the repository.
+    pub origin: &'a str,
+    /// The path in the package, `modules/SLOT/VARIANT/…`.
+    pub path: &'a str,
+    pub bytes: &'a [u8],
+}
+
+impl ModuleFile<'_> {
+    /// Returns the path in the repository.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.origin, self.path)
+    }
+
+    /// Returns the place of an element. Those of a JSON file are not known, so it is the first.
+    pub(super) fn place(&self, element: &dyn Span) -> Location {
+        let span = element.span().filter(|_| !self.path.ends_with(".json"));
+        let start = span.map_or(0, |span| span.start);
+        let before = &self.bytes[..start.min(self.bytes.len())];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Location { file: self.name(), line: number(line), column: number(column) }
+    }
 }
 
 /// Parses a module file; `None` for other files. A JSON list yields several bodies.

@@ -10,7 +10,7 @@ use planwright_core::{finding::Finding, names::StackId, repo_config::RepoConfig}
 use super::{
     Checked, contract,
     files::Files,
-    loaded_package::Package,
+    loaded_package::{Package, folder},
     lock::{Lock, ProviderLock},
     modules,
     render::Rendered,
@@ -67,6 +67,15 @@ impl Prepared {
         let lost = before.manifest.protect.into_iter().filter(|slot| !protect.contains(slot));
         let lost: Vec<String> = lost.collect();
         protect.extend(lost);
+    }
+
+    /// Returns a warning for each thing that the repository's own code of the stack does beside the
+    /// resources that a plan shows.
+    pub fn code_risks(&self) -> Vec<Finding> {
+        let slots = &self.resolved.slots;
+        let folders: Vec<String> =
+            slots.iter().map(|(slot, filled)| folder(slot, &filled.variant)).collect();
+        modules::risks(&self.package, &folders)
     }
 
     /// Returns prefixes of resource addresses. Resources below them are only deleted or replaced if

@@ -34,6 +34,11 @@ pub fn details(stack: &StackChange, room: usize) -> Doc {
     folded(summary, is_open, room, |room| {
         let mut page = Page::new(room);
         page.push(progress(stack, page.room()));
+        // Before the plan, which may take all the room.
+        if !page.push(code_risks(&stack.code_risks)) {
+            let count = stack.code_risks.len();
+            page.push(text![count, " warnings about the code of the package are not shown."]);
+        }
         page.push(planning(stack, page.room()));
         let drift_room = page.room();
         match &stack.drift {
@@ -100,6 +105,16 @@ pub fn drift_section(head: Text, plan: &Plan, room: usize) -> Doc {
     let groups: Vec<_> = groups.chain(outputs).collect();
     let left_out = " drifted resources are not shown".into();
     section(Some(head), groups.into_iter(), room, left_out)
+}
+
+/// Returns what the code of the stack does beside the resources.
+fn code_risks(findings: &[Finding]) -> Doc {
+    if findings.is_empty() {
+        return Doc::default();
+    }
+    let mut doc = Doc::from(text![strong("Beside what the plan shows")]);
+    doc.push(finding_list(findings));
+    doc
 }
 
 fn is_stuck(stack: &StackChange) -> bool {

@@ -10,6 +10,7 @@ mod judge;
 mod look;
 mod merge;
 mod publish;
+mod repeat;
 mod stack;
 mod stacks;
 

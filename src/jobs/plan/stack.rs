@@ -15,6 +15,7 @@ use planwright_core::{
     finding::{Finding, Location},
     job::Plan,
     names::{RepositoryId, StackId},
+    plan::Plan as PlanOfStack,
     repo_config::RepoConfig,
 };
 use planwright_engine as engine;
@@ -25,7 +26,7 @@ use planwright_package::{
 };
 use planwright_store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, StateVersion};
 
-use super::{Planning, gate::PlanGate};
+use super::{Planning, gate::PlanGate, repeat};
 use crate::{
     app::{App, Environment},
     flow::{
@@ -46,6 +47,15 @@ pub struct StackPlanning<'a> {
     pub config: &'a RepoConfig,
     pub settings_digest: &'a Digest,
     pub gate: PlanGate,
+}
+
+/// What a planning made of a stack.
+struct StackPlanned {
+    plan: PlanOutcome,
+    /// The plan to store, if there is one.
+    row: Option<StackPlan>,
+    /// The warning that the plan does not repeat.
+    moving: Option<Finding>,
 }
 
 /// The repository, settings and work directory for a stack.
@@ -175,6 +185,7 @@ impl<'a> StackPlanning<'a> {
             changes_code: reasons.iter().any(Reason::is_code),
             code: None,
             inputs: None,
+            code_risks: Vec::new(),
             progress: None,
         };
         if let Some(Reason::Renamed { from, .. }) =
@@ -199,9 +210,10 @@ impl<'a> StackPlanning<'a> {
         };
         step.done();
         let code = prepared.package.own_code().map(|code| code.digest);
+        let mut code_risks = prepared.code_risks();
         if let Some(why) = self.gate.not_planned(&prepared) {
             let withheld = change(PlanOutcome::NotPlanned(why));
-            return Ok((StackChange { code, ..withheld }, None));
+            return Ok((StackChange { code, code_risks, ..withheld }, None));
         }
         let is_approved = code.as_ref().is_none_or(|code| self.gate.code.may_apply(code));
         let repository = self.planning.context.target.repository.id;
@@ -212,12 +224,13 @@ impl<'a> StackPlanning<'a> {
             Ok(work) => work,
             Err(why) => return Ok((change(PlanOutcome::EngineFailed(why)), None)),
         };
-        let (plan, row) = self.plan_work(&work).await?;
+        let StackPlanned { plan, row, moving } = self.plan_work(&work).await?;
+        code_risks.extend(moving);
         let drift = self.drift(stack).await?;
         context.app.metrics.drift_check(&drift);
         let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
         let inputs = plan.is_planned().then(|| work.inputs());
-        let mut change = StackChange { drift, protected, code, inputs, ..change(plan) };
+        let mut change = StackChange { drift, protected, code, inputs, code_risks, ..change(plan) };
         change.changes_code |= !is_approved;
         Ok((change, row))
     }
@@ -237,17 +250,21 @@ impl<'a> StackPlanning<'a> {
         Ok((Kind::Change, prepared))
     }
 
-    async fn plan_work(&self, work: &Work) -> Result<(PlanOutcome, Option<StackPlan>)> {
+    async fn plan_work(&self, work: &Work) -> Result<StackPlanned> {
         let context = self.planning.context;
         let input_digest = work.input_digest(self.settings_digest);
         if let Some(row) = self.known(work, &input_digest).await? {
             context.log.step(Some(&work.stack), Stage::Reuse).done();
             let row = StackPlan { code: work.code(), ..row };
-            return Ok((PlanOutcome::Planned(row.plan.clone()), Some(row)));
+            let plan = PlanOutcome::Planned(row.plan.clone());
+            return Ok(StackPlanned { plan, row: Some(row), moving: None });
         }
         let planned = match planned(work.plan(&context.app.plan_env, context, Stage::Wait).await)? {
             Ok(planned) => planned,
-            Err(message) => return Ok((PlanOutcome::EngineFailed(message), None)),
+            Err(message) => {
+                let plan = PlanOutcome::EngineFailed(message);
+                return Ok(StackPlanned { plan, row: None, moving: None });
+            }
         };
         let row = StackPlan {
             stack: work.stack.clone(),
@@ -258,14 +275,28 @@ impl<'a> StackPlanning<'a> {
             plan: planned.plan.clone(),
             code: work.code(),
         };
-        Ok((PlanOutcome::Planned(planned.plan.clone()), Some(row)))
+        // It holds the work directory, in which the second plan is made.
+        drop(planned);
+        let moving = self.moving(work, &row.plan).await?;
+        Ok(StackPlanned { plan: PlanOutcome::Planned(row.plan.clone()), row: Some(row), moving })
+    }
+
+    /// Plans a stack once more if it reads what may change by itself; returns a warning if it did.
+    async fn moving(&self, work: &Work, first: &PlanOfStack) -> Result<Option<Finding>> {
+        let context = self.planning.context;
+        if !repeat::reads_elsewhere(work) {
+            return Ok(None);
+        }
+        let second = planned(work.plan(&context.app.plan_env, context, Stage::PlanAgain).await)?;
+        Ok(second.ok().and_then(|second| repeat::difference(&work.stack, first, &second.plan)))
     }
 
     /// Returns a stored plan of the same input and state, unless a new one was requested.
     async fn known(&self, work: &Work, input: &Digest) -> Result<Option<StackPlan>> {
         let Plan { asked, stacks, .. } = self.planning.job;
         let is_named = stacks.is_empty() || stacks.contains(&work.stack);
-        if (asked.is_some() && is_named) || work.work.backend.kind != "local" {
+        let is_local = work.work.backend.kind == "local";
+        if (asked.is_some() && is_named) || !is_local || repeat::reads_elsewhere(work) {
             return Ok(None);
         }
         let Ok(state) = work.work.backend.local_state() else { return Ok(None) };

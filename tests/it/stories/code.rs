@@ -3,14 +3,14 @@
 use planwright_core::names::StackId;
 use planwright_package::{files::MemoryFiles, lock::Lock, stack::Stack};
 
-use super::trust::{counted, refused};
+use super::trust::counted;
 use crate::support::{
     bot::{CONFIG, REPO, Setup, Story, borrowed, edit},
     starts::Starts,
 };
 
 /// The package `hello` as a folder of the repository.
-fn own_package() -> Vec<(String, String)> {
+pub fn own_package() -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packages/hello");
     let files = [
         "package.yaml",
@@ -28,7 +28,7 @@ fn own_package() -> Vec<(String, String)> {
 }
 
 /// `files` with a stack of the package among them, locked on its bytes.
-fn stack_of(files: &[(String, String)], greeting: &str) -> Vec<(String, String)> {
+pub fn stack_of(files: &[(String, String)], greeting: &str) -> Vec<(String, String)> {
     let path = "stacks/hello/stack.yaml".to_owned();
     let text = format!(
         "apiVersion: planwright.dev/v1\nkind: Stack\npackage: packages/hello\nversion: \"^0.1\"\nparams:\n  greeting: {greeting}\n"
@@ -148,10 +148,10 @@ async fn a_new_stack_of_a_new_package_is_validated_and_not_planned() {
 }
 
 /// Where the module of the package is.
-const MAIN: &str = "packages/hello/modules/greeting/cards/main.tf";
+pub const MAIN: &str = "packages/hello/modules/greeting/cards/main.tf";
 
 /// The package with `text` at the end of its module.
-fn package_with(text: &str) -> Vec<(String, String)> {
+pub fn package_with(text: &str) -> Vec<(String, String)> {
     let mut package = own_package();
     let main = package.iter_mut().find(|(path, _)| path == MAIN).unwrap();
     main.1.push_str(text);
@@ -159,7 +159,7 @@ fn package_with(text: &str) -> Vec<(String, String)> {
 }
 
 /// The package, whose greeting runs `command` when it is made. No plan shows that.
-fn package_that_runs(command: &str) -> Vec<(String, String)> {
+pub fn package_that_runs(command: &str) -> Vec<(String, String)> {
     let mut package = own_package();
     let main = package.iter_mut().find(|(path, _)| path == MAIN).unwrap();
     let input = "  input = var.greeting\n";
@@ -171,7 +171,7 @@ fn package_that_runs(command: &str) -> Vec<(String, String)> {
 }
 
 /// Those of `files` that belong to the stack.
-fn of_stack(files: &[(String, String)]) -> Vec<(String, String)> {
+pub fn of_stack(files: &[(String, String)]) -> Vec<(String, String)> {
     files.iter().filter(|(path, _)| path.starts_with("stacks/")).cloned().collect()
 }
 
@@ -426,24 +426,6 @@ async fn files_that_are_no_package_yet_take_an_approval_where_packages_are() {
     story.assert_says(pr, "evil.tf");
     assert_eq!(starts.take(), Vec::<String>::new());
     story.finish().await;
-}
-
-#[tokio::test]
-async fn a_module_from_elsewhere_is_refused_at_its_line() {
-    let text = "\nmodule \"x\" {\n  source = \"git::https://git.example/x.git\"\n}\n";
-    let files = stack_of(&package_with(text), "Hello");
-    let main = &files.iter().find(|(path, _)| path == MAIN).unwrap().1;
-    let line = main.lines().position(|line| line.contains("git::")).unwrap() as u64 + 1;
-    refused(&files, (MAIN, line), "is not a folder within `modules/greeting/cards`").await;
-}
-
-#[tokio::test]
-async fn a_plan_that_can_never_repeat_is_refused_at_its_line() {
-    let text = "\nresource \"terraform_data\" \"now\" {\n  input = plantimestamp()\n}\n";
-    let files = stack_of(&package_with(text), "Hello");
-    let main = &files.iter().find(|(path, _)| path == MAIN).unwrap().1;
-    let line = main.lines().position(|line| line.contains("plantimestamp")).unwrap() as u64 + 1;
-    refused(&files, (MAIN, line), "another value in every plan").await;
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod locks;
 mod lost;
 mod main_job;
 mod merging;
+mod module_code;
 mod package;
 mod pages;
 mod requests;

@@ -31,6 +31,9 @@ pub struct StackChange {
     /// not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Inputs>,
+    /// What the repository's own code of the stack does beside the resources that the plan shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code_risks: Vec<Finding>,
     /// How applying it goes; `None` before the merge.
     pub progress: Option<StackProgress>,
 }
@@ -101,7 +104,9 @@ pub enum StackProgress {
 
 impl StackChange {
     pub fn risk(&self) -> Option<Risk> {
-        self.plan_at_stake().and_then(risk::worst)
+        let risk = self.plan_at_stake().and_then(risk::worst)?;
+        let runs_commands = self.code_risks.iter().any(|it| it.code == "runs_command");
+        Some(if runs_commands { risk.min(Risk::Commands) } else { risk })
     }
 
     /// Returns the plan to decide on: after the merge the one made then, if it differs.

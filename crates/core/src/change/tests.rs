@@ -65,6 +65,7 @@ fn stack(name: &str, plan: PlanOutcome) -> StackChange {
     StackChange {
         code: None,
         inputs: None,
+        code_risks: Vec::new(),
         stack: id(name),
         plan,
         drift: DriftCheck::NeverApplied,
