@@ -167,6 +167,9 @@ async fn app_at_work(scene: &Scene) {
     assert_eq!(app.post(&format!("{one}/access_tokens"), ids).await.status, 201);
     token.get("/installation/repositories").await;
     token.get("/repos/acme/infra/collaborators/alice/permission").await;
+    let activity = "/repos/acme/infra/activity?ref=refs/heads/release&per_page=100";
+    let moved = token.get(activity).await.body;
+    assert_eq!(moved[0]["activity_type"], "branch_deletion", "{moved}");
     let comments = "/repos/acme/infra/issues/1/comments";
     let comment = token.post(comments, json!({ "body": "A plan" })).await.body;
     token.get(&format!("{comments}?per_page=100")).await;

@@ -65,6 +65,63 @@ async fn the_snapshot_of_a_merged_pull_request_names_commit_and_person() {
 }
 
 #[tokio::test]
+async fn the_snapshot_tells_strangers_parents_and_when_it_was_reopened() {
+    let scene = Scene::new().await;
+    let edit = Edit::new("Add b").write("b.txt", "b").email("somebody@work.example");
+    let first = scene.alice.push(REPO, "feature", &edit).unwrap();
+    let number = scene.alice.open_pull(REPO, "feature", "Add b").unwrap();
+    let main = scene.bob.push(REPO, "main", &Edit::new("Add c").write("c.txt", "c")).unwrap();
+    scene.bob.update_branch(REPO, number).unwrap();
+    let client = reader(&scene).await;
+    let read = || client.graphql(SNAPSHOT, variables(number));
+    let pull = read().await.body["data"]["repository"]["pullRequest"].clone();
+    let commit = |nth: usize| &pull["commits"]["nodes"][nth]["commit"];
+    assert_eq!(commit(0)["authors"]["nodes"], json!([{ "user": null }]));
+    assert_eq!(commit(0)["committer"]["user"], Value::Null);
+    assert_eq!(commit(1)["authors"]["nodes"][0]["user"]["login"], "bob");
+    assert_eq!(commit(1)["committer"]["user"]["login"], "web-flow");
+    assert_eq!(commit(1)["parents"]["nodes"], json!([{ "oid": first }, { "oid": main }]));
+    assert_eq!(pull["timelineItems"]["nodes"], json!([]));
+
+    scene.alice.close(REPO, number).unwrap();
+    scene.hub.pass(jiff::SignedDuration::from_mins(1)).unwrap();
+    scene.alice.reopen(REPO, number).unwrap();
+    let pull = read().await.body["data"]["repository"]["pullRequest"].clone();
+    let at = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let reopened = at(&pull["timelineItems"]["nodes"][0]["createdAt"]);
+    assert!(reopened.duration_since(at(&pull["createdAt"])) >= jiff::SignedDuration::from_mins(1));
+}
+
+#[tokio::test]
+async fn the_activity_of_a_branch_is_its_moves_the_newest_first() {
+    let scene = Scene::new().await;
+    let write = |name: &str| Edit::new("Write").write(name, "x");
+    let one = scene.alice.push(REPO, "feature", &write("one")).unwrap();
+    let two = scene.bob.push(REPO, "feature", &write("two")).unwrap();
+    let three = scene.alice.force_push(REPO, "feature", "main", &write("three")).unwrap();
+    scene.bob.delete_branch(REPO, "feature").unwrap();
+    scene.alice.push(REPO, "other", &write("four")).unwrap();
+    let path = "/repos/acme/infra/activity?ref=refs/heads/feature&per_page=100";
+    let moves = reader(&scene).await.get(path).await.body;
+    let zero = "0".repeat(40);
+    let told: Vec<Value> = moves
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| json!([it["activity_type"], it["actor"]["login"], it["before"], it["after"]]))
+        .collect();
+    let expected = json!([
+        ["branch_deletion", "bob", three, zero],
+        ["force_push", "alice", two, three],
+        ["push", "bob", one, two],
+        ["branch_creation", "alice", zero, one],
+    ]);
+    assert_eq!(json!(told), expected);
+    let narrow = Client::installation(&scene.hub, json!({ "checks": "write" })).await;
+    assert_eq!(narrow.get(path).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_connection_is_read_page_by_page() {
     let scene = Scene::new().await;
     let number = scene.pull();

@@ -11,7 +11,7 @@ use crate::{
     git_repo::{CommitMeta, FileChange, is_branch_name},
     state::{
         State, WEB_FLOW,
-        data::{By, Role},
+        data::{Activity, By, Role},
     },
 };
 
@@ -22,6 +22,8 @@ pub struct Edit {
     pub files: Vec<FileChange>,
     /// The login of the author, if it is not the person who pushes.
     pub author: Option<String>,
+    /// The e-mail address in the commit, if it is not that of the account.
+    pub email: Option<String>,
     pub co_authors: Vec<String>,
 }
 
@@ -92,7 +94,10 @@ impl State {
             let gap = if message.contains("\nCo-authored-by: ") { "" } else { "\n" };
             message += &format!("\n{gap}Co-authored-by: {} <{}>", stamp.name, stamp.email);
         }
-        let (author, committer) = (self.stamp(author, at)?, self.stamp(by.account, at)?);
+        let (mut author, mut committer) = (self.stamp(author, at)?, self.stamp(by.account, at)?);
+        for stamp in [&mut author, &mut committer] {
+            stamp.email = edit.email.clone().unwrap_or_else(|| std::mem::take(&mut stamp.email));
+        }
         let meta = CommitMeta { message, author, committer };
         Ok(self.git_repo(repo)?.commit(parent, &edit.files, &meta)?)
     }
@@ -213,10 +218,32 @@ impl State {
             return Ok(());
         }
         let moved = BranchMove { branch, before: before.as_deref(), after: to };
+        self.record_move(repo, &moved, by)?;
         let push = self.push_json(repo, &moved, by)?;
         self.emit(Event::PUSH, repo, by.account, push)?;
         self.follow_head(repo, branch, to, by)?;
         self.close_merged_by_push(repo, branch, to, by)
+    }
+
+    fn record_move(&mut self, repo: i64, moved: &BranchMove<'_>, by: By) -> Result<(), ApiError> {
+        let kind = match (moved.before, moved.after) {
+            (None, _) => "branch_creation",
+            (_, None) => "branch_deletion",
+            (Some(before), Some(after)) => match self.git_repo(repo)?.is_ancestor(before, after)? {
+                true => "push",
+                false => "force_push",
+            },
+        };
+        let repository = self.repository_mut(repo)?;
+        repository.activity.push(Activity {
+            branch: moved.branch.to_owned(),
+            before: moved.before.map(str::to_owned),
+            after: moved.after.map(str::to_owned),
+            kind: kind.to_owned(),
+            by: by.account,
+            at: repository.pushed_at,
+        });
+        Ok(())
     }
 
     fn push_json(&self, repo: i64, moved: &BranchMove<'_>, by: By) -> Result<Value, ApiError> {

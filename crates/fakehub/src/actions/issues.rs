@@ -59,6 +59,7 @@ impl State {
             updated_at: at,
             closed_at: None,
             closed_by: None,
+            reopened_at: None,
             pull: None,
         };
         self.repository_mut(repo)?.issues.insert(number, issue);

@@ -83,6 +83,7 @@ impl State {
             updated_at: at,
             closed_at: None,
             closed_by: None,
+            reopened_at: None,
             pull: Some(pull),
         };
         self.repository_mut(repo)?.issues.insert(number, issue);
@@ -238,7 +239,7 @@ impl State {
         self.pull_mut(repo, number)?.head_sha = head;
         let issue = self.issue_mut(repo, number)?;
         (issue.open, issue.closed_at, issue.closed_by) = (true, None, None);
-        issue.updated_at = at;
+        (issue.updated_at, issue.reopened_at) = (at, Some(at));
         self.emit_pull(IssueRef { repo, number }, "reopened", by, json!({}))
     }
 

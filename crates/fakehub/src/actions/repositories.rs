@@ -69,6 +69,7 @@ impl State {
             comments: [].into(),
             check_runs: [].into(),
             statuses: vec![],
+            activity: vec![],
             created_at: at,
             pushed_at: at,
         };

@@ -220,6 +220,14 @@ impl GitRepo {
         self.write(&tree, &[&onto], meta).map(Some)
     }
 
+    /// Creates a copy of a commit with further changes in it. Returns its id.
+    #[cfg(feature = "testing")]
+    pub fn amend(&self, sha: &str, changes: &[FileChange], meta: &CommitMeta) -> Result<String> {
+        let changed = self.commit(Some(sha), changes, meta)?;
+        let parents: Vec<Commit<'_>> = self.find(sha)?.parents().collect();
+        self.write(&self.find(&changed)?.tree()?, &parents.iter().collect::<Vec<_>>(), meta)
+    }
+
     pub fn is_mergeable(&self, base: &str, head: &str) -> Result<bool> {
         Ok(self.merged_tree(&self.find(base)?, &self.find(head)?)?.is_some())
     }

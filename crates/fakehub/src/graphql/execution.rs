@@ -150,6 +150,7 @@ impl<'w, 'd> Execution<'w, 'd> {
                 git_ref::ref_field(self.context.state, *repo, branch, name)
             }
             Node::Pull(target) => pull::field(self.context.state, *target, name, arguments),
+            Node::Reopened(target) => pull::reopened_field(self.context.state, *target, name),
             Node::Issue(target) => issue::field(self.context.state, *target, name, arguments),
             Node::Label(label) => issue::label_field(label, name),
             Node::Review { pull, id } => pull::review_field(self.context.state, *pull, *id, name),
@@ -183,6 +184,7 @@ impl<'w, 'd> Execution<'w, 'd> {
             Node::RateLimit => "RateLimit",
             Node::Repository(_) => "Repository",
             Node::Pull(..) => "PullRequest",
+            Node::Reopened(..) => "ReopenedEvent",
             Node::Issue(..) => "Issue",
             Node::Label(_) => "Label",
             Node::PullCommit(..) => "PullRequestCommit",

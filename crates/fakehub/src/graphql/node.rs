@@ -30,6 +30,8 @@ pub enum Node {
     RateLimit,
     Repository(i64),
     Pull(IssueRef),
+    /// The last time that a pull request was reopened.
+    Reopened(IssueRef),
     Issue(IssueRef),
     Label(String),
     PullCommit(i64, String),

@@ -99,7 +99,29 @@ fn side_field(
             let all = opinionated_reviews(state, target, arguments.is_set("writersOnly"))?;
             connection("PullRequestReviewConnection", all, arguments)
         }
+        "timelineItems" => {
+            let kinds = arguments.texts("itemTypes").unwrap_or_default();
+            if kinds != ["REOPENED_EVENT"] {
+                return Err(FieldError::unknown("PullRequest", "timelineItems of other kinds"));
+            }
+            let reopened = state.issue(repo, number)?.reopened_at;
+            let all = reopened.map(|_| Node::Reopened(target)).into_iter().collect();
+            connection("PullRequestTimelineItemsConnection", all, arguments)
+        }
         _ => Err(FieldError::unknown("PullRequest", name)),
+    }
+}
+
+pub fn reopened_field(
+    state: &State,
+    target: IssueRef,
+    name: &str,
+) -> Result<FieldValue, FieldError> {
+    match name {
+        "createdAt" => {
+            FieldValue::leaf(json!(state.issue(target.repo, target.number)?.reopened_at))
+        }
+        _ => Err(FieldError::unknown("ReopenedEvent", name)),
     }
 }
 

@@ -20,6 +20,11 @@ impl Clock {
         self.last()
     }
 
+    #[cfg(feature = "testing")]
+    pub fn skip(&mut self, seconds: i64) {
+        self.last = self.last.max(Timestamp::now().as_second()) + seconds;
+    }
+
     fn last(&self) -> Timestamp {
         Timestamp::from_second(self.last).unwrap_or(Timestamp::MAX)
     }

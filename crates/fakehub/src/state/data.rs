@@ -156,8 +156,25 @@ pub struct Repository {
     pub check_runs: BTreeMap<i64, CheckRun>,
     #[serde(default)]
     pub statuses: Vec<Status>,
+    /// The moves of branches, oldest first.
+    #[serde(default)]
+    pub activity: Vec<Activity>,
     pub created_at: Timestamp,
     pub pushed_at: Timestamp,
+}
+
+/// A move of a branch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Activity {
+    pub branch: String,
+    /// `None` if the branch is new.
+    pub before: Option<String>,
+    /// `None` if the branch was deleted.
+    pub after: Option<String>,
+    /// GitHub's word for it, such as `push`.
+    pub kind: String,
+    pub by: i64,
+    pub at: Timestamp,
 }
 
 /// Who did something. `via_app` says that the app did it, by its JWT or an installation token.
@@ -192,6 +209,9 @@ pub struct Issue {
     pub updated_at: Timestamp,
     pub closed_at: Option<Timestamp>,
     pub closed_by: Option<i64>,
+    /// The last time that it was reopened.
+    #[serde(default)]
+    pub reopened_at: Option<Timestamp>,
     pub pull: Option<Pull>,
 }
 

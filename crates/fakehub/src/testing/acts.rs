@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     actions::{events::Event, pulls::NewPull},
     api_error::ApiError,
-    git_repo::{CommitMeta, GitRepo},
+    git_repo::{CommitMeta, FileChange, GitRepo},
     state::{
         State, WEB_FLOW,
         data::{By, IssueRef, Role},
@@ -75,6 +75,31 @@ impl State {
         let committer = self.stamp(by.account, at)?;
         let rebased = self.git_repo(repo)?.rebase(&base, &pull.head_sha, &committer)?;
         let sha = rebased.ok_or_else(|| ApiError::unprocessable("The rebase conflicts"))?;
+        self.move_branch(pull.head_repo, &pull.head_ref, Some(&sha), by)?;
+        Ok(sha)
+    }
+
+    /// Merges the current head of the base into the head branch of a pull request, with `more` in
+    /// the merge commit. Returns the new head.
+    pub fn update_branch(
+        &mut self,
+        target: IssueRef,
+        more: &[FileChange],
+        by: By,
+    ) -> Result<String, ApiError> {
+        let IssueRef { repo, number } = target;
+        let pull = self.pull(repo, number)?.clone();
+        let base = self.live_base(repo, &pull)?.ok_or_else(ApiError::not_found)?;
+        let at = self.tick();
+        let meta = CommitMeta {
+            message: format!("Merge branch '{}' into {}", pull.base_ref, pull.head_ref),
+            author: self.stamp(by.account, at)?,
+            committer: self.stamp(WEB_FLOW, at)?,
+        };
+        let git = self.git_repo(repo)?;
+        let merged = git.merge(&pull.head_sha, &base, &meta)?;
+        let merged = merged.ok_or_else(|| ApiError::unprocessable("The update conflicts"))?;
+        let sha = git.amend(&merged, more, &meta)?;
         self.move_branch(pull.head_repo, &pull.head_ref, Some(&sha), by)?;
         Ok(sha)
     }

@@ -58,6 +58,14 @@ impl Hub {
         self.0.faults.plan(operation, times, fault);
     }
 
+    /// Lets time pass on GitHub.
+    pub fn pass(&self, time: jiff::SignedDuration) -> Done {
+        self.0.change(|state| {
+            state.data.clock.skip(time.as_secs());
+            Ok(())
+        })
+    }
+
     /// Calls `observer` when a call has arrived, and when it has been performed but not answered.
     ///
     /// The call waits for the observer, so that a test can kill the caller at exactly this point.

@@ -43,6 +43,27 @@ impl Person {
         self.act(repo, |state, id, by| state.rebase_branch(IssueRef { repo: id, number }, by))
     }
 
+    /// Merges the base into the head branch of a pull request, as the button *Update branch* does,
+    /// and returns the new head.
+    pub fn update_branch(&self, repo: &str, number: i64) -> Done<String> {
+        self.update_branch_with(repo, number, &Edit::default())
+    }
+
+    /// Does the same by hand, with the changes of `more` in the merge commit.
+    pub fn update_branch_with(&self, repo: &str, number: i64, more: &Edit) -> Done<String> {
+        self.act(repo, |state, id, by| {
+            state.update_branch(IssueRef { repo: id, number }, &more.files, by)
+        })
+    }
+
+    /// Creates a branch where another one is.
+    pub fn create_branch(&self, repo: &str, branch: &str, from: &str) -> Done {
+        self.act(repo, |state, id, by| {
+            let sha = state.git_repo(id)?.resolve(from).ok_or_else(ApiError::not_found)?;
+            state.create_branch(id, branch, &sha, by)
+        })
+    }
+
     pub fn delete_branch(&self, repo: &str, branch: &str) -> Done {
         self.act(repo, |state, id, by| state.move_branch(id, branch, None, by))
     }
@@ -204,6 +225,12 @@ impl Edit {
 
     pub fn author(mut self, login: impl Into<String>) -> Self {
         self.author = Some(login.into());
+        self
+    }
+
+    /// Commits with an e-mail address that no account has.
+    pub fn email(mut self, email: impl Into<String>) -> Self {
+        self.email = Some(email.into());
         self
     }
 
