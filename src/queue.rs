@@ -10,6 +10,7 @@ use planwright_core::{
     inbox,
     job::{self, Job, KINDS, Retry, Role, Target},
     names::{DeliveryId, Sha},
+    people::PushKind,
     pull_request::PullRequestState,
     repository::Repository,
 };
@@ -115,6 +116,7 @@ async fn verdicts(app: &App, repository: Option<&Repository>) -> Result<Vec<Job>
 
 fn recorded_push(envelope: &Envelope, push: event::Push, at: Timestamp) -> Option<Push> {
     let zero = || Sha::parse("0".repeat(40)).ok();
+    let kind = if push.after.is_some() { PushKind::Push } else { PushKind::Deletion };
     Some(Push {
         repository: envelope.repository?,
         git_ref: push.git_ref,
@@ -122,6 +124,7 @@ fn recorded_push(envelope: &Envelope, push: event::Push, at: Timestamp) -> Optio
         after: push.after.or_else(zero)?,
         user: envelope.sender.id,
         login: envelope.sender.login.clone(),
+        kind,
         at,
     })
 }

@@ -11,12 +11,13 @@ use planwright_core::{
     change::{Change, Judgement},
     digest::Digest,
     job::Target,
-    names::{Login, UserId},
+    names::{Login, Sha, UserId},
+    people::PushKind,
     pull_request::{PullRequest, ReviewState},
     repo_config::RepoConfig,
     verdict::{self, Allowance, Current, StackFacts, Unfinished, Verdict, VerdictFacts},
 };
-use planwright_store::{ApprovalKind, RecordedPlanSet};
+use planwright_store::{ApprovalKind, PushedTo, RecordedPlanSet};
 
 use super::{Result, id_of};
 use crate::app::App;
@@ -101,7 +102,7 @@ pub async fn principals(app: &App, target: &Target, pull: &PullRequest) -> Resul
         );
     }
     let heads: Vec<_> = pull.commits.iter().map(|commit| commit.sha.clone()).collect();
-    let pushers = app.store.pushers(target.repository.id, &pull.head_ref, &heads).await?;
+    let pushers = pushers(app, target, pull, &heads).await?;
     principals
         .extend(pushers.iter().map(|(user, login)| principal(user, login, PrincipalRole::Pushed)));
     let repository = target.repository.id;
@@ -114,6 +115,27 @@ pub async fn principals(app: &App, target: &Target, pull: &PullRequest) -> Resul
         }
     }
     Ok(principals.into_iter().collect())
+}
+
+/// Returns who pushed to the branch of a pull request, or one of `commits` to any branch, or asked
+/// for a push. The branch is one of the repository of the head: a branch of a fork has nothing in
+/// common with one of ours that has the same name.
+pub async fn pushers(
+    app: &App,
+    target: &Target,
+    pull: &PullRequest,
+    commits: &[Sha],
+) -> Result<BTreeMap<UserId, Login>> {
+    let pushed_to = PushedTo {
+        pull_request: id_of(target),
+        repository: pull.head_repository,
+        branch: &pull.head_ref,
+        opened_at: pull.created_at,
+        commits,
+    };
+    let mut pushes = app.store.pushes_to(&pushed_to).await?;
+    pushes.retain(|push| push.kind != PushKind::Deletion);
+    Ok(pushes.into_iter().map(|push| (push.by, push.login)).collect())
 }
 
 /// Returns the authors of code as principals of a change that runs it.

@@ -11,6 +11,7 @@ use planwright_core::{
     issue::{self, Issue},
     job::Target,
     names::{BranchName, PrNumber, Sha},
+    people::PushKind,
     repo_config::RepoConfig,
 };
 use planwright_git::{Mirror, Want};
@@ -115,8 +116,7 @@ async fn commit_files(
         return Err(anyhow::anyhow!("a change set touches {path}, which is no stack").into());
     }
     for person in draft.asked_by {
-        // Asking for a commit counts as pushing it, so that whoever asked is a principal of the
-        // change.
+        // Whoever asks for a commit is a principal of the change, like whoever pushes one.
         let nothing = Sha::parse("0".repeat(40)).unwrap_or_else(|_| parent.clone());
         let push = Push {
             repository: draft.target.repository.id,
@@ -125,6 +125,7 @@ async fn commit_files(
             after: nothing,
             user: person.id,
             login: person.login.clone(),
+            kind: PushKind::Asked,
             at: app.now(),
         };
         app.store.record_push(&push).await?;

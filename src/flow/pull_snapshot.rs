@@ -16,13 +16,19 @@ pub struct PullSnapshot {
     generation: i64,
 }
 
-/// Reads a pull request and records its head and state.
+/// Reads a pull request and records its head, state and branch.
 pub async fn pull_snapshot(app: &App, target: &Target) -> Result<PullSnapshot> {
     let id = id_of(target);
     // Read before the snapshot, so that any later delivery makes the snapshot stale.
     let generation = app.store.generation(id).await?;
     let pull = app.github.pull_request(&target.repository, target.number).await?;
     app.store.record_pull_request(id, &pull.head, pull.state).await?;
+    let branch = store::HeadBranch {
+        repository: pull.head_repository,
+        name: pull.head_ref.clone(),
+        merged_at: pull.merged_at,
+    };
+    app.store.record_head_branch(id, &branch).await?;
     Ok(PullSnapshot { pull, id, generation })
 }
 

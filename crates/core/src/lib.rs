@@ -22,6 +22,7 @@ pub mod issue;
 pub mod job;
 pub mod markdown;
 pub mod names;
+pub mod people;
 pub mod plan;
 pub mod provider_types;
 pub mod public_url;

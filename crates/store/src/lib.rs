@@ -50,8 +50,8 @@ pub use outbox::{Request, RequestState, Sending};
 pub use plan_sets::{
     PlanInput, PlanKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan, StateVersion,
 };
-pub use pull_requests::{PullRequest, PullRequestId};
-pub use pushes::Push;
+pub use pull_requests::{HeadBranch, PullRequest, PullRequestId};
+pub use pushes::{Push, PushedTo};
 pub use queue_stats::QueueStats;
 pub use retention::Deleted;
 pub use run_notes::{NotedRun, RunLines, RunStep, Stage, StepState, Subject};

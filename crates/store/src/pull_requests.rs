@@ -1,4 +1,5 @@
-//! What is stored of each pull request: its generation, cancellation, last known head and state.
+//! What is stored of each pull request: its generation, cancellation, last known head and state,
+//! and the branch of its head.
 //!
 //! The *generation* rises with each delivery that makes earlier work stale. A job has the
 //! generation at which it was enqueued, so a running job can see that it is superseded or
@@ -6,8 +7,10 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+
 use planwright_core::{
-    names::{PrNumber, RepositoryId, Sha},
+    names::{BranchName, PrNumber, RepositoryId, Sha},
     pull_request::PullRequestState,
 };
 
@@ -59,6 +62,15 @@ pub struct PullRequest {
     /// The last known head; `None` until the pull request is first read from GitHub.
     pub head: Option<Sha>,
     pub state: Option<PullRequestState>,
+}
+
+/// Where the head of a pull request is, and when it was merged by GitHub's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeadBranch {
+    /// `None` if it was a fork that is deleted.
+    pub repository: Option<RepositoryId>,
+    pub name: BranchName,
+    pub merged_at: Option<Timestamp>,
 }
 
 impl PullRequest {
@@ -137,6 +149,20 @@ impl Store {
              DO UPDATE SET head = excluded.head, state = excluded.state \
              WHERE pull_requests.state IS NULL OR pull_requests.state <> 'merged'";
         let cells = binds![id.repository, id.number, head, state];
+        self.db.execute(RECORD, cells).await.map(drop)
+    }
+
+    /// Records the branch of a recorded pull request. A deleted fork and a merge are not forgotten.
+    pub async fn record_head_branch(
+        &self,
+        id: PullRequestId,
+        branch: &HeadBranch,
+    ) -> Result<(), Error> {
+        const RECORD: &str = "UPDATE pull_requests \
+             SET head_repository = COALESCE($3, head_repository), head_ref = $4, \
+             merged_at = COALESCE($5, merged_at) WHERE repository = $1 AND number = $2";
+        let cells =
+            binds![id.repository, id.number, branch.repository, branch.name, branch.merged_at];
         self.db.execute(RECORD, cells).await.map(drop)
     }
 

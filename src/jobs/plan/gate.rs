@@ -178,7 +178,7 @@ async fn withheld(planning: &Planning<'_>) -> Result<Option<NotPlanned>> {
         return Ok(Some(NotPlanned::Fork));
     }
     let heads = [pull.head.clone()];
-    let mut pushers = app.store.pushers(target.repository.id, &pull.head_ref, &heads).await?;
+    let mut pushers = facts::pushers(app, target, pull, &heads).await?;
     if pushers.is_empty() {
         // The push was not recorded, so the author of the pull request counts instead.
         pushers.insert(pull.author.id, pull.author.login.clone());

@@ -1,12 +1,13 @@
 //! Deliveries, pushes and pull requests.
 
-use std::collections::BTreeMap;
-
 use planwright_core::{
-    names::{BranchName, DeliveryId, RepositoryId, UserId},
+    names::{BranchName, DeliveryId, PrNumber, RepositoryId, UserId},
+    people::PushKind,
     pull_request::PullRequestState,
 };
-use planwright_store::{Delivery, Effects, NewJob, Push, Receipt};
+use planwright_store::{
+    Delivery, Effects, HeadBranch, NewJob, PullRequestId, Push, PushedTo, Receipt, Store,
+};
 
 use super::{Database, PR, at, job, login, on_both, sha};
 
@@ -30,6 +31,7 @@ fn push(branch: &str, after: char, user: i64) -> Push {
         after: sha(after),
         user: UserId(user),
         login: login(&format!("user-{user}")),
+        kind: PushKind::Push,
         at: at(50),
     }
 }
@@ -110,8 +112,24 @@ async fn what_never_arrived_is_known(database: &Database) {
     assert_eq!(store.last_delivery_at().await.unwrap(), Some(at(200)));
 }
 
-async fn whoever_pushed_the_branch_or_its_head_is_known(database: &Database) {
+/// The users of the pushes to `topic` and of the commit `b`, in order.
+async fn pushers(store: &Store, head_repository: i64) -> Vec<i64> {
+    let pushed_to = PushedTo {
+        pull_request: PR,
+        repository: Some(RepositoryId(head_repository)),
+        branch: &BranchName::parse("topic").unwrap(),
+        opened_at: at(10_000),
+        commits: &[sha('b'), sha('e')],
+    };
+    let pushes = store.pushes_to(&pushed_to).await.unwrap();
+    let mut users: Vec<i64> = pushes.into_iter().map(|push| push.by.0).collect();
+    users.sort_unstable();
+    users
+}
+
+async fn whoever_pushed_the_branch_or_its_commits_is_known(database: &Database) {
     let store = database.store().await;
+    let of_pull = format!("refs/pull/{}/head", PR.number);
     let pushes = [
         push("topic", 'a', 1),
         push("topic", 'b', 2),
@@ -119,16 +137,45 @@ async fn whoever_pushed_the_branch_or_its_head_is_known(database: &Database) {
         push("elsewhere", 'c', 4),
         push("topic-2", 'd', 5),
         Push { repository: RepositoryId(2), ..push("topic", 'b', 6) },
+        Push { git_ref: of_pull, ..push("", 'f', 7) },
     ];
     for (i, push) in pushes.into_iter().enumerate() {
         let effects = Effects { push: Some(push), ..Effects::default() };
         let _ = store.receive(&delivery(&format!("push-{i}")), &effects).await.unwrap();
     }
-    let branch = BranchName::parse("topic").unwrap();
-    let pushers = store.pushers(PR.repository, &branch, &[sha('b'), sha('e')]).await.unwrap();
-    let expected: BTreeMap<_, _> =
-        [1, 2, 3].map(|user| (UserId(user), login(&format!("user-{user}")))).into();
-    assert_eq!(pushers, expected);
+    assert_eq!(pushers(&store, PR.repository.0).await, [1, 2, 3, 7]);
+    // The branch `topic` of a fork is another one.
+    assert_eq!(pushers(&store, 2).await, [2, 3, 6, 7]);
+    assert_eq!(pushers(&store, 3).await, [2, 3, 7]);
+}
+
+async fn what_was_pushed_before_an_earlier_merge_belongs_to_that(database: &Database) {
+    let store = database.store().await;
+    for (user, second) in [(1, 1_000), (2, 1_701), (3, 2_500)] {
+        store.record_push(&Push { at: at(second), ..push("topic", 'a', user) }).await.unwrap();
+    }
+    assert_eq!(pushers(&store, PR.repository.0).await, [1, 2, 3]);
+    let merged = |repository, second| HeadBranch {
+        repository: Some(repository),
+        name: BranchName::parse("topic").unwrap(),
+        merged_at: Some(at(second)),
+    };
+    let other = PullRequestId { number: PrNumber(PR.number.0 + 1), ..PR };
+    for id in [PR, other] {
+        store.record_pull_request(id, &sha('a'), PullRequestState::Open).await.unwrap();
+    }
+    // Its own merge, one of another repository, and one after it was opened change nothing.
+    for (id, branch) in [
+        (PR, merged(PR.repository, 2_000)),
+        (other, merged(RepositoryId(2), 2_000)),
+        (other, merged(PR.repository, 20_000)),
+    ] {
+        store.record_head_branch(id, &branch).await.unwrap();
+        assert_eq!(pushers(&store, PR.repository.0).await, [1, 2, 3], "{id} {branch:?}");
+    }
+    // Five minutes are left for clocks that differ.
+    store.record_head_branch(other, &merged(PR.repository, 2_000)).await.unwrap();
+    assert_eq!(pushers(&store, PR.repository.0).await, [2, 3]);
 }
 
 async fn a_pull_request_keeps_its_generation_when_its_head_is_recorded(database: &Database) {
@@ -161,6 +208,7 @@ on_both!(
     of_two_equal_deliveries_at_once_one_is_taken,
     a_delivery_cut_off_at_any_point_is_all_there_or_not_at_all,
     what_never_arrived_is_known,
-    whoever_pushed_the_branch_or_its_head_is_known,
+    whoever_pushed_the_branch_or_its_commits_is_known,
+    what_was_pushed_before_an_earlier_merge_belongs_to_that,
     a_pull_request_keeps_its_generation_when_its_head_is_recorded,
 );

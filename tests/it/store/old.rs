@@ -12,11 +12,13 @@ use planwright_core::{
     change::ChangeState,
     job::KINDS,
     names::{BranchName, DeliveryId, PrNumber, RepositoryId},
+    people::{Push, PushKind},
     pull_request::PullRequestState,
 };
 use planwright_fakehub::{Hub, Person};
 use planwright_store::{
-    JobState, LockState, PullRequestId, RequestState, RunKind, RunState, Store, records::v1,
+    JobState, LockState, PullRequestId, PushedTo, RequestState, RunKind, RunState, Store,
+    records::v1,
 };
 
 use super::{Database, at, on_both, stack};
@@ -164,8 +166,16 @@ async fn what_people_and_github_said_is_read(database: &Database) {
     assert_eq!(label.as_deref(), Some("planwright"));
 
     let branch = BranchName::parse("first").unwrap();
-    let pushers = store.pushers(REPOSITORY, &branch, &[]).await.unwrap();
-    assert!(pushers.values().any(|login| login.as_str() == "alice"), "{pushers:?}");
+    let pushed_to = PushedTo {
+        pull_request: id(1),
+        repository: Some(REPOSITORY),
+        branch: &branch,
+        opened_at: at(4_000_000_000),
+        commits: &[],
+    };
+    let pushes = store.pushes_to(&pushed_to).await.unwrap();
+    let is_by_alice = |push: &Push| push.kind == PushKind::Push && push.login.as_str() == "alice";
+    assert!(pushes.iter().any(is_by_alice), "{pushes:?}");
 
     let head = store.latest_plan_set(id(1)).await.unwrap().unwrap().plan_set.head;
     for (key, state) in [

@@ -4,7 +4,8 @@ use planwright_fakehub::{Edit, NewPull, Person, ReviewState, Role};
 
 use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello};
 
-fn by(story: &Story, head: &str, opener: &Person) -> i64 {
+/// Opens a pull request of a branch that is pushed already.
+pub fn by(story: &Story, head: &str, opener: &Person) -> i64 {
     let new = NewPull {
         title: "Say hello".into(),
         head: head.into(),
@@ -14,12 +15,12 @@ fn by(story: &Story, head: &str, opener: &Person) -> i64 {
     opener.open(REPO, &new).unwrap_or_else(|why| panic!("{why} {}", story.hub.url()))
 }
 
-fn greeting(text: &str) -> Edit {
+pub fn greeting(text: &str) -> Edit {
     edit(&borrowed(&hello("hello", text)))
 }
 
 /// A pull request of Alice that is planned and waits for an approval.
-async fn planned(story: &Story) -> i64 {
+pub async fn planned(story: &Story) -> i64 {
     let pr = story.open(&story.alice, "hello", &borrowed(&hello("hello", "Hello")));
     story.settle().await;
     assert_eq!(story.conclusion(pr), "action_required");
@@ -27,7 +28,7 @@ async fn planned(story: &Story) -> i64 {
 }
 
 /// After everything has settled the change waits, and says `why` about `login`.
-async fn discounts(story: &Story, pr: i64, login: &str, why: &str) {
+pub async fn discounts(story: &Story, pr: i64, login: &str, why: &str) {
     story.settle().await;
     let report = story.report(pr);
     let line = report.lines().find(|line| line.contains(&format!("`{login}`: does not count")));

@@ -15,6 +15,7 @@ mod merging;
 mod module_code;
 mod package;
 mod pages;
+mod people;
 mod requests;
 mod settings;
 mod trust;

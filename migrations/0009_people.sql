@@ -1,0 +1,12 @@
+-- Who has a part in a change.
+
+-- What a push was: its commits, the end of its branch, or a request to the bot to commit to it. Rows without
+-- it are older, and of those with a zero `after_sha` nobody knows which of the last two they are.
+ALTER TABLE pushes ADD COLUMN what TEXT CHECK (what IN ('push', 'deletion', 'asked'));
+
+-- Where the head of a pull request is, and when it was merged: what was pushed before that belongs to
+-- no later pull request of the same branch.
+ALTER TABLE pull_requests ADD COLUMN head_repository BIGINT;
+ALTER TABLE pull_requests ADD COLUMN head_ref TEXT;
+ALTER TABLE pull_requests ADD COLUMN merged_at BIGINT;
+CREATE INDEX pull_requests_of_branch ON pull_requests (head_repository, head_ref);

@@ -1,0 +1,80 @@
+//! Who has a part in a change: who it makes a principal, whom it does not, and what follows where
+//! nobody knows who wrote it.
+
+use jiff::SignedDuration;
+
+use planwright_fakehub::Person;
+
+use super::approval::{by, discounts, greeting, planned};
+use crate::support::bot::{REPO, Story, borrowed, edit, hello};
+
+/// Somebody approves, and the change can be merged.
+async fn is_approved_by(story: &Story, pr: i64, person: &Person) {
+    person.approve(REPO, pr).unwrap();
+    story.settle().await;
+    assert_eq!(story.conclusion(pr), "success", "{}", story.report(pr));
+}
+
+/// A pull request of Eve from the branch `branch` of her fork, held until somebody lifts it.
+async fn from_fork(story: &Story, branch: &str) -> i64 {
+    let fork = story.eve.fork(REPO).unwrap();
+    story.eve.push(&fork, branch, &greeting("Hello")).unwrap();
+    let pr = story.eve.open_pull(REPO, &format!("eve:{branch}"), "Say hello").unwrap();
+    story.settle().await;
+    story.assert_says(pr, "in a fork");
+    pr
+}
+
+#[tokio::test]
+async fn a_fork_from_main_makes_nobody_of_ours_a_principal() {
+    let story = Story::start().await;
+    story.bob.push(REPO, "main", &edit(&[("README.md", "Hello.")])).unwrap();
+    story.settle().await;
+    let pr = from_fork(&story, "main").await;
+    story.say(&story.carol, pr, "/infra plan").await;
+    is_approved_by(&story, pr, &story.bob).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn who_deleted_a_branch_of_that_name_may_approve() {
+    let story = Story::start().await;
+    story.alice.push(REPO, "hello", &greeting("Hello")).unwrap();
+    story.settle().await;
+    story.bob.delete_branch(REPO, "hello").unwrap();
+    story.settle().await;
+    let pr = planned(&story).await;
+    is_approved_by(&story, pr, &story.bob).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn who_pushed_in_a_merged_round_may_approve_the_next() {
+    let story = Story::start().await;
+    let first = story.open(&story.bob, "hello", &borrowed(&hello("hello", "Hello")));
+    story.settle().await;
+    is_approved_by(&story, first, &story.carol).await;
+    let later = SignedDuration::from_mins(10);
+    story.pass(later);
+    story.hub.pass(later).unwrap();
+    story.merge(&story.carol, first);
+    story.settle().await;
+    story.alice.delete_branch(REPO, "hello").unwrap();
+    let second = story.open(&story.alice, "hello", &borrowed(&hello("hello", "Moin")));
+    story.settle().await;
+    is_approved_by(&story, second, &story.bob).await;
+
+    // A round that was not merged is part of this one.
+    let third = story.open(&story.bob, "moin", &borrowed(&hello("hello", "Servus")));
+    story.settle().await;
+    story.bob.close(REPO, third).unwrap();
+    story.settle().await;
+    story.pass(later);
+    story.hub.pass(later).unwrap();
+    story.alice.force_push(REPO, "moin", "main", &greeting("Salut")).unwrap();
+    let fourth = by(&story, "moin", &story.alice);
+    story.settle().await;
+    story.bob.approve(REPO, fourth).unwrap();
+    discounts(&story, fourth, "bob", "pushed").await;
+    story.finish().await;
+}
