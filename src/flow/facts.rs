@@ -37,7 +37,7 @@ pub struct VerdictInput<'a> {
 /// change.
 pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdict, Judgement)> {
     let principals = principals(app, input.target, input.pull).await?;
-    let facts = input.plan_set.map(plan_set_facts);
+    let facts = input.plan_set.map(|recorded| plan_set_facts(recorded, input.pull));
     let may_write = live_permissions(app, input).await?;
     let stacks: Vec<StackFacts> = input
         .change
@@ -143,7 +143,7 @@ pub fn authors(authors: BTreeMap<UserId, Login>) -> impl Iterator<Item = Princip
     authors.into_iter().map(|(user, login)| Principal { user, login, why: PrincipalRole::Authored })
 }
 
-pub fn plan_set_facts(recorded: &RecordedPlanSet) -> PlanSetFacts {
+fn plan_set_facts(recorded: &RecordedPlanSet, pull: &PullRequest) -> PlanSetFacts {
     let set = &recorded.plan_set;
     PlanSetFacts {
         head: set.head.clone(),
@@ -151,6 +151,7 @@ pub fn plan_set_facts(recorded: &RecordedPlanSet) -> PlanSetFacts {
         digest: set.digest.clone(),
         settings_digest: set.settings_digest.clone(),
         posted_at: recorded.posted_at,
+        reopened_at: pull.reopened_at,
     }
 }
 

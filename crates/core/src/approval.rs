@@ -24,6 +24,8 @@ pub struct PlanSetFacts {
     pub settings_digest: Digest,
     /// When the comment first showed this digest, by GitHub's clock; `None` before.
     pub posted_at: Option<Timestamp>,
+    /// When the pull request was last reopened, by GitHub's clock.
+    pub reopened_at: Option<Timestamp>,
 }
 
 /// Returns the digest over the plans of all stacks and the repository's own code, to which an
@@ -128,6 +130,8 @@ pub enum Disqualification {
     NotAUser,
     Principal(PrincipalRole),
     NoWriteAccess,
+    /// The pull request was closed and reopened since.
+    BeforeReopened,
     OtherHead,
     /// No plan was posted that the author could have read.
     NothingPosted,
@@ -175,6 +179,7 @@ impl PlanSetFacts {
         let was_of = review.recorded.as_ref().map_or(&self.head, |recorded| &recorded.head);
         let is_of_head = review.head.as_ref() == Some(&self.head) && *was_of == self.head;
         let head = (!is_of_head).then_some(Disqualification::OtherHead);
+        let is_of_before = self.reopened_at.is_some_and(|reopened_at| review.at <= reopened_at);
         let time = match self.posted_at {
             None => Some(Disqualification::NothingPosted),
             Some(posted_at) => (review.at <= posted_at).then_some(Disqualification::BeforePlan),
@@ -184,6 +189,7 @@ impl PlanSetFacts {
             .or((!review.is_user).then_some(Disqualification::NotAUser))
             .or(principal)
             .or((!review.may_write).then_some(Disqualification::NoWriteAccess))
+            .or(is_of_before.then_some(Disqualification::BeforeReopened))
             .or(head)
             .or_else(|| self.disqualification_of_record(review.recorded.as_ref()?))
             .or(time)
@@ -242,6 +248,7 @@ mod tests {
             digest: Digest::from_text("v1:plan"),
             settings_digest: Digest::from_text("sha256:settings"),
             posted_at: Some(at(10)),
+            reopened_at: None,
         }
     }
 
@@ -349,6 +356,17 @@ mod tests {
     #[test]
     fn allowing_a_resource_is_no_approval() {
         assert!(approvals(&[Review { kind: Kind::Allow, ..approval() }]).by.is_empty());
+    }
+
+    #[test]
+    fn what_was_approved_before_it_was_reopened_is_approved_no_more() {
+        for (second, counts) in [(10, true), (11, false), (12, false)] {
+            let reopened = PlanSetFacts { reopened_at: Some(at(second)), ..plan_set() };
+            let given = reopened.approvals(&[approval()], &principals(), RULE);
+            let why = given.disqualified.get(&BOB).map(|it| it.why.clone());
+            let expected = (!counts).then_some(Disqualification::BeforeReopened);
+            assert_eq!(why, expected, "{second}");
+        }
     }
 
     #[test]

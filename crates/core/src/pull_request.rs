@@ -29,6 +29,8 @@ pub struct PullRequest {
     pub state: PullRequestState,
     pub is_draft: bool,
     pub created_at: Timestamp,
+    /// When it was last reopened; what people said before that is about something else.
+    pub reopened_at: Option<Timestamp>,
     pub head: Sha,
     pub head_ref: BranchName,
     /// `None` if the head's repository was a fork that is deleted.

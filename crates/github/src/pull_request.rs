@@ -176,6 +176,7 @@ struct PullRequestNode {
     merge_commit: Option<Oid>,
     merged_by: Option<ActorNode>,
     author: Option<ActorNode>,
+    timeline_items: Reopenings,
     commits: Commits,
     latest_opinionated_reviews: Reviews,
 }
@@ -184,6 +185,18 @@ struct PullRequestNode {
 #[serde(rename_all = "camelCase")]
 struct HeadRepository {
     database_id: RepositoryId,
+}
+
+/// The last time that it was reopened, if ever.
+#[derive(Deserialize)]
+struct Reopenings {
+    nodes: Vec<Reopened>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reopened {
+    created_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -297,6 +310,7 @@ impl PullRequestNode {
             state,
             is_draft: self.is_draft,
             created_at: self.created_at,
+            reopened_at: self.timeline_items.nodes.iter().map(|event| event.created_at).max(),
             head: self.head_ref_oid,
             head_ref: self.head_ref_name,
             head_repository: self.head_repository.map(|repository| repository.database_id),

@@ -37,6 +37,7 @@ pub fn disqualification(why: &Disqualification) -> Text {
             return text![principal_role(*why), ", so it takes someone else"];
         }
         Disqualification::NoWriteAccess => "no write access now",
+        Disqualification::BeforeReopened => "given before it was reopened; approve once more",
         Disqualification::OtherHead => "given for another commit; approve once more",
         Disqualification::NothingPosted | Disqualification::BeforePlan => {
             "given before this plan could be read; approve once more"

@@ -159,13 +159,16 @@ struct Overriding<'a> {
     shown: BTreeSet<Digest>,
 }
 
-/// Returns the request for a plan if it was made after our comment on this head was posted.
+/// Returns the request for a plan if it was made after our comment on this head was posted, and
+/// not before the pull request was last reopened.
 async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<Overriding<'a>>> {
     let Some(invocation) = planning.invocation() else { return Ok(None) };
     let shown = planning.context.app.store.latest_plan_set(planning.id()).await?;
     let was_before = |posted: Timestamp| posted < invocation.at;
+    let pull = planning.pull();
+    let is_of_now = pull.reopened_at.is_none_or(was_before);
     let read = shown.filter(|shown| {
-        shown.plan_set.head == planning.pull().head && shown.posted_at.is_some_and(was_before)
+        is_of_now && shown.plan_set.head == pull.head && shown.posted_at.is_some_and(was_before)
     });
     Ok(read.map(|shown| Overriding { invocation, shown: shown.change.code_digests() }))
 }

@@ -73,6 +73,7 @@ fn answer() -> Value {
             "mergeCommit": null,
             "mergedBy": null,
             "author": user(1, "alice"),
+            "timelineItems": { "nodes": [] },
             "commits": connection(vec![commit('c')], None),
             "latestOpinionatedReviews": connection(vec![review(5, user(3, "bob"), "APPROVED")], None),
         },
@@ -182,6 +183,16 @@ async fn a_review_of_a_deleted_account_carries_no_permission() {
         snapshot(with("/latestOpinionatedReviews/nodes/0/author", Value::Null)).await.unwrap();
     assert_eq!(pull_request.reviews[0].by, Actor::ghost());
     assert!(!pull_request.reviews[0].may_write);
+}
+
+#[tokio::test]
+async fn the_last_reopening_is_known_by_its_time() {
+    let event = json!({ "__typename": "ReopenedEvent", "createdAt": "2026-11-20T10:30:00Z" });
+    let pull_request = snapshot(with("/timelineItems/nodes", json!([event]))).await.unwrap();
+    assert_eq!(pull_request.reopened_at, Some("2026-11-20T10:30:00Z".parse().unwrap()));
+    let untimed = json!([{ "__typename": "ReopenedEvent" }]);
+    let outcome = snapshot(with("/timelineItems/nodes", untimed)).await;
+    assert!(matches!(outcome, Err(Error::Unreadable { .. })), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use jiff::SignedDuration;
 
 use planwright_fakehub::Person;
 
-use super::approval::{by, discounts, greeting, planned};
+use super::{
+    approval::{by, discounts, greeting, planned},
+    trust::counted,
+};
 use crate::support::bot::{REPO, Story, borrowed, edit, hello};
 
 /// Somebody approves, and the change can be merged.
@@ -76,5 +79,32 @@ async fn who_pushed_in_a_merged_round_may_approve_the_next() {
     story.settle().await;
     story.bob.approve(REPO, fourth).unwrap();
     discounts(&story, fourth, "bob", "pushed").await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn an_approval_before_reopening_does_not_count() {
+    let story = Story::start().await;
+    let pr = planned(&story).await;
+    is_approved_by(&story, pr, &story.bob).await;
+    story.alice.close(REPO, pr).unwrap();
+    story.settle().await;
+    story.alice.reopen(REPO, pr).unwrap();
+    discounts(&story, pr, "bob", "before it was reopened").await;
+    is_approved_by(&story, pr, &story.bob).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_plan_requested_before_reopening_does_not_lift_a_fork() {
+    let (story, starts) = counted(&[]).await;
+    let pr = from_fork(&story, "hello").await;
+    story.hub.hold_webhooks();
+    story.bob.comment(REPO, pr, "/infra plan").unwrap();
+    story.eve.close(REPO, pr).unwrap();
+    story.eve.reopen(REPO, pr).unwrap();
+    story.hub.release_webhooks_reversed().unwrap();
+    story.settle().await;
+    assert_eq!(starts.take(), Vec::<String>::new(), "Bob asked before it was closed");
     story.finish().await;
 }

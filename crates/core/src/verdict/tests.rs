@@ -102,6 +102,7 @@ fn met() -> Change {
             digest: plan_set(),
             settings_digest,
             posted_at: Some(Timestamp::from_second(10).unwrap()),
+            reopened_at: None,
         }),
         stacks: vec![
             StackFacts {

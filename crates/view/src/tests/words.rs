@@ -19,6 +19,7 @@ fn each_disqualification_is_said_so_that_a_person_knows_what_to_do() {
         Disqualification::NotAUser,
         Disqualification::Principal(PrincipalRole::Pushed),
         Disqualification::NoWriteAccess,
+        Disqualification::BeforeReopened,
         Disqualification::OtherHead,
         Disqualification::NothingPosted,
         Disqualification::BeforePlan,
@@ -34,6 +35,7 @@ withdrawn: the latest review does not approve
 given by a bot
 pushed to it, so it takes someone else
 no write access now
+given before it was reopened; approve once more
 given for another commit; approve once more
 given before this plan could be read; approve once more
 given before this plan could be read; approve once more

@@ -200,6 +200,7 @@ records! {
         NotAUser,
         Principal(why: PrincipalRole),
         NoWriteAccess,
+        BeforeReopened,
         OtherHead,
         NothingPosted,
         BeforePlan,
