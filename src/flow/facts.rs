@@ -1,25 +1,26 @@
-//! Gathers the facts for a verdict: who shaped the change, reviews and allowances, permissions.
+//! Gathers the facts for a verdict: reviews and allowances, permissions, and from `people` who has a
+//! part in the change.
 //!
 //! Permissions are read from GitHub at the time of the verdict. `core::approval` decides whose
 //! review counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use planwright_core::{
     actor::{Actor, ActorKind},
-    approval::{ApprovalRule, Kind, PlanSetFacts, Principal, PrincipalRole, Recorded, Review},
+    approval::{ApprovalRule, Kind, PlanSetFacts, Recorded, Review},
     change::{Change, Judgement},
     digest::Digest,
     job::Target,
-    names::{Login, Sha, UserId},
-    people::PushKind,
+    names::{Login, UserId},
+    people::People,
     pull_request::{PullRequest, ReviewState},
     repo_config::RepoConfig,
     verdict::{self, Allowance, Current, StackFacts, Unfinished, Verdict, VerdictFacts},
 };
-use planwright_store::{ApprovalKind, PushedTo, RecordedPlanSet};
+use planwright_store::{ApprovalKind, RecordedPlanSet};
 
-use super::{Result, id_of};
+use super::{Result, id_of, people::people};
 use crate::app::App;
 
 /// What a verdict is about.
@@ -36,7 +37,13 @@ pub struct VerdictInput<'a> {
 /// Returns the verdict on a change from current facts, and the part of it that is stored with the
 /// change.
 pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdict, Judgement)> {
-    let principals = principals(app, input.target, input.pull).await?;
+    let People { principals, mut unknown } = people(app, input.target, input.pull).await?;
+    let mut rule = rule(input.config);
+    if rule.self_approval {
+        unknown.clear();
+    } else if !unknown.is_empty() {
+        rule = rule.with_unknown_hand();
+    }
     let facts = input.plan_set.map(|recorded| plan_set_facts(recorded, input.pull));
     let may_write = live_permissions(app, input).await?;
     let stacks: Vec<StackFacts> = input
@@ -68,11 +75,12 @@ pub async fn gather_facts(app: &App, input: &VerdictInput<'_>) -> Result<(Verdic
         principals: &principals,
         reviews: &reviews(app, input, &may_write).await?,
         allowances: &allowances(app, input, &may_write).await?,
-        rule: rule(input.config),
+        rule,
     });
     let judgement = Judgement {
         verdict: verdict.requirement().clone(),
         principals,
+        unknown: unknown.into_iter().collect(),
         allows_self_approval: input.config.approvals.own,
     };
     Ok((verdict, judgement))
@@ -84,63 +92,6 @@ async fn unfinished(app: &App, input: &VerdictInput<'_>) -> Result<Option<Unfini
     let run = app.store.agent_run_of_pull_request(id_of(input.target)).await?;
     let unfinished = run.and_then(|run| run.facts.unfinished);
     Ok(unfinished.filter(|it| it.head == input.pull.head).map(|it| it.why))
-}
-
-/// Returns everyone who shaped the configuration of a change.
-pub async fn principals(app: &App, target: &Target, pull: &PullRequest) -> Result<Vec<Principal>> {
-    let principal =
-        |user: &UserId, login: &Login, why| Principal { user: *user, login: login.clone(), why };
-    let author = &pull.author;
-    let mut principals: BTreeSet<Principal> =
-        [principal(&author.id, &author.login, PrincipalRole::OpenedPullRequest)].into();
-    for commit in &pull.commits {
-        principals.extend(
-            commit
-                .users
-                .iter()
-                .map(|(user, login)| principal(user, login, PrincipalRole::Authored)),
-        );
-    }
-    let heads: Vec<_> = pull.commits.iter().map(|commit| commit.sha.clone()).collect();
-    let pushers = pushers(app, target, pull, &heads).await?;
-    principals
-        .extend(pushers.iter().map(|(user, login)| principal(user, login, PrincipalRole::Pushed)));
-    let repository = target.repository.id;
-    let codes = app.store.latest_plan_set(id_of(target)).await?;
-    let codes = codes.map_or_else(BTreeSet::new, |recorded| recorded.change.code_digests());
-    if !codes.is_empty() {
-        let approved = app.store.approved_code(repository).await?;
-        for code in codes.iter().filter(|code| !approved.may_apply(code)) {
-            principals.extend(authors(app.store.code_authors(repository, code).await?));
-        }
-    }
-    Ok(principals.into_iter().collect())
-}
-
-/// Returns who pushed to the branch of a pull request, or one of `commits` to any branch, or asked
-/// for a push. The branch is one of the repository of the head: a branch of a fork has nothing in
-/// common with one of ours that has the same name.
-pub async fn pushers(
-    app: &App,
-    target: &Target,
-    pull: &PullRequest,
-    commits: &[Sha],
-) -> Result<BTreeMap<UserId, Login>> {
-    let pushed_to = PushedTo {
-        pull_request: id_of(target),
-        repository: pull.head_repository,
-        branch: &pull.head_ref,
-        opened_at: pull.created_at,
-        commits,
-    };
-    let mut pushes = app.store.pushes_to(&pushed_to).await?;
-    pushes.retain(|push| push.kind != PushKind::Deletion);
-    Ok(pushes.into_iter().map(|push| (push.by, push.login)).collect())
-}
-
-/// Returns the authors of code as principals of a change that runs it.
-pub fn authors(authors: BTreeMap<UserId, Login>) -> impl Iterator<Item = Principal> {
-    authors.into_iter().map(|(user, login)| Principal { user, login, why: PrincipalRole::Authored })
 }
 
 fn plan_set_facts(recorded: &RecordedPlanSet, pull: &PullRequest) -> PlanSetFacts {
@@ -160,7 +111,7 @@ pub fn person(id: UserId, login: Login) -> Actor {
     Actor { id, login, kind: ActorKind::User }
 }
 
-pub fn rule(config: &RepoConfig) -> ApprovalRule {
+fn rule(config: &RepoConfig) -> ApprovalRule {
     let required = usize::try_from(config.approvals.required).unwrap_or(usize::MAX);
     ApprovalRule { required, self_approval: config.approvals.own }
 }

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod merge_preview;
 pub mod outbox;
 pub mod own_code;
+pub mod people;
 pub mod propose;
 pub mod pull_snapshot;
 pub mod run_log;

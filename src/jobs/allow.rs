@@ -15,7 +15,7 @@ use planwright_view::Refusal;
 use super::{Run, verdict};
 use crate::{
     app::App,
-    flow::{JobContext, Result, facts, id_of, merge_preview},
+    flow::{JobContext, Result, id_of, merge_preview, people::people},
 };
 
 impl Run for Allow {
@@ -33,7 +33,7 @@ async fn allow(app: &App, job: &Allow) -> Result<()> {
     if recorded.plan_set.head != pull.head {
         return Err(Refusal::Outdated.into());
     }
-    let principals = facts::principals(app, target, &pull).await?;
+    let principals = people(app, target, &pull).await?.principals;
     if let Some(why) = principal_role(asked.by.id, &principals)
         && !allows_own(app, target, &pull).await?
     {

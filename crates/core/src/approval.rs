@@ -55,6 +55,10 @@ pub enum PrincipalRole {
     OpenedPullRequest,
     Pushed,
     Authored,
+    /// Asked the bot for a commit.
+    Asked,
+    /// Lifted a hold, where no other principal can write to the repository.
+    Lifted,
 }
 
 /// A review or a command that approves, with what GitHub says of its author now.
@@ -104,6 +108,15 @@ pub struct ApprovalRule {
     pub required: usize,
     /// `self: true`: approvals of principals count, too.
     pub self_approval: bool,
+}
+
+impl ApprovalRule {
+    /// Returns the rule for a change of which somebody unknown has a part: one approval more, since
+    /// one of the others may be theirs. Where principals may approve, that changes nothing.
+    pub fn with_unknown_hand(self) -> Self {
+        let more = usize::from(!self.self_approval);
+        Self { required: self.required.saturating_add(more), ..self }
+    }
 }
 
 /// Who has approved a plan set, and whose approvals do not count.
@@ -382,6 +395,14 @@ mod tests {
         let given = plan_set().approvals(std::slice::from_ref(&own), &principals(), rule);
         assert_eq!(given.by_principals, [ALICE].into());
         assert!(approvals(&[own]).by.is_empty());
+    }
+
+    #[test]
+    fn an_unknown_hand_takes_one_approval_more_where_principals_may_not_approve() {
+        for (required, self_approval, expected) in [(0, false, 1), (1, false, 2), (1, true, 1)] {
+            let rule = ApprovalRule { required, self_approval }.with_unknown_hand();
+            assert_eq!(rule, ApprovalRule { required: expected, self_approval });
+        }
     }
 
     #[test]

@@ -56,12 +56,15 @@ pub enum PullRequestState {
     Merged,
 }
 
-/// The accounts behind one commit: author, co-authors and committer.
+/// The accounts behind one commit: author, co-authors and committer. GitHub itself, as the
+/// committer of what people do on its website, is none of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitAuthors {
     pub sha: Sha,
+    /// Empty where they were not asked for.
+    pub parents: Vec<Sha>,
     pub users: BTreeMap<UserId, Login>,
-    /// The number of authors whose e-mail address belongs to no account.
+    /// How many of them have an e-mail address that belongs to no account, or to GitHub itself.
     pub unknown: usize,
 }
 

@@ -8,6 +8,7 @@
 //! if its outcome is unknown, the caller reads the state (`find_comment`, `find_check`) before
 //! trying again. The crate `git` fetches repositories, with a token from [`GitHub::git_token`].
 
+mod activity;
 mod app;
 mod app_key;
 mod call;
@@ -49,6 +50,7 @@ use planwright_core::{
 };
 
 pub use self::{
+    activity::BranchMove,
     checks::{Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion},
     commits::NewCommit,
     deliveries::{DeliveredPayload, Delivery, DeliveryAttempt},

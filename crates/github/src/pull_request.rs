@@ -11,6 +11,7 @@ use serde_json::json;
 use planwright_core::{
     actor::Actor,
     names::{BranchName, Login, PrNumber, RepoName, RepositoryId, Sha, UserId},
+    people::WEB_FLOW,
     pull_request::{CommitAuthors, PullRequest, PullRequestState, Review, ReviewId, ReviewState},
     repository::Repository,
 };
@@ -232,8 +233,16 @@ struct CommitNode {
 #[derive(Deserialize)]
 pub(super) struct CommitFields {
     oid: Sha,
+    /// `None` where the query does not ask for them.
+    #[serde(default)]
+    parents: Option<Parents>,
     authors: Authors,
     committer: Option<GitActor>,
+}
+
+#[derive(Deserialize)]
+struct Parents {
+    nodes: Vec<Oid>,
 }
 
 #[derive(Deserialize)]
@@ -253,6 +262,12 @@ struct GitActor {
 struct UserNode {
     database_id: UserId,
     login: Login,
+}
+
+impl UserNode {
+    fn is_web_flow(&self) -> bool {
+        self.login.as_str() == WEB_FLOW
+    }
 }
 
 #[derive(Deserialize)]
@@ -340,11 +355,23 @@ impl CommitFields {
                 format!("commit {sha} has {total} authors; at most 20 can be checked").into()
             );
         }
-        let unknown = self.authors.nodes.iter().filter(|author| author.user.is_none()).count();
-        let people = self.authors.nodes.into_iter().chain(self.committer);
-        let users: BTreeMap<UserId, Login> =
-            people.filter_map(|git| git.user).map(|user| (user.database_id, user.login)).collect();
-        Ok(CommitAuthors { sha: self.oid, users, unknown })
+        let (mut users, mut unknown) = (BTreeMap::new(), 0);
+        let committer = self.committer.and_then(|git| git.user);
+        let authors = self.authors.nodes.into_iter().map(|git| git.user);
+        // Anyone can write GitHub's own address into a commit, so as an author it is nobody known.
+        // As the committer it says nothing: whoever wrote and pushed the commit still counts.
+        let authors = authors.map(|user| user.filter(|user| !user.is_web_flow()));
+        let committer =
+            (!committer.as_ref().is_some_and(UserNode::is_web_flow)).then_some(committer);
+        for user in authors.chain(committer) {
+            match user {
+                Some(user) => drop(users.insert(user.database_id, user.login)),
+                None => unknown += 1,
+            }
+        }
+        let parents = self.parents.map_or_else(Vec::new, |parents| parents.nodes);
+        let parents = parents.into_iter().map(|parent| parent.oid).collect();
+        Ok(CommitAuthors { sha: self.oid, parents, users, unknown })
     }
 }
 

@@ -55,6 +55,8 @@ pub fn principal_role(why: PrincipalRole) -> &'static str {
         PrincipalRole::OpenedPullRequest => "opened the pull request",
         PrincipalRole::Pushed => "pushed to it",
         PrincipalRole::Authored => "wrote a commit of it",
+        PrincipalRole::Asked => "asked for a commit of it",
+        PrincipalRole::Lifted => "requested the plan of what nobody with write access made",
     }
 }
 

@@ -3,16 +3,20 @@
 use planwright_core::{
     change::{InputKind, Warning},
     names::{BranchName, StackId},
+    people::UnknownHand,
 };
 
 use super::{
-    doc::{Item, Text, code, foreign},
+    doc::{Item, Text, code, foreign, more},
     settings::setting_change,
 };
 use crate::text;
 
 /// The number of characters of a branch's name that are shown.
 const MOST: usize = 100;
+
+/// The number of unknown hands that are told.
+const MOST_HANDS: usize = 5;
 
 /// What people can do after an internal error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,7 @@ pub fn warning(warning: &Warning) -> Item {
             code("planwright.yaml"),
             "."
         ]),
+        Warning::UnknownHands(hands) => unknown_hands(hands),
         Warning::SettingsChanged(changes) => Item {
             below: changes.iter().map(setting_change).map(Item::new).collect(),
             ..Item::new(text![
@@ -46,6 +51,29 @@ pub fn warning(warning: &Warning) -> Item {
         Warning::OtherBase { base, trusted } => Item::new(other_base(base, trusted.as_ref())),
         Warning::InternalError { id } => Item::new(internal_error(id, NextStep::PlanAgain)),
         Warning::Other(text) => Item::new(foreign(text, 300)),
+    }
+}
+
+/// Returns of what of a change nobody knows who did it, and how it is told.
+fn unknown_hands(hands: &[UnknownHand]) -> Item {
+    let told = hands.iter().take(MOST_HANDS).map(|hand| match hand {
+        UnknownHand::Commit(commit) => text![
+            "commit ",
+            commit,
+            ": its author or committer is no person, or has an e-mail address that belongs to no \
+             account, and nobody with write access is known to have pushed it"
+        ],
+        UnknownHand::Opener => "the pull request: it was not opened by a person".into(),
+        UnknownHand::NobodyAsked => "the pull request: nobody is known who asked for it".into(),
+    });
+    let mut below: Vec<Item> = told.map(Item::new).collect();
+    below.extend(more(hands.len(), MOST_HANDS).map(Item::more));
+    Item {
+        below,
+        ..Item::new(text![
+            "It takes one approval more, because nobody knows who made this. Somebody with write \
+             access who pushes such a commit answers for it, with no approval of their own:"
+        ])
     }
 }
 

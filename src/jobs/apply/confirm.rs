@@ -15,7 +15,7 @@ use planwright_view::{Missing, Refusal};
 use super::{ApplyContext, requirements_met, show};
 use crate::{
     app::App,
-    flow::{Result, facts, id_of, outbox},
+    flow::{Result, id_of, outbox, people::people},
 };
 
 /// Records a confirmation: `/infra apply` approves the plan that it names, under the rules of any
@@ -23,7 +23,7 @@ use crate::{
 pub async fn confirm(app: &App, apply: &ApplyContext<'_>, asked: &Invocation) -> Result<()> {
     let ApplyContext { target, pull, recorded, trees, digest, .. } = *apply;
     let set = &recorded.plan_set;
-    let principals = facts::principals(app, target, pull).await?;
+    let principals = people(app, target, pull).await?.principals;
     let part = principal_role(asked.by.id, &principals);
     if let Some(why) = part.filter(|_| !trees.config.approvals.own) {
         let login = asked.by.login.clone();

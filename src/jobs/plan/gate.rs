@@ -30,6 +30,7 @@ use crate::flow::{
     Result, facts,
     merge_preview::MergePreview,
     own_code::{Base, approved_code},
+    people::{self, people},
 };
 
 /// What of a head may be run.
@@ -78,7 +79,7 @@ pub async fn lift(
     if held.is_empty() {
         return Ok(approved);
     }
-    let mut principals = facts::principals(app, target, planning.pull()).await?;
+    let mut principals = people(app, target, planning.pull()).await?.shapers();
     for code in &held {
         principals.extend(authors_on_base(planning, preview, &approved, code).await?);
     }
@@ -132,7 +133,7 @@ async fn authors_on_base(
         authors.extend(app.github.code_authors(repository, commit, folder).await?);
     }
     app.store.record_code_authors(repository.id, &code.digest, &authors).await?;
-    Ok(facts::authors(authors).collect())
+    Ok(people::authors(authors).collect())
 }
 
 /// Returns the repository's own code that the affected stacks run.
@@ -181,7 +182,7 @@ async fn withheld(planning: &Planning<'_>) -> Result<Option<NotPlanned>> {
         return Ok(Some(NotPlanned::Fork));
     }
     let heads = [pull.head.clone()];
-    let mut pushers = facts::pushers(app, target, pull, &heads).await?;
+    let mut pushers = people::pushers(app, target, pull, &heads).await?;
     if pushers.is_empty() {
         // The push was not recorded, so the author of the pull request counts instead.
         pushers.insert(pull.author.id, pull.author.login.clone());

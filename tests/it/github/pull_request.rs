@@ -22,6 +22,7 @@ fn user(id: i64, login: &str) -> Value {
 fn commit(digit: char) -> Value {
     json!({ "commit": {
         "oid": oid(digit),
+        "parents": { "nodes": [{ "oid": oid('a') }] },
         "authors": { "totalCount": 2, "nodes": [
             { "user": { "databaseId": 1, "login": "alice" } },
             { "user": null },
@@ -109,8 +110,8 @@ async fn one_query_makes_the_whole_snapshot() {
     assert_eq!(pull_request.base.as_str(), oid('b'), "the tip of the base now");
     assert!(!pull_request.is_from_fork());
     let commit = &pull_request.commits[0];
-    assert_eq!(commit.users.keys().copied().collect::<Vec<_>>(), [UserId(1), UserId(2)]);
-    assert_eq!(commit.unknown, 1);
+    assert_eq!(commit.users.keys().copied().collect::<Vec<_>>(), [UserId(1)]);
+    assert_eq!((commit.unknown, commit.parents[0].as_str()), (1, oid('a').as_str()));
     let review = &pull_request.reviews[0];
     assert_eq!((review.id.0, review.state, review.may_write), (5, ReviewState::Approved, true));
 }
@@ -183,6 +184,30 @@ async fn a_review_of_a_deleted_account_carries_no_permission() {
         snapshot(with("/latestOpinionatedReviews/nodes/0/author", Value::Null)).await.unwrap();
     assert_eq!(pull_request.reviews[0].by, Actor::ghost());
     assert!(!pull_request.reviews[0].may_write);
+}
+
+#[tokio::test]
+async fn github_itself_is_nobody_as_committer_and_unknown_as_author() {
+    let github = json!({ "user": { "databaseId": 2, "login": "web-flow" } });
+    let alice = json!({ "user": { "databaseId": 1, "login": "alice" } });
+    let nobody = json!({ "user": null });
+    for (author, committer, unknown) in [
+        (&alice, &github, 0),
+        (&alice, &alice, 0),
+        (&alice, &nobody, 1),
+        (&alice, &Value::Null, 1),
+        (&github, &alice, 1),
+        (&github, &github, 1),
+    ] {
+        let mut answer = answer();
+        let at = "/data/repository/pullRequest/commits/nodes/0/commit";
+        let commit = answer.pointer_mut(at).unwrap();
+        commit["authors"] = json!({ "totalCount": 1, "nodes": [author] });
+        commit["committer"] = committer.clone();
+        let commit = snapshot(answer).await.unwrap().commits.remove(0);
+        assert_eq!(commit.unknown, unknown, "{author} {committer}");
+        assert!(!commit.users.contains_key(&UserId(2)));
+    }
 }
 
 #[tokio::test]

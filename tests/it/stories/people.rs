@@ -3,13 +3,13 @@
 
 use jiff::SignedDuration;
 
-use planwright_fakehub::Person;
+use planwright_fakehub::{Person, Role};
 
 use super::{
     approval::{by, discounts, greeting, planned},
     trust::counted,
 };
-use crate::support::bot::{REPO, Story, borrowed, edit, hello};
+use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello};
 
 /// Somebody approves, and the change can be merged.
 async fn is_approved_by(story: &Story, pr: i64, person: &Person) {
@@ -106,5 +106,108 @@ async fn a_plan_requested_before_reopening_does_not_lift_a_fork() {
     story.hub.release_webhooks_reversed().unwrap();
     story.settle().await;
     assert_eq!(starts.take(), Vec::<String>::new(), "Bob asked before it was closed");
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_commit_of_nobody_known_takes_one_approval_more() {
+    let story = Story::start().await;
+    // A workflow pushes what Bob wrote on his laptop.
+    let bot = story.hub.add_bot("friendly").unwrap();
+    story.hub.set_permission(REPO, "friendly[bot]", Some(Role::Write)).unwrap();
+    bot.push(REPO, "hello", &greeting("Hello").email("bob@laptop.example")).unwrap();
+    let pr = by(&story, "hello", &story.alice);
+    story.settle().await;
+    println!("{}", story.report(pr));
+    story.bob.approve(REPO, pr).unwrap();
+    story.settle().await;
+    assert_eq!(story.conclusion(pr), "action_required", "{}", story.report(pr));
+    story.assert_says(pr, "approved by 1 of 2");
+    story.assert_says(pr, "belongs to no account");
+    is_approved_by(&story, pr, &story.carol).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_bot_proposes_of_itself_takes_one_approval_more() {
+    let story = Story::start().await;
+    let bot = story.hub.add_bot("friendly").unwrap();
+    story.hub.set_permission(REPO, "friendly[bot]", Some(Role::Write)).unwrap();
+    let pr = story.open(&bot, "hello", &borrowed(&hello("hello", "Hello")));
+    story.settle().await;
+    story.bob.approve(REPO, pr).unwrap();
+    story.settle().await;
+    story.assert_says(pr, "approved by 1 of 2");
+    assert_eq!(story.conclusion(pr), "action_required");
+    is_approved_by(&story, pr, &story.carol).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_writer_who_pushes_vouches_for_an_address_that_nobody_has() {
+    let story = Story::start().await;
+    let commit = greeting("Hello").email("alice@work.example");
+    story.alice.push(REPO, "hello", &commit).unwrap();
+    let pr = by(&story, "hello", &story.carol);
+    story.settle().await;
+    story.alice.approve(REPO, pr).unwrap();
+    discounts(&story, pr, "alice", "pushed").await;
+    story.assert_says(pr, "approved by 0 of 1");
+    is_approved_by(&story, pr, &story.bob).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn who_pushed_while_no_webhook_came_is_a_principal_too() {
+    let story = Story::start().await;
+    story.settle().await;
+    // Carol pushes a commit in the name of Alice, and nobody hears of it.
+    story.hub.lose_webhooks(1);
+    let address = format!("{}+alice@users.noreply.github.com", story.alice.id());
+    story.carol.push(REPO, "hello", &greeting("Hello").email(address)).unwrap();
+    story.hub.idle().await;
+    let pr = by(&story, "hello", &story.alice);
+    story.settle().await;
+    story.carol.approve(REPO, pr).unwrap();
+    discounts(&story, pr, "carol", "pushed").await;
+    story.assert_says(pr, "approved by 0 of 1");
+    is_approved_by(&story, pr, &story.bob).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn who_presses_update_branch_may_approve() {
+    let story = Story::start().await;
+    let pr = planned(&story).await;
+    story.carol.push(REPO, "main", &edit(&[("README.md", "Hello.")])).unwrap();
+    story.bob.update_branch(REPO, pr).unwrap();
+    story.settle().await;
+    println!("{}", story.report(pr));
+    is_approved_by(&story, pr, &story.bob).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn who_merges_the_base_with_more_in_it_is_a_principal() {
+    let story = Story::start().await;
+    let pr = planned(&story).await;
+    story.carol.push(REPO, "main", &edit(&[("README.md", "Hello.")])).unwrap();
+    story.bob.update_branch_with(REPO, pr, &greeting("Moin")).unwrap();
+    story.settle().await;
+    story.assert_says(pr, "Moin");
+    story.bob.approve(REPO, pr).unwrap();
+    discounts(&story, pr, "bob", "pushed").await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn where_principals_may_approve_nobody_is_asked_for_one_approval_more() {
+    let config = CONFIG.replace("self: false", "self: true");
+    let story = Story::with(Setup { config: &config, ..Setup::default() }).await;
+    let bot = story.hub.add_bot("friendly").unwrap();
+    story.hub.set_permission(REPO, "friendly[bot]", Some(Role::Write)).unwrap();
+    let pr = story.open(&bot, "hello", &borrowed(&hello("hello", "Hello")));
+    story.settle().await;
+    is_approved_by(&story, pr, &story.bob).await;
     story.finish().await;
 }

@@ -12,6 +12,7 @@ use crate::{
     digest::Digest,
     finding::{Finding, Location},
     names::{BranchName, PrNumber, Sha, StackId},
+    people::UnknownHand,
     plan::{Action, Plan, ResourceChange},
     verdict::{Requirement, RequirementKind, RequirementStatus},
 };
@@ -83,7 +84,7 @@ fn judgement(met: bool) -> Judgement {
     let what = RequirementKind::Applicable;
     let why = RequirementStatus::Children;
     let verdict = Requirement { what, met, why, children: Vec::new() };
-    Judgement { verdict, principals: Vec::new(), allows_self_approval: false }
+    Judgement { verdict, principals: Vec::new(), unknown: Vec::new(), allows_self_approval: false }
 }
 
 fn replanned() -> Replanned {
@@ -241,6 +242,14 @@ fn a_verdict_takes_back_what_was_wrong_with_the_settings() {
     assert_eq!((change.state, change.findings.len()), (Blocked, 1));
     let change = change.judged(judgement(false)).unwrap();
     assert_eq!((change.state, change.findings.len()), (AwaitingApproval, 0));
+}
+
+#[test]
+fn the_warning_of_unknown_hands_is_that_of_the_last_verdict() {
+    let unknown = vec![UnknownHand::Opener];
+    let warned = planned().judged(Judgement { unknown, ..judgement(false) }).unwrap();
+    assert_eq!(warned.warnings, [Warning::UnknownHands(vec![UnknownHand::Opener])]);
+    assert!(warned.judged(judgement(false)).unwrap().warnings.is_empty());
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::{
     digest::Digest,
     finding::Finding,
     names::{BranchName, PrNumber, Sha, StackId},
+    people::UnknownHand,
     plan::Plan,
     repo_config::SettingChange,
     verdict::Requirement,
@@ -99,6 +100,8 @@ pub struct PlannedSet {
 pub struct Judgement {
     pub verdict: Requirement,
     pub principals: Vec<Principal>,
+    /// That of which nobody knows who did it, if it takes an approval more for that.
+    pub unknown: Vec<UnknownHand>,
     pub allows_self_approval: bool,
 }
 
@@ -249,6 +252,7 @@ impl Change {
         // There is a verdict, so the settings can be read again.
         record.findings.clear();
         record.warn_of_self_approval(judgement.allows_self_approval);
+        record.warn_of_unknown_hands(judgement.unknown);
         record.verdict = Some(judgement.verdict);
         record.principals = judgement.principals;
         Ok(record.with_state_of_now())
@@ -413,6 +417,14 @@ impl ChangeRecord {
         self.warnings.retain(|warning| *warning != Warning::SelfApproval);
         if is_allowed && !self.is_about_nothing() {
             self.warnings.insert(0, Warning::SelfApproval);
+        }
+    }
+
+    /// Adds or removes the warning that somebody unknown has a part in the change.
+    fn warn_of_unknown_hands(&mut self, unknown: Vec<UnknownHand>) {
+        self.warnings.retain(|warning| !matches!(warning, Warning::UnknownHands(_)));
+        if !unknown.is_empty() && !self.is_about_nothing() {
+            self.warnings.push(Warning::UnknownHands(unknown));
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::InputKind;
 use crate::{
     names::{BranchName, StackId},
+    people::UnknownHand,
     repo_config::SettingChange,
 };
 
@@ -13,6 +14,8 @@ use crate::{
 pub enum Warning {
     /// `approvals.self` is on.
     SelfApproval,
+    /// Of these nobody knows who did them, so it takes one approval more.
+    UnknownHands(Vec<UnknownHand>),
     /// It was planned under other settings than those of its verdict: what differs.
     SettingsChanged(Vec<SettingChange>),
     /// After the merge, the plan of a stack is made from other inputs than the approved one.

@@ -6,6 +6,7 @@ use planwright_core::{
     approval::{Disqualification, PrincipalRole},
     digest::Digest,
     names::{BranchName, CommentId},
+    people::UnknownHand,
     plan::OutputChange,
     verdict::{Requirement, RequirementKind, RequirementStatus},
 };
@@ -43,6 +44,22 @@ arrived while the bot was away; approve once more
 given for another plan; approve once more
 given under other settings; approve once more
 ");
+}
+
+#[test]
+fn what_nobody_is_known_to_have_done_is_said_and_how_to_go_on() {
+    let mut report = awaiting();
+    let commits = ["5", "6", "7", "8", "9"].map(|digit| UnknownHand::Commit(sha(digit)));
+    let hands = [&commits[..], &[UnknownHand::Opener, UnknownHand::NobodyAsked]].concat();
+    report.warnings = vec![Warning::UnknownHands(hands.clone())];
+    let said = comment(&report);
+    assert!(said.contains("It takes one approval more"), "{said}");
+    assert!(said.contains("belongs to no account"), "{said}");
+    assert!(said.contains("2 more"), "{said}");
+    report.warnings = vec![Warning::UnknownHands(hands[5..].to_vec())];
+    let said = comment(&report);
+    assert!(said.contains("it was not opened by a person"), "{said}");
+    assert!(said.contains("nobody is known who asked for it"), "{said}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use planwright_core::{
     digest::Digest,
     finding,
     names::{BranchName, Login, PrNumber, Sha, StackId, UserId},
-    repo_config, verdict,
+    people, repo_config, verdict,
 };
 
 use super::plan::{Plan, Value};
@@ -159,6 +159,7 @@ records! {
     }
     enum Warning for change::Warning {
         SelfApproval,
+        UnknownHands(hands: Vec<UnknownHand>),
         #[serde(rename = "PolicyChanged")]
         SettingsChanged(changes: Vec<SettingChange>),
         OtherInputs { stack: StackId, inputs: Vec<InputKind> },
@@ -166,6 +167,7 @@ records! {
         InternalError { id: String },
         Other(text: String),
     }
+    enum UnknownHand for people::UnknownHand { Commit(commit: Sha), Opener, NobodyAsked }
     struct Finding for finding::Finding {
         code: String,
         severity: Severity,
@@ -194,7 +196,13 @@ records! {
         why: PrincipalRole,
     }
     #[serde(rename_all = "snake_case")]
-    enum PrincipalRole for approval::PrincipalRole { OpenedPullRequest, Pushed, Authored }
+    enum PrincipalRole for approval::PrincipalRole {
+        OpenedPullRequest,
+        Pushed,
+        Authored,
+        Asked,
+        Lifted,
+    }
     enum Disqualification for approval::Disqualification {
         Withdrawn,
         NotAUser,
