@@ -10,3 +10,14 @@ ALTER TABLE pull_requests ADD COLUMN head_repository BIGINT;
 ALTER TABLE pull_requests ADD COLUMN head_ref TEXT;
 ALTER TABLE pull_requests ADD COLUMN merged_at BIGINT;
 CREATE INDEX pull_requests_of_branch ON pull_requests (head_repository, head_ref);
+
+-- Who lifted the hold on a head, so that it was planned.
+CREATE TABLE lifts (
+    repository BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    head TEXT NOT NULL,
+    user_id BIGINT NOT NULL,
+    login TEXT NOT NULL,
+    lifted_at BIGINT NOT NULL,
+    PRIMARY KEY (repository, number, head, user_id)
+);

@@ -23,15 +23,16 @@ const MOST_UPDATES: usize = 20;
 pub async fn people(app: &App, target: &Target, pull: &PullRequest) -> Result<People> {
     let commits: Vec<Sha> = pull.commits.iter().map(|commit| commit.sha.clone()).collect();
     let pushes_told = pushes(app, target, pull, &commits).await?;
-    let lifts = BTreeMap::new();
-    let code_authors = code_authors(app, target).await?;
+    let CodePeople { authors, lifters } = code_people(app, target).await?;
+    let mut lifts = app.store.lifters(id_of(target), &pull.head).await?;
+    lifts.extend(lifters);
     let updates = updates(app, target, pull).await?;
     let ours = app.github.login().await?;
     let mut facts = PeopleFacts {
         pull,
         pushes: &pushes_told,
         lifts: &lifts,
-        code_authors: &code_authors,
+        code_authors: &authors,
         ours,
         updates: &updates,
     };
@@ -107,19 +108,27 @@ async fn record_moves(app: &App, target: &Target, pull: &PullRequest) -> Result<
     Ok(!moves.is_empty())
 }
 
-/// Returns who wrote code that the change runs and nobody has approved.
-async fn code_authors(app: &App, target: &Target) -> Result<BTreeMap<UserId, Login>> {
+/// Who has a part in code that the change runs and nobody has approved.
+#[derive(Default)]
+struct CodePeople {
+    authors: BTreeMap<UserId, Login>,
+    lifters: BTreeMap<UserId, Login>,
+}
+
+async fn code_people(app: &App, target: &Target) -> Result<CodePeople> {
     let repository = target.repository.id;
     let recorded = app.store.latest_plan_set(id_of(target)).await?;
     let codes = recorded.map_or_else(BTreeSet::new, |recorded| recorded.change.code_digests());
-    let mut authors = BTreeMap::new();
-    if !codes.is_empty() {
-        let approved = app.store.approved_code(repository).await?;
-        for code in codes.iter().filter(|code| !approved.may_apply(code)) {
-            authors.extend(app.store.code_authors(repository, code).await?);
-        }
+    let mut people = CodePeople::default();
+    if codes.is_empty() {
+        return Ok(people);
     }
-    Ok(authors)
+    let approved = app.store.approved_code(repository).await?;
+    for code in codes.iter().filter(|code| !approved.may_apply(code)) {
+        people.authors.extend(app.store.code_authors(repository, code).await?);
+        people.lifters.extend(app.store.code_lifters(repository, code).await?);
+    }
+    Ok(people)
 }
 
 /// Returns the merges of the base into the head, as by *Update branch*, that contain nothing else:

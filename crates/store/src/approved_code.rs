@@ -113,6 +113,18 @@ impl Store {
         rows.iter().map(|row| Ok((row.read("user_id")?, row.read("login")?))).collect()
     }
 
+    /// Returns who lifted the hold on code, in whatever pull request.
+    pub async fn code_lifters(
+        &self,
+        repository: RepositoryId,
+        digest: &Digest,
+    ) -> Result<BTreeMap<UserId, Login>, Error> {
+        const LIFTERS: &str = "SELECT user_id, login FROM approved_code \
+             WHERE repository = $1 AND digest = $2 AND basis = $3 AND user_id IS NOT NULL";
+        let rows = self.db.rows(LIFTERS, binds![repository, digest, CodeBasis::Lifted]).await?;
+        rows.iter().map(|row| Ok((row.read("user_id")?, row.read("login")?))).collect()
+    }
+
     /// Returns whether the code of the default branch was recorded for a repository.
     pub async fn was_first_seen(&self, repository: RepositoryId) -> Result<bool, Error> {
         const SEEN: &str = "SELECT commit_sha FROM first_seen WHERE repository = $1";

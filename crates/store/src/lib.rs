@@ -19,6 +19,7 @@ mod error;
 mod issue_labels;
 mod jobs;
 mod journal;
+mod lifts;
 mod outbox;
 mod plan_sets;
 mod pull_requests;
@@ -46,6 +47,7 @@ pub use deliveries::{Delivery, Effects, Receipt};
 pub use error::Error;
 pub use jobs::{Job, JobId, JobKind, JobState, NewJob, RetryPolicy};
 pub use journal::{Child, JournalEntry};
+pub use lifts::Lift;
 pub use outbox::{Request, RequestState, Sending};
 pub use plan_sets::{
     PlanInput, PlanKind, PlanSet, PlanSetId, RecordedPlanSet, StackPlan, StateVersion,

@@ -22,7 +22,7 @@ use planwright_package::{
     source::Source,
     stack::Stack,
 };
-use planwright_store::{ApprovedCode, CodeApproval, CodeBasis};
+use planwright_store::{ApprovedCode, CodeApproval, CodeBasis, Lift};
 use planwright_view::Refusal;
 
 use super::Planning;
@@ -43,10 +43,21 @@ pub struct PlanGate {
 
 impl PlanGate {
     pub async fn new(planning: &Planning<'_>, code: ApprovedCode) -> Result<Self> {
-        let withheld = match overriding(planning).await? {
-            Some(_) => None,
-            None => withheld(planning).await?,
-        };
+        let mut withheld = withheld(planning).await?;
+        if withheld.is_some()
+            && let Some(Overriding { invocation, .. }) = overriding(planning).await?
+        {
+            // Recorded before anything of the head runs: where nobody who made it can write to the
+            // repository, whoever has it run is the first of the two people whom it takes.
+            let lift = Lift {
+                head: planning.pull().head.clone(),
+                user: invocation.by.id,
+                login: invocation.by.login.clone(),
+                at: planning.context.app.now(),
+            };
+            planning.context.app.store.record_lift(planning.id(), &lift).await?;
+            withheld = None;
+        }
         Ok(Self { withheld, code })
     }
 

@@ -6,7 +6,7 @@ use planwright_core::{
     digest::Digest,
     names::{PrNumber, RepositoryId, UserId},
 };
-use planwright_store::{CodeApproval, CodeBasis};
+use planwright_store::{CodeApproval, CodeBasis, Lift, PullRequestId};
 
 use super::{Database, at, login, on_both, sha};
 
@@ -61,7 +61,36 @@ async fn authors_are_kept_by_content(database: &Database) {
     assert!(store.code_authors(OTHER, &digest("one")).await.unwrap().is_empty());
 }
 
+async fn who_lifted_is_known_by_head_and_by_code(database: &Database) {
+    let store = database.store().await;
+    let id = PullRequestId { repository: REPOSITORY, number: PrNumber(3) };
+    let lift = Lift { head: sha('a'), user: UserId(2), login: login("bob"), at: at(1) };
+    for at_second in [1, 2] {
+        store.record_lift(id, &Lift { at: at(at_second), ..lift.clone() }).await.unwrap();
+    }
+    let bob: BTreeMap<_, _> = [(UserId(2), login("bob"))].into();
+    assert_eq!(store.lifters(id, &sha('a')).await.unwrap(), bob);
+    assert!(store.lifters(id, &sha('b')).await.unwrap().is_empty());
+    let other = PullRequestId { number: PrNumber(4), ..id };
+    assert!(store.lifters(other, &sha('a')).await.unwrap().is_empty());
+
+    let lifted = CodeApproval {
+        digest: digest("one"),
+        basis: CodeBasis::Lifted,
+        number: Some(PrNumber(3)),
+        by: Some((UserId(2), login("bob"))),
+        at: at(1),
+    };
+    store.approve_code(REPOSITORY, &lifted).await.unwrap();
+    let approved = CodeApproval { basis: CodeBasis::Approved, by: None, ..lifted };
+    store.approve_code(REPOSITORY, &approved).await.unwrap();
+    assert_eq!(store.code_lifters(REPOSITORY, &digest("one")).await.unwrap(), bob);
+    assert!(store.code_lifters(REPOSITORY, &digest("two")).await.unwrap().is_empty());
+    assert!(store.code_lifters(OTHER, &digest("one")).await.unwrap().is_empty());
+}
+
 on_both!(
+    who_lifted_is_known_by_head_and_by_code,
     what_was_first_seen_is_recorded_once,
     what_is_lifted_may_be_planned_and_what_is_approved_applied,
     authors_are_kept_by_content,

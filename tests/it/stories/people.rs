@@ -201,6 +201,33 @@ async fn who_merges_the_base_with_more_in_it_is_a_principal() {
 }
 
 #[tokio::test]
+async fn who_lifts_a_fork_does_not_approve_it() {
+    let story = Story::start().await;
+    let pr = from_fork(&story, "hello").await;
+    story.say(&story.bob, pr, "/infra plan").await;
+    println!("{}", story.report(pr));
+    story.bob.approve(REPO, pr).unwrap();
+    discounts(&story, pr, "bob", "requested the plan").await;
+    // Who lifted may look again, and is still not two people.
+    story.say(&story.bob, pr, "/infra plan").await;
+    discounts(&story, pr, "bob", "requested the plan").await;
+    is_approved_by(&story, pr, &story.carol).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn who_lifts_what_a_writer_pushed_to_a_fork_may_approve_it() {
+    let story = Story::start().await;
+    let fork = story.alice.fork(REPO).unwrap();
+    story.alice.push(&fork, "hello", &greeting("Hello")).unwrap();
+    let pr = story.alice.open_pull(REPO, "alice:hello", "Say hello").unwrap();
+    story.settle().await;
+    story.say(&story.bob, pr, "/infra plan").await;
+    is_approved_by(&story, pr, &story.bob).await;
+    story.finish().await;
+}
+
+#[tokio::test]
 async fn where_principals_may_approve_nobody_is_asked_for_one_approval_more() {
     let config = CONFIG.replace("self: false", "self: true");
     let story = Story::with(Setup { config: &config, ..Setup::default() }).await;
