@@ -21,3 +21,15 @@ CREATE TABLE lifts (
     lifted_at BIGINT NOT NULL,
     PRIMARY KEY (repository, number, head, user_id)
 );
+
+-- The branches that the bot made, from which commit, what it committed to them last, and the pull request that
+-- it opened. Whatever else has such a name was made by somebody else.
+CREATE TABLE own_branches (
+    repository BIGINT NOT NULL,
+    branch TEXT NOT NULL,
+    base TEXT NOT NULL,
+    head TEXT,
+    pull_request BIGINT,
+    made_at BIGINT NOT NULL,
+    PRIMARY KEY (repository, branch)
+);

@@ -24,7 +24,7 @@ use planwright_view::{Marker, Refusal, text};
 use super::{Logged, show};
 use crate::{
     app::App,
-    flow::{Result, id_of, merge_preview, outbox},
+    flow::{Result, id_of, merge_preview, outbox, propose},
 };
 
 /// What a run starts from.
@@ -118,6 +118,7 @@ pub async fn instruct(app: &App, job: &Instruct) -> Result<Vec<Job>> {
     let mut logged = Logged::load(app, found.id).await?;
     if !is_told(&logged, asked, command) {
         let event = event(app, &logged.run, asked, command)?;
+        record_asker(app, &home, &logged.run, &asked.by).await?;
         logged.append(app, event).await?;
         show(app, &home, &logged.run).await?;
     }
@@ -146,12 +147,21 @@ pub async fn revise(app: &App, job: &Revise) -> Result<Vec<Job>> {
             return Ok(Vec::new());
         }
         let text = app.secrets.scrubbed(&text);
+        record_asker(app, &home, &logged.run, by).await?;
         logged
             .append(app, Event::Reviewed { by: by.clone(), review: *review, text, dropped })
             .await?;
         show(app, &home, &logged.run).await?;
     }
     Ok(vec![job::Agent { target: home, run: found.id.0 }.into()])
+}
+
+/// Records who gives instructions to a run whose changes are published, whatever comes of them.
+async fn record_asker(app: &App, target: &Target, run: &Run, by: &Actor) -> Result<()> {
+    match &run.published {
+        Some(published) => propose::record_asker(app, target, &published.branch, by).await,
+        None => Ok(()),
+    }
 }
 
 fn may_revise(run: &Run) -> Result<(), Refusal> {

@@ -1,7 +1,8 @@
 //! Turns a change set into a commit and, if it was requested in an issue, into a pull request.
 //!
 //! Each step checks before it writes, so that it can be repeated after a crash. Who asked is
-//! recorded before the commit is made, because nobody may approve what they asked for.
+//! recorded before anything else, because nobody may approve what they asked for. A branch that the
+//! bot did not make is left alone, whatever is on it.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use planwright_core::{
     job::Target,
     names::{BranchName, PrNumber, Sha},
     people::PushKind,
+    proposal::{self, Found, OwnBranch, Place},
     repo_config::RepoConfig,
 };
 use planwright_git::{Mirror, Want};
@@ -101,7 +103,32 @@ pub async fn commit(
     branch: &BranchName,
     parent: &Sha,
 ) -> Result<Sha> {
+    for person in draft.asked_by {
+        record_asker(app, draft.target, branch, person).await?;
+    }
     commit_files(app, draft, branch, parent, &draft.edited.files).await
+}
+
+/// Records that somebody asks for a commit to a branch: they are a principal of the change, like
+/// whoever pushes one. To be called before anything else happens.
+pub async fn record_asker(
+    app: &App,
+    target: &Target,
+    branch: &BranchName,
+    by: &Actor,
+) -> Result<()> {
+    let nothing = Sha::parse("0".repeat(40)).map_err(anyhow::Error::from)?;
+    let push = Push {
+        repository: target.repository.id,
+        git_ref: format!("refs/heads/{branch}"),
+        before: nothing.clone(),
+        after: nothing,
+        user: by.id,
+        login: by.login.clone(),
+        kind: PushKind::Asked,
+        at: app.now(),
+    };
+    Ok(app.store.record_push(&push).await?)
 }
 
 async fn commit_files(
@@ -115,21 +142,6 @@ async fn commit_files(
     if let Some(path) = files.keys().find(|path| !is_stack(path)) {
         return Err(anyhow::anyhow!("a change set touches {path}, which is no stack").into());
     }
-    for person in draft.asked_by {
-        // Whoever asks for a commit is a principal of the change, like whoever pushes one.
-        let nothing = Sha::parse("0".repeat(40)).unwrap_or_else(|_| parent.clone());
-        let push = Push {
-            repository: draft.target.repository.id,
-            git_ref: format!("refs/heads/{branch}"),
-            before: parent.clone(),
-            after: nothing,
-            user: person.id,
-            login: person.login.clone(),
-            kind: PushKind::Asked,
-            at: app.now(),
-        };
-        app.store.record_push(&push).await?;
-    }
     let proposal = draft.proposal();
     let new = NewCommit {
         branch: branch.clone(),
@@ -139,7 +151,13 @@ async fn commit_files(
         files: files.clone(),
     };
     match app.github.commit(&draft.target.repository, &new).await {
-        Ok(head) => Ok(head),
+        Ok(head) => {
+            let own = app.store.own_branch(draft.target.repository.id, branch).await?;
+            if own.is_some_and(|own| own.tip() == parent) {
+                app.store.record_own_head(draft.target.repository.id, branch, &head).await?;
+            }
+            Ok(head)
+        }
         Err(github::Error::Refused { call, status, message }) => {
             let head = app.github.branch(&draft.target.repository, branch).await?;
             if head.as_ref() != Some(parent) {
@@ -168,48 +186,106 @@ pub async fn open(app: &App, draft: &Draft<'_>, issue: &Issue) -> Result<PrNumbe
 
 /// Does the same at a given destination; returns the head, too.
 pub async fn open_at(app: &App, draft: &Draft<'_>, place: &Destination) -> Result<(PrNumber, Sha)> {
-    let repository = &draft.target.repository;
-    let branch = &place.branch;
-    let head = match app.github.branch(repository, branch).await? {
-        Some(head) => head,
-        None => {
-            let made = app.github.create_branch(repository, branch, &place.base).await;
-            made.map_err(|error| unknown_is_later(app, error))?;
-            place.base.clone()
-        }
-    };
-    let is_ours = head == place.base || place.ours.as_ref() == Some(&head);
-    let missing = missing(app, draft, place, &head).await?;
-    let head = match (missing.is_empty(), is_ours) {
-        (true, _) => head,
-        (false, true) => commit_files(app, draft, branch, &head, &missing).await?,
-        (false, false) => return Err(Refusal::BranchTaken(branch.clone()).into()),
-    };
-    let proposal = draft.proposal();
-    if let Some(number) = app.github.find_pull_request(repository, branch).await? {
-        if draft.run.is_some() {
-            app.github.edit_pull_request(repository, number, &proposal.body()).await?;
-        }
-        return Ok((number, head));
+    let (repository, branch) = (&draft.target.repository, &place.branch);
+    for person in draft.asked_by {
+        record_asker(app, draft.target, branch, person).await?;
     }
-    let new = NewPullRequest {
-        head: branch.clone(),
-        base: place.base_ref.clone(),
-        title: proposal.title(),
-        body: proposal.body(),
+    let head = built(app, draft, place).await?;
+    let proposal = draft.proposal();
+    let number = match app.github.find_pull_request(repository, branch).await? {
+        Some(number) => {
+            if draft.run.is_some() {
+                app.github.edit_pull_request(repository, number, &proposal.body()).await?;
+            }
+            number
+        }
+        None => {
+            let new = NewPullRequest {
+                head: branch.clone(),
+                base: place.base_ref.clone(),
+                title: proposal.title(),
+                body: proposal.body(),
+            };
+            let opened = app.github.open_pull_request(repository, &new).await;
+            opened.map_err(|error| unknown_is_later(app, error))?
+        }
     };
-    let opened = app.github.open_pull_request(repository, &new).await;
-    Ok((opened.map_err(|error| unknown_is_later(app, error))?, head))
+    app.store.record_own_pull_request(repository.id, branch, number).await?;
+    Ok((number, head))
 }
 
-/// Returns the files to commit on `head` so that it equals the base with the edits; empty if the
-/// commit was already made.
-async fn missing(app: &App, draft: &Draft<'_>, place: &Destination, head: &Sha) -> Result<Files> {
+/// Returns the head of the branch with the edits on it, which is made as far as it is not there.
+async fn built(app: &App, draft: &Draft<'_>, place: &Destination) -> Result<Sha> {
+    let (repository, branch) = (&draft.target.repository, &place.branch);
+    let head = match app.github.branch(repository, branch).await? {
+        Some(head) => head,
+        None => made(app, draft, place).await?,
+    };
+    let own = app.store.own_branch(repository.id, branch).await?;
+    let content = content(app, draft, place, Heads { head: &head, own: own.as_ref() }).await?;
+    let found = Found {
+        head: &head,
+        own: own.as_ref(),
+        published: place.ours.as_ref(),
+        is_complete: content.missing.is_empty(),
+        is_exact: content.is_exact,
+    };
+    match proposal::place(&found) {
+        Place::Build => commit_files(app, draft, branch, &head, &content.missing).await,
+        Place::Complete => {
+            if content.is_exact {
+                app.store.record_own_head(repository.id, branch, &head).await?;
+            }
+            Ok(head)
+        }
+        Place::Taken => Err(Refusal::BranchTaken(branch.clone()).into()),
+    }
+}
+
+/// Makes the branch, and remembers that beforehand: what is remembered may not exist, but what
+/// exists and is not remembered was made by somebody else.
+async fn made(app: &App, draft: &Draft<'_>, place: &Destination) -> Result<Sha> {
+    let (repository, branch) = (&draft.target.repository, &place.branch);
+    app.store.record_own_branch(repository.id, branch, &place.base, app.now()).await?;
+    match app.github.create_branch(repository, branch, &place.base).await {
+        Ok(()) => Ok(place.base.clone()),
+        Err(error @ github::Error::Refused { .. }) => {
+            app.store.forget_own_branch(repository.id, branch).await?;
+            match app.github.branch(repository, branch).await? {
+                Some(_) => Err(Refusal::BranchTaken(branch.clone()).into()),
+                None => Err(error.into()),
+            }
+        }
+        Err(error) => Err(unknown_is_later(app, error)),
+    }
+}
+
+/// Where a branch is now, and where the bot left it.
+#[derive(Clone, Copy)]
+struct Heads<'a> {
+    head: &'a Sha,
+    own: Option<&'a OwnBranch>,
+}
+
+/// What is on a branch, beside what is to be on it.
+struct Content {
+    /// The files to commit so that it equals the base with the edits.
+    missing: Files,
+    /// Whether nothing but edited files was changed since the bot left the branch.
+    is_exact: bool,
+}
+
+async fn content(
+    app: &App,
+    draft: &Draft<'_>,
+    place: &Destination,
+    heads: Heads<'_>,
+) -> Result<Content> {
     let wants = [Want::Branch(place.base_ref.clone()), Want::Branch(place.branch.clone())];
     let mirror = merge_preview::fetch(app, draft.target, &wants).await?;
-    let (base, tree) = (mirror.tree(&place.base).await?, mirror.tree(head).await?);
+    let (base, tree) = (mirror.tree(&place.base).await?, mirror.tree(heads.head).await?);
     let mut wanted = draft.edited.files.clone();
-    if place.ours.as_ref() == Some(head) {
+    if place.ours.as_ref() == Some(heads.head) {
         // What an earlier commit of ours changed and the edits no longer change is reverted.
         for changed in mirror.changed_paths(&base, &tree).await? {
             if let std::collections::btree_map::Entry::Vacant(entry) = wanted.entry(changed.path) {
@@ -218,13 +294,21 @@ async fn missing(app: &App, draft: &Draft<'_>, place: &Destination, head: &Sha) 
             }
         }
     }
+    let is_exact = match heads.own {
+        Some(own) if mirror.has(own.tip()).await? => {
+            let left = mirror.tree(own.tip()).await?;
+            let changed = mirror.changed_paths(&left, &tree).await?;
+            changed.iter().all(|changed| wanted.contains_key(&changed.path))
+        }
+        _ => false,
+    };
     let mut missing = Files::new();
     for (path, bytes) in wanted {
         if mirror.read(&tree, &path).await? != bytes {
             missing.insert(path, bytes);
         }
     }
-    Ok(missing)
+    Ok(Content { missing, is_exact })
 }
 
 /// Turns an unknown result into `Error::Later`: the next attempt checks whether the call succeeded.

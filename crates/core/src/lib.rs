@@ -24,6 +24,7 @@ pub mod markdown;
 pub mod names;
 pub mod people;
 pub mod plan;
+pub mod proposal;
 pub mod provider_types;
 pub mod public_url;
 pub mod pull_request;

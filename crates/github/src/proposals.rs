@@ -9,7 +9,11 @@ use planwright_core::{
     repository::Repository,
 };
 
-use crate::{GitHub, Result, TokenScope, call::Call};
+use crate::{
+    GitHub, Result, TokenScope,
+    call::Call,
+    wire::{Account, actor_or_ghost},
+};
 
 const MARK_READY: &str = include_str!("mark_ready.graphql");
 
@@ -25,6 +29,12 @@ pub struct NewPullRequest {
 #[derive(Deserialize)]
 struct Wire {
     number: PrNumber,
+}
+
+#[derive(Deserialize)]
+struct FoundWire {
+    number: PrNumber,
+    user: Option<Account>,
 }
 
 impl GitHub {
@@ -46,16 +56,23 @@ impl GitHub {
         Ok(self.ask::<Wire>(repository, TokenScope::Propose, &call).await?.number)
     }
 
-    /// Returns the newest pull request of a branch of this repository, whatever its state.
+    /// Returns the newest open pull request of the App from a branch of this repository.
     pub async fn find_pull_request(
         &self,
         repository: &Repository,
         head: &BranchName,
     ) -> Result<Option<PrNumber>> {
         let (name, owner) = (&repository.name, repository.name.owner());
-        let path = format!("/repos/{name}/pulls?head={owner}:{head}&state=all");
-        let found: Vec<Wire> = self.ask(repository, TokenScope::Read, &Call::read(path)).await?;
-        Ok(found.first().map(|found| found.number))
+        let path = format!("/repos/{name}/pulls?head={owner}:{head}&state=open");
+        let call = Call::read(path);
+        let found: Vec<FoundWire> = self.ask(repository, TokenScope::Read, &call).await?;
+        for FoundWire { number, user } in found {
+            let author = actor_or_ghost(user).map_err(|e| call.unreadable(e))?;
+            if author.login == *self.login().await? {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
     }
 
     /// Replaces the text of a pull request.

@@ -21,6 +21,7 @@ mod jobs;
 mod journal;
 mod lifts;
 mod outbox;
+mod own_branches;
 mod plan_sets;
 mod pull_requests;
 mod pushes;

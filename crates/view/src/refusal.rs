@@ -334,7 +334,8 @@ impl Refusal {
             Self::BranchTaken(branch) => text![
                 "The branch ",
                 code(branch),
-                " has commits of others; delete it, or work on it by hand."
+                " exists already, with something else on it or made by somebody else; delete it, or \
+                 work on it by hand."
             ],
             Self::IssueClosed => "The issue is closed; reopen it first.".into(),
             _ => Text::default(),

@@ -3,6 +3,7 @@
 use planwright_core::{
     names::{BranchName, DeliveryId, PrNumber, RepositoryId, UserId},
     people::PushKind,
+    proposal::OwnBranch,
     pull_request::PullRequestState,
 };
 use planwright_store::{
@@ -203,7 +204,29 @@ async fn a_pull_request_keeps_its_generation_when_its_head_is_recorded(database:
     assert_eq!(open, []);
 }
 
+async fn a_branch_of_the_bot_is_remembered_until_it_is_made_anew(database: &Database) {
+    let store = database.store().await;
+    let branch = BranchName::parse("planwright/1-logs").unwrap();
+    let own = || async { store.own_branch(PR.repository, &branch).await.unwrap() };
+    // What nobody made cannot be moved.
+    store.record_own_head(PR.repository, &branch, &sha('b')).await.unwrap();
+    assert_eq!(own().await, None);
+    let fresh = OwnBranch { base: sha('a'), head: None, pull_request: None };
+    store.record_own_branch(PR.repository, &branch, &sha('a'), at(1)).await.unwrap();
+    assert_eq!(own().await.as_ref(), Some(&fresh));
+    store.record_own_head(PR.repository, &branch, &sha('b')).await.unwrap();
+    store.record_own_pull_request(PR.repository, &branch, PR.number).await.unwrap();
+    let opened = OwnBranch { head: Some(sha('b')), pull_request: Some(PR.number), ..fresh.clone() };
+    assert_eq!(own().await, Some(opened));
+    assert_eq!(store.own_branch(RepositoryId(2), &branch).await.unwrap(), None);
+    store.record_own_branch(PR.repository, &branch, &sha('a'), at(2)).await.unwrap();
+    assert_eq!(own().await, Some(fresh));
+    store.forget_own_branch(PR.repository, &branch).await.unwrap();
+    assert_eq!(own().await, None);
+}
+
 on_both!(
+    a_branch_of_the_bot_is_remembered_until_it_is_made_anew,
     a_delivery_is_taken_once_with_all_that_follows,
     of_two_equal_deliveries_at_once_one_is_taken,
     a_delivery_cut_off_at_any_point_is_all_there_or_not_at_all,

@@ -9,7 +9,7 @@ use super::{
     approval::{by, discounts, greeting, planned},
     trust::counted,
 };
-use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello};
+use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello, linked};
 
 /// Somebody approves, and the change can be merged.
 async fn is_approved_by(story: &Story, pr: i64, person: &Person) {
@@ -236,5 +236,68 @@ async fn where_principals_may_approve_nobody_is_asked_for_one_approval_more() {
     let pr = story.open(&bot, "hello", &borrowed(&hello("hello", "Hello")));
     story.settle().await;
     is_approved_by(&story, pr, &story.bob).await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_branch_that_a_workflow_made_is_taken() {
+    let files = hello("hello", "Hello");
+    let story = Story::with(Setup { files: &borrowed(&files), ..Setup::default() }).await;
+    let bot = story.hub.add_bot("friendly").unwrap();
+    story.hub.set_permission(REPO, "friendly[bot]", Some(Role::Write)).unwrap();
+    let issue = story.alice.open_issue(REPO, "Another greeting", "Please.").unwrap();
+    // What Alice is going to ask for, and a bit more.
+    let branch = format!("planwright/{issue}-hello");
+    let more = greeting("Moin").write("CODEOWNERS", "* @alice\n");
+    bot.push(REPO, &branch, &more).unwrap();
+    story.settle().await;
+    let (answer, _) = story.say(&story.alice, issue, "/infra set hello greeting=Moin").await;
+    println!("{answer}");
+    assert!(story.hub.pull(REPO, issue + 1).is_err(), "no pull request from it: {answer}");
+    assert!(answer.contains("exists already"), "{answer}");
+    // She asked for it, whoever opens a pull request from it.
+    let pr = by(&story, &branch, &bot);
+    story.settle().await;
+    story.alice.approve(REPO, pr).unwrap();
+    discounts(&story, pr, "alice", "asked for a commit of it").await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_branch_that_a_workflow_made_with_nothing_on_it_is_taken_too() {
+    let files = hello("hello", "Hello");
+    let story = Story::with(Setup { files: &borrowed(&files), ..Setup::default() }).await;
+    let bot = story.hub.add_bot("friendly").unwrap();
+    story.hub.set_permission(REPO, "friendly[bot]", Some(Role::Write)).unwrap();
+    let issue = story.alice.open_issue(REPO, "Another greeting", "Please.").unwrap();
+    bot.create_branch(REPO, &format!("planwright/{issue}-hello"), "main").unwrap();
+    story.settle().await;
+    let (answer, _) = story.say(&story.alice, issue, "/infra set hello greeting=Moin").await;
+    assert!(story.hub.pull(REPO, issue + 1).is_err(), "no pull request from it: {answer}");
+    assert!(answer.contains("exists already"), "{answer}");
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_second_request_after_the_first_was_merged_opens_another_pull_request() {
+    let files = hello("hello", "Hello");
+    let story = Story::with(Setup { files: &borrowed(&files), ..Setup::default() }).await;
+    let issue = story.alice.open_issue(REPO, "Another greeting", "Please.").unwrap();
+    story.settle().await;
+    let mut opened = Vec::new();
+    for greeting in ["Moin", "Servus"] {
+        let command = format!("/infra set hello greeting={greeting}");
+        let (answer, _) = story.say(&story.alice, issue, &command).await;
+        println!("{answer}");
+        let pr = linked(&answer.to_lowercase());
+        is_approved_by(&story, pr, &story.bob).await;
+        story.merge(&story.bob, pr);
+        story.settle().await;
+        story.assert_says(pr, "Applied and verified");
+        story.bob.delete_branch(REPO, &format!("planwright/{issue}-hello")).unwrap();
+        story.settle().await;
+        opened.push(pr);
+    }
+    assert_ne!(opened[0], opened[1]);
     story.finish().await;
 }

@@ -270,7 +270,7 @@ fn each_refusal_of_a_request_says_what_to_do() {
 The branch is in a fork, to which Planwright never writes: change `logs` there by hand.
 The params have these values already; nothing was committed.
 Somebody pushed to the branch at the same moment; nothing was committed. Ask again.
-The branch `planwright/3-logs` has commits of others; delete it, or work on it by hand.
+The branch `planwright/3-logs` exists already, with something else on it or made by somebody else; delete it, or work on it by hand.
 The issue is closed; reopen it first.
 No model is set up for this Planwright, so it reads no free text. `/infra set STACK PATH=VALUE` changes a param, and an issue form asks for a stack.
 There is no run of the agent here; `/infra propose` on an issue begins one.
