@@ -65,6 +65,7 @@ impl State {
             created_at: at,
             updated_at: at,
             reactions: vec![],
+            via_email: false,
         };
         self.repository_mut(repo)?.comments.insert(id, comment);
         self.issue_mut(repo, issue)?.updated_at = at;
@@ -86,6 +87,17 @@ impl State {
         comment.updated_at = at;
         let changes = json!({ "changes": { "body": { "from": from } } });
         self.emit_comment(CommentRef { repo, id }, "edited", by, changes)
+    }
+
+    /// Deletes a comment. Fails unless `by` wrote the comment or may write to the repository.
+    pub fn delete_comment(&mut self, repo: i64, id: i64, by: By) -> Result<(), ApiError> {
+        self.require_unarchived(repo)?;
+        if self.comment(repo, id)?.by.account != by.account {
+            self.require_role(repo, by, Role::Write)?;
+        }
+        self.emit_comment(CommentRef { repo, id }, "deleted", by, json!({}))?;
+        self.repository_mut(repo)?.comments.remove(&id);
+        Ok(())
     }
 
     /// Adds a reaction, and returns it with whether it is new. GitHub sends no webhook for
@@ -123,7 +135,7 @@ impl State {
         self.repository(repo)?.comments.get(&id).ok_or_else(ApiError::not_found)
     }
 
-    fn comment_mut(&mut self, repo: i64, id: i64) -> Result<&mut Comment, ApiError> {
+    pub fn comment_mut(&mut self, repo: i64, id: i64) -> Result<&mut Comment, ApiError> {
         self.repository_mut(repo)?.comments.get_mut(&id).ok_or_else(ApiError::not_found)
     }
 

@@ -51,7 +51,8 @@ impl State {
         let (id, submitted_at) = (self.next_id(), self.tick());
         let pull = self.pull_mut(repo, number)?;
         let commit_id = commit.unwrap_or(&pull.head_sha).to_owned();
-        pull.reviews.push(Review { id, by, state, body: body.to_owned(), commit_id, submitted_at });
+        let (body, via_email) = (body.to_owned(), false);
+        pull.reviews.push(Review { id, by, state, body, commit_id, submitted_at, via_email });
         self.emit_review(target, id, "submitted", by)?;
         Ok(id)
     }

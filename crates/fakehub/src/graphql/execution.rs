@@ -9,7 +9,7 @@ use graphql_parser::query::{
 use serde_json::{Map, Value, json};
 
 use crate::graphql::{
-    account, commit, connection, git_ref, issue,
+    account, comment, commit, connection, git_ref, issue,
     node::{Arguments, Context, FieldError, FieldValue, Node, Unknown},
     pull, repository,
 };
@@ -152,6 +152,7 @@ impl<'w, 'd> Execution<'w, 'd> {
             Node::Pull(target) => pull::field(self.context.state, *target, name, arguments),
             Node::Reopened(target) => pull::reopened_field(self.context.state, *target, name),
             Node::Issue(target) => issue::field(self.context.state, *target, name, arguments),
+            Node::Comment { repo, id } => comment::field(self.context.state, *repo, *id, name),
             Node::Label(label) => issue::label_field(label, name),
             Node::Review { pull, id } => pull::review_field(self.context.state, *pull, *id, name),
             Node::PullCommit(repo, sha) => commit::pull_commit_field(*repo, sha, name),
@@ -186,6 +187,7 @@ impl<'w, 'd> Execution<'w, 'd> {
             Node::Pull(..) => "PullRequest",
             Node::Reopened(..) => "ReopenedEvent",
             Node::Issue(..) => "Issue",
+            Node::Comment { .. } => "IssueComment",
             Node::Label(_) => "Label",
             Node::PullCommit(..) => "PullRequestCommit",
             Node::Commit(..) => "Commit",

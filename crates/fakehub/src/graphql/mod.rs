@@ -4,6 +4,7 @@
 //! request for a field that fakehub does not have is answered with 501.
 
 mod account;
+mod comment;
 mod commit;
 mod connection;
 mod execution;

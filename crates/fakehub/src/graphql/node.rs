@@ -33,6 +33,10 @@ pub enum Node {
     /// The last time that a pull request was reopened.
     Reopened(IssueRef),
     Issue(IssueRef),
+    Comment {
+        repo: i64,
+        id: i64,
+    },
     Label(String),
     PullCommit(i64, String),
     Commit(i64, String),

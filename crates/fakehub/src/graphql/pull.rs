@@ -143,6 +143,7 @@ pub fn review_field(
         "state" => FieldValue::leaf(state_name(review.state)),
         "body" => FieldValue::leaf(review.body.clone()),
         "submittedAt" => FieldValue::leaf(json!(review.submitted_at)),
+        "createdViaEmail" => FieldValue::leaf(review.via_email),
         "author" => Ok(FieldValue::One(Node::Account(review.by.account))),
         "authorCanPushToRepository" => {
             FieldValue::leaf(state.role(repo, review.by.account)? >= Some(Role::Write))

@@ -7,6 +7,7 @@ use crate::{
     actions::access::Access,
     api_error::ApiError,
     graphql::{
+        comment,
         connection::connection,
         git_ref::branch,
         node::{Arguments, Context, FieldError, FieldValue, Node},
@@ -27,6 +28,7 @@ pub fn query_field(
 ) -> Result<FieldValue, FieldError> {
     match name {
         "rateLimit" => Ok(FieldValue::One(Node::RateLimit)),
+        "node" => comment::by_node_id(context, arguments),
         "repository" => {
             let owner = arguments.text("owner").unwrap_or_default();
             let full_name = format!("{owner}/{}", arguments.text("name").unwrap_or_default());

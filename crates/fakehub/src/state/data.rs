@@ -253,6 +253,8 @@ pub struct Review {
     pub body: String,
     pub commit_id: String,
     pub submitted_at: Timestamp,
+    #[serde(default)]
+    pub via_email: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -264,6 +266,8 @@ pub struct Comment {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub reactions: Vec<Reaction>,
+    #[serde(default)]
+    pub via_email: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -96,6 +96,30 @@ impl Person {
         self.edit_pull(repo, number, &PullEdit { base: Some(base.into()), ..PullEdit::default() })
     }
 
+    /// Answers a notification by mail, which makes a comment, and returns the id of the comment.
+    pub fn mail(&self, repo: &str, number: i64, body: &str) -> Done<i64> {
+        self.act(repo, |state, id, by| {
+            let comment = state.add_comment(id, number, body, by)?;
+            state.comment_mut(id, comment)?.via_email = true;
+            Ok(comment)
+        })
+    }
+
+    /// Approves by mail, and returns the id of the review.
+    pub fn approve_by_mail(&self, repo: &str, number: i64) -> Done<i64> {
+        self.act(repo, |state, id, by| {
+            let pull = IssueRef { repo: id, number };
+            let new = NewReview { state: ReviewState::Approved, body: "", commit: None };
+            let review = state.submit_review(pull, &new, by)?;
+            state.review_mut(pull, review)?.via_email = true;
+            Ok(review)
+        })
+    }
+
+    pub fn delete_comment(&self, repo: &str, comment: i64) -> Done {
+        self.act(repo, |state, id, by| state.delete_comment(id, comment, by))
+    }
+
     pub fn edit_comment(&self, repo: &str, comment: i64, body: &str) -> Done {
         self.act(repo, |state, id, by| state.edit_comment(id, comment, body, by))
     }
