@@ -1,7 +1,8 @@
 //! The commands that a comment can give: a closed set.
 //!
 //! ```text
-//! comment  = lines; a command is a line that begins with `/infra`, outside quotes, code and HTML
+//! comment  = lines; a command is a line that begins with `/infra`, outside quotes, code and HTML,
+//!            and above the original of a mail
 //! command  = "/infra" word argument…
 //! word     = help | plan | drift | status | allow | set | propose | revise | answer | apply
 //!          | unlock | cancel
@@ -18,6 +19,7 @@
 //! who wrote the comment and that it was not edited.
 
 mod line;
+mod mail;
 mod rows;
 mod words;
 
@@ -29,6 +31,7 @@ use super::{
 };
 
 use self::words::{cut, words};
+pub use mail::above_separator;
 pub use rows::*;
 
 /// How many commands one comment may give.

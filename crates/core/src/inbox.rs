@@ -79,20 +79,21 @@ fn of_pull_request(
         _ => None,
     };
     let supersedes = is_new_content.then_some(number);
-    Effects { jobs: vec![job], push, supersedes, rejudges: None }
+    Effects { jobs: vec![job], push, supersedes, ..Effects::default() }
 }
 
 fn of_review(repository: Repository, review: &ReviewEvent) -> Effects {
     let target = Target { repository, number: review.number };
+    let text = command::above_separator(&review.body);
     let asks = review.action == ReviewAction::Submitted
         && review.state == ReviewState::ChangesRequested
         && review.by.is_user()
-        && !review.body.trim().is_empty();
+        && !text.trim().is_empty();
     let revise = asks.then(|| job::Revise {
         target: target.clone(),
         by: review.by.clone(),
         review: review.review,
-        text: review.body.clone(),
+        text: text.to_owned(),
     });
     let verdict = job::Verdict { target, review: Some(review.review) };
     let jobs = [verdict.into()].into_iter().chain(revise.map(Job::from)).collect();
@@ -243,9 +244,15 @@ mod tests {
             matches!(&effects.jobs[..], [Job::Verdict(_), Job::Revise(job::Revise { text, review: ReviewId(4), .. })]
                 if text == "Make it larger.")
         );
+        let mail = "Make it larger.\n\nOn Sunday, Alice wrote:\n\nMake it smaller.";
+        let effects = review(ChangesRequested, ActorKind::User, mail);
+        assert!(
+            matches!(&effects.jobs[1], Job::Revise(revise) if revise.text == "Make it larger.\n\n")
+        );
         for (state, by, body) in [
             (Commented, ActorKind::User, "Make it larger."),
             (ChangesRequested, ActorKind::User, " "),
+            (ChangesRequested, ActorKind::User, "\n-- \nMake it larger."),
             (ChangesRequested, ActorKind::Bot, "Make it larger."),
         ] {
             assert_eq!(review(state, by, body).jobs.len(), 1, "{state:?} {by:?} {body}");
@@ -263,6 +270,8 @@ mod tests {
         let nothing = Effects::default();
         assert_eq!(effects_of(&envelope(Event::Comment(comment("looks good")))), nothing);
         assert_eq!(effects_of(&envelope(Event::Comment(comment("> /infra plan")))), nothing);
+        let mail = comment("No.\n\nOn Sunday, Alice wrote:\n\n/infra plan");
+        assert_eq!(effects_of(&envelope(Event::Comment(mail))), nothing);
         let edited = CommentEvent { action: CommentAction::Edited, ..comment("/infra plan") };
         assert_eq!(effects_of(&envelope(Event::Comment(edited))), nothing);
         let bot = CommentEvent { author: actor(ActorKind::Bot), ..comment("/infra plan") };

@@ -4,6 +4,7 @@ mod approval;
 mod aws;
 mod code;
 mod commands;
+mod comments;
 mod cost;
 mod destroy;
 mod failures;

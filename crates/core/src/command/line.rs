@@ -1,11 +1,12 @@
 //! Finds the lines of a comment that give a command, as the author sees them.
 //!
 //! Quotes, code, HTML and its comments, and link definitions do not count. A line counts only if
-//! its first character begins visible text, so unknown markup does not count either. `command`
-//! parses the lines.
+//! its first character begins visible text, so unknown markup does not count either, and only above
+//! the original of a mail. `command` parses the lines.
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
+use super::mail::above_separator;
 use crate::markdown;
 
 /// The beginning of a line that gives a command.
@@ -13,8 +14,11 @@ pub const PREFIX: &str = "/infra";
 
 /// Returns what follows `/infra` on each line that begins with it, in order.
 pub fn command_lines(comment: &str) -> Vec<&str> {
+    // All of the comment is read as Markdown, so that nothing becomes visible by the cut.
+    let end = above_separator(comment).len();
     visible_starts(comment)
         .into_iter()
+        .filter(|start| *start < end)
         .filter(|start| is_at_start_of_line(comment, *start))
         .filter_map(|start| {
             let line = comment[start..].split(['\n', '\r']).next()?;
@@ -95,6 +99,7 @@ mod tests {
             "> quoted\n\n/infra plan",
             "```\ncode\n```\n/infra plan",
             "**bold**\n/infra plan\n--\nsent from a phone",
+            "/infra plan\n\nOn Sunday, Alice wrote:\n\n/infra unlock",
         ] {
             assert_eq!(command_lines(comment), [" plan"], "{comment:?}");
         }
@@ -128,6 +133,8 @@ mod tests {
             "~~\n/infra plan~~ x ~~a\n/infra plan\nb~~",
             "$$\n/infra plan\n$$",
             "a | b\n--- | ---\n/infra plan | c",
+            "On Sunday, Alice wrote:\n\n/infra plan",
+            "~~a\n/infra plan\nYou are receiving this because b~~",
             "/infrastructure plan",
             "/Infra plan",
             "//infra plan",
