@@ -145,7 +145,7 @@ async fn attempt(app: &App, claim: &Claim) -> (Outcome, Vec<NewJob>) {
             tracing::warn!(job = %claim.job.id, why, "GitHub cannot be reached");
             (Outcome::Requeue { at: pause(app.now(), 3) }, Vec::new())
         }
-        Ok(Err(flow::Error::Stopped)) => (Outcome::Done, Vec::new()),
+        Ok(Err(flow::Error::Stopped | flow::Error::Gone)) => (Outcome::Done, Vec::new()),
         Ok(Err(flow::Error::Refused(refusal))) => {
             tracing::info!(job = %claim.job.id, %refusal, "refused");
             (Outcome::Done, Vec::new())

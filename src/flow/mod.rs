@@ -44,6 +44,9 @@ pub enum Error {
     /// The job was cancelled, superseded or taken by another worker.
     #[error("stopped")]
     Stopped,
+    /// The comment that asked for it is gone, so nothing is done and nobody is answered.
+    #[error("the comment that asked for it is gone")]
+    Gone,
     /// An internal error.
     #[error(transparent)]
     Failed(#[from] anyhow::Error),

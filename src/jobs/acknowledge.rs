@@ -1,9 +1,11 @@
-//! Handles a comment with commands: checks permissions, reacts, answers, or enqueues jobs.
+//! Handles a comment with commands: reads it back, checks permissions, reacts, answers, or enqueues
+//! jobs.
 //!
 //! It has its own queue key, so that a status or cancel command never waits behind a plan.
 
 use planwright_core::{
     command::{self, AllowedOn, Command, Given, Row, Unlock, Who},
+    comment::{CommentIdentity, ReadBack, read_back},
     job::{Acknowledge, Invocation, Job, Lane, Target},
     names::StackId,
 };
@@ -17,7 +19,7 @@ use super::{Run, apply};
 use crate::{
     agent,
     app::App,
-    flow::{JobContext, Result, id_of, outbox},
+    flow::{Error, JobContext, Result, id_of, outbox},
 };
 
 impl Run for Acknowledge {
@@ -34,10 +36,14 @@ impl Run for Acknowledge {
 /// Carries out the commands that need no engine; returns jobs for the others.
 async fn acknowledge(app: &App, job: &Acknowledge) -> Result<Vec<Job>> {
     let Acknowledge { target, asked, comment, on_pull_request, .. } = job;
+    let asked = &Invocation { by_mail: came_by_mail(app, job).await?, ..asked.clone() };
     let commands = command::parse(comment).into_iter().collect::<Result<Vec<Command>, _>>();
     let commands = commands.map_err(Refusal::from)?;
     for command in &commands {
         authorise(app, target, asked, command.row()).await?;
+        if asked.by_mail && !command.row().by_mail {
+            return Err(Refusal::ByMail { command: command.row().name }.into());
+        }
     }
     outbox::react(app, target, asked, Reaction::Seen).await?;
     let mut jobs = Vec::new();
@@ -61,6 +67,42 @@ async fn acknowledge(app: &App, job: &Acknowledge) -> Result<Vec<Job>> {
         bump_generation(app, target).await?;
     }
     Ok(jobs)
+}
+
+/// Reads the comment back, and returns whether it came by mail.
+///
+/// Fails unless it is still what was delivered. A delivery says what a comment was, and a captured
+/// or forged one says whatever its sender likes.
+async fn came_by_mail(app: &App, job: &Acknowledge) -> Result<bool> {
+    let Acknowledge { target, asked, comment, on_pull_request, .. } = job;
+    let repository = &target.repository;
+    let node_id = match &job.node_id {
+        Some(node_id) => Some(node_id.clone()),
+        None => app.github.comment_node_id(repository, asked.comment).await?,
+    };
+    let current = match node_id {
+        Some(id) => app.github.current_comment(repository, &id, *on_pull_request).await?,
+        None => None,
+    };
+    let delivered = CommentIdentity {
+        id: asked.comment,
+        repository: repository.id,
+        number: Some(target.number),
+        author: Some(asked.by.id),
+    };
+    match read_back(current.as_ref(), &delivered, comment) {
+        ReadBack::AsDelivered { by_mail } => Ok(by_mail),
+        ReadBack::Changed => Err(Refusal::CommentChanged.into()),
+        ReadBack::Gone => Err(Error::Gone),
+        ReadBack::Another => {
+            tracing::warn!(
+                ?current,
+                ?delivered,
+                "a delivery is about a comment that GitHub has otherwise; nothing is carried out"
+            );
+            Err(Error::Gone)
+        }
+    }
 }
 
 /// Fails if the person lacks the permission that a command requires, as GitHub reports it now.

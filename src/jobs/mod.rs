@@ -62,6 +62,7 @@ pub async fn run(job: &Job, context: &JobContext<'_>) -> Result<Vec<Job>> {
     let (app, target) = (context.app, job.target());
     let ended = match ended {
         Err(Error::Stopped) => Err(Refusal::Stopped.into()),
+        Err(Error::Gone) => return Ok(Vec::new()),
         ended => ended,
     };
     match ended {

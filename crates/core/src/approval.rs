@@ -69,6 +69,8 @@ pub struct Review {
     pub login: Login,
     /// Whether GitHub's type of the account is `User`: no bot, app or organisation.
     pub is_user: bool,
+    /// Whether GitHub says that it was given by mail.
+    pub by_mail: bool,
     /// Whether the review's state is APPROVED now, so not if it was dismissed or replaced.
     pub approves: bool,
     /// The review's `commit_id`; GitHub drops it when the commit is gone.
@@ -141,6 +143,8 @@ pub enum Disqualification {
     /// The author requested changes later, or the review was dismissed.
     Withdrawn,
     NotAUser,
+    /// A mail is easily sent in the name of another, and holds words of others.
+    ByMail,
     Principal(PrincipalRole),
     NoWriteAccess,
     /// The pull request was closed and reopened since.
@@ -200,6 +204,7 @@ impl PlanSetFacts {
         (!review.approves)
             .then_some(Disqualification::Withdrawn)
             .or((!review.is_user).then_some(Disqualification::NotAUser))
+            .or(review.by_mail.then_some(Disqualification::ByMail))
             .or(principal)
             .or((!review.may_write).then_some(Disqualification::NoWriteAccess))
             .or(is_of_before.then_some(Disqualification::BeforeReopened))
@@ -287,6 +292,7 @@ mod tests {
             by: BOB,
             login: login("bob"),
             is_user: true,
+            by_mail: false,
             approves: true,
             head: Some(sha("b")),
             at: at(11),
@@ -316,6 +322,7 @@ mod tests {
         for (flawed, why) in [
             (Review { approves: false, ..approval() }, Disqualification::Withdrawn),
             (Review { is_user: false, ..approval() }, Disqualification::NotAUser),
+            (Review { by_mail: true, ..approval() }, Disqualification::ByMail),
             (
                 Review { by: ALICE, ..approval() },
                 Disqualification::Principal(PrincipalRole::OpenedPullRequest),

@@ -64,6 +64,9 @@ pub struct Row {
     pub help: &'static str,
     pub who: Who,
     pub allowed_on: AllowedOn,
+    /// Whether it is carried out if the comment came by mail. What approves, allows, confirms or
+    /// unlocks is not.
+    pub by_mail: bool,
     /// Whether arguments may contain any character, because they only become values.
     takes_values: bool,
 }

@@ -117,6 +117,8 @@ pub struct CommentEvent {
     pub number: PrNumber,
     pub on_pull_request: bool,
     pub comment: CommentId,
+    /// The id of the comment in GraphQL.
+    pub node_id: String,
     /// Who wrote the comment; the sender of an edit may be somebody else.
     pub author: Actor,
     pub body: String,

@@ -126,12 +126,14 @@ fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &Deliver
         comment: comment.comment,
         nth: 0,
         at: comment.created_at,
+        by_mail: false,
     };
     let job = job::Acknowledge {
         target,
         asked,
         delivery: delivery.clone(),
         comment: comment.body.clone(),
+        node_id: Some(comment.node_id.clone()),
         on_pull_request: comment.on_pull_request,
     };
     Effects { jobs: vec![job.into()], ..Effects::default() }
@@ -181,6 +183,7 @@ mod tests {
             number: PrNumber(5),
             on_pull_request: true,
             comment: CommentId(9),
+            node_id: "IC_9".into(),
             author: actor(ActorKind::User),
             body: body.into(),
             created_at: jiff::Timestamp::UNIX_EPOCH,

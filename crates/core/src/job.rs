@@ -38,6 +38,9 @@ pub struct Invocation {
     pub nth: usize,
     /// When the comment was written, by GitHub's clock.
     pub at: Timestamp,
+    /// Whether GitHub says that the comment came by mail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_mail: bool,
 }
 
 /// New values of params, as they were typed. The package defines their types.

@@ -78,6 +78,8 @@ pub struct Review {
     pub id: ReviewId,
     pub by: Actor,
     pub state: ReviewState,
+    /// Whether it was given by mail.
+    pub by_mail: bool,
     /// The commit that GitHub ties the review to now, which a rebase may have changed; `None` if it
     /// is gone.
     pub head: Option<Sha>,

@@ -28,6 +28,14 @@ pub enum Refusal {
         login: Login,
         command: &'static str,
     },
+    /// The comment came by mail, and the command is carried out only if it is written on GitHub.
+    ByMail {
+        command: &'static str,
+    },
+    /// The plan was asked for by mail, and would lift the hold on what is not run.
+    LiftByMail,
+    /// The comment has other words now than those that were delivered.
+    CommentChanged,
     Principal {
         login: Login,
         command: &'static str,
@@ -147,6 +155,7 @@ impl Refusal {
             | Self::NotAffected { .. }
             | Self::NotProtected { .. }
             | Self::Outsider(_) => self.of_the_command(),
+            Self::ByMail { .. } | Self::LiftByMail | Self::CommentChanged => self.of_the_comment(),
             Self::Fork
             | Self::NothingPlanned
             | Self::Outdated
@@ -231,6 +240,27 @@ impl Refusal {
                 slash("propose TEXT"),
                 "."
             ],
+            _ => Text::default(),
+        }
+    }
+
+    /// Words refusals of a comment as a whole: of how it came, or that it is another one now.
+    fn of_the_comment(&self) -> Text {
+        match self {
+            Self::ByMail { command } => text![
+                "This came by mail, and a mail is easily sent in the name of another. ",
+                slash(command),
+                " is carried out only if it is written on GitHub: write it there."
+            ],
+            Self::LiftByMail => text![
+                "This came by mail, and a mail is easily sent in the name of another. To have run \
+                 what is not run yet takes ",
+                slash("plan"),
+                " on GitHub: write it there."
+            ],
+            Self::CommentChanged => "The comment was changed after it was sent, so nothing of it \
+                                     was carried out. Write a new comment."
+                .into(),
             _ => Text::default(),
         }
     }

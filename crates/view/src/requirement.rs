@@ -33,6 +33,7 @@ pub fn disqualification(why: &Disqualification) -> Text {
     match why {
         Disqualification::Withdrawn => "withdrawn: the latest review does not approve",
         Disqualification::NotAUser => "given by a bot",
+        Disqualification::ByMail => "given by mail; approve once more on GitHub",
         Disqualification::Principal(why) => {
             return text![principal_role(*why), ", so it takes someone else"];
         }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use planwright_core::{
     approval::{Principal, principal_role},
-    change::NotPlanned,
+    change::{NotPlanned, StackChange},
     digest::Digest,
     job::Invocation,
     names::StackId,
@@ -80,6 +80,7 @@ pub async fn lift(
     preview: &MergePreview,
     affected: &BTreeMap<StackId, BTreeSet<Reason>>,
 ) -> Result<ApprovedCode> {
+    refuse_by_mail(planning).await?;
     let (app, target) = (planning.context.app, planning.context.target);
     let repository = target.repository.id;
     let Ok(config) = &preview.config else { return Ok(ApprovedCode::default()) };
@@ -94,7 +95,7 @@ pub async fn lift(
     for code in &held {
         principals.extend(authors_on_base(planning, preview, &approved, code).await?);
     }
-    let Some(Overriding { invocation, shown }) = overriding(planning).await? else {
+    let Some(Overriding { invocation, shown, .. }) = overriding(planning).await? else {
         return Ok(approved);
     };
     // What came to the base since the comment was posted has been seen by nobody.
@@ -169,11 +170,29 @@ struct Overriding<'a> {
     invocation: &'a Invocation,
     /// The content digests of the code that the comment is about.
     shown: BTreeSet<Digest>,
+    /// Whether the comment says of a stack that nothing of it is run.
+    withholds: bool,
+}
+
+/// Returns the request for a plan if it was made after our comment on this head was posted. One
+/// that came by mail lifts nothing.
+async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<Overriding<'a>>> {
+    Ok(after_reading(planning).await?.filter(|asked| !asked.invocation.by_mail))
+}
+
+/// Refuses a request by mail if there is something that it would lift on GitHub.
+async fn refuse_by_mail(planning: &Planning<'_>) -> Result<()> {
+    match after_reading(planning).await? {
+        Some(asked) if asked.invocation.by_mail && asked.withholds => {
+            Err(Refusal::LiftByMail.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the request for a plan if it was made after our comment on this head was posted, and
 /// not before the pull request was last reopened.
-async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<Overriding<'a>>> {
+async fn after_reading<'a>(planning: &'a Planning<'_>) -> Result<Option<Overriding<'a>>> {
     let Some(invocation) = planning.invocation() else { return Ok(None) };
     let shown = planning.context.app.store.latest_plan_set(planning.id()).await?;
     let was_before = |posted: Timestamp| posted < invocation.at;
@@ -182,7 +201,11 @@ async fn overriding<'a>(planning: &'a Planning<'_>) -> Result<Option<Overriding<
     let read = shown.filter(|shown| {
         is_of_now && shown.plan_set.head == pull.head && shown.posted_at.is_some_and(was_before)
     });
-    Ok(read.map(|shown| Overriding { invocation, shown: shown.change.code_digests() }))
+    Ok(read.map(|shown| Overriding {
+        invocation,
+        shown: shown.change.code_digests(),
+        withholds: shown.change.stacks.iter().any(StackChange::is_withheld),
+    }))
 }
 
 /// Returns why nothing of the head is run, if so. A plan runs providers, so only branches of this

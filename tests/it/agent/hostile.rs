@@ -169,7 +169,7 @@ async fn begin_and_answer(story: &Story, seed: u64, runs: usize) {
             if told(story, issue.number.0).contains("/infra answer 1") {
                 let (by, at) = (issue.author.clone(), story.app().now());
                 let comment = CommentId(i64::try_from(n).unwrap());
-                let asked = Invocation { by, comment, nth: 0, at };
+                let asked = Invocation { by, comment, nth: 0, at, by_mail: false };
                 let command = AgentCommand::Answer(1 + dice.below(2) as u64);
                 let job = Instruct { target: target.clone(), asked, command };
                 let jobs = agent::instruct(story.app(), &job).await;

@@ -95,7 +95,8 @@ fn wrong_write(call: &Value, bounds: &Bounds<'_>) -> Vec<String> {
     let request = &call["request"];
     let is_write = call["call"]["method"] != "GET"
         && !operation.starts_with("graphql PullRequest")
-        && !operation.starts_with("graphql Issue");
+        && !operation.starts_with("graphql Issue")
+        && operation != "graphql Comment";
     if !is_write {
         return Vec::new();
     }

@@ -18,8 +18,9 @@ use super::{
     receiver::Receiver,
 };
 
-/// The bot's own document; it is judged with the others of the bot.
+/// The bot's own documents; they are judged with the others of the bot.
 const ISSUE: &str = include_str!("../../../crates/github/src/issue.graphql");
+const COMMENT: &str = include_str!("../../../crates/github/src/comment.graphql");
 
 /// Runs the validator over a recording and the documents of the tests; answers what it printed.
 fn validated(recording: &Path) -> Result<String, String> {
@@ -193,6 +194,15 @@ async fn app_at_work(scene: &Scene) {
     token.get(&format!("{at}/annotations")).await;
     token.get(&format!("/repos/acme/infra/commits/{sha}/check-runs?filter=all")).await;
     scene.bob.rerequest(REPO, run["id"].as_i64().unwrap()).unwrap();
+    let mailed = scene.bob.mail(REPO, 1, "Thanks").unwrap();
+    scene.bob.approve_by_mail(REPO, 3).unwrap();
+    let id = token.get(&format!("/repos/acme/infra/issues/comments/{mailed}")).await.body;
+    let variables = json!({ "id": id["node_id"], "onPullRequest": true });
+    let read = token.graphql(COMMENT, variables.clone()).await.body;
+    assert_eq!(read["data"]["node"]["createdViaEmail"], true, "{read}");
+    scene.bob.delete_comment(REPO, mailed).unwrap();
+    let gone = token.graphql(COMMENT, variables).await.body;
+    assert_eq!(gone["errors"][0]["type"], "NOT_FOUND", "{gone}");
     for number in [1, 3, 4, 99] {
         let variables = json!({ "owner": "acme", "name": "infra", "number": number });
         assert_eq!(token.graphql(SNAPSHOT, variables).await.status, 200);
@@ -249,6 +259,9 @@ async fn app_proposing(scene: &Scene) {
     let variables = json!({ "owner": "acme", "name": "infra", "number": issue });
     let read = app.graphql(ISSUE, variables).await.body;
     assert_eq!(read["data"]["repository"]["issue"]["editor"]["login"], "alice", "{read}");
+    let variables = json!({ "id": said["node_id"], "onPullRequest": false });
+    let read = app.graphql(COMMENT, variables).await.body;
+    assert_eq!(read["data"]["node"]["issue"]["number"], issue, "{read}");
 }
 
 async fn app_looking_after_its_deliveries(scene: &Scene) {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use planwright_core::{
     actor::{Actor, ActorKind, AppId, Permission},
-    names::{BranchName, CheckRunId, CommentId, Login, PrNumber, Sha, UserId},
+    comment::CommentIdentity,
+    names::{BranchName, CheckRunId, CommentId, Login, PrNumber, RepositoryId, Sha, UserId},
 };
 use planwright_github::{
     Annotation, AnnotationLevel, CheckRun, CheckState, Conclusion, Error, NewCommit,
@@ -231,6 +232,47 @@ async fn a_check_is_found_by_its_external_id_name_and_app() {
     };
     assert_eq!(find("7/3").await, Some(CheckRunId(4)));
     assert_eq!(find("7/9").await, None);
+}
+
+/// What GitHub answers about a comment of Bob on pull request 3.
+fn current(typename: &str) -> Value {
+    json!({ "data": { "node": {
+        "__typename": typename,
+        "fullDatabaseId": "5",
+        "body": "/infra plan",
+        "createdViaEmail": true,
+        "author": { "__typename": "User", "login": "bob", "databaseId": 3 },
+        "repository": { "databaseId": 7 },
+        "pullRequest": { "number": 3 },
+    } } })
+}
+
+#[tokio::test]
+async fn a_comment_is_read_back_with_all_that_tells_it_from_others() {
+    let read = async |answer: fn() -> Answer| {
+        let stub = Stub::answering(answer).await;
+        let read = stub.github.current_comment(&repository(), "IC_5", true).await;
+        (read, stub.seen()[0].body["variables"].clone())
+    };
+    let (comment, variables) = read(|| ok(current("IssueComment"))).await;
+    let comment = comment.unwrap().unwrap();
+    assert_eq!(variables, json!({ "id": "IC_5", "onPullRequest": true }));
+    assert_eq!((comment.body.as_str(), comment.by_mail), ("/infra plan", true));
+    let identity = CommentIdentity {
+        id: CommentId(5),
+        repository: RepositoryId(7),
+        number: Some(PrNumber(3)),
+        author: Some(UserId(3)),
+    };
+    assert_eq!(comment.identity, identity);
+    let (other, _) = read(|| ok(current("Commit"))).await;
+    assert_eq!(other.unwrap(), None, "the id is of something else");
+    let (gone, _) = read(|| {
+        let error = json!({ "type": "NOT_FOUND", "message": "Could not resolve to a node" });
+        ok(json!({ "data": { "node": null }, "errors": [error] }))
+    })
+    .await;
+    assert_eq!(gone.unwrap(), None);
 }
 
 #[tokio::test]

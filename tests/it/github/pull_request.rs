@@ -36,6 +36,7 @@ fn review(id: i64, author: Value, state: &str) -> Value {
         "fullDatabaseId": id.to_string(),
         "state": state,
         "submittedAt": "2026-11-20T10:00:00Z",
+        "createdViaEmail": false,
         "authorCanPushToRepository": true,
         "commit": { "oid": oid('c') },
         "author": author,
@@ -260,6 +261,7 @@ async fn missing_or_unknown_data_is_an_error() {
         ("/latestOpinionatedReviews/nodes/0/state", json!("PENDING")),
         ("/latestOpinionatedReviews/nodes/0/submittedAt", Value::Null),
         ("/latestOpinionatedReviews/nodes/0/authorCanPushToRepository", Value::Null),
+        ("/latestOpinionatedReviews/nodes/0/createdViaEmail", Value::Null),
         ("/latestOpinionatedReviews/nodes/0/fullDatabaseId", json!("x")),
     ] {
         let outcome = snapshot(with(pointer, value.clone())).await;

@@ -53,6 +53,7 @@ fn comment(action: &str) -> Value {
         "issue": { "number": 3, "pull_request": { "url": "…" } },
         "comment": {
             "id": 5,
+            "node_id": "IC_5",
             "user": account(2, "planwright[bot]", "Bot"),
             "body": "/infra plan",
             "created_at": "2026-11-20T10:00:00Z",
@@ -148,6 +149,7 @@ fn an_edited_comment_is_told_apart_from_a_created_one() {
         let Event::Comment(told) = event("issue_comment", comment(action)) else { panic!() };
         assert_eq!((told.action, told.on_pull_request), (expected, true));
         assert_eq!(told.author.id, UserId(2), "the author, not the sender");
+        assert_eq!(told.node_id, "IC_5");
     }
     assert_eq!(event("issue_comment", comment("deleted")), Event::Ignored);
     let mut on_issue = comment("created");
@@ -254,6 +256,7 @@ fn a_known_event_without_what_we_need_is_an_error() {
         ("pull_request", pull_request("closed"), "/pull_request/merged"),
         ("pull_request_review", review("approved"), "/review/state"),
         ("issue_comment", comment("created"), "/comment/id"),
+        ("issue_comment", comment("created"), "/comment/node_id"),
         ("push", push(), "/forced"),
         ("push", push(), "/after"),
         ("push", push(), "/commits"),

@@ -50,6 +50,13 @@ impl Story {
         self.answer(pr, comment)
     }
 
+    /// Answers by mail, lets everything happen, and returns the bot's answer and its reactions.
+    pub async fn say_by_mail(&self, person: &Person, pr: i64, text: &str) -> (String, Vec<String>) {
+        let comment = person.mail(REPO, pr, text).unwrap();
+        self.settle().await;
+        self.answer(pr, comment)
+    }
+
     /// The same while something else still runs: nothing that waits is brought forward.
     pub async fn hear(&self, person: &Person, pr: i64, text: &str) -> (String, Vec<String>) {
         let comment = person.comment(REPO, pr, text).unwrap();
@@ -64,7 +71,8 @@ impl Story {
         self.hub.idle().await;
     }
 
-    fn answer(&self, pr: i64, comment: i64) -> (String, Vec<String>) {
+    /// Returns the bot's answer to a comment and its reactions.
+    pub fn answer(&self, pr: i64, comment: i64) -> (String, Vec<String>) {
         let comments = self.hub.comments(REPO, pr).unwrap();
         let said = comments.iter().find(|it| it.id == comment).unwrap();
         let reactions = said.reactions.iter().map(|(_, content)| content.clone()).collect();

@@ -142,7 +142,7 @@ async fn what_was_merged_before_the_first_webhook_came_is_not_applied() {
     story.finish().await;
 }
 
-async fn send(
+pub async fn send(
     story: &Story,
     signature: Option<String>,
     (guid, event): (&str, &str),
@@ -160,7 +160,7 @@ async fn send(
     request.body(body).send().await
 }
 
-fn signed(secret: &str, body: &[u8]) -> String {
+pub fn signed(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body);
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))

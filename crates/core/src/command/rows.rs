@@ -62,6 +62,7 @@ impl Spec for Help {
         help: "Show this list.",
         who: Who::Anyone,
         allowed_on: AllowedOn::IssuesAndPullRequests,
+        by_mail: true,
         takes_values: false,
     };
 
@@ -83,6 +84,7 @@ impl Spec for Plan {
         help: "Plan again, on the current head.",
         who: Who::Writer,
         allowed_on: AllowedOn::PullRequests,
+        by_mail: true,
         takes_values: false,
     };
 
@@ -109,6 +111,7 @@ impl Spec for Drift {
         help: "Show what was changed behind the configuration's back.",
         who: Who::Writer,
         allowed_on: AllowedOn::PullRequests,
+        by_mail: true,
         takes_values: false,
     };
 
@@ -132,6 +135,7 @@ impl Spec for Status {
         help: "Show what is met, what is missing and what waits.",
         who: Who::Anyone,
         allowed_on: AllowedOn::PullRequests,
+        by_mail: true,
         takes_values: false,
     };
 
@@ -153,6 +157,7 @@ impl Spec for Allow {
         help: "Allow these protected resources to be deleted or replaced, in the plan shown.",
         who: Who::Approver,
         allowed_on: AllowedOn::PullRequests,
+        by_mail: false,
         takes_values: false,
     };
 
@@ -182,6 +187,7 @@ impl Spec for Set {
         help: "Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
+        by_mail: true,
         takes_values: true,
     };
 
@@ -224,6 +230,7 @@ impl Spec for Propose {
         help: "On an issue: have the agent propose what it asks for, and TEXT.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
+        by_mail: true,
         takes_values: true,
     };
 
@@ -246,6 +253,7 @@ impl Spec for Revise {
         help: "Have the agent change what it proposed.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
+        by_mail: true,
         takes_values: true,
     };
 
@@ -269,6 +277,7 @@ impl Spec for Answer {
         help: "Answer the question of the agent with the choice of that number.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
+        by_mail: true,
         takes_values: false,
     };
 
@@ -301,6 +310,7 @@ impl Spec for Apply {
         help: "After the merge: retry a failed apply, or confirm by its digest a plan that differs.",
         who: Who::Approver,
         allowed_on: AllowedOn::PullRequests,
+        by_mail: false,
         takes_values: false,
     };
 
@@ -341,6 +351,7 @@ impl Spec for Unlock {
         help: "Release the locks that this change holds.",
         who: Who::Writer,
         allowed_on: AllowedOn::PullRequests,
+        by_mail: false,
         takes_values: false,
     };
 
@@ -363,6 +374,7 @@ impl Spec for Cancel {
         help: "Stop what runs for this pull request.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
+        by_mail: true,
         takes_values: false,
     };
 

@@ -94,14 +94,17 @@ jobs! {
     Apply = "apply",
 }
 
-/// Check who wrote a comment, react to it, and answer its commands or pass them on. `comment` is
-/// its text as written.
+/// Read a comment back, check who wrote it, react to it, and answer its commands or pass them on.
+/// `comment` is its text as delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledge {
     pub target: Target,
     pub asked: Invocation,
     pub delivery: DeliveryId,
     pub comment: String,
+    /// The id of the comment in GraphQL; `None` in a job of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
     pub on_pull_request: bool,
 }
 

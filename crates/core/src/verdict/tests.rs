@@ -74,6 +74,7 @@ fn approval() -> Review {
         by: BOB,
         login: login("bob"),
         is_user: true,
+        by_mail: false,
         approves: true,
         head: Some(sha("b")),
         at: Timestamp::from_second(11).unwrap(),

@@ -245,6 +245,7 @@ fn comment(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
     #[derive(Deserialize)]
     struct Comment {
         id: CommentId,
+        node_id: String,
         user: Option<Account>,
         body: Option<String>,
         created_at: Timestamp,
@@ -260,6 +261,7 @@ fn comment(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
         number: issue.number,
         on_pull_request: issue.pull_request.is_some(),
         comment: comment.id,
+        node_id: comment.node_id,
         author: actor_or_ghost(comment.user)?,
         body: comment.body.unwrap_or_default(),
         created_at: comment.created_at,

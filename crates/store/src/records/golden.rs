@@ -142,7 +142,7 @@ fn carol() -> Actor {
 
 fn asked() -> Invocation {
     let at = "2026-11-29T10:00:00Z".parse().unwrap();
-    Invocation { by: carol(), comment: CommentId(5), nth: 2, at }
+    Invocation { by: carol(), comment: CommentId(5), nth: 2, at, by_mail: false }
 }
 
 fn stack() -> StackId {
@@ -157,8 +157,11 @@ fn asked_jobs() -> Vec<(&'static str, Job)> {
         asked: asked.clone(),
         delivery: DeliveryId::parse("d1").unwrap(),
         comment: "/infra plan".into(),
+        node_id: None,
         on_pull_request: true,
     };
+    let node_id = Some("IC_5".into());
+    let acknowledge_read_back = job::Acknowledge { node_id, ..acknowledge.clone() };
     let allow = job::Allow {
         target: target.clone(),
         asked: asked.clone(),
@@ -183,11 +186,16 @@ fn asked_jobs() -> Vec<(&'static str, Job)> {
     let plan =
         job::Plan { target: target.clone(), asked: Some(asked.clone()), stacks: stacks.clone() };
     let drift = job::Drift { target: target.clone(), asked: asked.clone(), stacks };
+    let by_mail = Invocation { by_mail: true, ..asked.clone() };
+    let plan_by_mail =
+        job::Plan { target: target.clone(), asked: Some(by_mail), stacks: Vec::new() };
     let digest = Some("v1:0123456789ab".into());
     let apply = job::Apply { target, asked: Some(asked), digest };
     vec![
         ("acknowledge", acknowledge.into()),
+        ("acknowledge-read-back", acknowledge_read_back.into()),
         ("plan-asked", plan.into()),
+        ("plan-by-mail", plan_by_mail.into()),
         ("drift", drift.into()),
         ("allow", allow.into()),
         ("set", set.into()),

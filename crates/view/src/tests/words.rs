@@ -18,6 +18,7 @@ fn each_disqualification_is_said_so_that_a_person_knows_what_to_do() {
     let said: Vec<String> = [
         Disqualification::Withdrawn,
         Disqualification::NotAUser,
+        Disqualification::ByMail,
         Disqualification::Principal(PrincipalRole::Pushed),
         Disqualification::NoWriteAccess,
         Disqualification::BeforeReopened,
@@ -34,6 +35,7 @@ fn each_disqualification_is_said_so_that_a_person_knows_what_to_do() {
     assert_snapshot!(said.join("\n"), @"
 withdrawn: the latest review does not approve
 given by a bot
+given by mail; approve once more on GitHub
 pushed to it, so it takes someone else
 no write access now
 given before it was reopened; approve once more
@@ -297,6 +299,18 @@ fn each_refusal_of_code_and_settings_says_what_to_do() {
 Nobody has approved the code of the package `packages/web` yet, and to have it run takes someone who had no part in the change; `alice` pushed to it.
 `planwright.yaml` has changed since this was planned. Read by what it is judged now, then confirm: `/infra apply --plan v1:0123456789ab`.
 This change affects no stack, so there is nothing to apply.
+");
+}
+
+#[test]
+fn each_refusal_of_a_comment_says_what_to_do() {
+    let refusals =
+        [Refusal::ByMail { command: "apply" }, Refusal::LiftByMail, Refusal::CommentChanged];
+    let said: Vec<String> = refusals.iter().map(|refusal| markdown(&refusal.doc())).collect();
+    assert_snapshot!(said.join("\n"), @"
+This came by mail, and a mail is easily sent in the name of another. `/infra apply` is carried out only if it is written on GitHub: write it there.
+This came by mail, and a mail is easily sent in the name of another. To have run what is not run yet takes `/infra plan` on GitHub: write it there.
+The comment was changed after it was sent, so nothing of it was carried out. Write a new comment.
 ");
 }
 

@@ -206,6 +206,7 @@ records! {
     enum Disqualification for approval::Disqualification {
         Withdrawn,
         NotAUser,
+        ByMail,
         Principal(why: PrincipalRole),
         NoWriteAccess,
         BeforeReopened,
