@@ -89,6 +89,7 @@ pub async fn receive(
     let effects = Effects {
         raise_generation: caused.supersedes.and_then(of_number),
         push: caused.push.and_then(|push| recorded_push(envelope, push, now)),
+        carries_out: caused.carries_out,
         jobs,
     };
     let delivery = Delivery {

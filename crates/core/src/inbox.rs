@@ -11,7 +11,7 @@ use super::{
         ReviewAction, ReviewEvent,
     },
     job::{self, Invocation, Job, Target},
-    names::{DeliveryId, PrNumber},
+    names::{CommentId, DeliveryId, PrNumber},
     pull_request::ReviewState,
     repository::Repository,
 };
@@ -23,6 +23,8 @@ pub struct Effects {
     pub push: Option<Push>,
     /// The pull request whose head or base has changed, so that running jobs for it are superseded.
     pub supersedes: Option<PrNumber>,
+    /// The comment whose commands the jobs carry out, which happens once.
+    pub carries_out: Option<CommentId>,
     /// The repository whose open pull requests need a new verdict, since its settings may have
     /// changed. Running jobs go on.
     pub rejudges: Option<Repository>,
@@ -136,7 +138,8 @@ fn of_comment(repository: Repository, comment: &CommentEvent, delivery: &Deliver
         node_id: Some(comment.node_id.clone()),
         on_pull_request: comment.on_pull_request,
     };
-    Effects { jobs: vec![job.into()], ..Effects::default() }
+    let carries_out = Some(comment.comment);
+    Effects { jobs: vec![job.into()], carries_out, ..Effects::default() }
 }
 
 #[cfg(test)]
@@ -144,7 +147,7 @@ mod tests {
     use super::*;
     use crate::{
         actor::{Actor, ActorKind},
-        names::{CommentId, InstallationId, Login, RepoName, RepositoryId, Sha, UserId},
+        names::{InstallationId, Login, RepoName, RepositoryId, Sha, UserId},
         pull_request::{ReviewId, ReviewState},
     };
 
@@ -266,6 +269,7 @@ mod tests {
     fn a_command_is_acknowledged_under_a_key_of_its_own() {
         let effects = effects_of(&envelope(Event::Comment(comment("/infra plan"))));
         assert_eq!(effects.jobs[0].lane().to_string(), "ack/d-1");
+        assert_eq!(effects.carries_out, Some(CommentId(9)), "so that it happens once");
     }
 
     #[test]

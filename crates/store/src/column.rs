@@ -11,7 +11,9 @@ use planwright_core::{
     canonical::canonical,
     change::Change,
     digest::Digest,
-    names::{BranchName, DeliveryId, Login, PrNumber, RepositoryId, Sha, StackId, UserId},
+    names::{
+        BranchName, CommentId, DeliveryId, Login, PrNumber, RepositoryId, Sha, StackId, UserId,
+    },
     plan::Plan,
 };
 
@@ -177,7 +179,7 @@ macro_rules! id_columns {
         }
     )*};
 }
-id_columns!(UserId, RepositoryId, PrNumber);
+id_columns!(CommentId, UserId, RepositoryId, PrNumber);
 
 impl Column for String {
     type Raw = String;

@@ -2,7 +2,8 @@
 //!
 //! Each statement may be run again, and by several processes at once. What decides about an apply
 //! is kept: pull requests, pushes, plan sets, approvals, stacks, locks, runs, the journal, the
-//! audit log. The id of a delivery is kept too, since GitHub may send it again.
+//! audit log. The id of a delivery and the digest of its body are kept too, since GitHub, or
+//! somebody who captured it, may send it again.
 
 use jiff::Timestamp;
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! Deliveries, pushes and pull requests.
 
 use planwright_core::{
-    names::{BranchName, DeliveryId, PrNumber, RepositoryId, UserId},
+    names::{BranchName, CommentId, DeliveryId, PrNumber, RepositoryId, UserId},
     people::PushKind,
     proposal::OwnBranch,
     pull_request::PullRequestState,
@@ -19,7 +19,7 @@ fn delivery(id: &str) -> Delivery {
         action: Some("synchronize".into()),
         repository: Some(PR.repository),
         number: Some(PR.number),
-        body: r#"{"emoji":"👀","escaped":"\u0000"}"#.into(),
+        body: format!(r#"{{"id":"{id}","emoji":"👀","escaped":"\u0000"}}"#),
         received_at: at(100),
     }
 }
@@ -41,6 +41,7 @@ fn effects() -> Effects {
     Effects {
         raise_generation: Some(PR),
         push: Some(push("topic", 'a', 1)),
+        carries_out: None,
         jobs: vec![NewJob { pull_request: Some(PR), ..job("pr/1/7") }, job("ack/one")],
     }
 }
@@ -56,6 +57,38 @@ async fn a_delivery_is_taken_once_with_all_that_follows(database: &Database) {
     assert_eq!(jobs[0].generation, Some(1), "the job belongs to the generation just raised");
     let stored = store.delivery(&delivery("one").id).await.unwrap();
     assert_eq!(stored, Some(delivery("one")));
+}
+
+/// The GUID is not signed, and GitHub's list of deliveries spells the same body otherwise.
+async fn a_body_is_received_once_under_whatever_guid_and_event(database: &Database) {
+    let store = database.store().await;
+    assert_eq!(store.receive(&delivery("one"), &effects()).await.unwrap(), Receipt::Received);
+    let spelt = "{ \"escaped\": \"\\u0000\", \"emoji\": \"👀\",\n\"id\": \"one\" }".to_owned();
+    for (id, body) in [("two", delivery("one").body), ("three", spelt)] {
+        let captured = Delivery { event: "issues".into(), body, ..delivery(id) };
+        assert_eq!(store.receive(&captured, &effects()).await.unwrap(), Receipt::Duplicate, "{id}");
+        let kept = store.delivery(&captured.id).await.unwrap().expect("GitHub is not asked again");
+        assert_eq!(kept.body, "", "it takes no room");
+    }
+    assert_eq!(store.generation(PR).await.unwrap(), 1);
+    assert_eq!(store.open_jobs().await.unwrap().len(), 2);
+    // Under a GUID that is taken, another body leaves no trace.
+    let taken = Delivery { body: delivery("four").body, ..delivery("two") };
+    assert_eq!(store.receive(&taken, &effects()).await.unwrap(), Receipt::Duplicate);
+    assert_eq!(store.receive(&delivery("four"), &effects()).await.unwrap(), Receipt::Received);
+}
+
+async fn a_comment_is_carried_out_once_however_often_it_is_delivered(database: &Database) {
+    let store = database.store().await;
+    let of = |comment| Effects { carries_out: Some(CommentId(comment)), ..effects() };
+    for (id, comment, jobs) in [("one", 9, 2), ("two", 9, 2), ("three", 8, 4)] {
+        let receipt = store.receive(&delivery(id), &of(comment)).await.unwrap();
+        assert_eq!(receipt, Receipt::Received, "{id}: the body is new");
+        assert_eq!(store.open_jobs().await.unwrap().len(), jobs, "{id}");
+    }
+    let elsewhere = Delivery { repository: Some(RepositoryId(2)), ..delivery("four") };
+    let _ = store.receive(&elsewhere, &of(9)).await.unwrap();
+    assert_eq!(store.open_jobs().await.unwrap().len(), 6, "a comment of another repository");
 }
 
 async fn of_two_equal_deliveries_at_once_one_is_taken(database: &Database) {
@@ -228,6 +261,8 @@ async fn a_branch_of_the_bot_is_remembered_until_it_is_made_anew(database: &Data
 on_both!(
     a_branch_of_the_bot_is_remembered_until_it_is_made_anew,
     a_delivery_is_taken_once_with_all_that_follows,
+    a_body_is_received_once_under_whatever_guid_and_event,
+    a_comment_is_carried_out_once_however_often_it_is_delivered,
     of_two_equal_deliveries_at_once_one_is_taken,
     a_delivery_cut_off_at_any_point_is_all_there_or_not_at_all,
     what_never_arrived_is_known,

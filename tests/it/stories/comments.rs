@@ -1,15 +1,16 @@
-//! Whose words a comment is: what came by mail, and what was changed since.
+//! Whose words a comment is: what came by mail, what was changed since, and what is told twice.
 
 use planwright_fakehub::DeliveryView;
 use serde_json::{Value, json};
 
 use super::{
     merging::card,
+    requests::{ask, form},
     trust::counted,
     webhooks::{send, signed},
 };
 use crate::support::{
-    bot::{REPO, Setup, Story, borrowed, edit, hello},
+    bot::{REPO, Setup, Story, borrowed, edit, hello, linked},
     starts::Starts,
     world::Watched,
 };
@@ -231,5 +232,70 @@ async fn a_comment_that_is_gone_does_nothing() {
     story.settle().await;
     assert_eq!(starts.take(), Vec::<String>::new());
     assert_eq!(story.bot_comments(pr).len(), 1, "the report");
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_comment_that_is_told_of_twice_is_carried_out_once() {
+    let (story, starts, pr) = planned().await;
+    story.bob.comment(REPO, pr, "/infra plan\n/infra status").unwrap();
+    story.settle().await;
+    assert_eq!(starts.count("plan"), 1);
+    let before = story.bot_comments(pr).len();
+    // Another webhook about the same comment, such as one of the repository beside that of the App.
+    let mut again = newest(&story, "issue_comment.created").payload;
+    again["hook"] = "another".into();
+    send_as(&story, "again", "issue_comment", &again).await;
+    assert_eq!(starts.take(), Vec::<String>::new());
+    assert_eq!(story.bot_comments(pr).len(), before);
+    story.finish().await;
+}
+
+/// The GUID of a delivery is not signed, so whoever captured a body can send it under another one.
+async fn replayed(story: &Story, starts: &Starts, event: &str) {
+    let captured = newest(story, event).payload;
+    let before = story.hub.calls().len();
+    let guid = format!("replay-{}", event.replace(['.', '_'], "-"));
+    send_as(story, &guid, event, &captured).await;
+    let calls = story.hub.calls().split_off(before).into_iter().map(|call| call.operation);
+    assert_eq!(calls.collect::<Vec<String>>(), Vec::<String>::new(), "{event}");
+    assert_eq!(starts.take(), Vec::<String>::new(), "{event}");
+}
+
+#[tokio::test]
+async fn a_captured_body_under_a_new_guid_does_nothing() {
+    let (story, starts, pr) = planned().await;
+    story.bob.comment(REPO, pr, "/infra plan").unwrap();
+    story.settle().await;
+    starts.take();
+    replayed(&story, &starts, "issue_comment.created").await;
+
+    story.bob.approve(REPO, pr).unwrap();
+    story.settle().await;
+    replayed(&story, &starts, "pull_request_review.submitted").await;
+
+    story.merge(&story.bob, pr);
+    story.settle().await;
+    story.assert_says(pr, "Applied and verified");
+    starts.take();
+    replayed(&story, &starts, "pull_request.closed").await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn a_captured_issue_does_not_ask_again() {
+    let (story, starts) = counted(&[]).await;
+    let issue = ask(&story.alice, &form("hi", "Good day"));
+    story.settle().await;
+    let pr = linked(&story.bot_comments(issue)[0].body);
+    let branch = story.hub.pull(REPO, pr).unwrap().head_ref;
+    let told = newest(&story, "issues.opened").payload;
+    story.bob.close(REPO, pr).unwrap();
+    story.bob.delete_branch(REPO, &branch).unwrap();
+    story.settle().await;
+    starts.take();
+    send_as(&story, "replay", "issues", &told).await;
+    assert!(story.hub.sha(REPO, &branch).is_err(), "the branch is made again");
+    replayed(&story, &starts, "issues.opened").await;
     story.finish().await;
 }

@@ -10,14 +10,14 @@ use crate::support::bot::{CONFIG, REPO, Setup, Story, borrowed, edit, hello, lin
 const LABEL: &str = "planwright";
 
 /// What GitHub makes of the form of `hello`.
-fn form(stack: &str, greeting: &str) -> String {
+pub fn form(stack: &str, greeting: &str) -> String {
     format!(
         "### package\n\nhello\n\n### stack\n\n{stack}\n\n### greeting\n\n{greeting}\n\n### audience\n\n\
          _No response_\n"
     )
 }
 
-fn ask(person: &Person, body: &str) -> i64 {
+pub fn ask(person: &Person, body: &str) -> i64 {
     person.open_labeled_issue(REPO, "Something to greet with", body, &[LABEL]).unwrap()
 }
 
