@@ -388,4 +388,6 @@ fn approved(facts: &VerdictFacts, approvals: &Approvals) -> Requirement {
 }
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod tests;
