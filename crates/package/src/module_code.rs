@@ -17,13 +17,22 @@ use hcl_edit::{
 
 use planwright_core::finding::Finding;
 
-use super::modules::ModuleFile;
+use super::modules::{ModuleFile, template};
 
 /// Returns a finding for each module source that does not stay within the module, and for each
 /// value that differs in every plan.
 pub(super) fn findings(file: &ModuleFile<'_>, bodies: &[Body]) -> Vec<Finding> {
     let mut check = Check { file, findings: Vec::new() };
     bodies.iter().for_each(|body| check.visit_body(body));
+    check.findings
+}
+
+/// Returns the same for a file that the module may read as a template.
+pub(super) fn findings_in_template(file: &ModuleFile<'_>) -> Vec<Finding> {
+    let mut check = Check { file, findings: Vec::new() };
+    if let Some(template) = template(file) {
+        check.visit_template(&template);
+    }
     check.findings
 }
 
@@ -279,6 +288,12 @@ mod tests {
         }
         let json = r#"{"locals": {"now": "${plantimestamp()}"}}"#;
         assert_eq!(found("modules/site/s3/a.tf.json", json), ["1:1 moving_value"]);
+        let file = ModuleFile {
+            origin: "packages/mine",
+            path: "modules/site/s3/a.tftpl",
+            bytes: b"at ${plantimestamp()}",
+        };
+        assert_eq!(findings_in_template(&file)[0].code, "moving_value");
         let check = "check \"c\" {\n  assert {\n    condition = plantimestamp() != \"\"\n  }\n}\n";
         assert_eq!(found(PATH, check), Vec::<String>::new());
     }

@@ -9,15 +9,15 @@ use hcl_edit::{
     Span,
     expr::{Expression, FuncCall, TraversalOperator},
     structure::{Attribute, Block, Body, Structure},
-    template::{Element, StringTemplate},
-    visit::{Visit, visit_attr, visit_block, visit_expr, visit_func_call},
+    template::{Element, ForTemplateExpr, StringTemplate},
+    visit::{Visit, visit_attr, visit_block, visit_for_template_expr, visit_func_call},
 };
 
 use planwright_core::finding::{Finding, Severity};
 
-use super::modules::ModuleFile;
+use super::modules::{ModuleFile, template};
 
-/// Functions that read a file; its path is the first argument.
+/// Functions that read files; the path is the first argument.
 const FILE_FUNCTIONS: [&str; 11] = [
     "file",
     "filebase64",
@@ -32,6 +32,20 @@ const FILE_FUNCTIONS: [&str; 11] = [
     "templatefile",
 ];
 
+/// Data sources and ephemeral resources that do more than to look something up, and what they do.
+const KINDS: [(&str, &str, &str); 6] = [
+    ("external", "runs_command", "runs a program for each plan, with its credentials"),
+    ("local_command", "runs_command", "runs a program for each plan, with its credentials"),
+    ("http", "reads_elsewhere", "asks another host at each plan, and sends it what it likes"),
+    (
+        "terraform_remote_state",
+        "reads_elsewhere",
+        "reads the state of something else, with all secrets in it",
+    ),
+    ("local_file", "reads_file", "reads a file of the machine"),
+    ("local_sensitive_file", "reads_file", "reads a file of the machine"),
+];
+
 /// Functions whose value is another one in each run, and unknown in a plan.
 const MOVING_FUNCTIONS: [&str; 3] = ["bcrypt", "timestamp", "uuid"];
 
@@ -39,6 +53,15 @@ const MOVING_FUNCTIONS: [&str; 3] = ["bcrypt", "timestamp", "uuid"];
 pub(super) fn findings(file: &ModuleFile<'_>, bodies: &[Body]) -> Vec<Finding> {
     let mut risks = Risks { file, is_ignored: false, findings: Vec::new() };
     bodies.iter().for_each(|body| risks.visit_body(body));
+    risks.findings
+}
+
+/// Returns the same for a file that the module may read as a template.
+pub(super) fn findings_in_template(file: &ModuleFile<'_>) -> Vec<Finding> {
+    let mut risks = Risks { file, is_ignored: false, findings: Vec::new() };
+    if let Some(template) = template(file) {
+        risks.visit_template(&template);
+    }
     risks.findings
 }
 
@@ -62,25 +85,18 @@ impl Risks<'_> {
             match structure {
                 Structure::Attribute(attribute) => {
                     self.is_ignored = ignored.contains(attribute.key.as_str());
-                    // So it is in a JSON file.
-                    if attribute.key.as_str() == "provisioner" {
-                        self.provisioner(&attribute.key, None);
-                    }
-                    visit_attr(self, attribute);
+                    self.visit_attr(attribute);
                 }
                 Structure::Block(block) => {
                     self.is_ignored = ignored.contains(block.ident.as_str());
-                    if block.ident.as_str() == "provisioner" {
-                        let kind = block.labels.first().map(|label| label.as_str());
-                        self.provisioner(&block.ident, kind);
-                    }
-                    visit_block(self, block);
+                    self.visit_block(block);
                 }
             }
         }
         self.is_ignored = false;
     }
 
+    /// Warns of what runs during an apply; `kind` is not known in a JSON file.
     fn provisioner(&mut self, element: &dyn Span, kind: Option<&str>) {
         let name =
             kind.map_or_else(|| "a provisioner".into(), |kind| format!("the provisioner `{kind}`"));
@@ -91,18 +107,33 @@ impl Risks<'_> {
     }
 
     fn data(&mut self, block: &Block) {
-        let kind = block.labels.first().map_or("", |label| label.as_str());
-        let (code, does) = match kind {
-            "external" => ("runs_command", "runs a program for each plan, with its credentials"),
-            "http" => {
-                ("reads_elsewhere", "asks another host at each plan, and sends it what it likes")
-            }
-            "terraform_remote_state" => {
-                ("reads_elsewhere", "reads the state of something else, with all secrets in it")
-            }
-            _ => return,
-        };
-        self.warn(code, &block.ident, format!("the data source `{kind}` {does}"));
+        let name = block.labels.first().map_or("", |label| label.as_str());
+        if let Some((kind, code, does)) = KINDS.iter().find(|(kind, ..)| *kind == name) {
+            self.warn(code, &block.ident, format!("the data source `{kind}` {does}"));
+        }
+    }
+
+    /// Warns of a provider that gets its credentials from a program.
+    fn provider(&mut self, block: &Block) {
+        let mut names = block.body.iter().map(|structure| match structure {
+            Structure::Attribute(attribute) => attribute.key.as_str(),
+            Structure::Block(block) => block.ident.as_str(),
+        });
+        if names.any(|name| name == "exec") {
+            let message = "the provider runs a program for its credentials, in each plan and apply";
+            self.warn("runs_command", &block.ident, message.into());
+        }
+    }
+
+    fn reads_file(&mut self, call: &FuncCall) {
+        let name = call.name.name.as_str();
+        let mut arguments = call.args.iter();
+        let is_within = arguments.next().is_some_and(is_within_module);
+        let pattern = arguments.next().filter(|_| name == "fileset");
+        if !is_within || pattern.is_some_and(|pattern| !is_plain_pattern(pattern)) {
+            let message = format!("`{name}()` may read a file that is not in the module");
+            self.warn("reads_file", &call.name.name, message);
+        }
     }
 }
 
@@ -110,35 +141,52 @@ impl Visit for Risks<'_> {
     fn visit_block(&mut self, block: &Block) {
         match block.ident.as_str() {
             "resource" => return self.resource(block),
-            "data" => self.data(block),
+            "data" | "ephemeral" => self.data(block),
+            "provider" => self.provider(block),
+            "provisioner" => {
+                let kind = block.labels.first().map(|label| label.as_str());
+                self.provisioner(&block.ident, kind);
+            }
             _ => {}
         }
         visit_block(self, block);
+    }
+
+    fn visit_attr(&mut self, attribute: &Attribute) {
+        // So it is in a JSON file.
+        if attribute.key.as_str() == "provisioner" {
+            self.provisioner(&attribute.key, None);
+        }
+        visit_attr(self, attribute);
     }
 
     fn visit_func_call(&mut self, call: &FuncCall) {
         let namespace: Vec<&str> = call.name.namespace.iter().map(|it| it.as_str()).collect();
         let is_of_engine = matches!(namespace.as_slice(), [] | ["core"]);
         let name = call.name.name.as_str();
-        if is_of_engine && FILE_FUNCTIONS.contains(&name) {
-            let path = call.args.iter().next();
-            if !path.is_some_and(is_within_module) {
-                let message = format!("`{name}()` may read a file that is not in the module");
-                self.warn("reads_elsewhere", &call.name.name, message);
+        match name {
+            _ if !is_of_engine => {}
+            "templatestring" => {
+                let message = "`templatestring()` evaluates a text that is not read here";
+                self.warn("reads_file", &call.name.name, message.into());
             }
-        }
-        if is_of_engine && MOVING_FUNCTIONS.contains(&name) && !self.is_ignored {
-            let message = format!(
-                "`{name}()` is another value in each run, so what uses it changes with every apply, \
-                 unless `ignore_changes` covers it"
-            );
-            self.warn("moving_value", &call.name.name, message);
+            name if FILE_FUNCTIONS.contains(&name) => self.reads_file(call),
+            name if MOVING_FUNCTIONS.contains(&name) && !self.is_ignored => {
+                let message = format!(
+                    "`{name}()` is another value in each run, so what uses it changes with every \
+                     apply, unless `ignore_changes` covers it"
+                );
+                self.warn("moving_value", &call.name.name, message);
+            }
+            _ => {}
         }
         visit_func_call(self, call);
     }
 
-    fn visit_expr(&mut self, expr: &Expression) {
-        visit_expr(self, expr);
+    fn visit_for_template_expr(&mut self, template: &ForTemplateExpr) {
+        // The visitor of the library leaves this out.
+        self.visit_expr(&template.collection_expr);
+        visit_for_template_expr(self, template);
     }
 }
 
@@ -176,13 +224,20 @@ fn name(expr: &Expression) -> Option<String> {
     }
 }
 
-/// Returns whether a path is a plain one below `${path.module}`.
+/// Returns whether a path is `${path.module}`, or a plain one below it.
 fn is_within_module(path: &Expression) -> bool {
     match path {
         Expression::StringTemplate(template) => is_below_module(template),
         Expression::Parenthesis(inner) => is_within_module(inner.inner()),
-        _ => false,
+        path => is_path_module(path),
     }
+}
+
+/// Returns whether a pattern of files stays below its folder.
+fn is_plain_pattern(pattern: &Expression) -> bool {
+    pattern
+        .as_str()
+        .is_some_and(|it| !it.starts_with('/') && !it.split('/').any(|step| step == ".."))
 }
 
 fn is_below_module(template: &StringTemplate) -> bool {
@@ -228,14 +283,24 @@ mod tests {
         let provisioner = "resource \"terraform_data\" \"x\" {\n  provisioner \"local-exec\" {\n    \
                            command = \"true\"\n  }\n}\n";
         assert_eq!(in_hcl(provisioner), ["2:3 runs_command"]);
-        let data = "data \"external\" \"x\" {\n  program = [\"true\"]\n}\n";
-        assert_eq!(in_hcl(data), ["1:1 runs_command"]);
+        for text in [
+            "data \"external\" \"x\" {\n  program = [\"true\"]\n}\n",
+            "data \"local_command\" \"x\" {\n  command = \"true\"\n}\n",
+            "provider \"kubernetes\" {\n  exec {\n    command = \"true\"\n  }\n}\n",
+        ] {
+            assert_eq!(in_hcl(text), ["1:1 runs_command"], "{text}");
+        }
+        let removed = "removed {\n  from = terraform_data.x\n  provisioner \"local-exec\" {\n    \
+                       command = \"true\"\n  }\n}\n";
+        assert_eq!(in_hcl(removed), ["3:3 runs_command"]);
         let path = "modules/site/s3/main.tf.json";
         for json in [
             r#"{"resource": {"null_resource": {"x": {"provisioner": {"local-exec": {"command": "true"}}}}}}"#,
             r#"{"resource": {"null_resource": {"x": {"provisioner": [{"remote-exec": {}}]}}}}"#,
             r#"{"data": {"external": {"x": {"program": ["true"]}}}}"#,
             r#"{"data": [{"external": [{"x": {"program": ["true"]}}]}]}"#,
+            r#"{"removed": {"from": "terraform_data.x", "provisioner": {"local-exec": {"when": "destroy"}}}}"#,
+            r#"{"ephemeral": {"external": {"x": {}}}}"#,
         ] {
             assert_eq!(found(path, json), ["1:1 runs_command"], "{json}");
         }
@@ -243,30 +308,62 @@ mod tests {
 
     #[test]
     fn what_reads_from_elsewhere_is_found() {
-        for text in [
-            "data \"http\" \"x\" {\n  url = \"https://host.example\"\n}\n",
-            "data \"terraform_remote_state\" \"x\" {\n  backend = \"local\"\n}\n",
-            "locals {\n  x = file(\"/etc/passwd\")\n}\n",
-            "locals {\n  x = core::file(\"/etc/passwd\")\n}\n",
-            "locals {\n  x = file(\"${path.module}/../x\")\n}\n",
-            "locals {\n  x = file(\"${path.module}x\")\n}\n",
-            "locals {\n  x = file(\"${path.module}/${var.x}\")\n}\n",
-            "locals {\n  x = file(\"${path.root}/x\")\n}\n",
-            "locals {\n  x = file(var.x)\n}\n",
-            "locals {\n  x = templatefile(\"x\", {})\n}\n",
-            "locals {\n  x = \"%{ if fileexists(\"x\") }y%{ endif }\"\n}\n",
+        for (text, code) in [
+            ("data \"http\" \"x\" {\n  url = \"https://host.example\"\n}\n", "reads_elsewhere"),
+            (
+                "data \"terraform_remote_state\" \"x\" {\n  backend = \"local\"\n}\n",
+                "reads_elsewhere",
+            ),
+            ("data \"local_file\" \"x\" {\n  filename = \"/x\"\n}\n", "reads_file"),
         ] {
-            let codes = in_hcl(text);
-            assert!(codes.len() == 1 && codes[0].ends_with("reads_elsewhere"), "{text}: {codes:?}");
+            assert_eq!(in_hcl(text), [format!("1:1 {code}")], "{text}");
         }
-        for text in [
-            "locals {\n  x = file(\"${path.module}/x/y.txt\")\n}\n",
-            "locals {\n  x = templatefile(\"${path.module}/x.tftpl\", { y = 1 })\n}\n",
-            "data \"aws_ami\" \"x\" {}\n",
-            "locals {\n  x = provider::other::file(\"/x\")\n}\n",
+        for value in [
+            "file(\"/etc/passwd\")",
+            "core::file(\"/etc/passwd\")",
+            "file(\"${path.module}/../x\")",
+            "file(\"${path.module}x\")",
+            "file(\"${path.module}/${var.x}\")",
+            "file(\"${path.root}/x\")",
+            "file(var.x)",
+            "templatefile(\"x\", {})",
+            "fileset(\"${path.module}/x\", \"../*\")",
+            "fileset(path.module, \"/*\")",
+            "fileset(path.module, var.x)",
+            "templatestring(var.x, {})",
+            "\"%{ if fileexists(\"x\") }y%{ endif }\"",
+            "\"%{ for x in [file(\"x\")] }y%{ endfor }\"",
         ] {
-            assert_eq!(in_hcl(text), Vec::<String>::new(), "{text}");
+            let codes = in_hcl(&format!("locals {{\n  x = {value}\n}}\n"));
+            assert!(codes.len() == 1 && codes[0].ends_with("reads_file"), "{value}: {codes:?}");
         }
+        for value in [
+            "file(\"${path.module}/x/y.txt\")",
+            "templatefile(\"${path.module}/x.tftpl\", { y = 1 })",
+            "fileset(path.module, \"**/*.json\")",
+            "provider::other::file(\"/x\")",
+        ] {
+            let text = format!("locals {{\n  x = {value}\n}}\n");
+            assert_eq!(in_hcl(&text), Vec::<String>::new(), "{value}");
+        }
+        assert_eq!(in_hcl("data \"aws_ami\" \"x\" {}\n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_template_in_another_file_is_read_too() {
+        let found = |text: &str| {
+            let path = "modules/site/s3/x.tftpl";
+            findings_in_template(&ModuleFile {
+                origin: "packages/mine",
+                path,
+                bytes: text.as_bytes(),
+            })
+        };
+        let risks = found("one\ntwo ${file(\"/etc/passwd\")}\n");
+        assert_eq!(risks.len(), 1);
+        assert_eq!((&*risks[0].code, risks[0].place.line), ("reads_file", 2));
+        assert_eq!(found("$HOME ${name} %{ if x }y%{ endif }"), []);
+        assert_eq!(found("\u{0} no ${ template"), []);
     }
 
     #[test]

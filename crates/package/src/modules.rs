@@ -30,8 +30,11 @@ pub(crate) fn findings(package: &Package) -> Vec<Finding> {
         .flat_map(|(path, bytes)| {
             let file = ModuleFile { origin: &package.origin, path, bytes };
             match bodies(&file.name(), bytes) {
-                None => Vec::new(),
-                Some(Ok(bodies)) => module_code::findings(&file, &bodies),
+                None => module_code::findings_in_template(&file),
+                Some(Ok(bodies)) => {
+                    let unclear = unclear_template(&file);
+                    unclear.into_iter().chain(module_code::findings(&file, &bodies)).collect()
+                }
                 Some(Err(finding)) => vec![finding],
             }
         })
@@ -51,8 +54,10 @@ pub(crate) fn risks(package: &Package, folders: &[String]) -> Vec<Finding> {
     modules
         .filter_map(|(path, bytes)| {
             let file = ModuleFile { origin: &package.origin, path, bytes };
-            let bodies = bodies(&file.name(), bytes)?.ok()?;
-            Some(module_risk::findings(&file, &bodies))
+            match bodies(&file.name(), bytes) {
+                None => Some(module_risk::findings_in_template(&file)),
+                Some(bodies) => Some(module_risk::findings(&file, &bodies.ok()?)),
+            }
         })
         .flatten()
         .collect()
@@ -84,6 +89,12 @@ impl ModuleFile<'_> {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Location { file: self.name(), line: number(line), column: number(column) }
     }
+}
+
+/// Returns a file as the template that `templatefile` could make of it; `None` if it is none.
+pub(super) fn template(file: &ModuleFile<'_>) -> Option<Template> {
+    let text = std::str::from_utf8(file.bytes).ok().filter(|text| has_template(text))?;
+    text.parse().ok()
 }
 
 /// Parses a module file; `None` for other files. A JSON list yields several bodies.
@@ -139,7 +150,8 @@ fn each(value: &Value) -> impl Iterator<Item = &Value> {
 fn labels(around: Option<&str>, name: &str) -> Option<usize> {
     match (around, name) {
         (None, "terraform" | "import" | "moved" | "removed")
-        | (Some("terraform"), "required_providers") => Some(0),
+        | (Some("terraform"), "required_providers")
+        | (Some("resource"), "lifecycle") => Some(0),
         (None, "check" | "module") => Some(1),
         (None, "resource" | "data" | "ephemeral" | "list" | "action") | (Some("check"), "data") => {
             Some(2)
@@ -198,10 +210,39 @@ fn expression(value: &Value) -> Expression {
     }
 }
 
+/// Returns a finding for a string of a JSON file that an engine may evaluate and that cannot be read
+/// here: nobody would see what it does.
+fn unclear_template(file: &ModuleFile<'_>) -> Option<Finding> {
+    let is_json = file.path.ends_with(".json");
+    let value: Value = serde_json::from_slice(file.bytes).ok().filter(|_| is_json)?;
+    let text: String = unreadable_template(&value)?.chars().take(80).collect();
+    let place = Location { file: file.name(), line: 1, column: 1 };
+    let message = format!("it is not clear what `{text}` evaluates");
+    let mut finding = Finding::error("ambiguous_text", place, message);
+    finding.fix = Some("write this file in HCL".into());
+    Some(finding)
+}
+
+/// Returns a string that the engine would evaluate, and that cannot be read as a template here.
+fn unreadable_template(value: &Value) -> Option<&str> {
+    let is_unreadable = |text: &&str| has_template(text) && text.parse::<Template>().is_err();
+    match value {
+        Value::String(text) => Some(text.as_str()).filter(is_unreadable),
+        Value::Array(items) => items.iter().find_map(unreadable_template),
+        Value::Object(members) => members.iter().find_map(|(name, value)| {
+            Some(name.as_str()).filter(is_unreadable).or_else(|| unreadable_template(value))
+        }),
+        Value::Bool(_) | Value::Null | Value::Number(_) => None,
+    }
+}
+
+fn has_template(text: &str) -> bool {
+    text.contains("${") || text.contains("%{")
+}
+
 fn string(text: &str) -> Expression {
-    let is_template = text.contains("${") || text.contains("%{");
     match text.parse::<Template>() {
-        Ok(template) if is_template => StringTemplate::from(template).into(),
+        Ok(template) if has_template(text) => StringTemplate::from(template).into(),
         _ => text.into(),
     }
 }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hcl_edit::{
     expr::{Expression, FuncCall, Object, ObjectKey, TraversalOperator},
     structure::{Block, Body},
-    visit::{Visit, visit_func_call},
+    template::ForTemplateExpr,
+    visit::{Visit, visit_for_template_expr, visit_func_call},
 };
 
 use planwright_core::{
@@ -158,6 +159,12 @@ impl Visit for Module {
             });
         }
         visit_func_call(self, call);
+    }
+
+    fn visit_for_template_expr(&mut self, template: &ForTemplateExpr) {
+        // The visitor of the library leaves this out.
+        self.visit_expr(&template.collection_expr);
+        visit_for_template_expr(self, template);
     }
 }
 
