@@ -48,7 +48,7 @@ pub fn validate(checkout: &Checkout, names: &[String], today: Date) -> Result<Va
             Err(more) => findings.extend(more),
         }
     }
-    findings.sort_by(|a, b| a.place.cmp(&b.place));
+    findings.sort_by(|a, b| (&a.place, &a.code, &a.message).cmp(&(&b.place, &b.code, &b.message)));
     // Environments share `stack.yaml`, and a mistake there is one mistake.
     findings.dedup();
     Ok(Validated { stacks, findings })

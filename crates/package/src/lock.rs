@@ -231,8 +231,8 @@ pub fn shared_state(
 /// Returns why a stack does not get a state.
 pub fn belongs_to(key: &str, owner: &StackId, other: &StackId) -> String {
     format!(
-        "the state `{key}` belongs to the stack `{owner}`, even if that is removed; `{other}` may not \
-         use it"
+        "the state `{key}` was first used by the stack `{owner}` and stays with it, also after that \
+         is removed; give `{other}` a state key of its own"
     )
 }
 

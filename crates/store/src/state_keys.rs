@@ -28,10 +28,26 @@ impl Store {
     ) -> Result<(), Error> {
         const RECORD: &str = "INSERT INTO state_keys (repository, state_key, stack, recorded_at) \
              VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        let known = self.state_owners(repository).await?;
+        let missing = owners.iter().filter(|(key, _)| !known.contains_key(*key));
         let mut tx = self.db.begin().await?;
-        for (key, stack) in owners {
+        for (key, stack) in missing {
             tx.execute(RECORD, binds![repository, key, stack, at]).await?;
         }
         tx.commit().await
+    }
+
+    /// Gives a state to a stack, unless it belongs to one already; returns the stack that has it.
+    pub async fn claim_state(
+        &self,
+        repository: RepositoryId,
+        key: &str,
+        stack: &StackId,
+        at: Timestamp,
+    ) -> Result<StackId, Error> {
+        let claimed = [(key.to_owned(), stack.clone())].into();
+        self.record_state_owners(repository, &claimed, at).await?;
+        let owners = self.state_owners(repository).await?;
+        Ok(owners.get(key).unwrap_or(stack).clone())
     }
 }

@@ -35,9 +35,15 @@ pub fn details(stack: &StackChange, room: usize) -> Doc {
         let mut page = Page::new(room);
         page.push(progress(stack, page.room()));
         // Before the plan, which may take all the room.
-        if !page.push(code_risks(&stack.code_risks)) {
-            let count = stack.code_risks.len();
-            page.push(text![count, " warnings about the code of the package are not shown."]);
+        if !page.push(cautions(&stack.cautions)) {
+            let count = stack.cautions.len();
+            let more = text![
+                count,
+                " warnings are not shown; ",
+                Span::Code("planwright validate".into()),
+                " lists them."
+            ];
+            page.push(more);
         }
         page.push(planning(stack, page.room()));
         let drift_room = page.room();
@@ -69,7 +75,9 @@ fn folded(summary: Text, is_open: bool, room: usize, body: impl FnOnce(usize) ->
 pub fn outline(stack: &StackChange) -> Text {
     if let Some(plan) = stack.plan_at_stake() {
         return match counts(plan.summary(), false) {
-            _ if plan.is_empty() && stack.changes_code => "no changes, but other code".into(),
+            _ if plan.is_empty() && stack.changes_code => {
+                "no changes, but other code or values of commands".into()
+            }
             _ if plan.is_empty() => "no changes".into(),
             none if none.is_empty() => "only outputs change".into(),
             counts => counts,
@@ -107,13 +115,15 @@ pub fn drift_section(head: Text, plan: &Plan, room: usize) -> Doc {
     section(Some(head), groups.into_iter(), room, left_out)
 }
 
-/// Returns what the code of the stack does beside the resources.
-fn code_risks(findings: &[Finding]) -> Doc {
+/// Returns what is to be read with the plan: commands first, since not all may be shown.
+fn cautions(findings: &[Finding]) -> Doc {
     if findings.is_empty() {
         return Doc::default();
     }
-    let mut doc = Doc::from(text![strong("Beside what the plan shows")]);
-    doc.push(finding_list(findings));
+    let mut doc = Doc::from(text![strong("To be read with the plan")]);
+    let mut findings = findings.to_vec();
+    findings.sort_by_key(|finding| finding.code != "runs_command");
+    doc.push(finding_list(&findings));
     doc
 }
 

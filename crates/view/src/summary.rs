@@ -410,7 +410,8 @@ fn is_nobody(principals: &[Principal], principal: &Principal) -> bool {
 }
 
 fn warnings(report: &Change) -> Doc {
-    let told: Vec<Item> = report.warnings.iter().take(MOST_NAMES).map(warning).collect();
+    let mut told: Vec<Item> = report.warnings.iter().take(MOST_NAMES).map(warning).collect();
+    told.extend(more(report.warnings.len(), MOST_NAMES).map(Item::more));
     if told.is_empty() {
         return Doc::default();
     }

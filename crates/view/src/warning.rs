@@ -79,6 +79,13 @@ fn unknown_hands(hands: &[UnknownHand]) -> Item {
 
 /// Returns how what a stack is planned from differs from what was approved.
 fn other_inputs(stack: &StackId, inputs: &[InputKind]) -> Text {
+    if inputs == [InputKind::Engine] {
+        return text![
+            code(stack),
+            " is planned with another version of the engine than the approved plan, so the plan is to \
+             be confirmed."
+        ];
+    }
     let part = |input: &InputKind| match input {
         InputKind::Files => "other files",
         InputKind::Lock => "another lock",

@@ -1,12 +1,10 @@
 //! Reads what was merged: the tree of the merge commit, and the current settings.
 
-use std::collections::BTreeMap;
-
 use planwright_core::{
     digest::Digest,
     finding::Finding,
     job::Target,
-    names::{RepositoryId, Sha, StackId},
+    names::{RepositoryId, Sha},
     pull_request::PullRequest,
     repo_config::{FILE, RepoConfig},
 };
@@ -42,8 +40,6 @@ pub struct MergedTrees {
     base: MemoryFiles,
     base_commit: Sha,
     repository: RepositoryId,
-    /// The stacks of the states that were ever used, by key.
-    state_owners: BTreeMap<String, StackId>,
 }
 
 /// Fetches and reads what was merged.
@@ -73,7 +69,6 @@ pub async fn merged_trees(
         base: readable(merge_preview::files(&mirror, &base_tree, &folders).await?)?,
         base_commit: recorded.plan_set.base_commit.clone(),
         repository: target.repository.id,
-        state_owners: app.store.state_owners(target.repository.id).await?,
         settings_digest: settings_digest(&config),
         mirror,
         commit,
@@ -111,6 +106,11 @@ impl MergedTrees {
             Ok(prepared) => prepared,
             Err(message) => return Ok(Err(message)),
         };
+        let (key, stack) = (&prepared.lock.state_key, &plan.stack);
+        let owner = app.store.claim_state(self.repository, key, stack, app.now()).await?;
+        if owner != *stack {
+            return Ok(Err(lock::belongs_to(key, &owner, stack)));
+        }
         let dir = run_dir(app, run).join(plan.stack.to_string());
         let code = AllowedCode::OfApplies(&approved);
         let site = Site { repository: self.repository, config: &self.config, dir, code };
@@ -131,15 +131,10 @@ impl MergedTrees {
             prepared.protect_also(&self.base, &self.config, &plan.stack);
             prepared
         });
-        let prepared = prepared.map_err(|findings| {
+        prepared.map_err(|findings| {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
             lines.join("\n")
-        })?;
-        let key = &prepared.lock.state_key;
-        match self.state_owners.get(key).filter(|owner| **owner != plan.stack) {
-            Some(owner) => Err(lock::belongs_to(key, owner, &plan.stack)),
-            None => Ok(prepared),
-        }
+        })
     }
 }
 

@@ -276,6 +276,7 @@ fn planned_again(
             protected: work.work.protected(now),
             code: work.code(),
             inputs: work.inputs(),
+            cautions: work.prepared.code_risks(),
         };
         change = change.planned_again(stack, again)?;
     }
@@ -381,8 +382,6 @@ pub async fn record_applied(
 ) -> Result<StackProgress> {
     let ApplyRun { app, apply, id, lock, context } = *run;
     note(app, id, &work.stack, Step::Applied, Json::Null).await?;
-    let owner = [(work.work.tree.state_key.clone(), work.stack.clone())].into();
-    app.store.record_state_owners(apply.target.repository.id, &owner, app.now()).await?;
     let applied = AppliedStack {
         stack: work.stack.clone(),
         commit: apply.trees.commit.clone(),

@@ -9,7 +9,7 @@ use planwright_core::{
     names::StackId,
     repo_config::RepoConfig,
 };
-use planwright_package::affected::Reason;
+use planwright_package::{affected::Reason, repository::lock_file};
 use planwright_store::ApprovedCode;
 use planwright_view::Refusal;
 
@@ -31,6 +31,8 @@ pub struct Affected {
     /// The settings that apply: those of the base.
     pub config: RepoConfig,
     pub settings_digest: Digest,
+    /// The stacks of the states that were ever used, by key.
+    pub state_owners: BTreeMap<String, StackId>,
     /// The repository's own code that may run.
     pub code: ApprovedCode,
 }
@@ -77,12 +79,13 @@ pub async fn affect(planning: &Planning<'_>, preview: &MergePreview) -> Result<A
         stacks.get(stack).is_some_and(|reasons| reasons.iter().any(Reason::is_rename))
     };
     owners.retain(|_, owner| !is_renamed(owner));
-    let shared = preview.shared_state(&owners);
+    let mut shared = preview.shared_state(&owners);
+    shared.retain(|finding| stacks.keys().any(|stack| lock_file(stack) == finding.place.file));
     if !is_about_nothing && !shared.is_empty() {
         return Err(blocked(change, shared));
     }
     let settings_digest = merge_preview::settings_digest(&config);
-    Ok(Affected { stacks, change, config, settings_digest, code })
+    Ok(Affected { stacks, change, config, settings_digest, state_owners: owners, code })
 }
 
 /// Records which stacks of the base have which states, and returns the stacks of all states that

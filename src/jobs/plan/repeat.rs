@@ -14,8 +14,12 @@ use planwright_package::repository::lock_file;
 
 use super::Work;
 
-/// Data sources that are computed from their arguments alone.
-const COMPUTED: [&str; 1] = ["aws_iam_policy_document"];
+/// Data sources that are computed from their arguments and the settings of their provider alone.
+const COMPUTED: [&str; 4] =
+    ["aws_caller_identity", "aws_iam_policy_document", "aws_partition", "aws_region"];
+
+/// How many differences are named.
+const MOST_PLACES: usize = 5;
 
 /// Returns whether the stack reads what may change while its files and its state stay the same.
 pub fn reads_elsewhere(work: &Work) -> bool {
@@ -37,17 +41,32 @@ pub fn difference(stack: &StackId, first: &Plan, second: &Plan) -> Option<Findin
         let outputs = outputs.map(|(name, _)| format!("output {name}"));
         resources.map(|change| change.address.clone()).chain(outputs).collect()
     };
-    let places: Vec<String> = only_in(first, second)
-        .union(&only_in(second, first))
-        .map(|place| format!("`{place}`"))
-        .collect();
+    let places: BTreeSet<String> =
+        only_in(first, second).union(&only_in(second, first)).cloned().collect();
+    let shown: Vec<String> =
+        places.iter().take(MOST_PLACES).map(|place| format!("`{place}`")).collect();
+    let more = if places.len() > MOST_PLACES { " and more" } else { "" };
     let message = format!(
-        "planned twice, the stack has two plans, which differ in {}: a data source reads what changes \
-         by itself, so after the merge the plan may again be another one, which has to be confirmed",
-        places.join(", ")
+        "the plan does not repeat, so after the merge it may have to be confirmed: a data source reads \
+         what changes by itself. Planned twice, it differs in {}{more}",
+        shown.join(", ")
     );
-    let place = Location { file: lock_file(stack), line: 1, column: 1 };
-    let mut finding = Finding::error("moving_plan", place, message);
+    let mut finding = warning(stack, message);
     finding.fix = Some("give the value as a param instead of reading it for each plan".into());
-    Some(Finding { severity: Severity::Warning, ..finding })
+    Some(finding)
+}
+
+/// Returns a warning if the second plan failed, so that nobody knows whether the first repeats.
+pub fn failed(stack: &StackId, message: &str) -> Finding {
+    let first = message.lines().next().unwrap_or_default();
+    warning(
+        stack,
+        format!("it is not known whether the plan repeats: a second one failed: {first}"),
+    )
+}
+
+fn warning(stack: &StackId, message: String) -> Finding {
+    let place = Location { file: lock_file(stack), line: 1, column: 1 };
+    let finding = Finding::error("moving_plan", place, message);
+    Finding { severity: Severity::Warning, ..finding }
 }

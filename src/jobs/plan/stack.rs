@@ -1,7 +1,7 @@
 //! One stack of a pull request: its plan and drift, or what is wrong with it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Mutex, PoisonError},
 };
@@ -15,14 +15,13 @@ use planwright_core::{
     finding::{Finding, Location},
     job::Plan,
     names::{RepositoryId, StackId},
-    plan::Plan as PlanOfStack,
     repo_config::RepoConfig,
 };
 use planwright_engine as engine;
 use planwright_engine::{Control, Log, Mode, OnStart, Planned, Process, Root};
 use planwright_git::Mirror;
 use planwright_package::{
-    Checked, Prepared, Trusted, affected::Reason, files::MemoryFiles, repository,
+    Checked, Prepared, Trusted, affected::Reason, files::MemoryFiles, lock, repository,
 };
 use planwright_store::{AppliedStack, PlanInput, PlanKind, StackPlan, Stage, StateVersion};
 
@@ -46,6 +45,8 @@ pub struct StackPlanning<'a> {
     pub preview: &'a MergePreview,
     pub config: &'a RepoConfig,
     pub settings_digest: &'a Digest,
+    /// The stacks of the states that were ever used, by key.
+    pub state_owners: &'a BTreeMap<String, StackId>,
     pub gate: PlanGate,
 }
 
@@ -185,19 +186,11 @@ impl<'a> StackPlanning<'a> {
             changes_code: reasons.iter().any(Reason::is_code),
             code: None,
             inputs: None,
-            code_risks: Vec::new(),
+            cautions: Vec::new(),
             progress: None,
         };
-        if let Some(Reason::Renamed { from, .. }) =
-            reasons.iter().find(|reason| matches!(reason, Reason::Renamed { .. }))
-        {
-            let why = NotPlanned::Renamed { from: from.clone() };
-            return Ok((change(PlanOutcome::NotPlanned(why)), None));
-        }
-        if let Some(refusal) = reasons.iter().find_map(Reason::refusal) {
-            let place = Location { file: repository::lock_file(stack), line: 1, column: 1 };
-            let finding = Finding::error("state_moved", place, refusal);
-            return Ok((change(PlanOutcome::Invalid(vec![finding])), None));
+        if let Some(outcome) = self.refused(stack, reasons) {
+            return Ok((change(outcome), None));
         }
         let context = self.planning.context;
         let step = context.log.step(Some(stack), Stage::Validate);
@@ -210,11 +203,12 @@ impl<'a> StackPlanning<'a> {
         };
         step.done();
         let code = prepared.package.own_code().map(|code| code.digest);
-        let mut code_risks = prepared.code_risks();
+        let mut cautions = prepared.code_risks();
         if let Some(why) = self.gate.not_planned(&prepared) {
             let withheld = change(PlanOutcome::NotPlanned(why));
-            return Ok((StackChange { code, code_risks, ..withheld }, None));
+            return Ok((StackChange { code, cautions, ..withheld }, None));
         }
+        let feeds_commands = self.feeds_commands(&prepared, &cautions);
         let is_approved = code.as_ref().is_none_or(|code| self.gate.code.may_apply(code));
         let repository = self.planning.context.target.repository.id;
         let dir = plan_dir(context.app, repository, stack);
@@ -225,29 +219,68 @@ impl<'a> StackPlanning<'a> {
             Err(why) => return Ok((change(PlanOutcome::EngineFailed(why)), None)),
         };
         let StackPlanned { plan, row, moving } = self.plan_work(&work).await?;
-        code_risks.extend(moving);
+        cautions.extend(moving);
         let drift = self.drift(stack).await?;
         context.app.metrics.drift_check(&drift);
         let protected = plan.plan().map_or_else(BTreeSet::new, |plan| work.work.protected(plan));
         let inputs = plan.is_planned().then(|| work.inputs());
-        let mut change = StackChange { drift, protected, code, inputs, code_risks, ..change(plan) };
-        change.changes_code |= !is_approved;
+        let mut change = StackChange { drift, protected, code, inputs, cautions, ..change(plan) };
+        change.changes_code |= !is_approved || feeds_commands;
         Ok((change, row))
     }
 
+    /// Returns why a stack is not even prepared, if so.
+    fn refused(&self, stack: &StackId, reasons: &BTreeSet<Reason>) -> Option<PlanOutcome> {
+        let renamed = reasons.iter().find_map(|reason| match reason {
+            Reason::Renamed { from, .. } => Some(from.clone()),
+            _ => None,
+        });
+        if let Some(from) = renamed {
+            return Some(PlanOutcome::NotPlanned(NotPlanned::Renamed { from }));
+        }
+        // Whoever had the state of another stack has to give it up.
+        let gives_back = |reason: &&Reason| {
+            matches!(reason, Reason::StateMoved { from, .. }
+                if self.state_owners.get(from).is_some_and(|owner| owner != stack))
+        };
+        let refused = reasons.iter().filter(|reason| !gives_back(reason));
+        let refusal = refused.into_iter().find_map(Reason::refusal)?;
+        let place = Location { file: repository::lock_file(stack), line: 1, column: 1 };
+        Some(PlanOutcome::Invalid(vec![Finding::error("state_moved", place, refusal)]))
+    }
+
+    /// Returns whether commands that the stack runs would get other values than those of the base.
+    /// Those are in no plan.
+    fn feeds_commands(&self, prepared: &Prepared, cautions: &[Finding]) -> bool {
+        if !cautions.iter().any(|caution| caution.code == "runs_command") {
+            return false;
+        }
+        let Ok(base) = &self.preview.base else { return true };
+        let trusted = Trusted { config: self.config, packages: base };
+        let before = Prepared::load(base, &trusted, &prepared.stack.id);
+        before.map_or(true, |before| before.rendered.digest() != prepared.rendered.digest())
+    }
+
+    /// Returns a stack as the change has it, or as the base has it if it is removed.
     fn prepared(&self, stack: &StackId, reasons: &BTreeSet<Reason>) -> Checked<(Kind, Prepared)> {
         let files = |files: &'a Checked<MemoryFiles>| files.as_ref().map_err(Vec::clone);
         let base = files(&self.preview.base)?;
         let merged = files(&self.preview.merged)?;
-        if reasons.contains(&Reason::Removed) {
-            let trusted = Trusted { config: self.config, packages: base };
-            return Ok((Kind::Destroy, Prepared::load(base, &trusted, stack)?));
-        }
+        let is_removed = reasons.contains(&Reason::Removed);
+        let (kind, files) = if is_removed { (Kind::Destroy, base) } else { (Kind::Change, merged) };
         // Whether the code of the merged tree may run is decided by its digest.
-        let trusted = Trusted { config: self.config, packages: merged };
-        let mut prepared = Prepared::load(merged, &trusted, stack)?;
-        prepared.protect_also(base, self.config, stack);
-        Ok((Kind::Change, prepared))
+        let trusted = Trusted { config: self.config, packages: files };
+        let mut prepared = Prepared::load(files, &trusted, stack)?;
+        if !is_removed {
+            prepared.protect_also(base, self.config, stack);
+        }
+        let key = &prepared.lock.state_key;
+        if let Some(owner) = self.state_owners.get(key).filter(|owner| *owner != stack) {
+            let place = Location { file: repository::lock_file(stack), line: 1, column: 1 };
+            let message = lock::belongs_to(key, owner, stack);
+            return Err(vec![Finding::error("state_shared", place, message)]);
+        }
+        Ok((kind, prepared))
     }
 
     async fn plan_work(&self, work: &Work) -> Result<StackPlanned> {
@@ -277,18 +310,23 @@ impl<'a> StackPlanning<'a> {
         };
         // It holds the work directory, in which the second plan is made.
         drop(planned);
-        let moving = self.moving(work, &row.plan).await?;
+        let moving = self.moving(work, &row).await?;
         Ok(StackPlanned { plan: PlanOutcome::Planned(row.plan.clone()), row: Some(row), moving })
     }
 
     /// Plans a stack once more if it reads what may change by itself; returns a warning if it did.
-    async fn moving(&self, work: &Work, first: &PlanOfStack) -> Result<Option<Finding>> {
+    async fn moving(&self, work: &Work, first: &StackPlan) -> Result<Option<Finding>> {
         let context = self.planning.context;
         if !repeat::reads_elsewhere(work) {
             return Ok(None);
         }
         let second = planned(work.plan(&context.app.plan_env, context, Stage::PlanAgain).await)?;
-        Ok(second.ok().and_then(|second| repeat::difference(&work.stack, first, &second.plan)))
+        Ok(match second {
+            Err(message) => Some(repeat::failed(&work.stack, &message)),
+            // Something was applied in between.
+            Ok(second) if second.state.as_ref().map(version) != first.state => None,
+            Ok(second) => repeat::difference(&work.stack, &first.plan, &second.plan),
+        })
     }
 
     /// Returns a stored plan of the same input and state, unless a new one was requested.

@@ -30,6 +30,7 @@ pub async fn plan_stacks(
         preview,
         config: &affected.config,
         settings_digest: &affected.settings_digest,
+        state_owners: &affected.state_owners,
         gate,
     };
     let plans = affected.stacks.iter().map(|(stack, reasons)| stacks.plan(stack, reasons));

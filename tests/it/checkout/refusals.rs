@@ -125,7 +125,7 @@ fn one_state_of_two_stacks() {
     allow_duplicates! {
         for command in [&["plan", "hello"][..], &["destroy", "twin", "--auto-approve"]] {
             assert_snapshot!(refused(&repository, command), @r#"
-            error[state_shared]: the state `hello` belongs to the stack `hello`, even if that is removed; `twin` may not use it
+            error[state_shared]: the state `hello` was first used by the stack `hello` and stays with it, also after that is removed; give `twin` a state key of its own
               --> stacks/twin/stack.lock.json:12:3 (/state_key)
               to mend it: write `"state_key": "twin"` there
 

@@ -138,8 +138,7 @@ fn a_state_belongs_to_the_stack_of_its_name_wherever_that_stands_in_the_alphabet
     let found = shared_state(&files, &BTreeMap::new()).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].place.file, "stacks/a/stack.lock.json");
-    let message =
-        "the state `s` belongs to the stack `s`, even if that is removed; `a` may not use it";
+    let message = "the state `s` was first used by the stack `s` and stays with it, also after that is removed; give `a` a state key of its own";
     assert_eq!(found[0].message, message);
     assert_eq!(found[0].fix.as_deref(), Some("write `\"state_key\": \"a\"` there"));
 }

@@ -22,6 +22,13 @@ async fn a_state_stays_with_its_first_stack(database: &Database) {
     let all = store.state_owners(REPOSITORY).await.unwrap();
     assert_eq!(all, owners(&[("logs", "logs"), ("new", "new"), ("web/prod", "web/prod")]));
     assert!(store.state_owners(RepositoryId(8)).await.unwrap().is_empty());
+    let stack = |name: &str| StackId::parse(name).unwrap();
+    for (key, by, has) in
+        [("logs", "other", "logs"), ("free", "other", "other"), ("free", "new", "other")]
+    {
+        let owner = store.claim_state(REPOSITORY, key, &stack(by), at(3)).await.unwrap();
+        assert_eq!(owner, stack(has), "{key}");
+    }
 }
 
 on_both!(a_state_stays_with_its_first_stack);

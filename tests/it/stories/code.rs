@@ -325,20 +325,41 @@ fn package_that_runs_with_its_audience(command: &str) -> Vec<(String, String)> {
     package
 }
 
+/// `files` with a stack of that package.
+fn stack_with_audience(
+    files: &[(String, String)],
+    greeting: &str,
+    audience: &str,
+) -> Vec<(String, String)> {
+    let mut files = stack_of(files, greeting);
+    let text = files.iter_mut().find(|(path, _)| path.ends_with("stack.yaml")).unwrap();
+    text.1.push_str(&format!(
+        "  # Who is greeted,\n  # each with a card:\n  audience: [{audience}]\n"
+    ));
+    files
+}
+
+#[tokio::test]
+async fn a_value_for_a_command_is_approved_although_its_plan_is_empty() {
+    let package = package_that_runs_with_its_audience("true ${join(\",\", var.audience)}");
+    let (story, _starts) = counted(&package).await;
+    story.applied("first", &of_stack(&stack_with_audience(&package, "Hello", "world"))).await;
+    let next = of_stack(&stack_with_audience(&package, "Hello", "mallory"));
+    let pr = story.open(&story.alice, "audience", &borrowed(&next));
+    story.settle().await;
+    println!("{}", story.report(pr));
+    story.assert_says(pr, "no changes, but other code or values of commands");
+    assert_eq!(story.conclusion(pr), "action_required");
+    story.finish().await;
+}
+
 #[tokio::test]
 async fn a_value_that_no_plan_shows_is_confirmed_if_the_merge_changes_it() {
     let dir = tempfile::tempdir().unwrap();
     let found = dir.path().join("found");
     let command = format!("echo ${{join(\",\", var.audience)}} > {}", found.display());
     let package = package_that_runs_with_its_audience(&command);
-    let stack = |greeting: &str, audience: &str| {
-        let mut files = stack_of(&package, greeting);
-        let text = files.iter_mut().find(|(path, _)| path.ends_with("stack.yaml")).unwrap();
-        text.1.push_str(&format!(
-            "  # Who is greeted,\n  # each with a card:\n  audience: [{audience}]\n"
-        ));
-        files
-    };
+    let stack = |greeting: &str, audience: &str| stack_with_audience(&package, greeting, audience);
     let (story, starts) = counted(&stack("Hello", "world")).await;
     let pr = story.approved("greet", &of_stack(&stack("Moin", "world"))).await;
     // Carol pushes past every pull request. The plan stays the same to the last byte.

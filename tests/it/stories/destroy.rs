@@ -67,7 +67,7 @@ async fn the_state_of_a_removed_stack_goes_to_no_other_one() {
     let pr = story.open(&story.alice, "take", &borrowed(&taking("other", "Mine")));
     story.settle().await;
     println!("{}", story.report(pr));
-    story.assert_says(pr, "the state `old` belongs to the stack `old`, even if that is removed");
+    story.assert_says(pr, "the state `old` was first used by the stack `old` and stays with it");
     assert_eq!((story.conclusion(pr).as_str(), watched.count("plan")), ("failure", plans));
 
     // Behind an approval.
@@ -78,7 +78,7 @@ async fn the_state_of_a_removed_stack_goes_to_no_other_one() {
     println!("{}", story.report(approved));
     story.assert_says(
         approved,
-        "the state `old` belongs to the stack `old`, even if that is removed",
+        "the state `old` was first used by the stack `old` and stays with it",
     );
     assert_eq!((watched.count("plan"), watched.count("apply")), (plans, applies));
     story.finish().await;

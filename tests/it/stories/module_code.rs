@@ -77,6 +77,6 @@ async fn a_plan_that_does_not_repeat_is_said_before_the_merge() {
         pr,
         "the data source `terraform_remote_state` reads the state of something else",
     );
-    story.assert_says(pr, "which differ in `module.greeting.terraform_data.copy`");
+    story.assert_says(pr, "it differs in `module.greeting.terraform_data.copy`");
     story.finish().await;
 }

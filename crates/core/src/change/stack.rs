@@ -21,7 +21,8 @@ pub struct StackChange {
     pub drift: DriftCheck,
     /// Addresses of protected resources that the plan deletes or replaces.
     pub protected: BTreeSet<String>,
-    /// Whether other code would run for the stack than before, which an empty plan does not show.
+    /// Whether other code would run for the stack than before, or its commands would get other
+    /// values, which an empty plan does not show.
     pub changes_code: bool,
     /// The content digest of the repository's own code that it runs; `None` if all of it came with
     /// the binary, or is not known.
@@ -31,9 +32,10 @@ pub struct StackChange {
     /// not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Inputs>,
-    /// What the repository's own code of the stack does beside the resources that the plan shows.
+    /// What is to be read with the plan: what the code does that it does not show, and whether it
+    /// repeats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub code_risks: Vec<Finding>,
+    pub cautions: Vec<Finding>,
     /// How applying it goes; `None` before the merge.
     pub progress: Option<StackProgress>,
 }
@@ -104,9 +106,12 @@ pub enum StackProgress {
 
 impl StackChange {
     pub fn risk(&self) -> Option<Risk> {
-        let risk = self.plan_at_stake().and_then(risk::worst)?;
-        let runs_commands = self.code_risks.iter().any(|it| it.code == "runs_command");
-        Some(if runs_commands { risk.min(Risk::Commands) } else { risk })
+        let of_plan = self.plan_at_stake().and_then(risk::worst);
+        let runs_commands = self.cautions.iter().any(|it| it.code == "runs_command");
+        // An empty plan starts no command.
+        let commands =
+            (runs_commands && (of_plan.is_some() || self.changes_code)).then_some(Risk::Commands);
+        of_plan.into_iter().chain(commands).min()
     }
 
     /// Returns the plan to decide on: after the merge the one made then, if it differs.

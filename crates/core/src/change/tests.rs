@@ -59,14 +59,20 @@ fn inputs(files: &str) -> Inputs {
 /// Returns another plan than the one before, and other code.
 fn again(protected: BTreeSet<String>) -> StackAgain {
     let code = Some(Digest::from_text("sha256:other"));
-    StackAgain { other: Some(plan("c")), protected, code, inputs: inputs("c") }
+    StackAgain {
+        other: Some(plan("c")),
+        protected,
+        code,
+        inputs: inputs("c"),
+        cautions: Vec::new(),
+    }
 }
 
 fn stack(name: &str, plan: PlanOutcome) -> StackChange {
     StackChange {
         code: None,
         inputs: None,
-        code_risks: Vec::new(),
+        cautions: Vec::new(),
         stack: id(name),
         plan,
         drift: DriftCheck::NeverApplied,

@@ -134,6 +134,8 @@ pub struct StackAgain {
     /// The content digest of the repository's own code that it ran.
     pub code: Option<Digest>,
     pub inputs: Inputs,
+    /// What is to be read with the plan.
+    pub cautions: Vec<Finding>,
 }
 
 impl Transition {
@@ -330,6 +332,7 @@ impl Change {
         let Some(shown) = record.stack_mut(stack) else { return Ok(Self(record)) };
         shown.protected = again.protected;
         shown.code = again.code;
+        shown.cautions = again.cautions;
         // The inputs of a plan that was recorded without them are not known to be others.
         let before = shown.inputs.take();
         let differing = before.as_ref().map_or_else(Vec::new, |it| it.differences(&again.inputs));

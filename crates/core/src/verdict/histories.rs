@@ -344,6 +344,7 @@ impl World {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "tests/run sets it, and nothing else reads it")]
 fn the_rule_says_of_random_histories_what_a_plain_model_says() {
     let histories = std::env::var("PLANWRIGHT_HISTORIES").map_or(5_000, |all| all.parse().unwrap());
     let mut approved = 0_u64;

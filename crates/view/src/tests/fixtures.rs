@@ -80,7 +80,7 @@ pub fn stack(name: &str, plan: PlanOutcome) -> StackChange {
     StackChange {
         code: None,
         inputs: None,
-        code_risks: Vec::new(),
+        cautions: Vec::new(),
         stack: id(name),
         plan,
         drift: DriftCheck::NeverApplied,

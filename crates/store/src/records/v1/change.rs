@@ -121,7 +121,7 @@ records! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         inputs: Option<Inputs>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        code_risks: Vec<Finding>,
+        cautions: Vec<Finding>,
         progress: Option<StackProgress>,
     }
     struct Inputs for change::Inputs {
