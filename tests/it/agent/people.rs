@@ -78,6 +78,24 @@ async fn a_review_of_a_run_that_is_at_work_is_answered_once() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_revision_has_a_part_before_anything_comes_of_it() {
+    let model = Model::scripted(plain("hi")).await;
+    let story = story(&model).await;
+    let issue = ask(&story.alice, "Greet.");
+    story.settle().await;
+    let pr = opened(&story, issue);
+    model.say(vec![question(), question()]);
+    story.carol.comment(REPO, pr, "/infra revise something else").unwrap();
+    story.settle().await;
+    story.carol.approve(REPO, pr).unwrap();
+    story.settle().await;
+    assert_ne!(story.conclusion(pr), "success", "{}", story.report(pr));
+    let said = "`carol`: does not count: asked for a commit of it";
+    assert!(story.report(pr).contains(said), "{}", story.report(pr));
+    story.finish().await;
+}
+
+#[tokio::test]
 async fn people_are_reminded_of_a_question_after_a_day_and_once() {
     let model = Model::scripted(vec![question()]).await;
     let story = story(&model).await;

@@ -171,25 +171,6 @@ async fn a_revision_goes_on_where_the_run_ended_and_commits_to_the_same_branch()
 }
 
 #[tokio::test]
-async fn who_asks_for_a_revision_that_changes_nothing_has_asked_all_the_same() {
-    let model = Model::scripted(plain("hi")).await;
-    let story = story(&model).await;
-    let issue = ask(&story.alice, "Greet.");
-    story.settle().await;
-    let pr = opened(&story, issue);
-    model.say(vec![plan(), finish("propose", "It is polite already.")]);
-    story.carol.comment(REPO, pr, "/infra revise be polite").unwrap();
-    story.settle().await;
-    story.carol.approve(REPO, pr).unwrap();
-    story.settle().await;
-    assert_eq!(story.conclusion(pr), "action_required", "{}", story.report(pr));
-    story.bob.approve(REPO, pr).unwrap();
-    story.settle().await;
-    assert_eq!(story.conclusion(pr), "success", "{}", story.report(pr));
-    story.finish().await;
-}
-
-#[tokio::test]
 async fn a_plan_that_fails_is_fed_back_and_asked_about_after_the_second_time() {
     let watched = Watched::new();
     let mut script = plain("hi");
