@@ -72,7 +72,7 @@ def read():
         name = attack.get("id", "an attack without `id`")
         unknown = attack.keys() - FIELDS
         lacking = {"id", "source", "attack", "held"} - attack.keys()
-        lacking |= {"guard", "at"} - attack.keys() if attack["held"] else {"missing"} - attack.keys()
+        lacking |= ({"guard", "at"} if attack.get("held") else {"missing"}) - attack.keys()
         if unknown or lacking or name in attacks:
             sys.exit(f"{TABLE.name}: {name}: unknown {sorted(unknown)}, lacking {sorted(lacking)}, or there twice")
         attacks[name] = attack
@@ -138,11 +138,18 @@ def check(attacks):
     mistakes = []
     known = set()
     for target in (["--test", "it"], ["--lib"]):
-        known |= set(re.findall(r"^(\S+): test$", cargo(ROOT, [*target, "--", "--list"]), re.MULTILINE))
+        output = cargo(ROOT, [*target, "--", "--list"])
+        found = re.findall(r"^(\S+): test$", output, re.MULTILINE)
+        if not found:
+            print(output[-4000:])
+            return 1
+        known |= set(found)
     used = set()
     for attack in attacks.values():
         if "test" in attack and key(attack)[1] not in known:
             mistakes.append(f"{attack['id']}: there is no test {attack['test']}")
+        if "at" in attack and not all((ROOT / it.split(":")[0]).is_file() for it in attack["at"].split(", ")):
+            mistakes.append(f"{attack['id']}: a file of {attack['at']} does not exist")
         if "patch" in attack:
             used.add(attack["patch"])
             command = ["git", "apply", "--check", HERE / attack["patch"]]
@@ -187,6 +194,12 @@ def without(attacks, names):
             sys.exit(f"{name}: there is no such attack, or it has no patch")
     chosen = [it for it in attacks.values() if "patch" in it and (not names or it["id"] in names)]
     copy()
+    # A test that fails with the guard in place shows nothing.
+    before = tested({key(it) for it in chosen}, COPY)
+    broken = [it["id"] for it in chosen if before.get(key(it)) != "ok"]
+    if broken:
+        print("these tests do not pass even with their guards: " + ", ".join(broken))
+        return 1
     failures = 0
     for attack in chosen:
         patch = HERE / attack["patch"]
@@ -216,6 +229,11 @@ def copy():
         if not target.exists() or target.read_bytes() != source.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+    known = set(files.decode().split("\0"))
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=COPY, stdout=subprocess.PIPE, check=True).stdout
+    for name in tracked.decode().split("\0"):
+        if name and name not in known:
+            (COPY / name).unlink(missing_ok=True)
     (COPY / "target").mkdir(exist_ok=True)
     for name in ("tools", "venv"):
         link = COPY / "target" / name

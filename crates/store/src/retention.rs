@@ -1,8 +1,8 @@
 //! Deletion of old rows, in small transactions so that nothing has to wait long.
 //!
 //! Each statement may be run again, and by several processes at once. What decides about an apply
-//! is kept: pull requests, pushes, plan sets, approvals, stacks, locks, runs, the journal, the
-//! audit log. The id of a delivery and the digest of its body are kept too, since GitHub, or
+//! is kept: pull requests, pushes, lifts, branches of the bot, the record of code, states, plan
+//! sets, approvals, stacks, locks, runs, the journal, the audit log. The id of a delivery and the digest of its body are kept too, since GitHub, or
 //! somebody who captured it, may send it again.
 
 use jiff::Timestamp;
