@@ -300,7 +300,11 @@ impl MergePreview {
         let packages: Vec<CodeChange> = after
             .iter()
             .filter(|(folder, digest)| before.get(*folder) != Some(digest))
-            .map(|(path, digest)| CodeChange { path: path.clone(), digest: Some(digest.clone()) })
+            .map(|(path, digest)| CodeChange {
+                path: path.clone(),
+                digest: Some(digest.clone()),
+                cautions: own_code::risks(merged, path),
+            })
             .collect();
         // Files of a folder that is no package yet become code when it is one.
         let roots = folders(Some(config));
@@ -313,9 +317,11 @@ impl MergePreview {
                 && !all.iter().any(|folder| is_in(path, folder))
         };
         let loose = self.changed.iter().filter(is_loose);
-        let loose = loose.map(|path| CodeChange { path: path.clone(), digest: None });
+        let file =
+            |path: &str| CodeChange { path: path.to_owned(), digest: None, cautions: Vec::new() };
+        let loose = loose.map(|path| file(path));
         let owners = CODEOWNERS.into_iter().filter(|path| self.changed.contains(*path));
-        let owners = owners.map(|path| CodeChange { path: path.to_owned(), digest: None });
+        let owners = owners.map(file);
         packages.into_iter().chain(loose).chain(owners).collect()
     }
 

@@ -5,12 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use planwright_core::digest::Digest;
+use planwright_core::{
+    digest::Digest,
+    finding::{Finding, Location},
+};
 
 use super::{
     content,
     files::{Files as _, MemoryFiles},
     loaded_package::Package,
+    modules,
     source::Source,
 };
 
@@ -41,6 +45,14 @@ pub fn digests(files: &MemoryFiles) -> BTreeMap<String, Digest> {
     let paths = files.paths("").unwrap_or_default();
     let folders = paths.iter().filter_map(|path| path.strip_suffix("/package.yaml"));
     folders.filter_map(|folder| Some((folder.to_owned(), digest(files, folder)?))).collect()
+}
+
+/// Returns a warning for each thing that a package does beside the resources that a plan shows, in
+/// any of its variants. Nothing is returned of a package that cannot be read.
+pub fn risks(files: &MemoryFiles, folder: &str) -> Vec<Finding> {
+    let place = Location { file: format!("{folder}/package.yaml"), line: 1, column: 1 };
+    let package = Source::Path(folder.to_owned()).package(files, &place);
+    package.map_or_else(|_| Vec::new(), |package| modules::risks(&package, &["modules".into()]))
 }
 
 /// Returns the content digest of the folder of a package; `None` if it cannot be read as one.

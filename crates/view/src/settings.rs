@@ -2,11 +2,18 @@
 
 use planwright_core::{
     change::{CodeChange, SettingsChange},
+    finding::Finding,
     repo_config::{Setting, SettingChange},
 };
 
-use super::doc::{Block, Doc, Item, Text, code, short_code, strong};
+use super::{
+    doc::{Block, Doc, Item, Text, code, more, short_code, strong},
+    stack::finding_item,
+};
 use crate::text;
+
+/// How many warnings are listed of a package.
+const MOST_CAUTIONS: usize = 5;
 
 /// Returns what people have to know before they approve a change of the settings.
 pub fn settings_section(settings: &SettingsChange) -> Doc {
@@ -42,7 +49,13 @@ pub fn code_section(changes: &[CodeChange]) -> Doc {
     let item = |change: &CodeChange| {
         let content =
             change.digest.as_ref().map(|digest| text![": content ", code(digest.short())]);
-        Item::new(text![short_code(&change.path, 80), content])
+        let commands_first = |caution: &&Finding| caution.code != "runs_command";
+        let mut cautions: Vec<&Finding> = change.cautions.iter().collect();
+        cautions.sort_by_key(commands_first);
+        let mut below: Vec<Item> =
+            cautions.iter().take(MOST_CAUTIONS).copied().map(finding_item).collect();
+        below.extend(more(cautions.len(), MOST_CAUTIONS).map(Item::more));
+        Item { below, ..Item::new(text![short_code(&change.path, 80), content]) }
     };
     vec![
         Block::Paragraph(text![

@@ -286,7 +286,7 @@ fn said(message: &str, room: usize) -> Doc {
     fitted(lines, room.min(8_000), " lines are not shown".into())
 }
 
-fn finding_item(finding: &Finding) -> Item {
+pub fn finding_item(finding: &Finding) -> Item {
     let severity = match finding.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

@@ -6,6 +6,7 @@ use planwright_core::{
     change::{DriftCheck, PlanOutcome, StackChange, StackProgress},
     drift::{Drift, Reverts, reverts_drift},
     escape::visible,
+    finding::Finding,
     names::StackId,
     plan::{Action, Difference, Plan, ResourceChange, Value},
     risk,
@@ -13,7 +14,7 @@ use planwright_core::{
 use planwright_store::{RunStep, Stage, StepState};
 use planwright_view as view;
 use planwright_view::{
-    Html, Labels, facts, forces_replacement, html_line, plain, text, whole_value_text, words,
+    Html, Labels, code, facts, forces_replacement, html_line, plain, text, whole_value_text, words,
 };
 
 use super::text::took;
@@ -100,6 +101,8 @@ impl StackView {
             ..Self::pending(&stack.stack)
         };
         view.plan(stack);
+        let caution = |it: &Finding| html_line(&text![code(&it.place), ": ", words(&it.message)]);
+        view.notes.extend(stack.cautions.iter().map(caution));
         if let Some(StackProgress::Failed { message }) = &stack.progress {
             view.message = Some(block(message));
         }

@@ -27,7 +27,8 @@ async fn what_code_does_beside_the_plan_is_said_with_it() {
     let pr = story.open(&story.alice, "package", &borrowed(&stack_of(&package, "Hello")));
     story.settle().await;
     println!("{}", story.report(pr));
-    // Who decides whether the code is planned reads it first.
+    // Who decides whether the code is planned reads it first, with the code and with the stack.
+    assert_eq!(story.report(pr).matches("the provisioner `local-exec`").count(), 2);
     story
         .assert_says(pr, "the provisioner `local-exec` acts during an apply, with its credentials");
     story.say(&story.bob, pr, "/infra plan").await;

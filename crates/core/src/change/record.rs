@@ -63,6 +63,9 @@ pub struct CodeChange {
     pub path: String,
     /// The content digest of a package.
     pub digest: Option<Digest>,
+    /// What it does beside the resources that a plan shows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cautions: Vec<Finding>,
 }
 
 impl ChangeRecord {

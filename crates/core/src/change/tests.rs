@@ -283,7 +283,7 @@ fn a_merge_puts_settings_and_code_in_force_and_lets_the_rest_wait() {
     let change = Change::planning(sha('1')).touches_settings(settings).unwrap();
     let change = change.planned(set(Vec::new())).unwrap();
     assert_eq!(change.merged().unwrap().state, SettingsActive);
-    let code = vec![CodeChange { path: "packages/a".into(), digest: None }];
+    let code = vec![CodeChange { path: "packages/a".into(), digest: None, cautions: Vec::new() }];
     let change = Change::planning(sha('1')).touches_code(code).unwrap();
     let change = change.planned(set(Vec::new())).unwrap();
     assert_eq!(change.merged().unwrap().state, SettingsActive);

@@ -129,7 +129,10 @@ fn code_without_changes_is_not_called_no_changes() {
     report.stacks[0].plan = PlanOutcome::Planned(Plan::default());
     assert!(comment(&report).contains("| `logs/prod` | no changes |"));
     report.stacks[0].changes_code = true;
-    assert!(comment(&report).contains("| `logs/prod` | no changes, but other code |"));
+    assert!(
+        comment(&report)
+            .contains("| `logs/prod` | no changes, but other code or values of commands |")
+    );
 }
 
 #[test]
@@ -137,6 +140,7 @@ fn a_change_of_code_alone_awaits_an_approval_and_names_it() {
     let code = |path: &str, digest: Option<&str>| CodeChange {
         path: path.into(),
         digest: digest.map(Digest::from_text),
+        cautions: Vec::new(),
     };
     let report = ChangeRecord {
         settings: None,

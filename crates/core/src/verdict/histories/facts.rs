@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Commit, Given, OURS, Shown, World};
+use super::{Commit, Given, History, OURS, Shown};
 use crate::{
     actor::{Actor, ActorKind},
     approval::{ApprovalRule, Kind, PlanSetFacts, Recorded, Review, plan_set_digest},
@@ -15,7 +15,7 @@ use crate::{
     verdict::{Current, Outcome, StackFacts, VerdictFacts, verdict},
 };
 
-impl World {
+impl History {
     fn pull(&self) -> PullRequest {
         let kind = if Self::is_person(self.opener) { ActorKind::User } else { ActorKind::Bot };
         let commit = |commit: &Commit| CommitAuthors {

@@ -82,7 +82,12 @@ records! {
         #[serde(rename = "policy")]
         settings: Digest,
     }
-    struct CodeChange for change::CodeChange { path: String, digest: Option<Digest> }
+    struct CodeChange for change::CodeChange {
+        path: String,
+        digest: Option<Digest>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cautions: Vec<Finding>,
+    }
     enum SettingsChange for change::SettingsChange { Removed, Changed(changes: Vec<SettingChange>) }
     struct SettingChange for repo_config::SettingChange {
         setting: Setting,
