@@ -3,6 +3,8 @@
 //!
 //! It has its own queue key, so that a status or cancel command never waits behind a plan.
 
+use jiff::SignedDuration;
+
 use planwright_core::{
     command::{self, AllowedOn, Command, Given, Row, Unlock, Who},
     comment::{CommentIdentity, ReadBack, read_back},
@@ -19,8 +21,11 @@ use super::{Run, apply};
 use crate::{
     agent,
     app::App,
-    flow::{Error, JobContext, Result, id_of, outbox},
+    flow::{Error, JobContext, Result, id_of, outbox, soon},
 };
+
+/// How long after it was written a comment may not be there to be read.
+const LAG: SignedDuration = SignedDuration::from_mins(2);
 
 impl Run for Acknowledge {
     /// Returns false if other jobs follow, because those report the result.
@@ -93,6 +98,11 @@ async fn came_by_mail(app: &App, job: &Acknowledge) -> Result<bool> {
     match read_back(current.as_ref(), &delivered, comment) {
         ReadBack::AsDelivered { by_mail } => Ok(by_mail),
         ReadBack::Changed => Err(Refusal::CommentChanged.into()),
+        // GitHub may answer from a replica that does not have it yet.
+        ReadBack::Gone if app.now().duration_since(asked.at) < LAG => {
+            let why = "GitHub does not show the comment yet".into();
+            Err(Error::Later { at: soon(app, 10), why })
+        }
         ReadBack::Gone => Err(Error::Gone),
         ReadBack::Another => {
             tracing::warn!(

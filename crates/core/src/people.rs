@@ -105,7 +105,9 @@ pub fn permissions_needed(facts: &PeopleFacts<'_>) -> BTreeMap<UserId, Login> {
 pub fn people(facts: &PeopleFacts<'_>, writers: &BTreeSet<UserId>) -> People {
     let found = Found::new(facts);
     let mut principals = found.shapers();
-    if !principals.iter().any(|it| writers.contains(&it.user)) {
+    // Anyone can write the name of another into a commit, so an author who can write says nothing.
+    let acted = |it: &&Principal| it.why != PrincipalRole::Authored;
+    if !principals.iter().filter(acted).any(|it| writers.contains(&it.user)) {
         // Whoever lifts the hold is the first who can write, so it takes another one to approve.
         principals.extend(facts.lifts.iter().map(of_role(PrincipalRole::Lifted)));
     }
@@ -116,6 +118,10 @@ pub fn people(facts: &PeopleFacts<'_>, writers: &BTreeSet<UserId>) -> People {
         unknown.insert(UnknownHand::NobodyAsked);
     } else if found.is_opener_unknown() && !vouched() {
         unknown.insert(UnknownHand::Opener);
+    }
+    if principals.iter().any(|it| it.why == PrincipalRole::Lifted) {
+        // Two people with write access stand behind the change already.
+        unknown.clear();
     }
     People { principals: principals.into_iter().collect(), unknown }
 }

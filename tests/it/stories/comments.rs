@@ -111,7 +111,16 @@ async fn what_stands_below_a_mails_separator_is_not_read() {
 #[tokio::test]
 async fn a_command_by_mail_that_takes_a_person_on_github_is_refused() {
     let (story, starts, pr) = planned().await;
-    for command in ["allow hello a.b", "apply", "apply --plan v1:0123456789ab", "unlock"] {
+    for command in [
+        "allow hello a.b",
+        "apply",
+        "apply --plan v1:0123456789ab",
+        "unlock",
+        // Who asks for edits has a part in them, and must be who they seem to be.
+        "set hello greeting=Moin",
+        "revise make it shorter",
+        "answer 1",
+    ] {
         let (answer, reactions) =
             story.say_by_mail(&story.bob, pr, &format!("/infra {command}")).await;
         assert!(answer.contains("by mail"), "{command}: {answer}");

@@ -216,6 +216,37 @@ async fn who_lifts_a_fork_does_not_approve_it() {
 }
 
 #[tokio::test]
+async fn a_name_in_a_commit_of_a_fork_is_no_second_person() {
+    let story = Story::start().await;
+    let carol = format!("{}+carol@users.noreply.github.com", story.carol.id());
+    let fork = story.eve.fork(REPO).unwrap();
+    story.eve.push(&fork, "hello", &greeting("Hello").email(carol)).unwrap();
+    let pr = story.eve.open_pull(REPO, "eve:hello", "Say hello").unwrap();
+    story.settle().await;
+    story.say(&story.bob, pr, "/infra plan").await;
+    println!("{}", story.report(pr));
+    story.bob.approve(REPO, pr).unwrap();
+    discounts(&story, pr, "bob", "requested the plan").await;
+    story.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_bot_without_write_access_proposes_takes_two_people() {
+    let story = Story::start().await;
+    let bot = story.hub.add_bot("friendly").unwrap();
+    let fork = bot.fork(REPO).unwrap();
+    bot.push(&fork, "hello", &greeting("Hello")).unwrap();
+    let pr = bot.open_pull(REPO, "friendly[bot]:hello", "Say hello").unwrap();
+    story.settle().await;
+    story.say(&story.bob, pr, "/infra plan").await;
+    println!("{}", story.report(pr));
+    story.bob.approve(REPO, pr).unwrap();
+    discounts(&story, pr, "bob", "requested the plan").await;
+    is_approved_by(&story, pr, &story.carol).await;
+    story.finish().await;
+}
+
+#[tokio::test]
 async fn who_lifts_what_a_writer_pushed_to_a_fork_may_approve_it() {
     let story = Story::start().await;
     let fork = story.alice.fork(REPO).unwrap();

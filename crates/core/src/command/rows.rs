@@ -187,7 +187,7 @@ impl Spec for Set {
         help: "Change params of a stack: on an issue by a new pull request, on a pull request by a commit to it.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
-        by_mail: true,
+        by_mail: false,
         takes_values: true,
     };
 
@@ -230,7 +230,7 @@ impl Spec for Propose {
         help: "On an issue: have the agent propose what it asks for, and TEXT.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
-        by_mail: true,
+        by_mail: false,
         takes_values: true,
     };
 
@@ -253,7 +253,7 @@ impl Spec for Revise {
         help: "Have the agent change what it proposed.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
-        by_mail: true,
+        by_mail: false,
         takes_values: true,
     };
 
@@ -277,7 +277,7 @@ impl Spec for Answer {
         help: "Answer the question of the agent with the choice of that number.",
         who: Who::Writer,
         allowed_on: AllowedOn::IssuesAndPullRequests,
-        by_mail: true,
+        by_mail: false,
         takes_values: false,
     };
 

@@ -283,24 +283,29 @@ impl History {
     }
 
     fn takes_part(&self, user: i64) -> bool {
-        let shapes = self.shapes(user);
-        let somebody_can_write =
-            (1..=PEOPLE).any(|it| self.shapes(it) && self.writers.contains(&it));
+        self.shapes(user) || self.is_first_writer(user)
+    }
+
+    /// Returns whether somebody lifted the hold on the head where nobody who acted can write.
+    fn is_first_writer(&self, user: i64) -> bool {
+        let can_write = |it: i64| self.acted(it) && self.writers.contains(&it);
         let has_lifted = self.lifts.iter().any(|(head, by)| *head == self.now.head && *by == user);
-        shapes || (has_lifted && !somebody_can_write)
+        has_lifted && !(1..=PEOPLE).any(can_write)
     }
 
     fn shapes(&self, user: i64) -> bool {
         let wrote = |commit: &Commit| !commit.is_update && commit.authors.contains(&user);
+        self.acted(user) || self.commits.iter().any(wrote)
+    }
+
+    /// Returns whether somebody opened the change, asked for it or pushed to it.
+    fn acted(&self, user: i64) -> bool {
         let pushed = |it: &Pushed| {
             let remains = self.remains(it);
             let is_only_updates = !remains.is_empty() && remains.iter().all(|it| it.is_update);
             it.is_recorded && it.by == user && !is_only_updates
         };
-        user == self.opener
-            || self.asked.contains(&user)
-            || self.commits.iter().any(wrote)
-            || self.pushes.iter().any(pushed)
+        user == self.opener || self.asked.contains(&user) || self.pushes.iter().any(pushed)
     }
 
     fn is_of_somebody_known(&self, commit: &Commit) -> bool {
@@ -338,7 +343,8 @@ impl History {
     }
 
     fn is_approved(&self) -> bool {
-        let needs_more = self.is_somebody_unknown() && !self.now.is_self_allowed;
+        let has_second = (1..=PEOPLE).any(|it| self.is_first_writer(it));
+        let needs_more = self.is_somebody_unknown() && !self.now.is_self_allowed && !has_second;
         let needed = self.now.required + i64::from(needs_more);
         let given = (1..=WORKFLOW).filter(|user| self.approves(*user)).count();
         i64::try_from(given).unwrap() >= needed
