@@ -116,13 +116,12 @@ async fn verdicts(app: &App, repository: Option<&Repository>) -> Result<Vec<Job>
 }
 
 fn recorded_push(envelope: &Envelope, push: event::Push, at: Timestamp) -> Option<Push> {
-    let zero = || Sha::parse("0".repeat(40)).ok();
     let kind = if push.after.is_some() { PushKind::Push } else { PushKind::Deletion };
     Some(Push {
         repository: envelope.repository?,
         git_ref: push.git_ref,
-        before: push.before.or_else(zero)?,
-        after: push.after.or_else(zero)?,
+        before: push.before.unwrap_or_else(Sha::zero),
+        after: push.after.unwrap_or_else(Sha::zero),
         user: envelope.sender.id,
         login: envelope.sender.login.clone(),
         kind,

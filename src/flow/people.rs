@@ -92,7 +92,6 @@ async fn pushes(
 async fn record_moves(app: &App, target: &Target, pull: &PullRequest) -> Result<bool> {
     let moves = app.github.branch_moves(&target.repository, &pull.head_ref).await?;
     for moved in &moves {
-        let is_deletion = moved.after.as_str().bytes().all(|byte| byte == b'0');
         let push = Push {
             repository: target.repository.id,
             git_ref: format!("refs/heads/{}", pull.head_ref),
@@ -100,7 +99,7 @@ async fn record_moves(app: &App, target: &Target, pull: &PullRequest) -> Result<
             after: moved.after.clone(),
             user: moved.by.id,
             login: moved.by.login.clone(),
-            kind: if is_deletion { PushKind::Deletion } else { PushKind::Push },
+            kind: if moved.after.is_zero() { PushKind::Deletion } else { PushKind::Push },
             at: moved.at,
         };
         app.store.record_push(&push).await?;

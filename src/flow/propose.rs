@@ -117,12 +117,11 @@ pub async fn record_asker(
     branch: &BranchName,
     by: &Actor,
 ) -> Result<()> {
-    let nothing = Sha::parse("0".repeat(40)).map_err(anyhow::Error::from)?;
     let push = Push {
         repository: target.repository.id,
         git_ref: format!("refs/heads/{branch}"),
-        before: nothing.clone(),
-        after: nothing,
+        before: Sha::zero(),
+        after: Sha::zero(),
         user: by.id,
         login: by.login.clone(),
         kind: PushKind::Asked,

@@ -123,6 +123,17 @@ parsed_names! {
     };
 }
 
+impl Sha {
+    /// Returns the id of nothing, with which git and GitHub say that a ref does not exist.
+    pub fn zero() -> Self {
+        Self("0".repeat(40))
+    }
+
+    pub fn is_zero(&self) -> bool {
+        self.0.bytes().all(|byte| byte == b'0')
+    }
+}
+
 /// `owner/name` of a repository, for display and URLs. [`RepositoryId`] identifies it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -133,7 +133,7 @@ impl Store {
 }
 
 fn from_row(row: &Row) -> Result<people::Push, Error> {
-    let sha = |column| Ok::<_, Error>(Some(row.read(column)?).filter(|sha: &Sha| !is_zero(sha)));
+    let sha = |column| Ok::<_, Error>(Some(row.read(column)?).filter(|sha: &Sha| !sha.is_zero()));
     let after = sha("after_sha")?;
     // Of an old row nobody knows whether somebody asked or only deleted the branch, so it counts.
     let guessed = if after.is_none() { PushKind::Asked } else { PushKind::Push };
@@ -144,8 +144,4 @@ fn from_row(row: &Row) -> Result<people::Push, Error> {
         login: row.read("login")?,
         kind: row.read_optional("what")?.unwrap_or(guessed),
     })
-}
-
-fn is_zero(sha: &Sha) -> bool {
-    sha.as_str().bytes().all(|byte| byte == b'0')
 }

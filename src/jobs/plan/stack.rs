@@ -243,8 +243,8 @@ impl<'a> StackPlanning<'a> {
             matches!(reason, Reason::StateMoved { from, .. }
                 if self.state_owners.get(from).is_some_and(|owner| owner != stack))
         };
-        let refused = reasons.iter().filter(|reason| !gives_back(reason));
-        let refusal = refused.into_iter().find_map(Reason::refusal)?;
+        let mut refused = reasons.iter().filter(|reason| !gives_back(reason));
+        let refusal = refused.find_map(Reason::refusal)?;
         let place = Location { file: repository::lock_file(stack), line: 1, column: 1 };
         Some(PlanOutcome::Invalid(vec![Finding::error("state_moved", place, refusal)]))
     }

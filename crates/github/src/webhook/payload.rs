@@ -358,7 +358,7 @@ fn push(_: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
 /// Parses a commit id, of which only zeros mean that the ref does not exist.
 fn sha_or_zeros<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sha>, D::Error> {
     let sha = Sha::deserialize(from)?;
-    Ok(Some(sha).filter(|sha| sha.as_str().bytes().any(|b| b != b'0')))
+    Ok(Some(sha).filter(|sha| !sha.is_zero()))
 }
 
 fn check_run(action: &str, body: &[u8]) -> Result<Option<Parsed>, Unexpected> {
